@@ -1,0 +1,3 @@
+//! Random numbers: the run that Keras makes (`keras`), and named streams for all else (`streams`).
+
+pub mod streams;

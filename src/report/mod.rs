@@ -1,0 +1,1 @@
+//! Pictures and text from plain values; computes nothing.
