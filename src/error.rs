@@ -36,6 +36,14 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// The system refused to start threads.
+    #[error("cannot start {threads} threads: {problem}; try fewer with --threads")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// The system's answer.
+        problem: String,
+    },
 }
 
 /// The crate's result.

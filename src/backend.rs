@@ -1,0 +1,111 @@
+//! The seam between training and the devices: whole steps, not single ops.
+
+use crate::error::Result;
+use crate::graph::NodeId;
+use crate::plan::Plan;
+
+/// Samples and their labels, as a backend reads them.
+#[derive(Debug, Clone, Copy)]
+pub struct Samples<'a> {
+    /// `[n, h, w, c]`.
+    pub x: &'a [f32],
+    /// Classes, `[n]`, each below the graph's number of classes.
+    pub y: &'a [u32],
+}
+
+/// What the optimiser (stochastic gradient descent) does in a step:
+/// `v ← momentum · v − rate · g`, `w ← w + v`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sgd {
+    /// Learning rate.
+    pub learning_rate: f32,
+    /// Share of the velocity that is kept; 0 is plain descent.
+    pub momentum: f32,
+}
+
+/// Sums over samples: of the loss (cross-entropy + penalty, each batch with the
+/// weights before its step) and of right predictions.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Tally {
+    /// Samples seen.
+    pub samples: u64,
+    /// Sum over samples of the loss of their batch.
+    pub loss: f64,
+    /// Samples whose most probable class (the first of equals) is theirs.
+    pub correct: u64,
+}
+
+impl Tally {
+    /// Mean loss, rounded as it is reported.
+    pub fn mean_loss(&self) -> f32 {
+        (self.loss / self.samples as f64) as f32
+    }
+
+    /// Share of right predictions.
+    pub fn accuracy(&self) -> f32 {
+        (self.correct as f64 / self.samples as f64) as f32
+    }
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.samples += other.samples;
+        self.loss += other.loss;
+        self.correct += other.correct;
+    }
+}
+
+/// All that a step changes: two flat buffers in the graph's parameter order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// Weights.
+    pub parameters: Vec<f32>,
+    /// The optimiser's velocity.
+    pub velocity: Vec<f32>,
+}
+
+impl State {
+    /// Weights at rest.
+    pub fn new(parameters: Vec<f32>) -> Self {
+        let velocity = vec![0.0; parameters.len()];
+        Self { parameters, velocity }
+    }
+}
+
+/// A device that trains and evaluates one plan. Its results for the same
+/// state, samples and order are the same bits every time.
+pub trait Backend {
+    /// The plan it was opened with.
+    fn plan(&self) -> &Plan;
+
+    /// One line for people: which device this is.
+    fn describe(&self) -> String;
+
+    /// Takes a step on the samples `batch` (at most the plan's batch), averaged over their number.
+    fn train_step(&mut self, samples: Samples<'_>, batch: &[u32], sgd: Sgd) -> Result<Tally>;
+
+    /// Runs all samples forward, in order; `probabilities` becomes `[n, classes]`.
+    fn evaluate(&mut self, samples: Samples<'_>, probabilities: &mut Vec<f32>) -> Result<Tally>;
+
+    /// Weights and velocity as they are now.
+    fn state(&mut self) -> Result<State>;
+
+    /// Replaces weights and velocity; their lengths must be the graph's.
+    fn set_state(&mut self, state: &State) -> Result<()>;
+
+    /// The output of a node in the last batch, `[batch, …]`, or the loss's
+    /// gradient at its sum (before the activation, where it has one).
+    fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>>;
+
+    /// The gradient of all parameters in the last step, penalty included.
+    fn parameter_gradients(&mut self) -> Result<Vec<f32>>;
+}
+
+/// Which tensor of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tensor {
+    /// Its output.
+    Value,
+    /// The loss's gradient there; empty where none is computed.
+    Gradient,
+}

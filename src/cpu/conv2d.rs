@@ -1,0 +1,321 @@
+//! 2-D cross-correlation, stride 1:
+//! `y[r, s, o] = f(b[o] + Σ_{i,j,c} x[r + i − p_h, s + j − p_w, c] · w[i, j, c, o])`.
+//!
+//! The input is copied once into a frame of zeros, so no loop tests a border.
+//! With channels last, the patch under a kernel is then `k_h` contiguous runs
+//! of `k_w · c_in` values. Backward walks the outputs and skips those without a
+//! gradient: behind a max-pool and a ReLU that is at least three of four.
+
+use rayon::prelude::*;
+
+use super::activation;
+use super::dense::axpy;
+use super::threads::{SAMPLES_PER_PART, sum_parts};
+use crate::graph::{Activation, Padding};
+use crate::plan::Gradient;
+
+/// Extents of one convolution.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dims {
+    pub(super) h_in: usize,
+    pub(super) w_in: usize,
+    pub(super) c_in: usize,
+    pub(super) c_out: usize,
+    pub(super) k_h: usize,
+    pub(super) k_w: usize,
+    pub(super) padding: Padding,
+}
+
+impl Dims {
+    /// Rows and columns of zeros before the input, and in all.
+    fn pad(self) -> [usize; 4] {
+        match self.padding {
+            Padding::Same => [(self.k_h - 1) / 2, (self.k_w - 1) / 2, self.k_h - 1, self.k_w - 1],
+            Padding::Valid => [0; 4],
+        }
+    }
+
+    fn w_frame(self) -> usize {
+        self.w_in + self.pad()[3]
+    }
+
+    /// Elements of one framed sample.
+    pub(super) fn frame_len(self) -> usize {
+        (self.h_in + self.pad()[2]) * self.w_frame() * self.c_in
+    }
+
+    fn h_out(self) -> usize {
+        self.h_in + self.pad()[2] + 1 - self.k_h
+    }
+
+    fn w_out(self) -> usize {
+        self.w_frame() + 1 - self.k_w
+    }
+
+    fn in_len(self) -> usize {
+        self.h_in * self.w_in * self.c_in
+    }
+
+    fn out_len(self) -> usize {
+        self.h_out() * self.w_out() * self.c_out
+    }
+
+    /// A kernel row as it lies in a framed sample.
+    fn run(self) -> usize {
+        self.k_w * self.c_in
+    }
+
+    /// Elements of the kernel.
+    pub(super) fn kernel_len(self) -> usize {
+        self.k_h * self.run() * self.c_out
+    }
+
+    /// Where the patch of the output at (row, column) begins in a framed sample, kernel row `i`.
+    fn patch(self, row: usize, column: usize, i: usize) -> usize {
+        ((row + i) * self.w_frame() + column) * self.c_in
+    }
+}
+
+/// Room that one convolution needs, allocated once.
+#[derive(Debug)]
+pub(super) struct Room {
+    /// `[n, h_frame, w_frame, c_in]`: the inputs of the last forward, framed.
+    frame: Vec<f32>,
+    /// The same for the input's gradient, where it is computed.
+    frame_gradient: Vec<f32>,
+    /// The kernel as `[c_out, k_h, k_w · c_in]`.
+    transposed: Vec<f32>,
+    /// For each part of the batch: kernel gradient (transposed), then bias gradient.
+    partial: Vec<Vec<f32>>,
+    sum: Vec<f32>,
+}
+
+impl Room {
+    pub(super) fn new(d: Dims, batch: usize, with_input_gradient: bool) -> Self {
+        let gradients = d.kernel_len() + d.c_out;
+        Self {
+            frame: vec![0.0; batch * d.frame_len()],
+            frame_gradient: vec![0.0; if with_input_gradient { batch * d.frame_len() } else { 0 }],
+            transposed: vec![0.0; d.kernel_len()],
+            partial: vec![vec![0.0; gradients]; batch.div_ceil(SAMPLES_PER_PART)],
+            sum: vec![0.0; gradients],
+        }
+    }
+}
+
+/// Sums over i, j, c in that order, after the bias.
+pub(super) fn forward(
+    d: Dims,
+    act: Activation,
+    x: &[f32],
+    w: &[f32],
+    b: Option<&[f32]>,
+    y: &mut [f32],
+    room: &mut Room,
+) {
+    room.frame
+        .par_chunks_mut(d.frame_len() * SAMPLES_PER_PART)
+        .zip(x.par_chunks(d.in_len() * SAMPLES_PER_PART))
+        .zip(y.par_chunks_mut(d.out_len() * SAMPLES_PER_PART))
+        .for_each(|((frame, x), y)| {
+            let frames = frame.chunks_exact_mut(d.frame_len());
+            let samples = x.chunks_exact(d.in_len()).zip(y.chunks_exact_mut(d.out_len()));
+            for (frame, (x, y)) in frames.zip(samples) {
+                fill_frame(d, x, frame);
+                forward_sample(d, frame, w, b, y);
+                activation::forward(act, y);
+            }
+        });
+}
+
+/// The border is zero from the start and is never written.
+fn fill_frame(d: Dims, x: &[f32], frame: &mut [f32]) {
+    let [top, left, ..] = d.pad();
+    let row = d.w_in * d.c_in;
+    for (r, x) in x.chunks_exact(row).enumerate() {
+        let at = d.patch(r, left, top);
+        frame[at..at + row].copy_from_slice(x);
+    }
+}
+
+/// Cuts the channels into blocks that fit registers.
+fn forward_sample(d: Dims, frame: &[f32], w: &[f32], b: Option<&[f32]>, y: &mut [f32]) {
+    let mut o = 0;
+    while o < d.c_out {
+        match d.c_out - o {
+            16.. => forward_block::<2, 16>(d, o, frame, w, b, y),
+            8.. => forward_block::<4, 8>(d, o, frame, w, b, y),
+            4.. => forward_block::<8, 4>(d, o, frame, w, b, y),
+            _ => forward_block::<8, 1>(d, o, frame, w, b, y),
+        }
+        o += match d.c_out - o {
+            16.. => 16,
+            8.. => 8,
+            4.. => 4,
+            _ => 1,
+        };
+    }
+}
+
+/// Output channels `o..o + C` at all positions, `T` neighbouring columns at a time.
+fn forward_block<const T: usize, const C: usize>(
+    d: Dims,
+    o: usize,
+    frame: &[f32],
+    w: &[f32],
+    b: Option<&[f32]>,
+    y: &mut [f32],
+) {
+    let mut start = [0.0; C];
+    if let Some(b) = b {
+        start.copy_from_slice(&b[o..o + C]);
+    }
+    for (row, y) in y.chunks_exact_mut(d.w_out() * d.c_out).enumerate() {
+        let mut column = 0;
+        while column + T <= d.w_out() {
+            let sums = tile::<T, C>(d, o, row, column, start, frame, w);
+            for (sum, y) in sums.iter().zip(y[column * d.c_out..].chunks_exact_mut(d.c_out)) {
+                y[o..o + C].copy_from_slice(sum);
+            }
+            column += T;
+        }
+        for column in column..d.w_out() {
+            let [sum] = tile::<1, C>(d, o, row, column, start, frame, w);
+            y[column * d.c_out + o..][..C].copy_from_slice(&sum);
+        }
+    }
+}
+
+#[inline(always)]
+fn tile<const T: usize, const C: usize>(
+    d: Dims,
+    o: usize,
+    row: usize,
+    column: usize,
+    start: [f32; C],
+    frame: &[f32],
+    w: &[f32],
+) -> [[f32; C]; T] {
+    let run = d.run();
+    let mut sums = [start; T];
+    for i in 0..d.k_h {
+        let patch = &frame[d.patch(row, column, i)..];
+        let x: [&[f32]; T] = std::array::from_fn(|t| &patch[t * d.c_in..][..run]);
+        let w = &w[i * run * d.c_out..][..run * d.c_out];
+        for (j, w) in w.chunks_exact(d.c_out).enumerate() {
+            let w = &w[o..o + C];
+            for (sum, x) in sums.iter_mut().zip(&x) {
+                for (sum, w) in sum.iter_mut().zip(w) {
+                    *sum += x[j] * w;
+                }
+            }
+        }
+    }
+    sums
+}
+
+/// Gradients of kernel and bias from the inputs of the last forward:
+/// `dw[i, j, c, o] = Σ_{n,r,s} dz[n, r, s, o] · x[n, r + i − p_h, s + j − p_w, c]`,
+/// by positions within a part, then by parts.
+pub(super) fn backward_weight(
+    d: Dims,
+    dz: &[f32],
+    dw: &mut [f32],
+    db: Option<&mut [f32]>,
+    room: &mut Room,
+) {
+    let parts = dz.par_chunks(d.out_len() * SAMPLES_PER_PART);
+    let used = parts.len();
+    parts
+        .zip(room.frame.par_chunks(d.frame_len() * SAMPLES_PER_PART))
+        .zip(&mut room.partial)
+        .for_each(|((dz, frame), partial)| {
+            partial.fill(0.0);
+            let (dw, db) = partial.split_at_mut(d.kernel_len());
+            let samples = dz.chunks_exact(d.out_len()).zip(frame.chunks_exact(d.frame_len()));
+            for (dz, frame) in samples {
+                backward_weight_sample(d, frame, dz, dw, db);
+            }
+        });
+    sum_parts(&room.partial[..used], &mut room.sum);
+    let (dw_transposed, db_sum) = room.sum.split_at(d.kernel_len());
+    transpose(d.c_out, dw_transposed, dw);
+    if let Some(db) = db {
+        db.copy_from_slice(db_sum);
+    }
+}
+
+fn backward_weight_sample(d: Dims, frame: &[f32], dz: &[f32], dw: &mut [f32], db: &mut [f32]) {
+    let run = d.run();
+    for (position, dz) in dz.chunks_exact(d.c_out).enumerate() {
+        let (row, column) = (position / d.w_out(), position % d.w_out());
+        for (o, &g) in dz.iter().enumerate().filter(|(_, g)| **g != 0.0) {
+            db[o] += g;
+            let dw = &mut dw[o * d.k_h * run..][..d.k_h * run];
+            for (i, dw) in dw.chunks_exact_mut(run).enumerate() {
+                axpy(g, &frame[d.patch(row, column, i)..][..run], dw);
+            }
+        }
+    }
+}
+
+/// `dx[n, r, s, c] = Σ_{i,j,o} dz[n, r − i + p_h, s − j + p_w, o] · w[i, j, c, o]`,
+/// scattered position by position.
+pub(super) fn backward_input(
+    d: Dims,
+    dz: &[f32],
+    w: &[f32],
+    rule: Gradient,
+    dx: &mut [f32],
+    room: &mut Room,
+) {
+    transpose(d.kernel_len() / d.c_out, w, &mut room.transposed);
+    let w = &room.transposed;
+    dx.par_chunks_mut(d.in_len() * SAMPLES_PER_PART)
+        .zip(dz.par_chunks(d.out_len() * SAMPLES_PER_PART))
+        .zip(room.frame_gradient.par_chunks_mut(d.frame_len() * SAMPLES_PER_PART))
+        .for_each(|((dx, dz), frame)| {
+            let samples = dx.chunks_exact_mut(d.in_len()).zip(dz.chunks_exact(d.out_len()));
+            for ((dx, dz), frame) in samples.zip(frame.chunks_exact_mut(d.frame_len())) {
+                backward_input_sample(d, dz, w, frame);
+                read_frame(d, frame, rule, dx);
+            }
+        });
+}
+
+fn backward_input_sample(d: Dims, dz: &[f32], w: &[f32], frame: &mut [f32]) {
+    let run = d.run();
+    frame.fill(0.0);
+    for (position, dz) in dz.chunks_exact(d.c_out).enumerate() {
+        let (row, column) = (position / d.w_out(), position % d.w_out());
+        for (o, &g) in dz.iter().enumerate().filter(|(_, g)| **g != 0.0) {
+            let w = &w[o * d.k_h * run..][..d.k_h * run];
+            for (i, w) in w.chunks_exact(run).enumerate() {
+                axpy(g, w, &mut frame[d.patch(row, column, i)..][..run]);
+            }
+        }
+    }
+}
+
+/// Gives the inside of a frame to `dx`.
+fn read_frame(d: Dims, frame: &[f32], rule: Gradient, dx: &mut [f32]) {
+    let [top, left, ..] = d.pad();
+    let row = d.w_in * d.c_in;
+    for (r, dx) in dx.chunks_exact_mut(row).enumerate() {
+        let inside = &frame[d.patch(r, left, top)..][..row];
+        match rule {
+            Gradient::Add => axpy(1.0, inside, dx),
+            Gradient::Set | Gradient::Skip => dx.copy_from_slice(inside),
+        }
+    }
+}
+
+/// `[rows, columns]` as `[columns, rows]`.
+fn transpose(rows: usize, from: &[f32], to: &mut [f32]) {
+    let columns = from.len() / rows;
+    for (c, to) in to.chunks_exact_mut(rows).enumerate() {
+        for (r, to) in to.iter_mut().enumerate() {
+            *to = from[r * columns + c];
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! A node made ready: its extents, its places in the buffers, and the room
+//! that it needs, worked out once so that a step only runs.
+
+use std::ops::Range;
+
+use super::{activation, concat, conv2d, dense, max_pool2d, softmax};
+use crate::backend::Tally;
+use crate::graph::{Activation, NodeId, Op, Shape};
+use crate::plan::{Gradient, Plan};
+
+/// A node's part in a step.
+#[derive(Debug)]
+pub(super) struct Layer {
+    kind: Kind,
+    /// Buffers that it reads, and what backward does with their gradients.
+    inputs: Vec<(usize, Gradient)>,
+    /// The buffer that it writes.
+    output: usize,
+    /// Elements of one sample of the output.
+    len: usize,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// The input was gathered; a flatten shares its input's buffer.
+    Nothing,
+    Conv2d {
+        dims: conv2d::Dims,
+        activation: Activation,
+        weights: Weights,
+        room: conv2d::Room,
+    },
+    MaxPool2d {
+        dims: max_pool2d::Dims,
+        winner: Vec<u32>,
+    },
+    /// Elements of each input, and of them all, in one row; and rows in a sample.
+    Concat {
+        widths: Vec<usize>,
+        total: usize,
+        rows: usize,
+    },
+    Dense {
+        n_in: usize,
+        n_out: usize,
+        activation: Activation,
+        weights: Weights,
+    },
+    Softmax {
+        classes: usize,
+    },
+}
+
+/// Where a layer's parameters lie in the flat buffers.
+#[derive(Debug, Clone)]
+struct Weights {
+    kernel: Range<usize>,
+    bias: Option<Range<usize>>,
+}
+
+impl Weights {
+    fn of(plan: &Plan, id: NodeId) -> Self {
+        let mut ranges = plan.graph().parameters_of(id).map(|p| p.range());
+        Self { kernel: ranges.next().unwrap_or(0..0), bias: ranges.next() }
+    }
+
+    fn read<'a>(&self, flat: &'a [f32]) -> (&'a [f32], Option<&'a [f32]>) {
+        (&flat[self.kernel.clone()], self.bias.clone().map(|bias| &flat[bias]))
+    }
+
+    /// Kernel and bias; a bias lies right behind its kernel.
+    fn write<'a>(&self, flat: &'a mut [f32]) -> (&'a mut [f32], Option<&'a mut [f32]>) {
+        let (kernel, rest) = flat[self.kernel.start..].split_at_mut(self.kernel.len());
+        (kernel, self.bias.as_ref().map(|bias| &mut rest[..bias.len()]))
+    }
+}
+
+/// Outputs of all layers and the loss's gradients there, by slot, `[batch, …]`.
+#[derive(Debug)]
+pub(super) struct Buffers {
+    pub(super) values: Vec<Vec<f32>>,
+    pub(super) gradients: Vec<Vec<f32>>,
+}
+
+impl Layer {
+    pub(super) fn new(plan: &Plan, id: NodeId) -> Self {
+        let node = plan.graph().node(id);
+        let shapes: Vec<Shape> =
+            node.inputs.iter().map(|input| plan.graph().node(*input).shape).collect();
+        let map = || match shapes.first() {
+            Some(&Shape::Map { h, w, c }) => (h, w, c),
+            Some(&Shape::Flat(n)) => (1, 1, n),
+            None => (0, 0, 0),
+        };
+        let kind = match node.op {
+            Op::Input | Op::Flatten => Kind::Nothing,
+            Op::Conv2d { filters, kernel: [k_h, k_w], padding, activation, .. } => {
+                let (h_in, w_in, c_in) = map();
+                let dims = conv2d::Dims { h_in, w_in, c_in, c_out: filters, k_h, k_w, padding };
+                let learns = plan.input_gradients(id) != [Gradient::Skip];
+                let room = conv2d::Room::new(dims, plan.batch(), learns);
+                Kind::Conv2d { dims, activation, weights: Weights::of(plan, id), room }
+            }
+            Op::MaxPool2d { window: [k_h, k_w] } => {
+                let (h_in, w_in, c) = map();
+                let dims = max_pool2d::Dims { h_in, w_in, c, k_h, k_w };
+                Kind::MaxPool2d { dims, winner: vec![0; plan.batch() * node.shape.len()] }
+            }
+            Op::Concat => {
+                let rows = match node.shape {
+                    Shape::Map { h, w, .. } => h * w,
+                    Shape::Flat(_) => 1,
+                };
+                let widths = shapes.iter().map(|shape| shape.len() / rows).collect();
+                Kind::Concat { widths, total: node.shape.len() / rows, rows }
+            }
+            Op::Dense { units, activation, .. } => Kind::Dense {
+                n_in: shapes.first().map_or(0, |shape| shape.len()),
+                n_out: units,
+                activation,
+                weights: Weights::of(plan, id),
+            },
+            Op::Softmax => Kind::Softmax { classes: node.shape.len() },
+        };
+        let rules = plan.input_gradients(id).iter().copied();
+        let inputs = node.inputs.iter().map(|input| plan.slot(*input).0).zip(rules).collect();
+        Self { kind, inputs, output: plan.slot(id).0, len: node.shape.len() }
+    }
+
+    /// Writes the layer's output for the batch of `labels`.
+    pub(super) fn forward(
+        &mut self,
+        values: &mut [Vec<f32>],
+        parameters: &[f32],
+        labels: &[u32],
+        tally: &mut Tally,
+    ) {
+        let n = labels.len();
+        // Every op walks as many samples as its output has: only that is cut to the batch.
+        let written = n * self.len;
+        match &mut self.kind {
+            Kind::Nothing => {}
+            Kind::Conv2d { dims, activation, weights, room } => {
+                let (w, b) = weights.read(parameters);
+                let (x, y) = two(values, self.inputs[0].0, self.output);
+                conv2d::forward(*dims, *activation, x, w, b, &mut y[..written], room);
+            }
+            Kind::MaxPool2d { dims, winner } => {
+                let (x, y) = two(values, self.inputs[0].0, self.output);
+                max_pool2d::forward(*dims, x, &mut y[..written], &mut winner[..written]);
+            }
+            Kind::Concat { widths, total, .. } => {
+                let mut offset = 0;
+                for (&width, &(input, _)) in widths.iter().zip(&self.inputs) {
+                    let (x, y) = two(values, input, self.output);
+                    concat::forward(width, *total, offset, x, &mut y[..written]);
+                    offset += width;
+                }
+            }
+            Kind::Dense { n_in, n_out, activation, weights } => {
+                let (w, b) = weights.read(parameters);
+                let (x, y) = two(values, self.inputs[0].0, self.output);
+                dense::forward(*n_in, *n_out, *activation, x, w, b, &mut y[..written]);
+            }
+            Kind::Softmax { classes } => {
+                let (z, p) = two(values, self.inputs[0].0, self.output);
+                let (loss, correct) = softmax::forward(*classes, z, labels, &mut p[..written]);
+                tally.loss += loss;
+                tally.correct += correct;
+            }
+        }
+    }
+
+    /// Writes the gradients of the layer's parameters and, by the plan's rules, of its inputs.
+    pub(super) fn backward(
+        &mut self,
+        buffers: &mut Buffers,
+        parameters: &[f32],
+        labels: &[u32],
+        parameter_gradients: &mut [f32],
+    ) {
+        let n = labels.len();
+        let Buffers { values, gradients } = buffers;
+        let y = &values[self.output][..n * self.len];
+        match &mut self.kind {
+            Kind::Nothing => {}
+            Kind::Conv2d { dims, activation, weights, room } => {
+                let [(input, rule)] = self.inputs[..] else { return };
+                let (w, _) = weights.read(parameters);
+                let (dw, db) = weights.write(parameter_gradients);
+                let dz = &mut gradients[self.output][..n * self.len];
+                activation::backward(*activation, y, dz);
+                conv2d::backward_weight(*dims, dz, dw, db, room);
+                if rule != Gradient::Skip {
+                    let (dz, dx) = two(gradients, self.output, input);
+                    let dz = &dz[..n * self.len];
+                    conv2d::backward_input(*dims, dz, w, rule, dx, room);
+                }
+            }
+            Kind::MaxPool2d { dims, winner } => {
+                let [(input, rule)] = self.inputs[..] else { return };
+                if rule != Gradient::Skip {
+                    let (dy, dx) = two(gradients, self.output, input);
+                    let (winner, dy) = (&winner[..n * self.len], &dy[..n * self.len]);
+                    max_pool2d::backward_input(*dims, winner, dy, rule, dx);
+                }
+            }
+            Kind::Concat { widths, total, rows } => {
+                let mut offset = 0;
+                for (&width, &(input, rule)) in widths.iter().zip(&self.inputs) {
+                    if rule != Gradient::Skip {
+                        let (dy, dx) = two(gradients, self.output, input);
+                        let dy = &dy[..n * *rows * *total];
+                        concat::backward_input(width, *total, offset, dy, rule, dx);
+                    }
+                    offset += width;
+                }
+            }
+            Kind::Dense { n_in, n_out, activation, weights } => {
+                let [(input, rule)] = self.inputs[..] else { return };
+                let (w, _) = weights.read(parameters);
+                let (dw, db) = weights.write(parameter_gradients);
+                let dz = &mut gradients[self.output][..n * self.len];
+                activation::backward(*activation, y, dz);
+                dense::backward_weight(*n_in, *n_out, &values[input][..n * *n_in], dz, dw);
+                if let Some(db) = db {
+                    dense::backward_bias(*n_out, dz, db);
+                }
+                if rule != Gradient::Skip {
+                    let (dz, dx) = two(gradients, self.output, input);
+                    let dz = &dz[..n * self.len];
+                    dense::backward_input(*n_in, *n_out, dz, w, rule, dx);
+                }
+            }
+            Kind::Softmax { classes } => {
+                let [(input, rule)] = self.inputs[..] else { return };
+                if rule != Gradient::Skip {
+                    let dz = &mut gradients[input][..n * self.len];
+                    softmax::backward_input(*classes, y, labels, dz);
+                }
+            }
+        }
+    }
+}
+
+/// Buffer `a` to read and buffer `b` to write; a node never reads what it writes.
+fn two(buffers: &mut [Vec<f32>], a: usize, b: usize) -> (&[f32], &mut [f32]) {
+    if a < b {
+        let (low, high) = buffers.split_at_mut(b);
+        (&low[a], &mut high[0])
+    } else {
+        let (low, high) = buffers.split_at_mut(a);
+        (&high[0], &mut low[b])
+    }
+}

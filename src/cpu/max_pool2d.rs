@@ -1,0 +1,80 @@
+//! Max-pooling, stride = window: `y[r, s, c] = max x[r·k_h + i, s·k_w + j, c]`.
+//! The gradient goes to the first maximum in row-major order, as in Keras.
+
+use rayon::prelude::*;
+
+use super::threads::SAMPLES_PER_PART;
+use crate::plan::Gradient;
+
+/// Extents of one pooling; `h_out = h_in / k_h` and `w_out = w_in / k_w`, rounded down.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dims {
+    pub(super) h_in: usize,
+    pub(super) w_in: usize,
+    pub(super) c: usize,
+    pub(super) k_h: usize,
+    pub(super) k_w: usize,
+}
+
+impl Dims {
+    fn in_len(self) -> usize {
+        self.h_in * self.w_in * self.c
+    }
+
+    fn out_len(self) -> usize {
+        (self.h_in / self.k_h) * (self.w_in / self.k_w) * self.c
+    }
+}
+
+/// `winner` gets the index of each maximum within its sample.
+pub(super) fn forward(d: Dims, x: &[f32], y: &mut [f32], winner: &mut [u32]) {
+    let (len_in, len_out) = (d.in_len(), d.out_len());
+    x.par_chunks(len_in * SAMPLES_PER_PART)
+        .zip(y.par_chunks_mut(len_out * SAMPLES_PER_PART))
+        .zip(winner.par_chunks_mut(len_out * SAMPLES_PER_PART))
+        .for_each(|((x, y), winner)| {
+            let samples = x.chunks_exact(len_in).zip(y.chunks_exact_mut(len_out));
+            for ((x, y), winner) in samples.zip(winner.chunks_exact_mut(len_out)) {
+                forward_sample(d, x, y, winner);
+            }
+        });
+}
+
+fn forward_sample(d: Dims, x: &[f32], y: &mut [f32], winner: &mut [u32]) {
+    let w_out = d.w_in / d.k_w;
+    let cells = y.chunks_exact_mut(d.c).zip(winner.chunks_exact_mut(d.c));
+    for (cell, (y, winner)) in cells.enumerate() {
+        let (top, left) = (cell / w_out * d.k_h, cell % w_out * d.k_w);
+        for i in 0..d.k_h {
+            for j in 0..d.k_w {
+                let at = ((top + i) * d.w_in + left + j) * d.c;
+                let candidates = x[at..at + d.c].iter().enumerate();
+                for ((c, &v), (y, winner)) in candidates.zip(y.iter_mut().zip(&mut *winner)) {
+                    if (i, j) == (0, 0) || v > *y {
+                        *y = v;
+                        *winner = (at + c) as u32;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Routes `dy` to the winners; `rule` says whether `dx` is overwritten or added to.
+pub(super) fn backward_input(d: Dims, winner: &[u32], dy: &[f32], rule: Gradient, dx: &mut [f32]) {
+    let (len_in, len_out) = (d.in_len(), d.out_len());
+    dx.par_chunks_mut(len_in * SAMPLES_PER_PART)
+        .zip(dy.par_chunks(len_out * SAMPLES_PER_PART))
+        .zip(winner.par_chunks(len_out * SAMPLES_PER_PART))
+        .for_each(|((dx, dy), winner)| {
+            if rule == Gradient::Set {
+                dx.fill(0.0);
+            }
+            let samples = dx.chunks_exact_mut(len_in).zip(dy.chunks_exact(len_out));
+            for ((dx, dy), winner) in samples.zip(winner.chunks_exact(len_out)) {
+                for (&g, &at) in dy.iter().zip(winner) {
+                    dx[at as usize] += g;
+                }
+            }
+        });
+}

@@ -1,0 +1,152 @@
+//! The CPU path: walks the plan op by op, the batch cut into parts for threads.
+//! One file per op, named like the shader that does the same.
+
+mod activation;
+mod concat;
+mod conv2d;
+mod dense;
+mod layer;
+mod max_pool2d;
+mod sgd;
+mod softmax;
+mod threads;
+
+use crate::backend::{Backend, Samples, Sgd, State, Tally, Tensor};
+use crate::error::Result;
+use crate::graph::NodeId;
+use crate::plan::{Plan, Slot};
+use layer::{Buffers, Layer};
+
+/// A plan on the CPU, with all its buffers: a step allocates nothing of its own.
+#[derive(Debug)]
+pub struct Cpu {
+    plan: Plan,
+    pool: rayon::ThreadPool,
+    layers: Vec<Layer>,
+    buffers: Buffers,
+    state: State,
+    parameter_gradients: Vec<f32>,
+    /// Classes of the batch at hand; its length is the batch's.
+    labels: Vec<u32>,
+}
+
+impl Cpu {
+    /// Opens a plan with weights and velocity of zero; `threads` 0 means one for each core.
+    ///
+    /// # Errors
+    /// If the system refuses the threads.
+    pub fn new(plan: Plan, threads: usize) -> Result<Self> {
+        let batch = plan.batch();
+        let zeros = |(i, len): (usize, &usize)| {
+            let needed = plan.has_gradient(Slot(i));
+            vec![0.0; if needed { batch * len } else { 0 }]
+        };
+        let buffers = Buffers {
+            values: plan.slot_lens().iter().map(|len| vec![0.0; batch * len]).collect(),
+            gradients: plan.slot_lens().iter().enumerate().map(zeros).collect(),
+        };
+        let count = plan.graph().parameter_count();
+        Ok(Self {
+            pool: threads::pool(threads)?,
+            layers: plan.graph().ids().map(|id| Layer::new(&plan, id)).collect(),
+            buffers,
+            state: State::new(vec![0.0; count]),
+            parameter_gradients: vec![0.0; count],
+            labels: Vec::with_capacity(batch),
+            plan,
+        })
+    }
+
+    /// Copies the samples of a batch into the input's buffer.
+    fn gather(&mut self, samples: Samples<'_>, batch: impl Iterator<Item = usize>) {
+        let graph = self.plan.graph();
+        let len = graph.node(graph.input()).shape.len();
+        let input = &mut self.buffers.values[self.plan.slot(graph.input()).0];
+        self.labels.clear();
+        for (to, i) in input.chunks_exact_mut(len).zip(batch) {
+            to.copy_from_slice(&samples.x[i * len..(i + 1) * len]);
+            self.labels.push(samples.y[i]);
+        }
+    }
+
+    fn forward(&mut self) -> Tally {
+        let Self { plan, pool, layers, buffers, state, labels, .. } = self;
+        let n = labels.len() as u64;
+        let penalty = sgd::penalty(plan.graph(), &state.parameters);
+        let mut tally = Tally { samples: n, loss: penalty * n as f64, correct: 0 };
+        pool.install(|| {
+            for layer in layers {
+                layer.forward(&mut buffers.values, &state.parameters, labels, &mut tally);
+            }
+        });
+        tally
+    }
+
+    fn backward(&mut self) {
+        let Self { plan, pool, layers, buffers, state, labels, parameter_gradients, .. } = self;
+        pool.install(|| {
+            for layer in layers.iter_mut().rev() {
+                layer.backward(buffers, &state.parameters, labels, parameter_gradients);
+            }
+        });
+        sgd::penalty_gradient(plan.graph(), &state.parameters, parameter_gradients);
+    }
+}
+
+impl Backend for Cpu {
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn describe(&self) -> String {
+        let threads = self.pool.current_num_threads();
+        format!("cpu, {threads} thread{}", if threads == 1 { "" } else { "s" })
+    }
+
+    fn train_step(&mut self, samples: Samples<'_>, batch: &[u32], sgd: Sgd) -> Result<Tally> {
+        self.gather(samples, batch.iter().map(|&i| i as usize));
+        let tally = self.forward();
+        self.backward();
+        let State { parameters, velocity } = &mut self.state;
+        self.pool.install(|| sgd::step(sgd, &self.parameter_gradients, parameters, velocity));
+        Ok(tally)
+    }
+
+    fn evaluate(&mut self, samples: Samples<'_>, probabilities: &mut Vec<f32>) -> Result<Tally> {
+        let output = self.plan.graph().output();
+        let classes = self.plan.graph().classes();
+        let mut total = Tally::default();
+        probabilities.clear();
+        for start in (0..samples.y.len()).step_by(self.plan.batch()) {
+            self.gather(samples, start..samples.y.len());
+            total += self.forward();
+            let rows = &self.buffers.values[self.plan.slot(output).0];
+            probabilities.extend_from_slice(&rows[..self.labels.len() * classes]);
+        }
+        Ok(total)
+    }
+
+    fn state(&mut self) -> Result<State> {
+        Ok(self.state.clone())
+    }
+
+    fn set_state(&mut self, state: &State) -> Result<()> {
+        self.state.parameters.copy_from_slice(&state.parameters);
+        self.state.velocity.copy_from_slice(&state.velocity);
+        Ok(())
+    }
+
+    fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>> {
+        let slot = self.plan.slot(node).0;
+        let buffer = match what {
+            Tensor::Value => &self.buffers.values[slot],
+            Tensor::Gradient => &self.buffers.gradients[slot],
+        };
+        let n = self.labels.len() * self.plan.graph().node(node).shape.len();
+        Ok(buffer[..n.min(buffer.len())].to_vec())
+    }
+
+    fn parameter_gradients(&mut self) -> Result<Vec<f32>> {
+        Ok(self.parameter_gradients.clone())
+    }
+}

@@ -1,0 +1,26 @@
+//! How work is cut for threads so that the bits do not depend on their number:
+//! a batch falls into parts of a fixed size, every element of a result has one
+//! owner, and sums over parts run in the order of the parts.
+
+use crate::error::{Error, Result};
+
+/// Samples that one task walks through. Two, so that a batch of 32 keeps 16 threads busy.
+pub(super) const SAMPLES_PER_PART: usize = 2;
+
+/// A pool of its own, so that `--threads` holds whatever else the process does.
+pub(super) fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|i| format!("cpu-{i}"))
+        .build()
+        .map_err(|e| Error::Threads { threads, problem: e.to_string() })
+}
+
+/// `total[i] = Σ parts[p][i]`, first part first.
+pub(super) fn sum_parts(parts: &[Vec<f32>], total: &mut [f32]) {
+    for (p, part) in parts.iter().enumerate() {
+        for (t, v) in total.iter_mut().zip(part) {
+            *t = if p == 0 { *v } else { *t + v };
+        }
+    }
+}

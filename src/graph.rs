@@ -1,0 +1,441 @@
+//! A model as a list of nodes in execution order. A node refers to earlier
+//! nodes only, so the graph is acyclic by construction: forward is the list,
+//! backward is the list reversed. Parallel branches are two uses of one
+//! [`NodeId`] and a [`Op::Concat`].
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// The shape of one sample at a node, without the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A map of `h` mel bands (0 lowest), `w` frames and `c` channels, channels last.
+    Map {
+        /// Rows: mel bands at the input.
+        h: usize,
+        /// Columns: frames at the input.
+        w: usize,
+        /// Channels.
+        c: usize,
+    },
+    /// A vector of features.
+    Flat(usize),
+}
+
+impl Shape {
+    /// Number of elements per sample.
+    pub fn len(self) -> usize {
+        match self {
+            Self::Map { h, w, c } => h * w * c,
+            Self::Flat(n) => n,
+        }
+    }
+
+    /// True if a sample has no element.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Map { h, w, c } => write!(f, "[{h}, {w}, {c}]"),
+            Self::Flat(n) => write!(f, "[{n}]"),
+        }
+    }
+}
+
+/// How a convolution treats the border.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Padding {
+    /// Zeros around the input, so that the output is as large: `(k - 1) / 2`
+    /// before and the rest after, as Keras does.
+    Same,
+    /// No padding: the output is `k - 1` smaller.
+    Valid,
+}
+
+/// What follows a layer's sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// The sum itself.
+    #[default]
+    Linear,
+    /// `max(0, x)`, with derivative 0 at 0 as Keras has it.
+    Relu,
+}
+
+/// What a node does. A closed list: every backend matches all of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Op {
+    /// The samples.
+    Input,
+    /// 2-D cross-correlation, stride 1. Kernel `[k_h, k_w, c_in, c_out]`.
+    Conv2d {
+        /// Output channels.
+        filters: usize,
+        /// `[k_h, k_w]`.
+        kernel: [usize; 2],
+        /// Border rule.
+        padding: Padding,
+        /// Whether a bias is added.
+        bias: bool,
+        /// What follows the sum.
+        activation: Activation,
+    },
+    /// Maximum over windows, stride = window; a rest at the border is dropped.
+    MaxPool2d {
+        /// `[rows, columns]` of a window.
+        window: [usize; 2],
+    },
+    /// A map as a vector, in h, w, c order.
+    Flatten,
+    /// Joins maps of equal h and w along channels, or vectors end to end.
+    Concat,
+    /// `y = x W + b`. Kernel `[in, out]`.
+    Dense {
+        /// Output features.
+        units: usize,
+        /// Whether a bias is added.
+        bias: bool,
+        /// What follows the sum.
+        activation: Activation,
+        /// Penalty `l2 · Σ w²` on the kernel, added to the loss once per batch.
+        l2: f32,
+    },
+    /// Softmax over the classes, with the cross-entropy taken from the logits.
+    /// Always the last node.
+    Softmax,
+}
+
+impl Op {
+    /// The op's name in model files, kernels and tables.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Conv2d { .. } => "conv2d",
+            Self::MaxPool2d { .. } => "max_pool2d",
+            Self::Flatten => "flatten",
+            Self::Concat => "concat",
+            Self::Dense { .. } => "dense",
+            Self::Softmax => "softmax",
+        }
+    }
+
+    /// The shape that this op makes of its inputs', or what is wrong with them.
+    fn output(&self, inputs: &[Shape]) -> Result<Shape, String> {
+        let one = || match inputs {
+            [shape] => Ok(*shape),
+            _ => Err(format!("{} takes one input, found {}", self.name(), inputs.len())),
+        };
+        let map = || match one()? {
+            Shape::Map { h, w, c } => Ok((h, w, c)),
+            Shape::Flat(n) => Err(format!("expected a map [h, w, c] as input, found [{n}]")),
+        };
+        match *self {
+            Self::Input => Err("only the first node is the input".into()),
+            Self::Conv2d { filters, kernel: [k_h, k_w], padding, .. } => {
+                let (h, w, _) = map()?;
+                if filters == 0 || k_h == 0 || k_w == 0 {
+                    return Err("filters and kernel must be at least 1".into());
+                }
+                match padding {
+                    Padding::Same => Ok(Shape::Map { h, w, c: filters }),
+                    Padding::Valid if k_h > h || k_w > w => {
+                        Err(format!("kernel [{k_h}, {k_w}] is larger than its input {}", inputs[0]))
+                    }
+                    Padding::Valid => Ok(Shape::Map { h: h + 1 - k_h, w: w + 1 - k_w, c: filters }),
+                }
+            }
+            Self::MaxPool2d { window: [k_h, k_w] } => {
+                let (h, w, c) = map()?;
+                if k_h == 0 || k_w == 0 {
+                    return Err("the window must be at least [1, 1]".into());
+                }
+                if k_h > h || k_w > w {
+                    return Err(format!(
+                        "window [{k_h}, {k_w}] is larger than its input {}",
+                        inputs[0]
+                    ));
+                }
+                Ok(Shape::Map { h: h / k_h, w: w / k_w, c })
+            }
+            Self::Flatten => one().map(|shape| Shape::Flat(shape.len())),
+            Self::Concat => concat_output(inputs),
+            Self::Dense { units, l2, .. } => match one()? {
+                Shape::Flat(_) if units == 0 => Err("units must be at least 1".into()),
+                Shape::Flat(_) if !(l2.is_finite() && l2 >= 0.0) => {
+                    Err(format!("l2 must be 0 or more, found {l2}"))
+                }
+                Shape::Flat(_) => Ok(Shape::Flat(units)),
+                shape => {
+                    Err(format!("expected a vector as input, found {shape}; flatten it first"))
+                }
+            },
+            Self::Softmax => match one()? {
+                Shape::Flat(n) if n >= 2 => Ok(Shape::Flat(n)),
+                shape => Err(format!("expected a vector of two or more logits, found {shape}")),
+            },
+        }
+    }
+}
+
+fn concat_output(inputs: &[Shape]) -> Result<Shape, String> {
+    let [first, rest @ ..] = inputs else {
+        return Err("concat takes two or more inputs, found none".into());
+    };
+    if rest.is_empty() {
+        return Err("concat takes two or more inputs, found 1".into());
+    }
+    rest.iter().try_fold(*first, |joined, shape| match (joined, *shape) {
+        (Shape::Map { h, w, c }, Shape::Map { h: h2, w: w2, c: c2 }) if h == h2 && w == w2 => {
+            Ok(Shape::Map { h, w, c: c + c2 })
+        }
+        (Shape::Flat(a), Shape::Flat(b)) => Ok(Shape::Flat(a + b)),
+        _ => {
+            Err(format!("expected inputs that agree with {first} but for channels, found {shape}"))
+        }
+    })
+}
+
+/// A node's place in its graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(usize);
+
+impl NodeId {
+    /// The node's index in execution order.
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// One step of a model.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// A path such as `conv2d` or `timbre.conv1`, unique in the graph.
+    pub name: String,
+    /// What it does.
+    pub op: Op,
+    /// The nodes it reads, all earlier.
+    pub inputs: Vec<NodeId>,
+    /// The shape of one sample of its output.
+    pub shape: Shape,
+}
+
+/// What a parameter tensor is to its node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Multiplies the input.
+    Kernel,
+    /// Is added to the sum.
+    Bias,
+}
+
+/// A parameter tensor's place in the flat buffer of all parameters.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    /// `node/kernel` or `node/bias`, as Keras names them.
+    pub name: String,
+    /// The node that it belongs to.
+    pub node: NodeId,
+    /// Kernel or bias.
+    pub role: Role,
+    /// Its shape: conv kernels `[k_h, k_w, c_in, c_out]`, dense `[in, out]`, biases `[out]`.
+    pub shape: Vec<usize>,
+    /// First element in the flat buffer.
+    pub offset: usize,
+    /// Penalty `l2 · Σ w²`.
+    pub l2: f32,
+}
+
+impl Parameter {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// True if it has no element (never, in a graph that was accepted).
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Its elements in the flat buffer.
+    pub fn range(&self) -> std::ops::Range<usize> {
+        self.offset..self.offset + self.len()
+    }
+}
+
+/// A model whose shapes are known.
+#[derive(Debug, Clone)]
+pub struct Graph {
+    model: String,
+    nodes: Vec<Node>,
+    parameters: Vec<Parameter>,
+}
+
+impl Graph {
+    /// A graph of the input alone. `model` names it in errors.
+    pub fn new(model: &str, input: Shape) -> Self {
+        let node = Node { name: "input".into(), op: Op::Input, inputs: Vec::new(), shape: input };
+        Self { model: model.into(), nodes: vec![node], parameters: Vec::new() }
+    }
+
+    /// The input node.
+    pub fn input(&self) -> NodeId {
+        NodeId(0)
+    }
+
+    /// Appends a node and its parameters.
+    ///
+    /// # Errors
+    /// If the name is taken, the op does not fit its inputs, or the graph has ended.
+    pub fn push(&mut self, name: &str, op: Op, inputs: &[NodeId]) -> Result<NodeId> {
+        let fail =
+            |problem: String| Error::Node { model: self.model.clone(), node: name.into(), problem };
+        if self.find(name).is_some() {
+            return Err(fail("this name is taken by an earlier node".into()));
+        }
+        if self.nodes.last().is_some_and(|last| last.op == Op::Softmax) {
+            return Err(fail("nothing may follow the softmax".into()));
+        }
+        let shapes: Vec<Shape> = inputs.iter().map(|id| self.node(*id).shape).collect();
+        let shape = op.output(&shapes).map_err(fail)?;
+        let id = NodeId(self.nodes.len());
+        self.push_parameters(name, id, &op, &shapes);
+        self.nodes.push(Node { name: name.into(), op, inputs: inputs.to_vec(), shape });
+        Ok(id)
+    }
+
+    fn push_parameters(&mut self, name: &str, node: NodeId, op: &Op, inputs: &[Shape]) {
+        let (kernel, bias, l2) = match (*op, inputs) {
+            (Op::Conv2d { filters, kernel: [k_h, k_w], bias, .. }, [Shape::Map { c, .. }]) => {
+                (vec![k_h, k_w, *c, filters], bias, 0.0)
+            }
+            (Op::Dense { units, bias, l2, .. }, [shape]) => (vec![shape.len(), units], bias, l2),
+            _ => return,
+        };
+        let out = kernel[kernel.len() - 1];
+        let mut add = |role: Role, suffix: &str, shape: Vec<usize>, l2: f32| {
+            let offset = self.parameters.last().map_or(0, |p| p.range().end);
+            let name = format!("{name}/{suffix}");
+            self.parameters.push(Parameter { name, node, role, shape, offset, l2 });
+        };
+        add(Role::Kernel, "kernel", kernel, l2);
+        if bias {
+            add(Role::Bias, "bias", vec![out], 0.0);
+        }
+    }
+
+    /// The model's name, for messages.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// All nodes in execution order; the first is the input.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// A node.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0]
+    }
+
+    /// All node ids in execution order.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
+        (0..self.nodes.len()).map(NodeId)
+    }
+
+    /// The node of that name.
+    pub fn find(&self, name: &str) -> Option<NodeId> {
+        self.nodes.iter().position(|node| node.name == name).map(NodeId)
+    }
+
+    /// All parameter tensors, in node order, kernel before bias: Keras's `get_weights()` order.
+    pub fn parameters(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    /// The parameters of one node.
+    pub fn parameters_of(&self, id: NodeId) -> impl Iterator<Item = &Parameter> {
+        self.parameters.iter().filter(move |p| p.node == id)
+    }
+
+    /// Number of scalars in all parameters.
+    pub fn parameter_count(&self) -> usize {
+        self.parameters.last().map_or(0, |p| p.range().end)
+    }
+
+    /// The last node.
+    pub fn output(&self) -> NodeId {
+        NodeId(self.nodes.len() - 1)
+    }
+
+    /// Number of classes: the width of the last node.
+    pub fn classes(&self) -> usize {
+        self.node(self.output()).shape.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAP: Shape = Shape::Map { h: 3, w: 5, c: 2 };
+
+    fn conv(kernel: [usize; 2], padding: Padding) -> Op {
+        Op::Conv2d { filters: 4, kernel, padding, bias: true, activation: Activation::Relu }
+    }
+
+    #[test]
+    fn shapes_follow_keras() {
+        let shape = |op: Op| op.output(&[MAP]);
+        assert_eq!(shape(conv([5, 5], Padding::Same)), Ok(Shape::Map { h: 3, w: 5, c: 4 }));
+        assert_eq!(shape(conv([3, 2], Padding::Valid)), Ok(Shape::Map { h: 1, w: 4, c: 4 }));
+        assert_eq!(shape(Op::MaxPool2d { window: [2, 2] }), Ok(Shape::Map { h: 1, w: 2, c: 2 }));
+        assert_eq!(shape(Op::Flatten), Ok(Shape::Flat(30)));
+        assert_eq!(Op::Concat.output(&[MAP, MAP]), Ok(Shape::Map { h: 3, w: 5, c: 4 }));
+    }
+
+    #[test]
+    fn a_window_larger_than_its_input_is_told_with_both_sizes() {
+        let mut graph = Graph::new("p2.toml", MAP);
+        let error = graph.push("pool", Op::MaxPool2d { window: [4, 2] }, &[graph.input()]);
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "model p2.toml, node \"pool\": window [4, 2] is larger than its input [3, 5, 2]"
+        );
+    }
+
+    #[test]
+    fn parameters_lie_end_to_end_in_keras_order() {
+        let mut graph = Graph::new("test", MAP);
+        let a = graph.push("a", conv([3, 3], Padding::Same), &[graph.input()]).unwrap();
+        let flat = graph.push("flat", Op::Flatten, &[a]).unwrap();
+        let dense = Op::Dense { units: 2, bias: false, activation: Activation::Linear, l2: 0.5 };
+        graph.push("b", dense, &[flat]).unwrap();
+        let names: Vec<_> =
+            graph.parameters().iter().map(|p| (p.name.as_str(), p.range())).collect();
+        assert_eq!(names, [("a/kernel", 0..72), ("a/bias", 72..76), ("b/kernel", 76..196)]);
+        assert_eq!(graph.parameter_count(), 196);
+    }
+
+    #[test]
+    fn misfits_are_refused() {
+        let mut graph = Graph::new("test", MAP);
+        let input = graph.input();
+        assert!(graph.push("input", Op::Flatten, &[input]).is_err(), "a taken name");
+        assert!(graph.push("x", Op::Softmax, &[input]).is_err(), "softmax of a map");
+        assert!(graph.push("x", Op::Concat, &[input]).is_err(), "concat of one");
+        let flat = graph.push("flat", Op::Flatten, &[input]).unwrap();
+        assert!(graph.push("x", Op::Concat, &[flat, input]).is_err(), "concat of unlike shapes");
+        graph.push("softmax", Op::Softmax, &[flat]).unwrap();
+        assert!(graph.push("x", Op::Flatten, &[input]).is_err(), "a node after the softmax");
+    }
+}

@@ -1,0 +1,176 @@
+//! Models as text: a TOML file is a rationale, a training recipe and a list
+//! of nodes; given an input shape and a number of classes it is a [`Graph`].
+//!
+//! A node reads the node before it unless `input` names another (or, for
+//! `concat`, several):
+//!
+//! ```toml
+//! rationale = "A single wide filter over time."
+//!
+//! [train]              # optional: defaults that flags override
+//! epochs = 10
+//!
+//! [[node]]
+//! name = "rhythm"
+//! op = "conv2d"
+//! filters = 8
+//! kernel = [3, 9]      # mel bands, frames
+//! activation = "relu"
+//!
+//! [[node]]
+//! name = "flatten"
+//! op = "flatten"
+//!
+//! [[node]]
+//! name = "head"
+//! op = "dense"
+//! units = "classes"
+//!
+//! [[node]]
+//! name = "softmax"
+//! op = "softmax"
+//! ```
+
+mod recipe;
+mod spec;
+pub mod summary;
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Op, Shape};
+
+pub use recipe::Recipe;
+use spec::NodeSpec;
+
+/// A model as read, before its shapes are known.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// A built-in's name, or the path of its file.
+    pub name: String,
+    /// The text that it was read from: kept with the weights.
+    pub text: String,
+    /// Why it looks as it does.
+    pub rationale: String,
+    /// Defaults for training.
+    pub recipe: Recipe,
+    nodes: Vec<NodeSpec>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    rationale: String,
+    #[serde(default)]
+    train: Recipe,
+    node: Vec<toml::Table>,
+}
+
+/// The models that come with the program.
+const BUILT_IN: [(&str, &str); 1] = [("p1", include_str!("p1.toml"))];
+
+impl Model {
+    /// A built-in by its name, or any model file by its path.
+    ///
+    /// # Errors
+    /// If there is no such model, or the file is not one.
+    pub fn open(name: &str) -> Result<Self> {
+        if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
+            return Self::parse(name, text);
+        }
+        let path = Path::new(name);
+        if path.extension().is_none() && !path.exists() {
+            let known: Vec<&str> = BUILT_IN.iter().map(|(known, _)| *known).collect();
+            return Err(Error::Model {
+                model: name.into(),
+                problem: format!(
+                    "expected a built-in model ({}) or a path to a .toml file",
+                    known.join(", ")
+                ),
+            });
+        }
+        let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
+        Self::parse(name, &text)
+    }
+
+    /// Reads a model from its text; `name` stands for it in messages.
+    ///
+    /// # Errors
+    /// If the text is not TOML, a key is unknown or a node says too little.
+    pub fn parse(name: &str, text: &str) -> Result<Self> {
+        let fail = |problem: String| Error::Model { model: name.into(), problem };
+        let file: File = toml::from_str(text).map_err(|e| fail(e.to_string()))?;
+        let nodes = file
+            .node
+            .into_iter()
+            .enumerate()
+            .map(|(i, table)| {
+                NodeSpec::read(table).map_err(|e| fail(format!("node {}: {e}", i + 1)))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Self {
+            name: name.into(),
+            text: text.into(),
+            rationale: file.rationale.trim().into(),
+            recipe: file.train,
+            nodes,
+        })
+    }
+
+    /// The graph for samples of shape `[h, w, c]` and so many classes.
+    ///
+    /// # Errors
+    /// If a node does not fit its input, or the last is not a softmax over the classes.
+    pub fn graph(&self, [h, w, c]: [usize; 3], classes: usize) -> Result<Graph> {
+        let mut graph = Graph::new(&self.name, Shape::Map { h, w, c });
+        let mut previous = graph.input();
+        for node in &self.nodes {
+            let inputs = match &node.inputs {
+                None => vec![previous],
+                Some(names) => names
+                    .iter()
+                    .map(|name| {
+                        graph.find(name).ok_or_else(|| Error::Node {
+                            model: self.name.clone(),
+                            node: node.name.clone(),
+                            problem: format!("its input \"{name}\" is no earlier node"),
+                        })
+                    })
+                    .collect::<Result<_>>()?,
+            };
+            previous = graph.push(&node.name, node.op.resolve(classes), &inputs)?;
+        }
+        self.check_end(&graph, classes)?;
+        Ok(graph)
+    }
+
+    fn check_end(&self, graph: &Graph, classes: usize) -> Result<()> {
+        let last = graph.node(graph.output());
+        let fail = |problem| {
+            Err(Error::Node { model: self.name.clone(), node: last.name.clone(), problem })
+        };
+        if last.op != Op::Softmax {
+            return fail(format!("the last node must be a softmax, found {}", last.op.name()));
+        }
+        if graph.classes() != classes {
+            return fail(format!(
+                "expected {classes} logits, one for each class, found {}; write units = \"classes\"",
+                graph.classes()
+            ));
+        }
+        let unused = graph.ids().find(|id| {
+            *id != graph.output() && !graph.nodes().iter().any(|node| node.inputs.contains(id))
+        });
+        if let Some(id) = unused {
+            return Err(Error::Node {
+                model: self.name.clone(),
+                node: graph.node(id).name.clone(),
+                problem: "no later node reads it".into(),
+            });
+        }
+        Ok(())
+    }
+}

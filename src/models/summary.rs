@@ -1,0 +1,167 @@
+//! The layer table in Keras's manner, and what the parameter count says.
+
+use std::fmt::{self, Write};
+
+use crate::graph::{Graph, Node, NodeId, Shape};
+
+/// The table of layers: name (op), output shape, parameters, and the total.
+#[derive(Debug, Clone, Copy)]
+pub struct LayerTable<'a>(pub &'a Graph);
+
+impl fmt::Display for LayerTable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let graph = self.0;
+        let rows: Vec<[String; 4]> = graph.ids().map(|id| row(graph, id)).collect();
+        let head = ["Layer (type)", "Output shape", "Param #", "Reads"];
+        let branches = graph.ids().skip(1).any(|id| !reads_previous(graph, id));
+        let columns = if branches { 4 } else { 3 };
+        let width = |i: usize| {
+            rows.iter().map(|r| r[i].chars().count()).chain([head[i].len()]).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let line = |cells: &[String; 4]| {
+            let mut text = String::new();
+            for (i, (cell, width)) in cells.iter().zip(&widths).enumerate() {
+                // Numbers are set to the right.
+                let pad = " ".repeat(width - cell.chars().count());
+                let (before, after) = if i == 2 { (pad.as_str(), "") } else { ("", pad.as_str()) };
+                let _ = write!(text, " {before}{cell}{after} ");
+            }
+            text.trim_end().to_owned()
+        };
+        let rule = |mark: &str| mark.repeat(widths.iter().map(|w| w + 2).sum());
+        writeln!(f, "Model: \"{}\"", graph.model())?;
+        writeln!(f, "{}", rule("─"))?;
+        writeln!(f, "{}", line(&head.map(String::from)))?;
+        writeln!(f, "{}", rule("═"))?;
+        for row in &rows {
+            writeln!(f, "{}", line(row))?;
+        }
+        writeln!(f, "{}", rule("═"))?;
+        let count = graph.parameter_count();
+        let kib = (count * 4) as f64 / 1024.0;
+        writeln!(f, " Total params: {} ({kib:.2} KiB)", thousands(count))
+    }
+}
+
+fn row(graph: &Graph, id: NodeId) -> [String; 4] {
+    let node = graph.node(id);
+    let shape = match node.shape {
+        Shape::Map { h, w, c } => format!("(None, {h}, {w}, {c})"),
+        Shape::Flat(n) => format!("(None, {n})"),
+    };
+    let names: Vec<&str> = node.inputs.iter().map(|i| graph.node(*i).name.as_str()).collect();
+    [
+        label(node),
+        shape,
+        thousands(graph.parameters_of(id).map(|p| p.len()).sum()),
+        names.join(", "),
+    ]
+}
+
+fn label(node: &Node) -> String {
+    if node.name == node.op.name() {
+        node.name.clone()
+    } else {
+        format!("{} ({})", node.name, node.op.name())
+    }
+}
+
+fn reads_previous(graph: &Graph, id: NodeId) -> bool {
+    matches!(graph.node(id).inputs.as_slice(), [one] if one.index() + 1 == id.index())
+}
+
+/// `84382` as `84,382`.
+pub fn thousands(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Where the parameters sit: the node with most of them, and its share.
+pub fn heaviest(graph: &Graph) -> Option<(&str, usize)> {
+    graph
+        .ids()
+        .map(|id| {
+            let count: usize = graph.parameters_of(id).map(|p| p.len()).sum();
+            (graph.node(id).name.as_str(), count)
+        })
+        .filter(|(_, count)| *count > 0)
+        .reduce(|best, next| if next.1 > best.1 { next } else { best })
+}
+
+/// Question 1, before training: the count beside what there is to learn from.
+/// `songs` is the number of different songs in the training set, where known.
+pub fn capacity(graph: &Graph, samples: usize, songs: Option<usize>) -> String {
+    let count = graph.parameter_count();
+    let mut text = format!(
+        "{} has {} trainable parameters for {} training samples: {:.1} for each sample",
+        graph.model(),
+        thousands(count),
+        thousands(samples),
+        count as f64 / samples as f64
+    );
+    if let Some(songs) = songs {
+        let _ = write!(
+            text,
+            ", and {:.0} for each of the {} songs that the samples were cut from",
+            count as f64 / songs as f64,
+            thousands(songs)
+        );
+    }
+    text.push('.');
+    if let Some((name, heavy)) = heaviest(graph) {
+        let share = 100.0 * heavy as f64 / count as f64;
+        let _ = write!(text, " {} of them ({share:.1} %) sit in {name}.", thousands(heavy));
+    }
+    text.push_str(if count >= samples {
+        " With at least as many parameters as samples the network is able to remember its \
+         training set, so overfitting is to be expected; whether it happens shows in the gap \
+         between the training and the validation curves."
+    } else {
+        " With fewer parameters than samples the network cannot simply remember each sample, \
+         but it may still overfit; whether it does shows in the gap between the training and \
+         the validation curves."
+    });
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::Model;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        assert_eq!(thousands(0), "0");
+        assert_eq!(thousands(999), "999");
+        assert_eq!(thousands(84_382), "84,382");
+        assert_eq!(thousands(1_000_000), "1,000,000");
+    }
+
+    #[test]
+    fn p1_has_kerass_parameter_counts() {
+        let model = Model::open("p1").unwrap();
+        for (h, w, count) in [(80, 80, 84_382), (128, 87, 132_382), (128, 25, 42_782)] {
+            assert_eq!(model.graph([h, w, 1], 4).unwrap().parameter_count(), count);
+        }
+    }
+
+    #[test]
+    fn the_table_has_a_row_for_each_node_and_the_total() {
+        let graph = Model::open("p1").unwrap().graph([80, 80, 1], 4).unwrap();
+        let text = LayerTable(&graph).to_string();
+        assert!(
+            text.contains(" conv2d_1 (conv2d)             (None, 40, 40, 8)       808\n"),
+            "{text}"
+        );
+        assert!(text.contains("Total params: 84,382"), "{text}");
+        assert!(!text.contains("Reads"), "a chain needs no column for what a node reads");
+    }
+}

@@ -1,0 +1,136 @@
+//! Small graphs, most with one op of interest between a stem that makes its
+//! input learn and a head that makes a loss. One list for every backend.
+
+use genre_gpu::graph::{Activation, Graph, NodeId, Op, Padding, Shape};
+use genre_gpu::random::streams::Stream;
+
+pub struct Case {
+    pub name: &'static str,
+    pub graph: Graph,
+    /// Most samples in a step, and those of the partial batch that is compared too.
+    pub batch: usize,
+    pub partial: usize,
+    /// Inputs of few distinct values, so that maxima tie.
+    pub ties: bool,
+}
+
+pub fn conv(filters: usize, kernel: [usize; 2], padding: Padding, activation: Activation) -> Op {
+    Op::Conv2d { filters, kernel, padding, bias: true, activation }
+}
+
+fn dense(units: usize, activation: Activation, l2: f32) -> Op {
+    Op::Dense { units, bias: true, activation, l2 }
+}
+
+/// Adds a flatten, a dense layer and a softmax over three classes.
+fn head(graph: &mut Graph, from: NodeId) {
+    let flat = graph.push("flatten", Op::Flatten, &[from]).unwrap();
+    let logits = graph.push("head", dense(3, Activation::Linear, 0.0), &[flat]).unwrap();
+    graph.push("softmax", Op::Softmax, &[logits]).unwrap();
+}
+
+/// input → 1×1 stem of `c` channels → the op → head.
+fn one(name: &'static str, [h, w, c]: [usize; 3], batch: usize, partial: usize, op: Op) -> Case {
+    let mut graph = Graph::new(name, Shape::Map { h, w, c: 1 });
+    let stem_op = conv(c, [1, 1], Padding::Same, Activation::Linear);
+    let stem = graph.push("stem", stem_op, &[graph.input()]).unwrap();
+    let node = graph.push("op", op, &[stem]).unwrap();
+    head(&mut graph, node);
+    Case { name, graph, batch, partial, ties: false }
+}
+
+pub fn all() -> Vec<Case> {
+    use Activation::{Linear, Relu};
+    use Padding::{Same, Valid};
+    let pool = |window| Op::MaxPool2d { window };
+    let mut cases = vec![
+        one("conv 5×5 same", [7, 11, 3], 5, 3, conv(4, [5, 5], Same, Relu)),
+        one("conv 5×5 valid", [7, 11, 3], 3, 1, conv(8, [5, 5], Valid, Linear)),
+        one("conv kernel as large as its input", [5, 7, 2], 3, 2, conv(3, [5, 7], Valid, Relu)),
+        one(
+            "conv kernel larger than its input, same",
+            [3, 2, 2],
+            3,
+            2,
+            conv(2, [5, 7], Same, Relu),
+        ),
+        one("conv even kernel, same", [6, 5, 1], 3, 2, conv(2, [4, 2], Same, Linear)),
+        one("conv 9×3 tall", [13, 6, 2], 4, 3, conv(5, [9, 3], Same, Relu)),
+        one("conv 1×9 long", [3, 17, 2], 4, 3, conv(17, [1, 9], Same, Relu)),
+        one("conv 1×1 on one value", [1, 1, 1], 2, 1, conv(1, [1, 1], Valid, Linear)),
+        one("conv 29 filters over 19 columns", [2, 19, 5], 7, 5, conv(29, [3, 3], Same, Relu)),
+        one("conv without bias", [5, 5, 2], 3, 2, {
+            Op::Conv2d { filters: 4, kernel: [3, 3], padding: Same, bias: false, activation: Relu }
+        }),
+        one("pool 2×2", [6, 8, 3], 5, 4, pool([2, 2])),
+        one("pool 2×2 of odd extents", [7, 9, 2], 3, 2, pool([2, 2])),
+        one("pool 4×1", [9, 5, 2], 3, 2, pool([4, 1])),
+        one("pool 1×3", [3, 7, 2], 3, 2, pool([1, 3])),
+        one("pool the whole map", [5, 3, 4], 3, 2, pool([5, 3])),
+    ];
+    let mut ties = one("pool of ties", [6, 6, 2], 4, 3, pool([3, 2]));
+    ties.ties = true;
+    cases.push(ties);
+    cases.push(two_dense());
+    cases.push(branches());
+    cases.push(concat_of_vectors());
+    cases
+}
+
+/// Dense layers, one with ReLU, a penalty and no bias.
+fn two_dense() -> Case {
+    let mut graph = Graph::new("dense", Shape::Map { h: 1, w: 37, c: 1 });
+    let flat = graph.push("flat", Op::Flatten, &[graph.input()]).unwrap();
+    let hidden = graph.push("hidden", dense(53, Activation::Relu, 0.02), &[flat]).unwrap();
+    let op = Op::Dense { units: 5, bias: false, activation: Activation::Linear, l2: 0.1 };
+    let logits = graph.push("logits", op, &[hidden]).unwrap();
+    graph.push("softmax", Op::Softmax, &[logits]).unwrap();
+    Case { name: "dense", graph, batch: 9, partial: 5, ties: false }
+}
+
+/// A stem read by two branches and by the concat itself.
+fn branches() -> Case {
+    let relu = |filters, kernel| conv(filters, kernel, Padding::Same, Activation::Relu);
+    let mut graph = Graph::new("branches", Shape::Map { h: 5, w: 7, c: 1 });
+    let stem = graph.push("stem", relu(3, [3, 3]), &[graph.input()]).unwrap();
+    let tall = graph.push("tall", relu(4, [5, 1]), &[stem]).unwrap();
+    let long = graph.push("long", relu(2, [1, 5]), &[stem]).unwrap();
+    let both = graph.push("both", Op::Concat, &[tall, stem, long]).unwrap();
+    let pooled = graph.push("pool", Op::MaxPool2d { window: [2, 3] }, &[both]).unwrap();
+    head(&mut graph, pooled);
+    Case { name: "branches", graph, batch: 4, partial: 3, ties: false }
+}
+
+/// Two flattened branches joined end to end, one of them flattened twice.
+fn concat_of_vectors() -> Case {
+    let relu = |filters, kernel| conv(filters, kernel, Padding::Valid, Activation::Relu);
+    let mut graph = Graph::new("vectors", Shape::Map { h: 5, w: 7, c: 1 });
+    let left = graph.push("left", relu(2, [3, 3]), &[graph.input()]).unwrap();
+    let right = graph.push("right", relu(3, [5, 2]), &[graph.input()]).unwrap();
+    let a = graph.push("a", Op::Flatten, &[left]).unwrap();
+    let b = graph.push("b", Op::Flatten, &[right]).unwrap();
+    let joined = graph.push("joined", Op::Concat, &[a, b, a]).unwrap();
+    let logits = graph.push("logits", dense(4, Activation::Linear, 0.0), &[joined]).unwrap();
+    graph.push("softmax", Op::Softmax, &[logits]).unwrap();
+    Case { name: "concat of vectors", graph, batch: 4, partial: 3, ties: false }
+}
+
+/// Samples, labels and parameters of a case, from named streams.
+pub fn fill(case: &Case, samples: usize) -> (Vec<f32>, Vec<u32>, Vec<f32>) {
+    let mut stream = Stream::new(1, case.name);
+    let len = case.graph.node(case.graph.input()).shape.len();
+    let mut value = || {
+        let v = stream.normal();
+        (if case.ties { v.round() } else { v }) as f32
+    };
+    let x = (0..samples * len).map(|_| value()).collect();
+    let y = (0..samples).map(|_| stream.below(case.graph.classes()) as u32).collect();
+    let mut parameters = Vec::new();
+    for p in case.graph.parameters() {
+        // Sums of about 1, whatever their length; biases of the same size as weights.
+        let terms: usize = p.shape[..p.shape.len() - 1].iter().product();
+        let scale = 1.0 / (terms as f64).sqrt().max(3.0);
+        parameters.extend((0..p.len()).map(|_| (scale * stream.normal()) as f32));
+    }
+    (x, y, parameters)
+}

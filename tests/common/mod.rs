@@ -1,0 +1,15 @@
+//! What the tests share: the naive reference, comparison, the data of the golden runs.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+
+pub mod cases;
+pub mod close;
+pub mod golden;
+pub mod naive;

@@ -1,0 +1,304 @@
+//! Obvious loops in f64: the reference that everything else is held against.
+//! It reads a graph's structure and shares no arithmetic with the crate.
+
+use genre_gpu::graph::{Activation, Graph, NodeId, Op, Padding, Role, Shape};
+
+/// All that a step computes, in f64, by node or by parameter.
+pub struct Pass {
+    /// Output of each node, `[n, …]`.
+    pub values: Vec<Vec<f64>>,
+    /// Gradient of the loss at each node's sum (before its activation).
+    pub gradients: Vec<Vec<f64>>,
+    /// Gradient of each parameter tensor, penalty included.
+    pub parameter_gradients: Vec<Vec<f64>>,
+    /// Mean cross-entropy over the batch plus the penalty.
+    pub loss: f64,
+    pub correct: usize,
+}
+
+/// One parameter tensor for each of the graph's, widened from a flat buffer.
+pub fn widen(graph: &Graph, flat: &[f32]) -> Vec<Vec<f64>> {
+    let tensor =
+        |range: std::ops::Range<usize>| flat[range].iter().map(|&v| f64::from(v)).collect();
+    graph.parameters().iter().map(|p| tensor(p.range())).collect()
+}
+
+fn parameter(graph: &Graph, id: NodeId, role: Role) -> Option<usize> {
+    graph.parameters().iter().position(|p| p.node == id && p.role == role)
+}
+
+fn map(shape: Shape) -> [usize; 3] {
+    match shape {
+        Shape::Map { h, w, c } => [h, w, c],
+        Shape::Flat(n) => [1, 1, n],
+    }
+}
+
+struct Conv {
+    x: [usize; 3],
+    y: [usize; 3],
+    kernel: [usize; 2],
+    before: [usize; 2],
+}
+
+impl Conv {
+    fn new(graph: &Graph, id: NodeId, kernel: [usize; 2], padding: Padding) -> Self {
+        let before = match padding {
+            Padding::Same => [(kernel[0] - 1) / 2, (kernel[1] - 1) / 2],
+            Padding::Valid => [0, 0],
+        };
+        let node = graph.node(id);
+        let x = map(graph.node(node.inputs[0]).shape);
+        Self { x, y: map(node.shape), kernel, before }
+    }
+
+    /// Calls `f(input index, kernel index, output index)` for every product of the sum.
+    fn products(&self, n: usize, mut f: impl FnMut(usize, usize, usize)) {
+        let ([h, w, c_in], [h_out, w_out, c_out]) = (self.x, self.y);
+        for s in 0..n {
+            for r in 0..h_out {
+                for q in 0..w_out {
+                    for i in 0..self.kernel[0] {
+                        for j in 0..self.kernel[1] {
+                            let (row, col) = (r + i, q + j);
+                            if row < self.before[0] || col < self.before[1] {
+                                continue;
+                            }
+                            let (row, col) = (row - self.before[0], col - self.before[1]);
+                            if row >= h || col >= w {
+                                continue;
+                            }
+                            for c in 0..c_in {
+                                for o in 0..c_out {
+                                    f(
+                                        ((s * h + row) * w + col) * c_in + c,
+                                        ((i * self.kernel[1] + j) * c_in + c) * c_out + o,
+                                        ((s * h_out + r) * w_out + q) * c_out + o,
+                                    );
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn activate(activation: Activation, y: &mut [f64]) {
+    if activation == Activation::Relu {
+        for v in y {
+            *v = v.max(0.0);
+        }
+    }
+}
+
+/// The index of the first maximum of each window, for every element of the output.
+fn winners(n: usize, x: &[f64], [h, w, c]: [usize; 3], [k_h, k_w]: [usize; 2]) -> Vec<usize> {
+    let mut winners = Vec::new();
+    for s in 0..n {
+        for r in 0..h / k_h {
+            for q in 0..w / k_w {
+                for ch in 0..c {
+                    let mut best = None;
+                    for i in 0..k_h {
+                        for j in 0..k_w {
+                            let at = ((s * h + r * k_h + i) * w + q * k_w + j) * c + ch;
+                            if best.is_none_or(|b: usize| x[at] > x[b]) {
+                                best = Some(at);
+                            }
+                        }
+                    }
+                    winners.push(best.unwrap());
+                }
+            }
+        }
+    }
+    winners
+}
+
+/// For each input of a concat: pairs of (index in the input, index in the output).
+fn concat_pairs(graph: &Graph, id: NodeId, n: usize) -> Vec<Vec<(usize, usize)>> {
+    let node = graph.node(id);
+    let [h, w, total] = map(node.shape);
+    let mut offset = 0;
+    let mut all = Vec::new();
+    for input in &node.inputs {
+        let [_, _, c] = map(graph.node(*input).shape);
+        let mut pairs = Vec::new();
+        for position in 0..n * h * w {
+            for ch in 0..c {
+                pairs.push((position * c + ch, position * total + offset + ch));
+            }
+        }
+        offset += c;
+        all.push(pairs);
+    }
+    all
+}
+
+/// Forward and backward over a batch of `x` (`[n, h, w, c]`) with labels `y`.
+pub fn pass(graph: &Graph, parameters: &[Vec<f64>], x: &[f64], y: &[u32]) -> Pass {
+    let n = y.len();
+    let mut values: Vec<Vec<f64>> = Vec::new();
+    let mut loss = 0.0;
+    let mut correct = 0;
+    for id in graph.ids() {
+        let node = graph.node(id);
+        let input = |i: usize| values[node.inputs[i].index()].as_slice();
+        let kernel = || parameters[parameter(graph, id, Role::Kernel).unwrap()].as_slice();
+        let bias =
+            |o: usize| parameter(graph, id, Role::Bias).map_or(0.0, |bias| parameters[bias][o]);
+        let mut out = vec![0.0; n * node.shape.len()];
+        match node.op {
+            Op::Input => out.copy_from_slice(x),
+            Op::Flatten => out.copy_from_slice(input(0)),
+            Op::Conv2d { filters, kernel: size, padding, activation, .. } => {
+                for (i, v) in out.iter_mut().enumerate() {
+                    *v = bias(i % filters);
+                }
+                Conv::new(graph, id, size, padding)
+                    .products(n, |a, b, c| out[c] += input(0)[a] * kernel()[b]);
+                activate(activation, &mut out);
+            }
+            Op::MaxPool2d { window } => {
+                let shape = map(graph.node(node.inputs[0]).shape);
+                let winners = winners(n, input(0), shape, window);
+                for (v, at) in out.iter_mut().zip(winners) {
+                    *v = input(0)[at];
+                }
+            }
+            Op::Concat => {
+                for (i, pairs) in concat_pairs(graph, id, n).into_iter().enumerate() {
+                    for (from, to) in pairs {
+                        out[to] = input(i)[from];
+                    }
+                }
+            }
+            Op::Dense { units, activation, .. } => {
+                let n_in = input(0).len() / n;
+                for s in 0..n {
+                    for o in 0..units {
+                        out[s * units + o] = bias(o)
+                            + (0..n_in)
+                                .map(|i| input(0)[s * n_in + i] * kernel()[i * units + o])
+                                .sum::<f64>();
+                    }
+                }
+                activate(activation, &mut out);
+            }
+            Op::Softmax => {
+                let classes = node.shape.len();
+                for s in 0..n {
+                    let z = &input(0)[s * classes..(s + 1) * classes];
+                    let top = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                    let sum: f64 = z.iter().map(|z| (z - top).exp()).sum();
+                    for c in 0..classes {
+                        out[s * classes + c] = (z[c] - top).exp() / sum;
+                    }
+                    loss += (sum.ln() + top - z[y[s] as usize]) / n as f64;
+                    correct += usize::from(z.iter().position(|&v| v == top) == Some(y[s] as usize));
+                }
+            }
+        }
+        values.push(out);
+    }
+    for (p, w) in graph.parameters().iter().zip(parameters) {
+        loss += f64::from(p.l2) * w.iter().map(|w| w * w).sum::<f64>();
+    }
+    let (gradients, parameter_gradients) = backward(graph, parameters, &values, y);
+    Pass { values, gradients, parameter_gradients, loss, correct }
+}
+
+fn backward(
+    graph: &Graph,
+    parameters: &[Vec<f64>],
+    values: &[Vec<f64>],
+    y: &[u32],
+) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
+    let n = y.len();
+    let mut gradients: Vec<Vec<f64>> = values.iter().map(|v| vec![0.0; v.len()]).collect();
+    let mut of_parameters: Vec<Vec<f64>> = parameters.iter().map(|w| vec![0.0; w.len()]).collect();
+    for id in graph.ids().rev() {
+        let node = graph.node(id);
+        if let Op::Conv2d { activation, .. } | Op::Dense { activation, .. } = node.op {
+            let out = &values[id.index()];
+            if activation == Activation::Relu {
+                for (g, v) in gradients[id.index()].iter_mut().zip(out) {
+                    if *v <= 0.0 {
+                        *g = 0.0;
+                    }
+                }
+            }
+        }
+        let dz = gradients[id.index()].clone();
+        let kernel = parameter(graph, id, Role::Kernel);
+        if let Some(bias) = parameter(graph, id, Role::Bias) {
+            let width = of_parameters[bias].len();
+            for (i, g) in dz.iter().enumerate() {
+                of_parameters[bias][i % width] += g;
+            }
+        }
+        match node.op {
+            Op::Input => {}
+            Op::Flatten => {
+                for (d, g) in gradients[node.inputs[0].index()].iter_mut().zip(&dz) {
+                    *d += g;
+                }
+            }
+            Op::Conv2d { kernel: size, padding, .. } => {
+                let input = node.inputs[0].index();
+                let kernel = kernel.unwrap();
+                Conv::new(graph, id, size, padding).products(n, |a, b, c| {
+                    of_parameters[kernel][b] += values[input][a] * dz[c];
+                    gradients[input][a] += parameters[kernel][b] * dz[c];
+                });
+            }
+            Op::MaxPool2d { window } => {
+                let input = node.inputs[0];
+                let shape = map(graph.node(input).shape);
+                let winners = winners(n, &values[input.index()], shape, window);
+                for (g, at) in dz.iter().zip(winners) {
+                    gradients[input.index()][at] += g;
+                }
+            }
+            Op::Concat => {
+                for (i, pairs) in concat_pairs(graph, id, n).into_iter().enumerate() {
+                    for (from, to) in pairs {
+                        gradients[node.inputs[i].index()][from] += dz[to];
+                    }
+                }
+            }
+            Op::Dense { units, .. } => {
+                let input = node.inputs[0].index();
+                let kernel = kernel.unwrap();
+                let n_in = values[input].len() / n;
+                for s in 0..n {
+                    for i in 0..n_in {
+                        for o in 0..units {
+                            let g = dz[s * units + o];
+                            of_parameters[kernel][i * units + o] += values[input][s * n_in + i] * g;
+                            gradients[input][s * n_in + i] += parameters[kernel][i * units + o] * g;
+                        }
+                    }
+                }
+            }
+            Op::Softmax => {
+                let classes = node.shape.len();
+                for s in 0..n {
+                    for c in 0..classes {
+                        let target = if c == y[s] as usize { 1.0 } else { 0.0 };
+                        gradients[node.inputs[0].index()][s * classes + c] +=
+                            (values[id.index()][s * classes + c] - target) / n as f64;
+                    }
+                }
+            }
+        }
+    }
+    for ((p, w), dw) in graph.parameters().iter().zip(parameters).zip(&mut of_parameters) {
+        for (g, w) in dw.iter_mut().zip(w) {
+            *g += 2.0 * f64::from(p.l2) * w;
+        }
+    }
+    (gradients, of_parameters)
+}
