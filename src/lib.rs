@@ -13,5 +13,6 @@ pub mod plan;
 pub mod progress;
 pub mod random;
 pub mod report;
+pub mod train;
 
 pub use error::{Error, Result};

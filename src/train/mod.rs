@@ -1,0 +1,5 @@
+//! Training: where a run starts, how it goes on, what it leaves.
+
+mod initial;
+
+pub use initial::initial_parameters;
