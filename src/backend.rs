@@ -1,5 +1,8 @@
 //! The seam between training and the devices: whole steps, not single ops.
 
+use serde::{Deserialize, Serialize};
+
+use crate::cpu::Cpu;
 use crate::error::Result;
 use crate::graph::NodeId;
 use crate::plan::Plan;
@@ -25,7 +28,7 @@ pub struct Sgd {
 
 /// Sums over samples: of the loss (cross-entropy + penalty, each batch with the
 /// weights before its step) and of right predictions.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     /// Samples seen.
     pub samples: u64,
@@ -108,4 +111,23 @@ pub enum Tensor {
     Value,
     /// The loss's gradient there; empty where none is computed.
     Gradient,
+}
+
+/// Where steps run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Device {
+    /// The processor's cores.
+    #[default]
+    Cpu,
+}
+
+/// Opens a plan on a device; `threads` 0 means one for each core.
+///
+/// # Errors
+/// If the device cannot be had.
+pub fn open(device: Device, plan: Plan, threads: usize) -> Result<Box<dyn Backend>> {
+    match device {
+        Device::Cpu => Ok(Box::new(Cpu::new(plan, threads)?)),
+    }
 }

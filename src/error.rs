@@ -36,6 +36,55 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A setting is outside its range.
+    #[error("--{name}: expected {expected}, found {found}")]
+    Setting {
+        /// The flag's name, which is the config file's key.
+        name: &'static str,
+        /// What would have been accepted.
+        expected: &'static str,
+        /// What was given.
+        found: String,
+    },
+    /// A config file is not one.
+    #[error("{}: {problem}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        problem: String,
+    },
+    /// A file of weights is damaged or of another model.
+    #[error("{}: {problem}", path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Training diverged.
+    #[error(
+        "loss is not finite at epoch {epoch}, step {step} (learning rate {learning_rate})\n  \
+         help: {help}"
+    )]
+    Diverged {
+        /// From 1.
+        epoch: usize,
+        /// From 1, within the epoch.
+        step: usize,
+        /// The step size that was used.
+        learning_rate: f32,
+        /// What to try, from what is known of the inputs.
+        help: String,
+    },
+    /// A run folder holds something that must not be overwritten, or lacks something.
+    #[error("{}: {problem}", path.display())]
+    Run {
+        /// The run's folder.
+        path: PathBuf,
+        /// What is wrong, and the way out.
+        problem: String,
+    },
     /// The system refused to start threads.
     #[error("cannot start {threads} threads: {problem}; try fewer with --threads")]
     Threads {

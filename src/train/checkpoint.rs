@@ -1,0 +1,81 @@
+//! Where a run stands: enough to go on to the same bits as if it had never stopped.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::history::Epoch;
+use super::tensors::{Tensors, read_tensors, write_tensors};
+use crate::backend::{State, Tally};
+use crate::error::{Error, Result};
+
+/// Where a run stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    /// Weights and velocity.
+    pub state: State,
+    /// The weights after the best epoch so far, where they are kept.
+    pub best: Option<Vec<f32>>,
+    /// The rest.
+    pub position: Position,
+}
+
+/// The part of a checkpoint that is not weights.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Steps done in the epoch that is under way.
+    pub step: usize,
+    /// Their sums.
+    pub tally: Tally,
+    /// Their wall time.
+    pub seconds: f64,
+    /// The epochs that are done.
+    pub history: Vec<Epoch>,
+    /// The data that the run is on.
+    pub data_hash: String,
+}
+
+const KEY: &str = "genre_gpu_checkpoint";
+
+impl Checkpoint {
+    /// Writes the checkpoint; an older one at `path` is replaced whole.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let count = self.state.parameters.len();
+        let mut tensors = vec![
+            ("parameters".to_owned(), vec![count], self.state.parameters.as_slice()),
+            ("velocity".to_owned(), vec![count], self.state.velocity.as_slice()),
+        ];
+        if let Some(best) = &self.best {
+            tensors.push(("best".to_owned(), vec![count], best));
+        }
+        let position = serde_json::to_string(&self.position)
+            .map_err(|e| Error::Weights { path: path.into(), problem: e.to_string() })?;
+        write_tensors(path, &tensors, KEY, position)
+    }
+
+    /// Reads a checkpoint of a graph with so many parameters.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is not such a checkpoint.
+    pub fn read(path: &Path, parameters: usize) -> Result<Self> {
+        let Tensors { mut tensors, metadata } = read_tensors(path, KEY)?;
+        let fail = |problem: String| Error::Weights { path: path.into(), problem };
+        let position = serde_json::from_str(&metadata).map_err(|e| fail(e.to_string()))?;
+        let mut take = |name: &str| match tensors.remove(name) {
+            Some((_, tensor)) if tensor.len() == parameters => Ok(Some(tensor)),
+            Some((_, tensor)) => Err(fail(format!(
+                "expected {parameters} values of \"{name}\", found {}: it is of another model",
+                tensor.len()
+            ))),
+            None => Ok(None),
+        };
+        let (now, velocity, best) = (take("parameters")?, take("velocity")?, take("best")?);
+        let (Some(parameters), Some(velocity)) = (now, velocity) else {
+            return Err(fail("expected tensors \"parameters\" and \"velocity\"".into()));
+        };
+        Ok(Self { state: State { parameters, velocity }, best, position })
+    }
+}

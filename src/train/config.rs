@@ -1,0 +1,239 @@
+//! What a run is told to do: flags over a config file over the model's recipe
+//! over defaults.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::backend::Device;
+use crate::data::ScaleKind;
+use crate::error::{Error, Result};
+use crate::models::Recipe;
+use crate::random::keras::Shuffle;
+
+/// Which weights a run ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// Those of the last epoch, as Keras's `fit` does.
+    #[default]
+    Last,
+    /// Those of the epoch with the lowest validation loss.
+    Best,
+}
+
+/// What was said, by flags or in a config file: anything may be left out.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Settings {
+    /// A built-in model or a path to one.
+    pub model: Option<String>,
+    /// Where steps run.
+    pub device: Option<Device>,
+    /// Folder or npz; none means the demo corpus.
+    pub data: Option<PathBuf>,
+    /// The arrays are `[n, time, mel]`.
+    pub transpose: Option<bool>,
+    /// The classes' names, by label.
+    pub class_names: Option<Vec<String>>,
+    /// Arrays chosen by hand: `x_train = "mine.npy"`.
+    pub arrays: BTreeMap<String, String>,
+    /// How inputs are scaled.
+    pub scale: Option<ScaleKind>,
+    /// Seed of weights and orders.
+    pub seed: Option<u32>,
+    /// Whose order of samples.
+    pub shuffle: Option<Shuffle>,
+    /// Passes over the training set.
+    pub epochs: Option<usize>,
+    /// Samples per step.
+    pub batch_size: Option<usize>,
+    /// Step size.
+    pub learning_rate: Option<f32>,
+    /// Share of the velocity that is kept.
+    pub momentum: Option<f32>,
+    /// CPU threads; 0 or none means one for each core.
+    pub threads: Option<usize>,
+    /// Which weights to end with.
+    pub keep: Option<Keep>,
+}
+
+/// What a run does: every choice made. Written to the run's `config.toml`,
+/// which is itself a config file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// A built-in model or a path to one.
+    pub model: String,
+    /// Where steps run.
+    pub device: Device,
+    /// Folder or npz; none means the demo corpus.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// The arrays are `[n, time, mel]`.
+    pub transpose: bool,
+    /// The classes' names, by label, where they were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_names: Option<Vec<String>>,
+    /// How inputs are scaled.
+    pub scale: ScaleKind,
+    /// Seed of weights and orders.
+    pub seed: u32,
+    /// Whose order of samples.
+    pub shuffle: Shuffle,
+    /// Passes over the training set.
+    pub epochs: usize,
+    /// Samples per step.
+    pub batch_size: usize,
+    /// Step size.
+    pub learning_rate: f32,
+    /// Share of the velocity that is kept.
+    pub momentum: f32,
+    /// CPU threads; 0 means one for each core. Changes no result.
+    pub threads: usize,
+    /// Which weights to end with.
+    pub keep: Keep,
+    /// Arrays chosen by hand. Last, because TOML wants tables after values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub arrays: BTreeMap<String, String>,
+}
+
+impl Settings {
+    /// Reads a config file.
+    ///
+    /// # Errors
+    /// If it cannot be read or a key is unknown.
+    pub fn read(path: &Path) -> Result<Self> {
+        read_toml(path)
+    }
+
+    /// These settings, and where they say nothing those.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let mut arrays = other.arrays;
+        arrays.extend(self.arrays);
+        Self {
+            model: self.model.or(other.model),
+            device: self.device.or(other.device),
+            data: self.data.or(other.data),
+            transpose: self.transpose.or(other.transpose),
+            class_names: self.class_names.or(other.class_names),
+            arrays,
+            scale: self.scale.or(other.scale),
+            seed: self.seed.or(other.seed),
+            shuffle: self.shuffle.or(other.shuffle),
+            epochs: self.epochs.or(other.epochs),
+            batch_size: self.batch_size.or(other.batch_size),
+            learning_rate: self.learning_rate.or(other.learning_rate),
+            momentum: self.momentum.or(other.momentum),
+            threads: self.threads.or(other.threads),
+            keep: self.keep.or(other.keep),
+        }
+    }
+
+    /// Decides what is still open, by the model's recipe, then by the assignment's choices.
+    ///
+    /// # Errors
+    /// If a number is outside its range.
+    pub fn resolve(self, recipe: Recipe) -> Result<Config> {
+        let config = Config {
+            model: self.model.unwrap_or_else(|| "p1".into()),
+            device: self.device.unwrap_or_default(),
+            data: self.data,
+            transpose: self.transpose.unwrap_or(false),
+            class_names: self.class_names,
+            scale: self.scale.unwrap_or_default(),
+            seed: self.seed.unwrap_or(42),
+            shuffle: self.shuffle.unwrap_or_default(),
+            epochs: self.epochs.or(recipe.epochs).unwrap_or(20),
+            batch_size: self.batch_size.or(recipe.batch_size).unwrap_or(32),
+            learning_rate: self.learning_rate.or(recipe.learning_rate).unwrap_or(0.01),
+            momentum: self.momentum.or(recipe.momentum).unwrap_or(0.0),
+            threads: self.threads.unwrap_or(0),
+            keep: self.keep.unwrap_or_default(),
+            arrays: self.arrays,
+        };
+        config.check()?;
+        Ok(config)
+    }
+}
+
+impl Config {
+    /// Reads a run's effective configuration.
+    ///
+    /// # Errors
+    /// If it cannot be read or is not one.
+    pub fn read(path: &Path) -> Result<Self> {
+        let config: Self = read_toml(path)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// As `config.toml`.
+    pub fn to_toml(&self) -> String {
+        // Plain values and one table of strings: nothing that TOML lacks.
+        toml::to_string(self).unwrap_or_default()
+    }
+
+    fn check(&self) -> Result<()> {
+        let least_one = [("epochs", self.epochs), ("batch-size", self.batch_size)];
+        if let Some((name, _)) = least_one.into_iter().find(|(_, value)| *value == 0) {
+            return Err(Error::Setting { name, expected: "1 or more", found: "0".into() });
+        }
+        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
+            let found = self.learning_rate.to_string();
+            return Err(Error::Setting { name: "learning-rate", expected: "more than 0", found });
+        }
+        if !(0.0..1.0).contains(&self.momentum) {
+            let (expected, found) = ("at least 0 and below 1", self.momentum.to_string());
+            return Err(Error::Setting { name: "momentum", expected, found });
+        }
+        Ok(())
+    }
+}
+
+fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
+    toml::from_str(&text)
+        .map_err(|e| Error::Config { path: path.to_path_buf(), problem: e.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_go_before_the_file_before_the_recipe_before_the_defaults() {
+        let flags = Settings { epochs: Some(3), ..Settings::default() };
+        let file = Settings { epochs: Some(4), batch_size: Some(8), ..Settings::default() };
+        let recipe = Recipe { batch_size: Some(16), momentum: Some(0.5), ..Recipe::default() };
+        let config = flags.or(file).resolve(recipe).unwrap();
+        assert_eq!((config.epochs, config.batch_size), (3, 8));
+        assert_eq!((config.momentum, config.learning_rate, config.seed), (0.5, 0.01, 42));
+    }
+
+    #[test]
+    fn the_effective_configuration_is_itself_a_config_file() {
+        let arrays = BTreeMap::from([("x_train".to_owned(), "mine.npy".to_owned())]);
+        let settings = Settings { arrays, learning_rate: Some(0.3), ..Settings::default() };
+        let config = settings.resolve(Recipe::default()).unwrap();
+        let read: Settings = toml::from_str(&config.to_toml()).unwrap();
+        assert_eq!(read.resolve(Recipe::default()).unwrap(), config);
+        assert_eq!(toml::from_str::<Config>(&config.to_toml()).unwrap(), config);
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        for settings in [
+            Settings { epochs: Some(0), ..Settings::default() },
+            Settings { batch_size: Some(0), ..Settings::default() },
+            Settings { learning_rate: Some(f32::NAN), ..Settings::default() },
+            Settings { learning_rate: Some(-0.1), ..Settings::default() },
+            Settings { momentum: Some(1.0), ..Settings::default() },
+        ] {
+            let error = settings.clone().resolve(Recipe::default());
+            assert!(matches!(error, Err(Error::Setting { .. })), "{settings:?}");
+        }
+    }
+}

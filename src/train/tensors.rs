@@ -1,0 +1,63 @@
+//! Tensors and one text in a safetensors file.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::error::{Error, Result};
+use crate::files::write_atomic;
+
+/// What a file holds: named tensors (shape and values) and its text.
+pub(super) struct Tensors {
+    pub(super) tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    pub(super) metadata: String,
+}
+
+/// Writes f32 tensors, and `metadata` under `key`. One key only: the format
+/// keeps no order of keys, and the same run shall write the same bytes.
+pub(super) fn write_tensors(
+    path: &Path,
+    tensors: &[(String, Vec<usize>, &[f32])],
+    key: &str,
+    metadata: String,
+) -> Result<()> {
+    let fail = |problem: String| Error::Weights { path: path.into(), problem };
+    let bytes: Vec<Vec<u8>> = (tensors.iter())
+        .map(|(_, _, values)| values.iter().flat_map(|v| v.to_le_bytes()).collect())
+        .collect();
+    let views = (tensors.iter().zip(&bytes))
+        .map(|((name, shape, _), bytes)| {
+            let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
+            Ok((name.as_str(), view.map_err(|e| fail(e.to_string()))?))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let metadata = HashMap::from([(key.to_owned(), metadata)]);
+    let file = safetensors::serialize(views, Some(metadata)).map_err(|e| fail(e.to_string()))?;
+    write_atomic(path, |to| to.write_all(&file))
+}
+
+/// Reads them back.
+pub(super) fn read_tensors(path: &Path, key: &str) -> Result<Tensors> {
+    let fail = |problem: String| Error::Weights { path: path.into(), problem };
+    let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
+    let damaged = |e: safetensors::SafeTensorError| {
+        fail(format!("expected a safetensors file, found something else or a damaged one ({e})"))
+    };
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+    let metadata = header.metadata().as_ref().and_then(|texts| texts.get(key)).cloned();
+    let metadata = metadata.ok_or_else(|| {
+        fail(format!("expected metadata \"{key}\", found none: not a file of this program"))
+    })?;
+    let file = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+    let mut tensors = BTreeMap::new();
+    for (name, view) in file.tensors() {
+        if view.dtype() != Dtype::F32 {
+            return Err(fail(format!("tensor \"{name}\": expected F32, found {:?}", view.dtype())));
+        }
+        let four = |four: &[u8]| f32::from_le_bytes([four[0], four[1], four[2], four[3]]);
+        let values = view.data().chunks_exact(4).map(four).collect();
+        tensors.insert(name, (view.shape().to_vec(), values));
+    }
+    Ok(Tensors { tensors, metadata })
+}
