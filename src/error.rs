@@ -36,6 +36,22 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// Values that belong together do not fit each other.
+    #[error("{what}: expected {expected}, found {found}")]
+    Mismatch {
+        /// What was looked at.
+        what: &'static str,
+        /// What would have fitted.
+        expected: String,
+        /// What was there.
+        found: String,
+    },
+    /// A picture could not be drawn or encoded.
+    #[error("picture: {problem}")]
+    Picture {
+        /// What went wrong.
+        problem: String,
+    },
 }
 
 /// The crate's result.
