@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{check_rows, check_same_length, first_maximum};
+use super::{Confusion, check_rows, check_same_length, first_maximum};
 use crate::error::Result;
 
 /// Probabilities below this count as this in [`Vote::Product`], so that one segment which is
@@ -60,6 +60,13 @@ pub fn song_votes(
         segments: rows.len(),
     };
     Ok(songs.into_iter().map(verdict).collect())
+}
+
+/// The confusion matrix of songs; its accuracy is the songs' accuracy.
+pub fn song_confusion(verdicts: &[SongVerdict], classes: usize) -> Result<Confusion> {
+    let labels: Vec<u32> = verdicts.iter().map(|v| v.label).collect();
+    let predicted: Vec<u32> = verdicts.iter().map(|v| v.predicted).collect();
+    Confusion::new(&labels, &predicted, classes)
 }
 
 fn decide(rows: &[&[f32]], classes: usize, vote: Vote) -> u32 {
@@ -142,6 +149,9 @@ mod tests {
             SongVerdict { song: 5, label: 1, predicted: 0, segments: 2 },
         ];
         assert_eq!(got, want);
+        let confusion = song_confusion(&got, 2).unwrap();
+        assert_eq!(confusion.counts, [[0, 2], [1, 0]]);
+        assert_eq!(confusion.accuracy(), 0.0);
     }
 
     #[test]

@@ -89,12 +89,11 @@ impl Layout {
         let longest = names.iter().map(|n| font.width(n, TICK)).fold(0.0, f64::max);
         let margin = 70.0 + longest + 20.0;
         let fair = (WIDTH - BAR + GAP) / matrices as f64 - margin - GAP;
-        let cell = fair.clamp(300.0, 660.0) / classes.len().max(1) as f64;
+        let cell = fair.clamp(400.0, 660.0) / classes.len().max(1) as f64;
         let cell = cell.max(SMALLEST_CELL).floor();
         let side = cell * classes.len() as f64;
         let upright = longest > cell - 12.0;
-        // Room for a heading that is wider than a small matrix.
-        let stride = (side + margin + GAP).max(760.0);
+        let stride = side + margin + GAP;
         let under = if upright { longest } else { 30.0 } + 100.0;
         let width = margin + stride * (matrices - 1) as f64 + side + BAR;
         Self {
