@@ -91,6 +91,20 @@ pub enum Error {
         /// How many were asked for.
         threads: usize,
         /// The system's answer.
+    /// Values that belong together do not fit each other.
+    #[error("{what}: expected {expected}, found {found}")]
+    Mismatch {
+        /// What was looked at.
+        what: &'static str,
+        /// What would have fitted.
+        expected: String,
+        /// What was there.
+        found: String,
+    },
+    /// A picture could not be drawn or encoded.
+    #[error("picture: {problem}")]
+    Picture {
+        /// What went wrong.
         problem: String,
     },
 }

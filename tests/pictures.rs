@@ -1,0 +1,156 @@
+//! What must be true of the pictures whatever they look like.
+
+#![allow(clippy::unwrap_used, reason = "clippy's own exception does not reach helpers of tests")]
+
+use genre_gpu::Error;
+use genre_gpu::metrics::Confusion;
+use genre_gpu::report::{EpochRow, NamedMatrix, confusion, curves, png_bytes, write_png};
+use image::RgbImage;
+
+const TITLE: &str = "P1 on the demo corpus (synthesised)";
+
+fn history(epochs: u32) -> Vec<EpochRow> {
+    let row = |epoch: u32| {
+        let left = (-f64::from(epoch) / 7.0).exp();
+        EpochRow {
+            epoch,
+            train_loss: 0.3 + 1.1 * left,
+            train_accuracy: 0.95 - 0.7 * left,
+            val_loss: 0.6 + 0.6 * left,
+            val_accuracy: 0.8 - 0.4 * left,
+        }
+    };
+    (1..=epochs).map(row).collect()
+}
+
+fn matrices(counts: &[&Confusion], classes: usize) -> RgbImage {
+    let names: Vec<String> = (0..classes).map(|i| format!("a genre with number {i}")).collect();
+    let named: Vec<NamedMatrix<'_>> = counts
+        .iter()
+        .map(|counts| NamedMatrix { name: "test set", unit: "segments", counts })
+        .collect();
+    confusion(&named, &names, TITLE).unwrap()
+}
+
+fn diagonal(classes: usize, count: u64) -> Confusion {
+    let row = |i| (0..classes).map(|j| if i == j { count } else { 1 }).collect();
+    Confusion { counts: (0..classes).map(row).collect() }
+}
+
+/// Text or lines in the outermost pixels would mean that something is cut off.
+fn assert_edge_is_white(picture: &RgbImage, what: &str) {
+    let (width, height) = picture.dimensions();
+    for (x, y, pixel) in picture.enumerate_pixels() {
+        if x < 4 || y < 4 || x + 4 >= width || y + 4 >= height {
+            assert_eq!(pixel.0, [255; 3], "{what}: ink at {x}, {y} of {width} x {height}");
+        }
+    }
+}
+
+fn has_ink(picture: &RgbImage) -> bool {
+    picture.pixels().any(|p| p.0.iter().all(|&v| v < 80))
+}
+
+#[test]
+fn png_holds_the_picture() {
+    let picture = curves(&history(20), Some(17), TITLE).unwrap();
+    assert_eq!(picture.dimensions(), (1900, 880));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("curves.png");
+    write_png(&path, &picture).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    assert_eq!(bytes, png_bytes(&picture).unwrap());
+    assert_eq!(image::load_from_memory(&bytes).unwrap().into_rgb8(), picture);
+}
+
+#[test]
+fn curves_show_any_history_and_cut_nothing_off() {
+    let nan = f64::NAN;
+    let lost = EpochRow {
+        epoch: 1,
+        train_loss: nan,
+        train_accuracy: nan,
+        val_loss: f64::INFINITY,
+        val_accuracy: nan,
+    };
+    let flat = EpochRow {
+        epoch: 1,
+        train_loss: 12.8,
+        train_accuracy: 0.25,
+        val_loss: 12.8,
+        val_accuracy: 0.25,
+    };
+    let constant: Vec<EpochRow> = (1..=20).map(|epoch| EpochRow { epoch, ..flat }).collect();
+    let huge = EpochRow { train_loss: 3.5e30, val_loss: 1e12, ..flat };
+    for (what, rows) in [
+        ("no epoch", vec![]),
+        ("one epoch", history(1)),
+        ("200 epochs", history(200)),
+        ("all NaN", vec![lost]),
+        ("constant", constant),
+        ("lost on the way", [history(5), vec![EpochRow { epoch: 6, ..lost }]].concat()),
+        ("huge", vec![huge, EpochRow { epoch: 2, ..flat }]),
+    ] {
+        let picture = curves(&rows, Some(1), TITLE).unwrap();
+        assert!(has_ink(&picture), "{what}");
+        assert_edge_is_white(&picture, what);
+    }
+}
+
+#[test]
+fn curves_follow_the_data() {
+    let rows = history(20);
+    let mut other = rows.clone();
+    other[7].val_loss += 0.1;
+    let picture = curves(&rows, None, TITLE).unwrap();
+    assert!(picture == curves(&rows, None, TITLE).unwrap(), "the same data, another picture");
+    assert!(picture != curves(&other, None, TITLE).unwrap());
+    assert!(picture != curves(&rows, Some(3), TITLE).unwrap());
+    assert!(picture != curves(&rows, None, "another title").unwrap());
+}
+
+#[test]
+fn one_epoch_shows_both_points() {
+    let picture = curves(&history(1), None, TITLE).unwrap();
+    // Inside the left panel, away from the legend and the end values.
+    let inside = |x: u32, y: u32| (150..800).contains(&x) && (210..690).contains(&y);
+    for colour in [[0, 114, 178], [230, 159, 0]] {
+        let dots = picture.enumerate_pixels().filter(|(x, y, p)| inside(*x, *y) && p.0 == colour);
+        assert!(dots.count() > 50, "{colour:?}");
+    }
+}
+
+#[test]
+fn matrices_of_any_size_cut_nothing_off() {
+    for classes in [1, 2, 4, 10, 20] {
+        let (train, test) = (diagonal(classes, 1_234), diagonal(classes, 99));
+        for counts in [&[&train][..], &[&train, &test]] {
+            let picture = matrices(counts, classes);
+            assert!(has_ink(&picture));
+            assert_edge_is_white(&picture, &format!("{classes} classes"));
+        }
+    }
+    let (train, test) = (diagonal(4, 840), diagonal(4, 450));
+    let width = matrices(&[&train, &test], 4).width();
+    assert!((1600..=2000).contains(&width), "{width}");
+}
+
+#[test]
+fn matrices_follow_the_data() {
+    let there = Confusion { counts: vec![vec![90, 10], vec![30, 70]] };
+    let back = Confusion { counts: vec![vec![90, 30], vec![10, 70]] };
+    let empty = Confusion { counts: vec![vec![0; 2]; 2] };
+    let picture = matrices(&[&there], 2);
+    assert!(picture == matrices(&[&there], 2), "the same data, another picture");
+    assert!(picture != matrices(&[&back], 2), "rows and columns are told apart");
+    assert!(picture != matrices(&[&empty], 2));
+    assert!(matrices(&[&there, &back], 2) != matrices(&[&back, &there], 2));
+}
+
+#[test]
+fn names_must_fit_the_matrix() {
+    let counts = diagonal(3, 5);
+    let named = NamedMatrix { name: "test set", unit: "songs", counts: &counts };
+    let got = confusion(&[named], &["rock".to_owned()], TITLE);
+    assert!(matches!(got, Err(Error::Mismatch { .. })));
+}
