@@ -10,11 +10,11 @@ pub(super) fn hash([h, w, c]: [usize; 3], parts: [&Part; 3]) -> String {
         for extent in [part.len(), h, w, c] {
             hasher.update(&(extent as u64).to_le_bytes());
         }
-        update(&mut hasher, &part.x, |v| v.to_le_bytes());
-        update(&mut hasher, &part.y, |v| v.to_le_bytes());
+        update(&mut hasher, &part.x, f32::to_le_bytes);
+        update(&mut hasher, &part.y, u32::to_le_bytes);
         let songs = part.song.as_deref().unwrap_or_default();
         hasher.update(&(songs.len() as u64).to_le_bytes());
-        update(&mut hasher, songs, |v| v.to_le_bytes());
+        update(&mut hasher, songs, i64::to_le_bytes);
     }
     hasher.finalize().to_hex().chars().take(32).collect()
 }

@@ -133,9 +133,10 @@ impl Header {
             // A list of fields; objects may hide in it, but neither can be read.
             return Err(DataProblem::Dtype { found: format!("structured data ({descr:.40}…)") });
         }
-        let quote = descr.chars().next().filter(|c| matches!(c, '\'' | '"'));
-        let descr =
-            quote.and_then(|quote| descr.split(quote).nth(1)).ok_or_else(|| wrong("descr"))?;
+        let descr = ['\'', '"']
+            .into_iter()
+            .find_map(|quote| Some(descr.strip_prefix(quote)?.split_once(quote)?.0))
+            .ok_or_else(|| wrong("descr"))?;
         let dtype = Dtype::parse(descr)?;
 
         let order = value(text, "fortran_order").ok_or_else(|| wrong("fortran_order"))?;

@@ -28,35 +28,39 @@ pub(super) fn stats(x: &[f32]) -> Stats {
 
 /// Sum of squared distances from `mean`.
 pub(super) fn squares_about(x: &[f32], mean: f64) -> f64 {
-    let chunk = |chunk: &[f32]| {
-        let mut lanes = [0.0f64; LANES];
-        let (blocks, rest) = chunk.as_chunks::<LANES>();
-        for block in blocks.iter().map(|block| block.as_slice()).chain([rest]) {
-            for (lane, &value) in lanes.iter_mut().zip(block) {
-                *lane += (f64::from(value) - mean).powi(2);
-            }
-        }
-        lanes.iter().sum::<f64>()
-    };
+    let chunk = |chunk: &[f32]| sum(chunk, |value| (value - mean).powi(2));
     let chunks: Vec<f64> = x.par_chunks(CHUNK).map(chunk).collect();
     chunks.iter().sum()
 }
 
 fn chunk_stats(chunk: &[f32]) -> Stats {
     let (mut min, mut max) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
-    let mut sum = [0.0f64; LANES];
     let (blocks, rest) = chunk.as_chunks::<LANES>();
-    for block in blocks.iter().map(|block| block.as_slice()).chain([rest]) {
-        let lanes = min.iter_mut().zip(&mut max).zip(&mut sum);
-        for (((min, max), sum), &value) in lanes.zip(block) {
+    let mut widen = |values: &[f32]| {
+        for ((min, max), &value) in min.iter_mut().zip(&mut max).zip(values) {
             *min = min.min(value);
             *max = max.max(value);
-            *sum += f64::from(value);
         }
-    }
+    };
+    blocks.iter().for_each(|block| widen(block));
+    widen(rest);
     Stats {
         min: min.into_iter().fold(f32::INFINITY, f32::min),
         max: max.into_iter().fold(f32::NEG_INFINITY, f32::max),
-        sum: sum.iter().sum(),
+        sum: sum(chunk, |value| value),
     }
+}
+
+fn sum(chunk: &[f32], term: impl Fn(f64) -> f64) -> f64 {
+    let mut lanes = [0.0f64; LANES];
+    let (blocks, rest) = chunk.as_chunks::<LANES>();
+    // Whole blocks of a known length compile to vector instructions.
+    let mut add = |values: &[f32]| {
+        for (lane, &value) in lanes.iter_mut().zip(values) {
+            *lane += term(f64::from(value));
+        }
+    };
+    blocks.iter().for_each(|block| add(block));
+    add(rest);
+    lanes.iter().sum()
 }
