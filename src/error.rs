@@ -4,6 +4,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+mod data;
+
+pub use data::DataProblem;
+
 /// What went wrong, in terms of what the user gave.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -17,6 +21,14 @@ pub enum Error {
         action: &'static str,
         /// The system's answer.
         source: io::Error,
+    },
+    /// Data that were given cannot be used.
+    #[error("{place}: {problem}")]
+    Data {
+        /// The file, the folder, or the file and the npz key: `gtzan.npz:x_train`.
+        place: String,
+        /// What is wrong with it.
+        problem: DataProblem,
     },
     /// A node of a model does not fit its input, or says something impossible.
     #[error("model {model}, node \"{node}\": {problem}")]
@@ -113,6 +125,11 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// Names what was read and what is wrong with it.
+    pub fn data(place: impl Into<String>, problem: DataProblem) -> Self {
+        Self::Data { place: place.into(), problem }
+    }
+
     /// For `map_err`: names the path and what was tried.
     pub fn io(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();

@@ -1,5 +1,20 @@
 //! Samples and labels: where they come from and how they are scaled.
 
+mod choose;
+mod dataset;
+mod facts;
+mod hash;
+mod header;
+mod labels;
+mod names;
+mod npy;
 mod part;
+mod place;
+mod scale;
+mod stats;
 
+pub use dataset::{DataOptions, Dataset};
+pub use facts::{ArrayFacts, Values};
+pub use names::{ArrayName, Role};
 pub use part::{Part, PartName};
+pub use scale::{Scale, ScaleKind};

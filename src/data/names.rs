@@ -1,0 +1,150 @@
+//! Which array is which: reads `X_train`, `training_labels`, `dev-spectrograms`, …
+
+use std::fmt;
+
+use super::PartName;
+
+/// What an array is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The samples.
+    X,
+    /// Their labels.
+    Y,
+    /// The songs that they were cut from.
+    Song,
+}
+
+/// One of the nine arrays of a data set; displays as `x_train`, `song_val`, …
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ArrayName {
+    /// What it is for.
+    pub role: Role,
+    /// The part that it belongs to.
+    pub part: PartName,
+}
+
+/// Words that say which part.
+const TRAIN: &[&str] = &["train", "training", "trn", "tr"];
+const VAL: &[&str] = &["val", "valid", "validation", "dev", "va"];
+const TEST: &[&str] = &["test", "testing", "eval", "evaluation", "tst", "te"];
+
+/// Words that say which role.
+const SAMPLES: &[&str] = &[
+    "x",
+    "image",
+    "images",
+    "img",
+    "imgs",
+    "input",
+    "inputs",
+    "sample",
+    "samples",
+    "feature",
+    "features",
+    "spectrogram",
+    "spectrograms",
+    "spec",
+    "specs",
+    "mel",
+    "mels",
+    "logmel",
+    "logmels",
+    "melspec",
+    "melspecs",
+];
+const LABELS: &[&str] =
+    &["y", "label", "labels", "target", "targets", "class", "classes", "genre", "genres"];
+const SONGS: &[&str] = &["song", "songs", "group", "groups", "track", "tracks"];
+
+impl Role {
+    /// All roles; every part needs the first two.
+    pub const ALL: [Self; 3] = [Self::X, Self::Y, Self::Song];
+
+    /// The word in names and flags: `x`, `y`, `song`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::X => "x",
+            Self::Y => "y",
+            Self::Song => "song",
+        }
+    }
+}
+
+impl fmt::Display for ArrayName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.role.as_str(), self.part)
+    }
+}
+
+impl ArrayName {
+    /// What a file's stem or an npz key says it is. The name must have a word
+    /// for exactly one part. A lone `x` or `y` decides the role; else the last
+    /// word that names one does (`song_labels` are labels); else `data`, or no
+    /// further word at all (`train.npy`), means samples. Other words are passed over.
+    pub fn of(stem: &str) -> Option<Self> {
+        let stem = stem.to_lowercase();
+        let words: Vec<&str> = stem
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .flat_map(split_compound)
+            .collect();
+
+        let mut parts = words.iter().filter_map(|word| part_of(word));
+        let part = parts.next()?;
+        if parts.any(|other| other != part) {
+            return None;
+        }
+        let letter = words.iter().find(|word| matches!(**word, "x" | "y"));
+        let role = letter
+            .and_then(|word| role_of(word))
+            .or_else(|| words.iter().rev().find_map(|word| role_of(word)))
+            .or_else(|| (words.len() == 1 || words.contains(&"data")).then_some(Role::X))?;
+        Some(Self { role, part })
+    }
+
+    /// Some names that would do, for messages.
+    pub(super) fn accepted(self) -> Vec<String> {
+        let part = self.part.as_str();
+        let long = match self.part {
+            PartName::Train => "training",
+            PartName::Val => "validation",
+            PartName::Test => "testing",
+        };
+        match self.role {
+            Role::X => vec![
+                format!("x_{part}"),
+                format!("{part}_x"),
+                format!("{part}_data"),
+                format!("{long}_spectrograms"),
+            ],
+            Role::Y => {
+                vec![format!("y_{part}"), format!("{part}_labels"), format!("{long}_labels")]
+            }
+            Role::Song => vec![format!("song_{part}"), format!("{part}_groups")],
+        }
+    }
+}
+
+fn part_of(word: &str) -> Option<PartName> {
+    let lists = [(TRAIN, PartName::Train), (VAL, PartName::Val), (TEST, PartName::Test)];
+    lists.into_iter().find_map(|(list, part)| list.contains(&word).then_some(part))
+}
+
+fn role_of(word: &str) -> Option<Role> {
+    let lists = [(SAMPLES, Role::X), (LABELS, Role::Y), (SONGS, Role::Song)];
+    lists.into_iter().find_map(|(list, role)| list.contains(&word).then_some(role))
+}
+
+/// `xtrain` is `x` and `train`; `trainlabels` is `train` and `labels`.
+fn split_compound(word: &str) -> Vec<&str> {
+    let known = |w: &str| part_of(w).is_some() || role_of(w).is_some() || w == "data";
+    if known(word) {
+        return vec![word];
+    }
+    let halves = word.char_indices().map(|(at, _)| word.split_at(at));
+    halves
+        .filter(|(a, b)| known(a) && known(b))
+        .find(|(a, b)| part_of(a).is_some() != part_of(b).is_some())
+        .map_or_else(|| vec![word], |(a, b)| vec![a, b])
+}

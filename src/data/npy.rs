@@ -1,0 +1,264 @@
+//! Reads a npy array as a stream: any number type, order and endianness, with
+//! one small buffer beside the result.
+
+use std::io::Read;
+
+use half::f16;
+
+use super::header::{Dtype, Header, Kind};
+use crate::error::{DataProblem, Error, Result};
+
+const BUFFER_BYTES: usize = 1 << 16;
+
+/// An array whose header has been read and whose size has been checked.
+pub(super) struct Npy<'a> {
+    /// The file, or file:key.
+    pub(super) place: String,
+    pub(super) shape: Vec<usize>,
+    pub(super) dtype: Dtype,
+    elements: usize,
+    fortran: bool,
+    reader: Box<dyn Read + 'a>,
+}
+
+/// An element before it becomes a sample's value, a label or an id.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Number {
+    Int(i64),
+    Uint(u64),
+    Float(f64),
+}
+
+impl<'a> Npy<'a> {
+    /// Reads the header. `size` is the true number of bytes: nothing is
+    /// allocated for an array that the file cannot hold.
+    pub(super) fn open(place: String, size: u64, mut reader: Box<dyn Read + 'a>) -> Result<Self> {
+        let checked = Header::read(&mut reader, size).and_then(|header| {
+            let (elements, expected) = header.extent()?;
+            if expected != size {
+                return Err(DataProblem::Length { expected, found: size });
+            }
+            let shape = header.shape.iter().map(|&extent| usize::try_from(extent));
+            let shape = shape.collect::<Result<Vec<_>, _>>();
+            let shape =
+                shape.map_err(|_| DataProblem::ImpossibleShape { shape: header.shape.clone() })?;
+            Ok((header, shape, elements))
+        });
+        let (header, shape, elements) = checked.map_err(|problem| Error::data(&*place, problem))?;
+        let Header { dtype, fortran, .. } = header;
+        Ok(Self { place, shape, dtype, elements, fortran, reader })
+    }
+
+    /// For messages: this array has that problem.
+    pub(super) fn problem(&self, problem: DataProblem) -> Error {
+        Error::data(&*self.place, problem)
+    }
+
+    /// All elements as f32 in row-major order; `transpose` swaps axes 1 and 2.
+    /// Integers and f64 are rounded to the nearest f32.
+    pub(super) fn into_f32(mut self, transpose: bool) -> Result<Vec<f32>> {
+        let order = FileOrder::new(&self.shape, self.fortran, transpose);
+        let plain = Dtype { kind: Kind::Float, bytes: 4, big_endian: cfg!(target_endian = "big") };
+        if order.is_sequential() && self.dtype == plain {
+            let mut values = vec![0.0f32; self.elements];
+            let read = self.reader.read_exact(bytemuck::cast_slice_mut(&mut values));
+            read.map_err(|source| self.problem(DataProblem::Unreadable { source }))?;
+            self.finish()?;
+            return Ok(values);
+        }
+        self.convert(order, Number::to_f32)
+    }
+
+    /// All elements in row-major order.
+    pub(super) fn into_numbers(self) -> Result<Vec<Number>> {
+        let order = FileOrder::new(&self.shape, self.fortran, false);
+        self.convert(order, |number| number)
+    }
+
+    fn convert<T: Copy + Default>(
+        mut self,
+        mut order: FileOrder,
+        to: impl Fn(Number) -> T,
+    ) -> Result<Vec<T>> {
+        let mut values = Vec::new();
+        let read = if order.is_sequential() {
+            values.reserve_exact(self.elements);
+            each(&mut self.reader, self.elements, self.dtype, |number| values.push(to(number)))
+        } else {
+            values.resize(self.elements, T::default());
+            each(&mut self.reader, self.elements, self.dtype, |number| {
+                if let Some(value) = values.get_mut(order.next()) {
+                    *value = to(number);
+                }
+            })
+        };
+        read.map_err(|source| self.problem(DataProblem::Unreadable { source }))?;
+        self.finish()?;
+        Ok(values)
+    }
+
+    /// An archive's checksum is compared only when its end has been seen.
+    fn finish(&mut self) -> Result<()> {
+        let rest = self.reader.read(&mut [0u8]);
+        rest.map(|_| ()).map_err(|source| self.problem(DataProblem::Unreadable { source }))
+    }
+}
+
+impl Default for Number {
+    fn default() -> Self {
+        Self::Int(0)
+    }
+}
+
+impl Number {
+    #[inline]
+    fn to_f32(self) -> f32 {
+        match self {
+            Self::Int(v) => v as f32,
+            Self::Uint(v) => v as f32,
+            Self::Float(v) => v as f32,
+        }
+    }
+
+    /// The whole number that this is, if it is one and fits.
+    pub(super) fn whole(self) -> Option<i64> {
+        match self {
+            Self::Int(v) => Some(v),
+            Self::Uint(v) => i64::try_from(v).ok(),
+            // Above 2^53 a float no longer tells neighbouring ids apart.
+            Self::Float(v) => {
+                (v.fract() == 0.0 && v.abs() <= 9_007_199_254_740_992.0).then_some(v as i64)
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Number {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Int(v) => v.fmt(f),
+            Self::Uint(v) => v.fmt(f),
+            Self::Float(v) => v.fmt(f),
+        }
+    }
+}
+
+/// Decodes `count` elements and hands them to `put` one by one.
+fn each(
+    reader: &mut dyn Read,
+    count: usize,
+    dtype: Dtype,
+    put: impl FnMut(Number),
+) -> std::io::Result<()> {
+    use Number::{Float, Int, Uint};
+    let big = dtype.big_endian;
+    match (dtype.kind, dtype.bytes) {
+        (Kind::Float, 2) => {
+            decode(reader, count, big, |b| Float(f64::from(f16::from_le_bytes(b))), put)
+        }
+        (Kind::Float, 4) => {
+            decode(reader, count, big, |b| Float(f64::from(f32::from_le_bytes(b))), put)
+        }
+        (Kind::Float, _) => decode(reader, count, big, |b| Float(f64::from_le_bytes(b)), put),
+        (Kind::Int, 1) => decode(reader, count, big, |[b]| Int(i64::from(b as i8)), put),
+        (Kind::Int, 2) => {
+            decode(reader, count, big, |b| Int(i64::from(i16::from_le_bytes(b))), put)
+        }
+        (Kind::Int, 4) => {
+            decode(reader, count, big, |b| Int(i64::from(i32::from_le_bytes(b))), put)
+        }
+        (Kind::Int, _) => decode(reader, count, big, |b| Int(i64::from_le_bytes(b)), put),
+        (Kind::Uint, 2) => {
+            decode(reader, count, big, |b| Uint(u64::from(u16::from_le_bytes(b))), put)
+        }
+        (Kind::Uint, 4) => {
+            decode(reader, count, big, |b| Uint(u64::from(u32::from_le_bytes(b))), put)
+        }
+        (Kind::Uint, 8) => decode(reader, count, big, |b| Uint(u64::from_le_bytes(b)), put),
+        (Kind::Bool, _) | (Kind::Uint, _) => {
+            decode(reader, count, big, |[b]| Uint(u64::from(b)), put)
+        }
+    }
+}
+
+fn decode<const BYTES: usize>(
+    reader: &mut dyn Read,
+    count: usize,
+    big_endian: bool,
+    number: impl Fn([u8; BYTES]) -> Number,
+    mut put: impl FnMut(Number),
+) -> std::io::Result<()> {
+    // A whole number of elements fits: all widths divide the buffer.
+    let mut buffer = vec![0u8; BUFFER_BYTES.min(count * BYTES)];
+    let mut left = count * BYTES;
+    while left > 0 {
+        let now = left.min(buffer.len());
+        let (bytes, _) = buffer.split_at_mut(now);
+        reader.read_exact(bytes)?;
+        for element in bytes.as_chunks().0 {
+            let mut element: [u8; BYTES] = *element;
+            if big_endian {
+                element.reverse();
+            }
+            put(number(element));
+        }
+        left -= now;
+    }
+    Ok(())
+}
+
+/// Where the elements of a file go, one after the other, in row-major order.
+struct FileOrder {
+    /// Extent, stride in the result and position of each axis, the file's fastest first.
+    axes: Vec<(usize, usize, usize)>,
+    offset: usize,
+}
+
+impl FileOrder {
+    fn new(shape: &[usize], fortran: bool, transpose: bool) -> Self {
+        // Axes from the result's slowest to its fastest, then their strides.
+        let mut by_result: Vec<usize> = (0..shape.len()).collect();
+        if transpose && shape.len() > 2 {
+            by_result.swap(1, 2);
+        }
+        let extent = |axis: usize| shape.get(axis).copied().unwrap_or(1);
+        let mut stride = 1;
+        let mut axes: Vec<(usize, usize, usize)> = Vec::new();
+        for &axis in by_result.iter().rev() {
+            axes.push((axis, stride, 0));
+            stride *= extent(axis);
+        }
+        axes.sort_by_key(|&(axis, ..)| if fortran { axis } else { usize::MAX - axis });
+        for axis in &mut axes {
+            axis.0 = extent(axis.0);
+        }
+        // An axis of one element never moves.
+        axes.retain(|&(extent, ..)| extent != 1);
+        Self { axes, offset: 0 }
+    }
+
+    /// The file's order is the result's.
+    fn is_sequential(&self) -> bool {
+        let mut next = 1;
+        self.axes.iter().all(|&(extent, stride, _)| {
+            let fits = stride == next;
+            next *= extent;
+            fits
+        })
+    }
+
+    /// The place of the file's next element.
+    fn next(&mut self) -> usize {
+        let here = self.offset;
+        for (extent, stride, position) in &mut self.axes {
+            *position += 1;
+            self.offset += *stride;
+            if *position < *extent {
+                break;
+            }
+            self.offset -= *stride * *extent;
+            *position = 0;
+        }
+        here
+    }
+}

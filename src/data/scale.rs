@@ -1,0 +1,90 @@
+//! The input scale, fitted to the training set: x' = (x − offset) · factor.
+
+use std::fmt;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::stats::{squares_about, stats};
+use crate::error::{DataProblem, Error, Result};
+
+/// How inputs are scaled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScaleKind {
+    /// Mean 0 and (population) deviation 1 over the training set.
+    #[default]
+    Standard,
+    /// The training set's least value becomes 0 and its greatest 1.
+    MinMax,
+    /// As they are.
+    None,
+}
+
+impl ScaleKind {
+    /// The word in flags and files: `standard`, `min-max`, `none`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::MinMax => "min-max",
+            Self::None => "none",
+        }
+    }
+}
+
+impl fmt::Display for ScaleKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A fitted scale. The numbers are exactly those that are applied, and are
+/// kept with the weights: a network knows only inputs scaled so.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Scale {
+    /// How it was fitted.
+    pub kind: ScaleKind,
+    /// Subtracted first, in the input's unit (dB for log-mel spectrograms).
+    pub offset: f32,
+    /// Multiplied then, per unit of the input.
+    pub factor: f32,
+}
+
+impl Scale {
+    /// Leaves values as they are.
+    pub const NONE: Self = Self { kind: ScaleKind::None, offset: 0.0, factor: 1.0 };
+
+    /// Fits to the training samples `x`, in f64 and the same for any number of
+    /// threads; fails where they have no spread to scale by.
+    pub fn fit(kind: ScaleKind, x: &[f32]) -> Result<Self> {
+        let found = stats(x);
+        let (offset, spread) = match kind {
+            ScaleKind::None => return Ok(Self::NONE),
+            ScaleKind::Standard => {
+                let mean = found.sum / x.len() as f64;
+                (mean as f32, (squares_about(x, mean) / x.len() as f64).sqrt())
+            }
+            ScaleKind::MinMax => (found.min, f64::from(found.max) - f64::from(found.min)),
+        };
+        let factor = (1.0 / spread) as f32;
+        // One value everywhere (its mean can be off by a rounding), no values, or a spread beyond f32.
+        if found.min == found.max || !offset.is_finite() || !factor.is_normal() {
+            let problem =
+                DataProblem::Unscalable { scale: kind.as_str(), min: found.min, max: found.max };
+            return Err(Error::data("training samples", problem));
+        }
+        Ok(Self { kind, offset, factor })
+    }
+
+    /// Scales values in place: (x − offset) · factor in f32, each by itself.
+    pub fn apply(&self, x: &mut [f32]) {
+        let Self { kind, offset, factor } = *self;
+        if kind != ScaleKind::None {
+            x.par_chunks_mut(1 << 16).for_each(|chunk| {
+                for value in chunk {
+                    *value = (*value - offset) * factor;
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! What can be wrong with arrays that were given. `Error::Data` adds the place.
+
+use std::io;
+
+/// What is wrong with a folder, an npz or one of their arrays. Arrays are named
+/// `x_train`, `y_val`, `song_test`, …: the same word as the flag that chooses them.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataProblem {
+    /// There is nothing under this path.
+    #[error("there is no such file or folder; expected a folder of .npy files or an .npz file")]
+    NoSuchPath,
+    /// The path is a file of another kind.
+    #[error("expected a folder of .npy files or an .npz file, found another kind of file")]
+    NeitherFolderNorNpz,
+    /// A folder holds several npz files and no npy file.
+    #[error(
+        "expected .npy files or one .npz, found several: {}; give the path of one of them",
+        list(found)
+    )]
+    SeveralNpz {
+        /// Their names.
+        found: Vec<String>,
+    },
+    /// The npz cannot be read as a ZIP archive.
+    #[error("cannot be read as an .npz: {problem}; write it again with numpy.savez_compressed")]
+    Npz {
+        /// What the reader said.
+        problem: String,
+    },
+    /// No array has a name that says it is this one.
+    #[error(
+        "no array for {array}: expected a name such as {} (any case), or --{} NAME; found {}",
+        list(accepted),
+        flag(array),
+        list(found)
+    )]
+    Missing {
+        /// The array that was looked for.
+        array: String,
+        /// Some of the names that would do.
+        accepted: Vec<String>,
+        /// The arrays that are there.
+        found: Vec<String>,
+    },
+    /// Several arrays have a name that says they are this one.
+    #[error(
+        "several arrays could be {array}: {}; choose one with --{} NAME",
+        list(candidates),
+        flag(array)
+    )]
+    Ambiguous {
+        /// The array that was looked for.
+        array: String,
+        /// Those that would do.
+        candidates: Vec<String>,
+    },
+    /// An array that was chosen by a flag is not there.
+    #[error("--{} {named}: there is no such array; found {}", flag(array), list(found))]
+    NoSuchArray {
+        /// The array that was chosen for.
+        array: String,
+        /// The name that was given.
+        named: String,
+        /// The arrays that are there.
+        found: Vec<String>,
+    },
+    /// The file has no bytes.
+    #[error("expected a .npy array, found an empty file")]
+    EmptyFile,
+    /// The file does not begin as a npy file does.
+    #[error("expected a .npy array (first bytes \\x93NUMPY), found \"{}\"", found.escape_ascii())]
+    NotNpy {
+        /// Its first bytes.
+        found: Vec<u8>,
+    },
+    /// The npy header does not say what it must.
+    #[error("the .npy header cannot be read: {problem}; write the file again with numpy.save")]
+    Header {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The file is shorter or longer than its header says.
+    #[error(
+        "expected {expected} bytes (header and array), found {found}; copy or write the file again"
+    )]
+    Length {
+        /// The number of bytes that the header asks for.
+        expected: u64,
+        /// The number of bytes that are there.
+        found: u64,
+    },
+    /// The header's shape cannot be in any memory.
+    #[error("the .npy header claims the impossible shape {shape:?}; write the file again")]
+    ImpossibleShape {
+        /// The shape that it claims.
+        shape: Vec<u64>,
+    },
+    /// Reading failed half-way: a damaged archive or disk.
+    #[error("cannot be read to its end: {source}; copy or write the file again")]
+    Unreadable {
+        /// The system's or the archive's answer.
+        source: io::Error,
+    },
+    /// An array of Python objects.
+    #[error(
+        "expected numbers, found pickled Python objects (often samples of unequal length); \
+         cut the samples to one shape and save with astype('float32')"
+    )]
+    Pickled,
+    /// Elements of a type that is not a number of the usual widths.
+    #[error(
+        "expected elements of type float16/32/64, (u)int8/16/32/64 or bool, found {found}; \
+         convert with astype before numpy.save"
+    )]
+    Dtype {
+        /// The type, as the file has it.
+        found: String,
+    },
+    /// Samples of a wrong shape.
+    #[error("expected samples of shape [n, h, w] or [n, h, w, 1], found {found:?}")]
+    SampleShape {
+        /// The shape in the file.
+        found: Vec<usize>,
+    },
+    /// The array has no samples.
+    #[error("expected at least one sample, found shape {shape:?}")]
+    NoSamples {
+        /// The shape in the file.
+        shape: Vec<usize>,
+    },
+    /// Samples without height or width.
+    #[error("expected samples of at least one mel band and one frame, found shape {shape:?}")]
+    ZeroSize {
+        /// The shape in the file.
+        shape: Vec<usize>,
+    },
+    /// Samples of another size than those of another part.
+    #[error(
+        "expected samples of {expected:?} (h, w) as in {other}, found {found:?}; cut all parts to one size"
+    )]
+    ShapesDiffer {
+        /// The file that was read before.
+        other: String,
+        /// Its sample shape, h and w.
+        expected: [usize; 2],
+        /// This file's.
+        found: [usize; 2],
+    },
+    /// Values that are not finite as 32-bit floats.
+    #[error(
+        "expected finite values, found {count} that are not; the first is {value} in sample {sample} at [h, w] = [{h}, {w}]"
+    )]
+    NotFinite {
+        /// How many.
+        count: usize,
+        /// The first one.
+        value: f32,
+        /// Its sample, from 0.
+        sample: usize,
+        /// Its mel band, from 0.
+        h: usize,
+        /// Its frame, from 0.
+        w: usize,
+    },
+    /// Labels of a wrong shape.
+    #[error("expected labels of shape [n], [n, 1] or one-hot [n, classes], found {found:?}")]
+    LabelShape {
+        /// The shape in the file.
+        found: Vec<usize>,
+    },
+    /// Song ids of a wrong shape.
+    #[error("expected song ids of shape [n] or [n, 1], found {found:?}")]
+    SongShape {
+        /// The shape in the file.
+        found: Vec<usize>,
+    },
+    /// Not one label or id for each sample.
+    #[error("expected {expected} entries, one for each sample in {samples}, found {found}")]
+    Count {
+        /// The file with the samples.
+        samples: String,
+        /// Its number of samples.
+        expected: usize,
+        /// The number of labels or ids.
+        found: usize,
+    },
+    /// A label that is no class.
+    #[error(
+        "expected labels that are whole numbers from 0 to {}, found {value} at index {index}",
+        classes.saturating_sub(1)
+    )]
+    Label {
+        /// Its index, from 0.
+        index: usize,
+        /// The label.
+        value: String,
+        /// The number of classes that there may be.
+        classes: usize,
+    },
+    /// A row of one-hot labels that is not one-hot.
+    #[error(
+        "expected one-hot rows (one 1, else 0), found {ones} ones and {others} other values than 0 and 1 in row {row}"
+    )]
+    OneHot {
+        /// The row, from 0.
+        row: usize,
+        /// The number of ones in it.
+        ones: usize,
+        /// The number of values that are neither 0 nor 1.
+        others: usize,
+    },
+    /// One-hot labels of another width than elsewhere.
+    #[error(
+        "expected one-hot labels for {expected} classes as {by} has them, found {found} columns"
+    )]
+    OneHotWidth {
+        /// The number of classes that is known already.
+        expected: usize,
+        /// Where that number comes from.
+        by: String,
+        /// The number of columns.
+        found: usize,
+    },
+    /// A song id that is not a whole number.
+    #[error("expected song ids that are whole numbers of 64 bits, found {value} at index {index}")]
+    SongId {
+        /// Its index, from 0.
+        index: usize,
+        /// The id.
+        value: String,
+    },
+    /// There is nothing to tell apart.
+    #[error("expected at least two classes among the training labels, found only class {class}")]
+    OneClass {
+        /// The class of all samples.
+        class: u32,
+    },
+    /// A part asks for what was never shown.
+    #[error(
+        "{count} samples are of class {class}, of which the training labels have none; \
+         split the data anew or check how the labels are numbered"
+    )]
+    ClassNotInTraining {
+        /// The class.
+        class: u32,
+        /// How many samples this part has of it.
+        count: usize,
+    },
+    /// Samples without the spread that a scale needs.
+    #[error(
+        "values from {min} to {max} cannot be scaled ({scale}); check the arrays, or use --scale none"
+    )]
+    Unscalable {
+        /// The scale: "standard", "min-max".
+        scale: &'static str,
+        /// The least value.
+        min: f32,
+        /// The greatest value.
+        max: f32,
+    },
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+fn flag(array: &str) -> String {
+    array.replace('_', "-")
+}
