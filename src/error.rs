@@ -36,6 +36,14 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A front end is impossible, or its sound is.
+    #[error("front end {name}: {problem}")]
+    FrontEnd {
+        /// The preset's name, or the user's own.
+        name: String,
+        /// What is wrong.
+        problem: String,
+    },
 }
 
 /// The crate's result.
