@@ -1,4 +1,5 @@
 //! The log-mel spectrogram against librosa's own numbers (tests/fixtures/librosa/make.py).
+#![allow(clippy::unwrap_used, reason = "clippy.toml allows it in tests; helpers are tests too")]
 
 use std::path::Path;
 
@@ -30,11 +31,11 @@ fn compare_with_librosa(front_end: &FrontEnd, reference: Reference, what: &str) 
     assert_eq!([got.n_mels, got.frames], want.shape());
     let (mut worst, mut at) = (0.0, (0, 0));
     for ((position, want), got) in want.indexed_iter().zip(&got.values) {
-        if !((want - got).abs() <= worst) {
-            (worst, at) = ((want - got).abs(), position);
+        let off = (want - got).abs();
+        if off > worst || off.is_nan() {
+            (worst, at) = (off, position);
         }
     }
-    println!("{} {what}: worst difference {worst:e} dB", front_end.name);
     assert!(worst <= TOLERANCE_DB, "{} {what}: {worst:e} dB at {at:?}", front_end.name);
 }
 
@@ -133,9 +134,8 @@ fn scratch_from_one_sound_does_not_show_in_the_next() {
     let first = log_mel.transform(&sound, Reference::Max).unwrap();
     log_mel.transform(&[0.3; 999], Reference::Max).unwrap();
     assert_eq!(first, log_mel.transform(&sound, Reference::Max).unwrap());
-    let cut = first.cut(2, 3).unwrap();
-    assert_eq!(cut.values[3..6], first.values[first.frames + 2..first.frames + 5]);
-    assert_eq!(first.cut(first.frames - 1, 2), None);
+    assert_eq!(first.bands().len(), 80);
+    assert!(first.bands().all(|band| band.len() == first.frames));
 }
 
 #[test]

@@ -40,14 +40,9 @@ pub struct Spectrogram {
 }
 
 impl Spectrogram {
-    /// The `frames` frames from `first` on, `[n_mels, frames]`; `None` where they end too early.
-    pub fn cut(&self, first: usize, frames: usize) -> Option<Self> {
-        if first + frames > self.frames {
-            return None;
-        }
-        let rows = self.values.chunks_exact(self.frames);
-        let values = rows.flat_map(|row| &row[first..first + frames]).copied().collect();
-        Some(Self { values, n_mels: self.n_mels, frames })
+    /// Each band's values over time, from the lowest band up.
+    pub fn bands(&self) -> std::slice::ChunksExact<'_, f32> {
+        self.values.chunks_exact(self.frames)
     }
 }
 
