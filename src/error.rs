@@ -103,6 +103,8 @@ pub enum Error {
         /// How many were asked for.
         threads: usize,
         /// The system's answer.
+        problem: String,
+    },
     /// Values that belong together do not fit each other.
     #[error("{what}: expected {expected}, found {found}")]
     Mismatch {
@@ -117,6 +119,14 @@ pub enum Error {
     #[error("picture: {problem}")]
     Picture {
         /// What went wrong.
+        problem: String,
+    },
+    /// A front end is impossible, or its sound is.
+    #[error("front end {name}: {problem}")]
+    FrontEnd {
+        /// The preset's name, or the user's own.
+        name: String,
+        /// What is wrong.
         problem: String,
     },
 }

@@ -1,1 +1,8 @@
 //! From sound to log-mel spectrograms.
+
+mod front_end;
+mod log_mel;
+pub mod mel;
+
+pub use front_end::FrontEnd;
+pub use log_mel::{AMIN, LogMel, Reference, Spectrogram, TOP_DB, power_to_db};

@@ -2,6 +2,7 @@
 
 mod choose;
 mod dataset;
+pub mod demo;
 mod facts;
 mod hash;
 mod header;

@@ -10,7 +10,7 @@ use crate::error::{DataProblem, Error, Result};
 
 /// How inputs are scaled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "lowercase")]
 pub enum ScaleKind {
     /// Mean 0 and (population) deviation 1 over the training set.
     #[default]
@@ -22,11 +22,11 @@ pub enum ScaleKind {
 }
 
 impl ScaleKind {
-    /// The word in flags and files: `standard`, `min-max`, `none`.
+    /// The word in flags and files: `standard`, `minmax`, `none`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Standard => "standard",
-            Self::MinMax => "min-max",
+            Self::MinMax => "minmax",
             Self::None => "none",
         }
     }

@@ -252,7 +252,7 @@ pub enum DataProblem {
         "values from {min} to {max} cannot be scaled ({scale}); check the arrays, or use --scale none"
     )]
     Unscalable {
-        /// The scale: "standard", "min-max".
+        /// The scale: "standard", "minmax".
         scale: &'static str,
         /// The least value.
         min: f32,

@@ -30,9 +30,11 @@ pub fn write_csv(history: &[Epoch], to: &mut dyn Write) -> io::Result<()> {
 
 /// The index of the epoch with the lowest validation loss, the first of equals.
 pub fn best_epoch(history: &[Epoch]) -> Option<usize> {
-    (0..history.len()).reduce(|best, i| {
-        if history[i].val_loss < history[best].val_loss { i } else { best }
-    })
+    (0..history.len()).reduce(
+        |best, i| {
+            if history[i].val_loss < history[best].val_loss { i } else { best }
+        },
+    )
 }
 
 /// The median wall time of an epoch, 0 without epochs.

@@ -1,5 +1,18 @@
 //! Training: where a run starts, how it goes on, what it leaves.
 
+pub mod checkpoint;
+pub mod config;
+mod dead;
+pub mod history;
 mod initial;
+pub mod results;
+pub mod run_folder;
+mod saved;
+mod tensors;
+mod trainer;
+pub mod words;
 
+use dead::ToldDead;
 pub use initial::initial_parameters;
+pub use saved::{ModelFacts, SavedModel};
+pub use trainer::{Outcome, Trainer, Watch};

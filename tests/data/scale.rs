@@ -72,7 +72,7 @@ fn no_spread_is_an_error() {
 
 #[test]
 fn text_forms_keep_every_bit() {
-    assert_eq!(serde_json::to_value(ScaleKind::MinMax).unwrap(), "min-max");
+    assert_eq!(serde_json::to_value(ScaleKind::MinMax).unwrap(), "minmax");
     for i in 0..20_000u32 {
         let bits = |salt: u32| f32::from_bits((i ^ salt).wrapping_mul(2_654_435_761));
         let (offset, factor) = (bits(0), bits(0x5bd1_e995));

@@ -1,0 +1,148 @@
+//! The log-mel spectrogram as librosa 0.11 computes it:
+//! `power_to_db(melspectrogram(y, sr, n_fft, hop_length, n_mels, fmin, fmax), ref)`.
+//!
+//! `n_fft / 2` zeros on both sides, a periodic Hann window, |FFT|², the mel
+//! filters, decibels. All in f64, as librosa's FFT is: in f32 its rounding
+//! would show in quiet bands beside loud ones.
+
+use std::sync::Arc;
+
+use realfft::num_complex::Complex;
+use realfft::{RealFftPlanner, RealToComplex};
+
+use super::FrontEnd;
+use super::mel::{self, Triangle};
+use crate::error::{Error, Result};
+
+/// Powers below this count as this (librosa's `amin`).
+pub const AMIN: f64 = 1e-10;
+/// Nothing is further below the maximum than this, in dB (librosa's `top_db`).
+pub const TOP_DB: f64 = 80.0;
+
+/// What 0 dB means.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Reference {
+    /// This power.
+    Fixed(f64),
+    /// The largest power of the array at hand (librosa's `ref=np.max`).
+    Max,
+}
+
+/// Mel bands over time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spectrogram {
+    /// `[n_mels, frames]` row-major, band 0 lowest.
+    pub values: Vec<f32>,
+    /// Number of mel bands.
+    pub n_mels: usize,
+    /// Number of frames.
+    pub frames: usize,
+}
+
+impl Spectrogram {
+    /// Each band's values over time, from the lowest band up.
+    pub fn bands(&self) -> std::slice::ChunksExact<'_, f32> {
+        self.values.chunks_exact(self.frames)
+    }
+}
+
+/// Computes log-mel spectrograms; keeps its FFT plan, filters and scratch from one to the next.
+pub struct LogMel {
+    front_end: FrontEnd,
+    fft: Arc<dyn RealToComplex<f64>>,
+    window: Vec<f64>,
+    filters: Vec<Triangle>,
+    frame: Vec<f64>,
+    spectrum: Vec<Complex<f64>>,
+    fft_scratch: Vec<Complex<f64>>,
+    power: Vec<f64>,
+}
+
+impl LogMel {
+    /// Plans the transform; fails where the front end's numbers are impossible.
+    pub fn new(front_end: &FrontEnd) -> Result<Self> {
+        front_end.check()?;
+        let n_fft = front_end.n_fft;
+        let fft = RealFftPlanner::new().plan_fft_forward(n_fft);
+        // Periodic: the sample after the last would be 0 again.
+        let hann = |i: usize| 0.5 - 0.5 * (std::f64::consts::TAU * i as f64 / n_fft as f64).cos();
+        Ok(Self {
+            window: (0..n_fft).map(hann).collect(),
+            filters: mel::filters(front_end),
+            frame: fft.make_input_vec(),
+            spectrum: fft.make_output_vec(),
+            fft_scratch: fft.make_scratch_vec(),
+            power: vec![0.0; n_fft / 2 + 1],
+            fft,
+            front_end: front_end.clone(),
+        })
+    }
+
+    /// The numbers this was planned from.
+    pub fn front_end(&self) -> &FrontEnd {
+        &self.front_end
+    }
+
+    /// The log-mel spectrogram of `samples` (mono, ±1, at the front end's rate), in dB.
+    pub fn transform(&mut self, samples: &[f32], reference: Reference) -> Result<Spectrogram> {
+        let mel = self.mel_power(samples)?;
+        let values = power_to_db(&mel, reference);
+        let frames = self.front_end.frames_of(samples.len());
+        Ok(Spectrogram { values, n_mels: self.front_end.n_mels, frames })
+    }
+
+    /// Mel power, `[n_mels, frames]`.
+    fn mel_power(&mut self, samples: &[f32]) -> Result<Vec<f64>> {
+        if samples.is_empty() {
+            return Err(Error::FrontEnd {
+                name: self.front_end.name.clone(),
+                problem: "expected at least one sample of sound, found none".into(),
+            });
+        }
+        let frames = self.front_end.frames_of(samples.len());
+        let mut mel = vec![0.0; self.front_end.n_mels * frames];
+        for t in 0..frames {
+            self.frame_power(samples, t);
+            for (band, triangle) in self.filters.iter().enumerate() {
+                let power = &self.power[triangle.first_bin..];
+                mel[band * frames + t] =
+                    triangle.weights.iter().zip(power).map(|(w, p)| w * p).sum();
+            }
+        }
+        Ok(mel)
+    }
+
+    /// |FFT|² of the windowed frame `t`, into `self.power`.
+    fn frame_power(&mut self, samples: &[f32], t: usize) {
+        // Position in `samples` of the frame's first sample, which may lie in the zeros before it.
+        let start = (t * self.front_end.hop_samples) as isize - (self.front_end.n_fft / 2) as isize;
+        for (i, (x, w)) in self.frame.iter_mut().zip(&self.window).enumerate() {
+            let sample = usize::try_from(start + i as isize).ok().and_then(|i| samples.get(i));
+            *x = w * sample.copied().map_or(0.0, f64::from);
+        }
+        // Cannot fail: all three buffers were made by the plan itself, and the
+        // ends of a real signal's spectrum are real by construction.
+        let done = self.fft.process_with_scratch(
+            &mut self.frame,
+            &mut self.spectrum,
+            &mut self.fft_scratch,
+        );
+        debug_assert!(done.is_ok());
+        for (p, x) in self.power.iter_mut().zip(&self.spectrum) {
+            *p = x.norm_sqr();
+        }
+    }
+}
+
+/// Power to dB: `10 log10(max(AMIN, p)) − 10 log10(max(AMIN, reference))`, then
+/// raised to at least the largest of the results minus [`TOP_DB`].
+pub fn power_to_db(power: &[f64], reference: Reference) -> Vec<f32> {
+    let decibels = |power: f64| 10.0 * power.max(AMIN).log10();
+    let loudest = power.iter().copied().fold(0.0, f64::max);
+    let zero_db = decibels(match reference {
+        Reference::Fixed(power) => power,
+        Reference::Max => loudest,
+    });
+    let floor = decibels(loudest) - zero_db - TOP_DB;
+    power.iter().map(|&p| (decibels(p) - zero_db).max(floor) as f32).collect()
+}

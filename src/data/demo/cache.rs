@@ -1,0 +1,192 @@
+//! The corpus as a folder of numpy arrays: made once, checked whenever it is opened.
+//!
+//! ```text
+//! demo/x_train.npy     float32 [n, 80, 80], dB; likewise _val and _test
+//! demo/y_train.npy     uint8 [n], 0 classical … 3 rock
+//! demo/song_train.npy  int64 [n]
+//! demo/songs.csv       what each song is
+//! demo/demo.toml       the manifest: how it was made, and each file's BLAKE3
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::corpus::{Recipe, write_corpus};
+use super::{Genre, SOURCE};
+use crate::audio::FrontEnd;
+use crate::data::PartName;
+use crate::error::{Error, Result};
+use crate::files::{create_folder, write_atomic};
+use crate::progress::Progress;
+
+/// Counts up whenever the same seed makes other songs or other files.
+const GENERATOR: u32 = 1;
+
+pub(super) const MANIFEST: &str = "demo.toml";
+const UNFINISHED: &str = ".partial-demo-";
+
+/// An opened corpus: a folder that the loader of arrays accepts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DemoCorpus {
+    /// Where the arrays are.
+    pub folder: PathBuf,
+    /// How the songs became spectrograms.
+    pub front_end: FrontEnd,
+    /// The classes' names, by label.
+    pub classes: Vec<String>,
+    /// The seed of the songs.
+    pub seed: u64,
+}
+
+/// How a folder was made.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    source: String,
+    generator: u32,
+    classes: Vec<String>,
+    recipe: Recipe,
+    front_end: FrontEnd,
+    /// By file name, in hexadecimal.
+    blake3: BTreeMap<String, String>,
+}
+
+/// `genre-gpu` in the user's cache folder, where the system has one.
+pub fn default_cache_dir() -> Option<PathBuf> {
+    dirs::cache_dir().map(|folder| folder.join("genre-gpu"))
+}
+
+/// Opens the corpus in `cache_dir/demo`; makes it where it is missing, of
+/// another generator or seed, or damaged.
+pub fn open(cache_dir: &Path, progress: &dyn Progress) -> Result<DemoCorpus> {
+    open_recipe(cache_dir, &Recipe::default(), progress)
+}
+
+/// [`open`] for a corpus of another seed or size.
+pub fn open_recipe(
+    cache_dir: &Path,
+    recipe: &Recipe,
+    progress: &dyn Progress,
+) -> Result<DemoCorpus> {
+    let folder = cache_dir.join("demo");
+    let manifest = expected(recipe);
+    if fault(&folder, &manifest).is_some() {
+        create_folder(cache_dir)?;
+        // One process makes it; others wait here and find it made.
+        let _lock = lock(&cache_dir.join("demo.lock"), progress)?;
+        if let Some(fault) = fault(&folder, &manifest) {
+            progress.note(&format!("{SOURCE}: {fault}; making it now"));
+            make(cache_dir, &folder, recipe, manifest, progress)?;
+        }
+    }
+    let Manifest { front_end, classes, .. } = expected(recipe);
+    Ok(DemoCorpus { folder, front_end, classes, seed: recipe.seed })
+}
+
+/// The manifest that a good folder has, its hashes excepted.
+fn expected(recipe: &Recipe) -> Manifest {
+    Manifest {
+        source: SOURCE.into(),
+        generator: GENERATOR,
+        classes: Genre::ALL.map(|genre| genre.as_str().to_string()).to_vec(),
+        recipe: recipe.clone(),
+        front_end: FrontEnd::bristol_80(),
+        blake3: BTreeMap::new(),
+    }
+}
+
+/// The files that a corpus has beside its manifest.
+pub(super) fn file_names() -> Vec<String> {
+    let arrays = PartName::ALL
+        .into_iter()
+        .flat_map(|part| ["x", "y", "song"].map(|role| format!("{role}_{part}.npy")));
+    arrays.chain(["songs.csv".to_string()]).collect()
+}
+
+/// Why `folder` cannot be used, or `None` if it can.
+fn fault(folder: &Path, expected: &Manifest) -> Option<String> {
+    let path = folder.join(MANIFEST);
+    let shown = path.display();
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            return Some(format!("there is none in {} yet", folder.display()));
+        }
+        Err(e) => return Some(format!("{shown} cannot be read ({e})")),
+    };
+    let mut found: Manifest = match toml::from_str(&text) {
+        Ok(found) => found,
+        Err(_) => return Some(format!("{shown} is damaged or of another version")),
+    };
+    let hashes = std::mem::take(&mut found.blake3);
+    if found != *expected {
+        return Some(format!("{shown} tells of another generator, seed or size"));
+    }
+    file_names().par_iter().find_map_first(|name| match hash(&folder.join(name)) {
+        Ok(hash) if hashes.get(name) == Some(&hash) => None,
+        Ok(_) => Some(format!("{} is damaged", folder.join(name).display())),
+        Err(e) => Some(format!("{} cannot be read ({e})", folder.join(name).display())),
+    })
+}
+
+fn hash(path: &Path) -> io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(File::open(path)?)?;
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// Held until it is dropped; the system lets go of it if the process dies.
+fn lock(path: &Path, progress: &dyn Progress) -> Result<File> {
+    let file = File::options().create(true).append(true).open(path);
+    let file = file.map_err(Error::io(path, "write"))?;
+    if file.try_lock().is_err() {
+        progress.note(&format!("{SOURCE}: waiting for another process that is making it"));
+        file.lock().map_err(Error::io(path, "lock"))?;
+    }
+    Ok(file)
+}
+
+/// Makes the corpus beside its place and moves it there whole. Call with the lock held.
+fn make(
+    cache_dir: &Path,
+    folder: &Path,
+    recipe: &Recipe,
+    mut manifest: Manifest,
+    progress: &dyn Progress,
+) -> Result<()> {
+    remove_unfinished(cache_dir)?;
+    let beside = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(cache_dir);
+    let beside = beside.map_err(Error::io(cache_dir, "create a folder in"))?;
+    write_corpus(beside.path(), recipe, &manifest.front_end, progress)?;
+    for name in file_names() {
+        let path = beside.path().join(&name);
+        manifest.blake3.insert(name, hash(&path).map_err(Error::io(&path, "read"))?);
+    }
+    write_atomic(&beside.path().join(MANIFEST), |w| {
+        let text = toml::to_string(&manifest).map_err(io::Error::other)?;
+        w.write_all(text.as_bytes())
+    })?;
+    if folder.exists() {
+        let old = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(cache_dir);
+        let old = old.map_err(Error::io(cache_dir, "create a folder in"))?;
+        fs::rename(folder, old.path().join("demo")).map_err(Error::io(folder, "move away"))?;
+    }
+    fs::rename(beside.keep(), folder).map_err(Error::io(folder, "write"))
+}
+
+/// Removes what killed processes left behind.
+fn remove_unfinished(cache_dir: &Path) -> Result<()> {
+    for entry in fs::read_dir(cache_dir).map_err(Error::io(cache_dir, "read"))? {
+        let path = entry.map_err(Error::io(cache_dir, "read"))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(UNFINISHED) {
+            fs::remove_dir_all(&path).map_err(Error::io(&path, "remove"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! The corpus for other programs: songs as WAV files, arrays copied.
+
+use std::fs;
+use std::io::{self, Cursor};
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::cache::{DemoCorpus, MANIFEST, file_names};
+use super::synth::RATE_HZ;
+use super::{Genre, SOURCE, Song, song};
+use crate::error::{Error, Result};
+use crate::files::{create_folder, write_atomic};
+use crate::progress::Progress;
+
+/// Writes the first `songs_per_genre` songs of each genre into `folder` as
+/// 16-bit mono WAV files of 44,100 Hz, named like `classical.00003.wav`: the
+/// very samples that the spectrograms were made of.
+pub fn write_wavs(
+    folder: &Path,
+    seed: u64,
+    songs_per_genre: usize,
+    progress: &dyn Progress,
+) -> Result<()> {
+    create_folder(folder)?;
+    let songs: Vec<(Genre, usize)> = Genre::ALL
+        .into_iter()
+        .flat_map(|genre| (0..songs_per_genre).map(move |number| (genre, number)))
+        .collect();
+    progress.begin(SOURCE, songs.len() as u64, "songs");
+    let written = songs.par_iter().try_for_each(|&(genre, number)| {
+        let wav = wav(&song(seed, genre, number));
+        let path = folder.join(format!("{}.{number:05}.wav", genre.as_str()));
+        write_atomic(&path, |w| w.write_all(&wav.map_err(io::Error::other)?))?;
+        progress.advance(1);
+        Ok(())
+    });
+    progress.end();
+    written
+}
+
+fn wav(song: &Song) -> Result<Vec<u8>, hound::Error> {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: RATE_HZ,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut bytes = Cursor::new(Vec::new());
+    let mut writer = hound::WavWriter::new(&mut bytes, spec)?;
+    for &x in &song.samples {
+        writer.write_sample((x * 32_768.0) as i16)?;
+    }
+    writer.finalize()?;
+    Ok(bytes.into_inner())
+}
+
+/// Copies the corpus's arrays, list of songs and manifest into `folder`.
+pub fn write_arrays(corpus: &DemoCorpus, folder: &Path) -> Result<()> {
+    create_folder(folder)?;
+    for name in file_names().into_iter().chain([MANIFEST.to_string()]) {
+        let from = corpus.folder.join(&name);
+        let mut file = fs::File::open(&from).map_err(Error::io(&from, "read"))?;
+        write_atomic(&folder.join(&name), |w| io::copy(&mut file, w).map(|_| ()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! The loop: epochs of steps, a checkpoint after each epoch, and a stop that
+//! can be gone on from to the same bits.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::ToldDead;
+use super::checkpoint::{Checkpoint, Position};
+use super::config::{Config, Keep};
+use super::history::{Epoch, best_epoch};
+use super::initial::initial_parameters;
+use crate::backend::{Backend, Samples, Sgd, State, Tally};
+use crate::data::{Dataset, Part, ScaleKind};
+use crate::error::{Error, Result};
+
+/// Listens to a run.
+pub trait Watch {
+    /// Epoch `epoch` (from 1) of `of` begins or goes on, with `done` of `samples` seen.
+    fn epoch_begins(&self, epoch: usize, of: usize, samples: usize, done: usize);
+    /// A step is done; the sums are the epoch's so far.
+    fn step(&self, tally: &Tally);
+    /// The epoch is over.
+    fn epoch_ends(&self, epoch: usize, of: usize, figures: &Epoch);
+    /// Something that the user should know while the run goes on.
+    fn note(&self, text: &str);
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All epochs are done.
+    Finished,
+    /// It was asked to stop; the checkpoint says where it stands.
+    Interrupted,
+}
+
+/// A run under way.
+pub struct Trainer<'a> {
+    backend: &'a mut dyn Backend,
+    data: &'a Dataset,
+    config: &'a Config,
+    checkpoint: PathBuf,
+    position: Position,
+    best: Option<Vec<f32>>,
+    told_dead: ToldDead,
+}
+
+fn samples(part: &Part) -> Samples<'_> {
+    Samples { x: &part.x, y: &part.y }
+}
+
+impl<'a> Trainer<'a> {
+    /// A fresh run. `data` is scaled; checkpoints go to the file `checkpoint`.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn new(
+        backend: &'a mut dyn Backend,
+        data: &'a Dataset,
+        config: &'a Config,
+        checkpoint: PathBuf,
+    ) -> Result<Self> {
+        let parameters = initial_parameters(backend.plan().graph(), config.seed);
+        backend.set_state(&State::new(parameters))?;
+        let position = Position { data_hash: data.hash.clone(), ..Position::default() };
+        let told_dead = ToldDead::default();
+        Ok(Self { backend, data, config, checkpoint, position, best: None, told_dead })
+    }
+
+    /// A run that stopped, from its checkpoint.
+    ///
+    /// # Errors
+    /// If the checkpoint is damaged, of another model or of other data.
+    pub fn resume(
+        backend: &'a mut dyn Backend,
+        data: &'a Dataset,
+        config: &'a Config,
+        checkpoint: PathBuf,
+    ) -> Result<Self> {
+        let count = backend.plan().graph().parameter_count();
+        let Checkpoint { state, best, position } = Checkpoint::read(&checkpoint, count)?;
+        if position.data_hash != data.hash {
+            return Err(Error::Run {
+                path: checkpoint,
+                problem: format!(
+                    "the run is on data with hash {}, but {} has {}; give the same data with --data",
+                    position.data_hash, data.source, data.hash
+                ),
+            });
+        }
+        backend.set_state(&state)?;
+        let told_dead = ToldDead::default();
+        Ok(Self { backend, data, config, checkpoint, position, best, told_dead })
+    }
+
+    /// The epochs that are done.
+    pub fn history(&self) -> &[Epoch] {
+        &self.position.history
+    }
+
+    /// Trains until all epochs are done or `stop` says so between two steps.
+    ///
+    /// # Errors
+    /// If the loss is not finite, the device fails or a checkpoint cannot be written.
+    pub fn run(&mut self, watch: &dyn Watch, stop: &dyn Fn() -> bool) -> Result<Outcome> {
+        while self.position.history.len() < self.config.epochs {
+            if !self.train_epoch(watch, stop)? {
+                self.write_checkpoint()?;
+                return Ok(Outcome::Interrupted);
+            }
+            self.end_epoch(watch)?;
+            self.write_checkpoint()?;
+        }
+        Ok(Outcome::Finished)
+    }
+
+    /// The rest of the epoch's steps; false if stopped.
+    fn train_epoch(&mut self, watch: &dyn Watch, stop: &dyn Fn() -> bool) -> Result<bool> {
+        let config = self.config;
+        let epoch = self.position.history.len();
+        let n = self.data.train.len();
+        let order = config.shuffle.order(config.seed, n, epoch);
+        let sgd = Sgd { learning_rate: config.learning_rate, momentum: config.momentum };
+        let before = self.position.seconds;
+        let start = Instant::now();
+        let done = (self.position.step * config.batch_size).min(n);
+        watch.epoch_begins(epoch + 1, config.epochs, n, done);
+        for batch in order.chunks(config.batch_size).skip(self.position.step) {
+            if stop() {
+                return Ok(false);
+            }
+            let tally = self.backend.train_step(samples(&self.data.train), batch, sgd)?;
+            self.position.step += 1;
+            if !tally.loss.is_finite() {
+                return Err(self.diverged(epoch));
+            }
+            self.position.tally += tally;
+            self.position.seconds = before + start.elapsed().as_secs_f64();
+            watch.step(&self.position.tally);
+        }
+        Ok(true)
+    }
+
+    /// Validates and closes the epoch.
+    fn end_epoch(&mut self, watch: &dyn Watch) -> Result<()> {
+        let start = Instant::now();
+        let mut probabilities = Vec::new();
+        let val = self.backend.evaluate(samples(&self.data.val), &mut probabilities)?;
+        if !val.loss.is_finite() {
+            return Err(self.diverged(self.position.history.len()));
+        }
+        let Position { history, tally, step, seconds, .. } = &mut self.position;
+        let figures = Epoch {
+            loss: tally.mean_loss(),
+            accuracy: tally.accuracy(),
+            val_loss: val.mean_loss(),
+            val_accuracy: val.accuracy(),
+            seconds: *seconds + start.elapsed().as_secs_f64(),
+        };
+        history.push(figures);
+        (*tally, *step, *seconds) = (Tally::default(), 0, 0.0);
+        let epoch = history.len();
+        if self.config.keep == Keep::Best && best_epoch(history) == Some(epoch - 1) {
+            self.best = Some(self.backend.state()?.parameters);
+        }
+        watch.epoch_ends(epoch, self.config.epochs, &figures);
+        let classes = self.backend.plan().graph().classes();
+        let advice = self.told_dead.look(&self.position.history, &probabilities, classes);
+        if let Some(advice) = advice {
+            watch.note(&format!("{advice}{}", self.scale_advice()));
+        }
+        Ok(())
+    }
+
+    fn write_checkpoint(&mut self) -> Result<()> {
+        let (best, position) = (self.best.clone(), self.position.clone());
+        Checkpoint { state: self.backend.state()?, best, position }.write(&self.checkpoint)
+    }
+
+    /// The weights that the run ends with, now also the backend's, and how many epochs they saw.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn finish(&mut self) -> Result<(Vec<f32>, usize)> {
+        let mut state = self.backend.state()?;
+        let mut epochs = self.position.history.len();
+        if let (Some(best), Some(epoch)) = (self.best.take(), best_epoch(&self.position.history)) {
+            state.parameters = best;
+            epochs = epoch + 1;
+            self.backend.set_state(&state)?;
+        }
+        Ok((state.parameters, epochs))
+    }
+
+    fn diverged(&self, epoch: usize) -> Error {
+        Error::Diverged {
+            epoch: epoch + 1,
+            step: self.position.step,
+            learning_rate: self.config.learning_rate,
+            help: match self.config.scale {
+                ScaleKind::None => self.scale_advice().trim_start().to_owned(),
+                ScaleKind::Standard | ScaleKind::MinMax => {
+                    let tenth = self.config.learning_rate / 10.0;
+                    format!("steps are too large; try --learning-rate {tenth}")
+                }
+            },
+        }
+    }
+
+    /// What to try where the inputs' scale may be the cause.
+    fn scale_advice(&self) -> String {
+        let x = &self.data.train.x;
+        let (low, high) = x
+            .iter()
+            .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
+        match self.config.scale {
+            ScaleKind::None => format!(
+                " the inputs run from {low} to {high} and --scale is none; try --scale standard"
+            ),
+            ScaleKind::Standard | ScaleKind::MinMax => " try another --learning-rate, or check \
+                                                         that labels belong to their samples"
+                .into(),
+        }
+    }
+}
