@@ -81,8 +81,8 @@ impl Dataset {
     /// `hash` is the start of a BLAKE3 hash over each loaded part in the order
     /// train, val, test: its name; n, h, w, c as u64; the samples as f32 in
     /// `[n, h, w, c]` order before any scaling; the labels as u32; the number of
-    /// song ids as u64 (0 without), then the ids as i64; all little-endian. So it is the same for
-    /// the same numbers in another container, order or float type.
+    /// song ids as u64 (0 without), then the ids as i64; all little-endian. So it
+    /// is the same for the same numbers in another container, order or float type.
     ///
     /// # Errors
     /// `Error::Data` with the file (and npz key) and what is wrong with it, or

@@ -1,7 +1,5 @@
 //! Writes small arrays byte by byte, so that nothing here shares code with the reader.
 
-#![allow(clippy::unwrap_used)]
-
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! Loading, checking and scaling of data sets.
 
-#![allow(clippy::panic, unreachable_pub)]
+#![allow(clippy::panic, clippy::unwrap_used, unreachable_pub)]
 
 mod errors;
 mod files;

@@ -72,3 +72,34 @@ fn types_that_are_not_numbers() {
         );
     }
 }
+
+/// A damaged bit of an npz is an error, or touches nothing of samples and labels. Every
+/// fifth bit: so each position within a byte comes up, in a fifth of the time.
+#[test]
+fn one_bit_of_damage_anywhere() {
+    let want = load(&fixture("saved.npz")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("damaged.npz");
+    for name in ["saved.npz", "compressed.npz"] {
+        let bytes = std::fs::read(fixture(name)).unwrap();
+        let mut errors = 0;
+        for bit in (0..bytes.len() * 8).step_by(5) {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&path, damaged).unwrap();
+            match load(&path) {
+                Ok(data) => {
+                    for (part, want) in
+                        [(data.train, &want.train), (data.val, &want.val), (data.test, &want.test)]
+                    {
+                        assert_eq!(part.x, want.x, "{name}, bit {bit}");
+                        assert_eq!(part.y, want.y, "{name}, bit {bit}");
+                    }
+                }
+                Err(_) => errors += 1,
+            }
+        }
+        // At least the arrays' own bytes are under a checksum.
+        assert!(errors > bytes.len() * 8 / 15, "{name}: {errors}");
+    }
+}
