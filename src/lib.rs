@@ -2,6 +2,7 @@
 
 pub mod audio;
 pub mod backend;
+pub mod cli;
 pub mod cpu;
 pub mod data;
 pub mod error;

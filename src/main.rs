@@ -1,3 +1,5 @@
 //! The command line: parse, run, print.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    genre_gpu::cli::run()
+}

@@ -8,6 +8,7 @@ mod initial;
 pub mod results;
 pub mod run_folder;
 mod saved;
+pub mod source;
 mod tensors;
 mod trainer;
 pub mod words;

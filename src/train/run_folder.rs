@@ -60,15 +60,17 @@ impl RunFolder {
             });
         }
         create_folder(path)?;
-        if taken {
-            folder.clear()?;
-        }
         // A folder that exists may still refuse files.
         tempfile::Builder::new()
             .prefix(".partial-")
             .tempfile_in(path)
             .map_err(Error::io(path, "write into the folder"))?;
         Ok(folder)
+    }
+
+    /// A folder that only takes results.
+    pub fn plain(path: &Path) -> Self {
+        Self { path: path.to_path_buf() }
     }
 
     /// The folder of a run that was begun.
@@ -98,8 +100,11 @@ impl RunFolder {
         (1..).map(numbered).find(|path| !path.exists()).unwrap_or_else(|| base.to_path_buf())
     }
 
-    /// Results of an older run must not stand beside those of a new one.
-    fn clear(&self) -> Result<()> {
+    /// Removes the files of an older run, which must not stand beside those of a new one.
+    ///
+    /// # Errors
+    /// If one cannot be removed.
+    pub fn clear(&self) -> Result<()> {
         let parts = PartName::ALL.map(|part| self.predictions(part));
         let files = [self.config(), self.checkpoint(), self.model(), self.history()];
         let more = [self.metrics(), self.curves(), self.confusion(), self.summary()];

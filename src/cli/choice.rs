@@ -1,0 +1,40 @@
+//! Flags that take one of a few words. The library's enums do not know clap.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use crate::backend::Device;
+use crate::data::{PartName, ScaleKind};
+use crate::random::keras::Shuffle;
+use crate::train::config::Keep;
+
+fn one_of<T, const N: usize>(
+    choices: [(&'static str, T); N],
+) -> impl TypedValueParser<Value = T> + Clone
+where
+    T: Copy + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(choices.map(|(word, _)| word)).try_map(move |given| {
+        let chosen = choices.iter().find(|(word, _)| *word == given);
+        chosen.map(|(_, value)| *value).ok_or("not one of the words")
+    })
+}
+
+pub(super) fn device() -> impl TypedValueParser<Value = Device> + Clone {
+    one_of([("cpu", Device::Cpu)])
+}
+
+pub(super) fn scale() -> impl TypedValueParser<Value = ScaleKind> + Clone {
+    one_of([ScaleKind::Standard, ScaleKind::MinMax, ScaleKind::None].map(|s| (s.as_str(), s)))
+}
+
+pub(super) fn shuffle() -> impl TypedValueParser<Value = Shuffle> + Clone {
+    one_of([("keras2", Shuffle::Keras2), ("keras3", Shuffle::Keras3)])
+}
+
+pub(super) fn keep() -> impl TypedValueParser<Value = Keep> + Clone {
+    one_of([("last", Keep::Last), ("best", Keep::Best)])
+}
+
+pub(super) fn part() -> impl TypedValueParser<Value = PartName> + Clone {
+    one_of(PartName::ALL.map(|part| (part.as_str(), part)))
+}

@@ -1,0 +1,76 @@
+//! The command line: flags to plain options, results to lines of text. No logic.
+
+#![expect(clippy::print_stderr, reason = "printing is what this module is for")]
+
+mod bars;
+mod choice;
+mod data_args;
+mod demo;
+mod evaluate;
+mod say;
+mod summary;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Result;
+
+const EXAMPLES: &str = "\
+Examples:
+  genre-gpu train                               P1 on the demo corpus, 20 epochs
+  genre-gpu train --data gtzan.npz --epochs 5   on arrays of your own
+  genre-gpu summary --input 128x87              layers and parameters
+  genre-gpu evaluate runs/p1-demo-seed42        a run's figures again
+  genre-gpu demo --wav songs                    listen to the demo corpus
+
+Exit codes: 0 done, 1 failed or stopped, 2 usage.";
+
+/// Music genres from log-mel spectrograms with small convolutional networks.
+#[derive(Debug, Parser)]
+#[command(name = "genre-gpu", version, about, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a model and leave a run folder with weights, figures and pictures
+    Train(Box<train::Args>),
+    /// Evaluate a run's weights again, on its own data or on other arrays
+    Evaluate(evaluate::Args),
+    /// Show a model's layers, parameters and what they say about overfitting
+    Summary(summary::Args),
+    /// Make, check, export or listen to the demo corpus (synthesised)
+    Demo(demo::Args),
+}
+
+/// Runs the program on the process's arguments.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Usage errors exit with 2, --help and --version with 0; a closed pipe is no error.
+            let _ = error.print();
+            return ExitCode::from(error.exit_code() as u8);
+        }
+    };
+    match execute(&cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("genre-gpu: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: &Command) -> Result<ExitCode> {
+    match command {
+        Command::Train(args) => train::run(args),
+        Command::Evaluate(args) => evaluate::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Summary(args) => summary::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,73 @@
+//! Where a run's samples come from: arrays of the user's, or the demo corpus.
+
+use std::path::{Path, PathBuf};
+
+use super::config::Config;
+use crate::audio::FrontEnd;
+use crate::data::{ArrayName, DataOptions, Dataset, PartName, demo};
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+
+/// A data set, and how its sound became spectrograms where that is known.
+#[derive(Debug)]
+pub struct Source {
+    /// Samples, labels, songs.
+    pub data: Dataset,
+    /// Known for the demo corpus; arrays carry none.
+    pub front_end: Option<FrontEnd>,
+}
+
+/// Loads what a configuration names: its arrays, or without any the demo
+/// corpus from `cache_dir` (the user's cache folder where none is given).
+///
+/// # Errors
+/// If arrays are missing or unusable, or the corpus cannot be made.
+pub fn load(
+    config: &Config,
+    cache_dir: Option<&Path>,
+    parts: &[PartName],
+    progress: &dyn Progress,
+) -> Result<Source> {
+    let Some(path) = &config.data else {
+        return load_demo(cache_dir, parts, progress);
+    };
+    let mut options = DataOptions::new(path);
+    options.transpose = config.transpose;
+    options.class_names.clone_from(&config.class_names);
+    options.parts = parts.to_vec();
+    for (key, array) in &config.arrays {
+        let name = ArrayName::of(key).ok_or_else(|| Error::Setting {
+            name: "arrays",
+            expected: "keys such as x_train, y_val, song_test",
+            found: key.clone(),
+        })?;
+        options.explicit.insert(name, array.clone());
+    }
+    Ok(Source { data: Dataset::load(&options, progress)?, front_end: None })
+}
+
+fn load_demo(
+    cache_dir: Option<&Path>,
+    parts: &[PartName],
+    progress: &dyn Progress,
+) -> Result<Source> {
+    let corpus = demo::open(&demo_cache(cache_dir)?, progress)?;
+    let mut options = DataOptions::new(&corpus.folder);
+    options.class_names = Some(corpus.classes);
+    options.parts = parts.to_vec();
+    let mut data = Dataset::load(&options, progress)?;
+    data.source = demo::SOURCE.into();
+    Ok(Source { data, front_end: Some(corpus.front_end) })
+}
+
+/// The folder that the demo corpus is kept in.
+///
+/// # Errors
+/// If none is given and the system has none for caches.
+pub fn demo_cache(given: Option<&Path>) -> Result<PathBuf> {
+    given.map(Path::to_path_buf).or_else(demo::default_cache_dir).ok_or_else(|| Error::Setting {
+        name: "cache-dir",
+        expected: "a folder to keep the demo corpus in, since this system names none",
+        found: "nothing".into(),
+    })
+}
