@@ -8,6 +8,7 @@ use crate::graph::Activation;
 const CHUNK: usize = 1 << 14;
 
 /// `y ← f(y)` for one row of sums, inside the op that made it.
+#[inline(always)]
 pub(super) fn forward(activation: Activation, y: &mut [f32]) {
     match activation {
         Activation::Linear => {}

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::activation;
 use super::dense::axpy;
 use super::threads::{SAMPLES_PER_PART, sum_parts};
+use super::vectorised::vectorised;
 use crate::graph::{Activation, Padding};
 use crate::plan::Gradient;
 
@@ -122,8 +123,13 @@ pub(super) fn forward(
             let samples = x.chunks_exact(d.in_len()).zip(y.chunks_exact_mut(d.out_len()));
             for (frame, (x, y)) in frames.zip(samples) {
                 fill_frame(d, x, frame);
-                forward_sample(d, frame, w, b, y);
-                activation::forward(act, y);
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        forward_sample(d, frame, w, b, y);
+                        activation::forward(act, y);
+                    },
+                );
             }
         });
 }
@@ -139,12 +145,13 @@ fn fill_frame(d: Dims, x: &[f32], frame: &mut [f32]) {
 }
 
 /// Cuts the channels into blocks that fit registers.
+#[inline(always)]
 fn forward_sample(d: Dims, frame: &[f32], w: &[f32], b: Option<&[f32]>, y: &mut [f32]) {
     let mut o = 0;
     while o < d.c_out {
         match d.c_out - o {
-            16.. => forward_block::<2, 16>(d, o, frame, w, b, y),
-            8.. => forward_block::<4, 8>(d, o, frame, w, b, y),
+            16.. => forward_block::<4, 16>(d, o, frame, w, b, y),
+            8.. => forward_block::<8, 8>(d, o, frame, w, b, y),
             4.. => forward_block::<8, 4>(d, o, frame, w, b, y),
             _ => forward_block::<8, 1>(d, o, frame, w, b, y),
         }
@@ -158,6 +165,7 @@ fn forward_sample(d: Dims, frame: &[f32], w: &[f32], b: Option<&[f32]>, y: &mut 
 }
 
 /// Output channels `o..o + C` at all positions, `T` neighbouring columns at a time.
+#[inline(always)]
 fn forward_block<const T: usize, const C: usize>(
     d: Dims,
     o: usize,
@@ -186,6 +194,7 @@ fn forward_block<const T: usize, const C: usize>(
     }
 }
 
+#[expect(clippy::needless_range_loop, reason = "indices of fixed arrays unroll best")]
 #[inline(always)]
 fn tile<const T: usize, const C: usize>(
     d: Dims,
@@ -200,13 +209,18 @@ fn tile<const T: usize, const C: usize>(
     let mut sums = [start; T];
     for i in 0..d.k_h {
         let patch = &frame[d.patch(row, column, i)..];
-        let x: [&[f32]; T] = std::array::from_fn(|t| &patch[t * d.c_in..][..run]);
+        let mut x = [patch; T];
+        for (t, x) in x.iter_mut().enumerate() {
+            *x = &patch[t * d.c_in..][..run];
+        }
         let w = &w[i * run * d.c_out..][..run * d.c_out];
         for (j, w) in w.chunks_exact(d.c_out).enumerate() {
-            let w = &w[o..o + C];
-            for (sum, x) in sums.iter_mut().zip(&x) {
-                for (sum, w) in sum.iter_mut().zip(w) {
-                    *sum += x[j] * w;
+            let Some(w) = w[o..].first_chunk::<C>() else { continue };
+            // Fixed counts: the sums stay in registers.
+            for t in 0..T {
+                let v = x[t][j];
+                for c in 0..C {
+                    sums[t][c] += v * w[c];
                 }
             }
         }
@@ -234,7 +248,10 @@ pub(super) fn backward_weight(
             let (dw, db) = partial.split_at_mut(d.kernel_len());
             let samples = dz.chunks_exact(d.out_len()).zip(frame.chunks_exact(d.frame_len()));
             for (dz, frame) in samples {
-                backward_weight_sample(d, frame, dz, dw, db);
+                vectorised(
+                    #[inline(always)]
+                    || backward_weight_sample(d, frame, dz, dw, db),
+                );
             }
         });
     sum_parts(&room.partial[..used], &mut room.sum);
@@ -245,6 +262,7 @@ pub(super) fn backward_weight(
     }
 }
 
+#[inline(always)]
 fn backward_weight_sample(d: Dims, frame: &[f32], dz: &[f32], dw: &mut [f32], db: &mut [f32]) {
     let run = d.run();
     for (position, dz) in dz.chunks_exact(d.c_out).enumerate() {
@@ -277,12 +295,16 @@ pub(super) fn backward_input(
         .for_each(|((dx, dz), frame)| {
             let samples = dx.chunks_exact_mut(d.in_len()).zip(dz.chunks_exact(d.out_len()));
             for ((dx, dz), frame) in samples.zip(frame.chunks_exact_mut(d.frame_len())) {
-                backward_input_sample(d, dz, w, frame);
+                vectorised(
+                    #[inline(always)]
+                    || backward_input_sample(d, dz, w, frame),
+                );
                 read_frame(d, frame, rule, dx);
             }
         });
 }
 
+#[inline(always)]
 fn backward_input_sample(d: Dims, dz: &[f32], w: &[f32], frame: &mut [f32]) {
     let run = d.run();
     frame.fill(0.0);

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::activation;
 use super::threads::SAMPLES_PER_PART;
+use super::vectorised::vectorised;
 use crate::graph::Activation;
 use crate::plan::Gradient;
 
@@ -27,10 +28,15 @@ pub(super) fn forward(
                     Some(b) => y.copy_from_slice(b),
                     None => y.fill(0.0),
                 }
-                for (&v, row) in x.iter().zip(w.chunks_exact(n_out)) {
-                    axpy(v, row, y);
-                }
-                activation::forward(act, y);
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        for (&v, row) in x.iter().zip(w.chunks_exact(n_out)) {
+                            axpy(v, row, y);
+                        }
+                        activation::forward(act, y);
+                    },
+                );
             }
         },
     );
@@ -40,11 +46,16 @@ pub(super) fn forward(
 pub(super) fn backward_weight(n_in: usize, n_out: usize, x: &[f32], dz: &[f32], dw: &mut [f32]) {
     dw.par_chunks_mut(n_out * ROWS).enumerate().for_each(|(task, rows)| {
         rows.fill(0.0);
-        for (x, dz) in x.chunks_exact(n_in).zip(dz.chunks_exact(n_out)) {
-            for (&v, row) in x[task * ROWS..].iter().zip(rows.chunks_exact_mut(n_out)) {
-                axpy(v, dz, row);
-            }
-        }
+        vectorised(
+            #[inline(always)]
+            || {
+                for (x, dz) in x.chunks_exact(n_in).zip(dz.chunks_exact(n_out)) {
+                    for (&v, row) in x[task * ROWS..].iter().zip(rows.chunks_exact_mut(n_out)) {
+                        axpy(v, dz, row);
+                    }
+                }
+            },
+        );
     });
 }
 
@@ -68,16 +79,22 @@ pub(super) fn backward_input(
     dx.par_chunks_mut(n_in * SAMPLES_PER_PART)
         .zip(dz.par_chunks(n_out * SAMPLES_PER_PART))
         .for_each(|(dx, dz)| {
-            for (dx, dz) in dx.chunks_exact_mut(n_in).zip(dz.chunks_exact(n_out)) {
-                for (dx, row) in dx.iter_mut().zip(w.chunks_exact(n_out)) {
-                    let sum = dot(dz, row);
-                    *dx = if rule == Gradient::Add { *dx + sum } else { sum };
-                }
-            }
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (dx, dz) in dx.chunks_exact_mut(n_in).zip(dz.chunks_exact(n_out)) {
+                        for (dx, row) in dx.iter_mut().zip(w.chunks_exact(n_out)) {
+                            let sum = dot(dz, row);
+                            *dx = if rule == Gradient::Add { *dx + sum } else { sum };
+                        }
+                    }
+                },
+            );
         });
 }
 
 /// `y ← y + a · x`.
+#[inline(always)]
 pub(super) fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
     for (y, &x) in y.iter_mut().zip(x) {
         *y += a * x;
@@ -85,6 +102,7 @@ pub(super) fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
 }
 
 /// Eight interleaved sums, then those in order: a stated order that vectorises.
+#[inline(always)]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0f32; 8];
     let (a_eights, b_eights) = (a.chunks_exact(8), b.chunks_exact(8));

@@ -4,6 +4,7 @@
 use rayon::prelude::*;
 
 use super::threads::SAMPLES_PER_PART;
+use super::vectorised::vectorised;
 use crate::plan::Gradient;
 
 /// Extents of one pooling; `h_out = h_in / k_h` and `w_out = w_in / k_w`, rounded down.
@@ -35,11 +36,15 @@ pub(super) fn forward(d: Dims, x: &[f32], y: &mut [f32], winner: &mut [u32]) {
         .for_each(|((x, y), winner)| {
             let samples = x.chunks_exact(len_in).zip(y.chunks_exact_mut(len_out));
             for ((x, y), winner) in samples.zip(winner.chunks_exact_mut(len_out)) {
-                forward_sample(d, x, y, winner);
+                vectorised(
+                    #[inline(always)]
+                    || forward_sample(d, x, y, winner),
+                );
             }
         });
 }
 
+#[inline(always)]
 fn forward_sample(d: Dims, x: &[f32], y: &mut [f32], winner: &mut [u32]) {
     let w_out = d.w_in / d.k_w;
     let cells = y.chunks_exact_mut(d.c).zip(winner.chunks_exact_mut(d.c));
@@ -49,11 +54,12 @@ fn forward_sample(d: Dims, x: &[f32], y: &mut [f32], winner: &mut [u32]) {
             for j in 0..d.k_w {
                 let at = ((top + i) * d.w_in + left + j) * d.c;
                 let candidates = x[at..at + d.c].iter().enumerate();
+                let first = (i, j) == (0, 0);
                 for ((c, &v), (y, winner)) in candidates.zip(y.iter_mut().zip(&mut *winner)) {
-                    if (i, j) == (0, 0) || v > *y {
-                        *y = v;
-                        *winner = (at + c) as u32;
-                    }
+                    // Both sides chosen, none jumped to: this vectorises.
+                    let wins = first | (v > *y);
+                    *y = if wins { v } else { *y };
+                    *winner = if wins { (at + c) as u32 } else { *winner };
                 }
             }
         }

@@ -10,6 +10,7 @@ mod max_pool2d;
 mod sgd;
 mod softmax;
 mod threads;
+mod vectorised;
 
 use crate::backend::{Backend, Samples, Sgd, State, Tally, Tensor};
 use crate::error::Result;
