@@ -1,6 +1,7 @@
 //! Classifies music genres from log-mel spectrograms with small convolutional networks.
 
 pub mod audio;
+pub mod cli;
 pub mod data;
 pub mod error;
 pub mod files;
