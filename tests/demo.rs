@@ -72,6 +72,9 @@ fn parts_are_balanced_and_share_no_song() {
         assert_eq!(x.shape(), [n, 80, 80]);
         assert_eq!((y.len(), song.len()), (n, n));
         assert!(x.iter().all(|v| (-80.0..=0.0).contains(v)), "dB below the song's maximum");
+        for cut in x.outer_iter() {
+            assert!(cut.iter().any(|&v| v > -45.0), "a cut in which nothing plays");
+        }
         for label in 0..4 {
             let count = y.iter().filter(|&&y| y == label).count();
             assert_eq!(count, songs_per_genre * CUTS_PER_SONG);
@@ -269,4 +272,21 @@ fn arrays_are_copied_as_they_are() {
     let copy = cache.path().join("for/python");
     demo::write_arrays(&corpus, &copy).unwrap();
     assert!(bytes(&copy) == bytes(&corpus.folder));
+}
+
+#[test]
+fn the_command_line_asks_for_a_folder_before_a_number_of_songs() {
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        _demo: genre_gpu::cli::demo::Args,
+    }
+    let parses = |line: &str| {
+        <Line as clap::Parser>::try_parse_from(line.split(' ')).map(|_| ()).map_err(|e| e.kind())
+    };
+    assert_eq!(parses("demo"), Ok(()));
+    assert_eq!(parses("demo --wav sounds --songs 5 --arrays there --cache-dir here"), Ok(()));
+    let missing = clap::error::ErrorKind::MissingRequiredArgument;
+    assert_eq!(parses("demo --songs 5"), Err(missing));
+    assert!(parses("demo --wav sounds --songs 0").is_err());
 }

@@ -75,7 +75,7 @@ fn thrash(band: &mut Band) {
     levels(band);
     let blast = band.stream.chance(0.4);
     let singer = *band.stream.pick(&[Growl, Growl, Voice]);
-    let open: &[usize] = *band.stream.pick(&[&[0, 6, 12][..], &[3, 7, 11], &[8, 14]]);
+    let open = *band.stream.pick::<&[usize]>(&[&[0, 6, 12], &[3, 7, 11], &[8, 14]]);
     for bar in 0..band.bars() {
         double_kick(band, bar, if blast { 4 } else { 2 });
         for beat in 0..4 {

@@ -10,9 +10,8 @@ pub(super) fn mix(band: &mut Band) -> Vec<f32> {
     let mut dry = vec![0.0; band.buses[0].len()];
     let mut wet = dry.clone();
     let rests = rests(band, bar);
-    for bus in 0..Bus::COUNT {
+    for (bus, samples) in band.buses.iter_mut().enumerate() {
         let channel = band.channels[bus];
-        let samples = &mut band.buses[bus];
         if !set_rms(samples, 0.1) {
             continue;
         }
@@ -68,9 +67,10 @@ fn set_rms(samples: &mut [f32], rms: f32) -> bool {
 fn rests(band: &mut Band, bar_samples: usize) -> Vec<[bool; Bus::COUNT]> {
     let (buses, stream) = (&band.buses, &mut band.stream);
     let rest = |bar: usize| {
+        // Enough of the bar that it can be left alone.
         let plays = |bus: &usize| {
             let samples = buses[*bus].chunks(bar_samples).nth(bar).unwrap_or_default();
-            samples.iter().any(|x| x.abs() > 0.02)
+            samples.iter().filter(|x| x.abs() > 0.02).count() > samples.len() / 8
         };
         let playing: Vec<usize> = (0..Bus::COUNT).filter(plays).collect();
         let mut rests = [false; Bus::COUNT];
