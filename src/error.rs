@@ -129,6 +129,9 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// The system names no cache folder for this user.
+    #[error("this system names no cache folder; give one with --cache-dir")]
+    NoCacheFolder,
 }
 
 /// The crate's result.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::bars::Bars;
 use super::say::say;
-use crate::data::demo::{self, DEFAULT_SEED, SOURCE};
+use crate::data::demo::{self, DEFAULT_SEED, Recipe, SOURCE};
 use crate::error::Result;
 use crate::train::source::demo_cache;
 
@@ -50,7 +50,15 @@ pub(super) fn run(args: &Args) -> Result<()> {
     // Songs alone need no arrays.
     if args.wav.is_none() || args.arrays.is_some() {
         let corpus = demo::open(&demo_cache(args.cache_dir.as_deref())?, &bars)?;
-        tell(&format!("{SOURCE}: {}", corpus.folder.display()))?;
+        let Recipe { train_songs, val_songs, test_songs, .. } = Recipe::default();
+        tell(&format!(
+            "{SOURCE}: {} in {} (songs of each genre: {train_songs} train, {val_songs} val, \
+             {test_songs} test; seed {}; front end {})",
+            corpus.classes.join(", "),
+            corpus.folder.display(),
+            corpus.seed,
+            corpus.front_end.name
+        ))?;
         if let Some(folder) = &args.arrays {
             demo::write_arrays(&corpus, folder)?;
             tell(&format!("{SOURCE}: its arrays are in {}", folder.display()))?;

@@ -65,9 +65,5 @@ fn load_demo(
 /// # Errors
 /// If none is given and the system has none for caches.
 pub fn demo_cache(given: Option<&Path>) -> Result<PathBuf> {
-    given.map(Path::to_path_buf).or_else(demo::default_cache_dir).ok_or_else(|| Error::Setting {
-        name: "cache-dir",
-        expected: "a folder to keep the demo corpus in, since this system names none",
-        found: "nothing".into(),
-    })
+    given.map(Path::to_path_buf).or_else(demo::default_cache_dir).ok_or(Error::NoCacheFolder)
 }

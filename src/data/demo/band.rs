@@ -2,6 +2,7 @@
 
 use super::drums::{Drum, Kit};
 use super::instruments::Instrument;
+use super::mix::OPEN_HZ;
 use super::synth::{RATE, RATE_HZ};
 use crate::random::streams::Stream;
 
@@ -46,7 +47,9 @@ pub(super) struct Channel {
     pub level_db: f32,
     /// Gain before soft clipping, for a signal of RMS 0.1; 0 leaves it clean.
     pub drive: f32,
+    /// 0 for none.
     pub low_cut_hz: f32,
+    /// [`OPEN_HZ`] for none.
     pub high_cut_hz: f32,
     pub reverb: f32,
 }
@@ -71,8 +74,8 @@ impl Band {
         let channel = Channel {
             level_db: 0.0,
             drive: 0.0,
-            low_cut_hz: 30.0,
-            high_cut_hz: 18_000.0,
+            low_cut_hz: 0.0,
+            high_cut_hz: OPEN_HZ,
             reverb: 0.1,
         };
         Self {

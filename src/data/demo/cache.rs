@@ -9,7 +9,7 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -144,9 +144,13 @@ fn hash(path: &Path) -> io::Result<String> {
 fn lock(path: &Path, progress: &dyn Progress) -> Result<File> {
     let file = File::options().create(true).append(true).open(path);
     let file = file.map_err(Error::io(path, "write"))?;
-    if file.try_lock().is_err() {
-        progress.note(&format!("{SOURCE}: waiting for another process that is making it"));
-        file.lock().map_err(Error::io(path, "lock"))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            progress.note(&format!("{SOURCE}: waiting for another process that is making it"));
+            file.lock().map_err(Error::io(path, "lock"))?;
+        }
+        Err(TryLockError::Error(e)) => return Err(Error::io(path, "lock")(e)),
     }
     Ok(file)
 }

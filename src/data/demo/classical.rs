@@ -37,7 +37,7 @@ fn piano(band: &mut Band) {
     band.channel(Bus::Keys, -4.0);
     band.channel(Bus::Lead, 0.0);
     let per_beat = *band.stream.pick(&[2, 2, 3, 4]);
-    let order: &[i32] = *band.stream.pick(&[&[0, 4, 2, 4][..], &[0, 2, 4, 7, 4, 2], &[0, 4, 7, 9]]);
+    let order = *band.stream.pick::<&[i32]>(&[&[0, 4, 2, 4], &[0, 2, 4, 7, 4, 2], &[0, 4, 7, 9]]);
     for bar in 0..band.bars() {
         band.arpeggio((Bus::Keys, Piano), bar, per_beat, 0.9, 41, order);
         band.tune((Bus::Lead, Piano), bar, 64);

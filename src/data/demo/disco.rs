@@ -114,7 +114,7 @@ fn slow(band: &mut Band) {
     band.channel(Bus::Drums, -5.0);
     band.channel(Bus::Keys, -3.0);
     let keys = *band.stream.pick(&[ElectricPiano, Piano, Organ]);
-    let four = band.stream.chance(0.5);
+    let four = band.stream.chance(0.7);
     for bar in 0..band.bars() {
         if four {
             band.four_on_the_floor(bar, Drum::ClosedHat, false);

@@ -134,7 +134,7 @@ fn kick(end_hz: f32, click: f32, ring_s: f32, stream: &mut Stream) -> Vec<f32> {
 
 fn hiss(length_s: f32, gain: f32, ring_s: f32, filter: Filter, stream: &mut Stream) -> Vec<f32> {
     let mut y: Vec<f32> = (0..seconds(length_s)).map(|_| gain * noise(stream)).collect();
-    filter.run(&mut y);
+    Filter::run([filter], &mut y);
     decay(&mut y, ring_s);
     fade(&mut y, 0.0005, 0.01);
     y

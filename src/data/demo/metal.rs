@@ -28,14 +28,14 @@ const fn style(
 }
 
 /// The guitars' lowest note, E or a little below.
-const LOW: i32 = 38;
+const LOW: i32 = 36;
 
 fn levels(band: &mut Band) {
     band.channel(Bus::Drums, -1.0).reverb = 0.08;
     let bass = band.channel(Bus::Bass, -5.0);
     (bass.reverb, bass.drive) = (0.0, 3.0);
-    let drive = band.stream.between(9.0, 40.0) as f32;
-    let high_cut_hz = band.stream.between(4200.0, 8000.0) as f32;
+    let drive = band.stream.between(14.0, 45.0) as f32;
+    let high_cut_hz = band.stream.between(4800.0, 8500.0) as f32;
     let guitar = band.channel(Bus::Guitar, -1.0);
     (guitar.drive, guitar.high_cut_hz, guitar.low_cut_hz, guitar.reverb) =
         (drive, high_cut_hz, 90.0, 0.05);
@@ -75,7 +75,7 @@ fn thrash(band: &mut Band) {
     levels(band);
     let blast = band.stream.chance(0.4);
     let singer = *band.stream.pick(&[Growl, Growl, Voice]);
-    let open: &[usize] = *band.stream.pick(&[&[0, 6, 12][..], &[3, 7, 11], &[8, 14]]);
+    let open = *band.stream.pick::<&[usize]>(&[&[0, 6, 12], &[3, 7, 11], &[8, 14]]);
     for bar in 0..band.bars() {
         double_kick(band, bar, if blast { 4 } else { 2 });
         for beat in 0..4 {

@@ -9,27 +9,27 @@ pub(super) fn mix(band: &mut Band) -> Vec<f32> {
     let bar = (band.bar_s() * f64::from(RATE)) as usize;
     let mut dry = vec![0.0; band.buses[0].len()];
     let mut wet = dry.clone();
-    let rests = rests(band);
-    for bus in 0..Bus::COUNT {
+    let rests = rests(band, bar);
+    for (bus, samples) in band.buses.iter_mut().enumerate() {
         let channel = band.channels[bus];
-        let samples = &mut band.buses[bus];
         if !set_rms(samples, 0.1) {
             continue;
         }
+        let [low_cut, high_cut] =
+            [Filter::high(channel.low_cut_hz), Filter::low(channel.high_cut_hz)];
         if channel.drive > 0.0 {
+            // An overdriven amplifier and its loudspeaker.
             samples.iter_mut().for_each(|x| *x = soft_clip(channel.drive * *x));
-        }
-        Filter::high(channel.low_cut_hz).run(samples);
-        Filter::low(channel.high_cut_hz).run(samples);
-        if channel.drive > 0.0 {
-            Filter::low(channel.high_cut_hz).run(samples);
+            Filter::run([low_cut, high_cut.clone(), high_cut], samples);
+        } else if channel.low_cut_hz > 0.0 || channel.high_cut_hz < OPEN_HZ {
+            Filter::run([low_cut, high_cut], samples);
         }
         let level_db = channel.level_db + 2.5 * band.stream.normal() as f32;
         set_rms(samples, 0.1 * 10f32.powf(level_db / 20.0));
         // A hand on the fader: 10 ms up or down.
         let (mut gain, step) = (1.0f32, 1.0 / (0.01 * RATE));
         for (i, &x) in samples.iter().enumerate() {
-            let open = !rests[(i / bar).min(rests.len() - 1)][bus];
+            let open = !rests[i / bar][bus];
             gain = (gain + if open { step } else { -step }).clamp(0.0, 1.0);
             dry[i] += gain * x;
             wet[i] += gain * x * channel.reverb;
@@ -44,44 +44,54 @@ pub(super) fn mix(band: &mut Band) -> Vec<f32> {
 
 /// Scales to `rms`, counted over the samples that sound; false where none does.
 fn set_rms(samples: &mut [f32], rms: f32) -> bool {
-    let (mut sum, mut count) = (0.0f64, 0usize);
-    for &x in samples.iter().filter(|x| x.abs() > 1e-4) {
-        sum += f64::from(x * x);
-        count += 1;
+    // Eight sums at once: one alone would wait for each addition.
+    let (mut sums, mut counts) = ([0.0f64; 8], [0u32; 8]);
+    for chunk in samples.chunks(8) {
+        for (lane, x) in chunk.iter().enumerate() {
+            let sounds = x.abs() > 1e-4;
+            sums[lane] += if sounds { f64::from(x * x) } else { 0.0 };
+            counts[lane] += u32::from(sounds);
+        }
     }
+    let (sum, count) = (sums.iter().sum::<f64>(), counts.iter().sum::<u32>());
     if count == 0 {
         return false;
     }
-    let gain = rms / (sum / count as f64).sqrt() as f32;
+    let gain = rms / (sum / f64::from(count)).sqrt() as f32;
     samples.iter_mut().for_each(|x| *x *= gain);
     true
 }
 
 /// Which bus rests in which bar, `[bars][buses]`. Songs have breaks where one
 /// or two play alone; those are the cuts that even people find hard.
-fn rests(band: &mut Band) -> Vec<[bool; Bus::COUNT]> {
-    let used: Vec<usize> =
-        (0..Bus::COUNT).filter(|&bus| band.buses[bus].iter().any(|x| x.abs() > 1e-4)).collect();
-    (0..band.bars())
-        .map(|_| {
-            let stream = &mut band.stream;
-            let share = stream.uniform();
-            let mut rests = [false; Bus::COUNT];
-            if share < ALONE {
-                rests = [true; Bus::COUNT];
-                rests[*stream.pick(&used)] = false;
-            } else if share < ALONE + THIN {
-                rests = std::array::from_fn(|_| stream.chance(0.55));
-                rests[*stream.pick(&used)] = false;
-            }
-            rests
-        })
-        .collect()
+fn rests(band: &mut Band, bar_samples: usize) -> Vec<[bool; Bus::COUNT]> {
+    let (buses, stream) = (&band.buses, &mut band.stream);
+    let rest = |bar: usize| {
+        // Enough of the bar that it can be left alone.
+        let plays = |bus: &usize| {
+            let samples = buses[*bus].chunks(bar_samples).nth(bar).unwrap_or_default();
+            samples.iter().filter(|x| x.abs() > 0.02).count() > samples.len() / 8
+        };
+        let playing: Vec<usize> = (0..Bus::COUNT).filter(plays).collect();
+        let mut rests = [false; Bus::COUNT];
+        let share = stream.uniform();
+        if playing.is_empty() || share >= ALONE + THIN {
+            return rests;
+        }
+        let alone = share < ALONE;
+        rests.iter_mut().for_each(|rests| *rests = alone || stream.chance(0.55));
+        rests[*stream.pick(&playing)] = false;
+        rests
+    };
+    (0..buses[0].len().div_ceil(bar_samples)).map(rest).collect()
 }
 
+/// A channel with its high cut here or above has none.
+pub(super) const OPEN_HZ: f32 = 18_000.0;
+
 /// How many bars are played by one bus alone, and by about half of them.
-const ALONE: f64 = 0.14;
-const THIN: f64 = 0.3;
+const ALONE: f64 = 0.08;
+const THIN: f64 = 0.22;
 
 /// A plain room after Schroeder (1962): four combs side by side, two all-passes behind them.
 fn reverberate(samples: &mut [f32], size: f32, feedback: f32) {
@@ -115,7 +125,7 @@ fn record(samples: &mut [f32], stream: &mut Stream) {
     let (bass_db, treble_db) = (draw(-6.0, 6.0), draw(-8.0, 6.0));
     let top_hz = 4500.0 * 4f32.powf(draw(0.0, 1.0).powf(0.7));
     let squash = draw(0.3, 4.0);
-    let noise_db = draw(-75.0, -38.0);
+    let noise_db = draw(-70.0, -34.0);
     let peak = 10f32.powf(draw(-12.0, -0.3) / 20.0);
     shelves(samples, bass_db, treble_db);
     set_rms(samples, 0.15);
@@ -123,8 +133,7 @@ fn record(samples: &mut [f32], stream: &mut Stream) {
     set_rms(samples, 0.15);
     let hiss = 0.15 * 10f32.powf(noise_db / 20.0) * 3f32.sqrt();
     samples.iter_mut().for_each(|x| *x += hiss * noise(stream));
-    Filter::low(top_hz).run(samples);
-    Filter::low(top_hz).run(samples);
+    Filter::run([Filter::low(top_hz), Filter::low(top_hz)], samples);
     let loudest = samples.iter().fold(1e-9, |peak: f32, x| peak.max(x.abs()));
     samples.iter_mut().for_each(|x| *x = (*x * peak / loudest * 32_767.0).round() / 32_768.0);
 }

@@ -11,8 +11,8 @@ const CHANGES: &[&[i32]] =
 
 pub(super) const STYLES: &[Style] = &[
     style("classic rock", 1.5, (95.0, 150.0), classic),
-    style("pop rock", 1.2, (95.0, 145.0), pop),
-    style("hard rock", 1.0, (95.0, 150.0), hard),
+    style("pop rock", 1.3, (95.0, 145.0), pop),
+    style("hard rock", 0.8, (95.0, 150.0), hard),
     style("ballad", 1.0, (62.0, 92.0), ballad),
     style("dance rock", 0.7, (108.0, 132.0), dance),
     style("folk rock", 0.7, (80.0, 125.0), folk),
@@ -48,7 +48,7 @@ fn strum(band: &mut Band, bar: usize, beats: &[f64], length: f64) {
 }
 
 fn classic(band: &mut Band) {
-    levels(band, (2.0, 8.0));
+    levels(band, (1.5, 5.0));
     let cymbal = *band.stream.pick(&[Drum::ClosedHat, Drum::Ride, Drum::OpenHat]);
     let with_organ = band.stream.chance(0.4);
     for bar in 0..band.bars() {
@@ -82,7 +82,7 @@ fn pop(band: &mut Band) {
 }
 
 fn hard(band: &mut Band) {
-    levels(band, (8.0, 25.0));
+    levels(band, (5.0, 12.0));
     band.channel(Bus::Guitar, -1.0);
     let solo = band.stream.chance(0.35);
     if solo {
@@ -99,12 +99,12 @@ fn hard(band: &mut Band) {
             band.hit(Drum::Crash, bar, 0.0, 0.8);
         }
         for (beat, length) in [(0.0, 0.9), (1.0, 0.4), (1.5, 0.9), (2.5, 0.4), (3.0, 0.9)] {
-            band.power_chord((Bus::Guitar, SteelGuitar), (bar, beat, length), 0, 38, 0.8);
+            band.power_chord((Bus::Guitar, SteelGuitar), (bar, beat, length), 0, 42, 0.8);
         }
         if band.stream.chance(0.4) {
             for i in 0..8 {
                 let at = (bar, f64::from(i) / 2.0, 0.4);
-                band.power_chord((Bus::Guitar, MutedGuitar), at, 0, 38, 0.8);
+                band.power_chord((Bus::Guitar, MutedGuitar), at, 0, 42, 0.8);
             }
         }
         band.line((Bus::Bass, PickedBass), bar, EIGHTHS, 0.45, 28);
@@ -116,7 +116,7 @@ fn ballad(band: &mut Band) {
     levels(band, (0.5, 2.0));
     band.channel(Bus::Keys, -2.0).reverb = 0.25;
     band.channel(Bus::Drums, -5.0);
-    let drums_from = band.stream.below(band.bars());
+    let drums_from = band.stream.below(band.bars().div_ceil(2));
     let with_strings = band.stream.chance(0.4);
     for bar in 0..band.bars() {
         band.arpeggio((Bus::Keys, Piano), bar, 2, 1.0, 48, &[0, 4, 7, 4]);

@@ -187,8 +187,12 @@ impl Filter {
         }
     }
 
-    pub(super) fn run(mut self, samples: &mut [f32]) {
-        samples.iter_mut().for_each(|x| *x = self.next(*x));
+    /// All `filters` one behind the other in one pass: each waits on its own
+    /// last output only, so several take hardly longer than one.
+    pub(super) fn run<const N: usize>(mut filters: [Self; N], samples: &mut [f32]) {
+        for x in samples {
+            *x = filters.iter_mut().fold(*x, |x, filter| filter.next(x));
+        }
     }
 }
 
