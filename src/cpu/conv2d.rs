@@ -144,27 +144,35 @@ fn fill_frame(d: Dims, x: &[f32], frame: &mut [f32]) {
     }
 }
 
-/// Cuts the channels into blocks that fit registers.
+/// Cuts the channels into blocks whose sums fit registers. With one input
+/// channel neighbouring columns fill a vector, else the output channels do;
+/// both add the same terms in the same order.
 #[inline(always)]
 fn forward_sample(d: Dims, frame: &[f32], w: &[f32], b: Option<&[f32]>, y: &mut [f32]) {
     let mut o = 0;
     while o < d.c_out {
-        match d.c_out - o {
-            16.. => forward_block::<4, 16>(d, o, frame, w, b, y),
-            8.. => forward_block::<8, 8>(d, o, frame, w, b, y),
-            4.. => forward_block::<8, 4>(d, o, frame, w, b, y),
+        o += match (d.c_in, d.c_out - o) {
+            (1, 4..) => forward_block::<16, 4>(d, o, frame, w, b, y),
+            (_, 16..) => forward_block::<4, 16>(d, o, frame, w, b, y),
+            (_, 8..) => forward_block::<8, 8>(d, o, frame, w, b, y),
+            (_, 4..) => forward_block::<8, 4>(d, o, frame, w, b, y),
             _ => forward_block::<8, 1>(d, o, frame, w, b, y),
-        }
-        o += match d.c_out - o {
-            16.. => 16,
-            8.. => 8,
-            4.. => 4,
-            _ => 1,
         };
     }
 }
 
-/// Output channels `o..o + C` at all positions, `T` neighbouring columns at a time.
+/// Where a tile of sums stands: its first output channel, row and column, and
+/// what each channel's sum starts from.
+#[derive(Clone, Copy)]
+struct At<const C: usize> {
+    o: usize,
+    row: usize,
+    column: usize,
+    start: [f32; C],
+}
+
+/// Output channels `o..o + C` at all positions, `T` neighbouring columns at a
+/// time, and the last few one by one. Returns C.
 #[inline(always)]
 fn forward_block<const T: usize, const C: usize>(
     d: Dims,
@@ -173,7 +181,7 @@ fn forward_block<const T: usize, const C: usize>(
     w: &[f32],
     b: Option<&[f32]>,
     y: &mut [f32],
-) {
+) -> usize {
     let mut start = [0.0; C];
     if let Some(b) = b {
         start.copy_from_slice(&b[o..o + C]);
@@ -181,42 +189,45 @@ fn forward_block<const T: usize, const C: usize>(
     for (row, y) in y.chunks_exact_mut(d.w_out() * d.c_out).enumerate() {
         let mut column = 0;
         while column + T <= d.w_out() {
-            let sums = tile::<T, C>(d, o, row, column, start, frame, w);
+            let at = At { o, row, column, start };
+            let sums = match d.c_in {
+                1 => columns::<T, C>(d, at, frame, w),
+                _ => tile::<T, C>(d, at, frame, w),
+            };
             for (sum, y) in sums.iter().zip(y[column * d.c_out..].chunks_exact_mut(d.c_out)) {
                 y[o..o + C].copy_from_slice(sum);
             }
             column += T;
         }
         for column in column..d.w_out() {
-            let [sum] = tile::<1, C>(d, o, row, column, start, frame, w);
+            let [sum] = tile::<1, C>(d, At { o, row, column, start }, frame, w);
             y[column * d.c_out + o..][..C].copy_from_slice(&sum);
         }
     }
+    C
 }
 
-#[expect(clippy::needless_range_loop, reason = "indices of fixed arrays unroll best")]
+/// A vector of C output channels for each of T columns: one row of weights
+/// serves all columns.
+#[expect(clippy::needless_range_loop, reason = "fixed counts keep the sums in registers")]
 #[inline(always)]
 fn tile<const T: usize, const C: usize>(
     d: Dims,
-    o: usize,
-    row: usize,
-    column: usize,
-    start: [f32; C],
+    at: At<C>,
     frame: &[f32],
     w: &[f32],
 ) -> [[f32; C]; T] {
     let run = d.run();
-    let mut sums = [start; T];
+    let mut sums = [at.start; T];
     for i in 0..d.k_h {
-        let patch = &frame[d.patch(row, column, i)..];
+        let patch = &frame[d.patch(at.row, at.column, i)..];
         let mut x = [patch; T];
         for (t, x) in x.iter_mut().enumerate() {
             *x = &patch[t * d.c_in..][..run];
         }
         let w = &w[i * run * d.c_out..][..run * d.c_out];
         for (j, w) in w.chunks_exact(d.c_out).enumerate() {
-            let Some(w) = w[o..].first_chunk::<C>() else { continue };
-            // Fixed counts: the sums stay in registers.
+            let Some(w) = w[at.o..].first_chunk::<C>() else { continue };
             for t in 0..T {
                 let v = x[t][j];
                 for c in 0..C {
@@ -226,6 +237,35 @@ fn tile<const T: usize, const C: usize>(
         }
     }
     sums
+}
+
+/// A vector of T columns for each of C output channels; for one input channel,
+/// where the columns under a weight lie side by side.
+#[expect(clippy::needless_range_loop, reason = "fixed counts keep the sums in registers")]
+#[inline(always)]
+fn columns<const T: usize, const C: usize>(
+    d: Dims,
+    at: At<C>,
+    frame: &[f32],
+    w: &[f32],
+) -> [[f32; C]; T] {
+    let mut by_column = [[0.0; C]; T];
+    for c in 0..C {
+        let mut sums = [at.start[c]; T];
+        for i in 0..d.k_h {
+            let patch = &frame[d.patch(at.row, at.column, i)..][..d.k_w + T - 1];
+            let w = &w[i * d.k_w * d.c_out..][..d.k_w * d.c_out];
+            for (x, w) in patch.windows(T).zip(w[at.o + c..].iter().step_by(d.c_out)) {
+                for (sum, x) in sums.iter_mut().zip(x) {
+                    *sum += x * w;
+                }
+            }
+        }
+        for t in 0..T {
+            by_column[t][c] = sums[t];
+        }
+    }
+    by_column
 }
 
 /// Gradients of kernel and bias from the inputs of the last forward:
