@@ -1,4 +1,31 @@
-//! Classifies music genres from log-mel spectrograms with small convolutional networks.
+//! Classifies music genres from log-mel spectrograms with small convolutional
+//! networks: the very run that Keras makes of the same network, natively.
+//!
+//! ```text
+//! main ── cli ── train ─┬─ backend ── cpu ──┐
+//!                       │                   ├── plan ── graph ── error
+//!                       ├─ models ──────────┘   (a model file becomes a Graph)
+//!                       ├─ data ── audio        (arrays, or songs synthesised here)
+//!                       ├─ random               (Keras's draws; named streams)
+//!                       └─ report ── metrics    (pictures of plain values)
+//! ```
+//!
+//! Layout: samples `[n, h, w, c]` with h = mel bands (0 lowest) and w = frames;
+//! kernels `[k_h, k_w, c_in, c_out]` and `[in, out]`, as in Keras.
+//!
+//! ```
+//! use genre_gpu::backend::{Backend, Samples, Sgd, State};
+//! use genre_gpu::{cpu::Cpu, models::Model, plan::Plan, train::initial_parameters};
+//!
+//! let graph = Model::open("p1")?.graph([16, 24, 1], 4)?;
+//! let weights = State::new(initial_parameters(&graph, 42));
+//! let mut cpu = Cpu::new(Plan::new(graph, 32)?, 2)?;
+//! cpu.set_state(&weights)?;
+//! let samples = Samples { x: &vec![0.5; 2 * 16 * 24], y: &[0, 3] };
+//! let tally = cpu.train_step(samples, &[0, 1], Sgd { learning_rate: 0.01, momentum: 0.0 })?;
+//! assert!(tally.mean_loss().is_finite());
+//! # Ok::<(), genre_gpu::Error>(())
+//! ```
 
 pub mod audio;
 pub mod backend;

@@ -273,20 +273,3 @@ fn arrays_are_copied_as_they_are() {
     demo::write_arrays(&corpus, &copy).unwrap();
     assert!(bytes(&copy) == bytes(&corpus.folder));
 }
-
-#[test]
-fn the_command_line_asks_for_a_folder_before_a_number_of_songs() {
-    #[derive(clap::Parser)]
-    struct Line {
-        #[command(flatten)]
-        _demo: genre_gpu::cli::demo::Args,
-    }
-    let parses = |line: &str| {
-        <Line as clap::Parser>::try_parse_from(line.split(' ')).map(|_| ()).map_err(|e| e.kind())
-    };
-    assert_eq!(parses("demo"), Ok(()));
-    assert_eq!(parses("demo --wav sounds --songs 5 --arrays there --cache-dir here"), Ok(()));
-    let missing = clap::error::ErrorKind::MissingRequiredArgument;
-    assert_eq!(parses("demo --songs 5"), Err(missing));
-    assert!(parses("demo --wav sounds --songs 0").is_err());
-}

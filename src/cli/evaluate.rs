@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         .map(|part| Results::of(backend.as_mut(), *part, data.part(*part)))
         .collect::<Result<Vec<_>>>()?;
 
-    let title = format!("{} on {}", facts.name, data.source);
+    let title = super::train::title(&facts.name, &data);
     if !args.quiet {
         say(&title)?;
         for result in &results {

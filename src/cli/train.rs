@@ -10,7 +10,7 @@ use super::choice;
 use super::data_args::DataArgs;
 use super::say::{fold, say};
 use crate::backend::{self, Backend, Device};
-use crate::data::{PartName, Scale, ScaleKind};
+use crate::data::{Dataset, PartName, Scale, ScaleKind};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::metrics::ClassificationReport;
@@ -137,7 +137,7 @@ impl Args {
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     match &args.resume {
-        Some(path) => resume(args, RunFolder::open(path)?),
+        Some(path) => resume(args, &RunFolder::open(path)?),
         None => begin(args),
     }
 }
@@ -163,7 +163,7 @@ fn begin(args: &Args) -> Result<ExitCode> {
     train(args, &config, &model, prepared, &folder, false)
 }
 
-fn resume(args: &Args, folder: RunFolder) -> Result<ExitCode> {
+fn resume(args: &Args, folder: &RunFolder) -> Result<ExitCode> {
     let mut config = Config::read(&folder.config())?;
     let given = args.settings();
     config.epochs = given.epochs.unwrap_or(config.epochs);
@@ -175,7 +175,7 @@ fn resume(args: &Args, folder: RunFolder) -> Result<ExitCode> {
     let model = Model::open(&config.model)?;
     let prepared = prepare(args, &config, &model)?;
     folder.write_config(&config)?;
-    train(args, &config, &model, prepared, &folder, true)
+    train(args, &config, &model, prepared, folder, true)
 }
 
 /// `runs/p1-gtzan-seed42`.
@@ -233,7 +233,7 @@ fn train(
     let stop = || stopped.load(Ordering::Relaxed);
     let outcome = trainer.run(&EpochBars::new(args.quiet), &stop)?;
     let history = trainer.history().to_vec();
-    let title = format!("{} on {}", title_of(&config.model), data.source);
+    let title = title(&config.model, &data);
     if !history.is_empty() {
         folder.write_history(&history, &title)?;
     }
@@ -270,19 +270,17 @@ fn train(
     let count = graph.parameter_count();
     let metrics = run_folder::metrics(config, &device, count, epochs, &history, &data, &results);
     folder.write_metrics(&metrics)?;
-    let paragraph = words::overfitting(&graph, &data.train, &history, &results);
-    let table = LayerTable(&graph);
-    let report = report_of_test(&results, &data.classes)?;
-    let text = format!("{title}\n\n{table}\n{}\n\nTest set:\n{report}", fold(&paragraph));
-    folder.write_summary(&text)?;
 
+    let report = report_of_test(&results, &data.classes)?;
+    let paragraph = fold(&words::overfitting(&graph, &data.train, &history, &results));
+    let table = LayerTable(&graph);
+    folder.write_summary(&format!("{title}\n\n{table}\n{paragraph}\n\nTest set:\n{report}"))?;
     args.say(&format!("\nTest set:\n{report}"))?;
     for result in &results {
         args.say(&super::evaluate::line(result))?;
     }
-    args.say(&format!("\n{}", fold(&paragraph)))?;
     args.say(&format!(
-        "\n{:.2} s per epoch on {device}. The run is in {}: see {} and {}.",
+        "\n{paragraph}\n\n{:.2} s per epoch on {device}. The run is in {}: see {} and {}.",
         seconds_per_epoch(&history),
         folder.path().display(),
         folder.curves().display(),
@@ -297,13 +295,16 @@ fn report_of_test(results: &[Results], classes: &[String]) -> Result<String> {
     Ok(report.transpose()?.map_or_else(String::new, |report| report.to_string()))
 }
 
-/// `P1` for a built-in, else the file's stem.
-fn title_of(model: &str) -> String {
+/// What pictures are headed by: `P1 on gtzan.npz`.
+pub(super) fn title(model: &str, data: &Dataset) -> String {
     let path = Path::new(model);
-    match path.extension() {
+    let model = match path.extension() {
         None => model.to_uppercase(),
         Some(_) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-    }
+    };
+    let source = Path::new(&data.source).file_name();
+    let source = source.map_or(data.source.as_str().into(), |name| name.to_string_lossy());
+    format!("{model} on {source}")
 }
 
 /// Set by the first Ctrl-C (or a request to end); the second ends the process at once.

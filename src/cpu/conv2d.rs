@@ -209,7 +209,6 @@ fn forward_block<const T: usize, const C: usize>(
 
 /// A vector of C output channels for each of T columns: one row of weights
 /// serves all columns.
-#[expect(clippy::needless_range_loop, reason = "fixed counts keep the sums in registers")]
 #[inline(always)]
 fn tile<const T: usize, const C: usize>(
     d: Dims,
@@ -241,7 +240,6 @@ fn tile<const T: usize, const C: usize>(
 
 /// A vector of T columns for each of C output channels; for one input channel,
 /// where the columns under a weight lie side by side.
-#[expect(clippy::needless_range_loop, reason = "fixed counts keep the sums in registers")]
 #[inline(always)]
 fn columns<const T: usize, const C: usize>(
     d: Dims,

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{activation, concat, conv2d, dense, max_pool2d, softmax};
 use crate::backend::Tally;
-use crate::graph::{Activation, NodeId, Op, Shape};
+use crate::graph::{Activation, NodeId, Op, Parameter, Shape};
 use crate::plan::{Gradient, Plan};
 
 /// A node's part in a step.
@@ -60,7 +60,7 @@ struct Weights {
 
 impl Weights {
     fn of(plan: &Plan, id: NodeId) -> Self {
-        let mut ranges = plan.graph().parameters_of(id).map(|p| p.range());
+        let mut ranges = plan.graph().parameters_of(id).map(Parameter::range);
         Self { kernel: ranges.next().unwrap_or(0..0), bias: ranges.next() }
     }
 

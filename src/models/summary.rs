@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::graph::{Graph, Node, NodeId, Shape};
+use crate::graph::{Graph, Node, NodeId, Parameter, Shape};
 
 /// The table of layers: name (op), output shape, parameters, and the total.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +54,7 @@ fn row(graph: &Graph, id: NodeId) -> [String; 4] {
     [
         label(node),
         shape,
-        thousands(graph.parameters_of(id).map(|p| p.len()).sum()),
+        thousands(graph.parameters_of(id).map(Parameter::len).sum()),
         names.join(", "),
     ]
 }
@@ -89,7 +89,7 @@ pub fn heaviest(graph: &Graph) -> Option<(&str, usize)> {
     graph
         .ids()
         .map(|id| {
-            let count: usize = graph.parameters_of(id).map(|p| p.len()).sum();
+            let count: usize = graph.parameters_of(id).map(Parameter::len).sum();
             (graph.node(id).name.as_str(), count)
         })
         .filter(|(_, count)| *count > 0)

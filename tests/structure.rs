@@ -1,0 +1,112 @@
+//! The rules of ARCHITECTURE.md that a compiler does not check: who may name whom.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A module and the crate's modules that it may name. `error` everyone may.
+const MAY_NAME: [(&str, &[&str]); 17] = [
+    ("audio", &[]),
+    ("backend", &["cpu", "graph", "plan"]),
+    (
+        "cli",
+        &[
+            "backend", "cpu", "data", "files", "graph", "metrics", "models", "plan", "progress",
+            "random", "train",
+        ],
+    ),
+    ("cpu", &["backend", "graph", "plan"]),
+    ("data", &["audio", "files", "progress", "random"]),
+    ("error", &[]),
+    ("files", &[]),
+    ("graph", &[]),
+    ("lib", &[]),
+    ("main", &[]),
+    ("metrics", &[]),
+    ("models", &["graph"]),
+    ("plan", &["graph"]),
+    ("progress", &[]),
+    ("random", &[]),
+    ("report", &["files", "metrics"]),
+    (
+        "train",
+        &[
+            "audio", "backend", "data", "files", "graph", "metrics", "models", "progress",
+            "random", "report",
+        ],
+    ),
+];
+
+/// Crates that one module alone may name.
+const ONLY_IN: [(&str, &str); 4] =
+    [("clap", "cli"), ("indicatif", "cli"), ("plotters", "report"), ("wgpu", "gpu")];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs" || e == "wgsl") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every file under `folders`, as (path, top-level module, text).
+fn files(folders: &[&str]) -> Vec<(String, String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for folder in folders {
+        sources(&root.join(folder), &mut found);
+    }
+    let describe = |path: PathBuf| {
+        let inside = path.strip_prefix(root).unwrap();
+        let module = inside.components().nth(1).unwrap().as_os_str().to_string_lossy().into_owned();
+        let module = module.trim_end_matches(".rs").to_owned();
+        (inside.display().to_string(), module, fs::read_to_string(&path).unwrap())
+    };
+    found.into_iter().map(describe).collect()
+}
+
+/// The words that follow `prefix` in code, comments left out.
+fn named<'a>(text: &'a str, prefix: &str) -> BTreeSet<&'a str> {
+    let code = text.lines().map(|line| line.split("//").next().unwrap_or(""));
+    let word = |rest: &'a str| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next();
+    code.flat_map(|line| line.split(prefix).skip(1).filter_map(word)).collect()
+}
+
+#[test]
+fn modules_name_only_those_below_them() {
+    let mut seen = BTreeSet::new();
+    for (path, module, text) in files(&["src"]) {
+        let rule = MAY_NAME.iter().find(|(name, _)| *name == module);
+        let (name, allowed) = rule.unwrap_or_else(|| panic!("{path}: no rule for {module}"));
+        seen.insert(*name);
+        for other in named(&text, "crate::") {
+            let top = MAY_NAME.iter().any(|(name, _)| *name == other);
+            let fine = other == module || other == "error" || allowed.contains(&other) || !top;
+            assert!(fine, "{path}: {module} must not name {other}");
+        }
+    }
+    assert_eq!(seen.len(), MAY_NAME.len(), "every rule has its module");
+}
+
+#[test]
+fn libraries_stay_where_they_belong() {
+    for (path, module, text) in files(&["src"]) {
+        for (library, home) in ONLY_IN {
+            let uses = text.contains(&format!("{library}::"));
+            assert!(!uses || module == home, "{path}: only {home} may name {library}");
+        }
+    }
+}
+
+#[test]
+fn no_file_needs_a_map() {
+    for (path, _, text) in files(&["src", "tests", "shaders", "benches"]) {
+        let lines = text.lines().count();
+        assert!(lines <= 400, "{path}: {lines} lines; cut it by what its parts do");
+    }
+}
