@@ -4,6 +4,8 @@
 //! batch); the CPU path in f32 is then held to what rounding lets two correct
 //! programs agree on: Keras itself, with another thread count, stays no closer.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::{golden, naive};

@@ -1,5 +1,7 @@
 //! Every op, forward and backward: finite differences → naive f64 → CPU.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::cases::{self, Case};

@@ -22,7 +22,7 @@ pub(super) struct Partial {
     pub decay_s: f32,
 }
 
-/// Adds decaying sinusoids: y[n] = 2 r cos(w) y[n-1] − r² y[n-2], four at a time.
+/// Adds decaying sinusoids: `y[n] = 2 r cos(w) y[n-1] − r² y[n-2]`, four at a time.
 pub(super) fn partials(out: &mut [f32], partials: &[Partial]) {
     let audible: Vec<&Partial> =
         partials.iter().filter(|p| p.hz < HIGHEST_PARTIAL_HZ && p.gain != 0.0).collect();
