@@ -10,7 +10,7 @@ use super::choice;
 use super::data_args::DataArgs;
 use super::say::{fold, say};
 use crate::backend::{self, Backend, Device};
-use crate::data::{Dataset, PartName, Scale, ScaleKind};
+use crate::data::{Dataset, PartName, Scale, ScaleKind, demo};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::metrics::ClassificationReport;
@@ -302,8 +302,11 @@ pub(super) fn title(model: &str, data: &Dataset) -> String {
         None => model.to_uppercase(),
         Some(_) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
     };
-    let source = Path::new(&data.source).file_name();
-    let source = source.map_or(data.source.as_str().into(), |name| name.to_string_lossy());
+    let source = match Path::new(&data.source).file_name() {
+        _ if data.source == demo::SOURCE => format!("the {}", demo::SOURCE),
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => data.source.clone(),
+    };
     format!("{model} on {source}")
 }
 

@@ -53,6 +53,11 @@ fn gap_by_epoch(history: &[Epoch]) -> Option<String> {
     ))
 }
 
+/// With fewer epochs after the lowest validation loss, a rise may be noise.
+const FEW: usize = 3;
+/// The rise of the mean validation loss that counts as a turn.
+const RISE: f32 = 1.05;
+
 /// Where validation loss turned.
 fn turn(history: &[Epoch]) -> Option<String> {
     let (best, last) = (best_epoch(history)?, history.len() - 1);
@@ -60,31 +65,31 @@ fn turn(history: &[Epoch]) -> Option<String> {
     if history.len() < 2 {
         return None;
     }
-    let losses = format!("validation loss {:.4}", low.val_loss);
-    Some(if best == last {
+    let lowest = format!("The lowest validation loss {:.4} came in", low.val_loss);
+    let after = &history[best + 1..];
+    let mean_after = after.iter().map(|e| e.val_loss).sum::<f32>() / after.len().max(1) as f32;
+    let (best, last) = (best + 1, last + 1);
+    Some(if after.is_empty() {
         format!(
-            "The lowest {losses} came in the last epoch, {}: up to there no turn towards \
-             overfitting shows, and more epochs might still help.",
-            last + 1
+            "{lowest} the last epoch, {last}: up to there no turn towards overfitting shows, and \
+             more epochs might still help."
         )
-    } else if end.val_loss > 1.05 * low.val_loss && end.loss < low.loss {
+    } else if after.len() < FEW {
         format!(
-            "The lowest {losses} came in epoch {}; by epoch {} it had risen to {:.4} while \
-             training loss fell from {:.4} to {:.4}: from the turn on the network learned its \
+            "{lowest} epoch {best} of {last}: too near the end to tell a turn from the noise of \
+             single epochs."
+        )
+    } else if mean_after > RISE * low.val_loss && end.loss < low.loss {
+        format!(
+            "{lowest} epoch {best}; after it the mean was {mean_after:.4} while training loss \
+             fell from {:.4} to {:.4} by epoch {last}: from the turn on the network learned its \
              training samples rather than the genres.",
-            best + 1,
-            last + 1,
-            end.val_loss,
-            low.loss,
-            end.loss
+            low.loss, end.loss
         )
     } else {
         format!(
-            "The lowest {losses} came in epoch {}; it was {:.4} in the last, {}, which is too \
-             little of a rise to call a turn.",
-            best + 1,
-            end.val_loss,
-            last + 1
+            "{lowest} epoch {best}; after it the mean was {mean_after:.4} until epoch {last}, too \
+             little of a rise to call a turn."
         )
     })
 }
@@ -106,18 +111,22 @@ mod tests {
 
     #[test]
     fn the_turn_is_told_with_its_epoch_and_losses() {
-        let text = turn(&history(&[(2.0, 1.9), (1.0, 1.5), (0.5, 1.8)])).unwrap();
-        for figure in ["1.5000", "epoch 2", "epoch 3", "1.8000", "from 1.0000 to 0.5000"] {
+        let rows = [(2.0, 1.9), (1.0, 1.5), (0.8, 1.7), (0.6, 1.9), (0.5, 1.8)];
+        let text = turn(&history(&rows)).unwrap();
+        for figure in ["1.5000", "epoch 2", "epoch 5", "1.8000", "from 1.0000 to 0.5000"] {
             assert!(text.contains(figure), "{figure} in: {text}");
         }
     }
 
     #[test]
-    fn a_loss_that_still_falls_is_no_turn() {
+    fn what_may_be_noise_is_no_turn() {
         let text = turn(&history(&[(2.0, 1.9), (1.0, 1.5)])).unwrap();
         assert!(text.contains("no turn"), "{text}");
-        let text = turn(&history(&[(2.0, 1.5), (1.0, 1.51)])).unwrap();
+        let text = turn(&history(&[(2.0, 1.9), (1.0, 1.5), (0.5, 1.8)])).unwrap();
+        assert!(text.contains("too near the end"), "{text}");
+        let text = turn(&history(&[(2.0, 1.5), (1.0, 1.51), (0.9, 1.53), (0.8, 1.52)])).unwrap();
         assert!(text.contains("too little"), "{text}");
+        assert!(turn(&history(&[(2.0, 1.9)])).is_none());
     }
 
     #[test]
