@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cpu::Cpu;
 use crate::error::Result;
 use crate::graph::NodeId;
 use crate::plan::Plan;
@@ -111,23 +110,4 @@ pub enum Tensor {
     Value,
     /// The loss's gradient there; empty where none is computed.
     Gradient,
-}
-
-/// Where steps run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Device {
-    /// The processor's cores.
-    #[default]
-    Cpu,
-}
-
-/// Opens a plan on a device; `threads` 0 means one for each core.
-///
-/// # Errors
-/// If the device cannot be had.
-pub fn open(device: Device, plan: Plan, threads: usize) -> Result<Box<dyn Backend>> {
-    match device {
-        Device::Cpu => Ok(Box::new(Cpu::new(plan, threads)?)),
-    }
 }

@@ -2,9 +2,9 @@
 //! networks: the very run that Keras makes of the same network, natively.
 //!
 //! ```text
-//! main ── cli ── train ─┬─ backend ── cpu ──┐
-//!                       │                   ├── plan ── graph ── error
-//!                       ├─ models ──────────┘   (a model file becomes a Graph)
+//! main ── cli ── train ─┬─ device ── cpu ── backend ──┐
+//!                       │                             ├── plan ── graph ── error
+//!                       ├─ models ────────────────────┘   (a model file becomes a Graph)
 //!                       ├─ data ── audio        (arrays, or songs synthesised here)
 //!                       ├─ random               (Keras's draws; named streams)
 //!                       └─ report ── metrics    (pictures of plain values)
@@ -32,6 +32,7 @@ pub mod backend;
 pub mod cli;
 pub mod cpu;
 pub mod data;
+pub mod device;
 pub mod error;
 pub mod files;
 pub mod graph;
@@ -41,6 +42,7 @@ pub mod plan;
 pub mod progress;
 pub mod random;
 pub mod report;
+mod text;
 pub mod train;
 
 pub use error::{Error, Result};

@@ -2,8 +2,8 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::backend::Device;
 use crate::data::{PartName, ScaleKind};
+use crate::device::Device;
 use crate::random::keras::Shuffle;
 use crate::train::config::Keep;
 

@@ -6,8 +6,9 @@ use super::bars::Bars;
 use super::choice;
 use super::data_args::DataArgs;
 use super::say::say;
-use crate::backend::{self, State};
+use crate::backend::State;
 use crate::data::PartName;
+use crate::device;
 use crate::error::{Error, Result};
 use crate::files::create_folder;
 use crate::metrics::{ClassificationReport, Confusion, wilson};
@@ -82,7 +83,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     data.apply(&facts.scale);
     let plan = Plan::new(graph.clone(), config.batch_size)?;
     let threads = args.threads.unwrap_or(config.threads);
-    let mut backend = backend::open(config.device, plan, threads)?;
+    let mut backend = device::open(config.device, plan, threads)?;
     backend.set_state(&State::new(saved.parameters))?;
     let results = parts
         .iter()

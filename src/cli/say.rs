@@ -15,22 +15,3 @@ pub(super) fn say(text: &str) -> Result<()> {
         _ => Ok(()),
     }
 }
-
-/// Folds a paragraph to 80 columns.
-pub(super) fn fold(paragraph: &str) -> String {
-    let mut text = String::new();
-    let mut column = 0;
-    for word in paragraph.split_whitespace() {
-        let width = word.chars().count();
-        if column > 0 && column + 1 + width > 80 {
-            text.push('\n');
-            column = 0;
-        } else if column > 0 {
-            text.push(' ');
-            column += 1;
-        }
-        text.push_str(word);
-        column += width;
-    }
-    text
-}

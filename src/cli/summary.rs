@@ -1,9 +1,10 @@
 //! `genre-gpu summary`.
 
-use super::say::{fold, say};
+use super::say::say;
 use crate::error::Result;
 use crate::models::Model;
 use crate::models::summary::{LayerTable, capacity};
+use crate::text::fold;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::bars::{Bars, EpochBars};
 use super::choice;
 use super::data_args::DataArgs;
-use super::say::{fold, say};
-use crate::backend::{self, Backend, Device};
+use super::say::say;
+use crate::backend::Backend;
 use crate::data::{Dataset, PartName, Scale, ScaleKind, demo};
+use crate::device::{self, Device};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::metrics::ClassificationReport;
@@ -18,6 +19,7 @@ use crate::models::Model;
 use crate::models::summary::{LayerTable, capacity};
 use crate::plan::Plan;
 use crate::random::keras::Shuffle;
+use crate::text::fold;
 use crate::train::config::{Config, Keep, Settings};
 use crate::train::history::seconds_per_epoch;
 use crate::train::results::Results;
@@ -206,7 +208,7 @@ fn prepare(args: &Args, config: &Config, model: &Model) -> Result<Prepared> {
     let scale = Scale::fit(config.scale, &data.train.x)?;
     data.apply(&scale);
     let plan = Plan::new(graph.clone(), config.batch_size)?;
-    let backend = backend::open(config.device, plan, config.threads)?;
+    let backend = device::open(config.device, plan, config.threads)?;
     Ok(Prepared { source, scale, graph, backend })
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use crate::graph::{Graph, Node, NodeId, Parameter, Shape};
+use crate::text::thousands;
 
 /// The table of layers: name (op), output shape, parameters, and the total.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +41,7 @@ impl fmt::Display for LayerTable<'_> {
         writeln!(f, "{}", rule("═"))?;
         let count = graph.parameter_count();
         let kib = (count * 4) as f64 / 1024.0;
-        writeln!(f, " Total params: {} ({kib:.2} KiB)", thousands(count))
+        writeln!(f, " Total params: {} ({kib:.2} KiB)", thousands(count as u64))
     }
 }
 
@@ -54,7 +55,7 @@ fn row(graph: &Graph, id: NodeId) -> [String; 4] {
     [
         label(node),
         shape,
-        thousands(graph.parameters_of(id).map(Parameter::len).sum()),
+        thousands(graph.parameters_of(id).map(|p| p.len() as u64).sum()),
         names.join(", "),
     ]
 }
@@ -69,19 +70,6 @@ fn label(node: &Node) -> String {
 
 fn reads_previous(graph: &Graph, id: NodeId) -> bool {
     matches!(graph.node(id).inputs.as_slice(), [one] if one.index() + 1 == id.index())
-}
-
-/// `84382` as `84,382`.
-pub fn thousands(n: usize) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Where the parameters sit: the node with most of them, and its share.
@@ -103,8 +91,8 @@ pub fn capacity(graph: &Graph, samples: usize, songs: Option<usize>) -> String {
     let mut text = format!(
         "{} has {} trainable parameters for {} training samples: {:.1} for each sample",
         graph.model(),
-        thousands(count),
-        thousands(samples),
+        thousands(count as u64),
+        thousands(samples as u64),
         count as f64 / samples as f64
     );
     if let Some(songs) = songs {
@@ -112,13 +100,13 @@ pub fn capacity(graph: &Graph, samples: usize, songs: Option<usize>) -> String {
             text,
             ", and {:.0} for each of the {} songs that the samples were cut from",
             count as f64 / songs as f64,
-            thousands(songs)
+            thousands(songs as u64)
         );
     }
     text.push('.');
     if let Some((name, heavy)) = heaviest(graph) {
         let share = 100.0 * heavy as f64 / count as f64;
-        let _ = write!(text, " {} of them ({share:.1} %) sit in {name}.", thousands(heavy));
+        let _ = write!(text, " {} of them ({share:.1} %) sit in {name}.", thousands(heavy as u64));
     }
     text.push_str(if count >= samples {
         " With at least as many parameters as samples the network is able to remember its \
@@ -136,14 +124,6 @@ pub fn capacity(graph: &Graph, samples: usize, songs: Option<usize>) -> String {
 mod tests {
     use super::*;
     use crate::models::Model;
-
-    #[test]
-    fn thousands_are_set_apart() {
-        assert_eq!(thousands(0), "0");
-        assert_eq!(thousands(999), "999");
-        assert_eq!(thousands(84_382), "84,382");
-        assert_eq!(thousands(1_000_000), "1,000,000");
-    }
 
     #[test]
     fn p1_has_kerass_parameter_counts() {

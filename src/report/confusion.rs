@@ -4,9 +4,10 @@ use image::RgbImage;
 
 use super::canvas::{Anchor, Canvas, paint};
 use super::font::Font;
-use super::style::{FAINT_INK, INK, LABEL, PAPER, TICK, ZERO_INK, blues, text_on, thousands};
+use super::style::{FAINT_INK, INK, LABEL, PAPER, TICK, ZERO_INK, blues, text_on};
 use crate::error::{Error, Result};
 use crate::metrics::Confusion;
+use crate::text::thousands;
 
 /// One matrix of the picture.
 #[derive(Debug, Clone, Copy)]

@@ -62,19 +62,6 @@ pub(super) fn text_on(background: Rgb) -> Rgb {
     if contrast(BLACK) >= contrast(PAPER) { BLACK } else { PAPER }
 }
 
-/// 1800 as "1,800".
-pub(super) fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,11 +81,5 @@ mod tests {
             let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
             assert!(contrast >= 4.5, "{i} %: {contrast}");
         }
-    }
-
-    #[test]
-    fn thousands_have_commas() {
-        let got = [0, 999, 1_000, 1_800, 1_234_567].map(thousands);
-        assert_eq!(got, ["0", "999", "1,000", "1,800", "1,234,567"]);
     }
 }

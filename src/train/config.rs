@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::backend::Device;
 use crate::data::ScaleKind;
+use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::models::Recipe;
 use crate::random::keras::Shuffle;
