@@ -75,6 +75,11 @@ struct Known {
 }
 
 impl Dataset {
+    /// The number of samples in the part that has most.
+    pub fn longest_part(&self) -> usize {
+        self.train.len().max(self.val.len()).max(self.test.len())
+    }
+
     /// Finds, reads and checks the arrays of all parts in `options.parts`. Each
     /// needs samples and labels; song ids are read where they are.
     ///
