@@ -279,15 +279,17 @@ fn check_classes(found: &[ArrayFacts], progress: &dyn Progress) -> Result<()> {
     if let (Some((class, _)), None) = (present.next(), present.next()) {
         return Err(Error::data(place, DataProblem::OneClass { class }));
     }
+    let mut notes = Vec::new();
     for (part, place, counts) in &labels {
         for (class, (&count, &shown)) in (0u32..).zip(counts.iter().zip(train)) {
             if count > 0 && shown == 0 {
                 return Err(Error::data(place, DataProblem::ClassNotInTraining { class, count }));
             }
             if count == 0 {
-                progress.note(&format!("{place}: no sample in {part} is of class {class}"));
+                notes.push(format!("{place}: no sample in {part} is of class {class}"));
             }
         }
     }
+    notes.iter().for_each(|note| progress.note(note));
     Ok(())
 }
