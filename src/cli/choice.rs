@@ -7,9 +7,7 @@ use crate::data::{PartName, ScaleKind};
 use crate::random::keras::Shuffle;
 use crate::train::config::Keep;
 
-fn one_of<T, const N: usize>(
-    choices: [(&'static str, T); N],
-) -> impl TypedValueParser<Value = T> + Clone
+fn one_of<T, const N: usize>(choices: [(&'static str, T); N]) -> impl TypedValueParser<Value = T>
 where
     T: Copy + Send + Sync + 'static,
 {
@@ -19,22 +17,22 @@ where
     })
 }
 
-pub(super) fn device() -> impl TypedValueParser<Value = Device> + Clone {
+pub(super) fn device() -> impl TypedValueParser<Value = Device> {
     one_of([("cpu", Device::Cpu)])
 }
 
-pub(super) fn scale() -> impl TypedValueParser<Value = ScaleKind> + Clone {
+pub(super) fn scale() -> impl TypedValueParser<Value = ScaleKind> {
     one_of([ScaleKind::Standard, ScaleKind::MinMax, ScaleKind::None].map(|s| (s.as_str(), s)))
 }
 
-pub(super) fn shuffle() -> impl TypedValueParser<Value = Shuffle> + Clone {
+pub(super) fn shuffle() -> impl TypedValueParser<Value = Shuffle> {
     one_of([("keras2", Shuffle::Keras2), ("keras3", Shuffle::Keras3)])
 }
 
-pub(super) fn keep() -> impl TypedValueParser<Value = Keep> + Clone {
+pub(super) fn keep() -> impl TypedValueParser<Value = Keep> {
     one_of([("last", Keep::Last), ("best", Keep::Best)])
 }
 
-pub(super) fn part() -> impl TypedValueParser<Value = PartName> + Clone {
+pub(super) fn part() -> impl TypedValueParser<Value = PartName> {
     one_of(PartName::ALL.map(|part| (part.as_str(), part)))
 }
