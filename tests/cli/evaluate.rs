@@ -5,16 +5,13 @@ use serde_json::Value;
 use super::data::Set;
 use super::program::Work;
 
-const TRAIN: &str = "train --data data --epochs 3 --batch-size 8 --momentum 0.5 --out run";
-
 fn metrics(work: &Work, file: &str) -> Value {
     serde_json::from_str(&work.text(file)).unwrap()
 }
 
 #[test]
 fn it_repeats_the_runs_own_figures() {
-    let work = Work::new();
-    work.ok(&format!("{TRAIN} --keep best"));
+    let work = Work::trained();
     let ran = work.ok("evaluate run --out again --threads 3");
     let (run, again) = (metrics(&work, "run/metrics.json"), metrics(&work, "again/metrics.json"));
     for key in ["train", "val", "test", "parameters", "epochs", "classes", "model", "data"] {
@@ -35,8 +32,7 @@ fn it_repeats_the_runs_own_figures() {
 
 #[test]
 fn one_part_alone() {
-    let work = Work::new();
-    work.ok(TRAIN);
+    let work = Work::trained();
     let ran = work.ok("evaluate run --part val --out val");
     assert!(ran.out.contains("val   loss ") && !ran.out.contains("test  loss "), "{}", ran.out);
     assert_eq!(work.list("val"), ["confusion.png", "metrics.json", "predictions_val.csv"]);
@@ -47,8 +43,7 @@ fn one_part_alone() {
 
 #[test]
 fn other_arrays() {
-    let work = Work::new();
-    work.ok(TRAIN);
+    let work = Work::trained();
     Set { samples: [8, 8, 24], ..Set::default() }.write(&work.path("more"));
     work.ok("evaluate run --data more --part test --out more-out");
     assert_eq!(metrics(&work, "more-out/metrics.json")["test"]["samples"], 24);
@@ -66,16 +61,14 @@ fn other_arrays() {
 
 #[test]
 fn flags_on_the_runs_own_arrays_are_heard() {
-    let work = Work::new();
-    work.ok(TRAIN);
+    let work = Work::trained();
     work.fails("evaluate run --part test --x-test none.npy", &["--x-test", "none.npy"]);
     work.fails("evaluate run --part test --transpose", &["[16, 12, 1]", "[12, 16, 1]"]);
 }
 
 #[test]
 fn a_runs_own_figures_are_not_replaced() {
-    let work = Work::new();
-    work.ok(TRAIN);
+    let work = Work::trained();
     let before = work.read("run/metrics.json");
     work.fails("evaluate run --part test --out run", &["run: holds a run", "--out"]);
     assert!(work.read("run/metrics.json") == before);
@@ -85,9 +78,8 @@ fn a_runs_own_figures_are_not_replaced() {
 
 #[test]
 fn damage_is_named() {
-    let work = Work::new();
+    let work = Work::trained();
     work.fails("evaluate nowhere", &["nowhere: expected a run"]);
-    work.ok(TRAIN);
     let file = "run/model.safetensors";
     let whole = work.read(file);
     work.write(file, &whole[..whole.len() - 9]);

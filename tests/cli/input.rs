@@ -61,6 +61,7 @@ fn labels() {
     fails(&work, &["y_test.npy: ", "-1 at index 3"]);
     write_npy(&file, &Array1::from_elem(15, 0i64)).unwrap();
     fails(&work, &["y_test.npy: expected 16 entries", "x_test.npy", "found 15"]);
+    Set::default().write(&work.path("data"));
     write_npy(work.path("data/y_train.npy"), &Array1::from_elem(48, 2i64)).unwrap();
     fails(&work, &["y_train.npy: ", "at least two classes", "class 2"]);
 }

@@ -6,8 +6,7 @@ const TRAIN: &str = "train --data data --epochs 1 --batch-size 16";
 
 #[test]
 fn a_run_is_not_overwritten_unasked() {
-    let work = Work::new();
-    work.ok(&format!("{TRAIN} --out run"));
+    let work = Work::trained();
     let model = work.read("run/model.safetensors");
     work.fails(&format!("{TRAIN} --out run"), &["run: holds", "--overwrite", "--resume"]);
     assert!(work.read("run/model.safetensors") == model);
@@ -28,8 +27,7 @@ fn files_that_a_run_would_replace_are_not_lost_unasked() {
 
 #[test]
 fn bad_data_leave_the_older_run_whole() {
-    let work = Work::new();
-    work.ok(&format!("{TRAIN} --out run"));
+    let work = Work::trained();
     let files = work.list("run");
     let before: Vec<Vec<u8>> = files.iter().map(|f| work.read(&format!("run/{f}"))).collect();
     work.fails("train --data nowhere --out run --overwrite", &["nowhere: there is no such"]);

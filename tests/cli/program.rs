@@ -2,11 +2,16 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use super::data::Set;
 
 /// A folder to work in; relative paths on a command line start there.
 pub struct Work(tempfile::TempDir);
+
+/// How [`Work::trained`] trains, but for epochs and folder.
+pub const TRAIN: &str =
+    "train --data data --batch-size 8 --momentum 0.9 --keep best --learning-rate 0.005";
 
 /// What a run of the program gave.
 #[derive(Debug)]
@@ -29,6 +34,21 @@ impl Work {
     pub fn with(set: Set) -> Self {
         let work = Self::empty();
         set.write(&work.path("data"));
+        work
+    }
+
+    /// With a data set in `data` and a run of two epochs on it in `run`, made once for all tests.
+    pub fn trained() -> Self {
+        static RUN: OnceLock<Vec<(String, Vec<u8>)>> = OnceLock::new();
+        let run = RUN.get_or_init(|| {
+            let work = Self::new();
+            work.ok(&format!("{TRAIN} --epochs 2 --out run"));
+            let file = |name: String| (name.clone(), work.read(&format!("run/{name}")));
+            work.list("run").into_iter().map(file).collect()
+        });
+        let work = Self::new();
+        std::fs::create_dir(work.path("run")).unwrap();
+        run.iter().for_each(|(name, bytes)| work.write(&format!("run/{name}"), bytes));
         work
     }
 

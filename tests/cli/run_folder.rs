@@ -53,7 +53,7 @@ fn a_run_leaves_these_files_and_no_others() {
         assert!(picture.width() >= 400 && picture.height() >= 300, "{name}");
     }
     let summary = work.text("run/summary.txt");
-    for part in ["P1 on data", "Params", "training samples", "Test set:"] {
+    for part in ["P1 on data", "Total params: 5,982", "training samples", "Test set:"] {
         assert!(summary.contains(part), "{part} in {summary}");
     }
 }

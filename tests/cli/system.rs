@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::program::{Ran, Work};
+use super::program::{Ran, TRAIN, Work};
 
 /// Runs the binary from a shell that has said `before`.
 fn shell(work: &Work, before: &str, words: &str) -> Ran {
@@ -16,8 +16,6 @@ fn full_disk(work: &Work, blocks: u32, words: &str) -> Ran {
     shell(work, &format!("trap '' XFSZ; ulimit -f {blocks}"), words)
 }
 
-const TRAIN: &str = "train --data data --batch-size 16 --momentum 0.5";
-
 #[test]
 fn a_full_disk_names_the_file_and_leaves_no_part_of_it() {
     let work = Work::new();
@@ -29,8 +27,7 @@ fn a_full_disk_names_the_file_and_leaves_no_part_of_it() {
 
 #[test]
 fn a_full_disk_leaves_the_older_checkpoint_whole() {
-    let work = Work::new();
-    work.ok(&format!("{TRAIN} --epochs 1 --out run"));
+    let work = Work::trained();
     let checkpoint = work.read("run/checkpoint.safetensors");
     let files = work.list("run");
     let ran = full_disk(&work, 8, "train --resume run --epochs 3");
@@ -62,7 +59,7 @@ fn streams_that_take_nothing_are_no_panic() {
     let ran = shell(&work, ":", "evaluate nowhere 2> /dev/full");
     assert_eq!(ran.code, Some(1));
     // The advice on a dead run goes to standard error.
-    let dead = "train --data data --scale none --epochs 6 --learning-rate 0.03 --out run";
+    let dead = "train --data data --scale none --epochs 3 --learning-rate 0.3 --out run";
     let ran = shell(&work, ":", &format!("{dead} 2> /dev/full"));
     assert_eq!(ran.code, Some(0), "{}", ran.out);
 }

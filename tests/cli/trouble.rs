@@ -5,9 +5,15 @@ use super::program::Work;
 #[test]
 fn a_dead_run_is_told_with_advice() {
     let work = Work::new();
-    let words = "train --data data --scale none --epochs 6 --learning-rate 0.03 --quiet --out run";
+    let words = "train --data data --scale none --epochs 3 --learning-rate 0.3 --quiet --out run";
     let ran = work.ok(words);
-    for part in ["the run looks dead", "--scale is none", "try --scale standard", "-80", "to -0"] {
+    for part in [
+        "the run looks dead",
+        "--scale is none",
+        "try --scale standard",
+        "run from -79.9",
+        " to -0.0",
+    ] {
         assert!(ran.err.contains(part), "{part} in {}", ran.err);
     }
     assert!(ran.err.starts_with("genre-gpu: "), "{}", ran.err);
