@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::say::say;
+use super::say::{say, tell};
 use crate::backend::Tally;
 use crate::progress::Progress;
 use crate::train::Watch;
@@ -63,8 +63,8 @@ impl Progress for Bars {
 
     fn note(&self, text: &str) {
         match &*self.bar() {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None if !self.quiet => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| tell(text)),
+            None if !self.quiet => tell(text),
             None => {}
         }
     }
@@ -127,9 +127,10 @@ impl Watch for EpochBars {
     }
 
     fn note(&self, text: &str) {
+        let text = format!("genre-gpu: {text}");
         match &*self.bar.borrow() {
-            Some(bar) => bar.suspend(|| eprintln!("genre-gpu: {text}")),
-            None => eprintln!("genre-gpu: {text}"),
+            Some(bar) => bar.suspend(|| tell(&text)),
+            None => tell(&text),
         }
     }
 }

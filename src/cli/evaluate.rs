@@ -10,7 +10,6 @@ use crate::backend::State;
 use crate::data::PartName;
 use crate::device;
 use crate::error::{Error, Result};
-use crate::files::create_folder;
 use crate::metrics::{ClassificationReport, Confusion, wilson};
 use crate::plan::Plan;
 use crate::train::SavedModel;
@@ -55,15 +54,17 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<()> {
     let folder = RunFolder::open(&args.run)?;
+    if let Some(out) = &args.out {
+        RunFolder::for_results(out)?;
+    }
     let mut config = Config::read(&folder.config())?;
+    folder.check_finished()?;
     let (saved, graph) = SavedModel::read(&folder.model())?;
     let given = args.data.settings();
-    if given.data.is_some() {
-        config.data = given.data;
-        config.arrays = given.arrays;
-        config.transpose = given.transpose.unwrap_or(false);
-    }
-    config.class_names = Some(given.class_names.unwrap_or_else(|| saved.facts.classes.clone()));
+    let class_names = given.class_names.clone();
+    config.read_from(given);
+    config.check()?;
+    config.class_names = Some(class_names.unwrap_or_else(|| saved.facts.classes.clone()));
     let parts = if args.part.is_empty() { PartName::ALL.to_vec() } else { args.part.clone() };
     let cache = args.data.cache_dir.as_deref();
     let Source { mut data, .. } = source::load(&config, cache, &parts, &Bars::new(args.quiet))?;
@@ -81,7 +82,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         return Err(Error::Run { path: args.run.clone(), problem });
     }
     data.apply(&facts.scale);
-    let plan = Plan::new(graph.clone(), config.batch_size)?;
+    let plan = Plan::new(graph.clone(), config.batch_size.min(data.longest_part()))?;
     let threads = args.threads.unwrap_or(config.threads);
     let mut backend = device::open(config.device, plan, threads)?;
     backend.set_state(&State::new(saved.parameters))?;
@@ -99,8 +100,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         }
     }
     if let Some(out) = &args.out {
-        create_folder(out)?;
-        let out = RunFolder::plain(out);
+        let out = RunFolder::for_results(out)?;
         out.write_results(&results, &data, &title)?;
         let history: &[Epoch] = &[];
         let count = graph.parameter_count();

@@ -1,7 +1,5 @@
 //! The command line: flags to plain options, results to lines of text. No logic.
 
-#![expect(clippy::print_stderr, reason = "printing is what this module is for")]
-
 mod bars;
 mod choice;
 mod data_args;
@@ -15,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,8 +58,9 @@ pub fn run() -> ExitCode {
     match execute(&cli.command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("genre-gpu: {error}");
-            ExitCode::FAILURE
+            say::tell(&format!("genre-gpu: {error}"));
+            // A setting out of range is as wrong a usage as one that is no number.
+            ExitCode::from(if matches!(error, Error::Setting { .. }) { 2 } else { 1 })
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Lines on standard output.
+//! Lines on standard output and standard error.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -14,4 +14,9 @@ pub(super) fn say(text: &str) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Prints text and a line's end on standard error. Where nobody takes it there is nobody to tell.
+pub(super) fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::bars::{Bars, EpochBars};
 use super::choice;
 use super::data_args::DataArgs;
-use super::say::say;
+use super::say::{say, tell};
 use crate::backend::Backend;
 use crate::data::{Dataset, PartName, Scale, ScaleKind, demo};
 use crate::device::{self, Device};
@@ -102,7 +102,7 @@ pub(super) struct Args {
     /// Go on with the run in this folder; only --epochs, --threads and --data may change
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "model", "device", "scale", "seed", "shuffle", "batch_size", "learning_rate", "momentum",
-        "keep", "config", "out",
+        "keep", "config", "out", "class_names",
     ])]
     resume: Option<PathBuf>,
 
@@ -161,7 +161,6 @@ fn begin(args: &Args) -> Result<ExitCode> {
         }
     })?;
     folder.clear()?;
-    folder.write_config(&config)?;
     train(args, &config, &model, prepared, &folder, false)
 }
 
@@ -170,13 +169,11 @@ fn resume(args: &Args, folder: &RunFolder) -> Result<ExitCode> {
     let given = args.settings();
     config.epochs = given.epochs.unwrap_or(config.epochs);
     config.threads = given.threads.unwrap_or(config.threads);
-    if given.data.is_some() {
-        config.data = given.data;
-        config.arrays = given.arrays;
-    }
+    config.read_from(given);
+    config.check()?;
+    folder.check_begun()?;
     let model = Model::open(&config.model)?;
     let prepared = prepare(args, &config, &model)?;
-    folder.write_config(&config)?;
     train(args, &config, &model, prepared, folder, true)
 }
 
@@ -207,7 +204,7 @@ fn prepare(args: &Args, config: &Config, model: &Model) -> Result<Prepared> {
     let graph = model.graph(data.sample_shape, data.classes.len())?;
     let scale = Scale::fit(config.scale, &data.train.x)?;
     data.apply(&scale);
-    let plan = Plan::new(graph.clone(), config.batch_size)?;
+    let plan = Plan::new(graph.clone(), config.batch_size.min(data.longest_part()))?;
     let backend = device::open(config.device, plan, config.threads)?;
     Ok(Prepared { source, scale, graph, backend })
 }
@@ -231,6 +228,15 @@ fn train(
 
     let new = if resumed { Trainer::resume } else { Trainer::new };
     let mut trainer = new(backend.as_mut(), &data, config, folder.checkpoint())?;
+    if trainer.history().len() == config.epochs {
+        args.say(&format!(
+            "All {} epochs are done already: only the figures are made again. For more epochs \
+             add --epochs.\n",
+            config.epochs
+        ))?;
+    }
+    // Only now: a resume that is refused leaves the run as it was.
+    folder.write_config(config)?;
     let stopped = stop_flag();
     let stop = || stopped.load(Ordering::Relaxed);
     let outcome = trainer.run(&EpochBars::new(args.quiet), &stop)?;
@@ -240,12 +246,12 @@ fn train(
         folder.write_history(&history, &title)?;
     }
     if outcome == Outcome::Interrupted {
-        eprintln!(
+        tell(&format!(
             "genre-gpu: stopped in epoch {} of {}; go on with\n  genre-gpu train --resume {}",
             history.len() + 1,
             config.epochs,
             folder.path().display()
-        );
+        ));
         return Ok(ExitCode::FAILURE);
     }
     let (parameters, epochs) = trainer.finish()?;
@@ -323,7 +329,7 @@ fn stop_flag() -> Arc<AtomicBool> {
     });
     // Without a handler Ctrl-C ends the process, and the last epoch's checkpoint stands.
     if let Err(error) = handler {
-        eprintln!("genre-gpu: Ctrl-C will not write a checkpoint: {error}");
+        tell(&format!("genre-gpu: Ctrl-C will not write a checkpoint: {error}"));
     }
     stopped
 }

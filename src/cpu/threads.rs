@@ -7,8 +7,15 @@ use crate::error::{Error, Result};
 /// Samples that one task walks through. Two, so that a batch of 32 keeps 16 threads busy.
 pub(super) const SAMPLES_PER_PART: usize = 2;
 
+/// So many would only wear the system down.
+const MOST_THREADS: usize = 1024;
+
 /// A pool of its own, so that `--threads` holds whatever else the process does.
 pub(super) fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    if threads > MOST_THREADS {
+        let problem = format!("no batch keeps more than {MOST_THREADS} busy");
+        return Err(Error::Threads { threads, problem });
+    }
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .thread_name(|i| format!("cpu-{i}"))

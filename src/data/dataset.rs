@@ -75,6 +75,11 @@ struct Known {
 }
 
 impl Dataset {
+    /// The number of samples in the part that has most.
+    pub fn longest_part(&self) -> usize {
+        self.train.len().max(self.val.len()).max(self.test.len())
+    }
+
     /// Finds, reads and checks the arrays of all parts in `options.parts`. Each
     /// needs samples and labels; song ids are read where they are.
     ///
@@ -274,15 +279,17 @@ fn check_classes(found: &[ArrayFacts], progress: &dyn Progress) -> Result<()> {
     if let (Some((class, _)), None) = (present.next(), present.next()) {
         return Err(Error::data(place, DataProblem::OneClass { class }));
     }
+    let mut notes = Vec::new();
     for (part, place, counts) in &labels {
         for (class, (&count, &shown)) in (0u32..).zip(counts.iter().zip(train)) {
             if count > 0 && shown == 0 {
                 return Err(Error::data(place, DataProblem::ClassNotInTraining { class, count }));
             }
             if count == 0 {
-                progress.note(&format!("{place}: no sample in {part} is of class {class}"));
+                notes.push(format!("{place}: no sample in {part} is of class {class}"));
             }
         }
     }
+    notes.iter().for_each(|note| progress.note(note));
     Ok(())
 }

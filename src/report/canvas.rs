@@ -41,15 +41,23 @@ pub(super) fn paint(
 }
 
 fn averaged_down(pixels: &[u8], width: u32, height: u32) -> RgbImage {
-    let (scale, row) = (SCALE as usize, (width * SCALE) as usize);
-    RgbImage::from_fn(width, height, |x, y| {
-        let (x, y) = (x as usize * scale, y as usize * scale);
-        image::Rgb([0, 1, 2].map(|channel| {
-            let at = |i: usize| pixels[3 * ((y + i / scale) * row + x + i % scale) + channel];
-            let sum: u32 = (0..scale * scale).map(|i| u32::from(at(i))).sum();
-            (sum / (SCALE * SCALE)) as u8
-        }))
-    })
+    let (scale, row) = (SCALE as usize, 3 * width as usize);
+    let mut picture = RgbImage::new(width, height);
+    let mut sums = vec![0u16; row];
+    let bands = pixels.chunks_exact(row * scale * scale);
+    for (line, band) in picture.chunks_exact_mut(row).zip(bands) {
+        sums.fill(0);
+        for high in band.chunks_exact(row * scale) {
+            for (sums, block) in sums.chunks_exact_mut(3).zip(high.chunks_exact(3 * scale)) {
+                for pixel in block.chunks_exact(3) {
+                    sums.iter_mut().zip(pixel).for_each(|(sum, v)| *sum += u16::from(*v));
+                }
+            }
+        }
+        let count = (SCALE * SCALE) as u16;
+        line.iter_mut().zip(&sums).for_each(|(v, sum)| *v = (sum / count) as u8);
+    }
+    picture
 }
 
 fn failed(e: impl std::fmt::Display) -> Error {

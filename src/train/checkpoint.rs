@@ -8,6 +8,7 @@ use super::history::Epoch;
 use super::tensors::{Tensors, read_tensors, write_tensors};
 use crate::backend::{State, Tally};
 use crate::error::{Error, Result};
+use crate::graph::Graph;
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +34,14 @@ pub struct Position {
     pub history: Vec<Epoch>,
     /// The data that the run is on.
     pub data_hash: String,
+    /// The network that it trains, as [`graph_hash`] has it.
+    pub graph_hash: String,
+}
+
+/// Tells networks apart that have equally many weights.
+pub fn graph_hash(graph: &Graph) -> String {
+    let nodes = format!("{:?}", graph.nodes());
+    blake3::hash(nodes.as_bytes()).to_hex()[..32].to_owned()
 }
 
 const KEY: &str = "genre_gpu_checkpoint";

@@ -176,7 +176,23 @@ impl Config {
         toml::to_string(self).unwrap_or_default()
     }
 
-    fn check(&self) -> Result<()> {
+    /// Takes the data from elsewhere, or only some of its arrays.
+    pub fn read_from(&mut self, given: Settings) {
+        if given.data.is_some() {
+            self.data = given.data;
+            self.arrays = given.arrays;
+            self.transpose = given.transpose.unwrap_or(false);
+        } else {
+            self.arrays.extend(given.arrays);
+            self.transpose = given.transpose.unwrap_or(self.transpose);
+        }
+    }
+
+    /// Looks at what types cannot say.
+    ///
+    /// # Errors
+    /// If a number is outside its range, or arrays are chosen without data.
+    pub fn check(&self) -> Result<()> {
         let least_one = [("epochs", self.epochs), ("batch-size", self.batch_size)];
         if let Some((name, _)) = least_one.into_iter().find(|(_, value)| *value == 0) {
             return Err(Error::Setting { name, expected: "1 or more", found: "0".into() });
@@ -188,6 +204,17 @@ impl Config {
         if !(0.0..1.0).contains(&self.momentum) {
             let (expected, found) = ("at least 0 and below 1", self.momentum.to_string());
             return Err(Error::Setting { name: "momentum", expected, found });
+        }
+        // The demo corpus has arrays and names of its own.
+        let chosen = match (&self.data, self.arrays.keys().next(), &self.class_names) {
+            (Some(_), ..) => None,
+            (None, Some(array), _) => Some(format!("--{}", array.replace('_', "-"))),
+            (None, None, Some(_)) => Some("--class-names".into()),
+            (None, None, None) => self.transpose.then(|| "--transpose".into()),
+        };
+        if let Some(chosen) = chosen {
+            let (expected, found) = ("a PATH to go with it", format!("{chosen} alone"));
+            return Err(Error::Setting { name: "data", expected, found });
         }
         Ok(())
     }

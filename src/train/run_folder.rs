@@ -50,13 +50,15 @@ impl RunFolder {
     /// If it cannot be written to, or holds a run and `overwrite` is false.
     pub fn create(path: &Path, overwrite: bool) -> Result<Self> {
         let folder = Self { path: path.to_path_buf() };
-        let taken = folder.config().exists() || folder.checkpoint().exists();
-        if taken && !overwrite {
+        let taken = folder.files().into_iter().find(|file| file.exists());
+        if let (Some(file), false) = (taken, overwrite) {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
             return Err(Error::Run {
                 path: folder.path,
-                problem: "holds a run already; give another --out, go on with --resume, or \
-                          replace it with --overwrite"
-                    .into(),
+                problem: format!(
+                    "holds a {name} already; give another --out, go on with the run that it may \
+                     be of with --resume, or replace it with --overwrite"
+                ),
             });
         }
         create_folder(path)?;
@@ -68,9 +70,18 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// A folder that only takes results.
-    pub fn plain(path: &Path) -> Self {
-        Self { path: path.to_path_buf() }
+    /// A folder that only takes results, created now.
+    ///
+    /// # Errors
+    /// If it cannot be, or holds a run, whose own figures would be replaced.
+    pub fn for_results(path: &Path) -> Result<Self> {
+        let folder = Self { path: path.to_path_buf() };
+        if folder.config().exists() {
+            let problem = "holds a run with figures of its own; give another --out".into();
+            return Err(Error::Run { path: folder.path, problem });
+        }
+        create_folder(path)?;
+        Ok(folder)
     }
 
     /// The folder of a run that was begun.
@@ -105,15 +116,49 @@ impl RunFolder {
     /// # Errors
     /// If one cannot be removed.
     pub fn clear(&self) -> Result<()> {
-        let parts = PartName::ALL.map(|part| self.predictions(part));
-        let files = [self.config(), self.checkpoint(), self.model(), self.history()];
-        let more = [self.metrics(), self.curves(), self.confusion(), self.summary()];
-        for file in files.into_iter().chain(more).chain(parts) {
+        for file in self.files() {
             if file.exists() {
                 std::fs::remove_file(&file).map_err(Error::io(&file, "remove"))?;
             }
         }
         Ok(())
+    }
+
+    /// All files of a run.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let files = [self.config(), self.checkpoint(), self.model(), self.history()];
+        let more = [self.metrics(), self.curves(), self.confusion(), self.summary()];
+        let parts = PartName::ALL.map(|part| self.predictions(part));
+        files.into_iter().chain(more).chain(parts).collect()
+    }
+
+    /// Makes sure that there are weights to use.
+    ///
+    /// # Errors
+    /// If there are none.
+    pub fn check_finished(&self) -> Result<()> {
+        if self.model().exists() {
+            return Ok(());
+        }
+        let problem = format!(
+            "holds no model.safetensors: the run is not finished; go on with genre-gpu train \
+             --resume {}",
+            self.path.display()
+        );
+        Err(Error::Run { path: self.path.clone(), problem })
+    }
+
+    /// Makes sure that there is something to go on from.
+    ///
+    /// # Errors
+    /// If there is nothing.
+    pub fn check_begun(&self) -> Result<()> {
+        if self.checkpoint().exists() {
+            return Ok(());
+        }
+        let problem = "holds no checkpoint.safetensors to go on from: its first epoch never \
+                       ended; begin again with --out and --overwrite";
+        Err(Error::Run { path: self.path.clone(), problem: problem.into() })
     }
 
     /// The folder itself.

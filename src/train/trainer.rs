@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::ToldDead;
-use super::checkpoint::{Checkpoint, Position};
+use super::checkpoint::{Checkpoint, Position, graph_hash};
 use super::config::{Config, Keep};
 use super::history::{Epoch, best_epoch};
 use super::initial::initial_parameters;
@@ -62,7 +62,9 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self> {
         let parameters = initial_parameters(backend.plan().graph(), config.seed);
         backend.set_state(&State::new(parameters))?;
-        let position = Position { data_hash: data.hash.clone(), ..Position::default() };
+        let graph_hash = graph_hash(backend.plan().graph());
+        let data_hash = data.hash.clone();
+        let position = Position { data_hash, graph_hash, ..Position::default() };
         let told_dead = ToldDead::default();
         Ok(Self { backend, data, config, checkpoint, position, best: None, told_dead })
     }
@@ -77,14 +79,36 @@ impl<'a> Trainer<'a> {
         config: &'a Config,
         checkpoint: PathBuf,
     ) -> Result<Self> {
-        let count = backend.plan().graph().parameter_count();
-        let Checkpoint { state, best, position } = Checkpoint::read(&checkpoint, count)?;
+        let graph = backend.plan().graph();
+        let Checkpoint { state, best, position } =
+            Checkpoint::read(&checkpoint, graph.parameter_count())?;
+        if position.graph_hash != graph_hash(graph) {
+            return Err(Error::Run {
+                path: checkpoint,
+                problem: format!(
+                    "the run is of another network: model {} has changed since; restore it, or \
+                     start a new run",
+                    config.model
+                ),
+            });
+        }
         if position.data_hash != data.hash {
             return Err(Error::Run {
                 path: checkpoint,
                 problem: format!(
                     "the run is on data with hash {}, but {} has {}; give the same data with --data",
                     position.data_hash, data.source, data.hash
+                ),
+            });
+        }
+        let done = position.history.len();
+        if done > config.epochs || (done == config.epochs && position.step > 0) {
+            return Err(Error::Run {
+                path: checkpoint,
+                problem: format!(
+                    "the run has trained beyond epoch {}; give --epochs {} or more",
+                    config.epochs,
+                    done + usize::from(position.step > 0)
                 ),
             });
         }

@@ -1,0 +1,23 @@
+//! The program as its users meet it: the real binary, in folders of its own.
+
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+
+mod bits;
+mod config;
+mod data;
+mod evaluate;
+mod input;
+mod models;
+mod odd;
+mod out;
+mod output;
+mod program;
+mod resume;
+mod run_folder;
+#[cfg(unix)]
+mod stop;
+mod summary;
+#[cfg(unix)]
+mod system;
+mod trouble;
+mod usage;

@@ -1,0 +1,74 @@
+//! Ctrl-C: what it leaves can be gone on from to the same bits.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+
+use super::bits::assert_same;
+use super::data::Set;
+use super::program::{Ran, Work};
+
+/// Starts the binary and sends SIGINT once an epoch's line has come.
+fn interrupt(work: &Work, words: &str) -> Ran {
+    let args: Vec<&str> = words.split_whitespace().collect();
+    let mut command = work.command(&args);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut seen = String::new();
+    while !seen.lines().any(|line| line.starts_with("Epoch")) {
+        assert!(lines.read_line(&mut seen).unwrap() > 0, "it ended early: {seen}");
+    }
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    lines.read_to_string(&mut seen).unwrap();
+    let mut ran = Ran::of(&child.wait_with_output().unwrap());
+    ran.out = seen;
+    ran
+}
+
+/// Steps that the checkpoint's open epoch has behind it, and epochs done.
+fn position(work: &Work, run: &str) -> (u64, usize) {
+    let bytes = work.read(&format!("{run}/checkpoint.safetensors"));
+    let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let text = &header.metadata().as_ref().unwrap()["genre_gpu_checkpoint"];
+    let json: serde_json::Value = serde_json::from_str(text).unwrap();
+    (json["step"].as_u64().unwrap(), json["history"].as_array().unwrap().len())
+}
+
+#[test]
+fn an_interrupted_run_goes_on_to_the_same_bits() {
+    let work = Work::with(Set { samples: [480, 16, 16], ..Set::default() });
+    let epochs = 40;
+    let words = format!(
+        "train --data data --epochs {epochs} --batch-size 3 --learning-rate 0.001 --momentum 0.9 \
+         --keep best --threads 1"
+    );
+    let ran = interrupt(&work, &format!("{words} --out run"));
+    let mut in_an_epoch = false;
+    let mut stops = 0;
+    let mut ran = Some(ran);
+    while let Some(stopped) = ran.take() {
+        stops += 1;
+        stopped.failed("interrupted", &["genre-gpu train --resume run", &format!("of {epochs}")]);
+        let (step, done) = position(&work, "run");
+        stopped.told("the epoch", &[&format!("stopped in epoch {} of", done + 1)]);
+        assert!((1..epochs).contains(&done));
+        assert_eq!(work.text("run/history.csv").lines().count(), done + 1);
+        assert!(work.exists("run/curves.png"));
+        assert!(!work.list("run").iter().any(|name| name.starts_with(".partial")));
+        in_an_epoch |= step > 0;
+        if stops < 3 || (!in_an_epoch && stops < 10) {
+            ran = Some(interrupt(&work, "train --resume run"));
+        }
+    }
+    assert!(in_an_epoch, "no stop fell into an epoch");
+    work.ok("train --resume run");
+    work.ok(&format!("{words} --out whole"));
+    assert_same(&work, "run", "whole");
+}
+
+#[test]
+fn a_stopped_run_has_no_weights_to_evaluate_yet() {
+    let work = Work::with(Set { samples: [480, 16, 16], ..Set::default() });
+    interrupt(&work, "train --data data --epochs 500 --batch-size 3 --out run");
+    work.fails("evaluate run", &["run: ", "not finished", "genre-gpu train --resume run"]);
+}

@@ -1,0 +1,23 @@
+//! `genre-gpu summary`.
+
+use super::program::Work;
+
+#[test]
+fn totals_of_p1() {
+    let work = Work::empty();
+    for (input, total) in [("80x80", "84,382"), ("128x87", "132,382"), ("128x25", "42,782")] {
+        let ran = work.ok(&format!("summary --input {input}"));
+        assert!(ran.out.contains(total), "{total} in {}", ran.out);
+    }
+    assert!(work.ok("summary").out.contains("84,382"));
+}
+
+#[test]
+fn what_cannot_be_is_told() {
+    let work = Work::empty();
+    work.fails("summary --input 7x80", &["model p1, node \"max_pooling2d_2\"", "larger"]);
+    work.fails("summary --model p9", &["model p9: expected a built-in model (p1"]);
+    work.fails("summary --model p9.toml", &["p9.toml: cannot read"]);
+    work.refuses("summary --classes 1", &["at least 2"]);
+    work.refuses("summary --samples 0", &["at least 1"]);
+}

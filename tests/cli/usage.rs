@@ -1,0 +1,61 @@
+//! Exit codes and what goes where.
+
+use super::program::Work;
+
+#[test]
+fn help_and_version_end_well() {
+    let work = Work::empty();
+    let version = work.ok("--version");
+    assert_eq!(version.out.trim(), concat!("genre-gpu ", env!("CARGO_PKG_VERSION")));
+    assert_eq!(version.err, "");
+    for words in ["--help", "train --help", "evaluate --help", "summary --help", "demo --help"] {
+        let ran = work.ok(words);
+        assert!(ran.out.contains("Usage: genre-gpu"), "{words}");
+        assert!(ran.out.contains("Examples:"), "{words}");
+        assert_eq!(ran.err, "", "{words}");
+    }
+}
+
+#[test]
+fn wrong_command_lines_end_with_2() {
+    let work = Work::new();
+    let cases: [(&str, &[&str]); 14] = [
+        ("", &["Usage"]),
+        ("fly", &["fly", "--help"]),
+        ("train --fly", &["--fly", "--help"]),
+        ("train --device gpu", &["gpu", "--device", "[possible values: cpu]"]),
+        ("train --scale db", &["[possible values: standard, minmax, none]"]),
+        ("train --shuffle torch", &["[possible values: keras2, keras3]"]),
+        ("train --keep all", &["[possible values: last, best]"]),
+        ("train --epochs many", &["many", "--epochs"]),
+        ("train --seed 4294967296", &["4294967296", "--seed"]),
+        ("train --seed -1", &["-1"]),
+        ("train --overwrite", &["--out"]),
+        ("train --resume run --seed 3", &["--resume", "--seed"]),
+        ("summary --input abc", &["abc", "mel bands x frames"]),
+        ("summary --input 0x12", &["0x12"]),
+    ];
+    for (words, told) in cases {
+        work.refuses(words, told);
+    }
+    work.refuses("evaluate", &["<RUN>"]);
+    work.refuses("evaluate run --part all", &["[possible values: train, val, test]"]);
+    assert_eq!(work.list("."), ["data"], "nothing may be left");
+}
+
+#[test]
+fn settings_out_of_range_are_usage_errors_too() {
+    let work = Work::new();
+    for (words, told) in [
+        ("--epochs 0", "--epochs: expected 1 or more, found 0"),
+        ("--batch-size 0", "--batch-size: expected 1 or more, found 0"),
+        ("--learning-rate 0", "--learning-rate: expected more than 0, found 0"),
+        ("--learning-rate nan", "--learning-rate: expected more than 0, found NaN"),
+        ("--momentum 1", "--momentum: expected at least 0 and below 1, found 1"),
+    ] {
+        let words = format!("train --data data --out run {words}");
+        let ran = work.refuses(&words, &[told]);
+        assert!(ran.err.starts_with("genre-gpu: "), "{}", ran.err);
+        assert!(!work.exists("run"), "{words}");
+    }
+}
