@@ -9,8 +9,10 @@ pub trait Progress: Sync {
     fn advance(&self, by: u64);
     /// The work is done; its bar may go.
     fn end(&self);
-    /// A line for the user, printed above any bar.
+    /// A line for the user, printed above any bar; not with `--quiet`.
     fn note(&self, text: &str);
+    /// Something that may be wrong: printed in any case.
+    fn warn(&self, text: &str);
 }
 
 /// Says nothing.
@@ -22,4 +24,5 @@ impl Progress for Silent {
     fn advance(&self, _by: u64) {}
     fn end(&self) {}
     fn note(&self, _text: &str) {}
+    fn warn(&self, _text: &str) {}
 }

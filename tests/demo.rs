@@ -33,6 +33,9 @@ impl Progress for Notes {
     fn note(&self, text: &str) {
         self.0.lock().unwrap().push(text.into());
     }
+    fn warn(&self, text: &str) {
+        self.note(text);
+    }
 }
 
 impl Notes {

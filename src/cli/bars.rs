@@ -62,10 +62,16 @@ impl Progress for Bars {
     }
 
     fn note(&self, text: &str) {
+        if !self.quiet {
+            self.warn(text);
+        }
+    }
+
+    fn warn(&self, text: &str) {
+        let text = format!("genre-gpu: {text}");
         match &*self.bar() {
-            Some(bar) => bar.suspend(|| tell(text)),
-            None if !self.quiet => tell(text),
-            None => {}
+            Some(bar) => bar.suspend(|| tell(&text)),
+            None => tell(&text),
         }
     }
 }

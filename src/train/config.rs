@@ -243,7 +243,8 @@ mod tests {
     #[test]
     fn the_effective_configuration_is_itself_a_config_file() {
         let arrays = BTreeMap::from([("x_train".to_owned(), "mine.npy".to_owned())]);
-        let settings = Settings { arrays, learning_rate: Some(0.3), ..Settings::default() };
+        let data = Some("arrays.npz".into());
+        let settings = Settings { arrays, data, learning_rate: Some(0.3), ..Settings::default() };
         let config = settings.resolve(Recipe::default()).unwrap();
         let read: Settings = toml::from_str(&config.to_toml()).unwrap();
         assert_eq!(read.resolve(Recipe::default()).unwrap(), config);

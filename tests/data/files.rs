@@ -148,4 +148,7 @@ impl Progress for Notes {
     fn note(&self, text: &str) {
         self.0.lock().unwrap().push(text.to_owned());
     }
+    fn warn(&self, text: &str) {
+        self.note(text);
+    }
 }
