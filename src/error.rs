@@ -105,6 +105,15 @@ pub enum Error {
         /// The system's answer.
         problem: String,
     },
+    /// The environment asks for vector units that are not there.
+    #[error(
+        "GENRE_GPU_SIMD: expected baseline, or avx2 where the processor has it, found \"{wanted}\"; \
+         unset it for the widest level"
+    )]
+    SimdLevel {
+        /// What it says.
+        wanted: String,
+    },
     /// Values that belong together do not fit each other.
     #[error("{what}: expected {expected}, found {found}")]
     Mismatch {

@@ -62,3 +62,21 @@ fn sample_orders_are_those_of_keras_in_both_modes() {
         assert_eq!(Shuffle::Keras3.order(42, n, 19), first, "Keras 3 repeats its first order");
     }
 }
+
+#[test]
+fn other_seeds_than_42_give_keras_weights_and_orders_too() {
+    let rows: Value = serde_json::from_str(include_str!("fixtures/keras/seeds.json")).unwrap();
+    assert_eq!(rows.as_array().unwrap().len(), 8);
+    for row in rows.as_array().unwrap() {
+        let seed = row["seed"].as_u64().unwrap() as u32;
+        let order: Vec<u64> = numbers(&row["order"]);
+        let got = Shuffle::Keras3.order(seed, order.len(), 0);
+        assert_eq!(got.iter().map(|&i| u64::from(i)).collect::<Vec<_>>(), order, "seed {seed}");
+        let mut seeds = LayerSeeds::new(seed);
+        for (name, shape) in [("dense_1x3", [1, 3]), ("dense_3x2", [3, 2])] {
+            let kernel = glorot_uniform(&shape, seeds.draw());
+            let bits: Vec<String> = kernel.iter().map(|w| format!("{:08x}", w.to_bits())).collect();
+            assert_eq!(Value::from(bits), row[name], "seed {seed}, {name}");
+        }
+    }
+}

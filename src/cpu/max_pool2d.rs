@@ -57,7 +57,8 @@ fn forward_sample(d: Dims, x: &[f32], y: &mut [f32], winner: &mut [u32]) {
                 let first = (i, j) == (0, 0);
                 for ((c, &v), (y, winner)) in candidates.zip(y.iter_mut().zip(&mut *winner)) {
                     // Both sides chosen, none jumped to: this vectorises.
-                    let wins = first | (v > *y);
+                    // A NaN wins and stays, so that it is met at the loss.
+                    let wins = first | (v > *y) | v.is_nan();
                     *y = if wins { v } else { *y };
                     *winner = if wins { (at + c) as u32 } else { *winner };
                 }

@@ -37,6 +37,7 @@ impl Cpu {
     /// # Errors
     /// If the system refuses the threads.
     pub fn new(plan: Plan, threads: usize) -> Result<Self> {
+        vectorised::choose_level()?;
         let batch = plan.batch();
         let zeros = |(i, len): (usize, &usize)| {
             let needed = plan.has_gradient(Slot(i));

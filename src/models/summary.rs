@@ -41,7 +41,10 @@ impl fmt::Display for LayerTable<'_> {
         writeln!(f, "{}", rule("═"))?;
         let count = graph.parameter_count();
         let kib = (count * 4) as f64 / 1024.0;
-        writeln!(f, " Total params: {} ({kib:.2} KiB)", thousands(count as u64))
+        let count = thousands(count as u64);
+        writeln!(f, " Total params: {count} ({kib:.2} KiB)")?;
+        writeln!(f, " Trainable params: {count} ({kib:.2} KiB)")?;
+        writeln!(f, " Non-trainable params: 0 (0.00 KiB)")
     }
 }
 
@@ -109,13 +112,11 @@ pub fn capacity(graph: &Graph, samples: usize, songs: Option<usize>) -> String {
         let _ = write!(text, " {} of them ({share:.1} %) sit in {name}.", thousands(heavy as u64));
     }
     text.push_str(if count >= samples {
-        " With at least as many parameters as samples the network is able to remember its \
-         training set, so overfitting is to be expected; whether it happens shows in the gap \
-         between the training and the validation curves."
+        " So many parameters for so few samples make overfitting likely; whether it happens shows \
+         in the gap between the training and the validation curves."
     } else {
-        " With fewer parameters than samples the network cannot simply remember each sample, \
-         but it may still overfit; whether it does shows in the gap between the training and \
-         the validation curves."
+        " So few parameters for so many samples make overfitting less likely, not impossible; \
+         whether it happens shows in the gap between the training and the validation curves."
     });
     text
 }

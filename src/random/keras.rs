@@ -121,7 +121,12 @@ impl Shuffle {
         };
         // A call reserves whole blocks: the rest of its last block is thrown away.
         let blocks_per_call = n.saturating_sub(1).div_ceil(4);
-        let mut stream = Philox::new([seed, 0], (calls_before * blocks_per_call) as u128);
+        let first = (calls_before * blocks_per_call) as u128;
+        // TensorFlow folds global seeds to 31 bits, and keeps the pair (0, 0) for "no seed".
+        const FOLD: u32 = (1 << 31) - 1;
+        let folded = seed % FOLD;
+        let second = if folded == 0 { FOLD } else { 0 };
+        let mut stream = Philox::new([folded, 0], u128::from(second) << 64 | first);
         let mut order: Vec<u32> = (0..n as u32).collect();
         for i in 0..n.saturating_sub(1) {
             let j = i + stream.next_u32() as usize % (n - i);

@@ -2,7 +2,7 @@
 
 pub mod checkpoint;
 pub mod config;
-mod dead;
+mod health;
 pub mod history;
 mod initial;
 pub mod results;
@@ -13,7 +13,6 @@ mod tensors;
 mod trainer;
 pub mod words;
 
-use dead::ToldDead;
 pub use initial::initial_parameters;
 pub use saved::{ModelFacts, SavedModel};
 pub use trainer::{Outcome, Trainer, Watch};

@@ -4,9 +4,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::ToldDead;
 use super::checkpoint::{Checkpoint, Position, graph_hash};
 use super::config::{Config, Keep};
+use super::health::Health;
 use super::history::{Epoch, best_epoch};
 use super::initial::initial_parameters;
 use crate::backend::{Backend, Samples, Sgd, State, Tally};
@@ -42,7 +42,7 @@ pub struct Trainer<'a> {
     checkpoint: PathBuf,
     position: Position,
     best: Option<Vec<f32>>,
-    told_dead: ToldDead,
+    health: Health,
 }
 
 fn samples(part: &Part) -> Samples<'_> {
@@ -65,8 +65,8 @@ impl<'a> Trainer<'a> {
         let graph_hash = graph_hash(backend.plan().graph());
         let data_hash = data.hash.clone();
         let position = Position { data_hash, graph_hash, ..Position::default() };
-        let told_dead = ToldDead::default();
-        Ok(Self { backend, data, config, checkpoint, position, best: None, told_dead })
+        let health = Health::default();
+        Ok(Self { backend, data, config, checkpoint, position, best: None, health })
     }
 
     /// A run that stopped, from its checkpoint.
@@ -113,8 +113,8 @@ impl<'a> Trainer<'a> {
             });
         }
         backend.set_state(&state)?;
-        let told_dead = ToldDead::default();
-        Ok(Self { backend, data, config, checkpoint, position, best, told_dead })
+        let health = Health::default();
+        Ok(Self { backend, data, config, checkpoint, position, best, health })
     }
 
     /// The epochs that are done.
@@ -189,9 +189,9 @@ impl<'a> Trainer<'a> {
         }
         watch.epoch_ends(epoch, self.config.epochs, &figures);
         let classes = self.backend.plan().graph().classes();
-        let advice = self.told_dead.look(&self.position.history, &probabilities, classes);
-        if let Some(advice) = advice {
-            watch.note(&format!("{advice}{}", self.scale_advice()));
+        let trouble = self.health.look(&self.position.history, &probabilities, classes);
+        if let Some(trouble) = trouble {
+            watch.note(&format!("{trouble} {}", self.advice()));
         }
         Ok(())
     }
@@ -221,29 +221,26 @@ impl<'a> Trainer<'a> {
             epoch: epoch + 1,
             step: self.position.step,
             learning_rate: self.config.learning_rate,
-            help: match self.config.scale {
-                ScaleKind::None => self.scale_advice().trim_start().to_owned(),
-                ScaleKind::Standard | ScaleKind::MinMax => {
-                    let tenth = self.config.learning_rate / 10.0;
-                    format!("steps are too large; try --learning-rate {tenth}")
-                }
-            },
+            help: self.advice(),
         }
     }
 
-    /// What to try where the inputs' scale may be the cause.
-    fn scale_advice(&self) -> String {
-        let x = &self.data.train.x;
-        let (low, high) = x
-            .iter()
-            .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
+    /// What to try, from what is known of the inputs.
+    fn advice(&self) -> String {
         match self.config.scale {
-            ScaleKind::None => format!(
-                " the inputs run from {low} to {high} and --scale is none; try --scale standard"
+            ScaleKind::None => {
+                let x = self.data.train.x.iter();
+                let (low, high) = x.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &v| {
+                    (low.min(v), high.max(v))
+                });
+                format!(
+                    "the inputs run from {low} to {high} and --scale is none; try --scale standard"
+                )
+            }
+            ScaleKind::Standard | ScaleKind::MinMax => format!(
+                "try --learning-rate {}, or check that labels belong to their samples",
+                self.config.learning_rate / 10.0
             ),
-            ScaleKind::Standard | ScaleKind::MinMax => " try another --learning-rate, or check \
-                                                         that labels belong to their samples"
-                .into(),
         }
     }
 }

@@ -22,11 +22,13 @@ pub fn overfitting(graph: &Graph, train: &Part, history: &[Epoch], results: &[Re
         let result = results.iter().find(|result| result.part == name)?;
         Some(100.0 * result.confusion.accuracy())
     };
-    if let (Some(train), Some(val)) = (accuracy(PartName::Train), accuracy(PartName::Val)) {
-        let gap = train - val;
+    if let [Some(train), Some(val), Some(test)] = PartName::ALL.map(accuracy) {
         sentences.push(format!(
-            "With the final weights {train:.1} % of the training samples and {val:.1} % of the \
-             validation samples are right: a gap of {gap:.1} points."
+            "With the final weights {train:.1} % of the training samples, {val:.1} % of the \
+             validation samples and {test:.1} % of the test samples are right: training leads \
+             validation by {:.1} points and test by {:.1}.",
+            train - val,
+            train - test
         ));
     }
     sentences.extend(gap_by_epoch(history));
@@ -54,43 +56,49 @@ fn gap_by_epoch(history: &[Epoch]) -> Option<String> {
 }
 
 /// With fewer epochs after the lowest validation loss, a rise may be noise.
-const FEW: usize = 3;
-/// The rise of the mean validation loss that counts as a turn.
-const RISE: f32 = 1.05;
+const FEW: usize = 5;
 
-/// Where validation loss turned.
+/// Whether validation loss turned: the mean after its lowest epoch lies above
+/// it by more than twice the median step from epoch to epoch, while training
+/// loss fell on. The lowest of a noisy series is below its mean in any case.
 fn turn(history: &[Epoch]) -> Option<String> {
     let (best, last) = (best_epoch(history)?, history.len() - 1);
     let (low, end) = (&history[best], &history[last]);
     if history.len() < 2 {
         return None;
     }
-    let lowest = format!("The lowest validation loss {:.4} came in", low.val_loss);
+    let lowest = format!("The lowest validation loss, {:.4}, came in", low.val_loss);
     let after = &history[best + 1..];
-    let mean_after = after.iter().map(|e| e.val_loss).sum::<f32>() / after.len().max(1) as f32;
     let (best, last) = (best + 1, last + 1);
-    Some(if after.is_empty() {
-        format!(
-            "{lowest} the last epoch, {last}: up to there no turn towards overfitting shows, and \
-             more epochs might still help."
-        )
-    } else if after.len() < FEW {
-        format!(
+    if after.is_empty() {
+        return Some(format!(
+            "{lowest} the last epoch, {last}: no turn towards overfitting shows up to there."
+        ));
+    }
+    if after.len() < FEW {
+        return Some(format!(
             "{lowest} epoch {best} of {last}: too near the end to tell a turn from the noise of \
              single epochs."
-        )
-    } else if mean_after > RISE * low.val_loss && end.loss < low.loss {
+        ));
+    }
+    let mean = after.iter().map(|e| e.val_loss).sum::<f32>() / after.len() as f32;
+    let mut steps: Vec<f32> =
+        history.windows(2).map(|pair| (pair[1].val_loss - pair[0].val_loss).abs()).collect();
+    steps.sort_by(f32::total_cmp);
+    let noise = steps[steps.len() / 2];
+    let figures = format!(
+        "{lowest} epoch {best}; over the {} epochs after it the mean was {mean:.4}, where the \
+         median step from epoch to epoch is {noise:.4}",
+        after.len()
+    );
+    Some(if mean - low.val_loss > 2.0 * noise && end.loss < low.loss {
         format!(
-            "{lowest} epoch {best}; after it the mean was {mean_after:.4} while training loss \
-             fell from {:.4} to {:.4} by epoch {last}: from the turn on the network learned its \
-             training samples rather than the genres.",
+            "{figures}, while training loss fell from {:.4} to {:.4}: validation loss rose as \
+             training loss fell on, which is what overfitting looks like.",
             low.loss, end.loss
         )
     } else {
-        format!(
-            "{lowest} epoch {best}; after it the mean was {mean_after:.4} until epoch {last}, too \
-             little of a rise to call a turn."
-        )
+        format!("{figures}: no clear turn towards overfitting.")
     })
 }
 
@@ -110,12 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn the_turn_is_told_with_its_epoch_and_losses() {
-        let rows = [(2.0, 1.9), (1.0, 1.5), (0.8, 1.7), (0.6, 1.9), (0.5, 1.8)];
+    fn a_turn_is_told_with_the_figures_that_it_rests_on() {
+        let val = [1.9, 1.7, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0];
+        let rows: Vec<_> = (0..8).map(|i| (2.0 - 0.2 * i as f32, val[i])).collect();
         let text = turn(&history(&rows)).unwrap();
-        for figure in ["1.5000", "epoch 2", "epoch 5", "1.8000", "from 1.0000 to 0.5000"] {
+        for figure in ["1.5000", "epoch 3", "1.8000", "0.1000", "from 1.6000 to 0.6000"] {
             assert!(text.contains(figure), "{figure} in: {text}");
         }
+        assert!(text.contains("what overfitting looks like"), "{text}");
     }
 
     #[test]
@@ -124,8 +134,10 @@ mod tests {
         assert!(text.contains("no turn"), "{text}");
         let text = turn(&history(&[(2.0, 1.9), (1.0, 1.5), (0.5, 1.8)])).unwrap();
         assert!(text.contains("too near the end"), "{text}");
-        let text = turn(&history(&[(2.0, 1.5), (1.0, 1.51), (0.9, 1.53), (0.8, 1.52)])).unwrap();
-        assert!(text.contains("too little"), "{text}");
+        let jumps = [1.9, 1.5, 1.8, 1.55, 1.8, 1.6, 1.75, 1.55];
+        let rows: Vec<_> = (0..8).map(|i| (2.0 - 0.2 * i as f32, jumps[i])).collect();
+        let text = turn(&history(&rows)).unwrap();
+        assert!(text.contains("no clear turn"), "{text}");
         assert!(turn(&history(&[(2.0, 1.9)])).is_none());
     }
 
