@@ -38,7 +38,7 @@ enum Command {
     /// Train a model and leave a run folder with weights, figures and pictures
     Train(Box<train::Args>),
     /// Evaluate a run's weights again, on its own data or on other arrays
-    Evaluate(evaluate::Args),
+    Evaluate(Box<evaluate::Args>),
     /// Show a model's layers, parameters and what they say about overfitting
     Summary(summary::Args),
     /// Make, check, export or listen to the demo corpus (synthesised)

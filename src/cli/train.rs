@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::bars::{Bars, EpochBars};
 use super::choice;
 use super::data_args::DataArgs;
-use super::say::{fold, say, tell};
+use super::say::{fold, quoted, say, tell};
 use crate::backend::{self, Backend, Device};
 use crate::data::{PartName, Scale, ScaleKind};
 use crate::error::Result;
@@ -137,7 +137,7 @@ impl Args {
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     match &args.resume {
-        Some(path) => resume(args, RunFolder::open(path)?),
+        Some(path) => resume(args, &RunFolder::open(path)?),
         None => begin(args),
     }
 }
@@ -162,7 +162,7 @@ fn begin(args: &Args) -> Result<ExitCode> {
     train(args, &config, &model, prepared, &folder, false)
 }
 
-fn resume(args: &Args, folder: RunFolder) -> Result<ExitCode> {
+fn resume(args: &Args, folder: &RunFolder) -> Result<ExitCode> {
     let mut config = Config::read(&folder.config())?;
     let given = args.settings();
     config.epochs = given.epochs.unwrap_or(config.epochs);
@@ -172,7 +172,7 @@ fn resume(args: &Args, folder: RunFolder) -> Result<ExitCode> {
     folder.check_begun()?;
     let model = Model::open(&config.model)?;
     let prepared = prepare(args, &config, &model)?;
-    train(args, &config, &model, prepared, &folder, true)
+    train(args, &config, &model, prepared, folder, true)
 }
 
 /// `runs/p1-gtzan-seed42`.
@@ -245,10 +245,12 @@ fn train(
     }
     if outcome == Outcome::Interrupted {
         tell(&format!(
-            "genre-gpu: stopped in epoch {} of {}; go on with\n  genre-gpu train --resume {}",
+            "genre-gpu: stopped in epoch {} of {}; go on with\n  genre-gpu train --resume {}{}",
             history.len() + 1,
             config.epochs,
-            folder.path().display()
+            quoted(folder.path()),
+            (args.data.cache_dir.as_deref())
+                .map_or_else(String::new, |path| format!(" --cache-dir {}", quoted(path)))
         ));
         return Ok(ExitCode::FAILURE);
     }
