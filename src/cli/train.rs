@@ -100,7 +100,7 @@ pub(super) struct Args {
     /// Go on with the run in this folder; only --epochs, --threads and --data may change
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "model", "device", "scale", "seed", "shuffle", "batch_size", "learning_rate", "momentum",
-        "keep", "config", "out", "class_names",
+        "keep", "config", "out", "overwrite", "class_names",
     ])]
     resume: Option<PathBuf>,
 

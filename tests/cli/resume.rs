@@ -61,6 +61,14 @@ fn other_data_are_refused_with_both_hashes() {
 }
 
 #[test]
+fn data_of_another_shape_are_other_data() {
+    let work = Work::trained();
+    work.fails("train --resume run --epochs 3 --transpose", &["hash", "--data"]);
+    Set { size: [32, 12], ..Set::default() }.write(&work.path("data"));
+    work.fails("train --resume run --epochs 3", &["hash", "--data"]);
+}
+
+#[test]
 fn data_may_have_moved() {
     let work = Work::trained();
     std::fs::rename(work.path("data"), work.path("moved")).unwrap();
