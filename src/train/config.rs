@@ -257,7 +257,8 @@ mod tests {
     #[test]
     fn the_effective_configuration_is_itself_a_config_file() {
         let arrays = BTreeMap::from([("x_train".to_owned(), "mine.npy".to_owned())]);
-        let settings = Settings { arrays, learning_rate: Some(0.3), ..Settings::default() };
+        let data = Some("mine".into());
+        let settings = Settings { data, arrays, learning_rate: Some(0.3), ..Settings::default() };
         let config = settings.resolve(Recipe::default()).unwrap();
         let read: Settings = toml::from_str(&config.to_toml()).unwrap();
         assert_eq!(read.resolve(Recipe::default()).unwrap(), config);
@@ -265,13 +266,18 @@ mod tests {
     }
 
     #[test]
-    fn numbers_out_of_range_are_refused() {
+    fn numbers_out_of_range_and_arrays_without_data_are_refused() {
         for settings in [
             Settings { epochs: Some(0), ..Settings::default() },
             Settings { batch_size: Some(0), ..Settings::default() },
             Settings { learning_rate: Some(f32::NAN), ..Settings::default() },
             Settings { learning_rate: Some(-0.1), ..Settings::default() },
             Settings { momentum: Some(1.0), ..Settings::default() },
+            Settings { transpose: Some(true), ..Settings::default() },
+            Settings {
+                arrays: [("x_train".into(), "mine.npy".into())].into(),
+                ..Settings::default()
+            },
         ] {
             let error = settings.clone().resolve(Recipe::default());
             assert!(matches!(error, Err(Error::Setting { .. })), "{settings:?}");
