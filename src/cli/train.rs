@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::bars::{Bars, EpochBars};
 use super::choice;
 use super::data_args::DataArgs;
-use super::say::{say, tell};
+use super::say::{quoted, say, tell};
 use crate::backend::Backend;
 use crate::data::{Dataset, PartName, Scale, ScaleKind, demo};
 use crate::device::{self, Device};
@@ -102,7 +102,7 @@ pub(super) struct Args {
     /// Go on with the run in this folder; only --epochs, --threads and --data may change
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "model", "device", "scale", "seed", "shuffle", "batch_size", "learning_rate", "momentum",
-        "keep", "config", "out", "class_names",
+        "keep", "config", "out", "overwrite", "class_names",
     ])]
     resume: Option<PathBuf>,
 
@@ -247,10 +247,12 @@ fn train(
     }
     if outcome == Outcome::Interrupted {
         tell(&format!(
-            "genre-gpu: stopped in epoch {} of {}; go on with\n  genre-gpu train --resume {}",
+            "genre-gpu: stopped in epoch {} of {}; go on with\n  genre-gpu train --resume {}{}",
             history.len() + 1,
             config.epochs,
-            folder.path().display()
+            quoted(folder.path()),
+            (args.data.cache_dir.as_deref())
+                .map_or_else(String::new, |path| format!(" --cache-dir {}", quoted(path)))
         ));
         return Ok(ExitCode::FAILURE);
     }

@@ -110,6 +110,26 @@ impl Graph {
         }
         let shapes: Vec<Shape> = inputs.iter().map(|id| self.node(*id).shape).collect();
         let shape = op.output(&shapes).map_err(fail)?;
+        let kernel: &[usize] = match (&op, shapes.as_slice()) {
+            (Op::Conv2d { filters, kernel: [k_h, k_w], .. }, [Shape::Map { c, .. }]) => {
+                &[*k_h, *k_w, *c, *filters]
+            }
+            (Op::Dense { units, .. }, [shape]) => &[shape.len(), *units],
+            _ => &[],
+        };
+        let size: &[usize] = match &shape {
+            Shape::Map { h, w, c } => &[*h, *w, *c],
+            Shape::Flat(n) => &[*n],
+        };
+        for (what, extents) in [("output", size), ("kernel", kernel)] {
+            let count = extents.iter().try_fold(1usize, |product, n| product.checked_mul(*n));
+            if count.is_none_or(|count| count > u32::MAX as usize) {
+                return Err(fail(format!(
+                    "its {what} {extents:?} would have more than {} elements",
+                    u32::MAX
+                )));
+            }
+        }
         let id = NodeId(self.nodes.len());
         self.push_parameters(name, id, &op, &shapes);
         self.nodes.push(Node { name: name.into(), op, inputs: inputs.to_vec(), shape });

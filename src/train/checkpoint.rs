@@ -65,26 +65,25 @@ impl Checkpoint {
         write_tensors(path, &tensors, KEY, position)
     }
 
-    /// Reads a checkpoint of a graph with so many parameters.
+    /// Reads a checkpoint; its tensors are of one length.
     ///
     /// # Errors
     /// If the file cannot be read or is not such a checkpoint.
-    pub fn read(path: &Path, parameters: usize) -> Result<Self> {
+    pub fn read(path: &Path) -> Result<Self> {
         let Tensors { mut tensors, metadata } = read_tensors(path, KEY)?;
         let fail = |problem: String| Error::Weights { path: path.into(), problem };
         let position = serde_json::from_str(&metadata).map_err(|e| fail(e.to_string()))?;
-        let mut take = |name: &str| match tensors.remove(name) {
-            Some((_, tensor)) if tensor.len() == parameters => Ok(Some(tensor)),
-            Some((_, tensor)) => Err(fail(format!(
-                "expected {parameters} values of \"{name}\", found {}: it is of another model",
-                tensor.len()
-            ))),
-            None => Ok(None),
-        };
-        let (now, velocity, best) = (take("parameters")?, take("velocity")?, take("best")?);
+        let mut take = |name: &str| tensors.remove(name).map(|(_, tensor)| tensor);
+        let (now, velocity, best) = (take("parameters"), take("velocity"), take("best"));
         let (Some(parameters), Some(velocity)) = (now, velocity) else {
             return Err(fail("expected tensors \"parameters\" and \"velocity\"".into()));
         };
+        let count = parameters.len();
+        let others = [Some(&velocity), best.as_ref()];
+        if let Some(other) = others.into_iter().flatten().find(|other| other.len() != count) {
+            let found = other.len();
+            return Err(fail(format!("expected tensors of {count} values, found one of {found}")));
+        }
         Ok(Self { state: State { parameters, velocity }, best, position })
     }
 }

@@ -172,7 +172,7 @@ impl Config {
 
     /// As `config.toml`.
     pub fn to_toml(&self) -> String {
-        // Plain values and one table of strings: nothing that TOML lacks.
+        // Plain values and one table of strings, checked: nothing that TOML lacks.
         toml::to_string(self).unwrap_or_default()
     }
 
@@ -193,9 +193,23 @@ impl Config {
     /// # Errors
     /// If a number is outside its range, or arrays are chosen without data.
     pub fn check(&self) -> Result<()> {
-        let least_one = [("epochs", self.epochs), ("batch-size", self.batch_size)];
-        if let Some((name, _)) = least_one.into_iter().find(|(_, value)| *value == 0) {
-            return Err(Error::Setting { name, expected: "1 or more", found: "0".into() });
+        // TOML's integers end at 63 bits.
+        let counts = [("epochs", self.epochs), ("batch-size", self.batch_size)];
+        let sane = |value: &usize| (1..=u32::MAX as usize).contains(value);
+        if let Some((name, value)) = counts.into_iter().find(|(_, value)| !sane(value)) {
+            let found = value.to_string();
+            return Err(Error::Setting { name, expected: "1 to 4294967295", found });
+        }
+        // Text is all that config.toml can hold.
+        if let Some(path) = self.data.as_ref().filter(|path| path.to_str().is_none()) {
+            let (expected, found) = ("a path of valid UTF-8", path.display().to_string());
+            return Err(Error::Setting { name: "data", expected, found });
+        }
+        let names = self.class_names.as_deref().unwrap_or_default();
+        let twice = |(i, name): (usize, &String)| name.is_empty() || names[..i].contains(name);
+        if names.iter().enumerate().any(twice) {
+            let (expected, found) = ("names, each another", names.join(","));
+            return Err(Error::Setting { name: "class-names", expected, found });
         }
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
             let found = self.learning_rate.to_string();
@@ -252,13 +266,18 @@ mod tests {
     }
 
     #[test]
-    fn numbers_out_of_range_are_refused() {
+    fn numbers_out_of_range_and_arrays_without_data_are_refused() {
         for settings in [
             Settings { epochs: Some(0), ..Settings::default() },
             Settings { batch_size: Some(0), ..Settings::default() },
             Settings { learning_rate: Some(f32::NAN), ..Settings::default() },
             Settings { learning_rate: Some(-0.1), ..Settings::default() },
             Settings { momentum: Some(1.0), ..Settings::default() },
+            Settings { transpose: Some(true), ..Settings::default() },
+            Settings {
+                arrays: [("x_train".into(), "mine.npy".into())].into(),
+                ..Settings::default()
+            },
         ] {
             let error = settings.clone().resolve(Recipe::default());
             assert!(matches!(error, Err(Error::Setting { .. })), "{settings:?}");

@@ -80,24 +80,25 @@ impl<'a> Trainer<'a> {
         checkpoint: PathBuf,
     ) -> Result<Self> {
         let graph = backend.plan().graph();
-        let Checkpoint { state, best, position } =
-            Checkpoint::read(&checkpoint, graph.parameter_count())?;
-        if position.graph_hash != graph_hash(graph) {
-            return Err(Error::Run {
-                path: checkpoint,
-                problem: format!(
-                    "the run is of another network: model {} has changed since; restore it, or \
-                     start a new run",
-                    config.model
-                ),
-            });
-        }
+        let Checkpoint { state, best, position } = Checkpoint::read(&checkpoint)?;
+        let same_network = position.graph_hash == graph_hash(graph)
+            && state.parameters.len() == graph.parameter_count();
         if position.data_hash != data.hash {
             return Err(Error::Run {
                 path: checkpoint,
                 problem: format!(
                     "the run is on data with hash {}, but {} has {}; give the same data with --data",
                     position.data_hash, data.source, data.hash
+                ),
+            });
+        }
+        if !same_network {
+            return Err(Error::Run {
+                path: checkpoint,
+                problem: format!(
+                    "the run is of another network: model {} has changed since; restore it, or \
+                     start a new run",
+                    config.model
                 ),
             });
         }

@@ -89,13 +89,15 @@ fn a_model_that_changed_is_not_gone_on_with() {
 #[test]
 fn a_broken_model_names_file_and_node() {
     let work = Work::new();
-    let cases: [(&str, &str, &[&str]); 8] = [
+    let cases: [(&str, &str, &[&str]); 10] = [
         ("op = \"concat\"", "op = \"stack\"", &["model m.toml", "both", "stack"]),
         ("[\"timbre\", \"rhythm\"]", "[\"timbre\", \"bass\"]", &["node \"both\"", "\"bass\""]),
         ("window = [2, 2]", "window = [2, 20]", &["node \"pool\"", "[2, 20]"]),
         ("window = [2, 2]", "window = [0, 2]", &["node \"pool\""]),
         ("filters = 2", "filters = 0", &["node \"rhythm\""]),
         ("filters = 2", "filters = 2\nstride = 2", &["\"rhythm\"", "stride"]),
+        ("filters = 2", "filters = 99999999999999", &["node \"rhythm\"", "4294967295 elements"]),
+        ("\"classes\"", "18446744073709551", &["node \"head\"", "more than 4294967295"]),
         ("units = \"classes\"", "units = 5", &["expected 4 logits", "found 5"]),
         ("[[node]]\nname = \"softmax\"\nop = \"softmax\"", "", &["node \"head\"", "softmax"]),
     ];

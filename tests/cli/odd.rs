@@ -26,9 +26,10 @@ fn batches_of_one_and_of_more_than_all() {
     let words = "train --data data --epochs 2";
     work.ok(&format!("{words} --batch-size 1 --out one"));
     work.ok(&format!("{words} --batch-size 48 --out all"));
-    for size in ["49", "18446744073709551615"] {
+    for size in ["49", "4294967295"] {
         work.ok(&format!("{words} --batch-size {size} --out over --overwrite"));
         assert_same(&work, "all", "over");
+        assert!(work.text("over/config.toml").contains(&format!("batch-size = {size}\n")));
     }
     assert!(work.read("one/history.csv") != work.read("all/history.csv"));
 }

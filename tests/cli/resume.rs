@@ -26,7 +26,7 @@ fn a_finished_run_says_how_to_extend_it() {
     assert!(ran.out.contains("All 2 epochs are done already"), "{}", ran.out);
     assert!(ran.out.contains("add --epochs") && !ran.out.contains("Epoch "), "{}", ran.out);
     work.fails("train --resume run --epochs 1", &["run/", "beyond epoch 1", "--epochs 2 or more"]);
-    work.refuses("train --resume run --epochs 0", &["--epochs: expected 1 or more, found 0"]);
+    work.refuses("train --resume run --epochs 0", &["--epochs: expected 1 to 4294967295, found 0"]);
     let after: Vec<Vec<u8>> = files.iter().map(|f| work.read(&format!("run/{f}"))).collect();
     assert!(before == after, "there was nothing to change");
     work.ok("train --resume run --epochs 3");
@@ -58,6 +58,14 @@ fn other_data_are_refused_with_both_hashes() {
 
     set.write(&work.path("data"));
     work.fails("train --resume run --epochs 3", &["hash", "data has"]);
+}
+
+#[test]
+fn data_of_another_shape_are_other_data() {
+    let work = Work::trained();
+    work.fails("train --resume run --epochs 3 --transpose", &["hash", "--data"]);
+    Set { size: [32, 12], ..Set::default() }.write(&work.path("data"));
+    work.fails("train --resume run --epochs 3", &["hash", "--data"]);
 }
 
 #[test]

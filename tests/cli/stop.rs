@@ -9,8 +9,11 @@ use super::program::{Ran, Work};
 
 /// Starts the binary and sends SIGINT once an epoch's line has come.
 fn interrupt(work: &Work, words: &str) -> Ran {
-    let args: Vec<&str> = words.split_whitespace().collect();
-    let mut command = work.command(&args);
+    interrupt_args(work, &words.split_whitespace().collect::<Vec<_>>())
+}
+
+fn interrupt_args(work: &Work, args: &[&str]) -> Ran {
+    let mut command = work.command(args);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut seen = String::new();
@@ -64,6 +67,22 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
     work.ok("train --resume run");
     work.ok(&format!("{words} --out whole"));
     assert_same(&work, "run", "whole");
+}
+
+/// What was printed can be given to a shell.
+#[test]
+fn the_way_on_is_a_command() {
+    let work = Work::with(Set { samples: [480, 16, 16], ..Set::default() });
+    let out = "it's here & there";
+    let words = "train --data data --epochs 500 --batch-size 3 --cache-dir demo --out";
+    let mut args: Vec<&str> = words.split(' ').collect();
+    args.push(out);
+    let stopped = interrupt_args(&work, &args);
+    let way = stopped.err.lines().nth(1).unwrap().trim();
+    assert!(way.ends_with(" --cache-dir demo"), "{way}");
+    let script = way.replacen("genre-gpu", env!("CARGO_BIN_EXE_genre-gpu"), 1) + " --epochs 1";
+    let ran = Ran::of(&work.any_command("sh").args(["-c", &script]).output().unwrap());
+    ran.failed(&script, &["it's here & there/checkpoint.safetensors: ", "beyond epoch 1"]);
 }
 
 #[test]

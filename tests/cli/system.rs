@@ -48,6 +48,25 @@ fn nothing_at_all_can_be_written() {
 }
 
 #[test]
+fn a_path_that_is_no_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let work = Work::new();
+    let odd = std::ffi::OsStr::from_bytes(b"odd\xff");
+    if std::fs::rename(work.path("data"), work.path("").join(odd)).is_err() {
+        return; // this file system takes none
+    }
+    let mut command = work.command(&["train", "--epochs", "1", "--out", "run", "--data"]);
+    let ran = Ran::of(&command.arg(odd).output().unwrap());
+    assert_eq!(ran.code, Some(2));
+    ran.told("odd", &["genre-gpu: --data: expected a path of valid UTF-8"]);
+    std::fs::rename(work.path("").join(odd), work.path("data")).unwrap();
+    let mut command = work.command(&["train", "--epochs", "1", "--data", "data", "--out"]);
+    assert_eq!(Ran::of(&command.arg(odd).output().unwrap()).code, Some(0));
+    let ran = Ran::of(&work.command(&["evaluate"]).arg(odd).output().unwrap());
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn streams_that_take_nothing_are_no_panic() {
     if !Path::new("/dev/full").exists() {
         return;

@@ -19,7 +19,7 @@ fn help_and_version_end_well() {
 #[test]
 fn wrong_command_lines_end_with_2() {
     let work = Work::new();
-    let cases: [(&str, &[&str]); 14] = [
+    let cases: [(&str, &[&str]); 15] = [
         ("", &["Usage"]),
         ("fly", &["fly", "--help"]),
         ("train --fly", &["--fly", "--help"]),
@@ -32,6 +32,7 @@ fn wrong_command_lines_end_with_2() {
         ("train --seed -1", &["-1"]),
         ("train --overwrite", &["--out"]),
         ("train --resume run --seed 3", &["--resume", "--seed"]),
+        ("train --resume run --overwrite", &["--resume", "--overwrite"]),
         ("summary --input abc", &["abc", "mel bands x frames"]),
         ("summary --input 0x12", &["0x12"]),
     ];
@@ -47,10 +48,13 @@ fn wrong_command_lines_end_with_2() {
 fn settings_out_of_range_are_usage_errors_too() {
     let work = Work::new();
     for (words, told) in [
-        ("--epochs 0", "--epochs: expected 1 or more, found 0"),
-        ("--batch-size 0", "--batch-size: expected 1 or more, found 0"),
+        ("--epochs 0", "--epochs: expected 1 to 4294967295, found 0"),
+        ("--epochs 18446744073709551615", "found 18446744073709551615"),
+        ("--batch-size 0", "--batch-size: expected 1 to 4294967295, found 0"),
         ("--learning-rate 0", "--learning-rate: expected more than 0, found 0"),
         ("--learning-rate nan", "--learning-rate: expected more than 0, found NaN"),
+        ("--class-names a,b,a,c", "--class-names: expected names, each another, found a,b,a,c"),
+        ("--class-names a,,b,c", "--class-names: expected names"),
         ("--momentum 1", "--momentum: expected at least 0 and below 1, found 1"),
     ] {
         let words = format!("train --data data --out run {words}");
