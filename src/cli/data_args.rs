@@ -61,6 +61,12 @@ pub(super) struct DataArgs {
 }
 
 impl DataArgs {
+    /// Whether the run's own data are meant.
+    pub(super) fn is_default(&self) -> bool {
+        let Settings { data, arrays, .. } = self.settings();
+        data.is_none() && arrays.is_empty()
+    }
+
     pub(super) fn settings(&self) -> Settings {
         let arrays = [
             ("x_train", &self.x_train),

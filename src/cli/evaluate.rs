@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use super::bars::Bars;
 use super::choice;
 use super::data_args::DataArgs;
-use super::say::say;
+use super::lines::{line, matrix, title};
+use super::say::{say, tell};
 use crate::backend::State;
 use crate::data::PartName;
 use crate::device;
 use crate::error::{Error, Result};
-use crate::metrics::{ClassificationReport, Confusion, wilson};
+use crate::metrics::ClassificationReport;
 use crate::plan::Plan;
 use crate::train::SavedModel;
 use crate::train::config::Config;
@@ -81,6 +82,14 @@ pub(super) fn run(args: &Args) -> Result<()> {
         );
         return Err(Error::Run { path: args.run.clone(), problem });
     }
+    // The hash is over what was loaded.
+    if args.data.is_default() && parts.len() == PartName::ALL.len() && data.hash != facts.data_hash
+    {
+        tell(&format!(
+            "genre-gpu: {} has changed since the run: its hash is {}, that of the run's data {}",
+            data.source, data.hash, facts.data_hash
+        ));
+    }
     data.apply(&facts.scale);
     let plan = Plan::new(graph.clone(), config.batch_size.min(data.longest_part()))?;
     let threads = args.threads.unwrap_or(config.threads);
@@ -91,7 +100,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         .map(|part| Results::of(backend.as_mut(), *part, data.part(*part)))
         .collect::<Result<Vec<_>>>()?;
 
-    let title = super::train::title(&facts.name, &data);
+    let title = title(&config.model, &data);
     if !args.quiet {
         say(&title)?;
         for result in &results {
@@ -111,47 +120,4 @@ pub(super) fn run(args: &Args) -> Result<()> {
         out.write_metrics(&metrics)?;
     }
     Ok(())
-}
-
-/// `test: loss 0.4321, accuracy 85.11 % (1532 of 1800 samples); 90.83 % of 120 songs (84.34 to 94.79)`.
-pub(super) fn line(result: &Results) -> String {
-    let percent = |c: &Confusion| 100.0 * c.accuracy();
-    let by_sample = &result.confusion;
-    let songs = result.songs.as_ref().map_or_else(String::new, |songs| {
-        let (low, high) = wilson(songs.correct(), songs.total());
-        format!(
-            "; songs {:.2} % of {} (95 % interval {:.1} to {:.1})",
-            percent(songs),
-            songs.total(),
-            100.0 * low,
-            100.0 * high
-        )
-    });
-    format!(
-        "{:<5} loss {:.4}, accuracy {:.2} % ({} of {} samples){songs}",
-        result.part.as_str(),
-        result.loss,
-        percent(by_sample),
-        by_sample.correct(),
-        by_sample.total()
-    )
-}
-
-/// Rows true, columns predicted.
-fn matrix(confusion: &Confusion, classes: &[String]) -> String {
-    let width = classes.iter().map(|class| class.chars().count()).max().unwrap_or(0).max(6);
-    let cell = |text: &str| format!(" {text:>width$}");
-    let mut text = cell("");
-    for class in classes {
-        text.push_str(&cell(class));
-    }
-    for (class, row) in classes.iter().zip(&confusion.counts) {
-        text.push('\n');
-        text.push_str(&cell(class));
-        for count in row {
-            text.push_str(&cell(&count.to_string()));
-        }
-    }
-    text.push_str("\n(rows true, columns predicted)\n");
-    text
 }

@@ -5,7 +5,9 @@ mod choice;
 mod data_args;
 mod demo;
 mod evaluate;
+mod lines;
 mod say;
+mod session;
 mod summary;
 mod train;
 
@@ -27,7 +29,7 @@ Exit codes: 0 done, 1 failed or stopped, 2 usage.";
 
 /// Music genres from log-mel spectrograms with small convolutional networks.
 #[derive(Debug, Parser)]
-#[command(name = "genre-gpu", version, about, after_help = EXAMPLES)]
+#[command(name = "genre-gpu", version, about = "Music genres from log-mel spectrograms with small convolutional networks", after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -2,30 +2,22 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::bars::{Bars, EpochBars};
-use super::choice;
+use super::bars::Bars;
 use super::data_args::DataArgs;
-use super::say::{quoted, say, tell};
+use super::say::say;
+use super::{choice, session};
 use crate::backend::Backend;
-use crate::data::{Dataset, PartName, Scale, ScaleKind, demo};
+use crate::data::{PartName, Scale, ScaleKind};
 use crate::device::{self, Device};
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::metrics::ClassificationReport;
 use crate::models::Model;
-use crate::models::summary::{LayerTable, capacity};
 use crate::plan::Plan;
 use crate::random::keras::Shuffle;
-use crate::text::fold;
 use crate::train::config::{Config, Keep, Settings};
-use crate::train::history::seconds_per_epoch;
-use crate::train::results::Results;
-use crate::train::run_folder::{self, RunFolder};
+use crate::train::run_folder::RunFolder;
 use crate::train::source::{self, Source};
-use crate::train::{ModelFacts, Outcome, SavedModel, Trainer, words};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -108,10 +100,10 @@ pub(super) struct Args {
 
     /// Print nothing but warnings and errors
     #[arg(long, short)]
-    quiet: bool,
+    pub(super) quiet: bool,
 
     #[command(flatten)]
-    data: DataArgs,
+    pub(super) data: DataArgs,
 }
 
 impl Args {
@@ -132,7 +124,7 @@ impl Args {
         }
     }
 
-    fn say(&self, text: &str) -> Result<()> {
+    pub(super) fn say(&self, text: &str) -> Result<()> {
         if self.quiet { Ok(()) } else { say(text) }
     }
 }
@@ -148,7 +140,7 @@ fn begin(args: &Args) -> Result<ExitCode> {
     let file = args.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
     let settings = args.settings().or(file);
     let model = Model::open(settings.model.as_deref().unwrap_or("p1"))?;
-    let config = settings.resolve(model.recipe)?;
+    let config = settings.resolve(model.recipe)?.anchored();
     let path = args.out.clone().unwrap_or_else(|| RunFolder::unused(&default_out(&config)));
     let fresh = !path.exists();
     // Before the data, so that a bad place is known at once.
@@ -161,7 +153,7 @@ fn begin(args: &Args) -> Result<ExitCode> {
         }
     })?;
     folder.clear()?;
-    train(args, &config, &model, prepared, &folder, false)
+    session::run(args, &config, &model, prepared, &folder, false)
 }
 
 fn resume(args: &Args, folder: &RunFolder) -> Result<ExitCode> {
@@ -174,7 +166,7 @@ fn resume(args: &Args, folder: &RunFolder) -> Result<ExitCode> {
     folder.check_begun()?;
     let model = Model::open(&config.model)?;
     let prepared = prepare(args, &config, &model)?;
-    train(args, &config, &model, prepared, folder, true)
+    session::run(args, &config, &model, prepared, folder, true)
 }
 
 /// `runs/p1-gtzan-seed42`.
@@ -188,11 +180,11 @@ fn default_out(config: &Config) -> PathBuf {
 }
 
 /// What a run needs, loaded and checked.
-struct Prepared {
-    source: Source,
-    scale: Scale,
-    graph: Graph,
-    backend: Box<dyn Backend>,
+pub(super) struct Prepared {
+    pub(super) source: Source,
+    pub(super) scale: Scale,
+    pub(super) graph: Graph,
+    pub(super) backend: Box<dyn Backend>,
 }
 
 fn prepare(args: &Args, config: &Config, model: &Model) -> Result<Prepared> {
@@ -207,131 +199,4 @@ fn prepare(args: &Args, config: &Config, model: &Model) -> Result<Prepared> {
     let plan = Plan::new(graph.clone(), config.batch_size.min(data.longest_part()))?;
     let backend = device::open(config.device, plan, config.threads)?;
     Ok(Prepared { source, scale, graph, backend })
-}
-
-fn train(
-    args: &Args,
-    config: &Config,
-    model: &Model,
-    prepared: Prepared,
-    folder: &RunFolder,
-    resumed: bool,
-) -> Result<ExitCode> {
-    let Prepared { source: Source { data, front_end }, scale, graph, mut backend } = prepared;
-    let device = backend.describe();
-    args.say(&format!("Classes: {}", data.classes.join(", ")))?;
-    args.say(&format!("Scale: x' = (x - {}) * {} ({})", scale.offset, scale.factor, scale.kind))?;
-    args.say(&format!("\n{}", LayerTable(&graph)))?;
-    let songs = words::songs(&data.train);
-    args.say(&fold(&capacity(&graph, data.train.len(), songs)))?;
-    args.say(&format!("\nDevice: {device}\n\n{}", config.to_toml()))?;
-
-    let new = if resumed { Trainer::resume } else { Trainer::new };
-    let mut trainer = new(backend.as_mut(), &data, config, folder.checkpoint())?;
-    if trainer.history().len() == config.epochs {
-        args.say(&format!(
-            "All {} epochs are done already: only the figures are made again. For more epochs \
-             add --epochs.\n",
-            config.epochs
-        ))?;
-    }
-    // Only now: a resume that is refused leaves the run as it was.
-    folder.write_config(config)?;
-    let stopped = stop_flag();
-    let stop = || stopped.load(Ordering::Relaxed);
-    let outcome = trainer.run(&EpochBars::new(args.quiet), &stop)?;
-    let history = trainer.history().to_vec();
-    let title = title(&config.model, &data);
-    if !history.is_empty() {
-        folder.write_history(&history, &title)?;
-    }
-    if outcome == Outcome::Interrupted {
-        tell(&format!(
-            "genre-gpu: stopped in epoch {} of {}; go on with\n  genre-gpu train --resume {}{}",
-            history.len() + 1,
-            config.epochs,
-            quoted(folder.path()),
-            (args.data.cache_dir.as_deref())
-                .map_or_else(String::new, |path| format!(" --cache-dir {}", quoted(path)))
-        ));
-        return Ok(ExitCode::FAILURE);
-    }
-    let (parameters, epochs) = trainer.finish()?;
-    let facts = ModelFacts {
-        version: env!("CARGO_PKG_VERSION").into(),
-        name: model.name.clone(),
-        model: model.text.clone(),
-        sample_shape: data.sample_shape,
-        classes: data.classes.clone(),
-        scale,
-        front_end,
-        seed: config.seed,
-        epochs,
-        data_source: data.source.clone(),
-        data_hash: data.hash.clone(),
-    };
-    SavedModel { parameters, facts }.write(&folder.model(), &graph)?;
-
-    let results = PartName::ALL
-        .into_iter()
-        .map(|name| Results::of(backend.as_mut(), name, data.part(name)))
-        .collect::<Result<Vec<_>>>()?;
-    folder.write_results(&results, &data, &title)?;
-    let count = graph.parameter_count();
-    let metrics = run_folder::metrics(config, &device, count, epochs, &history, &data, &results);
-    folder.write_metrics(&metrics)?;
-
-    let report = report_of_test(&results, &data.classes)?;
-    let paragraph = fold(&words::overfitting(&graph, &data.train, &history, &results));
-    let table = LayerTable(&graph);
-    folder.write_summary(&format!("{title}\n\n{table}\n{paragraph}\n\nTest set:\n{report}"))?;
-    args.say(&format!("\nTest set:\n{report}"))?;
-    for result in &results {
-        args.say(&super::evaluate::line(result))?;
-    }
-    args.say(&format!(
-        "\n{paragraph}\n\n{:.2} s per epoch on {device}. The run is in {}: see {} and {}.",
-        seconds_per_epoch(&history),
-        folder.path().display(),
-        folder.curves().display(),
-        folder.confusion().display()
-    ))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn report_of_test(results: &[Results], classes: &[String]) -> Result<String> {
-    let test = results.iter().find(|result| result.part == PartName::Test);
-    let report = test.map(|test| ClassificationReport::new(&test.confusion, classes));
-    Ok(report.transpose()?.map_or_else(String::new, |report| report.to_string()))
-}
-
-/// What pictures are headed by: `P1 on gtzan.npz`.
-pub(super) fn title(model: &str, data: &Dataset) -> String {
-    let path = Path::new(model);
-    let model = match path.extension() {
-        None => model.to_uppercase(),
-        Some(_) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-    };
-    let source = match Path::new(&data.source).file_name() {
-        _ if data.source == demo::SOURCE => format!("the {}", demo::SOURCE),
-        Some(name) => name.to_string_lossy().into_owned(),
-        None => data.source.clone(),
-    };
-    format!("{model} on {source}")
-}
-
-/// Set by the first Ctrl-C (or a request to end); the second ends the process at once.
-fn stop_flag() -> Arc<AtomicBool> {
-    let stopped = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stopped);
-    let handler = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(1);
-        }
-    });
-    // Without a handler Ctrl-C ends the process, and the last epoch's checkpoint stands.
-    if let Err(error) = handler {
-        tell(&format!("genre-gpu: Ctrl-C will not write a checkpoint: {error}"));
-    }
-    stopped
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::ScaleKind;
+use crate::data::{ScaleKind, demo};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::models::Recipe;
@@ -170,10 +170,25 @@ impl Config {
         Ok(config)
     }
 
+    /// The same with paths that hold from any folder.
+    #[must_use]
+    pub fn anchored(mut self) -> Self {
+        let anchor = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        self.data = self.data.map(anchor);
+        if Path::new(&self.model).extension().is_some() {
+            self.model = anchor(self.model.into()).to_string_lossy().into_owned();
+        }
+        self
+    }
+
     /// As `config.toml`.
     pub fn to_toml(&self) -> String {
+        let head = match self.data {
+            Some(_) => String::new(),
+            None => format!("# data: {}\n", demo::SOURCE),
+        };
         // Plain values and one table of strings, checked: nothing that TOML lacks.
-        toml::to_string(self).unwrap_or_default()
+        head + &toml::to_string(self).unwrap_or_default()
     }
 
     /// Takes the data from elsewhere, or only some of its arrays.

@@ -5,6 +5,7 @@ pub mod config;
 mod health;
 pub mod history;
 mod initial;
+mod names;
 pub mod results;
 pub mod run_folder;
 mod saved;
@@ -14,5 +15,6 @@ mod trainer;
 pub mod words;
 
 pub use initial::initial_parameters;
+pub use names::{data_name, model_name};
 pub use saved::{ModelFacts, SavedModel};
 pub use trainer::{Outcome, Trainer, Watch};

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::config::Config;
 use super::history::{self, Epoch, best_epoch, seconds_per_epoch};
+use super::names::{data_name, model_name};
 use super::results::{PartMetrics, Results};
 use crate::data::{Dataset, PartName};
 use crate::error::{Error, Result};
@@ -315,8 +316,8 @@ pub fn metrics(
     results: &[Results],
 ) -> Metrics {
     Metrics {
-        model: config.model.clone(),
-        data: data.source.clone(),
+        model: model_name(&config.model),
+        data: data_name(data),
         device: device.to_owned(),
         parameters,
         epochs,

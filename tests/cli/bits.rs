@@ -40,3 +40,25 @@ fn the_orders_of_keras_2_and_3_differ() {
     assert_same(&work, "keras2", "named");
     assert!(work.read("keras2/history.csv") != work.read("keras3/history.csv"));
 }
+
+#[test]
+fn every_vector_level_gives_the_same_bits() {
+    let work = Work::new();
+    let words = "train --data data --epochs 2 --batch-size 8 --out";
+    work.ok(&format!("{words} best"));
+    let mut levels = vec!["baseline"];
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+        levels.push("avx2");
+    }
+    for level in levels {
+        let words = format!("{words} {level}");
+        let mut command = work.command(&words.split_whitespace().collect::<Vec<_>>());
+        let status = command.env("GENRE_GPU_SIMD", level).output().unwrap().status;
+        assert!(status.success(), "{level}");
+        assert_same(&work, "best", level);
+    }
+    let mut command = work.command(&["train", "--data", "data", "--out", "none"]);
+    let ran = super::program::Ran::of(&command.env("GENRE_GPU_SIMD", "mmx").output().unwrap());
+    ran.failed("an unknown level", &["GENRE_GPU_SIMD", "mmx", "baseline"]);
+}

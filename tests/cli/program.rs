@@ -49,6 +49,15 @@ impl Work {
         let work = Self::new();
         std::fs::create_dir(work.path("run")).unwrap();
         run.iter().for_each(|(name, bytes)| work.write(&format!("run/{name}"), bytes));
+        // The path of its data is whole, and leads to where it was made.
+        let line = |line: &str| match line.starts_with("data = ") {
+            true => format!("data = {:?}\n", work.path("data")),
+            false => format!("{line}\n"),
+        };
+        work.write(
+            "run/config.toml",
+            work.text("run/config.toml").lines().map(line).collect::<String>(),
+        );
         work
     }
 

@@ -22,7 +22,9 @@ fn a_full_disk_names_the_file_and_leaves_no_part_of_it() {
     // The checkpoint has some 46,000 bytes, the model half of that.
     let ran = full_disk(&work, 8, &format!("{TRAIN} --epochs 2 --out run"));
     ran.failed("full", &["run/checkpoint.safetensors: cannot write: "]);
-    assert_eq!(work.list("run"), ["config.toml"]);
+    // What fits is there, whole: the one epoch that was trained.
+    assert_eq!(work.list("run"), ["config.toml", "history.csv"]);
+    assert_eq!(work.text("run/history.csv").lines().count(), 2);
 }
 
 #[test]

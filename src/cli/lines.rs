@@ -1,0 +1,58 @@
+//! Lines and headings that several subcommands share.
+
+use crate::data::{Dataset, demo};
+use crate::metrics::{Confusion, wilson};
+use crate::train::results::Results;
+use crate::train::{data_name, model_name};
+
+/// What pictures are headed by: `P1 on gtzan.npz`.
+pub(super) fn title(model: &str, data: &Dataset) -> String {
+    let name = model_name(model);
+    // The built-ins are called by their letters.
+    let name = if name == model { name.to_uppercase() } else { name };
+    let article = if data.source == demo::SOURCE { "the " } else { "" };
+    format!("{name} on {article}{}", data_name(data))
+}
+
+/// `test: loss 0.4321, accuracy 85.11 % (1532 of 1800 samples); 90.83 % of 120 songs (84.34 to 94.79)`.
+pub(super) fn line(result: &Results) -> String {
+    let percent = |c: &Confusion| 100.0 * c.accuracy();
+    let by_sample = &result.confusion;
+    let songs = result.songs.as_ref().map_or_else(String::new, |songs| {
+        let (low, high) = wilson(songs.correct(), songs.total());
+        format!(
+            "; songs {:.2} % of {} (95 % interval {:.1} to {:.1})",
+            percent(songs),
+            songs.total(),
+            100.0 * low,
+            100.0 * high
+        )
+    });
+    format!(
+        "{:<5} loss {:.4}, accuracy {:.2} % ({} of {} samples){songs}",
+        result.part.as_str(),
+        result.loss,
+        percent(by_sample),
+        by_sample.correct(),
+        by_sample.total()
+    )
+}
+
+/// Rows true, columns predicted.
+pub(super) fn matrix(confusion: &Confusion, classes: &[String]) -> String {
+    let width = classes.iter().map(|class| class.chars().count()).max().unwrap_or(0).max(6);
+    let cell = |text: &str| format!(" {text:>width$}");
+    let mut text = cell("");
+    for class in classes {
+        text.push_str(&cell(class));
+    }
+    for (class, row) in classes.iter().zip(&confusion.counts) {
+        text.push('\n');
+        text.push_str(&cell(class));
+        for count in row {
+            text.push_str(&cell(&count.to_string()));
+        }
+    }
+    text.push_str("\n(rows true, columns predicted)\n");
+    text
+}

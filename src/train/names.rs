@@ -1,0 +1,21 @@
+//! Short names of models and data: without the folders that they lie in, so
+//! that a run's figures and weights are the same wherever it was made.
+
+use std::path::Path;
+
+use crate::data::Dataset;
+
+/// `p1`, or `mine` for `models/mine.toml`.
+pub fn model_name(model: &str) -> String {
+    let path = Path::new(model);
+    match (path.extension(), path.file_stem()) {
+        (Some(_), Some(stem)) => stem.to_string_lossy().into_owned(),
+        _ => model.to_owned(),
+    }
+}
+
+/// `demo corpus (synthesised)`, or the folder's or file's name.
+pub fn data_name(data: &Dataset) -> String {
+    let name = Path::new(&data.source).file_name();
+    name.map_or_else(|| data.source.clone(), |name| name.to_string_lossy().into_owned())
+}
