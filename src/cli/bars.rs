@@ -2,9 +2,10 @@
 //! Where standard error is no terminal, nothing moves and lines stay plain.
 
 use std::cell::RefCell;
+use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::say::{say, tell};
 use crate::backend::Tally;
@@ -18,6 +19,9 @@ fn bar(total: u64, template: &str) -> ProgressBar {
     // The templates are constants; if one were wrong, the plain style would show.
     let style = ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", |state: &ProgressState, to: &mut dyn Write| {
+            let _ = write!(to, "{:.0}/s", state.per_sec());
+        })
         .progress_chars("━╸ ");
     bar.with_style(style)
 }
@@ -44,8 +48,7 @@ impl Progress for Bars {
         if self.quiet {
             return;
         }
-        let template =
-            format!("{{msg}} {{bar:30}} {{pos}}/{{len}} {unit}, {{per_sec}}, {{eta}} left");
+        let template = format!("{{msg}} {{bar:30}} {{pos}}/{{len}} {unit}, {{rate}}, {{eta}} left");
         *self.bar() = Some(bar(total, &template).with_message(label.to_owned()));
     }
 
@@ -83,7 +86,7 @@ pub(super) struct EpochBars {
     bar: RefCell<Option<ProgressBar>>,
 }
 
-const EPOCH: &str = "{prefix} {bar:24} {pos}/{len} samples, {per_sec}, {eta} left - {msg}";
+const EPOCH: &str = "{prefix} {bar:24} {pos}/{len} samples, {rate}, {eta} left - {msg}";
 
 impl EpochBars {
     pub(super) fn new(quiet: bool) -> Self {
