@@ -36,9 +36,11 @@ pub fn load(
     options.class_names.clone_from(&config.class_names);
     options.parts = parts.to_vec();
     for (key, array) in &config.arrays {
-        let name = ArrayName::of(key).ok_or_else(|| Error::Setting {
+        // Keys are no file names: one word for each array, so that none is given twice.
+        let name = ArrayName::of(key).filter(|name| name.to_string() == *key);
+        let name = name.ok_or_else(|| Error::Setting {
             name: "arrays",
-            expected: "keys such as x_train, y_val, song_test",
+            expected: "keys x_train, y_train, song_train, or the same with val or test",
             found: key.clone(),
         })?;
         options.explicit.insert(name, array.clone());
