@@ -49,7 +49,7 @@ impl<'a> Npy<'a> {
         Ok(Self { place, shape, dtype, elements, fortran, reader })
     }
 
-    /// For messages: this array has that problem.
+    /// This array has that problem.
     pub(super) fn problem(&self, problem: DataProblem) -> Error {
         Error::data(&*self.place, problem)
     }

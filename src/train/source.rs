@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::config::Config;
 use crate::audio::FrontEnd;
-use crate::data::{ArrayName, DataOptions, Dataset, PartName, demo};
+use crate::data::demo::{self, DemoCorpus};
+use crate::data::{ArrayName, DataOptions, Dataset, PartName};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -45,7 +46,12 @@ pub fn load(
         })?;
         options.explicit.insert(name, array.clone());
     }
-    Ok(Source { data: Dataset::load(&options, progress)?, front_end: None })
+    // Whole copies of the demo corpus are still that corpus.
+    let whole = options.explicit.is_empty() && !options.transpose;
+    match if whole { demo::recognise(path, progress) } else { None } {
+        Some(corpus) => load_corpus(corpus, options, progress),
+        None => Ok(Source { data: Dataset::load(&options, progress)?, front_end: None }),
+    }
 }
 
 fn load_demo(
@@ -55,8 +61,16 @@ fn load_demo(
 ) -> Result<Source> {
     let corpus = demo::open(&demo_cache(cache_dir)?, progress)?;
     let mut options = DataOptions::new(&corpus.folder);
-    options.class_names = Some(corpus.classes);
     options.parts = parts.to_vec();
+    load_corpus(corpus, options, progress)
+}
+
+fn load_corpus(
+    corpus: DemoCorpus,
+    mut options: DataOptions,
+    progress: &dyn Progress,
+) -> Result<Source> {
+    options.class_names.get_or_insert(corpus.classes);
     let mut data = Dataset::load(&options, progress)?;
     data.source = demo::SOURCE.into();
     Ok(Source { data, front_end: Some(corpus.front_end) })

@@ -142,13 +142,7 @@ fn headers_that_lie() {
 
 #[test]
 fn unsupported_types() {
-    for (descr, bytes) in [
-        ("<c16", 16),
-        ("<M8[ns]", 8),
-        ("|V4", 4),
-        ("<f16", 16),
-        ("<i3", 3),
-    ] {
+    for (descr, bytes) in [("<c16", 16), ("<M8[ns]", 8), ("|V4", 4), ("<f16", 16), ("<i3", 3)] {
         let found = with_x(npy(descr, false, "(2, 3, 5)", &vec![0; 30 * bytes]));
         assert!(matches!(&found, DataProblem::Dtype { found } if found.contains(descr)), "{found}");
     }

@@ -63,9 +63,7 @@ fn types_that_are_not_numbers() {
     let found = |name: &str| problem(load_x(std::fs::read(fixture(name)).unwrap(), 4, false)).1;
     assert!(matches!(found("objects.npy"), DataProblem::Pickled));
     assert!(matches!(found("text.npy"), DataProblem::Text { .. }));
-    for (name, word) in
-        [("complex.npy", "complex"), ("structured.npy", "structured")]
-    {
+    for (name, word) in [("complex.npy", "complex"), ("structured.npy", "structured")] {
         let problem = found(name);
         assert!(
             matches!(&problem, DataProblem::Dtype { found } if found.contains(word)),

@@ -1,6 +1,6 @@
 //! What many styles share: beats, bass lines, accompaniment, tunes.
 
-use super::band::{Band, Bus};
+use super::band::{BEATS_PER_BAR, Band, Bus};
 use super::drums::Drum;
 use super::instruments::Instrument;
 
