@@ -76,8 +76,9 @@ fn by_name(
         return Ok(Some(one.clone()));
     }
     let exact = free.iter().find(|file| stem(file) == array);
-    let any_case = || match free.iter().filter(|f| stem(f).eq_ignore_ascii_case(&array)) {
-        mut found => found.next().filter(|_| found.next().is_none()),
+    let any_case = || {
+        let mut found = free.iter().filter(|file| stem(file).eq_ignore_ascii_case(&array));
+        found.next().filter(|_| found.next().is_none())
     };
     if let Some(&one) = exact.or_else(any_case) {
         let others: Vec<&str> = free.iter().filter(|&&f| f != one).map(|f| f.as_str()).collect();

@@ -13,22 +13,27 @@ pub(super) fn warn_of_shared_songs(parts: [&Part; 3], progress: &dyn Progress) {
         ids.zip(part.y.iter().copied()).collect()
     });
     let [train, val, test] = &songs;
+    let mut found = Vec::new();
+    let mut examples = Vec::new();
     for (names, one, other) in [
-        ([PartName::Train, PartName::Val], train, val),
         ([PartName::Train, PartName::Test], train, test),
+        ([PartName::Train, PartName::Val], train, val),
         ([PartName::Val, PartName::Test], val, test),
     ] {
         let shared: Vec<_> = one.intersection(other).collect();
-        let examples: Vec<String> =
-            shared.iter().take(2).map(|(id, label)| format!("{id} of class {label}")).collect();
         if !shared.is_empty() {
             let [one, other] = names;
-            progress.warn(&format!(
-                "{} song(s) are in both {one} and {other}, such as {}: then the scores of {other} \
-                 are too good; if the ids start anew in each part, number the songs through",
-                shared.len(),
-                examples.join(" and ")
-            ));
+            found.push(format!("{} in both {one} and {other}", shared.len()));
+            examples.extend(shared.iter().map(|(id, label)| format!("{id} of class {label}")));
         }
+    }
+    if !found.is_empty() {
+        examples.truncate(2);
+        progress.warn(&format!(
+            "parts share songs: {} (such as {}), so scores look too good; or the ids start anew \
+             in each part, then number the songs through",
+            found.join(", "),
+            examples.join(" and ")
+        ));
     }
 }

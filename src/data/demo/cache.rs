@@ -100,9 +100,9 @@ fn renew(
     let Some(fault) = fault(folder, &manifest) else { return Ok(()) };
     let told = format!("{SOURCE}: {fault}; making it now");
     if folder.exists() {
-        progress.warn(&told)
+        progress.warn(&told);
     } else {
-        progress.note(&told)
+        progress.note(&told);
     }
     make(cache_dir, folder, recipe, manifest, progress)
 }
