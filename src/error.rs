@@ -138,6 +138,16 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// The demo corpus in the cache is unusable, and it cannot be made there either.
+    #[error(
+        "demo corpus: {fault}, nor can it be made there ({source}); give another folder with --cache-dir"
+    )]
+    DemoCache {
+        /// Why what is there cannot be used.
+        fault: String,
+        /// Why no other can be made.
+        source: Box<Error>,
+    },
     /// The system names no cache folder for this user.
     #[error("this system names no cache folder; give one with --cache-dir")]
     NoCacheFolder,

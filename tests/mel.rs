@@ -48,7 +48,7 @@ fn log_mel_agrees_with_librosa() {
 }
 
 #[test]
-fn the_mel_matrix_is_librosas() {
+fn the_mel_matrix_has_the_sums_of_librosas() {
     for front_end in FrontEnd::PRESETS.map(|name| FrontEnd::preset(name).unwrap()) {
         let filters = mel::filters(&front_end);
         let mut columns = vec![0.0; front_end.n_fft / 2 + 1];

@@ -122,7 +122,7 @@ fn one_epoch_shows_both_points() {
 
 #[test]
 fn matrices_of_any_size_cut_nothing_off() {
-    for classes in [1, 2, 4, 10, 20] {
+    for classes in [1, 2, 4, 10, 30, 31, 100] {
         let (train, test) = (diagonal(classes, 1_234), diagonal(classes, 99));
         for counts in [&[&train][..], &[&train, &test]] {
             let picture = matrices(counts, classes);
@@ -133,6 +133,28 @@ fn matrices_of_any_size_cut_nothing_off() {
     let (train, test) = (diagonal(4, 840), diagonal(4, 450));
     let width = matrices(&[&train, &test], 4).width();
     assert!((1600..=2000).contains(&width), "{width}");
+}
+
+#[test]
+fn many_classes_keep_the_picture_small() {
+    for classes in [300, 1000] {
+        let (train, test) = (diagonal(classes, 1_234), diagonal(classes, 99));
+        let picture = matrices(&[&train, &test], classes);
+        assert!(has_ink(&picture));
+        assert_edge_is_white(&picture, &format!("{classes} classes"));
+        let (width, height) = picture.dimensions();
+        assert!(width <= 4_200 && height <= 2_300, "{classes} classes: {width} x {height}");
+        let bytes = png_bytes(&picture).unwrap().len();
+        assert!(bytes < 1_000_000, "{classes} classes: {bytes} bytes");
+    }
+}
+
+#[test]
+fn an_unreasonable_picture_is_refused() {
+    let counts = diagonal(2, 5);
+    let named = vec![NamedMatrix { name: "test set", unit: "songs", counts: &counts }; 5_000];
+    let names = ["a".to_owned(), "b".to_owned()];
+    assert!(matches!(confusion(&named, &names, TITLE), Err(Error::Picture { .. })));
 }
 
 #[test]

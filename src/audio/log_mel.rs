@@ -15,9 +15,9 @@ use super::mel::{self, Triangle};
 use crate::error::{Error, Result};
 
 /// Powers below this count as this (librosa's `amin`).
-pub const AMIN: f64 = 1e-10;
+const AMIN: f64 = 1e-10;
 /// Nothing is further below the maximum than this, in dB (librosa's `top_db`).
-pub const TOP_DB: f64 = 80.0;
+const TOP_DB: f64 = 80.0;
 
 /// What 0 dB means.
 #[derive(Debug, Clone, Copy, PartialEq)]

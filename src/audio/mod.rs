@@ -5,4 +5,4 @@ mod log_mel;
 pub mod mel;
 
 pub use front_end::FrontEnd;
-pub use log_mel::{AMIN, LogMel, Reference, Spectrogram, TOP_DB, power_to_db};
+pub use log_mel::{LogMel, Reference, Spectrogram, power_to_db};

@@ -4,14 +4,15 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use super::choose::choose;
+use super::classes::{check_classes, check_names, count_classes};
 use super::facts::table;
 use super::hash::hash;
 use super::labels;
-use super::npy::Npy;
 use super::place::Place;
-use super::stats::stats;
+use super::samples::{check_samples, sample_shape};
+use super::songs::warn_of_shared_songs;
 use super::{ArrayFacts, ArrayName, Part, PartName, Role, Scale, Values};
-use crate::error::{DataProblem, Error, Result};
+use crate::error::Result;
 use crate::progress::Progress;
 
 /// Names of the four genres of the course's data, in the order of their labels.
@@ -69,8 +70,8 @@ pub struct Dataset {
 
 /// What is known from the parts read so far, and where it was seen first.
 #[derive(Default)]
-struct Known {
-    size: Option<([usize; 2], String)>,
+pub(super) struct Known {
+    pub(super) size: Option<([usize; 2], String)>,
     classes: Option<(usize, String)>,
 }
 
@@ -93,9 +94,11 @@ impl Dataset {
     /// `Error::Data` with the file (and npz key) and what is wrong with it, or
     /// `Error::Io`.
     pub fn load(options: &DataOptions, progress: &dyn Progress) -> Result<Self> {
-        let mut place = Place::open(&options.path)?;
-        let arrays = choose(&place, options)?;
         let classes = options.class_names.as_ref();
+        classes.map_or(Ok(()), |names| check_names(names))?;
+        let mut place = Place::open(&options.path)?;
+        let arrays = choose(&place, options, progress)?;
+        check_headers(&mut place, &arrays, options)?;
         let mut known = Known {
             size: None,
             classes: classes.map(|names| (names.len(), "--class-names".to_owned())),
@@ -118,11 +121,13 @@ impl Dataset {
         let [train, val, test] = [train, val, test].map(Option::unwrap_or_default);
         let [h, w] = known.size.map_or([0, 0], |(size, _)| size);
         let highest = [&train, &val, &test].into_iter().flat_map(|part| &part.y).max();
+        let counted = known.classes.is_some();
         let count = known
             .classes
             .map_or_else(|| highest.map_or(0, |&label| label as usize + 1), |(count, _)| count);
         count_classes(&mut found, count, [&train, &val, &test])?;
-        check_classes(&found, progress)?;
+        check_classes(&found, counted, progress)?;
+        warn_of_shared_songs([&train, &val, &test], progress);
 
         let classes = options.class_names.clone().unwrap_or_else(|| {
             if count == COURSE_CLASSES.len() {
@@ -156,6 +161,32 @@ impl Dataset {
     pub fn describe(&self) -> String {
         table(&self.found)
     }
+}
+
+/// Compares the shapes that all headers tell, before any array is read.
+fn check_headers(
+    place: &mut Place,
+    arrays: &HashMap<ArrayName, String>,
+    options: &DataOptions,
+) -> Result<()> {
+    let mut known = Known::default();
+    for part in PartName::ALL {
+        let mut samples = (String::new(), 0);
+        for role in Role::ALL {
+            let Some(file) = arrays.get(&ArrayName { role, part }) else { continue };
+            let npy = place.array(file)?;
+            let of = (samples.0.as_str(), samples.1);
+            match role {
+                Role::X => {
+                    let [n, ..] = sample_shape(&npy, options.transpose, &mut known)?;
+                    samples = (npy.place.clone(), n);
+                }
+                Role::Y => labels::check_shape(&npy, of).map(|_| ())?,
+                Role::Song => labels::check_song_shape(&npy, of)?,
+            }
+        }
+    }
+    Ok(())
 }
 
 fn read_part(
@@ -196,7 +227,8 @@ fn read_part(
             }
             Role::Song => {
                 let ids = labels::read_songs(npy, (&samples, n))?;
-                let songs = ids.iter().collect::<BTreeSet<_>>().len();
+                // As songs vote: an id that occurs with two labels is two songs.
+                let songs = ids.iter().zip(&result.y).collect::<BTreeSet<_>>().len();
                 facts.values = Values::Songs { songs };
                 result.song = Some(ids);
             }
@@ -204,92 +236,4 @@ fn read_part(
         found.push(facts);
     }
     Ok(result)
-}
-
-/// n, h and w of an array of samples, compared with the parts before.
-fn sample_shape(npy: &Npy<'_>, transpose: bool, known: &mut Known) -> Result<[usize; 3]> {
-    let shape = npy.shape.clone();
-    let (n, mut size) = match shape.as_slice() {
-        &[n, h, w] | &[n, h, w, 1] => (n, [h, w]),
-        _ => return Err(npy.problem(DataProblem::SampleShape { found: shape })),
-    };
-    if transpose {
-        size.reverse();
-    }
-    if n == 0 {
-        return Err(npy.problem(DataProblem::NoSamples { shape }));
-    }
-    if size.contains(&0) {
-        return Err(npy.problem(DataProblem::ZeroSize { shape }));
-    }
-    let (expected, other) = known.size.get_or_insert_with(|| (size, npy.place.clone()));
-    if *expected != size {
-        let (other, expected) = (other.clone(), *expected);
-        return Err(npy.problem(DataProblem::ShapesDiffer { other, expected, found: size }));
-    }
-    Ok([n, size[0], size[1]])
-}
-
-/// The range and mean of samples that are all finite.
-fn check_samples(x: &[f32], [h, w]: [usize; 2], place: &str) -> Result<Values> {
-    let found = stats(x);
-    if !found.sum.is_finite() {
-        let mut bad = x.iter().enumerate().filter(|(_, value)| !value.is_finite());
-        if let Some((at, &value)) = bad.next() {
-            let count = 1 + bad.count();
-            let (sample, h, w) = (at / (h * w), at / w % h, at % w);
-            return Err(Error::data(place, DataProblem::NotFinite { count, value, sample, h, w }));
-        }
-    }
-    Ok(Values::Samples { min: found.min, max: found.max, mean: found.sum / x.len() as f64 })
-}
-
-/// Completes the facts of labels, now that the number of classes is known.
-fn count_classes(found: &mut [ArrayFacts], classes: usize, parts: [&Part; 3]) -> Result<()> {
-    for facts in found {
-        let part = PartName::ALL.into_iter().zip(parts).find(|(name, _)| *name == facts.name.part);
-        let (Values::Labels { counts }, Some((_, part))) = (&mut facts.values, part) else {
-            continue;
-        };
-        counts.resize(classes, 0);
-        for (index, label) in part.y.iter().enumerate() {
-            // Plain labels can be read before one-hot ones tell how many classes there are.
-            let Some(count) = counts.get_mut(*label as usize) else {
-                let problem = DataProblem::Label { index, value: label.to_string(), classes };
-                return Err(Error::data(&*facts.place, problem));
-            };
-            *count += 1;
-        }
-    }
-    Ok(())
-}
-
-/// A class that only val or test have is an error: the network is never shown
-/// it, so its scores would say nothing. A class that they lack is only noted.
-fn check_classes(found: &[ArrayFacts], progress: &dyn Progress) -> Result<()> {
-    let labels = |facts: &ArrayFacts| match &facts.values {
-        Values::Labels { counts } => Some((facts.name.part, facts.place.clone(), counts.clone())),
-        _ => None,
-    };
-    let labels: Vec<_> = found.iter().filter_map(labels).collect();
-    let Some((_, place, train)) = labels.iter().find(|(part, ..)| *part == PartName::Train) else {
-        return Ok(());
-    };
-    let mut present = (0u32..).zip(train).filter(|(_, count)| **count > 0);
-    if let (Some((class, _)), None) = (present.next(), present.next()) {
-        return Err(Error::data(place, DataProblem::OneClass { class }));
-    }
-    let mut notes = Vec::new();
-    for (part, place, counts) in &labels {
-        for (class, (&count, &shown)) in (0u32..).zip(counts.iter().zip(train)) {
-            if count > 0 && shown == 0 {
-                return Err(Error::data(place, DataProblem::ClassNotInTraining { class, count }));
-            }
-            if count == 0 {
-                notes.push(format!("{place}: no sample in {part} is of class {class}"));
-            }
-        }
-    }
-    notes.iter().for_each(|note| progress.note(note));
-    Ok(())
 }

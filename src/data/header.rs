@@ -52,7 +52,9 @@ impl Dtype {
     fn parse(descr: &str) -> Result<Self, DataProblem> {
         let unsupported = || {
             let kind = match descr.trim_start_matches(['<', '>', '|', '=']).chars().next() {
-                Some('U' | 'S' | 'a') => "text",
+                Some('U' | 'S' | 'a' | 'T') => {
+                    return DataProblem::Text { found: descr.to_owned() };
+                }
                 Some('c') => "complex numbers",
                 Some('M' | 'm') => "dates",
                 Some('V') => "structured or raw data",

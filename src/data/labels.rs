@@ -21,14 +21,9 @@ pub(super) fn read(
     samples: (&str, usize),
     classes: Option<&(usize, String)>,
 ) -> Result<Labels> {
-    let (place, shape) = (npy.place.clone(), npy.shape.clone());
+    let place = npy.place.clone();
     let problem = |problem| Err(crate::Error::data(&*place, problem));
-    let (n, width) = match shape.as_slice() {
-        &[n] | &[n, 1] => (n, None),
-        &[n, width @ 2..=MOST_CLASSES] => (n, Some(width)),
-        _ => return problem(DataProblem::LabelShape { found: shape }),
-    };
-    check_count(&npy, samples, n)?;
+    let width = check_shape(&npy, samples)?;
     if let (Some(found), Some((expected, by))) = (width, classes)
         && found != *expected
     {
@@ -59,17 +54,34 @@ pub(super) fn read(
 /// Reads song ids of shape `[n]` or `[n, 1]`.
 pub(super) fn read_songs(npy: Npy<'_>, samples: (&str, usize)) -> Result<Vec<i64>> {
     let place = npy.place.clone();
-    let (&[n] | &[n, 1]) = npy.shape.as_slice() else {
-        let found = npy.shape.clone();
-        return Err(npy.problem(DataProblem::SongShape { found }));
-    };
-    check_count(&npy, samples, n)?;
+    check_song_shape(&npy, samples)?;
     let id = |(index, number): (usize, Number)| {
         number.whole().ok_or_else(|| {
             crate::Error::data(&*place, DataProblem::SongId { index, value: number.to_string() })
         })
     };
     npy.into_numbers()?.into_iter().enumerate().map(id).collect()
+}
+
+/// The number of one-hot columns, if the labels have them; fails where there is
+/// not one label for each of the samples.
+pub(super) fn check_shape(npy: &Npy<'_>, samples: (&str, usize)) -> Result<Option<usize>> {
+    let (n, width) = match npy.shape.as_slice() {
+        &[n] | &[n, 1] => (n, None),
+        &[n, width @ 2..=MOST_CLASSES] => (n, Some(width)),
+        found => return Err(npy.problem(DataProblem::LabelShape { found: found.to_vec() })),
+    };
+    check_count(npy, samples, n)?;
+    Ok(width)
+}
+
+/// Fails where there is not one song id for each of the samples.
+pub(super) fn check_song_shape(npy: &Npy<'_>, samples: (&str, usize)) -> Result<()> {
+    let (&[n] | &[n, 1]) = npy.shape.as_slice() else {
+        let found = npy.shape.clone();
+        return Err(npy.problem(DataProblem::SongShape { found }));
+    };
+    check_count(npy, samples, n)
 }
 
 fn check_count(npy: &Npy<'_>, (samples, expected): (&str, usize), found: usize) -> Result<()> {

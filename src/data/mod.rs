@@ -1,6 +1,7 @@
 //! Samples and labels: where they come from and how they are scaled.
 
 mod choose;
+mod classes;
 mod dataset;
 pub mod demo;
 mod facts;
@@ -11,7 +12,9 @@ mod names;
 mod npy;
 mod part;
 mod place;
+mod samples;
 mod scale;
+mod songs;
 mod stats;
 
 pub use dataset::{DataOptions, Dataset};

@@ -26,7 +26,7 @@ pub struct ArrayName {
 
 /// Words that say which part.
 const TRAIN: &[&str] = &["train", "training", "trn", "tr"];
-const VAL: &[&str] = &["val", "valid", "validation", "dev", "va"];
+const VAL: &[&str] = &["val", "valid", "validation", "dev", "cv", "va"];
 const TEST: &[&str] = &["test", "testing", "eval", "evaluation", "tst", "te"];
 
 /// Words that say which role.
@@ -54,7 +54,7 @@ const SAMPLES: &[&str] = &[
     "melspecs",
 ];
 const LABELS: &[&str] =
-    &["y", "label", "labels", "target", "targets", "class", "classes", "genre", "genres"];
+    &["y", "label", "labels", "target", "targets", "class", "classes", "genre", "genres", "gt"];
 const SONGS: &[&str] = &["song", "songs", "group", "groups", "track", "tracks"];
 
 impl Role {

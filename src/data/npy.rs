@@ -49,7 +49,7 @@ impl<'a> Npy<'a> {
         Ok(Self { place, shape, dtype, elements, fortran, reader })
     }
 
-    /// For messages: this array has that problem.
+    /// This array has that problem.
     pub(super) fn problem(&self, problem: DataProblem) -> Error {
         Error::data(&*self.place, problem)
     }
@@ -60,7 +60,8 @@ impl<'a> Npy<'a> {
         let order = FileOrder::new(&self.shape, self.fortran, transpose);
         let plain = Dtype { kind: Kind::Float, bytes: 4, big_endian: cfg!(target_endian = "big") };
         if order.is_sequential() && self.dtype == plain {
-            let mut values = vec![0.0f32; self.elements];
+            let mut values = self.room()?;
+            values.resize(self.elements, 0.0f32);
             let read = self.reader.read_exact(bytemuck::cast_slice_mut(&mut values));
             read.map_err(|source| self.problem(DataProblem::Unreadable { source }))?;
             self.finish()?;
@@ -80,9 +81,8 @@ impl<'a> Npy<'a> {
         mut order: FileOrder,
         to: impl Fn(Number) -> T,
     ) -> Result<Vec<T>> {
-        let mut values = Vec::new();
+        let mut values = self.room()?;
         let read = if order.is_sequential() {
-            values.reserve_exact(self.elements);
             each(&mut self.reader, self.elements, self.dtype, |number| values.push(to(number)))
         } else {
             values.resize(self.elements, T::default());
@@ -94,6 +94,16 @@ impl<'a> Npy<'a> {
         };
         read.map_err(|source| self.problem(DataProblem::Unreadable { source }))?;
         self.finish()?;
+        Ok(values)
+    }
+
+    /// Memory for all elements.
+    fn room<T>(&self) -> Result<Vec<T>> {
+        let mut values = Vec::new();
+        values.try_reserve_exact(self.elements).map_err(|_| {
+            let bytes = (self.elements as u64).saturating_mul(size_of::<T>() as u64);
+            self.problem(DataProblem::TooLarge { bytes })
+        })?;
         Ok(values)
     }
 
@@ -260,5 +270,33 @@ impl FileOrder {
             *position = 0;
         }
         here
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An array whose size fits its header, and no memory.
+    fn huge(descr: &str, shape: &str, bytes: u64) -> Npy<'static> {
+        let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+        let mut file = b"\x93NUMPY\x01\x00".to_vec();
+        file.extend((text.len() as u16).to_le_bytes());
+        file.extend(text.as_bytes());
+        let size = bytes + file.len() as u64;
+        let reader = std::io::Cursor::new(file);
+        Npy::open("huge.npy".to_owned(), size, Box::new(reader)).unwrap()
+    }
+
+    #[test]
+    fn what_no_memory_holds_is_an_error() {
+        let samples = huge("<f4", "(1152921504606846976,)", 1 << 62).into_f32(false);
+        let labels = huge("|u1", "(1152921504606846976,)", 1 << 60).into_numbers();
+        for (error, wanted) in [(samples.err(), 1u64 << 62), (labels.err(), u64::MAX)] {
+            let Some(Error::Data { problem: DataProblem::TooLarge { bytes }, .. }) = error else {
+                panic!("{error:?}")
+            };
+            assert_eq!(bytes, wanted);
+        }
     }
 }

@@ -16,6 +16,8 @@ const MOST_INFLATED: u64 = 1_032;
 pub(super) struct Place {
     path: PathBuf,
     names: Vec<String>,
+    /// The npz files in a folder whose npy files are read.
+    beside: Vec<String>,
     npz: Option<ZipArchive<BufReader<File>>>,
 }
 
@@ -31,7 +33,7 @@ impl Place {
                 [_, ..] if names.is_empty() => {
                     Err(Error::data(shown, DataProblem::SeveralNpz { found: npz }))
                 }
-                _ => Ok(Self { path: path.to_path_buf(), names, npz: None }),
+                _ => Ok(Self { path: path.to_path_buf(), names, beside: npz, npz: None }),
             };
         }
         match path.try_exists() {
@@ -53,7 +55,7 @@ impl Place {
             .filter_map(|name| Some(name.strip_suffix(".npy")?.to_owned()));
         let mut names: Vec<String> = names.collect();
         names.sort();
-        Ok(Self { path: path.to_path_buf(), names, npz: Some(npz) })
+        Ok(Self { path: path.to_path_buf(), names, beside: Vec::new(), npz: Some(npz) })
     }
 
     /// The folder or npz itself.
@@ -64,6 +66,26 @@ impl Place {
     /// File names in a folder (`x_train.npy`), keys in an npz (`x_train`); sorted.
     pub(super) fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// The names of npz files that lie unread in the folder.
+    pub(super) fn beside(&self) -> &[String] {
+        &self.beside
+    }
+
+    /// Which array a name that `names` or `find` gave stands for: equal for equal ones.
+    pub(super) fn identity(&self, name: &str) -> PathBuf {
+        if self.npz.is_some() {
+            return PathBuf::from(name);
+        }
+        let path = self.file(name);
+        path.canonicalize().unwrap_or(path)
+    }
+
+    /// The file in a folder, or elsewhere, that `names` or `find` gave.
+    fn file(&self, name: &str) -> PathBuf {
+        let inside = self.path.join(name);
+        if inside.is_file() { inside } else { PathBuf::from(name) }
     }
 
     /// What a user means by a name: one of `names`, or (beside a folder) a path.
@@ -85,9 +107,8 @@ impl Place {
 
     /// Opens an array by a name that `names` or `find` gave.
     pub(super) fn array(&mut self, name: &str) -> Result<Npy<'_>> {
+        let path = self.file(name);
         let Some(npz) = &mut self.npz else {
-            let inside = self.path.join(name);
-            let path = if inside.is_file() { inside } else { PathBuf::from(name) };
             let file = File::open(&path).map_err(Error::io(&path, "read"))?;
             let size = file.metadata().map_err(Error::io(&path, "read"))?.len();
             return Npy::open(path.display().to_string(), size, Box::new(file));

@@ -30,10 +30,11 @@ pub enum DataProblem {
     },
     /// No array has a name that says it is this one.
     #[error(
-        "no array for {array}: expected a name such as {} (any case), or --{} NAME; found {}",
+        "no array for {array}: expected a name such as {} (any case), or --{} NAME; found {}{}",
         list(accepted),
         flag(array),
-        list(found)
+        list(found),
+        beside(npz)
     )]
     Missing {
         /// The array that was looked for.
@@ -42,6 +43,8 @@ pub enum DataProblem {
         accepted: Vec<String>,
         /// The arrays that are there.
         found: Vec<String>,
+        /// The npz files that lie beside them, unread.
+        npz: Vec<String>,
     },
     /// Several arrays have a name that says they are this one.
     #[error(
@@ -96,6 +99,15 @@ pub enum DataProblem {
         /// The shape that it claims.
         shape: Vec<u64>,
     },
+    /// The memory that the array needs cannot be had.
+    #[error(
+        "needs {bytes} bytes of memory, more than this system gives; \
+         close other programs, or cut the array to fewer samples"
+    )]
+    TooLarge {
+        /// What its elements take once they are read.
+        bytes: u64,
+    },
     /// Reading failed half-way: a damaged archive or disk.
     #[error("cannot be read to its end: {source}; copy or write the file again")]
     Unreadable {
@@ -104,10 +116,20 @@ pub enum DataProblem {
     },
     /// An array of Python objects.
     #[error(
-        "expected numbers, found pickled Python objects (often samples of unequal length); \
-         cut the samples to one shape and save with astype('float32')"
+        "expected numbers, found pickled Python objects (often samples of unequal length, or \
+         text); cut samples to one shape and save with astype('float32'), number labels with \
+         numpy.unique(y, return_inverse=True)[1]"
     )]
     Pickled,
+    /// Text, as labels or song ids often are.
+    #[error(
+        "expected numbers, found text ('{found}'); number it with \
+         numpy.unique(y, return_inverse=True)[1] over all parts at once, and give --class-names"
+    )]
+    Text {
+        /// The type, as the file has it.
+        found: String,
+    },
     /// Elements of a type that is not a number of the usual widths.
     #[error(
         "expected elements of type float16/32/64, (u)int8/16/32/64 or bool, found {found}; \
@@ -118,7 +140,10 @@ pub enum DataProblem {
         found: String,
     },
     /// Samples of a wrong shape.
-    #[error("expected samples of shape [n, h, w] or [n, h, w, 1], found {found:?}")]
+    #[error(
+        "expected samples of shape [n, h, w] or [n, h, w, 1], found {found:?}{}",
+        if let [_, 1, _, _] = found.as_slice() { "; save x[:, 0]" } else { "" }
+    )]
     SampleShape {
         /// The shape in the file.
         found: Vec<usize>,
@@ -236,6 +261,22 @@ pub enum DataProblem {
         /// The class of all samples.
         class: u32,
     },
+    /// Training labels that leave out a class below the highest.
+    #[error(
+        "labels run from {lowest} to {highest} and none is {missing}{}: {}, or give --class-names",
+        if *others == 0 { String::new() } else { format!(" (nor {others} more between)") },
+        if *lowest == 1 && *others == 0 { "subtract 1" } else { "number the classes without gaps" }
+    )]
+    LabelGap {
+        /// The lowest label of training.
+        lowest: u32,
+        /// The highest label of training.
+        highest: u32,
+        /// The first class without a sample.
+        missing: u32,
+        /// How many more have none.
+        others: usize,
+    },
     /// A part asks for what was never shown.
     #[error(
         "{count} samples are of class {class}, of which the training labels have none; \
@@ -263,6 +304,13 @@ pub enum DataProblem {
 
 fn list(names: &[String]) -> String {
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+fn beside(npz: &[String]) -> String {
+    if npz.is_empty() {
+        return String::new();
+    }
+    format!("; beside them lies {}: to read an .npz, give its path", list(npz))
 }
 
 fn flag(array: &str) -> String {

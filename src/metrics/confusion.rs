@@ -50,12 +50,12 @@ impl Confusion {
     }
 
     /// Number of samples of each true class, `[classes]`.
-    pub fn support(&self) -> Vec<u64> {
+    pub(crate) fn support(&self) -> Vec<u64> {
         self.counts.iter().map(|row| row.iter().sum()).collect()
     }
 
     /// Number of predictions of each class, `[classes]`.
-    pub fn predicted(&self) -> Vec<u64> {
+    pub(crate) fn predicted(&self) -> Vec<u64> {
         (0..self.classes()).map(|j| self.counts.iter().map(|row| row[j]).sum()).collect()
     }
 

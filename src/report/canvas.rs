@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 /// Bitmap pixels per picture pixel, each way.
 const SCALE: u32 = 2;
 
+/// Bitmaps of more pixels than this (192 MB) are not drawn.
+const MOST_PIXELS: u64 = 64_000_000;
+
 /// Where the given point lies in a line of text.
 #[derive(Clone, Copy)]
 pub(super) enum Anchor {
@@ -26,12 +29,21 @@ pub(super) struct Canvas<'a> {
     pub(super) font: &'a Font,
 }
 
-/// A white picture of the given size with what `draw` puts on it.
+/// A white picture of the given size with what `draw` puts on it; fails where it would be
+/// unreasonably large.
 pub(super) fn paint(
     (width, height): (u32, u32),
     font: &Font,
     draw: impl FnOnce(&mut Canvas<'_>) -> Result<()>,
 ) -> Result<RgbImage> {
+    let pixels = u64::from(width) * u64::from(height) * u64::from(SCALE * SCALE);
+    if pixels > MOST_PIXELS {
+        let problem = format!(
+            "expected at most {} pixels, found {width} × {height}; draw fewer matrices or classes",
+            MOST_PIXELS / u64::from(SCALE * SCALE)
+        );
+        return Err(Error::Picture { problem });
+    }
     let (wide, high) = (width * SCALE, height * SCALE);
     let mut pixels = vec![255; 3 * wide as usize * high as usize];
     let backend =

@@ -27,7 +27,12 @@ const BAR: f64 = 170.0;
 const GAP: f64 = 50.0;
 /// Two matrices fill this width, unless the cells would become too small for their numbers.
 const WIDTH: f64 = 1900.0;
+/// The smallest cell that has room for its numbers.
 const SMALLEST_CELL: f64 = 58.0;
+/// More classes than this have cells without numbers, in a matrix that grows no further.
+const MOST_WITH_NUMBERS: usize = 30;
+/// More classes than this have no names either.
+const MOST_WITH_NAMES: usize = 100;
 const LONGEST_NAME: f64 = 190.0;
 
 /// Where things stand, the same for each matrix.
@@ -40,10 +45,13 @@ struct Layout {
     stride: f64,
     /// Left edge of the first matrix.
     left: f64,
-    /// Size of the letters in a cell.
-    letters: f64,
-    /// Class names as they fit.
+    /// Size of the letters in a cell, where there is room for numbers.
+    letters: Option<f64>,
+    classes: usize,
+    /// Class names as they fit; none where they would run together.
     names: Vec<String>,
+    /// Size of the names' letters.
+    tick: f64,
     /// Class names read upwards under the columns.
     upright: bool,
     size: (u32, u32),
@@ -53,7 +61,8 @@ struct Layout {
 /// the row, coloured by that share from 0 to 100 %; "–" in rows without samples.
 ///
 /// Two matrices of up to ten classes are about 1900 pixels wide; more classes or matrices make it
-/// wider. `title` should say which model and which data.
+/// wider. Beyond 30 classes a matrix grows no further and its cells have colours only; beyond 100
+/// the classes' names are left out too. `title` should say which model and which data.
 pub fn confusion(
     matrices: &[NamedMatrix<'_>],
     classes: &[String],
@@ -85,14 +94,27 @@ pub fn confusion(
 
 impl Layout {
     fn new(font: &Font, matrices: usize, classes: &[String]) -> Self {
-        let names: Vec<String> =
-            classes.iter().map(|name| font.shorten(name, TICK, LONGEST_NAME)).collect();
-        let longest = names.iter().map(|n| font.width(n, TICK)).fold(0.0, f64::max);
+        let count = classes.len();
+        let numbered = count <= MOST_WITH_NUMBERS;
+        let full_side = SMALLEST_CELL * MOST_WITH_NUMBERS as f64;
+        // Without numbers a cell is as small as it must be, but never nothing.
+        let small_cell = (full_side / count.max(1) as f64).floor().max(1.0);
+        let tick = if numbered { TICK } else { TICK.min(0.9 * small_cell) };
+        let names: Vec<String> = if count <= MOST_WITH_NAMES {
+            classes.iter().map(|name| font.shorten(name, tick, LONGEST_NAME)).collect()
+        } else {
+            Vec::new()
+        };
+        let longest = names.iter().map(|n| font.width(n, tick)).fold(0.0, f64::max);
         let margin = 70.0 + longest + 20.0;
         let fair = (WIDTH - BAR + GAP) / matrices as f64 - margin - GAP;
-        let cell = fair.clamp(400.0, 660.0) / classes.len().max(1) as f64;
-        let cell = cell.max(SMALLEST_CELL).floor();
-        let side = cell * classes.len() as f64;
+        let cell = if numbered {
+            let cell = fair.clamp(400.0, 660.0) / count.max(1) as f64;
+            cell.max(SMALLEST_CELL).floor()
+        } else {
+            small_cell
+        };
+        let side = cell * count as f64;
         let upright = longest > cell - 12.0;
         let stride = side + margin + GAP;
         let under = if upright { longest } else { 30.0 } + 100.0;
@@ -102,10 +124,22 @@ impl Layout {
             side,
             stride,
             left: margin,
-            letters: (cell * 0.27).clamp(18.0, 30.0),
+            letters: numbered.then(|| (cell * 0.27).clamp(18.0, 30.0)),
+            classes: count,
             names,
+            tick,
             upright,
             size: (width.ceil() as u32, (TOP + side + under).ceil() as u32),
+        }
+    }
+
+    /// An axis's title; it says which classes there are where no names do.
+    fn axis(&self, what: &str) -> String {
+        match self.classes {
+            count if count > MOST_WITH_NAMES => {
+                format!("{what} genre (classes 0 to {})", count - 1)
+            }
+            _ => format!("{what} genre"),
         }
     }
 }
@@ -135,6 +169,7 @@ fn draw(
             draw_cell(canvas, layout, at, count, shares.as_ref().map(|s| s[j]))?;
         }
     }
+    // Without names the cells are too small to be parted by lines.
     for i in 1..layout.names.len() {
         let d = cell * i as f64;
         canvas.rect((left + d - 1.0, TOP), (left + d + 1.0, bottom), PAPER)?;
@@ -143,17 +178,18 @@ fn draw(
     canvas.frame((left, TOP), (left + side, bottom), 1.5, INK)?;
     for (i, name) in layout.names.iter().enumerate() {
         let at = cell * (i as f64 + 0.5);
-        canvas.text(name, (left - 14.0, TOP + at), Anchor::Right, TICK, INK)?;
+        canvas.text(name, (left - 14.0, TOP + at), Anchor::Right, layout.tick, INK)?;
         if layout.upright {
-            canvas.text_upwards(name, (left + at, bottom + 14.0), Anchor::Right, TICK, INK)?;
+            let under = (left + at, bottom + 14.0);
+            canvas.text_upwards(name, under, Anchor::Right, layout.tick, INK)?;
         } else {
-            canvas.text(name, (left + at, bottom + 28.0), Anchor::Centre, TICK, INK)?;
+            canvas.text(name, (left + at, bottom + 28.0), Anchor::Centre, layout.tick, INK)?;
         }
     }
     let low = f64::from(layout.size.1) - 40.0;
-    canvas.text("predicted genre", (middle, low), Anchor::Centre, LABEL, INK)?;
+    canvas.text(&layout.axis("predicted"), (middle, low), Anchor::Centre, LABEL, INK)?;
     let x = left - layout.left + 38.0;
-    canvas.text_upwards("true genre", (x, TOP + side / 2.0), Anchor::Centre, LABEL, INK)
+    canvas.text_upwards(&layout.axis("true"), (x, TOP + side / 2.0), Anchor::Centre, LABEL, INK)
 }
 
 fn draw_cell(
@@ -163,13 +199,17 @@ fn draw_cell(
     count: u64,
     share: Option<f64>,
 ) -> Result<()> {
-    let (cell, letters) = (layout.cell, layout.letters);
+    let cell = layout.cell;
     let middle = (x + cell / 2.0, y + cell / 2.0);
     let Some(percent) = share else {
-        return canvas.text("–", middle, Anchor::Centre, letters, FAINT_INK);
+        return match layout.letters {
+            Some(letters) => canvas.text("–", middle, Anchor::Centre, letters, FAINT_INK),
+            None => Ok(()),
+        };
     };
     let colour = blues(percent / 100.0);
     canvas.rect((x, y), (x + cell, y + cell), colour)?;
+    let Some(letters) = layout.letters else { return Ok(()) };
     // Faint zeros let the mistakes stand out.
     let ink = if count == 0 { ZERO_INK } else { text_on(colour) };
     let digits = usize::from(cell >= 100.0);

@@ -13,11 +13,11 @@ use crate::error::Result;
 pub struct EpochRow {
     /// Counts from 1.
     pub epoch: u32,
-    /// Running mean over the epoch's batches, cross-entropy + L2 penalty, in nats.
+    /// Running mean over the epoch's batches, cross-entropy + L2 penalty (if any), in nats.
     pub train_loss: f64,
     /// Running mean over the epoch's batches, 0 to 1.
     pub train_accuracy: f64,
-    /// After the epoch, cross-entropy + L2 penalty, in nats.
+    /// After the epoch, cross-entropy + L2 penalty (if any), in nats.
     pub val_loss: f64,
     /// After the epoch, 0 to 1.
     pub val_accuracy: f64,
@@ -47,7 +47,7 @@ struct Panel {
 
 /// Loss and accuracy in two panels, training and validation, 1900 × 880 pixels.
 ///
-/// `best_epoch` is the validation epoch to mark. `title` should say which model and which data.
+/// `best_epoch` is the epoch to mark: that of the lowest validation loss. `title` should say which model and which data.
 pub fn curves(history: &[EpochRow], best_epoch: Option<u32>, title: &str) -> Result<RgbImage> {
     let series = |of: fn(&EpochRow) -> f64| -> Vec<(f64, f64)> {
         let points = history.iter().map(|row| (f64::from(row.epoch), of(row)));
@@ -55,7 +55,7 @@ pub fn curves(history: &[EpochRow], best_epoch: Option<u32>, title: &str) -> Res
     };
     let loss = Panel {
         x: (140.0, 810.0),
-        name: "loss (cross-entropy + L2 penalty)",
+        name: "loss (with any penalty)",
         series: [series(|r| r.train_loss), series(|r| r.val_loss)],
         decimals: 3,
         unit: "",
@@ -99,7 +99,7 @@ fn legend(canvas: &mut Canvas<'_>, best: Option<u32>) -> Result<()> {
     canvas.text("validation", (x + 86.0, y), Anchor::Left, LABEL, INK)?;
     if best.is_some() {
         canvas.target((x + 290.0, y), 12.0, VALIDATION)?;
-        canvas.text("best validation epoch", (x + 314.0, y), Anchor::Left, LABEL, INK)?;
+        canvas.text("lowest validation loss", (x + 314.0, y), Anchor::Left, LABEL, INK)?;
     }
     Ok(())
 }

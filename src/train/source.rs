@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::config::Config;
 use crate::audio::FrontEnd;
-use crate::data::{ArrayName, DataOptions, Dataset, PartName, demo};
+use crate::data::demo::{self, DemoCorpus};
+use crate::data::{ArrayName, DataOptions, Dataset, PartName};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -36,14 +37,21 @@ pub fn load(
     options.class_names.clone_from(&config.class_names);
     options.parts = parts.to_vec();
     for (key, array) in &config.arrays {
-        let name = ArrayName::of(key).ok_or_else(|| Error::Setting {
+        // Keys are no file names: one word for each array, so that none is given twice.
+        let name = ArrayName::of(key).filter(|name| name.to_string() == *key);
+        let name = name.ok_or_else(|| Error::Setting {
             name: "arrays",
-            expected: "keys such as x_train, y_val, song_test",
+            expected: "keys x_train, y_train, song_train, or the same with val or test",
             found: key.clone(),
         })?;
         options.explicit.insert(name, array.clone());
     }
-    Ok(Source { data: Dataset::load(&options, progress)?, front_end: None })
+    // Whole copies of the demo corpus are still that corpus.
+    let whole = options.explicit.is_empty() && !options.transpose;
+    match if whole { demo::recognise(path, progress) } else { None } {
+        Some(corpus) => load_corpus(corpus, options, progress),
+        None => Ok(Source { data: Dataset::load(&options, progress)?, front_end: None }),
+    }
 }
 
 fn load_demo(
@@ -53,8 +61,16 @@ fn load_demo(
 ) -> Result<Source> {
     let corpus = demo::open(&demo_cache(cache_dir)?, progress)?;
     let mut options = DataOptions::new(&corpus.folder);
-    options.class_names = Some(corpus.classes);
     options.parts = parts.to_vec();
+    load_corpus(corpus, options, progress)
+}
+
+fn load_corpus(
+    corpus: DemoCorpus,
+    mut options: DataOptions,
+    progress: &dyn Progress,
+) -> Result<Source> {
+    options.class_names.get_or_insert(corpus.classes);
     let mut data = Dataset::load(&options, progress)?;
     data.source = demo::SOURCE.into();
     Ok(Source { data, front_end: Some(corpus.front_end) })

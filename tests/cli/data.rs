@@ -30,6 +30,7 @@ impl Set {
     /// Writes `x_train.npy`, `y_train.npy`, `song_train.npy`, … into the folder.
     pub fn write(&self, folder: &Path) {
         std::fs::create_dir_all(folder).unwrap();
+        let mut first_song = 0;
         for (part, n) in ["train", "val", "test"].into_iter().zip(self.samples) {
             let mut noise = Stream::new(7, part);
             let y = Array1::from_shape_fn(n, |i| (i / PER_SONG % self.classes) as i64);
@@ -41,9 +42,11 @@ impl Set {
             write_npy(folder.join(format!("x_{part}.npy")), &x).unwrap();
             write_npy(folder.join(format!("y_{part}.npy")), &y).unwrap();
             if self.songs {
-                let song = Array1::from_shape_fn(n, |i| (i / PER_SONG) as i64);
+                let song = Array1::from_shape_fn(n, |i| (first_song + i / PER_SONG) as i64);
                 write_npy(folder.join(format!("song_{part}.npy")), &song).unwrap();
             }
+            // No song is in two parts.
+            first_song += n.div_ceil(PER_SONG);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Labels, classes and song ids.
 
 use genre_gpu::data::{DataOptions, Dataset, Values};
-use genre_gpu::error::DataProblem;
+use genre_gpu::error::{DataProblem, Error};
 use genre_gpu::progress::Silent;
 
 use super::files::{Files, Notes, f32s, i64s, npy, problem};
@@ -169,11 +169,90 @@ fn classes_that_are_missing() {
     assert_eq!(name, "y_test.npy");
     assert!(matches!(found, DataProblem::ClassNotInTraining { class: 3, count: 2 }), "{found}");
 
-    // The other way round is only noted: val and test of `good` lack class 2.
-    let folder = Files::good().folder();
-    let notes = Notes::default();
-    Dataset::load(&DataOptions::new(folder.path()), &notes).unwrap();
-    let notes = notes.0.into_inner().unwrap();
+    // The other way round is only warned of: val and test of `good` lack class 2.
+    let notes = notes(&Files::good(), None);
     assert_eq!(notes.len(), 2, "{notes:?}");
     assert!(notes[0].contains("y_val.npy") && notes[0].contains("class 2"), "{notes:?}");
+}
+
+/// What is said of data that load.
+fn notes(files: &Files, names: Option<&[&str]>) -> Vec<String> {
+    let (folder, notes) = (files.folder(), Notes::default());
+    let class_names = names.map(|names| names.iter().map(|&name| name.to_owned()).collect());
+    let options = DataOptions { class_names, ..DataOptions::new(folder.path()) };
+    Dataset::load(&options, &notes).unwrap();
+    notes.0.into_inner().unwrap()
+}
+
+#[test]
+fn plain_labels_have_no_gaps() {
+    let gaps = |train: [i64; 4], others: [i64; 2]| {
+        let mut files = Files::with("y_train.npy", i64s(&train));
+        files.set("y_val.npy", i64s(&others));
+        files.set("y_test.npy", i64s(&others));
+        files
+    };
+    let from_one = gaps([1, 2, 3, 4], [1, 2]);
+    let error = from_one.load().unwrap_err().to_string();
+    assert!(error.contains("labels run from 1 to 4 and none is 0: subtract 1"), "{error}");
+    let (name, found) = from_one.problem();
+    assert_eq!(name, "y_train.npy");
+    assert!(
+        matches!(found, DataProblem::LabelGap { lowest: 1, highest: 4, missing: 0, others: 0 }),
+        "{found}"
+    );
+    let (_, found) = gaps([0, 1, 900, 1], [0, 1]).problem();
+    assert!(
+        matches!(found, DataProblem::LabelGap { lowest: 0, highest: 900, missing: 2, others: 897 }),
+        "{found}"
+    );
+    // Names, or one-hot columns, say that a class may be missing.
+    let told = notes(&from_one, Some(&["none", "a", "b", "c", "d"]));
+    assert!(told[0].contains("no sample in train is of class 0"), "{told:?}");
+    let one_hot = npy("|u1", false, "(4, 3)", &[1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1]);
+    let mut files = Files::with("y_train.npy", one_hot);
+    files.set("y_val.npy", i64s(&[0, 2]));
+    files.set("y_test.npy", i64s(&[0, 2]));
+    assert_eq!(notes(&files, None).len(), 3);
+}
+
+#[test]
+fn class_names_are_checked() {
+    for names in [["a", " ", "c"], ["a", "b", "a"]] {
+        let error = load_named(&Files::good(), &names).unwrap_err();
+        assert!(matches!(error, Error::Setting { name: "class-names", .. }), "{error}");
+    }
+    let told = notes(&Files::good(), Some(&["a", "b", "c", "d", "e"]));
+    assert!(told[0].contains("5 classes") && told[0].contains("above 2"), "{told:?}");
+    assert_eq!(told.len(), 3, "{told:?}");
+}
+
+#[test]
+fn text_for_labels() {
+    let (_, found) = Files::with("y_train.npy", npy("<U9", false, "(4,)", &[0; 144])).problem();
+    assert!(matches!(&found, DataProblem::Text { found } if found == "<U9"), "{found}");
+    assert!(found.to_string().contains("numpy.unique(y, return_inverse=True)[1]"));
+}
+
+#[test]
+fn songs_that_parts_share() {
+    let mut files = Files::with("song_train.npy", i64s(&[5, 5, 6, 7]));
+    // With another label an id is another song.
+    assert_eq!(files.load().unwrap().found[2].values, Values::Songs { songs: 4 });
+    files.set("song_test.npy", i64s(&[5, 8]));
+    let told = notes(&files, None).join("\n");
+    assert!(told.contains("1 in both train and test (such as 5 of class 0)"), "{told}");
+    files.set("song_test.npy", i64s(&[6, 6]));
+    let told = notes(&files, None).join("\n");
+    assert!(!told.contains("share songs"), "{told}");
+}
+
+/// An array that is damaged at its end is not read before what all headers say.
+#[test]
+fn shapes_are_compared_before_anything_is_read() {
+    let mut files = Files::with("y_test.npy", i64s(&[0, 1, 2]));
+    files.set("x_train.npy", f32s(&[4, 3, 5], &[f32::NAN; 60]));
+    let (name, found) = files.problem();
+    assert_eq!(name, "y_test.npy");
+    assert!(matches!(found, DataProblem::Count { expected: 2, found: 3, .. }), "{found}");
 }

@@ -6,7 +6,7 @@ use genre_gpu::data::{ArrayName, DataOptions, Dataset, PartName, Role};
 use genre_gpu::error::DataProblem;
 use genre_gpu::progress::Silent;
 
-use super::files::{Files, f32s, i64s, load, problem, ramp};
+use super::files::{Files, Notes, f32s, i64s, load, problem, ramp};
 
 #[test]
 fn names_people_use() {
@@ -26,7 +26,7 @@ fn names_people_use() {
         ("x_test test_x testing_data eval_images test_data Test", Role::X, PartName::Test),
         ("y_train train_y train_labels training_labels labels_train", Role::Y, PartName::Train),
         ("train_data_labels trainLabels song_labels_train Y_TRAIN", Role::Y, PartName::Train),
-        ("y_dev labels_validation val_genres", Role::Y, PartName::Val),
+        ("y_dev labels_validation val_genres y_cv cv_gt", Role::Y, PartName::Val),
         ("y_test test_targets labels-eval", Role::Y, PartName::Test),
         ("song_train group_train train_track_ids train_groups", Role::Song, PartName::Train),
         ("songs_val", Role::Song, PartName::Val),
@@ -66,22 +66,65 @@ fn a_folder_with_other_names() {
 #[test]
 fn two_candidates_are_named_with_the_flag() {
     let mut files = Files::good();
+    files.rename("x_train.npy", "train_x.npy");
     files.set("train_images.npy", f32s(&[4, 3, 5], &ramp(4)));
     let folder = files.folder();
     let error = load(folder.path()).unwrap_err().to_string();
-    assert!(error.contains("train_images.npy, x_train.npy"), "{error}");
+    assert!(error.contains("train_images.npy, train_x.npy"), "{error}");
     assert!(error.contains("--x-train NAME"), "{error}");
     let (_, found) = files.problem();
     assert!(matches!(found, DataProblem::Ambiguous { array, .. } if array == "x_train"));
 
     // The flag decides, and with or without the extension.
-    for name in ["x_train.npy", "x_train"] {
+    for name in ["train_x.npy", "train_x"] {
         let mut options = DataOptions::new(folder.path());
         let x_train = ArrayName { role: Role::X, part: PartName::Train };
         options.explicit.insert(x_train, name.to_owned());
         let data = Dataset::load(&options, &Silent).unwrap();
-        assert!(data.found[0].place.ends_with("/x_train.npy"), "{:?}", data.found[0]);
+        assert!(data.found[0].place.ends_with("/train_x.npy"), "{:?}", data.found[0]);
     }
+}
+
+#[test]
+fn the_plain_name_wins() {
+    for plain in ["x_train.npy", "X_train.npy"] {
+        let mut files = Files::good();
+        files.rename("x_train.npy", plain);
+        for other in ["x_train_mean.npy", "x_train_old.npy", "train_images.npy"] {
+            files.set(other, f32s(&[1, 3, 5], &ramp(1)));
+        }
+        let (notes, folder) = (Notes::default(), files.folder());
+        let data = Dataset::load(&DataOptions::new(folder.path()), &notes).unwrap();
+        assert_eq!(data.train.x, ramp(4));
+        let notes = notes.0.into_inner().unwrap().join("\n");
+        assert!(notes.contains("x_train_old.npy") && notes.contains(plain), "{notes}");
+    }
+}
+
+#[test]
+fn one_array_may_serve_two_parts() {
+    let folder = Files::good().folder();
+    let array = |role, part| ArrayName { role, part };
+    let mut options = DataOptions::new(folder.path());
+    for (role, file) in [(Role::X, "./x_test.npy"), (Role::Y, "y_test")] {
+        options.explicit.insert(array(role, PartName::Val), file.to_owned());
+    }
+    let notes = Notes::default();
+    let data = Dataset::load(&options, &notes).unwrap();
+    assert_eq!((data.val.x, data.val.y), (data.test.x, data.test.y));
+    let notes = notes.0.into_inner().unwrap();
+    for both in ["both x_val and x_test", "both y_val and y_test"] {
+        assert!(notes.iter().any(|note| note.contains(both)), "{notes:?}");
+    }
+
+    // A flag's array still makes no other array ambiguous.
+    let mut files = Files::good();
+    files.rename("x_train.npy", "train_x.npy");
+    files.set("train_images.npy", f32s(&[2, 3, 5], &ramp(2)));
+    let folder = files.folder();
+    let mut options = DataOptions::new(folder.path());
+    options.explicit.insert(array(Role::X, PartName::Val), "./train_images.npy".to_owned());
+    assert_eq!(Dataset::load(&options, &Silent).unwrap().train.x, ramp(4));
 }
 
 #[test]
@@ -131,6 +174,13 @@ fn a_missing_array_lists_what_is_there() {
 
     let (_, found) = problem(load(tempfile::tempdir().unwrap().path()));
     assert!(matches!(found, DataProblem::Missing { found, .. } if found.is_empty()));
+
+    // Other arrays hide an npz, which is then named.
+    files.0.clear();
+    files.set("mean.npy", f32s(&[1], &[0.0]));
+    files.set("gtzan.npz", Vec::new());
+    let error = files.load().unwrap_err().to_string();
+    assert!(error.contains("gtzan.npz: to read"), "{error}");
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn the_hash_knows_numbers_and_not_containers() {
 
 #[test]
 fn facts_are_told_in_aligned_lines() {
-    let data = Files::with("song_train.npy", super::files::i64s(&[3, 3, 4, 4])).load().unwrap();
+    let data = Files::with("song_train.npy", super::files::i64s(&[3, 4, 5, 4])).load().unwrap();
     let text = data.describe();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 7, "{text}");
@@ -136,7 +136,7 @@ fn facts_are_told_in_aligned_lines() {
     for (line, words) in lines.iter().zip([
         "x_train|[4, 3, 5]|-7.5 to 7.25, mean -0.125|x_train.npy",
         "y_train|[4]|1 + 2 + 1 by class|y_train.npy",
-        "song_train|[4]|2 songs|song_train.npy",
+        "song_train|[4]|3 songs|song_train.npy",
         "x_val|[2, 3, 5]|x_val.npy",
     ]) {
         assert!(words.split('|').all(|word| line.contains(word)), "{line}: {words}");

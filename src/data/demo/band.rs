@@ -9,6 +9,8 @@ use crate::random::streams::Stream;
 /// Length of a song: fifteen cuts of 0.93 s fit side by side.
 pub(super) const SONG_SECONDS: usize = 14;
 
+pub(super) const BEATS_PER_BAR: usize = 4;
+
 const MAJOR: [i32; 7] = [0, 2, 4, 5, 7, 9, 11];
 const MINOR: [i32; 7] = [0, 2, 3, 5, 7, 8, 10];
 const NAMES: [&str; 12] = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
@@ -58,7 +60,6 @@ pub(super) struct Channel {
 pub(super) struct Band {
     pub stream: Stream,
     pub bpm: f64,
-    pub beats_per_bar: usize,
     root: i32,
     scale: &'static [i32; 7],
     chords: &'static [i32],
@@ -80,7 +81,6 @@ impl Band {
         };
         Self {
             bpm: stream.between(style.bpm.0, style.bpm.1),
-            beats_per_bar: 4,
             root: stream.below(12) as i32,
             scale: if stream.chance(style.minor) { &MINOR } else { &MAJOR },
             chords: stream.pick::<&'static [i32]>(style.chords),
@@ -105,7 +105,7 @@ impl Band {
 
     /// Length of a bar in seconds.
     pub(super) fn bar_s(&self) -> f64 {
-        self.beats_per_bar as f64 * 60.0 / self.bpm
+        BEATS_PER_BAR as f64 * 60.0 / self.bpm
     }
 
     /// Sets a bus's level, the desk's other settings staying as they are.

@@ -1,11 +1,11 @@
 //! The corpus as a folder of numpy arrays: made once, checked whenever it is opened.
 //!
 //! ```text
-//! demo/x_train.npy     float32 [n, 80, 80], dB; likewise _val and _test
-//! demo/y_train.npy     uint8 [n], 0 classical … 3 rock
-//! demo/song_train.npy  int64 [n]
-//! demo/songs.csv       what each song is
-//! demo/demo.toml       the manifest: how it was made, and each file's BLAKE3
+//! demo-1-42/x_train.npy     float32 [n, 80, 80], dB; likewise _val and _test
+//! demo-1-42/y_train.npy     uint8 [n], 0 classical … 3 rock
+//! demo-1-42/song_train.npy  int64 [n]
+//! demo-1-42/songs.csv       what each song is
+//! demo-1-42/demo.toml       the manifest: how it was made, and each file's BLAKE3
 //! ```
 
 use std::collections::BTreeMap;
@@ -61,8 +61,8 @@ pub fn default_cache_dir() -> Option<PathBuf> {
     dirs::cache_dir().map(|folder| folder.join("genre-gpu"))
 }
 
-/// Opens the corpus in `cache_dir/demo`; makes it where it is missing, of
-/// another generator or seed, or damaged.
+/// Opens the corpus in `cache_dir/demo-{generator}-{seed}`; makes it where it is
+/// missing, of another size, or damaged.
 pub fn open(cache_dir: &Path, progress: &dyn Progress) -> Result<DemoCorpus> {
     open_recipe(cache_dir, &Recipe::default(), progress)
 }
@@ -73,19 +73,60 @@ pub fn open_recipe(
     recipe: &Recipe,
     progress: &dyn Progress,
 ) -> Result<DemoCorpus> {
-    let folder = cache_dir.join("demo");
+    // Each generator and seed has its own folder: versions side by side leave each other's alone.
+    let folder = cache_dir.join(format!("demo-{GENERATOR}-{}", recipe.seed));
     let manifest = expected(recipe);
-    if fault(&folder, &manifest).is_some() {
-        create_folder(cache_dir)?;
-        // One process makes it; others wait here and find it made.
-        let _lock = lock(&cache_dir.join("demo.lock"), progress)?;
-        if let Some(fault) = fault(&folder, &manifest) {
-            progress.note(&format!("{SOURCE}: {fault}; making it now"));
-            make(cache_dir, &folder, recipe, manifest, progress)?;
-        }
+    if let Some(fault) = fault(&folder, &manifest) {
+        renew(cache_dir, &folder, recipe, manifest, progress).map_err(|e| match e {
+            Error::Io { .. } => Error::DemoCache { fault, source: Box::new(e) },
+            other => other,
+        })?;
     }
     let Manifest { front_end, classes, .. } = expected(recipe);
     Ok(DemoCorpus { folder, front_end, classes, seed: recipe.seed })
+}
+
+/// Makes the corpus unless another process has just made it.
+fn renew(
+    cache_dir: &Path,
+    folder: &Path,
+    recipe: &Recipe,
+    manifest: Manifest,
+    progress: &dyn Progress,
+) -> Result<()> {
+    create_folder(cache_dir)?;
+    // One process makes it; others wait here and find it made.
+    let _lock = lock(&cache_dir.join("demo.lock"), progress)?;
+    let Some(fault) = fault(folder, &manifest) else { return Ok(()) };
+    let told = format!("{SOURCE}: {fault}; making it now");
+    if folder.exists() {
+        progress.warn(&told);
+    } else {
+        progress.note(&told);
+    }
+    make(cache_dir, folder, recipe, manifest, progress)
+}
+
+/// The corpus that `folder` is a copy of, as `demo --arrays` writes it; `None` where it is none.
+pub fn recognise(folder: &Path, progress: &dyn Progress) -> Option<DemoCorpus> {
+    let path = folder.join(MANIFEST);
+    let text = fs::read_to_string(&path).ok()?;
+    let fault = match toml::from_str::<Manifest>(&text) {
+        Ok(found) if found.source == SOURCE => match damage(folder, &found.blake3) {
+            None => {
+                let Manifest { front_end, classes, recipe, .. } = found;
+                let folder = folder.to_path_buf();
+                return Some(DemoCorpus { folder, front_end, classes, seed: recipe.seed });
+            }
+            Some(fault) => fault,
+        },
+        _ => "it is damaged or of another version".to_owned(),
+    };
+    progress.warn(&format!(
+        "{} does not describe what lies beside it ({fault}): these count as arrays like any other",
+        path.display()
+    ));
+    None
 }
 
 /// The manifest that a good folder has, its hashes excepted.
@@ -127,6 +168,11 @@ fn fault(folder: &Path, expected: &Manifest) -> Option<String> {
     if found != *expected {
         return Some(format!("{shown} tells of another generator, seed or size"));
     }
+    damage(folder, &hashes)
+}
+
+/// The first file that is not as its hash says.
+fn damage(folder: &Path, hashes: &BTreeMap<String, String>) -> Option<String> {
     file_names().par_iter().find_map_first(|name| match hash(&folder.join(name)) {
         Ok(hash) if hashes.get(name) == Some(&hash) => None,
         Ok(_) => Some(format!("{} is damaged", folder.join(name).display())),
@@ -147,7 +193,7 @@ fn lock(path: &Path, progress: &dyn Progress) -> Result<File> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            progress.note(&format!("{SOURCE}: waiting for another process that is making it"));
+            progress.warn(&format!("{SOURCE}: waiting for another process that is making it"));
             file.lock().map_err(Error::io(path, "lock"))?;
         }
         Err(TryLockError::Error(e)) => return Err(Error::io(path, "lock")(e)),
@@ -164,7 +210,7 @@ fn make(
     progress: &dyn Progress,
 ) -> Result<()> {
     remove_unfinished(cache_dir)?;
-    let beside = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(cache_dir);
+    let beside = folder_beside(cache_dir);
     let beside = beside.map_err(Error::io(cache_dir, "create a folder in"))?;
     write_corpus(beside.path(), recipe, &manifest.front_end, progress)?;
     for name in file_names() {
@@ -176,11 +222,19 @@ fn make(
         w.write_all(text.as_bytes())
     })?;
     if folder.exists() {
-        let old = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(cache_dir);
+        let old = folder_beside(cache_dir);
         let old = old.map_err(Error::io(cache_dir, "create a folder in"))?;
         fs::rename(folder, old.path().join("demo")).map_err(Error::io(folder, "move away"))?;
     }
     fs::rename(beside.keep(), folder).map_err(Error::io(folder, "write"))
+}
+
+/// A temporary folder that may become the corpus: as open to others as the umask has it.
+fn folder_beside(cache_dir: &Path) -> io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+    builder.prefix(UNFINISHED).tempdir_in(cache_dir)
 }
 
 /// Removes what killed processes left behind.

@@ -72,7 +72,7 @@ pub struct SongRow {
     pub part: String,
     /// The genre's name.
     pub genre: String,
-    /// The song's number within its genre, as in `classical.00003.wav`.
+    /// The song's number within its genre, as in `demo.classical.00003.wav`.
     pub number: usize,
     /// Style, tempo and key.
     pub title: String,

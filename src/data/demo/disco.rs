@@ -61,11 +61,8 @@ fn synthesiser(band: &mut Band) {
     levels(band);
     let lead = *band.stream.pick(&[SynthLead, Voice]);
     for bar in 0..band.bars() {
-        band.four_on_the_floor(
-            bar,
-            *[Drum::OpenHat, Drum::ClosedHat].get(bar / 4 % 2).unwrap_or(&Drum::OpenHat),
-            false,
-        );
+        let hat = if bar / 4 % 2 == 0 { Drum::OpenHat } else { Drum::ClosedHat };
+        band.four_on_the_floor(bar, hat, false);
         claps(band, bar, Drum::Clap);
         band.arpeggio((Bus::Bass, SynthBass), bar, 4, 0.2, 33, &[0, 0, 7, 0, 4, 0, 7, 6]);
         band.arpeggio((Bus::Keys, SynthLead), bar, 4, 0.15, 60, &[0, 4, 2, 7]);

@@ -5,6 +5,7 @@ use std::io::{self, Cursor};
 use std::path::Path;
 
 use rayon::prelude::*;
+use serde::Serialize;
 
 use super::cache::{DemoCorpus, MANIFEST, file_names};
 use super::synth::RATE_HZ;
@@ -14,8 +15,9 @@ use crate::files::{create_folder, write_atomic};
 use crate::progress::Progress;
 
 /// Writes the first `songs_per_genre` songs of each genre into `folder` as
-/// 16-bit mono WAV files of 44,100 Hz, named like `classical.00003.wav`: the
-/// very samples that the spectrograms were made of.
+/// 16-bit mono WAV files of 44,100 Hz, named like `demo.classical.00003.wav`: the
+/// very samples that the spectrograms were made of. `songs.csv` beside them says
+/// what each is.
 pub fn write_wavs(
     folder: &Path,
     seed: u64,
@@ -28,15 +30,30 @@ pub fn write_wavs(
         .flat_map(|genre| (0..songs_per_genre).map(move |number| (genre, number)))
         .collect();
     progress.begin(SOURCE, songs.len() as u64, "songs");
-    let written = songs.par_iter().try_for_each(|&(genre, number)| {
-        let wav = wav(&song(seed, genre, number));
-        let path = folder.join(format!("{}.{number:05}.wav", genre.as_str()));
-        write_atomic(&path, |w| w.write_all(&wav.map_err(io::Error::other)?))?;
+    let rows = songs.par_iter().map(|&(genre, number)| {
+        let song = song(seed, genre, number);
+        let (genre, wav) = (genre.as_str(), wav(&song));
+        let file = format!("demo.{genre}.{number:05}.wav");
+        write_atomic(&folder.join(&file), |w| w.write_all(&wav.map_err(io::Error::other)?))?;
         progress.advance(1);
-        Ok(())
+        Ok(WavRow { file, genre, title: song.title })
     });
+    let rows = rows.collect::<Result<Vec<_>>>();
     progress.end();
-    written
+    let rows = rows?;
+    write_atomic(&folder.join("songs.csv"), |w| {
+        let mut csv = csv::Writer::from_writer(w);
+        rows.iter().try_for_each(|row| csv.serialize(row)).map_err(io::Error::other)?;
+        csv.flush()
+    })
+}
+
+/// A line of the `songs.csv` beside WAV files.
+#[derive(Serialize)]
+struct WavRow {
+    file: String,
+    genre: &'static str,
+    title: String,
 }
 
 fn wav(song: &Song) -> Result<Vec<u8>, hound::Error> {

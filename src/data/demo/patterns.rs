@@ -1,6 +1,6 @@
 //! What many styles share: beats, bass lines, accompaniment, tunes.
 
-use super::band::{Band, Bus};
+use super::band::{BEATS_PER_BAR, Band, Bus};
 use super::drums::Drum;
 use super::instruments::Instrument;
 
@@ -15,7 +15,7 @@ impl Band {
             self.hit(Drum::Kick, bar, beat, 1.0);
         }
         if busy {
-            self.hit(Drum::Kick, bar, *[1.5, 2.5, 3.5].get(bar % 3).unwrap_or(&2.5), 0.8);
+            self.hit(Drum::Kick, bar, [1.5, 2.5, 3.5][bar % 3], 0.8);
         }
         for beat in [1.0, 3.0] {
             self.hit(snare, bar, beat, 1.0);
@@ -92,7 +92,7 @@ impl Band {
         lowest: i32,
         order: &[i32],
     ) {
-        for i in 0..per_beat * self.beats_per_bar {
+        for i in 0..per_beat * BEATS_PER_BAR {
             let pitch = self.pitch(bar, order[i % order.len()], lowest);
             let accent = if i % per_beat == 0 { 0.8 } else { 0.6 };
             self.note(part, (bar, i as f64 / per_beat as f64, length), pitch, accent);
@@ -127,7 +127,7 @@ impl Band {
         let rhythm = *self.stream.pick(&RHYTHMS);
         let mut steps = *self.stream.pick(&[0, 2, 4]);
         for &(beat, beats) in rhythm {
-            if beat >= self.beats_per_bar as f64 {
+            if beat >= BEATS_PER_BAR as f64 {
                 break;
             }
             let pitch = self.pitch(bar, steps, lowest);

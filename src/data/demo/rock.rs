@@ -89,11 +89,8 @@ fn hard(band: &mut Band) {
         band.channel(Bus::Lead, -3.0).drive = 10.0;
     }
     for bar in 0..band.bars() {
-        band.backbeat(
-            bar,
-            *[Drum::OpenHat, Drum::Ride].get(bar / 4 % 2).unwrap_or(&Drum::Ride),
-            Drum::Snare,
-        );
+        let cymbal = if bar / 4 % 2 == 0 { Drum::OpenHat } else { Drum::Ride };
+        band.backbeat(bar, cymbal, Drum::Snare);
         band.fill(bar);
         if bar % 2 == 0 {
             band.hit(Drum::Crash, bar, 0.0, 0.8);
