@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 mod data;
+mod words;
 
 pub use data::DataProblem;
 

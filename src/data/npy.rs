@@ -284,8 +284,7 @@ mod tests {
         file.extend((text.len() as u16).to_le_bytes());
         file.extend(text.as_bytes());
         let size = bytes + file.len() as u64;
-        let reader = std::io::Cursor::new(file);
-        Npy::open("huge.npy".to_owned(), size, Box::new(reader)).unwrap()
+        Npy::open("huge.npy".to_owned(), size, Box::new(std::io::Cursor::new(file))).unwrap()
     }
 
     #[test]
@@ -293,10 +292,8 @@ mod tests {
         let samples = huge("<f4", "(1152921504606846976,)", 1 << 62).into_f32(false);
         let labels = huge("|u1", "(1152921504606846976,)", 1 << 60).into_numbers();
         for (error, wanted) in [(samples.err(), 1u64 << 62), (labels.err(), u64::MAX)] {
-            let Some(Error::Data { problem: DataProblem::TooLarge { bytes }, .. }) = error else {
-                panic!("{error:?}")
-            };
-            assert_eq!(bytes, wanted);
+            let Some(Error::Data { problem, .. }) = error else { panic!("accepted") };
+            assert!(matches!(problem, DataProblem::TooLarge { bytes } if bytes == wanted));
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::io;
 
-/// What is wrong with a folder, an npz or one of their arrays. Arrays are named
-/// `x_train`, `y_val`, `song_test`, …: the same word as the flag that chooses them.
+use super::words::{beside, flag, label_gap, list};
+
+/// What is wrong with a folder, an npz or an array; `array` is `x_train`, `y_val`, `song_test`, ….
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataProblem {
@@ -262,11 +263,7 @@ pub enum DataProblem {
         class: u32,
     },
     /// Training labels that leave out a class below the highest.
-    #[error(
-        "labels run from {lowest} to {highest} and none is {missing}{}: {}, or give --class-names",
-        if *others == 0 { String::new() } else { format!(" (nor {others} more between)") },
-        if *lowest == 1 && *others == 0 { "subtract 1" } else { "number the classes without gaps" }
-    )]
+    #[error("{}", label_gap(*lowest, *highest, *missing, *others))]
     LabelGap {
         /// The lowest label of training.
         lowest: u32,
@@ -300,19 +297,4 @@ pub enum DataProblem {
         /// The greatest value.
         max: f32,
     },
-}
-
-fn list(names: &[String]) -> String {
-    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
-}
-
-fn beside(npz: &[String]) -> String {
-    if npz.is_empty() {
-        return String::new();
-    }
-    format!("; beside them lies {}: to read an .npz, give its path", list(npz))
-}
-
-fn flag(array: &str) -> String {
-    array.replace('_', "-")
 }

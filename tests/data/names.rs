@@ -2,9 +2,13 @@
 
 use std::collections::HashMap;
 
+use genre_gpu::Error;
 use genre_gpu::data::{ArrayName, DataOptions, Dataset, PartName, Role};
 use genre_gpu::error::DataProblem;
+use genre_gpu::models::Recipe;
 use genre_gpu::progress::Silent;
+use genre_gpu::train::config::Settings;
+use genre_gpu::train::source;
 
 use super::files::{Files, Notes, f32s, i64s, load, problem, ramp};
 
@@ -61,6 +65,26 @@ fn a_folder_with_other_names() {
     assert_eq!(data.train.song, Some(vec![5, 5, 6, 6]));
     assert_eq!(data.test.x, ramp(2));
     assert_eq!(data.val.y, [0, 1]);
+}
+
+/// File names may vary; the keys of a config's `[arrays]` are one word for each array.
+#[test]
+fn keys_of_a_config_are_the_nine_names() {
+    let folder = Files::good().folder();
+    let load = |key: &str| {
+        let settings = Settings {
+            data: Some(folder.path().to_path_buf()),
+            arrays: [(key.to_owned(), "x_train.npy".to_owned())].into(),
+            ..Settings::default()
+        };
+        let config = settings.resolve(Recipe::default()).unwrap();
+        source::load(&config, None, &PartName::ALL, &Silent)
+    };
+    assert_eq!(load("x_train").unwrap().data.train.x, ramp(4));
+    for key in ["X_train", "train_x", "x_train_old", "x"] {
+        let error = load(key).unwrap_err();
+        assert!(matches!(error, Error::Setting { name: "arrays", .. }), "{error}");
+    }
 }
 
 #[test]

@@ -1,0 +1,28 @@
+//! Words that messages put together.
+
+pub(super) fn list(names: &[String]) -> String {
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+pub(super) fn beside(npz: &[String]) -> String {
+    if npz.is_empty() {
+        return String::new();
+    }
+    format!("; beside them lies {}: to read an .npz, give its path", list(npz))
+}
+
+pub(super) fn flag(array: &str) -> String {
+    array.replace('_', "-")
+}
+
+pub(super) fn label_gap(lowest: u32, highest: u32, missing: u32, others: usize) -> String {
+    let (also, way_out) = match (lowest, others) {
+        (1, 0) => (String::new(), "subtract 1"),
+        (_, 0) => (String::new(), "number the classes without gaps"),
+        _ => (format!(" (nor {others} more between)"), "number the classes without gaps"),
+    };
+    format!(
+        "labels run from {lowest} to {highest} and none is {missing}{also}: {way_out}, \
+         or give --class-names"
+    )
+}
