@@ -50,7 +50,7 @@ model = tf.keras.Sequential([
     layers.Dense(50, activation="relu", kernel_regularizer=l2),
     layers.Dense(4, activation="softmax"),
 ])
-model.compile(tf.keras.optimizers.SGD(0.01), "sparse_categorical_crossentropy", ["accuracy"])
+model.compile(tf.keras.optimizers.SGD(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
 
 
 class Watch(tf.keras.callbacks.Callback):

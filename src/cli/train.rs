@@ -26,7 +26,7 @@ Examples:
   genre-gpu train --data course/ --out runs/mine
       on a folder with X_train.npy, y_train.npy, X_val.npy, …
   genre-gpu train --shuffle keras3 --keep best
-      the order of samples that Keras 3 makes; end with the best validation epoch
+      the order of samples that Keras 3 makes; end with the lowest validation loss
   genre-gpu train --resume runs/mine --epochs 40
       go on where a run stopped, to the same bits as if it had not";
 

@@ -44,27 +44,54 @@ pub(super) fn forward(d: Dims, x: &[f32], y: &mut [f32], winner: &mut [u32]) {
         });
 }
 
+/// Cuts the channels into blocks that fit registers.
 #[inline(always)]
 fn forward_sample(d: Dims, x: &[f32], y: &mut [f32], winner: &mut [u32]) {
+    let mut c = 0;
+    while c < d.c {
+        c += match d.c - c {
+            16.. => forward_block::<16>(d, c, x, y, winner),
+            8.. => forward_block::<8>(d, c, x, y, winner),
+            4.. => forward_block::<4>(d, c, x, y, winner),
+            _ => forward_block::<1>(d, c, x, y, winner),
+        };
+    }
+}
+
+/// Channels `c..c + C` of all windows. Returns C.
+#[inline(always)]
+fn forward_block<const C: usize>(
+    d: Dims,
+    c: usize,
+    x: &[f32],
+    y: &mut [f32],
+    winner: &mut [u32],
+) -> usize {
     let w_out = d.w_in / d.k_w;
     let cells = y.chunks_exact_mut(d.c).zip(winner.chunks_exact_mut(d.c));
     for (cell, (y, winner)) in cells.enumerate() {
         let (top, left) = (cell / w_out * d.k_h, cell % w_out * d.k_w);
+        let mut best = [f32::NEG_INFINITY; C];
+        let mut place = [0; C];
         for i in 0..d.k_h {
+            let row = ((top + i) * d.w_in + left) * d.c + c;
             for j in 0..d.k_w {
-                let at = ((top + i) * d.w_in + left + j) * d.c;
-                let candidates = x[at..at + d.c].iter().enumerate();
+                let at = row + j * d.c;
                 let first = (i, j) == (0, 0);
-                for ((c, &v), (y, winner)) in candidates.zip(y.iter_mut().zip(&mut *winner)) {
-                    // Both sides chosen, none jumped to: this vectorises.
-                    // A NaN wins and stays, so that it is met at the loss.
-                    let wins = first | (v > *y) | v.is_nan();
-                    *y = if wins { v } else { *y };
-                    *winner = if wins { (at + c) as u32 } else { *winner };
+                for k in 0..C {
+                    let v = x[at..][..C][k];
+                    // A NaN wins and stays, so that it is met at the loss. Both sides
+                    // are chosen from, none jumped to: this vectorises.
+                    let wins = first | (v > best[k]) | v.is_nan();
+                    best[k] = if wins { v } else { best[k] };
+                    place[k] = if wins { (at + k) as u32 } else { place[k] };
                 }
             }
         }
+        y[c..c + C].copy_from_slice(&best);
+        winner[c..c + C].copy_from_slice(&place);
     }
+    C
 }
 
 /// Routes `dy` to the winners; `rule` says whether `dx` is overwritten or added to.
