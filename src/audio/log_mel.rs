@@ -135,7 +135,7 @@ impl LogMel {
 }
 
 /// Power to dB: `10 log10(max(AMIN, p)) − 10 log10(max(AMIN, reference))`, then
-/// raised to at least the largest of the results minus [`TOP_DB`].
+/// raised to at least the largest of the results minus `TOP_DB`.
 pub fn power_to_db(power: &[f64], reference: Reference) -> Vec<f32> {
     let decibels = |power: f64| 10.0 * power.max(AMIN).log10();
     let loudest = power.iter().copied().fold(0.0, f64::max);
