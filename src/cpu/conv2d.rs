@@ -190,8 +190,9 @@ fn forward_block<const T: usize, const C: usize>(
         let mut column = 0;
         while column + T <= d.w_out() {
             let at = At { o, row, column, start };
-            let sums = match d.c_in {
-                1 => columns::<T, C>(d, at, frame, w),
+            // Columns take their channels in pairs.
+            let sums = match (d.c_in, C % 2) {
+                (1, 0) => columns::<T, C>(d, at, frame, w),
                 _ => tile::<T, C>(d, at, frame, w),
             };
             for (sum, y) in sums.iter().zip(y[column * d.c_out..].chunks_exact_mut(d.c_out)) {

@@ -7,7 +7,7 @@ use super::bits::assert_same;
 use super::data::Set;
 use super::program::{Ran, Work};
 
-/// Starts the binary and sends SIGINT once an epoch's line has come.
+/// Starts the binary and sends SIGINT once two epochs' lines have come.
 fn interrupt(work: &Work, words: &str) -> Ran {
     interrupt_args(work, &words.split_whitespace().collect::<Vec<_>>())
 }
@@ -17,7 +17,8 @@ fn interrupt_args(work: &Work, args: &[&str]) -> Ran {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut seen = String::new();
-    while !seen.lines().any(|line| line.starts_with("Epoch")) {
+    // Two epochs, so that more than one is behind it wherever the signal falls.
+    while seen.lines().filter(|line| line.starts_with("Epoch")).count() < 2 {
         assert!(lines.read_line(&mut seen).unwrap() > 0, "it ended early: {seen}");
     }
     let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
@@ -40,7 +41,7 @@ fn position(work: &Work, run: &str) -> (u64, usize) {
 #[test]
 fn an_interrupted_run_goes_on_to_the_same_bits() {
     let work = Work::with(Set { samples: [480, 16, 16], ..Set::default() });
-    let epochs = 40;
+    let epochs = 80;
     let words = format!(
         "train --data data --epochs {epochs} --batch-size 3 --learning-rate 0.001 --momentum 0.9 \
          --keep best --threads 1"
