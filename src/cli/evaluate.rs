@@ -55,9 +55,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<()> {
     let folder = RunFolder::open(&args.run)?;
-    if let Some(out) = &args.out {
-        RunFolder::for_results(out)?;
-    }
+    let out = args.out.as_deref().map(RunFolder::for_results).transpose()?;
     let mut config = Config::read(&folder.config())?;
     folder.check_finished()?;
     let (saved, graph) = SavedModel::read(&folder.model())?;
@@ -108,8 +106,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             say(&ClassificationReport::new(&result.confusion, &data.classes)?.to_string())?;
         }
     }
-    if let Some(out) = &args.out {
-        let out = RunFolder::for_results(out)?;
+    if let Some(out) = out {
         out.write_results(&results, &data, &title)?;
         let history: &[Epoch] = &[];
         let count = graph.parameter_count();

@@ -152,11 +152,11 @@ fn forward_sample(d: Dims, frame: &[f32], w: &[f32], b: Option<&[f32]>, y: &mut 
     let mut o = 0;
     while o < d.c_out {
         o += match (d.c_in, d.c_out - o) {
-            (1, 4..) => forward_block::<16, 4>(d, o, frame, w, b, y),
-            (_, 16..) => forward_block::<4, 16>(d, o, frame, w, b, y),
-            (_, 8..) => forward_block::<8, 8>(d, o, frame, w, b, y),
-            (_, 4..) => forward_block::<8, 4>(d, o, frame, w, b, y),
-            _ => forward_block::<8, 1>(d, o, frame, w, b, y),
+            (1, 4..) => forward_block::<16, 4, true>(d, o, frame, w, b, y),
+            (_, 16..) => forward_block::<4, 16, false>(d, o, frame, w, b, y),
+            (_, 8..) => forward_block::<8, 8, false>(d, o, frame, w, b, y),
+            (_, 4..) => forward_block::<8, 4, false>(d, o, frame, w, b, y),
+            _ => forward_block::<8, 1, false>(d, o, frame, w, b, y),
         };
     }
 }
@@ -172,9 +172,10 @@ struct At<const C: usize> {
 }
 
 /// Output channels `o..o + C` at all positions, `T` neighbouring columns at a
-/// time, and the last few one by one. Returns C.
+/// time (as vectors of columns for one input channel), and the last few one by
+/// one. Returns C.
 #[inline(always)]
-fn forward_block<const T: usize, const C: usize>(
+fn forward_block<const T: usize, const C: usize, const BY_COLUMNS: bool>(
     d: Dims,
     o: usize,
     frame: &[f32],
@@ -190,10 +191,10 @@ fn forward_block<const T: usize, const C: usize>(
         let mut column = 0;
         while column + T <= d.w_out() {
             let at = At { o, row, column, start };
-            // Columns take their channels in pairs.
-            let sums = match (d.c_in, C % 2) {
-                (1, 0) => columns::<T, C>(d, at, frame, w),
-                _ => tile::<T, C>(d, at, frame, w),
+            let sums = if BY_COLUMNS {
+                columns::<T, C>(d, at, frame, w)
+            } else {
+                tile::<T, C>(d, at, frame, w)
             };
             for (sum, y) in sums.iter().zip(y[column * d.c_out..].chunks_exact_mut(d.c_out)) {
                 y[o..o + C].copy_from_slice(sum);
@@ -239,8 +240,8 @@ fn tile<const T: usize, const C: usize>(
     sums
 }
 
-/// A vector of T columns for each of C output channels; for one input channel,
-/// where the columns under a weight lie side by side.
+/// A vector of T columns for each of C output channels, an even number; for one
+/// input channel, where the columns under a weight lie side by side.
 #[inline(always)]
 fn columns<const T: usize, const C: usize>(
     d: Dims,

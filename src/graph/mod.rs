@@ -209,13 +209,8 @@ impl Graph {
 
 #[cfg(test)]
 mod tests {
+    use super::op::tests::{MAP, conv};
     use super::*;
-
-    const MAP: Shape = Shape::Map { h: 3, w: 5, c: 2 };
-
-    fn conv(kernel: [usize; 2], padding: Padding) -> Op {
-        Op::Conv2d { filters: 4, kernel, padding, bias: true, activation: Activation::Relu }
-    }
 
     #[test]
     fn a_window_larger_than_its_input_is_told_with_both_sizes() {

@@ -200,12 +200,12 @@ fn concat_output(inputs: &[Shape]) -> Result<Shape, String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    const MAP: Shape = Shape::Map { h: 3, w: 5, c: 2 };
+    pub(in crate::graph) const MAP: Shape = Shape::Map { h: 3, w: 5, c: 2 };
 
-    fn conv(kernel: [usize; 2], padding: Padding) -> Op {
+    pub(in crate::graph) fn conv(kernel: [usize; 2], padding: Padding) -> Op {
         Op::Conv2d { filters: 4, kernel, padding, bias: true, activation: Activation::Relu }
     }
 

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::backend::{Backend, Samples};
+use super::trainer::samples;
+use crate::backend::Backend;
 use crate::data::{Part, PartName};
 use crate::error::Result;
 use crate::metrics::{Confusion, Vote, predictions, song_confusion, song_votes, wilson};
@@ -54,8 +55,7 @@ impl Results {
     pub fn of(backend: &mut dyn Backend, name: PartName, part: &Part) -> Result<Self> {
         let classes = backend.plan().graph().classes();
         let mut probabilities = Vec::new();
-        let samples = Samples { x: &part.x, y: &part.y };
-        let tally = backend.evaluate(samples, &mut probabilities)?;
+        let tally = backend.evaluate(samples(part), &mut probabilities)?;
         let predicted = predictions(&probabilities, classes)?;
         let confusion = Confusion::new(&part.y, &predicted, classes)?;
         let vote = |song: &Vec<i64>| {

@@ -45,7 +45,8 @@ pub struct Trainer<'a> {
     health: Health,
 }
 
-fn samples(part: &Part) -> Samples<'_> {
+/// A part as backends read it.
+pub(super) fn samples(part: &Part) -> Samples<'_> {
     Samples { x: &part.x, y: &part.y }
 }
 
