@@ -23,7 +23,7 @@ fn main() -> genre_gpu::Result<()> {
     let x: Vec<f32> =
         (0..SAMPLES * SHAPE.iter().product::<usize>()).map(|_| stream.normal() as f32).collect();
     let y: Vec<u32> = (0..SAMPLES).map(|_| stream.below(4) as u32).collect();
-    let samples = Samples { x: &x, y: &y };
+    let samples = Samples::new(&x, &y);
     let graph = Model::open("p1")?.graph(SHAPE, 4)?;
     let start = State::new(initial_parameters(&graph, 42));
     let sgd = Sgd { learning_rate: 0.01, momentum: 0.0 };

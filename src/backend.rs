@@ -1,18 +1,44 @@
 //! The seam between training and the devices: whole steps, not single ops.
 
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::graph::NodeId;
 use crate::plan::Plan;
 
-/// Samples and their labels, as a backend reads them.
+/// Samples and their labels, as a backend reads them. Copies are known to be
+/// the same samples, so that a device uploads them once.
 #[derive(Debug, Clone, Copy)]
 pub struct Samples<'a> {
-    /// `[n, h, w, c]`.
-    pub x: &'a [f32],
-    /// Classes, `[n]`, each below the graph's number of classes.
-    pub y: &'a [u32],
+    x: &'a [f32],
+    y: &'a [u32],
+    id: u64,
+}
+
+impl<'a> Samples<'a> {
+    /// `x` is `[n, h, w, c]`; `y` the classes, `[n]`, each below the graph's number of classes.
+    pub fn new(x: &'a [f32], y: &'a [u32]) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { x, y, id: NEXT.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// The samples, `[n, h, w, c]`.
+    pub fn x(&self) -> &'a [f32] {
+        self.x
+    }
+
+    /// Their classes, `[n]`.
+    pub fn y(&self) -> &'a [u32] {
+        self.y
+    }
+
+    /// The same for copies only: the borrow keeps what it stands for as it is.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
 }
 
 /// What the optimiser (stochastic gradient descent) does in a step:
@@ -57,6 +83,15 @@ impl std::ops::AddAssign for Tally {
     }
 }
 
+impl std::ops::Add for Tally {
+    type Output = Self;
+
+    fn add(mut self, other: Self) -> Self {
+        self += other;
+        self
+    }
+}
+
 /// All that a step changes: two flat buffers in the graph's parameter order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
@@ -83,8 +118,22 @@ pub trait Backend {
     /// One line for people: which device this is.
     fn describe(&self) -> String;
 
-    /// Takes a step on the samples `batch` (at most the plan's batch), averaged over their number.
-    fn train_step(&mut self, samples: Samples<'_>, batch: &[u32], sgd: Sgd) -> Result<Tally>;
+    /// Takes steps over the samples `order`, batch after batch, each averaged over its
+    /// own number of samples. Returns the tally of every step that was taken: of all, or
+    /// of those before `watch` said to stop.
+    fn train(
+        &mut self,
+        samples: Samples<'_>,
+        order: &[u32],
+        sgd: Sgd,
+        watch: &mut dyn FnMut(Done) -> ControlFlow<()>,
+    ) -> Result<Vec<Tally>>;
+
+    /// One step on the samples `batch`, at most the plan's batch.
+    fn train_step(&mut self, samples: Samples<'_>, batch: &[u32], sgd: Sgd) -> Result<Tally> {
+        let tallies = self.train(samples, batch, sgd, &mut |_| ControlFlow::Continue(()))?;
+        Ok(tallies.into_iter().fold(Tally::default(), std::ops::Add::add))
+    }
 
     /// Runs all samples forward, in order; `probabilities` becomes `[n, classes]`.
     fn evaluate(&mut self, samples: Samples<'_>, probabilities: &mut Vec<f32>) -> Result<Tally>;
@@ -101,6 +150,15 @@ pub trait Backend {
 
     /// The gradient of all parameters in the last step, penalty included.
     fn parameter_gradients(&mut self) -> Result<Vec<f32>>;
+}
+
+/// How far a call of [`Backend::train`] has come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Done {
+    /// Samples that were trained on in this call.
+    pub samples: u64,
+    /// Sums over them, where the device has told already.
+    pub tally: Option<Tally>,
 }
 
 /// Which tensor of a node.

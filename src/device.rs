@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::backend::Backend;
 use crate::cpu::Cpu;
 use crate::error::Result;
+use crate::gpu::{Gpu, GpuOptions};
 use crate::plan::Plan;
 
 /// Where steps run.
@@ -14,14 +15,29 @@ pub enum Device {
     /// The processor's cores.
     #[default]
     Cpu,
+    /// A graphics card, through wgpu.
+    Gpu,
 }
 
-/// Opens a plan on a device; `threads` 0 means one for each core.
+/// What the devices can be told.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options<'a> {
+    /// Threads of the CPU; 0 means one for each core.
+    pub threads: usize,
+    /// Part of the GPU's name; none takes the best.
+    pub adapter: Option<&'a str>,
+}
+
+/// Opens a plan on a device.
 ///
 /// # Errors
-/// If the device cannot be had.
-pub fn open(device: Device, plan: Plan, threads: usize) -> Result<Box<dyn Backend>> {
-    match device {
-        Device::Cpu => Ok(Box::new(Cpu::new(plan, threads)?)),
-    }
+/// If the device cannot be had, or the plan does not fit it.
+pub fn open(device: Device, plan: Plan, options: Options<'_>) -> Result<Box<dyn Backend>> {
+    Ok(match device {
+        Device::Cpu => Box::new(Cpu::new(plan, options.threads)?),
+        Device::Gpu => {
+            let options = GpuOptions { adapter: options.adapter, ..GpuOptions::default() };
+            Box::new(Gpu::new(plan, options)?)
+        }
+    })
 }

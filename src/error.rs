@@ -106,6 +106,51 @@ pub enum Error {
         /// The system's answer.
         problem: String,
     },
+    /// There is no GPU, not even a software one.
+    #[error(
+        "--device gpu: no adapter was found; install your GPU's Vulkan driver, or a software one \
+         (Debian, Ubuntu: sudo apt-get install mesa-vulkan-drivers), or use --device cpu"
+    )]
+    NoAdapter,
+    /// No GPU of that name.
+    #[error("no adapter matches --adapter \"{wanted}\": found {}", found.join("; "))]
+    AdapterName {
+        /// What was asked for.
+        wanted: String,
+        /// The adapters that there are.
+        found: Vec<String>,
+    },
+    /// A tensor is too large for the device.
+    #[error(
+        "{what}: {bytes} bytes are needed, but {adapter} takes at most {most} in one buffer; try a \
+         smaller --batch-size, or --device cpu"
+    )]
+    DeviceLimit {
+        /// The adapter.
+        adapter: String,
+        /// The tensor and its node.
+        what: String,
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        most: u64,
+    },
+    /// A shader is not one.
+    #[error("{file}: {problem}")]
+    Shader {
+        /// The shader's file.
+        file: String,
+        /// Where and what.
+        problem: String,
+    },
+    /// The device failed, or was taken away.
+    #[error("{adapter}: {problem}")]
+    Gpu {
+        /// The adapter.
+        adapter: String,
+        /// What it said.
+        problem: String,
+    },
     /// The environment asks for vector units that are not there.
     #[error(
         "GENRE_GPU_SIMD: expected baseline, or avx2 where the processor has it, found \"{wanted}\"; \

@@ -21,7 +21,7 @@
 //! let weights = State::new(initial_parameters(&graph, 42));
 //! let mut cpu = Cpu::new(Plan::new(graph, 32)?, 2)?;
 //! cpu.set_state(&weights)?;
-//! let samples = Samples { x: &vec![0.5; 2 * 16 * 24], y: &[0, 3] };
+//! let samples = Samples::new(&vec![0.5; 2 * 16 * 24], &[0, 3]);
 //! let tally = cpu.train_step(samples, &[0, 1], Sgd { learning_rate: 0.01, momentum: 0.0 })?;
 //! assert!(tally.mean_loss().is_finite());
 //! # Ok::<(), genre_gpu::Error>(())
@@ -35,6 +35,7 @@ pub mod data;
 pub mod device;
 pub mod error;
 pub mod files;
+pub mod gpu;
 pub mod graph;
 pub mod metrics;
 pub mod models;

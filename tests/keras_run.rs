@@ -121,8 +121,8 @@ fn cpu_run(name: &str, threads: usize) -> (Vec<(Tally, Tally)>, State) {
     let state = State::new(initial_parameters(&graph, SEED));
     let mut cpu = Cpu::new(Plan::new(graph, BATCH).unwrap(), threads).unwrap();
     cpu.set_state(&state).unwrap();
-    let train = Samples { x: &data.x, y: &data.y };
-    let val = Samples { x: &data.x_val, y: &data.y_val };
+    let train = Samples::new(&data.x, &data.y);
+    let val = Samples::new(&data.x_val, &data.y_val);
     let sgd = Sgd { learning_rate: run.lr, momentum: 0.0 };
     let mut history = Vec::new();
     for e in 0..EPOCHS {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// A module and the crate's modules that it may name, from the bottom up: each
 /// names earlier ones only, so there is no circle. `error` everyone may.
-const MAY_NAME: [(&str, &[&str]); 19] = [
+const MAY_NAME: [(&str, &[&str]); 20] = [
     ("error", &[]),
     ("files", &[]),
     ("progress", &[]),
@@ -18,7 +18,8 @@ const MAY_NAME: [(&str, &[&str]); 19] = [
     ("plan", &["graph"]),
     ("backend", &["graph", "plan"]),
     ("cpu", &["backend", "graph", "plan"]),
-    ("device", &["backend", "cpu", "plan"]),
+    ("gpu", &["backend", "graph", "plan"]),
+    ("device", &["backend", "cpu", "gpu", "plan"]),
     ("models", &["graph", "text"]),
     ("metrics", &[]),
     ("report", &["files", "metrics", "text"]),
@@ -34,8 +35,8 @@ const MAY_NAME: [(&str, &[&str]); 19] = [
     (
         "cli",
         &[
-            "backend", "data", "device", "files", "graph", "metrics", "models", "plan", "progress",
-            "random", "text", "train",
+            "backend", "data", "device", "files", "gpu", "graph", "metrics", "models", "plan",
+            "progress", "random", "text", "train",
         ],
     ),
     ("lib", &[]),

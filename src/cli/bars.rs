@@ -109,11 +109,13 @@ impl Watch for EpochBars {
         }
     }
 
-    fn step(&self, tally: &Tally) {
+    fn step(&self, done: u64, tally: Option<Tally>) {
         if let Some(bar) = &*self.bar.borrow() {
-            bar.set_position(tally.samples);
-            let (loss, accuracy) = (tally.mean_loss(), tally.accuracy());
-            bar.set_message(format!("loss: {loss:.4} - accuracy: {accuracy:.4}"));
+            bar.set_position(done);
+            if let Some(tally) = tally {
+                let (loss, accuracy) = (tally.mean_loss(), tally.accuracy());
+                bar.set_message(format!("loss: {loss:.4} - accuracy: {accuracy:.4}"));
+            }
         }
     }
 

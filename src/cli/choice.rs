@@ -18,7 +18,7 @@ where
 }
 
 pub(super) fn device() -> impl TypedValueParser<Value = Device> {
-    one_of([("cpu", Device::Cpu)])
+    one_of([("cpu", Device::Cpu), ("gpu", Device::Gpu)])
 }
 
 pub(super) fn scale() -> impl TypedValueParser<Value = ScaleKind> {

@@ -7,7 +7,7 @@ use super::choice;
 use super::data_args::DataArgs;
 use super::lines::{line, matrix, title};
 use super::say::{say, tell};
-use crate::backend::State;
+use crate::backend::{Samples, State};
 use crate::data::PartName;
 use crate::device;
 use crate::error::{Error, Result};
@@ -62,6 +62,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let given = args.data.settings();
     let class_names = given.class_names.clone();
     config.read_from(given);
+    config.threads = args.threads.unwrap_or(config.threads);
     config.check()?;
     config.class_names = Some(class_names.unwrap_or_else(|| saved.facts.classes.clone()));
     let parts = if args.part.is_empty() { PartName::ALL.to_vec() } else { args.part.clone() };
@@ -90,12 +91,14 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     data.apply(&facts.scale);
     let plan = Plan::new(graph.clone(), config.batch_size.min(data.longest_part()))?;
-    let threads = args.threads.unwrap_or(config.threads);
-    let mut backend = device::open(config.device, plan, threads)?;
+    let mut backend = device::open(config.device, plan, config.device_options())?;
     backend.set_state(&State::new(saved.parameters))?;
     let results = parts
         .iter()
-        .map(|part| Results::of(backend.as_mut(), *part, data.part(*part)))
+        .map(|name| {
+            let part = data.part(*name);
+            Results::of(backend.as_mut(), *name, part, Samples::new(&part.x, &part.y))
+        })
         .collect::<Result<Vec<_>>>()?;
 
     let title = title(&config.model, &data);

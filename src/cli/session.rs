@@ -88,10 +88,7 @@ pub(super) fn run(
     };
     SavedModel { parameters, facts }.write(&folder.model(), &graph)?;
 
-    let results = PartName::ALL
-        .into_iter()
-        .map(|name| Results::of(backend.as_mut(), name, data.part(name)))
-        .collect::<Result<Vec<_>>>()?;
+    let results = trainer.results()?;
     folder.write_results(&results, &data, &title)?;
     let count = graph.parameter_count();
     let metrics = run_folder::metrics(config, &device, count, epochs, &history, &data, &results);

@@ -197,6 +197,6 @@ fn prepare(args: &Args, config: &Config, model: &Model) -> Result<Prepared> {
     let scale = Scale::fit(config.scale, &data.train.x)?;
     data.apply(&scale);
     let plan = Plan::new(graph.clone(), config.batch_size.min(data.longest_part()))?;
-    let backend = device::open(config.device, plan, config.threads)?;
+    let backend = device::open(config.device, plan, config.device_options())?;
     Ok(Prepared { source, scale, graph, backend })
 }

@@ -12,7 +12,9 @@ mod softmax;
 mod threads;
 mod vectorised;
 
-use crate::backend::{Backend, Samples, Sgd, State, Tally, Tensor};
+use std::ops::ControlFlow;
+
+use crate::backend::{Backend, Done, Samples, Sgd, State, Tally, Tensor};
 use crate::error::Result;
 use crate::graph::NodeId;
 use crate::plan::{Plan, Slot};
@@ -66,8 +68,8 @@ impl Cpu {
         let input = &mut self.buffers.values[self.plan.slot(graph.input()).0];
         self.labels.clear();
         for (to, i) in input.chunks_exact_mut(len).zip(batch) {
-            to.copy_from_slice(&samples.x[i * len..(i + 1) * len]);
-            self.labels.push(samples.y[i]);
+            to.copy_from_slice(&samples.x()[i * len..(i + 1) * len]);
+            self.labels.push(samples.y()[i]);
         }
     }
 
@@ -105,13 +107,28 @@ impl Backend for Cpu {
         format!("cpu, {threads} thread{}", if threads == 1 { "" } else { "s" })
     }
 
-    fn train_step(&mut self, samples: Samples<'_>, batch: &[u32], sgd: Sgd) -> Result<Tally> {
-        self.gather(samples, batch.iter().map(|&i| i as usize));
-        let tally = self.forward();
-        self.backward();
-        let State { parameters, velocity } = &mut self.state;
-        self.pool.install(|| sgd::step(sgd, &self.parameter_gradients, parameters, velocity));
-        Ok(tally)
+    fn train(
+        &mut self,
+        samples: Samples<'_>,
+        order: &[u32],
+        sgd: Sgd,
+        watch: &mut dyn FnMut(Done) -> ControlFlow<()>,
+    ) -> Result<Vec<Tally>> {
+        let mut tallies = Vec::with_capacity(order.len().div_ceil(self.plan.batch()));
+        let mut sum = Tally::default();
+        for batch in order.chunks(self.plan.batch()) {
+            self.gather(samples, batch.iter().map(|&i| i as usize));
+            let tally = self.forward();
+            self.backward();
+            let State { parameters, velocity } = &mut self.state;
+            self.pool.install(|| sgd::step(sgd, &self.parameter_gradients, parameters, velocity));
+            tallies.push(tally);
+            sum += tally;
+            if watch(Done { samples: sum.samples, tally: Some(sum) }).is_break() {
+                break;
+            }
+        }
+        Ok(tallies)
     }
 
     fn evaluate(&mut self, samples: Samples<'_>, probabilities: &mut Vec<f32>) -> Result<Tally> {
@@ -119,8 +136,8 @@ impl Backend for Cpu {
         let classes = self.plan.graph().classes();
         let mut total = Tally::default();
         probabilities.clear();
-        for start in (0..samples.y.len()).step_by(self.plan.batch()) {
-            self.gather(samples, start..samples.y.len());
+        for start in (0..samples.y().len()).step_by(self.plan.batch()) {
+            self.gather(samples, start..samples.y().len());
             total += self.forward();
             let rows = &self.buffers.values[self.plan.slot(output).0];
             probabilities.extend_from_slice(&rows[..self.labels.len() * classes]);

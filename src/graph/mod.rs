@@ -196,6 +196,17 @@ impl Graph {
         self.parameters.last().map_or(0, |p| p.range().end)
     }
 
+    /// Whether a node's output comes from a ReLU, a flatten's being its input's.
+    pub fn ends_in_relu(&self, id: NodeId) -> bool {
+        match self.node(id).op {
+            Op::Conv2d { activation, .. } | Op::Dense { activation, .. } => {
+                activation == Activation::Relu
+            }
+            Op::Flatten => self.node(id).inputs.iter().any(|input| self.ends_in_relu(*input)),
+            Op::Input | Op::MaxPool2d { .. } | Op::Concat | Op::Softmax => false,
+        }
+    }
+
     /// The last node.
     pub fn output(&self) -> NodeId {
         NodeId(self.nodes.len() - 1)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::data::{ScaleKind, demo};
-use crate::device::Device;
+use crate::device::{Device, Options};
 use crate::error::{Error, Result};
 use crate::models::Recipe;
 use crate::random::keras::Shuffle;
@@ -31,6 +31,8 @@ pub struct Settings {
     pub model: Option<String>,
     /// Where steps run.
     pub device: Option<Device>,
+    /// Part of the GPU's name.
+    pub adapter: Option<String>,
     /// Folder or npz; none means the demo corpus.
     pub data: Option<PathBuf>,
     /// The arrays are `[n, time, mel]`.
@@ -68,6 +70,9 @@ pub struct Config {
     pub model: String,
     /// Where steps run.
     pub device: Device,
+    /// Part of the GPU's name, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
     /// Folder or npz; none means the demo corpus.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
@@ -116,6 +121,7 @@ impl Settings {
         Self {
             model: self.model.or(other.model),
             device: self.device.or(other.device),
+            adapter: self.adapter.or(other.adapter),
             data: self.data.or(other.data),
             transpose: self.transpose.or(other.transpose),
             class_names: self.class_names.or(other.class_names),
@@ -140,6 +146,7 @@ impl Settings {
         let config = Config {
             model: self.model.unwrap_or_else(|| "p1".into()),
             device: self.device.unwrap_or_default(),
+            adapter: self.adapter,
             data: self.data,
             transpose: self.transpose.unwrap_or(false),
             class_names: self.class_names,
@@ -189,6 +196,11 @@ impl Config {
         };
         // Plain values and one table of strings, checked: nothing that TOML lacks.
         head + &toml::to_string(self).unwrap_or_default()
+    }
+
+    /// What the device is told.
+    pub fn device_options(&self) -> Options<'_> {
+        Options { threads: self.threads, adapter: self.adapter.as_deref() }
     }
 
     /// Takes the data from elsewhere, or only some of its arrays.

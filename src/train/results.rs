@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::trainer::samples;
-use crate::backend::Backend;
+use crate::backend::{Backend, Samples};
 use crate::data::{Part, PartName};
 use crate::error::Result;
 use crate::metrics::{Confusion, Vote, predictions, song_confusion, song_votes, wilson};
@@ -48,14 +47,19 @@ pub struct PartMetrics {
 }
 
 impl Results {
-    /// Runs a part through the backend.
+    /// Runs a part through the backend; `samples` are those of `part`.
     ///
     /// # Errors
     /// If the device fails.
-    pub fn of(backend: &mut dyn Backend, name: PartName, part: &Part) -> Result<Self> {
+    pub fn of(
+        backend: &mut dyn Backend,
+        name: PartName,
+        part: &Part,
+        samples: Samples<'_>,
+    ) -> Result<Self> {
         let classes = backend.plan().graph().classes();
         let mut probabilities = Vec::new();
-        let tally = backend.evaluate(samples(part), &mut probabilities)?;
+        let tally = backend.evaluate(samples, &mut probabilities)?;
         let predicted = predictions(&probabilities, classes)?;
         let confusion = Confusion::new(&part.y, &predicted, classes)?;
         let vote = |song: &Vec<i64>| {

@@ -1,6 +1,7 @@
 //! The loop: epochs of steps, a checkpoint after each epoch, and a stop that
 //! can be gone on from to the same bits.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -9,16 +10,17 @@ use super::config::{Config, Keep};
 use super::health::Health;
 use super::history::{Epoch, best_epoch};
 use super::initial::initial_parameters;
-use crate::backend::{Backend, Samples, Sgd, State, Tally};
-use crate::data::{Dataset, Part, ScaleKind};
+use super::results::Results;
+use crate::backend::{Backend, Done, Samples, Sgd, State, Tally};
+use crate::data::{Dataset, PartName, ScaleKind};
 use crate::error::{Error, Result};
 
 /// Listens to a run.
 pub trait Watch {
     /// Epoch `epoch` (from 1) of `of` begins or goes on, with `done` of `samples` seen.
     fn epoch_begins(&self, epoch: usize, of: usize, samples: usize, done: usize);
-    /// A step is done; the sums are the epoch's so far.
-    fn step(&self, tally: &Tally);
+    /// So many samples of the epoch are done; its sums so far, where they are known.
+    fn step(&self, done: u64, tally: Option<Tally>);
     /// The epoch is over.
     fn epoch_ends(&self, epoch: usize, of: usize, figures: &Epoch);
     /// Something that the user should know while the run goes on.
@@ -38,6 +40,8 @@ pub enum Outcome {
 pub struct Trainer<'a> {
     backend: &'a mut dyn Backend,
     data: &'a Dataset,
+    /// Of each part, made once: devices upload them once.
+    samples: [Samples<'a>; 3],
     config: &'a Config,
     checkpoint: PathBuf,
     position: Position,
@@ -45,9 +49,9 @@ pub struct Trainer<'a> {
     health: Health,
 }
 
-/// A part as backends read it.
-pub(super) fn samples(part: &Part) -> Samples<'_> {
-    Samples { x: &part.x, y: &part.y }
+/// The parts as backends read them, in the order of [`PartName::ALL`].
+fn samples(data: &Dataset) -> [Samples<'_>; 3] {
+    PartName::ALL.map(|name| Samples::new(&data.part(name).x, &data.part(name).y))
 }
 
 impl<'a> Trainer<'a> {
@@ -67,7 +71,8 @@ impl<'a> Trainer<'a> {
         let data_hash = data.hash.clone();
         let position = Position { data_hash, graph_hash, ..Position::default() };
         let health = Health::default();
-        Ok(Self { backend, data, config, checkpoint, position, best: None, health })
+        let samples = samples(data);
+        Ok(Self { backend, data, samples, config, checkpoint, position, best: None, health })
     }
 
     /// A run that stopped, from its checkpoint.
@@ -116,7 +121,8 @@ impl<'a> Trainer<'a> {
         }
         backend.set_state(&state)?;
         let health = Health::default();
-        Ok(Self { backend, data, config, checkpoint, position, best, health })
+        let samples = samples(data);
+        Ok(Self { backend, data, samples, config, checkpoint, position, best, health })
     }
 
     /// The epochs that are done.
@@ -147,31 +153,38 @@ impl<'a> Trainer<'a> {
         let n = self.data.train.len();
         let order = config.shuffle.order(config.seed, n, epoch);
         let sgd = Sgd { learning_rate: config.learning_rate, momentum: config.momentum };
-        let before = self.position.seconds;
+        let (before, seen) = (self.position.seconds, self.position.tally);
         let start = Instant::now();
         let done = (self.position.step * config.batch_size).min(n);
         watch.epoch_begins(epoch + 1, config.epochs, n, done);
-        for batch in order.chunks(config.batch_size).skip(self.position.step) {
-            if stop() {
-                return Ok(false);
-            }
-            let tally = self.backend.train_step(samples(&self.data.train), batch, sgd)?;
+        if stop() {
+            return Ok(false);
+        }
+        let [train, ..] = self.samples;
+        let mut between = |now: Done| {
+            let tally = now.tally.map(|tally| seen + tally);
+            watch.step(done as u64 + now.samples, tally);
+            let diverged = now.tally.is_some_and(|tally| !tally.loss.is_finite());
+            if diverged || stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let tallies = self.backend.train(train, &order[done..], sgd, &mut between)?;
+        for tally in tallies {
             self.position.step += 1;
             if !tally.loss.is_finite() {
                 return Err(self.diverged(epoch));
             }
             self.position.tally += tally;
-            self.position.seconds = before + start.elapsed().as_secs_f64();
-            watch.step(&self.position.tally);
         }
-        Ok(true)
+        self.position.seconds = before + start.elapsed().as_secs_f64();
+        Ok(self.position.step == n.div_ceil(config.batch_size))
     }
 
     /// Validates and closes the epoch.
     fn end_epoch(&mut self, watch: &dyn Watch) -> Result<()> {
         let start = Instant::now();
         let mut probabilities = Vec::new();
-        let val = self.backend.evaluate(samples(&self.data.val), &mut probabilities)?;
+        let [_, val, _] = self.samples;
+        let val = self.backend.evaluate(val, &mut probabilities)?;
         if !val.loss.is_finite() {
             return Err(self.diverged(self.position.history.len()));
         }
@@ -216,6 +229,16 @@ impl<'a> Trainer<'a> {
             self.backend.set_state(&state)?;
         }
         Ok((state.parameters, epochs))
+    }
+
+    /// What the backend makes of each part with the weights that it has now.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn results(&mut self) -> Result<Vec<Results>> {
+        (PartName::ALL.into_iter().zip(self.samples))
+            .map(|(name, samples)| Results::of(self.backend, name, self.data.part(name), samples))
+            .collect()
     }
 
     fn diverged(&self, epoch: usize) -> Error {

@@ -11,5 +11,7 @@
 
 pub mod cases;
 pub mod close;
+pub mod compare;
 pub mod golden;
+pub mod gpu;
 pub mod naive;

@@ -1,0 +1,61 @@
+// Softmax with the cross-entropy taken from the logits, as Keras fuses them:
+//   m = max_c z[n, c],  p[n, c] = exp(z[n, c] - m) / Σ exp(z - m)
+//   loss[n] = log Σ exp(z[n, ·] - m) - (z[n, t] - m),  t = labels[order[first + n]]
+// A sample is right if t is the first of its largest logits.
+// z, p: [n, classes]; rows: [samples of the set, classes], by place in the order;
+// tally: (loss, right, 0, 0) of each step, Σ over the batch.
+// Grid: one group for the whole batch; thread k takes samples k, k + 64, …, then a tree
+// over the threads: a fixed order of summation. CPU twin: src/cpu/softmax.rs.
+
+override classes: u32;
+
+@group(0) @binding(1) var<storage, read> order: array<u32>;
+@group(0) @binding(2) var<storage, read> labels: array<u32>;
+@group(0) @binding(3) var<storage, read> z: array<f32>;
+@group(0) @binding(4) var<storage, read_write> p: array<f32>;
+@group(0) @binding(5) var<storage, read_write> rows: array<f32>;
+@group(0) @binding(6) var<storage, read_write> tally: array<vec4<f32>>;
+
+var<workgroup> losses: array<f32, 64>;
+var<workgroup> rights: array<f32, 64>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(local_invocation_index) local: u32) {
+    var loss = 0.0;
+    var right = 0.0;
+    for (var n = local; n < step.n; n += 64u) {
+        let row = n * classes;
+        let label = labels[order[step.first + n]];
+        var best = 0u;
+        var top = z[row];
+        for (var c = 1u; c < classes; c++) {
+            if (z[row + c] > top) {
+                best = c;
+                top = z[row + c];
+            }
+        }
+        var sum = 0.0;
+        for (var c = 0u; c < classes; c++) {
+            sum += exp(z[row + c] - top);
+        }
+        for (var c = 0u; c < classes; c++) {
+            let share = exp(z[row + c] - top) / sum;
+            p[row + c] = share;
+            rows[(step.first + n) * classes + c] = share;
+        }
+        loss += log(sum) - (z[row + label] - top);
+        right += select(0.0, 1.0, best == label);
+    }
+    losses[local] = loss;
+    rights[local] = right;
+    for (var half = 32u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (local < half) {
+            losses[local] += losses[local + half];
+            rights[local] += rights[local + half];
+        }
+    }
+    if (local == 0u) {
+        tally[step.index] = vec4(losses[0], rights[0], 0.0, 0.0);
+    }
+}

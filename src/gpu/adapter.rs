@@ -1,0 +1,127 @@
+//! Which GPUs there are, and choosing one.
+
+use std::fmt;
+
+use crate::error::{Error, Result};
+
+/// What kind of device an adapter is, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A graphics card.
+    Discrete,
+    /// Beside the processor, sharing its memory.
+    Integrated,
+    /// Part of a virtual machine.
+    Virtual,
+    /// Not told by its driver.
+    Other,
+    /// A processor that plays a GPU.
+    Software,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Discrete => "discrete",
+            Self::Integrated => "integrated",
+            Self::Virtual => "virtual",
+            Self::Other => "other",
+            Self::Software => "software",
+        })
+    }
+}
+
+/// An adapter as people should see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdapterFacts {
+    /// Its name, e.g. `NVIDIA GeForce RTX 3060`.
+    pub name: String,
+    /// The interface it is reached by, e.g. `vulkan`.
+    pub backend: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// Driver and version.
+    pub driver: String,
+    /// Largest buffer, in bytes.
+    pub max_buffer_bytes: u64,
+    /// Most of a buffer that a kernel can be given at once, in bytes.
+    pub max_binding_bytes: u64,
+    /// Most invocations in a workgroup.
+    pub max_workgroup_size: u32,
+    /// Memory that a workgroup can share, in bytes.
+    pub max_workgroup_bytes: u32,
+    /// Whether it can time single kernels.
+    pub timestamps: bool,
+}
+
+impl AdapterFacts {
+    fn of(adapter: &wgpu::Adapter) -> Self {
+        let (info, limits) = (adapter.get_info(), adapter.limits());
+        let kind = match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => Kind::Discrete,
+            wgpu::DeviceType::IntegratedGpu => Kind::Integrated,
+            wgpu::DeviceType::VirtualGpu => Kind::Virtual,
+            wgpu::DeviceType::Other => Kind::Other,
+            wgpu::DeviceType::Cpu => Kind::Software,
+        };
+        Self {
+            name: info.name,
+            backend: info.backend.to_string(),
+            kind,
+            driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+            max_buffer_bytes: limits.max_buffer_size,
+            max_binding_bytes: limits.max_storage_buffer_binding_size,
+            max_workgroup_size: limits.max_compute_invocations_per_workgroup,
+            max_workgroup_bytes: limits.max_compute_workgroup_storage_size,
+            timestamps: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY),
+        }
+    }
+
+    fn matches(&self, wanted: &str) -> bool {
+        let wanted = wanted.to_lowercase();
+        [&self.name, &self.backend, &self.driver, &self.kind.to_string()]
+            .into_iter()
+            .any(|text| text.to_lowercase().contains(&wanted))
+    }
+}
+
+/// `llvmpipe (LLVM 15.0.6, 256 bits) (vulkan, software)`.
+impl fmt::Display for AdapterFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}, {})", self.name, self.backend, self.kind)
+    }
+}
+
+fn instance() -> wgpu::Instance {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = wgpu::Backends::PRIMARY;
+    // Faults are told in this program's words; drivers' own layers would only add noise.
+    descriptor.flags = wgpu::InstanceFlags::empty();
+    wgpu::Instance::new(descriptor)
+}
+
+fn found() -> Vec<(AdapterFacts, wgpu::Adapter)> {
+    let adapters = pollster::block_on(instance().enumerate_adapters(wgpu::Backends::PRIMARY));
+    let mut found: Vec<_> =
+        adapters.into_iter().map(|adapter| (AdapterFacts::of(&adapter), adapter)).collect();
+    // Stable: equals stay in the system's order.
+    found.sort_by_key(|(facts, _)| facts.kind);
+    found
+}
+
+/// All adapters, best kind first: the first is what is chosen where none is named.
+pub fn adapters() -> Vec<AdapterFacts> {
+    found().into_iter().map(|(facts, _)| facts).collect()
+}
+
+/// The best adapter, or the best of those whose name, interface, driver or kind
+/// holds `wanted` (in any case of letters).
+pub(super) fn choose(wanted: Option<&str>) -> Result<(AdapterFacts, wgpu::Adapter)> {
+    let found = found();
+    if found.is_empty() {
+        return Err(Error::NoAdapter);
+    }
+    let names = found.iter().map(|(facts, _)| facts.to_string()).collect();
+    let chosen = found.into_iter().find(|(facts, _)| wanted.is_none_or(|w| facts.matches(w)));
+    chosen.ok_or_else(|| Error::AdapterName { wanted: wanted.unwrap_or("").into(), found: names })
+}

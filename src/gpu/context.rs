@@ -1,0 +1,152 @@
+//! A device and its queue; what fails there is kept and returned by the next
+//! call that could know, never lost in a panic.
+
+use std::cell::Cell;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::adapter::{AdapterFacts, choose};
+use super::memory::WORD;
+use crate::error::{Error, Result};
+
+/// An open device.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) facts: AdapterFacts,
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    pub(super) limits: wgpu::Limits,
+    faults: Faults,
+    allocations: Cell<u64>,
+}
+
+/// The first fault that was told outside of a scope.
+#[derive(Debug, Clone, Default)]
+struct Faults(Arc<Mutex<Option<String>>>);
+
+impl Faults {
+    fn keep(&self, fault: String) {
+        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert(fault);
+    }
+
+    fn first(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Context {
+    /// Opens the best adapter, or one whose name holds `wanted`.
+    pub(super) fn open(wanted: Option<&str>) -> Result<Self> {
+        let (facts, adapter) = choose(wanted)?;
+        let limits = adapter.limits();
+        let optional = wgpu::Features::TIMESTAMP_QUERY;
+        let request = adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("genre-gpu"),
+            required_features: adapter.features() & optional,
+            required_limits: limits.clone(),
+            ..wgpu::DeviceDescriptor::default()
+        });
+        let (device, queue) = pollster::block_on(request).map_err(|e| Error::Gpu {
+            adapter: facts.to_string(),
+            problem: format!("cannot be opened: {e}"),
+        })?;
+        let faults = Faults::default();
+        let keep = faults.clone();
+        device.on_uncaptured_error(Arc::new(move |error| keep.keep(error.to_string())));
+        let keep = faults.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            // Told too when this program itself lets the device go.
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                keep.keep(format!("the device was lost: {message}"));
+            }
+        });
+        Ok(Self { facts, device, queue, limits, faults, allocations: Cell::new(0) })
+    }
+
+    /// Buffers, bindings and pipelines made so far: a step must make none.
+    pub(super) fn allocations(&self) -> u64 {
+        self.allocations.get()
+    }
+
+    pub(super) fn count_allocation(&self) {
+        self.allocations.set(self.allocations.get() + 1);
+    }
+
+    /// A buffer of zeros, `bytes` large; `what` names it in errors.
+    pub(super) fn buffer(
+        &self,
+        what: &str,
+        bytes: u64,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer> {
+        let most = match usage.contains(wgpu::BufferUsages::STORAGE) {
+            true => self.limits.max_buffer_size.min(self.limits.max_storage_buffer_binding_size),
+            false => self.limits.max_buffer_size,
+        };
+        // Never empty, and whole vec4s.
+        let bytes = bytes.max(1).next_multiple_of(16);
+        if bytes > most {
+            return Err(Error::DeviceLimit {
+                adapter: self.facts.to_string(),
+                what: what.into(),
+                bytes,
+                most,
+            });
+        }
+        self.count_allocation();
+        let size = bytes;
+        self.scoped(what, || {
+            let mapped_at_creation = false;
+            let label = Some(what);
+            self.device.create_buffer(&wgpu::BufferDescriptor {
+                label,
+                size,
+                usage,
+                mapped_at_creation,
+            })
+        })
+    }
+
+    /// A buffer of `len` floats or indices that kernels read and write.
+    pub(super) fn storage(&self, what: &str, len: usize) -> Result<wgpu::Buffer> {
+        let usage = wgpu::BufferUsages::STORAGE
+            | wgpu::BufferUsages::UNIFORM
+            | wgpu::BufferUsages::COPY_DST
+            | wgpu::BufferUsages::COPY_SRC;
+        self.buffer(what, len as u64 * WORD, usage)
+    }
+
+    pub(super) fn fault(&self, problem: impl Into<String>) -> Error {
+        Error::Gpu { adapter: self.facts.to_string(), problem: problem.into() }
+    }
+
+    /// Returns what has failed so far.
+    pub(super) fn check(&self) -> Result<()> {
+        self.faults.first().map_or(Ok(()), |fault| Err(self.fault(fault)))
+    }
+
+    /// Waits until a submission is done, or all of them.
+    pub(super) fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
+        let poll = wgpu::PollType::Wait { submission_index: submission, timeout: None };
+        let polled = self.device.poll(poll);
+        self.check()?;
+        polled.map(drop).map_err(|e| self.fault(format!("waiting failed: {e}")))
+    }
+
+    /// Runs `make`, and returns what the device said against it.
+    pub(super) fn scoped<T>(&self, what: &str, make: impl FnOnce() -> T) -> Result<T> {
+        let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
+        let made = make();
+        // The last pushed is popped first.
+        let errors = [internal, validation, memory].map(|scope| pollster::block_on(scope.pop()));
+        match errors.into_iter().flatten().next() {
+            Some(wgpu::Error::OutOfMemory { .. }) => {
+                Err(self.fault(format!("{what}: out of memory; try a smaller --batch-size")))
+            }
+            Some(error) => Err(self.fault(format!("{what}: {error}"))),
+            None => Ok(made),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! From a plan to dispatches: which kernels a node needs, forward and backward.
+
+use super::context::Context;
+use super::kernels::Kernel;
+use super::memory::{Memory, Slice};
+use super::recorder::{Call, Dispatch, Grid, Recorder};
+use super::{concat, conv2d, dense, max_pool2d};
+use crate::error::Result;
+use crate::graph::{NodeId, Op, Role, Shape};
+use crate::plan::{Gradient, Plan};
+
+/// Which of the kernels for an op are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form {
+    /// The obvious ones: one thread for each element of the result.
+    Plain,
+    /// The fastest that fit the shapes.
+    #[default]
+    Tuned,
+}
+
+/// Records the dispatches of one node.
+pub(super) struct Site<'a> {
+    pub(super) context: &'a Context,
+    pub(super) recorder: &'a mut Recorder,
+    pub(super) plan: &'a Plan,
+    pub(super) memory: &'a Memory,
+    pub(super) form: Form,
+    pub(super) id: NodeId,
+    pub(super) dispatches: Vec<Dispatch>,
+}
+
+/// Where the gradient of an input goes, and how.
+pub(super) struct InputGradient {
+    pub(super) dx: Slice,
+    /// Add to what another reader wrote.
+    pub(super) add: bool,
+    /// The layer below ends in a ReLU, whose derivative is taken here.
+    pub(super) mask: bool,
+}
+
+impl Site<'_> {
+    pub(super) fn batch(&self) -> usize {
+        self.plan.batch()
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        self.plan.graph().node(self.id).shape
+    }
+
+    pub(super) fn input_shape(&self, input: usize) -> Shape {
+        self.plan.graph().node(self.plan.graph().node(self.id).inputs[input]).shape
+    }
+
+    pub(super) fn x(&self, input: usize) -> Slice {
+        self.memory.value(self.plan, self.plan.graph().node(self.id).inputs[input])
+    }
+
+    pub(super) fn y(&self) -> Slice {
+        self.memory.value(self.plan, self.id)
+    }
+
+    /// The gradient at the node's output; nothing of a node that nothing learns from has one.
+    pub(super) fn dy(&self) -> Option<Slice> {
+        self.memory.gradient(self.plan, self.id)
+    }
+
+    /// Where backward puts an input's gradient, if it is wanted.
+    pub(super) fn dx(&self, input: usize) -> Option<InputGradient> {
+        let graph = self.plan.graph();
+        let rule = self.plan.input_gradients(self.id)[input];
+        let below = graph.node(self.id).inputs[input];
+        let dx = self.memory.gradient(self.plan, below)?;
+        let mask = graph.ends_in_relu(below);
+        (rule != Gradient::Skip).then_some(InputGradient { dx, add: rule == Gradient::Add, mask })
+    }
+
+    /// Kernel and bias. Where there is none, unused elements stand in, neither read nor written.
+    pub(super) fn weights(&self) -> (Slice, Slice) {
+        self.tensors(&self.memory.parameters)
+    }
+
+    /// Their gradients.
+    pub(super) fn weight_gradients(&self) -> (Slice, Slice) {
+        self.tensors(&self.memory.parameter_gradients)
+    }
+
+    fn tensors(&self, flat: &wgpu::Buffer) -> (Slice, Slice) {
+        let tensor = |role| self.memory.tensor(flat, self.plan.graph(), self.id, role);
+        let unused = || self.memory.unused(flat);
+        (tensor(Role::Kernel).unwrap_or_else(unused), tensor(Role::Bias).unwrap_or_else(unused))
+    }
+
+    pub(super) fn record(
+        &mut self,
+        kernel: Kernel,
+        constants: &[(&str, usize)],
+        buffers: &[Slice],
+        grid: Grid,
+        flop: usize,
+    ) -> Result<()> {
+        let node = &self.plan.graph().node(self.id).name;
+        let call = Call { kernel, node, constants, buffers, grid, flop };
+        self.dispatches.push(self.recorder.record(self.context, &call)?);
+        Ok(())
+    }
+
+    /// The node's output from its inputs; the softmax is recorded with the data it reads.
+    pub(super) fn forward(&mut self) -> Result<()> {
+        match self.plan.graph().node(self.id).op {
+            Op::Input | Op::Flatten | Op::Softmax => Ok(()),
+            Op::Conv2d { .. } => conv2d::forward(self),
+            Op::MaxPool2d { window } => max_pool2d::forward(self, window),
+            Op::Concat => concat::forward(self),
+            Op::Dense { .. } => dense::forward(self),
+        }
+    }
+
+    /// The gradients of the node's parameters and of its inputs.
+    pub(super) fn backward(&mut self) -> Result<()> {
+        let Some(dy) = self.dy() else { return Ok(()) };
+        match self.plan.graph().node(self.id).op {
+            Op::Input | Op::Flatten | Op::Softmax => Ok(()),
+            Op::Conv2d { .. } => conv2d::backward(self, &dy),
+            Op::MaxPool2d { window } => max_pool2d::backward(self, window, &dy),
+            Op::Concat => concat::backward(self, &dy),
+            Op::Dense { .. } => dense::backward(self, &dy),
+        }
+    }
+}
+
+/// `[h, w, c]` of a map; a vector is a map of one position.
+pub(super) fn map(shape: Shape) -> [usize; 3] {
+    match shape {
+        Shape::Map { h, w, c } => [h, w, c],
+        Shape::Flat(n) => [1, 1, n],
+    }
+}

@@ -1,0 +1,37 @@
+//! Max-pooling: shaders/max_pool2d_*.wgsl.
+
+use super::kernels::{MAX_POOL2D_BACKWARD_INPUT, MAX_POOL2D_FORWARD};
+use super::layers::{Site, map};
+use super::memory::Slice;
+use super::recorder::Grid;
+use crate::error::Result;
+
+type Extents = [(&'static str, usize); 7];
+
+fn extents(site: &Site<'_>, [k_h, k_w]: [usize; 2]) -> Extents {
+    let ([h_in, w_in, c], [h_out, w_out, _]) = (map(site.input_shape(0)), map(site.shape()));
+    let ins = [("h_in", h_in), ("w_in", w_in), ("c", c)];
+    let outs = [("h_out", h_out), ("w_out", w_out), ("k_h", k_h), ("k_w", k_w)];
+    [ins[0], ins[1], ins[2], outs[0], outs[1], outs[2], outs[3]]
+}
+
+fn winners(site: &Site<'_>) -> Slice {
+    // Every max-pooling has its winners; the output would fail validation in their place.
+    site.memory.winners(site.plan, site.id).unwrap_or_else(|| site.y())
+}
+
+pub(super) fn forward(site: &mut Site<'_>, window: [usize; 2]) -> Result<()> {
+    let constants = extents(site, window);
+    let buffers = [site.x(0), site.y(), winners(site)];
+    let grid = Grid::Threads(site.batch() * site.shape().len());
+    site.record(MAX_POOL2D_FORWARD, &constants, &buffers, grid, 0)
+}
+
+pub(super) fn backward(site: &mut Site<'_>, window: [usize; 2], dy: &Slice) -> Result<()> {
+    let Some(input) = site.dx(0) else { return Ok(()) };
+    let mut constants = extents(site, window).to_vec();
+    constants.extend([("mask", usize::from(input.mask)), ("add", usize::from(input.add))]);
+    let buffers = [dy.clone(), winners(site), site.y(), input.dx];
+    let grid = Grid::Threads(site.batch() * site.input_shape(0).len());
+    site.record(MAX_POOL2D_BACKWARD_INPUT, &constants, &buffers, grid, 0)
+}

@@ -1,0 +1,183 @@
+//! Everything that lies on the device for a plan: one buffer for each slot and
+//! its gradient, and the parameters, their gradients and the optimiser's state
+//! as one flat buffer each.
+
+use super::context::Context;
+use crate::error::Result;
+use crate::graph::{Graph, NodeId, Op, Role};
+use crate::plan::{Plan, Slot};
+
+/// Bytes of a float or an index.
+pub(super) const WORD: u64 = 4;
+/// Every tensor in a flat buffer begins at a multiple of so many elements: 256
+/// bytes, which every device can bind.
+const ALIGN: usize = 64;
+/// Bytes that a uniform binding has on every device. A kernel that reads weights
+/// through one binds so many, whatever follows them.
+pub(super) const UNIFORM_BYTES: u64 = 65_536;
+
+/// Some elements of a buffer.
+#[derive(Debug, Clone)]
+pub(super) struct Slice {
+    pub(super) buffer: wgpu::Buffer,
+    /// First element.
+    pub(super) start: u64,
+    /// Number of elements, rounded up so that whole `vec4`s can be read.
+    pub(super) len: u64,
+}
+
+/// Where parameter tensors lie in the flat buffers.
+#[derive(Debug, Clone)]
+pub(super) struct Layout {
+    starts: Vec<usize>,
+    /// Elements up to the end of the last tensor.
+    pub(super) len: usize,
+}
+
+impl Layout {
+    pub(super) fn new(graph: &Graph) -> Self {
+        let mut len = 0;
+        let starts = (graph.parameters().iter())
+            .map(|p| {
+                let start = len;
+                len += p.len().next_multiple_of(ALIGN);
+                start
+            })
+            .collect();
+        Self { starts, len }
+    }
+
+    /// The graph's flat parameters as they lie on the device; `fill` between them.
+    pub(super) fn spread(&self, graph: &Graph, flat: &[f32]) -> Vec<f32> {
+        let mut spread = vec![0.0; self.len];
+        for (p, &start) in graph.parameters().iter().zip(&self.starts) {
+            spread[start..start + p.len()].copy_from_slice(&flat[p.range()]);
+        }
+        spread
+    }
+
+    /// The other way.
+    pub(super) fn gather(&self, graph: &Graph, spread: &[f32]) -> Vec<f32> {
+        let mut flat = vec![0.0; graph.parameter_count()];
+        for (p, &start) in graph.parameters().iter().zip(&self.starts) {
+            flat[p.range()].copy_from_slice(&spread[start..start + p.len()]);
+        }
+        flat
+    }
+}
+
+/// The buffers of a plan.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) layout: Layout,
+    values: Vec<wgpu::Buffer>,
+    gradients: Vec<Option<wgpu::Buffer>>,
+    /// Of each max-pooling, by node: indices of the winners.
+    winners: Vec<Option<wgpu::Buffer>>,
+    pub(super) parameters: wgpu::Buffer,
+    pub(super) velocity: wgpu::Buffer,
+    pub(super) parameter_gradients: wgpu::Buffer,
+    /// Factor of the penalty for each parameter.
+    pub(super) l2: wgpu::Buffer,
+    /// Whether any is not 0.
+    pub(super) penalised: bool,
+}
+
+impl Memory {
+    pub(super) fn new(context: &Context, plan: &Plan) -> Result<Self> {
+        let graph = plan.graph();
+        let layout = Layout::new(graph);
+        let batch = plan.batch();
+        let named = |slot: usize, what: &str| {
+            let node = graph.ids().find(|id| plan.slot(*id).0 == slot);
+            format!("{what} of {}", node.map_or("a slot", |id| &graph.node(id).name))
+        };
+        let activation = |slot: usize, what: &str| {
+            context.storage(&named(slot, what), batch * plan.slot_lens()[slot])
+        };
+        let values = (0..plan.slot_lens().len())
+            .map(|slot| activation(slot, "output"))
+            .collect::<Result<_>>()?;
+        let gradients = (0..plan.slot_lens().len())
+            .map(|slot| {
+                let needed = plan.has_gradient(Slot(slot));
+                needed.then(|| activation(slot, "gradient")).transpose()
+            })
+            .collect::<Result<_>>()?;
+        let winners = (graph.nodes().iter())
+            .map(|node| {
+                let pools = matches!(node.op, Op::MaxPool2d { .. });
+                let make = || {
+                    context.storage(&format!("winners of {}", node.name), batch * node.shape.len())
+                };
+                pools.then(make).transpose()
+            })
+            .collect::<Result<_>>()?;
+        // A uniform view may reach beyond the last tensor.
+        let flat = |what: &str| context.storage(what, layout.len + UNIFORM_BYTES as usize / 4);
+        let mut l2 = vec![0.0; graph.parameter_count()];
+        for p in graph.parameters() {
+            l2[p.range()].fill(p.l2);
+        }
+        let memory = Self {
+            values,
+            gradients,
+            winners,
+            parameters: flat("parameters")?,
+            velocity: flat("velocity")?,
+            parameter_gradients: flat("parameter gradients")?,
+            l2: flat("penalty factors")?,
+            penalised: l2.iter().any(|l2| *l2 != 0.0),
+            layout,
+        };
+        let l2 = memory.layout.spread(graph, &l2);
+        context.queue.write_buffer(&memory.l2, 0, bytemuck::cast_slice(&l2));
+        Ok(memory)
+    }
+
+    /// A node's output.
+    pub(super) fn value(&self, plan: &Plan, id: NodeId) -> Slice {
+        let slot = plan.slot(id).0;
+        Slice::whole(&self.values[slot], plan.batch() * plan.slot_lens()[slot])
+    }
+
+    /// The loss's gradient at a node's sum, if it is ever computed.
+    pub(super) fn gradient(&self, plan: &Plan, id: NodeId) -> Option<Slice> {
+        let slot = plan.slot(id).0;
+        let len = plan.batch() * plan.slot_lens()[slot];
+        self.gradients[slot].as_ref().map(|buffer| Slice::whole(buffer, len))
+    }
+
+    /// The winners of a max-pooling.
+    pub(super) fn winners(&self, plan: &Plan, id: NodeId) -> Option<Slice> {
+        let len = plan.batch() * plan.graph().node(id).shape.len();
+        self.winners[id.index()].as_ref().map(|buffer| Slice::whole(buffer, len))
+    }
+
+    /// A node's kernel or bias in one of the flat buffers.
+    pub(super) fn tensor(
+        &self,
+        flat: &wgpu::Buffer,
+        graph: &Graph,
+        id: NodeId,
+        role: Role,
+    ) -> Option<Slice> {
+        let i = graph.parameters().iter().position(|p| p.node == id && p.role == role)?;
+        let (start, len) = (self.layout.starts[i] as u64, graph.parameters()[i].len());
+        Some(Slice { start, ..Slice::whole(flat, len) })
+    }
+}
+
+impl Memory {
+    /// A few elements of a flat buffer behind all tensors.
+    pub(super) fn unused(&self, flat: &wgpu::Buffer) -> Slice {
+        Slice { start: self.layout.len as u64, ..Slice::whole(flat, 4) }
+    }
+}
+
+impl Slice {
+    /// The first `len` elements of a buffer.
+    pub(super) fn whole(buffer: &wgpu::Buffer, len: usize) -> Self {
+        Self { buffer: buffer.clone(), start: 0, len: (len as u64).next_multiple_of(4) }
+    }
+}

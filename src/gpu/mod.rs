@@ -1,0 +1,396 @@
+//! The GPU path: the plan as dispatches of the kernels in `shaders/`, bound
+//! once and replayed. The data set stays on the device, many steps go into a
+//! submission, and the host waits only when something is read.
+
+mod adapter;
+mod concat;
+mod context;
+mod conv2d;
+mod dense;
+mod kernels;
+mod layers;
+mod max_pool2d;
+mod memory;
+mod readback;
+mod recorder;
+mod resident;
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+
+pub use adapter::{AdapterFacts, Kind, adapters};
+pub use kernels::{ALL as KERNELS, Access, Interface, Kernel};
+pub use layers::Form;
+pub use recorder::Work;
+
+use crate::backend::{Backend, Done, Samples, Sgd, State, Tally, Tensor};
+use crate::error::{Error, Result};
+use crate::graph::NodeId;
+use crate::plan::Plan;
+use context::Context;
+use kernels::SGD_STEP;
+use layers::Site;
+use memory::{Memory, Slice};
+use readback::Readback;
+use recorder::{Call, Dispatch, Grid, Recorder, STEP_BYTES};
+use resident::Resident;
+
+/// Steps in one submission: few enough that a slow device is not taken for a dead one.
+const STEPS_PER_SUBMIT: usize = 8;
+/// Submissions on their way before the oldest is waited for.
+const IN_FLIGHT: usize = 3;
+/// Data sets kept on the device: training, validation, test.
+const RESIDENTS: usize = 3;
+
+/// How a [`Gpu`] is opened.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GpuOptions<'a> {
+    /// Part of the adapter's name; none takes the best.
+    pub adapter: Option<&'a str>,
+    /// Which kernels.
+    pub form: Form,
+}
+
+/// What changes from step to step: `Step` of shaders/shared/step.wgsl.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+struct Step {
+    n: u32,
+    first: u32,
+    index: u32,
+    learning_rate: f32,
+    momentum: f32,
+}
+
+/// A plan on a GPU, with all its buffers and dispatches.
+#[derive(Debug)]
+pub struct Gpu {
+    plan: Plan,
+    form: Form,
+    memory: Memory,
+    recorder: Recorder,
+    steps: wgpu::Buffer,
+    /// Bytes between two steps in `steps`.
+    stride: usize,
+    forward: Vec<Dispatch>,
+    backward: Vec<Dispatch>,
+    update: Dispatch,
+    residents: VecDeque<Resident>,
+    readback: Readback,
+    /// Samples in the last batch.
+    last: usize,
+    submits: u64,
+    // Last, so that all that was made of it goes before it.
+    context: Context,
+}
+
+/// What steps do.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Pass {
+    Train(Sgd),
+    Evaluate,
+}
+
+impl Gpu {
+    /// Opens a plan with weights and velocity of zero.
+    ///
+    /// # Errors
+    /// If there is no adapter (of that name), the plan is too large for it, or
+    /// it refuses a kernel.
+    pub fn new(plan: Plan, options: GpuOptions<'_>) -> Result<Self> {
+        let context = Context::open(options.adapter)?;
+        let memory = Memory::new(&context, &plan)?;
+        let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
+        let stride = (STEP_BYTES as usize).next_multiple_of(alignment);
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        let steps = context.buffer("steps", (stride * STEPS_PER_SUBMIT) as u64, usage)?;
+        let mut recorder = Recorder::new(steps.clone());
+        let (mut forward, mut backward) = (Vec::new(), Vec::new());
+        for id in plan.graph().ids() {
+            let mut site = site(&context, &mut recorder, &plan, &memory, options.form, id);
+            site.forward()?;
+            forward.append(&mut site.dispatches);
+        }
+        for id in plan.graph().ids().rev() {
+            let mut site = site(&context, &mut recorder, &plan, &memory, options.form, id);
+            site.backward()?;
+            backward.append(&mut site.dispatches);
+        }
+        let flat = |buffer| Slice::whole(buffer, memory.layout.len);
+        let update = recorder.record(
+            &context,
+            &Call {
+                kernel: SGD_STEP,
+                node: "all",
+                constants: &[("len", memory.layout.len)],
+                buffers: &[
+                    flat(&memory.l2),
+                    flat(&memory.parameter_gradients),
+                    flat(&memory.parameters),
+                    flat(&memory.velocity),
+                ],
+                grid: Grid::Threads(memory.layout.len),
+                flop: 6 * memory.layout.len,
+            },
+        )?;
+        Ok(Self {
+            plan,
+            form: options.form,
+            memory,
+            recorder,
+            steps,
+            stride,
+            forward,
+            backward,
+            update,
+            residents: VecDeque::new(),
+            readback: Readback::default(),
+            last: 0,
+            submits: 0,
+            context,
+        })
+    }
+
+    /// The adapter that it runs on.
+    pub fn adapter(&self) -> &AdapterFacts {
+        &self.context.facts
+    }
+
+    /// Buffers, bindings and pipelines made so far: steps on data that are known make none.
+    pub fn allocations(&self) -> u64 {
+        self.context.allocations()
+    }
+
+    /// Submissions so far.
+    pub fn submits(&self) -> u64 {
+        self.submits
+    }
+
+    /// Kernels of a training step, in order, with the nodes they work for.
+    /// Those of the data set come with the first samples.
+    pub fn dispatches(&self) -> Vec<(Kernel, &str, Work)> {
+        let resident = self.residents.front();
+        let all = resident.into_iter().flat_map(|resident| self.step(resident, true));
+        all.map(|d| (d.kernel, d.node.as_str(), d.work)).collect()
+    }
+
+    /// Fills all outputs and gradients with a value, so that a test sees what was not written.
+    pub fn fill(&self, value: f32) {
+        for id in self.plan.graph().ids() {
+            let value_of = self.memory.value(&self.plan, id);
+            for slice in
+                [Some(value_of), self.memory.gradient(&self.plan, id)].into_iter().flatten()
+            {
+                let values = vec![value; slice.len as usize];
+                self.context.queue.write_buffer(&slice.buffer, 0, bytemuck::cast_slice(&values));
+            }
+        }
+    }
+
+    /// All dispatches of a step, in order.
+    fn step<'a>(
+        &'a self,
+        resident: &'a Resident,
+        train: bool,
+    ) -> impl Iterator<Item = &'a Dispatch> {
+        let forward = resident.gather.iter().chain(&self.forward).chain(&resident.loss);
+        let backward = resident.loss_gradient.iter().chain(&self.backward).chain([&self.update]);
+        forward.chain(train.then_some(backward).into_iter().flatten())
+    }
+
+    /// Makes sure that the samples are on the device, in front of the others.
+    fn hold(&mut self, samples: Samples<'_>) -> Result<()> {
+        let known = self.residents.iter().position(|resident| resident.id == samples.id());
+        let resident = match known.and_then(|i| self.residents.remove(i)) {
+            Some(resident) => resident,
+            None => {
+                self.residents.truncate(RESIDENTS - 1);
+                let output = self.plan.graph().output();
+                let Self { context, recorder, plan, memory, form, .. } = self;
+                Resident::new(site(context, recorder, plan, memory, *form, output), samples)?
+            }
+        };
+        self.residents.push_front(resident);
+        Ok(())
+    }
+
+    /// Runs batches of the front data set in the order that was written to it.
+    /// Returns the tally of each step.
+    fn run(
+        &mut self,
+        pass: Pass,
+        n: usize,
+        watch: &mut dyn FnMut(Done) -> ControlFlow<()>,
+    ) -> Result<Vec<Tally>> {
+        let batch = self.plan.batch();
+        let steps: Vec<Step> =
+            (0..n.div_ceil(batch)).map(|i| self.describe_step(pass, n, i)).collect();
+        let mut flying = VecDeque::new();
+        let mut taken = 0;
+        for group in steps.chunks(STEPS_PER_SUBMIT) {
+            if flying.len() == IN_FLIGHT {
+                let Some((submission, samples)) = flying.pop_front() else { break };
+                self.context.wait(Some(submission))?;
+                if watch(Done { samples, tally: None }).is_break() {
+                    break;
+                }
+            }
+            let submission = self.submit(pass, group)?;
+            taken += group.len();
+            flying.push_back((submission, (taken * batch).min(n) as u64));
+        }
+        let tallies = self.tallies(&steps[..taken])?;
+        self.last = steps[..taken].last().map_or(0, |step| step.n as usize);
+        // Of these all is known; whoever wants to stop may do so after the call.
+        let sum = tallies.iter().fold(Tally::default(), |sum, tally| sum + *tally);
+        let _ = watch(Done { samples: sum.samples, tally: Some(sum) });
+        Ok(tallies)
+    }
+
+    fn describe_step(&self, pass: Pass, n: usize, index: usize) -> Step {
+        let first = index * self.plan.batch();
+        let (learning_rate, momentum) = match pass {
+            Pass::Train(sgd) => (sgd.learning_rate, sgd.momentum),
+            Pass::Evaluate => (0.0, 0.0),
+        };
+        let count = self.plan.batch().min(n - first);
+        Step { n: count as u32, first: first as u32, index: index as u32, learning_rate, momentum }
+    }
+
+    /// Hands some steps to the device. What is written to a queue comes before what is
+    /// submitted after it, so that one buffer of steps serves all submissions.
+    fn submit(&mut self, pass: Pass, steps: &[Step]) -> Result<wgpu::SubmissionIndex> {
+        let mut bytes = vec![0; self.stride * steps.len()];
+        for (to, step) in bytes.chunks_exact_mut(self.stride).zip(steps) {
+            to[..size_of::<Step>()].copy_from_slice(bytemuck::bytes_of(step));
+        }
+        self.context.queue.write_buffer(&self.steps, 0, &bytes);
+        let mut encoder = self.context.device.create_command_encoder(&Default::default());
+        if let Some(resident) = self.residents.front() {
+            let mut compute = encoder.begin_compute_pass(&Default::default());
+            for i in 0..steps.len() {
+                for dispatch in self.step(resident, pass != Pass::Evaluate) {
+                    dispatch.encode(&mut compute, (i * self.stride) as u32);
+                }
+            }
+        }
+        let submission = self.context.queue.submit([encoder.finish()]);
+        self.submits += 1;
+        self.context.check()?;
+        Ok(submission)
+    }
+
+    fn tallies(&mut self, steps: &[Step]) -> Result<Vec<Tally>> {
+        let Some(resident) = self.residents.front() else { return Ok(Vec::new()) };
+        let buffers = [(&resident.tally, 4 * steps.len())];
+        let read = self.readback.read(&self.context, &buffers)?;
+        let sums = read.iter().flat_map(|sums| sums.chunks_exact(4));
+        let tally = |(step, sums): (&Step, &[f32])| Tally {
+            samples: u64::from(step.n),
+            loss: f64::from(sums[0]) + f64::from(sums[2]) * f64::from(step.n),
+            correct: sums[1] as u64,
+        };
+        Ok(steps.iter().zip(sums).map(tally).collect())
+    }
+
+    fn write_order(&mut self, samples: Samples<'_>, order: &[u32]) -> Result<()> {
+        let n = samples.y().len();
+        if order.len() > n || order.iter().any(|i| *i as usize >= n) {
+            return Err(Error::Mismatch {
+                what: "the order of samples",
+                expected: format!("at most {n} indices below {n}"),
+                found: format!("{} up to {}", order.len(), order.iter().max().unwrap_or(&0)),
+            });
+        }
+        self.hold(samples)?;
+        if let Some(resident) = self.residents.front() {
+            self.context.queue.write_buffer(&resident.order, 0, bytemuck::cast_slice(order));
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, buffers: &[(wgpu::Buffer, usize)]) -> Result<Vec<Vec<f32>>> {
+        let buffers: Vec<_> = buffers.iter().map(|(buffer, len)| (buffer, *len)).collect();
+        self.readback.read(&self.context, &buffers)
+    }
+}
+
+fn site<'a>(
+    context: &'a Context,
+    recorder: &'a mut Recorder,
+    plan: &'a Plan,
+    memory: &'a Memory,
+    form: Form,
+    id: NodeId,
+) -> Site<'a> {
+    Site { context, recorder, plan, memory, form, id, dispatches: Vec::new() }
+}
+
+impl Backend for Gpu {
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn describe(&self) -> String {
+        format!("gpu, {}", self.context.facts)
+    }
+
+    fn train(
+        &mut self,
+        samples: Samples<'_>,
+        order: &[u32],
+        sgd: Sgd,
+        watch: &mut dyn FnMut(Done) -> ControlFlow<()>,
+    ) -> Result<Vec<Tally>> {
+        self.write_order(samples, order)?;
+        self.run(Pass::Train(sgd), order.len(), watch)
+    }
+
+    fn evaluate(&mut self, samples: Samples<'_>, probabilities: &mut Vec<f32>) -> Result<Tally> {
+        let n = samples.y().len();
+        let order: Vec<u32> = (0..n as u32).collect();
+        self.write_order(samples, &order)?;
+        let tallies = self.run(Pass::Evaluate, n, &mut |_| ControlFlow::Continue(()))?;
+        let Some(resident) = self.residents.front() else { return Ok(Tally::default()) };
+        let rows = [(&resident.rows, n * self.plan.graph().classes())];
+        *probabilities = self.readback.read(&self.context, &rows)?.concat();
+        Ok(tallies.into_iter().fold(Tally::default(), |sum, tally| sum + tally))
+    }
+
+    fn state(&mut self) -> Result<State> {
+        let Memory { layout, parameters, velocity, .. } = &self.memory;
+        let buffers = [(parameters, layout.len), (velocity, layout.len)];
+        let read = self.readback.read(&self.context, &buffers)?;
+        let mut flat = read.iter().map(|spread| layout.gather(self.plan.graph(), spread));
+        let (parameters, velocity) = (flat.next(), flat.next());
+        Ok(State {
+            parameters: parameters.unwrap_or_default(),
+            velocity: velocity.unwrap_or_default(),
+        })
+    }
+
+    fn set_state(&mut self, state: &State) -> Result<()> {
+        let Memory { layout, parameters, velocity, .. } = &self.memory;
+        for (buffer, flat) in [(parameters, &state.parameters), (velocity, &state.velocity)] {
+            let spread = layout.spread(self.plan.graph(), flat);
+            self.context.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&spread));
+        }
+        self.context.check()
+    }
+
+    fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>> {
+        let slice = match what {
+            Tensor::Value => Some(self.memory.value(&self.plan, node)),
+            Tensor::Gradient => self.memory.gradient(&self.plan, node),
+        };
+        let n = self.last * self.plan.graph().node(node).shape.len();
+        let Some(slice) = slice else { return Ok(Vec::new()) };
+        Ok(self.read(&[(slice.buffer, n)])?.concat())
+    }
+
+    fn parameter_gradients(&mut self) -> Result<Vec<f32>> {
+        let Memory { layout, parameter_gradients, .. } = &self.memory;
+        let read = self.readback.read(&self.context, &[(parameter_gradients, layout.len)])?;
+        Ok(layout.gather(self.plan.graph(), &read.concat()))
+    }
+}

@@ -1,0 +1,63 @@
+//! Reading a buffer back: the only place where the host waits for a result.
+
+use std::sync::mpsc;
+
+use super::context::Context;
+use super::memory::WORD;
+use crate::error::Result;
+
+/// Room on the host's side, kept from one readback to the next.
+#[derive(Debug, Default)]
+pub(super) struct Readback {
+    staging: Option<wgpu::Buffer>,
+}
+
+impl Readback {
+    /// The first `len` floats of each buffer, once all that was submitted is done.
+    pub(super) fn read(
+        &mut self,
+        context: &Context,
+        buffers: &[(&wgpu::Buffer, usize)],
+    ) -> Result<Vec<Vec<f32>>> {
+        let bytes: u64 = buffers.iter().map(|(_, len)| *len as u64 * WORD).sum();
+        if bytes == 0 {
+            return Ok(buffers.iter().map(|_| Vec::new()).collect());
+        }
+        let staging = match self.staging.take().filter(|staging| staging.size() >= bytes) {
+            Some(staging) => staging,
+            None => {
+                let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+                context.buffer("room for results", bytes, usage)?
+            }
+        };
+        let mut encoder = context.device.create_command_encoder(&Default::default());
+        let mut at = 0;
+        for (buffer, len) in buffers {
+            let size = *len as u64 * WORD;
+            encoder.copy_buffer_to_buffer(buffer, 0, &staging, at, size);
+            at += size;
+        }
+        let submission = context.queue.submit([encoder.finish()]);
+        let (tell, told) = mpsc::channel();
+        staging.map_async(wgpu::MapMode::Read, 0..bytes, move |mapped| {
+            // Whoever listens has gone only if this call has failed already.
+            let _ = tell.send(mapped);
+        });
+        context.wait(Some(submission))?;
+        let failed = |e: String| context.fault(format!("reading results failed: {e}"));
+        told.recv().map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
+        let view = staging.get_mapped_range(0..bytes).map_err(|e| failed(e.to_string()))?;
+        let mut at = 0;
+        let mut read = Vec::with_capacity(buffers.len());
+        for (_, len) in buffers {
+            let size = len * WORD as usize;
+            read.push(bytemuck::pod_collect_to_vec(&view[at..at + size]));
+            at += size;
+        }
+        drop(view);
+        staging.unmap();
+        self.staging = Some(staging);
+        context.check()?;
+        Ok(read)
+    }
+}
