@@ -32,3 +32,8 @@ fn ops(form: Form) {
 fn plain_kernels_agree_with_naive_tensor_by_tensor() {
     ops(Form::Plain);
 }
+
+#[test]
+fn tuned_kernels_agree_with_naive_tensor_by_tensor() {
+    ops(Form::Tuned);
+}

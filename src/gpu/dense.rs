@@ -1,7 +1,10 @@
 //! Dense layers: shaders/dense_*.wgsl.
 
-use super::kernels::{DENSE_BACKWARD_INPUT, DENSE_BACKWARD_WEIGHT, DENSE_FORWARD};
-use super::layers::Site;
+use super::kernels::{
+    DENSE_BACKWARD_INPUT, DENSE_BACKWARD_INPUT_TILED, DENSE_BACKWARD_WEIGHT,
+    DENSE_BACKWARD_WEIGHT_TILED, DENSE_FORWARD, DENSE_FORWARD_TILED,
+};
+use super::layers::{Form, Site};
 use super::memory::Slice;
 use super::recorder::Grid;
 use crate::error::Result;
@@ -23,8 +26,14 @@ pub(super) fn forward(site: &mut Site<'_>) -> Result<()> {
     let constants = [n_in, n_out, ("has_bias", usize::from(bias)), ("relu", usize::from(relu))];
     let (w, b) = site.weights();
     let buffers = [site.x(0), w, b, site.y()];
-    let grid = Grid::Threads(site.batch() * n_out.1);
-    site.record(DENSE_FORWARD, &constants, &buffers, grid, flop)
+    let (kernel, grid) = match site.form {
+        Form::Plain => (DENSE_FORWARD, Grid::Threads(site.batch() * n_out.1)),
+        Form::Tuned => {
+            let groups = site.batch().div_ceil(8) * n_out.1.div_ceil(4);
+            (DENSE_FORWARD_TILED, Grid::Groups(groups))
+        }
+    };
+    site.record(kernel, &constants, &buffers, grid, flop)
 }
 
 pub(super) fn backward(site: &mut Site<'_>, dz: &Slice) -> Result<()> {
@@ -32,13 +41,21 @@ pub(super) fn backward(site: &mut Site<'_>, dz: &Slice) -> Result<()> {
     let (dw, db) = site.weight_gradients();
     let buffers = [site.x(0), dz.clone(), dw, db];
     let constants = [n_in, n_out, ("has_bias", usize::from(bias))];
-    let grid = Grid::Threads((n_in.1 + usize::from(bias)) * n_out.1);
-    site.record(DENSE_BACKWARD_WEIGHT, &constants, &buffers, grid, flop)?;
+    let (kernel, threads) = match site.form {
+        Form::Plain => (DENSE_BACKWARD_WEIGHT, (n_in.1 + 1) * n_out.1),
+        Form::Tuned => {
+            (DENSE_BACKWARD_WEIGHT_TILED, (n_in.1.div_ceil(8) + 1) * n_out.1.div_ceil(4))
+        }
+    };
+    site.record(kernel, &constants, &buffers, Grid::Threads(threads), flop)?;
 
     let Some(input) = site.dx(0) else { return Ok(()) };
     let switches = [("mask", usize::from(input.mask)), ("add", usize::from(input.add))];
     let constants = [n_in, n_out, switches[0], switches[1]];
     let buffers = [dz.clone(), site.weights().0, site.x(0), input.dx];
-    let grid = Grid::Threads(site.batch() * n_in.1);
-    site.record(DENSE_BACKWARD_INPUT, &constants, &buffers, grid, flop)
+    let (kernel, threads) = match site.form {
+        Form::Plain => (DENSE_BACKWARD_INPUT, site.batch() * n_in.1),
+        Form::Tuned => (DENSE_BACKWARD_INPUT_TILED, site.batch().div_ceil(8) * n_in.1.div_ceil(4)),
+    };
+    site.record(kernel, &constants, &buffers, Grid::Threads(threads), flop)
 }

@@ -33,11 +33,17 @@ kernels! {
     CONCAT_BACKWARD_INPUT = "concat_backward_input",
     CONCAT_FORWARD = "concat_forward",
     CONV2D_BACKWARD_INPUT = "conv2d_backward_input",
+    CONV2D_BACKWARD_INPUT_TILED = "conv2d_backward_input_tiled",
     CONV2D_BACKWARD_WEIGHT = "conv2d_backward_weight",
+    CONV2D_BACKWARD_WEIGHT_TILED = "conv2d_backward_weight_tiled",
     CONV2D_FORWARD = "conv2d_forward",
+    CONV2D_FORWARD_TILED = "conv2d_forward_tiled",
     DENSE_BACKWARD_INPUT = "dense_backward_input",
+    DENSE_BACKWARD_INPUT_TILED = "dense_backward_input_tiled",
     DENSE_BACKWARD_WEIGHT = "dense_backward_weight",
+    DENSE_BACKWARD_WEIGHT_TILED = "dense_backward_weight_tiled",
     DENSE_FORWARD = "dense_forward",
+    DENSE_FORWARD_TILED = "dense_forward_tiled",
     GATHER = "gather",
     MAX_POOL2D_BACKWARD_INPUT = "max_pool2d_backward_input",
     MAX_POOL2D_FORWARD = "max_pool2d_forward",
@@ -45,6 +51,7 @@ kernels! {
     SGD_STEP = "sgd_step",
     SOFTMAX_BACKWARD_INPUT = "softmax_backward_input",
     SOFTMAX_FORWARD = "softmax_forward",
+    SUM_PARTS = "sum_parts",
 }
 
 /// What a binding of a kernel takes.

@@ -1,0 +1,184 @@
+// First stage of a convolution's weight gradients, for c_out % 4 = 0; sum_parts.wgsl is the second:
+//   dw[i, j, c, o] = Σ_{n,r,s} x[n, r + i - pad_h, s + j - pad_w, c] · dz[n, r, s, o],  db[o] = Σ_{n,r,s} dz[n, r, s, o]
+// x [n, h_in, w_in, c_in], dz [n, h_out, w_out, c_out]; parts [n, parts_per_sample, k_h · k_w · c_in + 1, c_out]:
+// sums over rows_per_part rows of one sample, as rows [i, j, c] and a last row for db.
+// A thread owns 5 neighbouring pairs (i, c), 5 taps j, 4 · blocks_o channels and one part, and walks
+// its rows and columns in order with a window of 5 columns for each pair: 5 loads of x and 4 of dz
+// serve 100 products, 5 and 8 serve 200. The threads behind those sum dz for db.
+// The sums are spelled out since each loop costs a counter that wgpu adds. A real GPU is
+// bound by arithmetic if blocks_o = 1 leaves it registers and rows_per_part is small enough for
+// many threads; llvmpipe wants few parts.
+// CPU twin: src/cpu/conv2d.rs.
+// default rows_per_part: min(h_out, 10)
+// default parts_per_sample: h_out ^ rows_per_part
+// default blocks_o: min(2, c_out / 4)
+// default tiles: ((k_h * c_in) ^ 5) * (k_w ^ 5) * (c_out ^ (4 * blocks_o))
+// buffer parts: batch * parts_per_sample * (k_h * k_w * c_in + 1) * c_out
+// threads: batch * parts_per_sample * (tiles + c_out / 4)
+// requires: c_out % 4 = 0
+
+override h_in: u32;
+override w_in: u32;
+override c_in: u32;
+override h_out: u32;
+override w_out: u32;
+override c_out: u32;
+override k_h: u32;
+override k_w: u32;
+override pad_h: u32;
+override pad_w: u32;
+/// Rows of the output in a part.
+override rows_per_part: u32;
+/// Blocks of four channels that a thread owns: 1 or 2.
+override blocks_o: u32;
+
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> dz: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> parts: array<vec4<f32>>;
+
+/// One kernel row i and input channel c.
+struct Pair {
+    i: u32,
+    c: u32,
+    /// Where its row of x begins, or far beyond x where the row is not one of x.
+    base: u32,
+    inside: bool,
+    /// x at the columns of taps 0 to 3.
+    window: vec4<f32>,
+    /// Sums of taps 0 to 3 by channel, and of tap 4.
+    sum: mat4x4<f32>,
+    last: vec4<f32>,
+    /// The same for the second four channels.
+    sum1: mat4x4<f32>,
+    last1: vec4<f32>,
+}
+
+fn outer(v: vec4<f32>, g: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4(v.x * g, v.y * g, v.z * g, v.w * g);
+}
+
+fn pair(q: u32) -> Pair {
+    var p: Pair;
+    p.i = q / c_in;
+    p.c = q % c_in;
+    return p;
+}
+
+/// Left of column 0 wraps round and is out of range too.
+fn value(p: ptr<function, Pair>, column: u32) -> f32 {
+    let inside = (*p).inside && column < w_in;
+    return select(0.0, x[select(0u, (*p).base + column * c_in, inside)], inside);
+}
+
+/// Turns to output row r of sample n; j is the first tap.
+fn begin_row(p: ptr<function, Pair>, n: u32, r: u32, j: u32) {
+    let row = r + (*p).i - pad_h;
+    (*p).inside = row < h_in && (*p).i < k_h;
+    (*p).base = (n * h_in + row) * w_in * c_in + (*p).c;
+    let left = j - pad_w;
+    (*p).window = vec4(value(p, left), value(p, left + 1u), value(p, left + 2u), value(p, left + 3u));
+}
+
+fn walk(p: ptr<function, Pair>, column: u32, g: vec4<f32>, g1: vec4<f32>) {
+    let next = value(p, column);
+    (*p).sum += outer((*p).window, g);
+    (*p).last += next * g;
+    if blocks_o > 1u {
+        (*p).sum1 += outer((*p).window, g1);
+        (*p).last1 += next * g1;
+    }
+    (*p).window = vec4((*p).window.yzw, next);
+}
+
+fn store(p: ptr<function, Pair>, j: u32, part: u32, block: u32) {
+    store_one((*p).sum[0], p, j, part, block);
+    store_one((*p).sum[1], p, j + 1u, part, block);
+    store_one((*p).sum[2], p, j + 2u, part, block);
+    store_one((*p).sum[3], p, j + 3u, part, block);
+    store_one((*p).last, p, j + 4u, part, block);
+    if blocks_o > 1u {
+        store_one((*p).sum1[0], p, j, part, block + 1u);
+        store_one((*p).sum1[1], p, j + 1u, part, block + 1u);
+        store_one((*p).sum1[2], p, j + 2u, part, block + 1u);
+        store_one((*p).sum1[3], p, j + 3u, part, block + 1u);
+        store_one((*p).last1, p, j + 4u, part, block + 1u);
+    }
+}
+
+fn store_one(sum: vec4<f32>, p: ptr<function, Pair>, j: u32, part: u32, block: u32) {
+    if (*p).i < k_h && j < k_w && block < c_out / 4u {
+        parts[(part * (k_h * k_w * c_in + 1u) + ((*p).i * k_w + j) * c_in + (*p).c) * (c_out / 4u) + block] = sum;
+    }
+}
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let at = linear(group, groups, local);
+    let blocks = c_out / 4u;
+    let parts_per_sample = (h_out + rows_per_part - 1u) / rows_per_part;
+    let groups_q = (k_h * c_in + 4u) / 5u;
+    let groups_j = (k_w + 4u) / 5u;
+    let groups_o = (blocks + blocks_o - 1u) / blocks_o;
+    let tiles = groups_q * groups_j * groups_o;
+    let count = step.n * parts_per_sample;
+    if at >= count * tiles {
+        sum_bias(at - count * tiles);
+        return;
+    }
+    let tile = at % tiles;
+    let part = at / tiles;
+    let block = tile % groups_o * blocks_o;
+    let q = tile / groups_o % groups_q * 5u;
+    let j = tile / (groups_o * groups_q) * 5u;
+    let n = part / parts_per_sample;
+    let first = part % parts_per_sample * rows_per_part;
+    var p0 = pair(q);
+    var p1 = pair(q + 1u);
+    var p2 = pair(q + 2u);
+    var p3 = pair(q + 3u);
+    var p4 = pair(q + 4u);
+    for (var r = first; r < min(first + rows_per_part, h_out); r++) {
+        begin_row(&p0, n, r, j);
+        begin_row(&p1, n, r, j);
+        begin_row(&p2, n, r, j);
+        begin_row(&p3, n, r, j);
+        begin_row(&p4, n, r, j);
+        for (var s = 0u; s < w_out; s++) {
+            let to = ((n * h_out + r) * w_out + s) * blocks;
+            let g = dz[to + block];
+            let g1 = dz[to + min(block + 1u, blocks - 1u)];
+            let column = s + j + 4u - pad_w;
+            walk(&p0, column, g, g1);
+            walk(&p1, column, g, g1);
+            walk(&p2, column, g, g1);
+            walk(&p3, column, g, g1);
+            walk(&p4, column, g, g1);
+        }
+    }
+    store(&p0, j, part, block);
+    store(&p1, j, part, block);
+    store(&p2, j, part, block);
+    store(&p3, j, part, block);
+    store(&p4, j, part, block);
+}
+
+fn sum_bias(at: u32) {
+    let blocks = c_out / 4u;
+    let parts_per_sample = (h_out + rows_per_part - 1u) / rows_per_part;
+    let block = at % blocks;
+    let part = at / blocks;
+    if part >= step.n * parts_per_sample {
+        return;
+    }
+    let first = part % parts_per_sample * rows_per_part;
+    let row = part / parts_per_sample * h_out;
+    var sum = vec4(0.0);
+    for (var s = (row + first) * w_out; s < (row + min(first + rows_per_part, h_out)) * w_out; s++) {
+        sum += dz[s * blocks + block];
+    }
+    parts[(part * (k_h * k_w * c_in + 1u) + k_h * k_w * c_in) * blocks + block] = sum;
+}
