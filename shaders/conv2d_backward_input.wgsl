@@ -3,7 +3,7 @@
 // dz [n, h_out, w_out, c_out], w [k_h, k_w, c_in, c_out], x and dx [n, h_in, w_in, c_in].
 // With `mask` the sum counts only where x > 0: the ReLU of the layer below.
 // One thread per element of dx; i, j, o in that order. CPU twin: src/cpu/conv2d.rs.
-// threads: batch * h_in * w_in * c_in
+// Grid: one thread per element of dx.
 
 override h_in: u32;
 override w_in: u32;

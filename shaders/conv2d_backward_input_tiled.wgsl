@@ -7,10 +7,7 @@
 // fours of o, j, within a four as a product of vector and matrix.
 // A real GPU is bound by arithmetic; channels = 4 leaves it registers for more threads.
 // CPU twin: src/cpu/conv2d.rs.
-// threads: batch * h_in * (w_in ^ 8)
-// z: c_in ^ channels
-// requires: (c_out % 4 = 0) * (k_h * k_w * c_in * c_out < 16385)
-// default channels: min(8, c_in)
+// Grid: batch · h_in · ceil(w_in / 8) threads, in ceil(c_in / channels) layers.
 
 override h_in: u32;
 override w_in: u32;

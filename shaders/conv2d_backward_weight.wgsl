@@ -3,7 +3,7 @@
 // x [n, h_in, w_in, c_in], dz [n, h_out, w_out, c_out], dw [k_h, k_w, c_in, c_out], db [c_out].
 // One thread per element of dw, and behind them one per element of db (a dummy buffer where
 // there is no bias); n, r, s in that order. CPU twin: src/cpu/conv2d.rs.
-// threads: (k_h * k_w * c_in + 1) * c_out
+// Grid: one thread per element of dw, and c_out more for db.
 
 override h_in: u32;
 override w_in: u32;

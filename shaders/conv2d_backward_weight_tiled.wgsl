@@ -9,13 +9,9 @@
 // bound by arithmetic if blocks_o = 1 leaves it registers and rows_per_part is small enough for
 // many threads; llvmpipe wants few parts.
 // CPU twin: src/cpu/conv2d.rs.
-// default rows_per_part: min(h_out, 10)
-// default parts_per_sample: h_out ^ rows_per_part
-// default blocks_o: min(2, c_out / 4)
-// default tiles: ((k_h * c_in) ^ 5) * (k_w ^ 5) * (c_out ^ (4 * blocks_o))
-// buffer parts: batch * parts_per_sample * (k_h * k_w * c_in + 1) * c_out
-// threads: batch * parts_per_sample * (tiles + c_out / 4)
-// requires: c_out % 4 = 0
+// Grid: batch · parts_per_sample · (tiles + c_out / 4) threads, where
+// parts_per_sample = ceil(h_out / rows_per_part),
+// tiles = ceil(k_h · c_in / 5) · ceil(k_w / 5) · ceil(c_out / 4 / blocks_o).
 
 override h_in: u32;
 override w_in: u32;

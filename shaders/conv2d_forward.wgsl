@@ -1,8 +1,8 @@
 // 2-D cross-correlation, stride 1, any extents:
 //   y[n, r, s, o] = f(b[o] + Σ_{i,j,c} x[n, r + i - pad_h, s + j - pad_w, c] · w[i, j, c, o])
 // x [n, h_in, w_in, c_in], w [k_h, k_w, c_in, c_out], b [c_out], y [n, h_out, w_out, c_out].
-// One thread per output; the bias first, then i, j, c in that order. CPU twin: src/cpu/conv2d.rs.
-// threads: batch * h_out * w_out * c_out
+// Sums start at the bias and go over i, j, c. CPU twin: src/cpu/conv2d.rs.
+// Grid: one thread per element of y.
 
 override h_in: u32;
 override w_in: u32;

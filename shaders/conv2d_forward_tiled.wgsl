@@ -7,10 +7,7 @@
 // spelled out since each loop costs a counter that wgpu adds. Sums start at the bias and go over
 // i, c, j. A real GPU is bound by arithmetic; blocks_o = 2 leaves it registers for more threads.
 // CPU twin: src/cpu/conv2d.rs.
-// threads: batch * h_out * (w_out ^ 8)
-// z: (c_out / 4) ^ blocks_o
-// requires: (c_out % 4 = 0) * (k_h * k_w * c_in * c_out < 16385)
-// default blocks_o: min(4, c_out / 4)
+// Grid: batch · h_out · ceil(w_out / 8) threads, in ceil(c_out / 4 / blocks_o) layers.
 
 override h_in: u32;
 override w_in: u32;

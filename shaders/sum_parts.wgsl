@@ -3,7 +3,7 @@
 // parts [n · parts_per_sample, len + c_out]: the kernel's elements, then the bias's.
 // One thread per element (a dummy buffer for db where there is no bias), p in order: the result
 // does not depend on the device. Bound by memory.
-// threads: (k_h * k_w * c_in + 1) * c_out
+// Grid: len + c_out threads.
 
 override k_h: u32;
 override k_w: u32;

@@ -145,7 +145,8 @@ pub trait Backend {
     fn set_state(&mut self, state: &State) -> Result<()>;
 
     /// The output of a node in the last batch, `[batch, …]`, or the loss's
-    /// gradient at its sum (before the activation, where it has one).
+    /// gradient at its sum (before the activation, where it has one). An error for a
+    /// node that the device fuses with the next.
     fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>>;
 
     /// The gradient of all parameters in the last step, penalty included.

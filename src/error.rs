@@ -143,6 +143,12 @@ pub enum Error {
         /// Where and what.
         problem: String,
     },
+    /// A device that fuses a node with the next never has its tensors.
+    #[error("node \"{node}\" is fused with the next: this device keeps no tensor of it")]
+    FusedAway {
+        /// The node.
+        node: String,
+    },
     /// The device failed, or was taken away.
     #[error("{adapter}: {problem}")]
     Gpu {

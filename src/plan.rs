@@ -90,6 +90,16 @@ impl Plan {
         self.has_gradient[slot.0]
     }
 
+    /// The max-pooling that alone reads a convolution: the two can be one pass.
+    pub fn pooled_by(&self, id: NodeId) -> Option<NodeId> {
+        let graph = &self.graph;
+        let mut readers = graph.ids().filter(|reader| graph.node(*reader).inputs.contains(&id));
+        let (reader, others) = (readers.next()?, readers.next());
+        let pools = matches!(graph.node(reader).op, Op::MaxPool2d { .. });
+        let convolves = matches!(graph.node(id).op, Op::Conv2d { .. });
+        (pools && convolves && others.is_none()).then_some(reader)
+    }
+
     /// What backward of a node does with its inputs' gradients, in order.
     pub fn input_gradients(&self, id: NodeId) -> &[Gradient] {
         &self.input_gradients[id.index()]

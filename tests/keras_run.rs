@@ -8,26 +8,12 @@
 
 mod common;
 
+use common::golden::{BATCH, EPOCHS, SEED};
 use common::{golden, naive};
-use genre_gpu::backend::{Backend, Samples, Sgd, State, Tally};
+use genre_gpu::backend::{State, Tally};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::graph::Graph;
-use genre_gpu::models::Model;
-use genre_gpu::plan::Plan;
-use genre_gpu::random::keras::Shuffle;
 use genre_gpu::train::initial_parameters;
-
-const SEED: u32 = 42;
-const BATCH: usize = 32;
-const EPOCHS: usize = 20;
-
-fn p1(data: &golden::Data) -> Graph {
-    Model::open("p1").unwrap().graph(data.shape, 4).unwrap()
-}
-
-fn shuffle(run: &str) -> Shuffle {
-    if run.starts_with("k2") { Shuffle::Keras2 } else { Shuffle::Keras3 }
-}
 
 fn widen(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&v| f64::from(v)).collect()
@@ -65,12 +51,12 @@ impl Naive {
 
 fn naive_follows(name: &str) {
     let (data, run) = (golden::data(), golden::run(name));
-    let graph = p1(&data);
+    let graph = golden::p1(&data);
     let parameters = naive::widen(&graph, &initial_parameters(&graph, SEED));
     let mut naive = Naive { graph, parameters, len: data.shape.iter().product() };
     let in_order: Vec<u32> = (0..data.y_val.len() as u32).collect();
     for e in 0..EPOCHS {
-        let order = shuffle(name).order(SEED, data.y.len(), e);
+        let order = golden::shuffle(name).order(SEED, data.y.len(), e);
         let (loss, accuracy) = naive.epoch(&data.x, &data.y, &order, Some(f64::from(run.lr)));
         let (val_loss, val_accuracy) = naive.epoch(&data.x_val, &data.y_val, &in_order, None);
         let want = &run.history;
@@ -114,25 +100,8 @@ fn naive_f64_follows_keras_3_in_f64_at_a_higher_rate() {
     naive_follows("k3_f64_lr05");
 }
 
-/// An epoch's training and validation tallies, twenty times.
 fn cpu_run(name: &str, threads: usize) -> (Vec<(Tally, Tally)>, State) {
-    let (data, run) = (golden::data(), golden::run(name));
-    let graph = p1(&data);
-    let state = State::new(initial_parameters(&graph, SEED));
-    let mut cpu = Cpu::new(Plan::new(graph, BATCH).unwrap(), threads).unwrap();
-    cpu.set_state(&state).unwrap();
-    let train = Samples::new(&data.x, &data.y);
-    let val = Samples::new(&data.x_val, &data.y_val);
-    let sgd = Sgd { learning_rate: run.lr, momentum: 0.0 };
-    let mut history = Vec::new();
-    for e in 0..EPOCHS {
-        let mut tally = Tally::default();
-        for batch in shuffle(name).order(SEED, data.y.len(), e).chunks(BATCH) {
-            tally += cpu.train_step(train, batch, sgd).unwrap();
-        }
-        history.push((tally, cpu.evaluate(val, &mut Vec::new()).unwrap()));
-    }
-    (history, cpu.state().unwrap())
+    golden::train(name, EPOCHS, |plan| Cpu::new(plan, threads).unwrap())
 }
 
 /// `tolerance` gives what is allowed in an epoch (from 1).

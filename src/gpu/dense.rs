@@ -28,7 +28,7 @@ pub(super) fn forward(site: &mut Site<'_>) -> Result<()> {
     let buffers = [site.x(0), w, b, site.y()];
     let (kernel, grid) = match site.form {
         Form::Plain => (DENSE_FORWARD, Grid::Threads(site.batch() * n_out.1)),
-        Form::Tuned => {
+        Form::Tiled | Form::Fused | Form::Sparse => {
             let groups = site.batch().div_ceil(8) * n_out.1.div_ceil(4);
             (DENSE_FORWARD_TILED, Grid::Groups(groups))
         }
@@ -43,7 +43,7 @@ pub(super) fn backward(site: &mut Site<'_>, dz: &Slice) -> Result<()> {
     let constants = [n_in, n_out, ("has_bias", usize::from(bias))];
     let (kernel, threads) = match site.form {
         Form::Plain => (DENSE_BACKWARD_WEIGHT, (n_in.1 + 1) * n_out.1),
-        Form::Tuned => {
+        Form::Tiled | Form::Fused | Form::Sparse => {
             (DENSE_BACKWARD_WEIGHT_TILED, (n_in.1.div_ceil(8) + 1) * n_out.1.div_ceil(4))
         }
     };
@@ -55,7 +55,9 @@ pub(super) fn backward(site: &mut Site<'_>, dz: &Slice) -> Result<()> {
     let buffers = [dz.clone(), site.weights().0, site.x(0), input.dx];
     let (kernel, threads) = match site.form {
         Form::Plain => (DENSE_BACKWARD_INPUT, site.batch() * n_in.1),
-        Form::Tuned => (DENSE_BACKWARD_INPUT_TILED, site.batch().div_ceil(8) * n_in.1.div_ceil(4)),
+        Form::Tiled | Form::Fused | Form::Sparse => {
+            (DENSE_BACKWARD_INPUT_TILED, site.batch().div_ceil(8) * n_in.1.div_ceil(4))
+        }
     };
     site.record(kernel, &constants, &buffers, Grid::Threads(threads), flop)
 }

@@ -9,14 +9,49 @@ use crate::error::Result;
 use crate::graph::{NodeId, Op, Role, Shape};
 use crate::plan::{Gradient, Plan};
 
-/// Which of the kernels for an op are used.
+/// Which of the kernels for an op are used. Where one does not fit a shape, the
+/// form before it does that node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Form {
     /// The obvious ones: one thread for each element of the result.
     Plain,
-    /// The fastest that fit the shapes.
+    /// Tiles in registers; every tensor of the graph is kept.
+    Tiled,
+    /// As tiled, but a convolution and the 2×2 max-pooling that alone reads it are one
+    /// pass, and the convolution's own output is never written.
     #[default]
-    Tuned,
+    Fused,
+    /// As fused, with the convolution's gradients taken straight from the pooling's winners.
+    Sparse,
+}
+
+impl Form {
+    /// All of them, plainest first.
+    pub const ALL: [Self; 4] = [Self::Plain, Self::Tiled, Self::Fused, Self::Sparse];
+
+    /// Its name on the command line and in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Tiled => "tiled",
+            Self::Fused => "fused",
+            Self::Sparse => "sparse",
+        }
+    }
+
+    fn fuses(self) -> bool {
+        match self {
+            Self::Plain | Self::Tiled => false,
+            Self::Fused | Self::Sparse => true,
+        }
+    }
+
+    /// The pooling that a convolution is fused with.
+    pub(super) fn fused_pool(self, plan: &Plan, id: NodeId) -> Option<NodeId> {
+        let pool = plan.pooled_by(id).filter(|_| self.fuses())?;
+        let two = plan.graph().node(pool).op == Op::MaxPool2d { window: [2, 2] };
+        (two && conv2d::fits_uniform(plan, id)).then_some(pool)
+    }
 }
 
 /// Records the dispatches of one node.
@@ -89,6 +124,17 @@ impl Site<'_> {
         let tensor = |role| self.memory.tensor(flat, self.plan.graph(), self.id, role);
         let unused = || self.memory.unused(flat);
         (tensor(Role::Kernel).unwrap_or_else(unused), tensor(Role::Bias).unwrap_or_else(unused))
+    }
+
+    /// The pooling that this convolution is fused with.
+    pub(super) fn fused_pool(&self) -> Option<NodeId> {
+        self.form.fused_pool(self.plan, self.id)
+    }
+
+    /// Whether this pooling is done by the convolution that it reads.
+    pub(super) fn is_fused_away(&self) -> bool {
+        let below = self.plan.graph().node(self.id).inputs[0];
+        self.form.fused_pool(self.plan, below) == Some(self.id)
     }
 
     pub(super) fn record(

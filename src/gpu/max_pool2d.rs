@@ -1,7 +1,7 @@
 //! Max-pooling: shaders/max_pool2d_*.wgsl.
 
 use super::kernels::{MAX_POOL2D_BACKWARD_INPUT, MAX_POOL2D_FORWARD};
-use super::layers::{Site, map};
+use super::layers::{Form, Site, map};
 use super::memory::Slice;
 use super::recorder::Grid;
 use crate::error::Result;
@@ -16,11 +16,13 @@ fn extents(site: &Site<'_>, [k_h, k_w]: [usize; 2]) -> Extents {
 }
 
 fn winners(site: &Site<'_>) -> Slice {
-    // Every max-pooling has its winners; the output would fail validation in their place.
-    site.memory.winners(site.plan, site.id).unwrap_or_else(|| site.y())
+    site.memory.winners(site.plan, site.id)
 }
 
 pub(super) fn forward(site: &mut Site<'_>, window: [usize; 2]) -> Result<()> {
+    if site.is_fused_away() {
+        return Ok(());
+    }
     let constants = extents(site, window);
     let buffers = [site.x(0), site.y(), winners(site)];
     let grid = Grid::Threads(site.batch() * site.shape().len());
@@ -29,8 +31,14 @@ pub(super) fn forward(site: &mut Site<'_>, window: [usize; 2]) -> Result<()> {
 
 pub(super) fn backward(site: &mut Site<'_>, window: [usize; 2], dy: &Slice) -> Result<()> {
     let Some(input) = site.dx(0) else { return Ok(()) };
+    let fused = site.is_fused_away();
+    if fused && site.form == Form::Sparse {
+        return Ok(());
+    }
     let mut constants = extents(site, window).to_vec();
-    constants.extend([("mask", usize::from(input.mask)), ("add", usize::from(input.add))]);
+    // The fused pass names no winner where its ReLU is off.
+    let mask = input.mask && !fused;
+    constants.extend([("mask", usize::from(mask)), ("add", usize::from(input.add))]);
     let buffers = [dy.clone(), winners(site), site.y(), input.dx];
     let grid = Grid::Threads(site.batch() * site.input_shape(0).len());
     site.record(MAX_POOL2D_BACKWARD_INPUT, &constants, &buffers, grid, 0)

@@ -3,6 +3,7 @@
 //! as one flat buffer each.
 
 use super::context::Context;
+use super::layers::Form;
 use crate::error::Result;
 use crate::graph::{Graph, NodeId, Op, Role};
 use crate::plan::{Plan, Slot};
@@ -70,10 +71,11 @@ impl Layout {
 #[derive(Debug)]
 pub(super) struct Memory {
     pub(super) layout: Layout,
+    /// By slot; a stub where a fused pass keeps the output to itself.
     values: Vec<wgpu::Buffer>,
     gradients: Vec<Option<wgpu::Buffer>>,
-    /// Of each max-pooling, by node: indices of the winners.
-    winners: Vec<Option<wgpu::Buffer>>,
+    /// Of each max-pooling, by node: indices of the winners; stubs for other nodes.
+    winners: Vec<wgpu::Buffer>,
     pub(super) parameters: wgpu::Buffer,
     pub(super) velocity: wgpu::Buffer,
     pub(super) parameter_gradients: wgpu::Buffer,
@@ -84,33 +86,33 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub(super) fn new(context: &Context, plan: &Plan) -> Result<Self> {
+    pub(super) fn new(context: &Context, plan: &Plan, form: Form) -> Result<Self> {
         let graph = plan.graph();
         let layout = Layout::new(graph);
         let batch = plan.batch();
-        let named = |slot: usize, what: &str| {
-            let node = graph.ids().find(|id| plan.slot(*id).0 == slot);
-            format!("{what} of {}", node.map_or("a slot", |id| &graph.node(id).name))
+        let owner = |slot: usize| graph.ids().find(|id| plan.slot(*id).0 == slot);
+        let activation = |slot: usize, what: &str, kept: bool| {
+            let node = owner(slot).map_or("a slot", |id| &graph.node(id).name);
+            let len = if kept { batch * plan.slot_lens()[slot] } else { 0 };
+            context.storage(&format!("{what} of {node}"), len)
         };
-        let activation = |slot: usize, what: &str| {
-            context.storage(&named(slot, what), batch * plan.slot_lens()[slot])
-        };
-        let values = (0..plan.slot_lens().len())
-            .map(|slot| activation(slot, "output"))
+        let fused = |slot: usize| owner(slot).is_some_and(|id| form.fused_pool(plan, id).is_some());
+        let slots = 0..plan.slot_lens().len();
+        let values = { slots.clone() }
+            .map(|slot| activation(slot, "output", !fused(slot)))
             .collect::<Result<_>>()?;
-        let gradients = (0..plan.slot_lens().len())
+        let gradients = slots
             .map(|slot| {
+                let kept = !(fused(slot) && form == Form::Sparse);
                 let needed = plan.has_gradient(Slot(slot));
-                needed.then(|| activation(slot, "gradient")).transpose()
+                needed.then(|| activation(slot, "gradient", kept)).transpose()
             })
             .collect::<Result<_>>()?;
         let winners = (graph.nodes().iter())
             .map(|node| {
                 let pools = matches!(node.op, Op::MaxPool2d { .. });
-                let make = || {
-                    context.storage(&format!("winners of {}", node.name), batch * node.shape.len())
-                };
-                pools.then(make).transpose()
+                let len = if pools { batch * node.shape.len() } else { 0 };
+                context.storage(&format!("winners of {}", node.name), len)
             })
             .collect::<Result<_>>()?;
         // A uniform view may reach beyond the last tensor.
@@ -149,9 +151,9 @@ impl Memory {
     }
 
     /// The winners of a max-pooling.
-    pub(super) fn winners(&self, plan: &Plan, id: NodeId) -> Option<Slice> {
+    pub(super) fn winners(&self, plan: &Plan, id: NodeId) -> Slice {
         let len = plan.batch() * plan.graph().node(id).shape.len();
-        self.winners[id.index()].as_ref().map(|buffer| Slice::whole(buffer, len))
+        Slice::whole(&self.winners[id.index()], len)
     }
 
     /// A node's kernel or bias in one of the flat buffers.

@@ -99,7 +99,7 @@ impl Gpu {
     /// it refuses a kernel.
     pub fn new(plan: Plan, options: GpuOptions<'_>) -> Result<Self> {
         let context = Context::open(options.adapter)?;
-        let memory = Memory::new(&context, &plan)?;
+        let memory = Memory::new(&context, &plan, options.form)?;
         let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
         let stride = (STEP_BYTES as usize).next_multiple_of(alignment);
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
@@ -177,11 +177,10 @@ impl Gpu {
     /// Fills all outputs and gradients with a value, so that a test sees what was not written.
     pub fn fill(&self, value: f32) {
         for id in self.plan.graph().ids() {
-            let value_of = self.memory.value(&self.plan, id);
-            for slice in
-                [Some(value_of), self.memory.gradient(&self.plan, id)].into_iter().flatten()
-            {
-                let values = vec![value; slice.len as usize];
+            let output = Some(self.memory.value(&self.plan, id));
+            let gradient = self.memory.gradient(&self.plan, id);
+            for slice in [output, gradient].into_iter().flatten() {
+                let values = vec![value; (slice.buffer.size() / memory::WORD) as usize];
                 self.context.queue.write_buffer(&slice.buffer, 0, bytemuck::cast_slice(&values));
             }
         }
@@ -379,6 +378,11 @@ impl Backend for Gpu {
     }
 
     fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>> {
+        let fused = self.form.fused_pool(&self.plan, node).is_some();
+        if fused && (what == Tensor::Value || self.form == Form::Sparse) {
+            let node = self.plan.graph().node(node).name.clone();
+            return Err(Error::FusedAway { node });
+        }
         let slice = match what {
             Tensor::Value => Some(self.memory.value(&self.plan, node)),
             Tensor::Gradient => self.memory.gradient(&self.plan, node),

@@ -39,6 +39,17 @@ fn one(name: &'static str, [h, w, c]: [usize; 3], batch: usize, partial: usize, 
     Case { name, graph, batch, partial, ties: false }
 }
 
+/// input → 1×1 stem of `c` channels → the convolution → 2×2 pooling → head.
+fn pooled(name: &'static str, [h, w, c]: [usize; 3], op: Op) -> Case {
+    let mut graph = Graph::new(name, Shape::Map { h, w, c: 1 });
+    let stem_op = conv(c, [1, 1], Padding::Same, Activation::Relu);
+    let stem = graph.push("stem", stem_op, &[graph.input()]).unwrap();
+    let node = graph.push("op", op, &[stem]).unwrap();
+    let pool = graph.push("pool", Op::MaxPool2d { window: [2, 2] }, &[node]).unwrap();
+    head(&mut graph, pool);
+    Case { name, graph, batch: 5, partial: 3, ties: false }
+}
+
 pub fn all() -> Vec<Case> {
     use Activation::{Linear, Relu};
     use Padding::{Same, Valid};
@@ -71,6 +82,24 @@ pub fn all() -> Vec<Case> {
     let mut ties = one("pool of ties", [6, 6, 2], 4, 3, pool([3, 2]));
     ties.ties = true;
     cases.push(ties);
+    let mut pooled_ties =
+        pooled("conv 12 filters, then pool, of ties", [6, 10, 2], conv(12, [3, 3], Same, Relu));
+    pooled_ties.ties = true;
+    cases.extend([
+        pooled("conv 5×5 same, then pool", [7, 11, 3], conv(8, [5, 5], Same, Relu)),
+        pooled("conv 3×2 valid, then pool", [8, 9, 2], conv(4, [3, 2], Valid, Linear)),
+        pooled(
+            "conv 20 filters of many rows, then pool",
+            [23, 21, 2],
+            conv(20, [5, 7], Same, Relu),
+        ),
+        pooled("conv 1×1, then pool", [2, 3, 1], conv(4, [1, 1], Same, Relu)),
+        pooled("conv without bias, then pool", [5, 6, 2], {
+            Op::Conv2d { filters: 4, kernel: [2, 3], padding: Same, bias: false, activation: Relu }
+        }),
+        pooled_ties,
+        one("conv of many weights", [3, 4, 32], 2, 1, conv(24, [5, 5], Same, Relu)),
+    ]);
     cases.push(two_dense());
     cases.push(branches());
     cases.push(concat_of_vectors());

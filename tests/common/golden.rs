@@ -1,6 +1,18 @@
 //! The golden data and runs of real Keras (tests/fixtures/keras).
 
+use std::ops::ControlFlow;
+
+use genre_gpu::backend::{Backend, Samples, Sgd, State, Tally};
+use genre_gpu::graph::Graph;
+use genre_gpu::models::Model;
+use genre_gpu::plan::Plan;
+use genre_gpu::random::keras::Shuffle;
+use genre_gpu::train::initial_parameters;
 use serde::Deserialize;
+
+pub const SEED: u32 = 42;
+pub const BATCH: usize = 32;
+pub const EPOCHS: usize = 20;
 
 #[derive(Deserialize)]
 struct File {
@@ -55,4 +67,38 @@ pub struct Run {
 pub fn run(name: &str) -> Run {
     let path = format!("{}/tests/fixtures/keras/run_{name}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+pub fn p1(data: &Data) -> Graph {
+    Model::open("p1").unwrap().graph(data.shape, 4).unwrap()
+}
+
+/// The order of samples that a run's Keras made.
+pub fn shuffle(run: &str) -> Shuffle {
+    if run.starts_with("k2") { Shuffle::Keras2 } else { Shuffle::Keras3 }
+}
+
+/// A run's first epochs again, on a backend: each epoch's training and validation tallies.
+pub fn train<B: Backend>(
+    name: &str,
+    epochs: usize,
+    open: impl FnOnce(Plan) -> B,
+) -> (Vec<(Tally, Tally)>, State) {
+    let (data, run) = (data(), run(name));
+    let graph = p1(&data);
+    let state = State::new(initial_parameters(&graph, SEED));
+    let mut backend = open(Plan::new(graph, BATCH).unwrap());
+    backend.set_state(&state).unwrap();
+    let train = Samples::new(&data.x, &data.y);
+    let val = Samples::new(&data.x_val, &data.y_val);
+    let sgd = Sgd { learning_rate: run.lr, momentum: 0.0 };
+    let mut history = Vec::new();
+    for e in 0..epochs {
+        let order = shuffle(name).order(SEED, data.y.len(), e);
+        let mut go_on = |_| ControlFlow::Continue(());
+        let tallies = backend.train(train, &order, sgd, &mut go_on).unwrap();
+        let tally = tallies.into_iter().fold(Tally::default(), |sum, tally| sum + tally);
+        history.push((tally, backend.evaluate(val, &mut Vec::new()).unwrap()));
+    }
+    (history, backend.state().unwrap())
 }
