@@ -2,9 +2,9 @@
 //! networks: the very run that Keras makes of the same network, natively.
 //!
 //! ```text
-//! main ── cli ── train ─┬─ device ── cpu ── backend ──┐
-//!                       │                             ├── plan ── graph ── error
-//!                       ├─ models ────────────────────┘   (a model file becomes a Graph)
+//! main ── cli ── train ─┬─ device ── cpu, gpu ── backend ──┐
+//!                       │                                  ├── plan ── graph ── error
+//!                       ├─ models ─────────────────────────┘   (a model file becomes a Graph)
 //!                       ├─ data ── audio        (arrays, or songs synthesised here)
 //!                       ├─ random               (Keras's draws; named streams)
 //!                       └─ report ── metrics    (pictures of plain values)

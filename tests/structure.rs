@@ -52,6 +52,10 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten() {
         let path = entry.unwrap().path();
         if path.is_dir() {
+            // What a peer's build leaves is not ours.
+            if path.ends_with("target") {
+                continue;
+            }
             sources(&path, found);
         } else if path.extension().is_some_and(|e| e == "rs" || e == "wgsl") {
             found.push(path);
