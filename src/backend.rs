@@ -118,6 +118,11 @@ pub trait Backend {
     /// One line for people: which device this is.
     fn describe(&self) -> String;
 
+    /// What people should know before they wait for it.
+    fn warning(&self) -> Option<String> {
+        None
+    }
+
     /// Takes steps over the samples `order`, batch after batch, each averaged over its
     /// own number of samples. Returns the tally of every step that was taken: of all, or
     /// of those before `watch` said to stop.

@@ -108,12 +108,17 @@ pub enum Error {
     },
     /// There is no GPU, not even a software one.
     #[error(
-        "--device gpu: no adapter was found; install your GPU's Vulkan driver, or a software one \
-         (Debian, Ubuntu: sudo apt-get install mesa-vulkan-drivers), or use --device cpu"
+        "no GPU adapter was found, not even a software one; install your GPU's Vulkan driver, or a \
+         software one (Debian, Ubuntu: sudo apt-get install mesa-vulkan-drivers), or use --device \
+         cpu"
     )]
     NoAdapter,
     /// No GPU of that name.
-    #[error("no adapter matches --adapter \"{wanted}\": found {}", found.join("; "))]
+    #[error(
+        "no adapter matches --adapter \"{wanted}\": found {}; give a part of one of these, or use \
+         --device cpu",
+        found.join("; ")
+    )]
     AdapterName {
         /// What was asked for.
         wanted: String,
@@ -122,8 +127,7 @@ pub enum Error {
     },
     /// A tensor is too large for the device.
     #[error(
-        "{what}: {bytes} bytes are needed, but {adapter} takes at most {most} in one buffer; try a \
-         smaller --batch-size, or --device cpu"
+        "{what}: {bytes} bytes are needed in one buffer, but {adapter} takes at most {most}; {help}"
     )]
     DeviceLimit {
         /// The adapter.
@@ -134,6 +138,8 @@ pub enum Error {
         bytes: u64,
         /// The limit.
         most: u64,
+        /// What to try.
+        help: String,
     },
     /// A shader is not one.
     #[error("{file}: {problem}")]
@@ -156,6 +162,14 @@ pub enum Error {
         adapter: String,
         /// What it said.
         problem: String,
+    },
+    /// The device failed under a run that can be gone on with.
+    #[error("{source}\n  help: {help}")]
+    Broken {
+        /// The device's failure.
+        source: Box<Error>,
+        /// How to go on.
+        help: String,
     },
     /// The environment asks for vector units that are not there.
     #[error(

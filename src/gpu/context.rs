@@ -2,10 +2,11 @@
 //! call that could know, never lost in a panic.
 
 use std::cell::Cell;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::adapter::{AdapterFacts, choose};
 use super::memory::WORD;
+use super::poll;
 use crate::error::{Error, Result};
 
 /// An open device.
@@ -19,24 +20,27 @@ pub(super) struct Context {
     allocations: Cell<u64>,
 }
 
-/// The first fault that was told outside of a scope.
+/// What was told outside of a scope.
 #[derive(Debug, Clone, Default)]
-struct Faults(Arc<Mutex<Option<String>>>);
+struct Faults(Arc<Mutex<Told>>);
+
+#[derive(Debug, Default)]
+struct Told {
+    first: Option<String>,
+    /// That the device was lost explains all else that follows.
+    lost: Option<String>,
+}
 
 impl Faults {
-    fn keep(&self, fault: String) {
-        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        first.get_or_insert(fault);
-    }
-
-    fn first(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Context {
-    /// Opens the best adapter, or one whose name holds `wanted`.
-    pub(super) fn open(wanted: Option<&str>) -> Result<Self> {
+    /// Opens the best adapter, or one whose name holds `wanted`. No buffer will have more
+    /// bytes than `cap`, whatever the adapter allows.
+    pub(super) fn open(wanted: Option<&str>, cap: Option<u64>) -> Result<Self> {
         let (facts, adapter) = choose(wanted)?;
         let limits = adapter.limits();
         let optional = wgpu::Features::TIMESTAMP_QUERY;
@@ -52,15 +56,26 @@ impl Context {
         })?;
         let faults = Faults::default();
         let keep = faults.clone();
-        device.on_uncaptured_error(Arc::new(move |error| keep.keep(error.to_string())));
+        device.on_uncaptured_error(Arc::new(move |error| {
+            keep.told().first.get_or_insert_with(|| error.to_string());
+        }));
         let keep = faults.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            // Told too when this program itself lets the device go.
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                keep.keep(format!("the device was lost: {message}"));
-            }
+        // Told too when this program lets the device go; then nobody asks any more.
+        device.set_device_lost_callback(move |_, message| {
+            keep.told().lost = Some(format!("the device was lost: {message}"));
         });
+        let mut limits = limits;
+        if let Some(cap) = cap {
+            limits.max_buffer_size = limits.max_buffer_size.min(cap);
+            let binding = &mut limits.max_storage_buffer_binding_size;
+            *binding = (*binding).min(cap);
+        }
         Ok(Self { facts, device, queue, limits, faults, allocations: Cell::new(0) })
+    }
+
+    /// Bytes of the largest buffer that kernels can be given whole.
+    pub(super) fn largest(&self) -> u64 {
+        self.limits.max_buffer_size.min(self.limits.max_storage_buffer_binding_size)
     }
 
     /// Buffers, bindings and pipelines made so far: a step must make none.
@@ -80,7 +95,7 @@ impl Context {
         usage: wgpu::BufferUsages,
     ) -> Result<wgpu::Buffer> {
         let most = match usage.contains(wgpu::BufferUsages::STORAGE) {
-            true => self.limits.max_buffer_size.min(self.limits.max_storage_buffer_binding_size),
+            true => self.largest(),
             false => self.limits.max_buffer_size,
         };
         // Never empty, and whole vec4s.
@@ -91,6 +106,7 @@ impl Context {
                 what: what.into(),
                 bytes,
                 most,
+                help: "try a smaller --batch-size, or --device cpu".into(),
             });
         }
         self.count_allocation();
@@ -122,15 +138,27 @@ impl Context {
 
     /// Returns what has failed so far.
     pub(super) fn check(&self) -> Result<()> {
-        self.faults.first().map_or(Ok(()), |fault| Err(self.fault(fault)))
+        let told = self.faults.told();
+        let fault = told.lost.as_ref().or(told.first.as_ref()).cloned();
+        drop(told);
+        fault.map_or(Ok(()), |fault| Err(self.explained(fault)))
+    }
+
+    /// A problem, or what is behind it: that the device was lost is told to those who wait.
+    fn explained(&self, problem: String) -> Error {
+        if self.faults.told().lost.is_none() {
+            // Whether this fails is of no interest any more.
+            let _ = poll::wait(&self.device, None);
+        }
+        let lost = self.faults.told().lost.clone();
+        self.fault(lost.unwrap_or(problem))
     }
 
     /// Waits until a submission is done, or all of them.
     pub(super) fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
-        let poll = wgpu::PollType::Wait { submission_index: submission, timeout: None };
-        let polled = self.device.poll(poll);
+        let polled = poll::wait(&self.device, submission);
         self.check()?;
-        polled.map(drop).map_err(|e| self.fault(format!("waiting failed: {e}")))
+        polled.map_err(|e| self.explained(format!("waiting failed: {e}")))
     }
 
     /// Runs `make`, and returns what the device said against it.
@@ -145,7 +173,7 @@ impl Context {
             Some(wgpu::Error::OutOfMemory { .. }) => {
                 Err(self.fault(format!("{what}: out of memory; try a smaller --batch-size")))
             }
-            Some(error) => Err(self.fault(format!("{what}: {error}"))),
+            Some(error) => Err(self.explained(format!("{what}: {error}"))),
             None => Ok(made),
         }
     }

@@ -7,21 +7,25 @@ mod concat;
 mod context;
 mod conv2d;
 mod dense;
+mod fit;
 mod kernels;
 mod layers;
 mod max_pool2d;
 mod memory;
+mod poll;
 mod readback;
 mod recorder;
 mod resident;
+mod step;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-pub use adapter::{AdapterFacts, Kind, adapters};
+pub use adapter::{AdapterFacts, Kind, adapters, find};
 pub use kernels::{ALL as KERNELS, Access, Interface, Kernel};
 pub use layers::Form;
 pub use recorder::Work;
+pub use step::{STEP_FIELDS, STEP_SIZE};
 
 use crate::backend::{Backend, Done, Samples, Sgd, State, Tally, Tensor};
 use crate::error::{Error, Result};
@@ -34,6 +38,7 @@ use memory::{Memory, Slice};
 use readback::Readback;
 use recorder::{Call, Dispatch, Grid, Recorder, STEP_BYTES};
 use resident::Resident;
+use step::{Pass, Step};
 
 /// Steps in one submission: few enough that a slow device is not taken for a dead one.
 const STEPS_PER_SUBMIT: usize = 8;
@@ -49,17 +54,8 @@ pub struct GpuOptions<'a> {
     pub adapter: Option<&'a str>,
     /// Which kernels.
     pub form: Form,
-}
-
-/// What changes from step to step: `Step` of shaders/shared/step.wgsl.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-struct Step {
-    n: u32,
-    first: u32,
-    index: u32,
-    learning_rate: f32,
-    momentum: f32,
+    /// Most bytes in a buffer, where that is less than the adapter's limit: for tests.
+    pub buffer_bytes: Option<u64>,
 }
 
 /// A plan on a GPU, with all its buffers and dispatches.
@@ -84,13 +80,6 @@ pub struct Gpu {
     context: Context,
 }
 
-/// What steps do.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Pass {
-    Train(Sgd),
-    Evaluate,
-}
-
 impl Gpu {
     /// Opens a plan with weights and velocity of zero.
     ///
@@ -98,7 +87,8 @@ impl Gpu {
     /// If there is no adapter (of that name), the plan is too large for it, or
     /// it refuses a kernel.
     pub fn new(plan: Plan, options: GpuOptions<'_>) -> Result<Self> {
-        let context = Context::open(options.adapter)?;
+        let context = Context::open(options.adapter, options.buffer_bytes)?;
+        fit::check(&plan, options.form, &context.facts, context.largest())?;
         let memory = Memory::new(&context, &plan, options.form)?;
         let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
         let stride = (STEP_BYTES as usize).next_multiple_of(alignment);
@@ -186,6 +176,12 @@ impl Gpu {
         }
     }
 
+    /// What takes the device away, as a driver does after a fault: for tests of what follows.
+    pub fn breaker(&self) -> impl Fn() + use<> {
+        let device = self.context.device.clone();
+        move || device.destroy()
+    }
+
     /// All dispatches of a step, in order.
     fn step<'a>(
         &'a self,
@@ -223,7 +219,7 @@ impl Gpu {
     ) -> Result<Vec<Tally>> {
         let batch = self.plan.batch();
         let steps: Vec<Step> =
-            (0..n.div_ceil(batch)).map(|i| self.describe_step(pass, n, i)).collect();
+            (0..n.div_ceil(batch)).map(|i| Step::new(pass, n, batch, i)).collect();
         let mut flying = VecDeque::new();
         let mut taken = 0;
         for group in steps.chunks(STEPS_PER_SUBMIT) {
@@ -244,16 +240,6 @@ impl Gpu {
         let sum = tallies.iter().fold(Tally::default(), |sum, tally| sum + *tally);
         let _ = watch(Done { samples: sum.samples, tally: Some(sum) });
         Ok(tallies)
-    }
-
-    fn describe_step(&self, pass: Pass, n: usize, index: usize) -> Step {
-        let first = index * self.plan.batch();
-        let (learning_rate, momentum) = match pass {
-            Pass::Train(sgd) => (sgd.learning_rate, sgd.momentum),
-            Pass::Evaluate => (0.0, 0.0),
-        };
-        let count = self.plan.batch().min(n - first);
-        Step { n: count as u32, first: first as u32, index: index as u32, learning_rate, momentum }
     }
 
     /// Hands some steps to the device. What is written to a queue comes before what is
@@ -331,7 +317,17 @@ impl Backend for Gpu {
     }
 
     fn describe(&self) -> String {
-        format!("gpu, {}", self.context.facts)
+        let AdapterFacts { name, backend, kind, driver, .. } = &self.context.facts;
+        format!("gpu, {name} ({backend}, {kind}, {driver})")
+    }
+
+    fn warning(&self) -> Option<String> {
+        let facts = &self.context.facts;
+        (facts.kind == Kind::Software).then(|| {
+            format!(
+                "{facts} is a processor playing a GPU; --device cpu is usually many times faster"
+            )
+        })
     }
 
     fn train(

@@ -88,6 +88,7 @@ impl Recorder {
         let (interface, module, layout) = &self.interfaces[kernel.name];
         let key = (kernel.name, call.constants.iter().map(|(_, value)| *value).collect());
         if !self.pipelines.contains_key(&key) {
+            kernel.check(interface, call.constants)?;
             let pipeline = compile(context, kernel, call.constants, module, layout)?;
             self.pipelines.insert(key.clone(), pipeline);
         }

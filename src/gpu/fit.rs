@@ -1,0 +1,47 @@
+//! Whether a plan fits an adapter, known before anything is made of it.
+
+use super::adapter::AdapterFacts;
+use super::layers::Form;
+use super::memory::{Layout, UNIFORM_BYTES, WORD};
+use crate::error::{Error, Result};
+use crate::graph::NodeId;
+use crate::plan::Plan;
+
+/// `most` is what a single buffer may have, in bytes.
+pub(super) fn check(plan: &Plan, form: Form, facts: &AdapterFacts, most: u64) -> Result<()> {
+    let graph = plan.graph();
+    let limit = |what: String, bytes: u64, help: String| Error::DeviceLimit {
+        adapter: facts.to_string(),
+        what: format!("model {}, {what}", graph.model()),
+        bytes,
+        most,
+        help,
+    };
+    let flat = Layout::new(graph).len as u64 * WORD + UNIFORM_BYTES;
+    let largest = graph.parameters().iter().max_by_key(|p| p.len());
+    if let (Some(largest), true) = (largest, flat > most) {
+        let what = format!("all parameters, most of them {}", largest.name);
+        return Err(limit(what, flat, "use --device cpu or a smaller model".into()));
+    }
+    // The widest node decides how large a batch can be; the first of equals is named.
+    let kept = |id: &NodeId| {
+        // Fused passes keep the gradient of what they never write, or not even that.
+        let fused = form.fused_pool(plan, *id).is_some();
+        !fused || (form != Form::Sparse && plan.has_gradient(plan.slot(*id)))
+    };
+    let nodes = graph.ids().rev().filter(kept).map(|id| graph.node(id));
+    let Some(node) = nodes.max_by_key(|node| node.shape.len()) else { return Ok(()) };
+    // Buffers are whole vec4s.
+    let bytes = |batch: u64| (batch * node.shape.len() as u64 * WORD).next_multiple_of(16);
+    let batch = plan.batch() as u64;
+    if bytes(batch) <= most {
+        return Ok(());
+    }
+    let what = format!("node \"{}\", output for a batch of {batch}", node.name);
+    let fits = most / 16 * 16 / (node.shape.len() as u64 * WORD);
+    let help = match fits {
+        0 => "a single sample is too large for it; use --device cpu or a smaller model".into(),
+        _ => format!("use --batch-size {fits}, the largest that fits, or --device cpu"),
+    };
+    Err(limit(what, bytes(batch), help))
+}

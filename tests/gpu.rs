@@ -1,0 +1,146 @@
+//! What a device's limits and failures do: a set that is split, a plan that does
+//! not fit, a device that is lost.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::ops::ControlFlow;
+
+use common::cases;
+use common::gpu::open_with;
+use genre_gpu::Error;
+use genre_gpu::backend::{Backend, Samples, Sgd, State};
+use genre_gpu::gpu::{Form, Gpu, GpuOptions};
+use genre_gpu::graph::{Activation, Graph, Op, Padding, Shape};
+use genre_gpu::models::Model;
+use genre_gpu::plan::Plan;
+use genre_gpu::random::streams::Stream;
+use genre_gpu::train::initial_parameters;
+
+const SGD: Sgd = Sgd { learning_rate: 0.01, momentum: 0.9 };
+
+fn p1() -> Graph {
+    Model::open("p1").unwrap().graph([16, 12, 1], 4).unwrap()
+}
+
+/// P1 with its first weights; no buffer has more bytes than `cap`.
+fn ready(cap: Option<u64>) -> Option<Gpu> {
+    let options = GpuOptions { buffer_bytes: cap, ..GpuOptions::default() };
+    let mut gpu = open_with(Plan::new(p1(), 8).unwrap(), options)?.unwrap();
+    gpu.set_state(&State::new(initial_parameters(&p1(), 42))).unwrap();
+    Some(gpu)
+}
+
+fn set(n: usize) -> (Vec<f32>, Vec<u32>) {
+    let mut noise = Stream::new(3, "x");
+    let x = (0..n * 16 * 12).map(|_| noise.between(-1.0, 1.0) as f32).collect();
+    (x, (0..n as u32).map(|i| i % 4).collect())
+}
+
+#[test]
+fn a_set_split_over_buffers_gives_the_same_bits() {
+    let (x, y) = set(700);
+    // Some 540,000 bytes of samples.
+    let mut results = Vec::new();
+    for (cap, buffers) in [(None, 1), (Some(131_072), 5)] {
+        let Some(mut gpu) = ready(cap) else { return };
+        let samples = Samples::new(&x, &y);
+        let order: Vec<u32> = (0..700).map(|i| i * 333 % 700).collect();
+        let tallies = gpu.train(samples, &order, SGD, &mut |_| ControlFlow::Continue(())).unwrap();
+        let mut rows = Vec::new();
+        let tally = gpu.evaluate(samples, &mut rows).unwrap();
+        let gathers = gpu.dispatches().iter().filter(|(k, ..)| k.name == "gather").count();
+        assert_eq!(gathers, buffers);
+        results.push((tallies, tally, rows, gpu.state().unwrap()));
+    }
+    assert!(results[0] == results[1]);
+}
+
+fn limit(graph: &Graph, batch: usize, cap: u64) -> Option<Result<Gpu, Error>> {
+    // The plain kernels need no more than the plan's tensors.
+    let options =
+        GpuOptions { buffer_bytes: Some(cap), form: Form::Plain, ..GpuOptions::default() };
+    open_with(Plan::new(graph.clone(), batch).unwrap(), options)
+}
+
+#[test]
+fn a_batch_too_large_is_told_with_node_and_the_largest_that_fits() {
+    let Some(result) = limit(&p1(), 100_000, 300_000) else { return };
+    let error = result.unwrap_err();
+    let said = error.to_string();
+    let Error::DeviceLimit { bytes, most, help, .. } = error else { panic!("{said}") };
+    assert_eq!((bytes, most), (100_000 * 16 * 12 * 4 * 4, 300_000), "{said}");
+    assert!(said.starts_with("model p1, node \"conv2d\", output for a batch of 100000"), "{said}");
+    let fits: usize =
+        help.split_whitespace().find_map(|word| word.trim_end_matches(',').parse().ok()).unwrap();
+    assert_eq!(fits, 300_000 / (16 * 12 * 4 * 4));
+    assert!(limit(&p1(), fits + 1, 300_000).unwrap().is_err());
+    limit(&p1(), fits, 300_000).unwrap().unwrap();
+}
+
+#[test]
+fn where_no_batch_fits_none_is_named() {
+    let mut graph = Graph::new("wide", Shape::Map { h: 256, w: 256, c: 1 });
+    let conv = cases::conv(1, [1, 1], Padding::Same, Activation::Linear);
+    let conv = graph.push("conv", conv, &[graph.input()]).unwrap();
+    let pool = graph.push("pool", Op::MaxPool2d { window: [64, 64] }, &[conv]).unwrap();
+    let flat = graph.push("flatten", Op::Flatten, &[pool]).unwrap();
+    graph.push("softmax", Op::Softmax, &[flat]).unwrap();
+    let Some(result) = limit(&graph, 1, 200_000) else { return };
+    let said = result.unwrap_err().to_string();
+    assert!(said.starts_with("model wide, node \"input\", output for a batch of 1: "), "{said}");
+    assert!(said.contains("a single sample is too large") && said.contains("262144"), "{said}");
+    let said = limit(&p1(), 8, 80_000).unwrap().unwrap_err().to_string();
+    assert!(said.starts_with("model p1, all parameters, most of them conv2d_2/kernel: "), "{said}");
+}
+
+#[test]
+fn a_lost_device_is_an_error_and_never_a_panic() {
+    let (x, y) = set(300);
+    let order: Vec<u32> = (0..300).collect();
+    let samples = Samples::new(&x, &y);
+    // Before anything, between two calls, and while steps are under way.
+    for when in 0..3 {
+        let Some(mut gpu) = ready(None) else { return };
+        let take_away = gpu.breaker();
+        if when == 1 {
+            gpu.train(samples, &order, SGD, &mut |_| ControlFlow::Continue(())).unwrap();
+        }
+        if when < 2 {
+            take_away();
+        }
+        let mut between = |_| {
+            take_away();
+            ControlFlow::Continue(())
+        };
+        let said = |e: Error| {
+            let said = e.to_string();
+            assert!(matches!(e, Error::Gpu { .. }), "{when}: {said}");
+            assert!(said.starts_with(&gpu_name()), "{when}: {said}");
+            said
+        };
+        let first = said(gpu.train(samples, &order, SGD, &mut between).unwrap_err());
+        assert!(first.contains("lost"), "{when}: {first}");
+        said(gpu.train(samples, &order, SGD, &mut between).unwrap_err());
+        said(gpu.evaluate(samples, &mut Vec::new()).unwrap_err());
+        said(gpu.state().unwrap_err());
+    }
+}
+
+fn gpu_name() -> String {
+    genre_gpu::gpu::adapters()[0].to_string()
+}
+
+#[test]
+fn an_adapter_is_found_by_any_part_of_what_it_is() {
+    if common::gpu::skipped() {
+        return;
+    }
+    let best = genre_gpu::gpu::adapters().remove(0);
+    for wanted in [best.name.to_uppercase(), best.kind.to_string(), best.backend.clone()] {
+        assert_eq!(genre_gpu::gpu::find(Some(&wanted)).unwrap().kind, best.kind);
+    }
+    let error = genre_gpu::gpu::find(Some("nosuch")).unwrap_err();
+    assert!(matches!(&error, Error::AdapterName { found, .. } if !found.is_empty()), "{error}");
+}
