@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::backend::Backend;
 use crate::cpu::Cpu;
 use crate::error::Result;
-use crate::gpu::{Gpu, GpuOptions};
+use crate::gpu::{self, Gpu, GpuOptions};
 use crate::plan::Plan;
 
 /// Where steps run.
@@ -26,6 +26,17 @@ pub struct Options<'a> {
     pub threads: usize,
     /// Part of the GPU's name; none takes the best.
     pub adapter: Option<&'a str>,
+}
+
+/// Makes sure that there is such a device, before much is done for it.
+///
+/// # Errors
+/// If there is none.
+pub fn find(device: Device, options: Options<'_>) -> Result<()> {
+    match device {
+        Device::Cpu => Ok(()),
+        Device::Gpu => gpu::find(options.adapter).map(drop),
+    }
 }
 
 /// Opens a plan on a device.

@@ -6,10 +6,10 @@ use super::bars::Bars;
 use super::choice;
 use super::data_args::DataArgs;
 use super::lines::{line, matrix, title};
-use super::say::{say, tell};
+use super::say::{say, tell, warn_of};
 use crate::backend::{Samples, State};
 use crate::data::PartName;
-use crate::device;
+use crate::device::{self, Device};
 use crate::error::{Error, Result};
 use crate::metrics::ClassificationReport;
 use crate::plan::Plan;
@@ -25,7 +25,9 @@ Examples:
   genre-gpu evaluate runs/p1-demo-seed42
       the figures and matrices of a run again, from its weights
   genre-gpu evaluate runs/mine --data other.npz --part test --out elsewhere
-      on other arrays, scaled as the training set was";
+      on other arrays, scaled as the training set was
+  genre-gpu evaluate runs/mine --device gpu
+      on a GPU, wherever it was trained";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -40,6 +42,14 @@ pub(super) struct Args {
     /// Folder to write metrics.json, predictions and the confusion matrices to
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+
+    /// Where the network runs [default: the run's]
+    #[arg(long, value_name = "DEVICE", value_parser = choice::device())]
+    device: Option<Device>,
+
+    /// Part of the GPU's name, driver or kind [default: the run's, or the best]
+    #[arg(long, value_name = "NAME")]
+    adapter: Option<String>,
 
     /// CPU threads; changes no result [default: one for each core]
     #[arg(long, value_name = "N")]
@@ -62,8 +72,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let given = args.data.settings();
     let class_names = given.class_names.clone();
     config.read_from(given);
+    config.run_on(args.device, args.adapter.clone());
     config.threads = args.threads.unwrap_or(config.threads);
     config.check()?;
+    device::find(config.device, config.device_options())?;
     config.class_names = Some(class_names.unwrap_or_else(|| saved.facts.classes.clone()));
     let parts = if args.part.is_empty() { PartName::ALL.to_vec() } else { args.part.clone() };
     let cache = args.data.cache_dir.as_deref();
@@ -92,6 +104,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     data.apply(&facts.scale);
     let plan = Plan::new(graph.clone(), config.batch_size.min(data.longest_part()))?;
     let mut backend = device::open(config.device, plan, config.device_options())?;
+    warn_of(backend.as_ref());
     backend.set_state(&State::new(saved.parameters))?;
     let results = parts
         .iter()

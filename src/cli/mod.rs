@@ -1,5 +1,6 @@
 //! The command line: flags to plain options, results to lines of text. No logic.
 
+mod adapters;
 mod bars;
 mod choice;
 mod data_args;
@@ -24,6 +25,7 @@ Examples:
   genre-gpu summary --input 128x87              layers and parameters
   genre-gpu evaluate runs/p1-demo-seed42        a run's figures again
   genre-gpu demo --wav songs                    listen to the demo corpus
+  genre-gpu adapters                            the GPUs that --device gpu can take
 
 Exit codes: 0 done, 1 failed or stopped, 2 usage.";
 
@@ -45,6 +47,8 @@ enum Command {
     Summary(summary::Args),
     /// Make, check, export or listen to the demo corpus (synthesised)
     Demo(demo::Args),
+    /// List the GPUs, best first, and which one --device gpu takes
+    Adapters(adapters::Args),
 }
 
 /// Runs the program on the process's arguments.
@@ -73,5 +77,6 @@ fn execute(command: &Command) -> Result<ExitCode> {
         Command::Evaluate(args) => evaluate::run(args).map(|()| ExitCode::SUCCESS),
         Command::Summary(args) => summary::run(args).map(|()| ExitCode::SUCCESS),
         Command::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Adapters(args) => adapters::run(args).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
+use crate::backend::Backend;
 use crate::error::{Error, Result};
 
 /// Prints text and a line's end. A reader that has gone (`| head`) is no error.
@@ -19,6 +20,13 @@ pub(super) fn say(text: &str) -> Result<()> {
 /// Prints text and a line's end on standard error. Where nobody takes it there is nobody to tell.
 pub(super) fn tell(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// What people should know before they wait for a device.
+pub(super) fn warn_of(backend: &dyn Backend) {
+    if let Some(warning) = backend.warning() {
+        tell(&format!("genre-gpu: warning: {warning}"));
+    }
 }
 
 /// A path as a shell takes it.

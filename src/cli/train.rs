@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::bars::Bars;
 use super::data_args::DataArgs;
-use super::say::say;
+use super::say::{say, warn_of};
 use super::{choice, session};
 use crate::backend::Backend;
 use crate::data::{PartName, Scale, ScaleKind};
@@ -25,6 +25,8 @@ Examples:
       the mandated run: P1 on the CPU, 20 epochs, seed 42, on the demo corpus
   genre-gpu train --data course/ --out runs/mine
       on a folder with X_train.npy, y_train.npy, X_val.npy, …
+  genre-gpu train --device gpu --adapter nvidia
+      on the first GPU of that name; `genre-gpu adapters` lists them
   genre-gpu train --shuffle keras3 --keep best
       the order of samples that Keras 3 makes; end with the lowest validation loss
   genre-gpu train --resume runs/mine --epochs 40
@@ -40,6 +42,10 @@ pub(super) struct Args {
     /// Where the network runs [default: cpu]
     #[arg(long, value_name = "DEVICE", value_parser = choice::device())]
     device: Option<Device>,
+
+    /// Part of the GPU's name, driver or kind, in any case of letters [default: the best]
+    #[arg(long, value_name = "NAME")]
+    adapter: Option<String>,
 
     /// How inputs are scaled, by the training set's figures [default: standard]
     #[arg(long, value_name = "SCALE", value_parser = choice::scale())]
@@ -93,7 +99,7 @@ pub(super) struct Args {
 
     /// Go on with the run in this folder; only --epochs, --threads and --data may change
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "model", "device", "scale", "seed", "shuffle", "batch_size", "learning_rate", "momentum",
+        "model", "device", "adapter", "scale", "seed", "shuffle", "batch_size", "learning_rate", "momentum",
         "keep", "config", "out", "overwrite", "class_names",
     ])]
     resume: Option<PathBuf>,
@@ -111,6 +117,7 @@ impl Args {
         Settings {
             model: self.model.clone(),
             device: self.device,
+            adapter: self.adapter.clone(),
             scale: self.scale,
             seed: self.seed,
             shuffle: self.shuffle,
@@ -187,7 +194,8 @@ pub(super) struct Prepared {
     pub(super) backend: Box<dyn Backend>,
 }
 
-fn prepare(args: &Args, config: &Config, model: &Model) -> Result<Prepared> {
+pub(super) fn prepare(args: &Args, config: &Config, model: &Model) -> Result<Prepared> {
+    device::find(config.device, config.device_options())?;
     let bars = Bars::new(args.quiet);
     let cache = args.data.cache_dir.as_deref();
     let mut source = source::load(config, cache, &PartName::ALL, &bars)?;
@@ -198,5 +206,6 @@ fn prepare(args: &Args, config: &Config, model: &Model) -> Result<Prepared> {
     data.apply(&scale);
     let plan = Plan::new(graph.clone(), config.batch_size.min(data.longest_part()))?;
     let backend = device::open(config.device, plan, config.device_options())?;
+    warn_of(backend.as_ref());
     Ok(Prepared { source, scale, graph, backend })
 }

@@ -203,6 +203,14 @@ impl Config {
         Options { threads: self.threads, adapter: self.adapter.as_deref() }
     }
 
+    /// Runs elsewhere than the run did. Another device has other adapters.
+    pub fn run_on(&mut self, device: Option<Device>, adapter: Option<String>) {
+        if let Some(device) = device.filter(|device| *device != self.device) {
+            (self.device, self.adapter) = (device, None);
+        }
+        self.adapter = adapter.or(self.adapter.take());
+    }
+
     /// Takes the data from elsewhere, or only some of its arrays.
     pub fn read_from(&mut self, given: Settings) {
         if given.data.is_some() {
@@ -237,6 +245,10 @@ impl Config {
         if names.iter().enumerate().any(twice) {
             let (expected, found) = ("names, each another", names.join(","));
             return Err(Error::Setting { name: "class-names", expected, found });
+        }
+        if let (Device::Cpu, Some(adapter)) = (self.device, &self.adapter) {
+            let (expected, found) = ("--device gpu to go with it", format!("{adapter} alone"));
+            return Err(Error::Setting { name: "adapter", expected, found });
         }
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
             let found = self.learning_rate.to_string();

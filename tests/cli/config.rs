@@ -35,7 +35,7 @@ fn a_wrong_file_is_told_where_it_is_wrong() {
         ("data = \"data\"\nepochs = \"x\"\n", "line 2"),
         ("epochs = -3\n", "line 1"),
         ("seed = 4294967296\n", "line 1"),
-        ("device = \"gpu\"\n", "expected `cpu`"),
+        ("device = \"tpu\"\n", "expected `cpu` or `gpu`"),
         ("scale = \"db\"\n", "`standard`"),
         ("epochs\n", "line 1"),
     ] {

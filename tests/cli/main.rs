@@ -2,10 +2,14 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
+#[allow(dead_code)]
+#[path = "../common/gpu.rs"]
+mod adapter;
 mod bits;
 mod config;
 mod data;
 mod evaluate;
+mod gpu;
 mod input;
 mod models;
 mod odd;

@@ -96,6 +96,8 @@ impl Work {
         let mut command = Command::new(program);
         command.current_dir(self.0.path());
         command.env("HOME", self.0.path()).env("XDG_CACHE_HOME", self.path("cache"));
+        // Mesa says a line on standard error where there is none.
+        command.env("XDG_RUNTIME_DIR", self.0.path());
         command.env_remove("RUST_BACKTRACE");
         command
     }

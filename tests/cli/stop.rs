@@ -8,7 +8,7 @@ use super::data::Set;
 use super::program::{Ran, Work};
 
 /// Starts the binary and sends SIGINT once two epochs' lines have come.
-fn interrupt(work: &Work, words: &str) -> Ran {
+pub fn interrupt(work: &Work, words: &str) -> Ran {
     interrupt_args(work, &words.split_whitespace().collect::<Vec<_>>())
 }
 

@@ -8,7 +8,14 @@ fn help_and_version_end_well() {
     let version = work.ok("--version");
     assert_eq!(version.out.trim(), concat!("genre-gpu ", env!("CARGO_PKG_VERSION")));
     assert_eq!(version.err, "");
-    for words in ["--help", "train --help", "evaluate --help", "summary --help", "demo --help"] {
+    for words in [
+        "--help",
+        "train --help",
+        "evaluate --help",
+        "summary --help",
+        "demo --help",
+        "adapters --help",
+    ] {
         let ran = work.ok(words);
         assert!(ran.out.contains("Usage: genre-gpu"), "{words}");
         assert!(ran.out.contains("Examples:"), "{words}");
@@ -19,11 +26,11 @@ fn help_and_version_end_well() {
 #[test]
 fn wrong_command_lines_end_with_2() {
     let work = Work::new();
-    let cases: [(&str, &[&str]); 15] = [
+    let cases: [(&str, &[&str]); 17] = [
         ("", &["Usage"]),
         ("fly", &["fly", "--help"]),
         ("train --fly", &["--fly", "--help"]),
-        ("train --device gpu", &["gpu", "--device", "[possible values: cpu]"]),
+        ("train --device tpu", &["tpu", "--device", "[possible values: cpu, gpu]"]),
         ("train --scale db", &["[possible values: standard, minmax, none]"]),
         ("train --shuffle torch", &["[possible values: keras2, keras3]"]),
         ("train --keep all", &["[possible values: last, best]"]),
@@ -32,6 +39,8 @@ fn wrong_command_lines_end_with_2() {
         ("train --seed -1", &["-1"]),
         ("train --overwrite", &["--out"]),
         ("train --resume run --seed 3", &["--resume", "--seed"]),
+        ("train --resume run --device gpu", &["--resume", "--device"]),
+        ("train --resume run --adapter x", &["--resume", "--adapter"]),
         ("train --resume run --overwrite", &["--resume", "--overwrite"]),
         ("summary --input abc", &["abc", "mel bands x frames"]),
         ("summary --input 0x12", &["0x12"]),
@@ -55,6 +64,7 @@ fn settings_out_of_range_are_usage_errors_too() {
         ("--learning-rate nan", "--learning-rate: expected more than 0, found NaN"),
         ("--class-names a,b,a,c", "--class-names: expected names, each another, found a,b,a,c"),
         ("--class-names a,,b,c", "--class-names: expected names"),
+        ("--adapter x", "--adapter: expected --device gpu to go with it, found x alone"),
         ("--momentum 1", "--momentum: expected at least 0 and below 1, found 1"),
     ] {
         let words = format!("train --data data --out run {words}");

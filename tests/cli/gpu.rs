@@ -1,0 +1,208 @@
+//! `--device gpu`, on whatever adapter there is.
+
+use serde_json::Value;
+
+use super::adapter::skipped;
+use super::bits::assert_same;
+use super::data::Set;
+use super::program::{Ran, Work};
+
+const TRAIN: &str =
+    "train --data data --epochs 2 --batch-size 8 --momentum 0.9 --learning-rate 0.005";
+
+/// The adapter that `--device gpu` takes, as `adapters --json` has it.
+fn best(work: &Work) -> Value {
+    let list: Value = serde_json::from_str(&work.ok("adapters --json").out).unwrap();
+    assert_eq!(list[0]["chosen"], true);
+    let others = list.as_array().unwrap().iter().skip(1);
+    assert!(others.into_iter().all(|other| other["chosen"] == false));
+    list[0].clone()
+}
+
+fn numbers(work: &Work, run: &str) -> Vec<f64> {
+    let text = work.text(&format!("{run}/history.csv"));
+    let cells = text.lines().skip(1).flat_map(|line| line.split(',').skip(1));
+    cells.map(|cell| cell.parse().unwrap()).collect()
+}
+
+fn assert_near(a: &Value, b: &Value, part: &str) {
+    let (a, b) = (a[part]["loss"].as_f64().unwrap(), b[part]["loss"].as_f64().unwrap());
+    assert!((a - b).abs() < 1e-3 * b.abs(), "{part}: {a} {b}");
+}
+
+fn metrics(work: &Work, run: &str) -> Value {
+    serde_json::from_str(&work.text(&format!("{run}/metrics.json"))).unwrap()
+}
+
+#[test]
+fn the_list_says_what_there_is_and_which_one_is_taken() {
+    if skipped() {
+        return;
+    }
+    let work = Work::empty();
+    let best = best(&work);
+    let ran = work.ok("adapters");
+    for key in ["name", "backend", "kind", "driver"] {
+        assert!(ran.out.contains(best[key].as_str().unwrap()), "{key}: {}", ran.out);
+    }
+    assert!(ran.out.contains(&format!("--device gpu takes {}", best["name"].as_str().unwrap())));
+    for key in
+        ["max_buffer_bytes", "max_binding_bytes", "max_workgroup_size", "max_workgroup_bytes"]
+    {
+        assert!(best[key].as_u64().unwrap() > 0, "{key}");
+    }
+    assert!(best["timestamps"].is_boolean());
+}
+
+/// Linux finds its drivers by these variables.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_an_adapter_the_way_to_one_is_told() {
+    let work = Work::new();
+    for variable in ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"] {
+        let words = "train --data data --device gpu --out run";
+        for words in ["adapters", "adapters --json", words] {
+            let mut command = work.command(&words.split(' ').collect::<Vec<_>>());
+            command.env_remove("VK_DRIVER_FILES").env(variable, "/nonexistent");
+            let ran = Ran::of(&command.output().unwrap());
+            ran.failed(words, &["no GPU adapter", "mesa-vulkan-drivers", "--device cpu"]);
+            assert_eq!(ran.out, "", "{words}");
+        }
+        assert_eq!(work.list("."), ["data"], "nothing may be left");
+    }
+}
+
+#[test]
+fn a_run_on_the_gpu_leaves_what_one_on_the_cpu_leaves() {
+    if skipped() {
+        return;
+    }
+    let work = Work::new();
+    let best = best(&work);
+    let ran = work.ok(&format!("{TRAIN} --device gpu --out gpu"));
+    work.ok(&format!("{TRAIN} --device cpu --out cpu"));
+    assert_eq!(work.list("gpu"), work.list("cpu"));
+    let (gpu, cpu) = (numbers(&work, "gpu"), numbers(&work, "cpu"));
+    assert_eq!(gpu.len(), 8);
+    for (g, c) in gpu.chunks(2).zip(cpu.chunks(2)) {
+        assert!((g[0] - c[0]).abs() < 1e-3 * c[0], "{gpu:?}\n{cpu:?}");
+    }
+    let (on_gpu, on_cpu) = (metrics(&work, "gpu"), metrics(&work, "cpu"));
+    for part in ["train", "val", "test"] {
+        assert_near(&on_gpu, &on_cpu, part);
+    }
+    // Which adapter it was, by which driver, is told and kept.
+    let device = on_gpu["device"].as_str().unwrap();
+    for key in ["name", "driver"] {
+        assert!(device.contains(best[key].as_str().unwrap()), "{key}: {device}");
+    }
+    assert!(ran.out.contains(&format!("Device: {device}")), "{}", ran.out);
+    assert!(work.text("gpu/config.toml").contains("device = \"gpu\""));
+
+    // The same again is the same, to the bit; what is in the way is told, quiet or not.
+    let again = work.ok(&format!("{TRAIN} --device gpu --out again --quiet"));
+    assert_same(&work, "gpu", "again");
+    let loud = if best["kind"] == "software" { 1 } else { 0 };
+    for ran in [&ran, &again] {
+        assert_eq!(ran.err.matches("playing a GPU; --device cpu").count(), loud, "{}", ran.err);
+        assert_eq!(ran.err.lines().count(), loud, "{}", ran.err);
+    }
+    assert_eq!(again.out, "");
+}
+
+#[test]
+fn an_evaluation_agrees_across_devices() {
+    if skipped() {
+        return;
+    }
+    let work = Work::trained();
+    work.ok("evaluate run --device gpu --out again");
+    let (cpu, gpu) = (metrics(&work, "run"), metrics(&work, "again"));
+    assert!(gpu["device"].as_str().unwrap().starts_with("gpu, "));
+    for part in ["train", "val", "test"] {
+        assert_near(&gpu, &cpu, part);
+    }
+    work.fails("evaluate run --device gpu --adapter nosuch", &["--adapter \"nosuch\""]);
+    work.refuses("evaluate run --adapter nosuch", &["--adapter: expected --device gpu"]);
+}
+
+#[test]
+fn an_adapter_is_kept_by_its_run_and_by_no_other_device() {
+    if skipped() {
+        return;
+    }
+    let work = Work::new();
+    let kind = best(&work)["kind"].as_str().unwrap().to_owned();
+    work.write("my.toml", format!("device = \"gpu\"\nadapter = \"{kind}\"\n"));
+    work.ok("train --config my.toml --data data --epochs 1 --out run");
+    assert!(work.text("run/config.toml").contains(&format!("adapter = \"{kind}\"")));
+    work.ok("evaluate run --part test --out gpu");
+    work.ok("evaluate run --part test --out cpu --device cpu");
+    assert!(metrics(&work, "gpu")["device"].as_str().unwrap().starts_with("gpu"));
+    assert!(metrics(&work, "cpu")["device"].as_str().unwrap().starts_with("cpu"));
+    work.refuses("train --resume run --adapter other", &["--resume", "--adapter"]);
+    work.refuses("train --resume run --device cpu", &["--resume", "--device"]);
+}
+
+#[test]
+fn an_adapter_that_is_not_there_is_told_before_anything_is_done() {
+    if skipped() {
+        return;
+    }
+    let work = Work::new();
+    let name = best(&work)["name"].as_str().unwrap().to_owned();
+    let words = "train --data nowhere --device gpu --adapter nosuch --out run";
+    let ran = work.fails(words, &["no adapter matches --adapter \"nosuch\"", &name]);
+    assert_eq!(ran.out, "");
+    work.refuses(
+        "train --data data --adapter nosuch",
+        &["--adapter: expected --device gpu to go with it, found nosuch alone"],
+    );
+    assert_eq!(work.list("."), ["data"], "nothing may be left");
+}
+
+#[test]
+fn what_does_not_fit_is_told_before_the_first_epoch() {
+    if skipped() {
+        return;
+    }
+    let work = Work::new();
+    let most = best(&work)["max_binding_bytes"].as_u64().unwrap();
+    // One filter more than fits for the 48 samples of 16x12.
+    let filters = most / (48 * 16 * 12 * 4) + 1;
+    let wide = format!(
+        "[[node]]\nname = \"wide\"\nop = \"conv2d\"\nfilters = {filters}\nkernel = [1, 1]\n\n\
+         [[node]]\nname = \"pool\"\nop = \"max_pool2d\"\nwindow = [16, 12]\n\n\
+         [[node]]\nname = \"flatten\"\nop = \"flatten\"\n\n\
+         [[node]]\nname = \"head\"\nop = \"dense\"\nunits = \"classes\"\n\n\
+         [[node]]\nname = \"softmax\"\nop = \"softmax\"\n"
+    );
+    work.write("wide.toml", wide);
+    let words = "train --data data --model wide.toml --device gpu --batch-size 100 --out run";
+    let ran = work.fails(
+        words,
+        &[
+            "wide.toml, node \"wide\", output for a batch of 48: ",
+            &format!("takes at most {most}"),
+            "--batch-size 47, the largest that fits",
+        ],
+    );
+    assert!(!ran.out.contains("Epoch") && !work.exists("run"), "{}", ran.out);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_stopped_on_the_gpu_goes_on_to_the_same_bits() {
+    if skipped() {
+        return;
+    }
+    let work = Work::with(Set { samples: [320, 16, 16], ..Set::default() });
+    let words = "train --data data --epochs 4 --batch-size 3 --learning-rate 0.001 --momentum 0.9 \
+                 --keep best --device gpu";
+    let stopped = super::stop::interrupt(&work, &format!("{words} --out run"));
+    assert_eq!(stopped.code, Some(1), "{}", stopped.err);
+    stopped.told("the way on", &["genre-gpu train --resume run", "of 4; go on"]);
+    work.ok("train --resume run");
+    work.ok(&format!("{words} --out whole"));
+    assert_same(&work, "run", "whole");
+}
