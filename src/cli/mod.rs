@@ -1,6 +1,7 @@
 //! The command line: flags to plain options, results to lines of text. No logic.
 
 mod bars;
+mod bench;
 mod choice;
 mod data_args;
 mod demo;
@@ -24,6 +25,7 @@ Examples:
   genre-gpu summary --input 128x87              layers and parameters
   genre-gpu evaluate runs/p1-demo-seed42        a run's figures again
   genre-gpu demo --wav songs                    listen to the demo corpus
+  genre-gpu bench                               time of every kernel and of a step
 
 Exit codes: 0 done, 1 failed or stopped, 2 usage.";
 
@@ -45,6 +47,8 @@ enum Command {
     Summary(summary::Args),
     /// Make, check, export or listen to the demo corpus (synthesised)
     Demo(demo::Args),
+    /// Measure training steps, kernel by kernel, on CPU and GPU
+    Bench(bench::Args),
 }
 
 /// Runs the program on the process's arguments.
@@ -73,5 +77,6 @@ fn execute(command: &Command) -> Result<ExitCode> {
         Command::Evaluate(args) => evaluate::run(args).map(|()| ExitCode::SUCCESS),
         Command::Summary(args) => summary::run(args).map(|()| ExitCode::SUCCESS),
         Command::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Bench(args) => bench::run(args).map(|()| ExitCode::SUCCESS),
     }
 }

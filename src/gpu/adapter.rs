@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::error::{Error, Result};
 
 /// What kind of device an adapter is, best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A graphics card.
     Discrete,
@@ -32,7 +35,7 @@ impl fmt::Display for Kind {
 }
 
 /// An adapter as people should see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AdapterFacts {
     /// Its name, e.g. `NVIDIA GeForce RTX 3060`.
     pub name: String,

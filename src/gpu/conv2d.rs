@@ -79,7 +79,7 @@ pub(super) fn backward(site: &mut Site<'_>, dz: &Slice) -> Result<()> {
 
     let Some(input) = site.dx(0) else { return Ok(()) };
     let constants = d.with(&[("mask", usize::from(input.mask)), ("add", usize::from(input.add))]);
-    let buffers = [dz.clone(), site.weights().0, site.x(0), input.dx];
+    let buffers = [dz.clone(), site.weights().0, site.x(0).read_if(input.mask), input.dx];
     let grid = Grid::Threads(site.batch() * site.input_shape(0).len());
     site.record(CONV2D_BACKWARD_INPUT, &constants, &buffers, grid, flop)
 }

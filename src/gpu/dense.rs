@@ -38,7 +38,7 @@ pub(super) fn backward(site: &mut Site<'_>, dz: &Slice) -> Result<()> {
     let Some(input) = site.dx(0) else { return Ok(()) };
     let switches = [("mask", usize::from(input.mask)), ("add", usize::from(input.add))];
     let constants = [n_in, n_out, switches[0], switches[1]];
-    let buffers = [dz.clone(), site.weights().0, site.x(0), input.dx];
+    let buffers = [dz.clone(), site.weights().0, site.x(0).read_if(input.mask), input.dx];
     let grid = Grid::Threads(site.batch() * n_in.1);
     site.record(DENSE_BACKWARD_INPUT, &constants, &buffers, grid, flop)
 }

@@ -30,6 +30,8 @@ macro_rules! kernels {
 }
 
 kernels! {
+    BENCH_COPY = "bench_copy",
+    BENCH_FMA = "bench_fma",
     CONCAT_BACKWARD_INPUT = "concat_backward_input",
     CONCAT_FORWARD = "concat_forward",
     CONV2D_BACKWARD_INPUT = "conv2d_backward_input",

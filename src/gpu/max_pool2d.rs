@@ -31,7 +31,7 @@ pub(super) fn backward(site: &mut Site<'_>, window: [usize; 2], dy: &Slice) -> R
     let Some(input) = site.dx(0) else { return Ok(()) };
     let mut constants = extents(site, window).to_vec();
     constants.extend([("mask", usize::from(input.mask)), ("add", usize::from(input.add))]);
-    let buffers = [dy.clone(), winners(site), site.y(), input.dx];
+    let buffers = [dy.clone(), winners(site), site.y().read_if(input.mask), input.dx];
     let grid = Grid::Threads(site.batch() * site.input_shape(0).len());
     site.record(MAX_POOL2D_BACKWARD_INPUT, &constants, &buffers, grid, 0)
 }

@@ -11,9 +11,11 @@ mod kernels;
 mod layers;
 mod max_pool2d;
 mod memory;
+mod rates;
 mod readback;
 mod recorder;
 mod resident;
+mod timing;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -21,7 +23,7 @@ use std::ops::ControlFlow;
 pub use adapter::{AdapterFacts, Kind, adapters};
 pub use kernels::{ALL as KERNELS, Access, Interface, Kernel};
 pub use layers::Form;
-pub use recorder::Work;
+pub use timing::Timer;
 
 use crate::backend::{Backend, Done, Samples, Sgd, State, Tally, Tensor};
 use crate::error::{Error, Result};
@@ -98,7 +100,10 @@ impl Gpu {
     /// If there is no adapter (of that name), the plan is too large for it, or
     /// it refuses a kernel.
     pub fn new(plan: Plan, options: GpuOptions<'_>) -> Result<Self> {
-        let context = Context::open(options.adapter)?;
+        Self::on(Context::open(options.adapter)?, plan, options.form)
+    }
+
+    fn on(context: Context, plan: Plan, form: Form) -> Result<Self> {
         let memory = Memory::new(&context, &plan)?;
         let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
         let stride = (STEP_BYTES as usize).next_multiple_of(alignment);
@@ -107,12 +112,12 @@ impl Gpu {
         let mut recorder = Recorder::new(steps.clone());
         let (mut forward, mut backward) = (Vec::new(), Vec::new());
         for id in plan.graph().ids() {
-            let mut site = site(&context, &mut recorder, &plan, &memory, options.form, id);
+            let mut site = site(&context, &mut recorder, &plan, &memory, form, id);
             site.forward()?;
             forward.append(&mut site.dispatches);
         }
         for id in plan.graph().ids().rev() {
-            let mut site = site(&context, &mut recorder, &plan, &memory, options.form, id);
+            let mut site = site(&context, &mut recorder, &plan, &memory, form, id);
             site.backward()?;
             backward.append(&mut site.dispatches);
         }
@@ -125,9 +130,9 @@ impl Gpu {
                 constants: &[("len", memory.layout.len)],
                 buffers: &[
                     flat(&memory.l2),
-                    flat(&memory.parameter_gradients),
-                    flat(&memory.parameters),
-                    flat(&memory.velocity),
+                    flat(&memory.parameter_gradients).updated(),
+                    flat(&memory.parameters).updated(),
+                    flat(&memory.velocity).updated(),
                 ],
                 grid: Grid::Threads(memory.layout.len),
                 flop: 6 * memory.layout.len,
@@ -135,7 +140,7 @@ impl Gpu {
         )?;
         Ok(Self {
             plan,
-            form: options.form,
+            form,
             memory,
             recorder,
             steps,
@@ -164,14 +169,6 @@ impl Gpu {
     /// Submissions so far.
     pub fn submits(&self) -> u64 {
         self.submits
-    }
-
-    /// Kernels of a training step, in order, with the nodes they work for.
-    /// Those of the data set come with the first samples.
-    pub fn dispatches(&self) -> Vec<(Kernel, &str, Work)> {
-        let resident = self.residents.front();
-        let all = resident.into_iter().flat_map(|resident| self.step(resident, true));
-        all.map(|d| (d.kernel, d.node.as_str(), d.work)).collect()
     }
 
     /// Fills all outputs and gradients with a value, so that a test sees what was not written.

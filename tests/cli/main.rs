@@ -2,6 +2,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
+mod bench;
 mod bits;
 mod config;
 mod data;
