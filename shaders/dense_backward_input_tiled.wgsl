@@ -24,20 +24,25 @@ fn weight(i: u32, o: u32) -> f32 {
 }
 
 fn store(sum: vec4<f32>, n: u32, i: u32) {
-    if (n >= step.n) {
+    store_one(sum.x, n, i);
+    store_one(sum.y, n, i + 1u);
+    store_one(sum.z, n, i + 2u);
+    store_one(sum.w, n, i + 3u);
+}
+
+fn store_one(sum: f32, n: u32, i: u32) {
+    if (n >= step.n || i >= n_in) {
         return;
     }
-    for (var k = 0u; k < min(4u, n_in - i); k++) {
-        let at = n * n_in + i + k;
-        var g = sum[k];
-        if (mask && x[at] <= 0.0) {
-            g = 0.0;
-        }
-        if (add) {
-            g += dx[at];
-        }
-        dx[at] = g;
+    let at = n * n_in + i;
+    var g = sum;
+    if (mask && x[at] <= 0.0) {
+        g = 0.0;
     }
+    if (add) {
+        g += dx[at];
+    }
+    dx[at] = g;
 }
 
 @compute @workgroup_size(64)

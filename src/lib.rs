@@ -29,6 +29,7 @@
 
 pub mod audio;
 pub mod backend;
+pub mod bench;
 pub mod cli;
 pub mod cpu;
 pub mod data;
@@ -37,6 +38,7 @@ pub mod error;
 pub mod files;
 pub mod gpu;
 pub mod graph;
+pub mod measure;
 pub mod metrics;
 pub mod models;
 pub mod plan;

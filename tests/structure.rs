@@ -8,17 +8,18 @@ use std::path::{Path, PathBuf};
 
 /// A module and the crate's modules that it may name, from the bottom up: each
 /// names earlier ones only, so there is no circle. `error` everyone may.
-const MAY_NAME: [(&str, &[&str]); 20] = [
+const MAY_NAME: [(&str, &[&str]); 22] = [
     ("error", &[]),
     ("files", &[]),
+    ("measure", &[]),
     ("progress", &[]),
     ("random", &[]),
     ("text", &[]),
     ("graph", &[]),
     ("plan", &["graph"]),
     ("backend", &["graph", "plan"]),
-    ("cpu", &["backend", "graph", "plan"]),
-    ("gpu", &["backend", "graph", "plan"]),
+    ("cpu", &["backend", "graph", "measure", "plan"]),
+    ("gpu", &["backend", "graph", "measure", "plan"]),
     ("device", &["backend", "cpu", "gpu", "plan"]),
     ("models", &["graph", "text"]),
     ("metrics", &[]),
@@ -33,10 +34,17 @@ const MAY_NAME: [(&str, &[&str]); 20] = [
         ],
     ),
     (
+        "bench",
+        &[
+            "backend", "cpu", "device", "files", "gpu", "graph", "measure", "models", "plan",
+            "progress", "random", "text", "train",
+        ],
+    ),
+    (
         "cli",
         &[
-            "backend", "data", "device", "files", "gpu", "graph", "metrics", "models", "plan",
-            "progress", "random", "text", "train",
+            "backend", "bench", "data", "device", "files", "gpu", "graph", "measure", "metrics",
+            "models", "plan", "progress", "random", "text", "train",
         ],
     ),
     ("lib", &[]),

@@ -2,8 +2,10 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::bench::Devices;
 use crate::data::{PartName, ScaleKind};
 use crate::device::Device;
+use crate::gpu::Form;
 use crate::random::keras::Shuffle;
 use crate::train::config::Keep;
 
@@ -19,6 +21,15 @@ where
 
 pub(super) fn device() -> impl TypedValueParser<Value = Device> {
     one_of([("cpu", Device::Cpu), ("gpu", Device::Gpu)])
+}
+
+/// Where the bench measures.
+pub(super) fn devices() -> impl TypedValueParser<Value = Devices> {
+    one_of([("cpu", Devices::Cpu), ("gpu", Devices::Gpu), ("both", Devices::Both)])
+}
+
+pub(super) fn kernels() -> impl TypedValueParser<Value = Form> {
+    one_of(Form::ALL.map(|form| (form.as_str(), form)))
 }
 
 pub(super) fn scale() -> impl TypedValueParser<Value = ScaleKind> {

@@ -2,6 +2,7 @@
 
 mod adapters;
 mod bars;
+mod bench;
 mod choice;
 mod data_args;
 mod demo;
@@ -26,6 +27,7 @@ Examples:
   genre-gpu evaluate runs/p1-demo-seed42        a run's figures again
   genre-gpu demo --wav songs                    listen to the demo corpus
   genre-gpu adapters                            the GPUs that --device gpu can take
+  genre-gpu bench                               time of every kernel and of a step
 
 Exit codes: 0 done, 1 failed or stopped, 2 usage.";
 
@@ -49,6 +51,8 @@ enum Command {
     Demo(demo::Args),
     /// List the GPUs, best first, and which one --device gpu takes
     Adapters(adapters::Args),
+    /// Measure training steps, kernel by kernel, on CPU and GPU
+    Bench(bench::Args),
 }
 
 /// Runs the program on the process's arguments.
@@ -78,5 +82,6 @@ fn execute(command: &Command) -> Result<ExitCode> {
         Command::Summary(args) => summary::run(args).map(|()| ExitCode::SUCCESS),
         Command::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),
         Command::Adapters(args) => adapters::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Bench(args) => bench::run(args).map(|()| ExitCode::SUCCESS),
     }
 }

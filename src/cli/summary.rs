@@ -36,14 +36,14 @@ pub(super) struct Args {
     songs: Option<usize>,
 }
 
-fn size(text: &str) -> Result<[usize; 2], String> {
+pub(super) fn size(text: &str) -> Result<[usize; 2], String> {
     let number = |text: &str| text.trim().parse().ok().filter(|n| (1..=1 << 16).contains(n));
     text.split_once(['x', 'X', '×'])
         .and_then(|(h, w)| Some([number(h)?, number(w)?]))
         .ok_or_else(|| "expected mel bands x frames, such as 80x80".into())
 }
 
-fn at_least<const LEAST: usize>(text: &str) -> Result<usize, String> {
+pub(super) fn at_least<const LEAST: usize>(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|n| *n >= LEAST);
     number.ok_or_else(|| format!("expected a number of at least {LEAST}"))
 }

@@ -7,12 +7,16 @@ mod conv2d;
 mod dense;
 mod layer;
 mod max_pool2d;
+mod rates;
 mod sgd;
 mod softmax;
 mod threads;
+mod timing;
 mod vectorised;
 
 use std::ops::ControlFlow;
+
+pub use timing::Part;
 
 use crate::backend::{Backend, Done, Samples, Sgd, State, Tally, Tensor};
 use crate::error::Result;

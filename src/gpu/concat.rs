@@ -27,8 +27,9 @@ fn columns(site: &Site<'_>) -> Vec<[(&'static str, usize); 4]> {
 
 pub(super) fn forward(site: &mut Site<'_>) -> Result<()> {
     for (input, constants) in columns(site).into_iter().enumerate() {
-        let grid = Grid::Threads(site.batch() * site.input_shape(input).len());
-        let buffers = [site.x(input), site.y()];
+        let elements = site.batch() * site.input_shape(input).len();
+        let grid = Grid::Threads(elements);
+        let buffers = [site.x(input), site.y().touching(elements)];
         site.record(CONCAT_FORWARD, &constants, &buffers, grid, 0)?;
     }
     Ok(())
@@ -39,8 +40,10 @@ pub(super) fn backward(site: &mut Site<'_>, dy: &Slice) -> Result<()> {
         let Some(input) = site.dx(i) else { continue };
         let mut constants = constants.to_vec();
         constants.extend([("mask", usize::from(input.mask)), ("add", usize::from(input.add))]);
-        let grid = Grid::Threads(site.batch() * site.input_shape(i).len());
-        let buffers = [dy.clone(), site.x(i), input.dx];
+        let elements = site.batch() * site.input_shape(i).len();
+        let grid = Grid::Threads(elements);
+        let dy = dy.clone().touching(elements);
+        let buffers = [dy, site.x(i).read_if(input.mask), input.dx];
         site.record(CONCAT_BACKWARD_INPUT, &constants, &buffers, grid, 0)?;
     }
     Ok(())

@@ -128,7 +128,7 @@ pub(super) fn backward(site: &mut Site<'_>, dz: &Slice) -> Result<()> {
     let Some(input) = site.dx(0) else { return Ok(()) };
     let mut constants =
         d.with(&[("mask", usize::from(input.mask)), ("add", usize::from(input.add))]);
-    let (w, x) = (site.weights().0, site.x(0));
+    let (w, x) = (site.weights().0, site.x(0).read_if(input.mask));
     let flop = d.flop(site.batch());
     let [h_in, w_in, c_in] = map(site.input_shape(0));
     let each = Grid::Threads(site.batch() * h_in * w_in * c_in);

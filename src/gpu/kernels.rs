@@ -30,6 +30,8 @@ macro_rules! kernels {
 }
 
 kernels! {
+    BENCH_COPY = "bench_copy",
+    BENCH_FMA = "bench_fma",
     CONCAT_BACKWARD_INPUT = "concat_backward_input",
     CONCAT_FORWARD = "concat_forward",
     CONV2D_BACKWARD_INPUT = "conv2d_backward_input",
@@ -49,6 +51,7 @@ kernels! {
     DENSE_FORWARD_TILED = "dense_forward_tiled",
     GATHER = "gather",
     MAX_POOL2D_BACKWARD_INPUT = "max_pool2d_backward_input",
+    MAX_POOL2D_BACKWARD_INPUT_TILED = "max_pool2d_backward_input_tiled",
     MAX_POOL2D_FORWARD = "max_pool2d_forward",
     PENALTY = "penalty",
     SGD_STEP = "sgd_step",

@@ -107,6 +107,7 @@ impl Site<'_> {
         let below = graph.node(self.id).inputs[input];
         let dx = self.memory.gradient(self.plan, below)?;
         let mask = graph.ends_in_relu(below);
+        let dx = if rule == Gradient::Add { dx.updated() } else { dx };
         (rule != Gradient::Skip).then_some(InputGradient { dx, add: rule == Gradient::Add, mask })
     }
 

@@ -1,6 +1,8 @@
 //! Max-pooling: shaders/max_pool2d_*.wgsl.
 
-use super::kernels::{MAX_POOL2D_BACKWARD_INPUT, MAX_POOL2D_FORWARD};
+use super::kernels::{
+    MAX_POOL2D_BACKWARD_INPUT, MAX_POOL2D_BACKWARD_INPUT_TILED, MAX_POOL2D_FORWARD,
+};
 use super::layers::{Form, Site, map};
 use super::memory::Slice;
 use super::recorder::Grid;
@@ -39,7 +41,15 @@ pub(super) fn backward(site: &mut Site<'_>, window: [usize; 2], dy: &Slice) -> R
     // The fused pass names no winner where its ReLU is off.
     let mask = input.mask && !fused;
     constants.extend([("mask", usize::from(mask)), ("add", usize::from(input.add))]);
-    let buffers = [dy.clone(), winners(site), site.y(), input.dx];
-    let grid = Grid::Threads(site.batch() * site.input_shape(0).len());
-    site.record(MAX_POOL2D_BACKWARD_INPUT, &constants, &buffers, grid, 0)
+    let buffers = [dy.clone(), winners(site), site.y().read_if(mask), input.dx];
+    let [h_in, w_in, c] = map(site.input_shape(0));
+    let (kernel, threads) = match site.form {
+        Form::Plain => (MAX_POOL2D_BACKWARD_INPUT, h_in * w_in * c),
+        Form::Tiled | Form::Fused | Form::Sparse => {
+            let windows = h_in.div_ceil(window[0]) * w_in.div_ceil(window[1]);
+            (MAX_POOL2D_BACKWARD_INPUT_TILED, windows * c)
+        }
+    };
+    let grid = Grid::Threads(site.batch() * threads);
+    site.record(kernel, &constants, &buffers, grid, 0)
 }

@@ -25,6 +25,8 @@ pub(super) struct Slice {
     pub(super) start: u64,
     /// Number of elements, rounded up so that whole `vec4`s can be read.
     pub(super) len: u64,
+    /// Elements that a dispatch reads and writes, to be held against its time.
+    pub(super) touched: u64,
 }
 
 /// Where parameter tensors lie in the flat buffers.
@@ -173,13 +175,29 @@ impl Memory {
 impl Memory {
     /// A few elements of a flat buffer behind all tensors.
     pub(super) fn unused(&self, flat: &wgpu::Buffer) -> Slice {
-        Slice { start: self.layout.len as u64, ..Slice::whole(flat, 4) }
+        Slice { start: self.layout.len as u64, ..Slice::whole(flat, 4) }.touching(0)
     }
 }
 
 impl Slice {
     /// The first `len` elements of a buffer.
     pub(super) fn whole(buffer: &wgpu::Buffer, len: usize) -> Self {
-        Self { buffer: buffer.clone(), start: 0, len: (len as u64).next_multiple_of(4) }
+        let bound = (len as u64).next_multiple_of(4);
+        Self { buffer: buffer.clone(), start: 0, len: bound, touched: len as u64 }
+    }
+
+    /// The same, of which a dispatch touches so many elements only.
+    pub(super) fn touching(self, elements: usize) -> Self {
+        Self { touched: elements as u64, ..self }
+    }
+
+    /// The same, read only if so.
+    pub(super) fn read_if(self, read: bool) -> Self {
+        Self { touched: if read { self.touched } else { 0 }, ..self }
+    }
+
+    /// The same, read and written back.
+    pub(super) fn updated(self) -> Self {
+        Self { touched: 2 * self.touched, ..self }
     }
 }

@@ -13,10 +13,12 @@ mod layers;
 mod max_pool2d;
 mod memory;
 mod poll;
+mod rates;
 mod readback;
 mod recorder;
 mod resident;
 mod step;
+mod timing;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -24,8 +26,8 @@ use std::ops::ControlFlow;
 pub use adapter::{AdapterFacts, Kind, adapters, find};
 pub use kernels::{ALL as KERNELS, Access, Interface, Kernel};
 pub use layers::Form;
-pub use recorder::Work;
 pub use step::{STEP_FIELDS, STEP_SIZE};
+pub use timing::Timer;
 
 use crate::backend::{Backend, Done, Samples, Sgd, State, Tally, Tensor};
 use crate::error::{Error, Result};
@@ -88,8 +90,12 @@ impl Gpu {
     /// it refuses a kernel.
     pub fn new(plan: Plan, options: GpuOptions<'_>) -> Result<Self> {
         let context = Context::open(options.adapter, options.buffer_bytes)?;
-        fit::check(&plan, options.form, &context.facts, context.largest())?;
-        let memory = Memory::new(&context, &plan, options.form)?;
+        Self::on(context, plan, options.form)
+    }
+
+    fn on(context: Context, plan: Plan, form: Form) -> Result<Self> {
+        fit::check(&plan, form, &context.facts, context.largest())?;
+        let memory = Memory::new(&context, &plan, form)?;
         let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
         let stride = (STEP_BYTES as usize).next_multiple_of(alignment);
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
@@ -97,12 +103,12 @@ impl Gpu {
         let mut recorder = Recorder::new(steps.clone());
         let (mut forward, mut backward) = (Vec::new(), Vec::new());
         for id in plan.graph().ids() {
-            let mut site = site(&context, &mut recorder, &plan, &memory, options.form, id);
+            let mut site = site(&context, &mut recorder, &plan, &memory, form, id);
             site.forward()?;
             forward.append(&mut site.dispatches);
         }
         for id in plan.graph().ids().rev() {
-            let mut site = site(&context, &mut recorder, &plan, &memory, options.form, id);
+            let mut site = site(&context, &mut recorder, &plan, &memory, form, id);
             site.backward()?;
             backward.append(&mut site.dispatches);
         }
@@ -115,9 +121,9 @@ impl Gpu {
                 constants: &[("len", memory.layout.len)],
                 buffers: &[
                     flat(&memory.l2),
-                    flat(&memory.parameter_gradients),
-                    flat(&memory.parameters),
-                    flat(&memory.velocity),
+                    flat(&memory.parameter_gradients).updated(),
+                    flat(&memory.parameters).updated(),
+                    flat(&memory.velocity).updated(),
                 ],
                 grid: Grid::Threads(memory.layout.len),
                 flop: 6 * memory.layout.len,
@@ -125,7 +131,7 @@ impl Gpu {
         )?;
         Ok(Self {
             plan,
-            form: options.form,
+            form,
             memory,
             recorder,
             steps,
@@ -154,14 +160,6 @@ impl Gpu {
     /// Submissions so far.
     pub fn submits(&self) -> u64 {
         self.submits
-    }
-
-    /// Kernels of a training step, in order, with the nodes they work for.
-    /// Those of the data set come with the first samples.
-    pub fn dispatches(&self) -> Vec<(Kernel, &str, Work)> {
-        let resident = self.residents.front();
-        let all = resident.into_iter().flat_map(|resident| self.step(resident, true));
-        all.map(|d| (d.kernel, d.node.as_str(), d.work)).collect()
     }
 
     /// Fills all outputs and gradients with a value, so that a test sees what was not written.

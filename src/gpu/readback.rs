@@ -6,6 +6,9 @@ use super::context::Context;
 use super::memory::WORD;
 use crate::error::Result;
 
+/// Room for the tallies of most epochs, so that it is made once.
+const LEAST_ROOM: u64 = 64 << 10;
+
 /// Room on the host's side, kept from one readback to the next.
 #[derive(Debug, Default)]
 pub(super) struct Readback {
@@ -27,7 +30,7 @@ impl Readback {
             Some(staging) => staging,
             None => {
                 let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-                context.buffer("room for results", bytes, usage)?
+                context.buffer("room for results", bytes.max(LEAST_ROOM), usage)?
             }
         };
         let mut encoder = context.device.create_command_encoder(&Default::default());

@@ -8,6 +8,7 @@ use super::context::Context;
 use super::kernels::{Access, Interface, Kernel};
 use super::memory::{Slice, UNIFORM_BYTES, WORD};
 use crate::error::Result;
+use crate::measure::Work;
 
 /// Bytes of `Step` in shaders/shared/step.wgsl, rounded up.
 pub(super) const STEP_BYTES: u64 = 32;
@@ -21,15 +22,6 @@ pub(super) enum Grid {
     Layers(usize, usize),
     /// So many groups.
     Groups(usize),
-}
-
-/// What a dispatch does at a whole batch, to be held against its time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Work {
-    /// Multiplications and additions.
-    pub flop: u64,
-    /// Bytes that must be read and written, each element once.
-    pub bytes: u64,
 }
 
 /// A kernel with its extents, its buffers and its grid.
@@ -108,7 +100,7 @@ impl Recorder {
                  smaller --batch-size"
             )));
         }
-        let bytes = call.buffers.iter().map(|slice| slice.len * WORD).sum();
+        let bytes = call.buffers.iter().map(|slice| slice.touched * WORD).sum();
         Ok(Dispatch {
             kernel,
             node: call.node.into(),

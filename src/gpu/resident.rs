@@ -37,7 +37,8 @@ impl Resident {
         let graph = plan.graph();
         let (n, classes) = (samples.y().len(), graph.classes());
         let len = graph.node(graph.input()).shape.len();
-        let steps = n.div_ceil(plan.batch()).max(1);
+        let batch = plan.batch();
+        let steps = n.div_ceil(batch).max(1);
         let order = context.storage("the order of samples", n)?;
         let labels = context.storage("labels", n)?;
         let rows = context.storage("probabilities", n * classes)?;
@@ -49,18 +50,27 @@ impl Resident {
             context.limits.max_storage_buffer_binding_size.min(context.limits.max_buffer_size);
         let each = (most / WORD) as usize / len.max(1);
         let x = memory.value(plan, graph.input());
+        // The batch becomes the output of the input node.
+        let softmax = std::mem::replace(&mut site.id, graph.input());
         for (i, chunk) in samples.x().chunks(each.max(1) * len).enumerate() {
             let buffer = context.storage("samples", chunk.len())?;
             upload(context, &buffer, bytemuck::cast_slice(chunk))?;
             let constants = [("len", len), ("start", i * each), ("count", chunk.len() / len)];
-            let indices = Slice::whole(&order, n);
-            let buffers = [indices, Slice::whole(&buffer, chunk.len()), x.clone()];
-            site.record(GATHER, &constants, &buffers, Grid::Threads(plan.batch() * len), 0)?;
+            // Of a batch a buffer has its share, in the mean.
+            let share = (batch * chunk.len()).div_ceil(samples.x().len().max(1)) * len;
+            let indices = Slice::whole(&order, n).touching(batch);
+            let from = Slice::whole(&buffer, chunk.len()).touching(share);
+            let buffers = [indices, from, x.clone().touching(share)];
+            site.record(GATHER, &constants, &buffers, Grid::Threads(batch * len), 0)?;
         }
         let gather = std::mem::take(&mut site.dispatches);
+        site.id = softmax;
 
-        let from = [Slice::whole(&order, n), Slice::whole(&labels, n)];
-        let told = [Slice::whole(&rows, n * classes), Slice::whole(&tally, 4 * steps)];
+        let from = [&order, &labels].map(|buffer| Slice::whole(buffer, n).touching(batch));
+        let told = [
+            Slice::whole(&rows, n * classes).touching(batch * classes),
+            Slice::whole(&tally, 4 * steps).touching(4),
+        ];
         let [indices, classes_of] = from.clone();
         let [all, sums] = told;
         let buffers = [indices, classes_of, site.x(0), site.y(), all, sums.clone()];
@@ -77,8 +87,9 @@ impl Resident {
             let switches = [("mask", usize::from(input.mask)), ("add", usize::from(input.add))];
             let constants = [("classes", classes), switches[0], switches[1]];
             let [indices, classes_of] = from;
-            let buffers = [indices, classes_of, site.y(), site.x(0), input.dx];
-            let grid = Grid::Threads(plan.batch() * classes);
+            let z = site.x(0).read_if(input.mask);
+            let buffers = [indices, classes_of, site.y(), z, input.dx];
+            let grid = Grid::Threads(batch * classes);
             site.record(SOFTMAX_BACKWARD_INPUT, &constants, &buffers, grid, 0)?;
         }
         let loss_gradient = site.dispatches.pop();

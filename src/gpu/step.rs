@@ -9,10 +9,10 @@ use crate::backend::Sgd;
 #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 pub(super) struct Step {
     pub(super) n: u32,
-    first: u32,
-    index: u32,
-    learning_rate: f32,
-    momentum: f32,
+    pub(super) first: u32,
+    pub(super) index: u32,
+    pub(super) learning_rate: f32,
+    pub(super) momentum: f32,
 }
 
 /// Fields of a step with their offsets, in bytes. A test holds the shaders' against them.

@@ -1,0 +1,83 @@
+//! The CPU's figures: the same columns, by layer.
+
+use super::report::{Kernel, Measured, SetUp, Step};
+use super::steps::{order, steady, timed};
+use super::{SEED, SGD, Site, TRIES, dense};
+use crate::backend::{Backend, State};
+use crate::cpu::{Cpu, Part};
+use crate::device::Device;
+use crate::error::Result;
+use crate::graph::{NodeId, Op};
+use crate::measure::{Budget, Work};
+use crate::plan::Plan;
+use crate::train::initial_parameters;
+
+/// Kernel, node and work of a part; none of one that does nothing.
+fn describe(plan: &Plan, part: Part) -> Option<(String, String, Work)> {
+    let graph = plan.graph();
+    let all = |kernel: &str, work| Some((kernel.to_owned(), "all".to_owned(), work));
+    let layer = |id: NodeId, way: &str, work: Work| {
+        let node = graph.node(id);
+        let named = || (format!("{}_{way}", node.op.name()), node.name.clone(), work);
+        (!matches!(node.op, Op::Input | Op::Flatten)).then(named)
+    };
+    match part {
+        Part::Gather => all("gather", dense::gather(plan)),
+        Part::Penalty => all("penalty", dense::penalty(plan)),
+        Part::Forward(id) => layer(id, "forward", dense::forward(plan, id)),
+        Part::Backward(id) => layer(id, "backward", dense::backward(plan, id)),
+        Part::PenaltyGradient => all("penalty_gradient", dense::penalty_gradient(plan)),
+        Part::Update => all("sgd_step", dense::update(plan)),
+    }
+    .filter(|(.., work)| *work != Work::default())
+}
+
+pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
+    let Site { options, plan, samples, progress } = site;
+    let (mut cpu, record) = timed(|| Cpu::new(plan.clone(), options.threads))?;
+    cpu.set_state(&State::new(initial_parameters(plan.graph(), SEED)))?;
+    let order = order(site, 0);
+    let batch = &order[..plan.batch()];
+    let (_, first) = timed(|| cpu.train_step(*samples, batch, SGD))?;
+    let steady = steady(site, &mut cpu)?;
+
+    let mut times: Vec<(Part, Vec<f64>)> = Vec::new();
+    progress.begin("layers", options.budget.steps as u64, "repetitions");
+    for _ in options.budget.repetitions() {
+        for (i, (part, seconds)) in cpu.time_parts(*samples, batch, SGD).into_iter().enumerate() {
+            match times.get_mut(i) {
+                Some((_, times)) => times.push(seconds),
+                None => times.push((part, vec![seconds])),
+            }
+        }
+        progress.advance(1);
+    }
+    progress.end();
+    let tries = Budget { steps: TRIES.min(options.budget.steps), ..options.budget };
+    let rates = cpu.rates(tries);
+
+    let kernels: Vec<Kernel> = (times.into_iter())
+        .filter_map(|(part, seconds)| {
+            let (kernel, node, work) = describe(plan, part)?;
+            Some(Kernel::new(&kernel, &node, seconds, work, rates))
+        })
+        .collect();
+    let step = Step::new(&steady, plan.batch(), dense::step_flop(plan), &kernels);
+    Ok(Measured {
+        device: Device::Cpu,
+        name: cpu.describe(),
+        adapter: None,
+        kernels_form: None,
+        threads: Some(cpu.threads()),
+        clock: "wall clock",
+        rates,
+        set_up: SetUp {
+            open_seconds: None,
+            record_seconds: record,
+            upload_seconds: None,
+            first_step_seconds: first,
+        },
+        kernels,
+        step,
+    })
+}

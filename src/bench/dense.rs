@@ -1,0 +1,117 @@
+//! What a node has to do, counted densely from its shapes alone: every tap of
+//! a convolution and every gradient, whether a device skips zeros or not.
+
+use crate::graph::{Activation, NodeId, Op, Parameter};
+use crate::measure::Work;
+use crate::plan::{Gradient, Plan};
+
+/// Bytes of a float or an index.
+const WORD: usize = 4;
+
+/// Elements at a whole batch: inputs, output, parameters.
+fn elements(plan: &Plan, id: NodeId) -> [usize; 3] {
+    let graph = plan.graph();
+    let node = graph.node(id);
+    let inputs: usize = node.inputs.iter().map(|input| graph.node(*input).shape.len()).sum();
+    let parameters = graph.parameters_of(id).map(Parameter::len).sum();
+    [plan.batch() * inputs, plan.batch() * node.shape.len(), parameters]
+}
+
+/// Multiplications and additions of the node's product, whichever way.
+fn flop(plan: &Plan, id: NodeId) -> usize {
+    let graph = plan.graph();
+    let [_, y, _] = elements(plan, id);
+    // Each output is a sum over a column of the kernel.
+    let kernel = graph.parameters_of(id).next();
+    kernel.map_or(0, |p| 2 * y * p.shape[..p.shape.len() - 1].iter().product::<usize>())
+}
+
+fn work(flop: usize, elements: usize) -> Work {
+    Work { flop: flop as u64, bytes: (elements * WORD) as u64 }
+}
+
+/// The node's output from its inputs.
+pub(super) fn forward(plan: &Plan, id: NodeId) -> Work {
+    let [x, y, parameters] = elements(plan, id);
+    let labels = plan.batch();
+    match plan.graph().node(id).op {
+        Op::Input | Op::Flatten => Work::default(),
+        Op::Conv2d { .. } | Op::Dense { .. } => work(flop(plan, id), x + parameters + y),
+        // With the winners' places.
+        Op::MaxPool2d { .. } => work(0, x + 2 * y),
+        Op::Concat => work(0, x + y),
+        Op::Softmax => work(0, x + y + labels),
+    }
+}
+
+/// The gradients of the node's parameters and inputs.
+pub(super) fn backward(plan: &Plan, id: NodeId) -> Work {
+    let [x, y, parameters] = elements(plan, id);
+    let rules = plan.input_gradients(id);
+    let passed = rules.iter().filter(|rule| **rule != Gradient::Skip).count();
+    let dx = if passed == 0 { 0 } else { x };
+    match plan.graph().node(id).op {
+        Op::Input | Op::Flatten => Work::default(),
+        Op::Conv2d { activation, .. } | Op::Dense { activation, .. } => {
+            // The ReLU's derivative reads the output and changes the gradient there.
+            let relu = if activation == Activation::Relu { 2 * y } else { 0 };
+            let weights = if passed == 0 { parameters } else { 2 * parameters };
+            work((1 + passed) * flop(plan, id), x + y + relu + weights + dx)
+        }
+        Op::MaxPool2d { .. } => work(0, 2 * y + dx),
+        Op::Concat => work(0, 2 * dx),
+        Op::Softmax => work(0, y + plan.batch() + dx),
+    }
+}
+
+/// Multiplications and additions of a training step.
+pub(super) fn step_flop(plan: &Plan) -> u64 {
+    let node = |id| forward(plan, id).flop + backward(plan, id).flop;
+    plan.graph().ids().map(node).sum()
+}
+
+/// Copying a batch.
+pub(super) fn gather(plan: &Plan) -> Work {
+    let graph = plan.graph();
+    work(0, plan.batch() * (2 * graph.node(graph.input()).shape.len() + 1))
+}
+
+/// Parameters under a penalty.
+fn penalised(plan: &Plan) -> usize {
+    let parameters = plan.graph().parameters().iter();
+    parameters.filter(|p| p.l2 != 0.0).map(Parameter::len).sum()
+}
+
+/// The penalty on the weights.
+pub(super) fn penalty(plan: &Plan) -> Work {
+    work(2 * penalised(plan), penalised(plan))
+}
+
+/// The penalty's gradient, added to the weights'.
+pub(super) fn penalty_gradient(plan: &Plan) -> Work {
+    work(2 * penalised(plan), 3 * penalised(plan))
+}
+
+/// The optimiser: gradient read, weights and velocity updated.
+pub(super) fn update(plan: &Plan) -> Work {
+    let count = plan.graph().parameter_count();
+    work(4 * count, 5 * count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::Model;
+
+    #[test]
+    fn a_step_of_p1_counts_as_its_layers_say() {
+        let graph = Model::open("p1").unwrap().graph([80, 80, 1], 4).unwrap();
+        let plan = Plan::new(graph, 2).unwrap();
+        let convs = [(80 * 80, 25, 4), (40 * 40, 100, 8), (20 * 20, 200, 16)];
+        let conv: Vec<u64> = convs.iter().map(|(at, taps, out)| 2 * at * taps * out).collect();
+        let dense = 2 * 1600 * 50 + 2 * 50 * 4;
+        // Forward and twice backward; the first layer's input learns nothing.
+        let sample = 3 * (conv.iter().sum::<u64>() + dense) - conv[0];
+        assert_eq!(step_flop(&plan), 2 * sample);
+    }
+}

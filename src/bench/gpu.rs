@@ -1,0 +1,65 @@
+//! The GPU's figures.
+
+use super::report::{Kernel, Measured, SetUp, Step};
+use super::steps::{order, steady, timed};
+use super::{SEED, SGD, Site, TRIES, dense};
+use crate::backend::{Backend, State};
+use crate::device::Device;
+use crate::error::Result;
+use crate::gpu::{Gpu, GpuOptions};
+use crate::measure::Budget;
+use crate::train::initial_parameters;
+
+pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
+    let Site { options, plan, samples, progress } = site;
+    let opened = GpuOptions { adapter: options.adapter, form: options.form, buffer_bytes: None };
+    let (mut gpu, [open, record]) = Gpu::new_timed(plan.clone(), opened)?;
+    gpu.set_state(&State::new(initial_parameters(plan.graph(), SEED)))?;
+    let ((), upload) = timed(|| gpu.upload(*samples))?;
+    let order = order(site, 0);
+    let batch = &order[..plan.batch()];
+    let (_, first) = timed(|| gpu.train_step(*samples, batch, SGD))?;
+
+    let (allocations, submits) = (gpu.allocations(), gpu.submits());
+    let steady = steady(site, &mut gpu)?;
+    let (allocations, submits) = (gpu.allocations() - allocations, gpu.submits() - submits);
+
+    let timer = gpu.timer()?;
+    let mut times = vec![Vec::new(); gpu.dispatches().len()];
+    progress.begin("kernels", options.budget.steps as u64, "repetitions");
+    for _ in options.budget.repetitions() {
+        let once = gpu.time_dispatches(&timer, *samples, batch)?;
+        times.iter_mut().zip(once).for_each(|(times, seconds)| times.push(seconds));
+        progress.advance(1);
+    }
+    progress.end();
+    let tries = Budget { steps: TRIES.min(options.budget.steps), ..options.budget };
+    let rates = gpu.rates(&timer, tries)?;
+
+    let kernels: Vec<Kernel> = (gpu.dispatches().into_iter().zip(times))
+        .map(|((kernel, node, work), seconds)| Kernel::new(kernel.name, node, seconds, work, rates))
+        .collect();
+    let whole = Step {
+        dispatches: Some(kernels.len()),
+        submits_per_step: Some(submits as f64 / steady.steps as f64),
+        allocations_after_first_step: Some(allocations),
+        ..Step::new(&steady, plan.batch(), dense::step_flop(plan), &kernels)
+    };
+    Ok(Measured {
+        device: Device::Gpu,
+        name: gpu.describe(),
+        adapter: Some(gpu.adapter().clone()),
+        kernels_form: Some(options.form.as_str()),
+        threads: None,
+        clock: timer.name(),
+        rates,
+        set_up: SetUp {
+            open_seconds: Some(open),
+            record_seconds: record,
+            upload_seconds: Some(upload),
+            first_step_seconds: first,
+        },
+        kernels,
+        step: whole,
+    })
+}

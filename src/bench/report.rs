@@ -1,0 +1,212 @@
+//! What was measured, in SI units.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::steps::Steady;
+use crate::device::Device;
+use crate::error::Result;
+use crate::files::write_atomic;
+use crate::gpu::AdapterFacts;
+use crate::measure::{Rates, Work};
+
+/// All that one call measured.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// This program's.
+    pub version: &'static str,
+    /// The model's name.
+    pub model: String,
+    /// Extents of a sample.
+    pub input: String,
+    /// Number of classes.
+    pub classes: usize,
+    /// Number of trainable parameters.
+    pub parameters: usize,
+    /// Samples in a step.
+    pub batch_size: usize,
+    /// Random samples that were trained on.
+    pub samples: usize,
+    /// Operating system and processor.
+    pub platform: String,
+    /// By device.
+    pub devices: Vec<Measured>,
+}
+
+/// One device's figures.
+#[derive(Debug, Clone, Serialize)]
+pub struct Measured {
+    /// Which.
+    pub device: Device,
+    /// It in a line.
+    pub name: String,
+    /// Of a GPU: its facts.
+    pub adapter: Option<AdapterFacts>,
+    /// Of a GPU: the form of its kernels.
+    pub kernels_form: Option<&'static str>,
+    /// Of the CPU.
+    pub threads: Option<usize>,
+    /// What kernels were timed by.
+    pub clock: &'static str,
+    /// What the device reaches at best.
+    pub rates: Rates,
+    /// What comes before the steady state.
+    pub set_up: SetUp,
+    /// Each dispatch of a step, in order.
+    pub kernels: Vec<Kernel>,
+    /// The whole step.
+    pub step: Step,
+}
+
+/// Seconds before the steady state.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct SetUp {
+    /// Of a GPU: opening the adapter.
+    pub open_seconds: Option<f64>,
+    /// Buffers, bindings, and as much of compiling as the driver does now.
+    pub record_seconds: f64,
+    /// Of a GPU: bringing the samples there.
+    pub upload_seconds: Option<f64>,
+    /// The first step, with what the driver left for it.
+    pub first_step_seconds: f64,
+}
+
+/// Repetitions of a measurement, by their quartiles.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Spread {
+    /// Half took longer.
+    pub median: f64,
+    /// A quarter took less.
+    pub lower_quartile: f64,
+    /// A quarter took longer.
+    pub upper_quartile: f64,
+    /// The fastest.
+    pub least: f64,
+    /// How many there were.
+    pub count: usize,
+}
+
+impl Spread {
+    /// Of some seconds; zeros of none.
+    pub fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let count = values.len();
+        let at = |quarters: usize| values.get(quarters * count / 4).copied().unwrap_or(0.0);
+        Self { median: at(2), lower_quartile: at(1), upper_quartile: at(3), least: at(0), count }
+    }
+}
+
+/// One dispatch, or one part of the CPU's step.
+#[derive(Debug, Clone, Serialize)]
+pub struct Kernel {
+    /// Its name.
+    pub kernel: String,
+    /// The node that it works for.
+    pub node: String,
+    /// What it took.
+    pub seconds: Spread,
+    /// What it did.
+    pub work: Work,
+    /// By the median.
+    pub flop_per_second: f64,
+    /// By the median.
+    pub bytes_per_second: f64,
+    /// What arithmetic and memory need at least.
+    pub floor_seconds: f64,
+    /// Median ÷ floor.
+    pub times_floor: f64,
+}
+
+impl Kernel {
+    pub(super) fn new(
+        kernel: &str,
+        node: &str,
+        seconds: Vec<f64>,
+        work: Work,
+        rates: Rates,
+    ) -> Self {
+        let seconds = Spread::of(seconds);
+        let floor_seconds = rates.floor(work);
+        Self {
+            kernel: kernel.into(),
+            node: node.into(),
+            seconds,
+            work,
+            flop_per_second: work.flop as f64 / seconds.median,
+            bytes_per_second: work.bytes as f64 / seconds.median,
+            floor_seconds,
+            times_floor: seconds.median / floor_seconds,
+        }
+    }
+}
+
+/// The whole step in the steady state.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Step {
+    /// Of one step, as the trainer submits them, while the device does nothing else.
+    pub seconds: Spread,
+    /// Steps that were taken.
+    pub steps: usize,
+    /// Over whole epochs, with what begins and ends them.
+    pub epoch_seconds_per_step: f64,
+    /// Over whole epochs.
+    pub samples_per_second: f64,
+    /// Multiplications and additions of convolutions and dense layers, zeros counted too.
+    pub dense_flop: u64,
+    /// Those, over whole epochs.
+    pub dense_flop_per_second: f64,
+    /// Of a GPU: kernels in a step.
+    pub dispatches: Option<usize>,
+    /// Of a GPU: submissions for each step.
+    pub submits_per_step: Option<f64>,
+    /// Of a GPU: buffers, bindings and pipelines that were made after the first step.
+    pub allocations_after_first_step: Option<u64>,
+    /// The kernels' medians, added up.
+    pub kernels_seconds: f64,
+}
+
+impl Step {
+    /// What any device has.
+    pub(super) fn new(steady: &Steady, batch: usize, dense_flop: u64, kernels: &[Kernel]) -> Self {
+        Self {
+            seconds: steady.seconds,
+            steps: steady.steps,
+            epoch_seconds_per_step: steady.mean,
+            samples_per_second: batch as f64 / steady.mean,
+            dense_flop,
+            dense_flop_per_second: dense_flop as f64 / steady.mean,
+            dispatches: None,
+            submits_per_step: None,
+            allocations_after_first_step: None,
+            kernels_seconds: kernels.iter().map(|kernel| kernel.seconds.median).sum(),
+        }
+    }
+}
+
+impl Report {
+    /// Writes everything as JSON.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write_json(&self, path: &Path) -> Result<()> {
+        write_atomic(path, |to| {
+            serde_json::to_writer_pretty(&mut *to, self)?;
+            to.write_all(b"\n")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_is_told_by_its_quartiles() {
+        let spread = Spread::of((1..=9).rev().map(f64::from).collect());
+        let quartiles = [spread.lower_quartile, spread.median, spread.upper_quartile];
+        assert_eq!((quartiles, spread.least, spread.count), ([3.0, 5.0, 7.0], 1.0, 9));
+        assert_eq!(Spread::of(vec![2.0]).upper_quartile, 2.0);
+        assert_eq!(Spread::of(Vec::new()).median, 0.0);
+    }
+}

@@ -1,0 +1,170 @@
+//! The report as a table that can be pasted into a note: plain text, 100 columns.
+
+use std::fmt;
+
+use super::report::{Kernel, Measured, Report, SetUp, Step};
+use crate::device::Device;
+use crate::text::{fold, thousands};
+
+const HEAD: [&str; 8] = ["kernel", "node", "µs", "share", "GFLOP/s", "GB/s", "floor µs", "÷ floor"];
+/// Columns of words; the others hold figures, set to the right.
+const WORDS: usize = 2;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "Training steps of {}: input {}, {} classes, {} parameters, batch of {}, {} random \
+             samples\n",
+            self.model,
+            self.input,
+            self.classes,
+            thousands(self.parameters as u64),
+            self.batch_size,
+            thousands(self.samples as u64)
+        )?;
+        for measured in &self.devices {
+            writeln!(f, "{measured}")?;
+        }
+        let machine: Vec<String> = self.devices.iter().map(facts).collect();
+        let about = format!(
+            "Times are medians; a floor is what arithmetic and memory need at their measured best, \
+             and a time below it has its data from a cache. Measured by genre-gpu {} on {}: {}.",
+            self.version,
+            self.platform,
+            machine.join("; ")
+        );
+        write!(f, "{}", fold(&about))
+    }
+}
+
+/// The device as a note should name it.
+fn facts(measured: &Measured) -> String {
+    let clock = measured.clock;
+    match (&measured.adapter, measured.threads) {
+        (Some(adapter), _) => {
+            format!("GPU {adapter}, driver {}, timed by {clock}", adapter.driver)
+        }
+        (None, Some(1)) => format!("CPU with 1 thread, timed by {clock}"),
+        (None, threads) => {
+            format!("CPU with {} threads, timed by {clock}", threads.unwrap_or_default())
+        }
+    }
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let form = self.kernels_form.map_or_else(String::new, |form| format!(", {form} kernels"));
+        let device = if self.device == Device::Gpu { "GPU" } else { "CPU" };
+        let name = self.name.split_once(", ").map_or(self.name.as_str(), |(_, name)| name);
+        writeln!(f, "{device}: {name}{form}")?;
+        writeln!(
+            f,
+            "reaches {} GFLOP/s in multiply-adds and {} GB/s in copying (read and written)",
+            figure(self.rates.flop_per_second / 1e9),
+            figure(self.rates.bytes_per_second / 1e9)
+        )?;
+        let rows: Vec<_> = self.kernels.iter().map(|kernel| row(kernel, &self.step)).collect();
+        write!(f, "{}", aligned(&rows))?;
+        steps(f, &self.step)?;
+        set_up(f, &self.set_up)
+    }
+}
+
+fn row(kernel: &Kernel, step: &Step) -> [String; 8] {
+    let share = 100.0 * kernel.seconds.median / step.kernels_seconds;
+    [
+        kernel.kernel.clone(),
+        kernel.node.clone(),
+        figure(kernel.seconds.median * 1e6),
+        format!("{share:.1} %"),
+        if kernel.work.flop == 0 { "-".into() } else { figure(kernel.flop_per_second / 1e9) },
+        figure(kernel.bytes_per_second / 1e9),
+        figure(kernel.floor_seconds * 1e6),
+        figure(kernel.times_floor),
+    ]
+}
+
+fn aligned(rows: &[[String; 8]]) -> String {
+    let head = HEAD.map(String::from);
+    let all = || std::iter::once(&head).chain(rows);
+    let width = |i: usize| all().map(|row| row[i].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
+    let line = |row: &[String; 8]| {
+        let cells = row.iter().zip(&widths).enumerate().map(|(i, (cell, &width))| {
+            if i < WORDS { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
+        cells.collect::<Vec<_>>().join("  ") + "\n"
+    };
+    all().map(line).collect()
+}
+
+fn steps(f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
+    let seconds = step.seconds;
+    let ms = |seconds: f64| format!("{} ms", figure(seconds * 1e3));
+    writeln!(
+        f,
+        "step: {} (quartiles {} to {}, {} steps); kernels together {}, {:.1} %",
+        ms(seconds.median),
+        figure(seconds.lower_quartile * 1e3),
+        ms(seconds.upper_quartile),
+        step.steps,
+        ms(step.kernels_seconds),
+        100.0 * step.kernels_seconds / seconds.median
+    )?;
+    writeln!(
+        f,
+        "whole epochs: {} per step, {} samples/s, {} GFLOP/s counted dense",
+        ms(step.epoch_seconds_per_step),
+        figure(step.samples_per_second),
+        figure(step.dense_flop_per_second / 1e9)
+    )?;
+    if let (Some(dispatches), Some(submits), Some(allocations)) =
+        (step.dispatches, step.submits_per_step, step.allocations_after_first_step)
+    {
+        writeln!(
+            f,
+            "{dispatches} dispatches and {submits:.3} submits per step; {allocations} allocations \
+             after the first step"
+        )?;
+    }
+    Ok(())
+}
+
+fn set_up(f: &mut fmt::Formatter<'_>, set_up: &SetUp) -> fmt::Result {
+    let ms = |seconds: f64| format!("{} ms", figure(seconds * 1e3));
+    write!(f, "before: ")?;
+    if let Some(open) = set_up.open_seconds {
+        write!(f, "opening {}, ", ms(open))?;
+    }
+    write!(f, "recording {}, ", ms(set_up.record_seconds))?;
+    if let Some(upload) = set_up.upload_seconds {
+        write!(f, "upload of the samples {}, ", ms(upload))?;
+    }
+    writeln!(f, "first step {}", ms(set_up.first_step_seconds))
+}
+
+/// Three digits that count, however large: `0.0123`, `1.23`, `12.3`, `1,234`.
+fn figure(value: f64) -> String {
+    if !value.is_finite() {
+        return "-".into();
+    }
+    match value {
+        v if v >= 999.5 => thousands(v.round() as u64),
+        v if v >= 99.95 => format!("{v:.0}"),
+        v if v >= 9.995 => format!("{v:.1}"),
+        v if v >= 0.0995 => format!("{v:.2}"),
+        v => format!("{v:.4}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_keep_three_digits() {
+        let got = [0.01234, 0.5, 1.234, 12.34, 123.4, 1234.5, f64::NAN].map(figure);
+        assert_eq!(got, ["0.0123", "0.50", "1.23", "12.3", "123", "1,235", "-"]);
+    }
+}

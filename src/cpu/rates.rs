@@ -1,0 +1,101 @@
+//! What the processor's arithmetic and memory reach at best with the threads
+//! in use, by loops that are compiled for the same vector units as the layers.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+use super::Cpu;
+use super::vectorised::vectorised;
+use crate::measure::{Budget, Rates};
+
+/// Floats that are copied: more than caches hold.
+const COPY: usize = 16 << 20;
+/// Floats of the widest vector.
+const LANES: usize = 16;
+/// The arithmetic runs for so many seconds at least.
+const LEAST: f64 = 0.01;
+
+impl Cpu {
+    /// Measures the processor: the best of `tries`.
+    pub fn rates(&self, tries: Budget) -> Rates {
+        let copied = (2 * COPY * size_of::<f32>()) as f64;
+        // How many chains hide a sum's latency, and whether a fused operation is one
+        // instruction or a slow call, differs between processors.
+        let loops = [
+            chains::<2, true>,
+            chains::<4, true>,
+            chains::<8, true>,
+            chains::<2, false>,
+            chains::<4, false>,
+            chains::<8, false>,
+        ];
+        let flop = loops.iter().zip([2, 4, 8].iter().cycle());
+        let rates = flop.map(|(run, count)| self.arithmetic(*run, *count, tries));
+        Rates {
+            flop_per_second: rates.fold(0.0, f64::max),
+            bytes_per_second: copied / self.copy(tries),
+        }
+    }
+
+    /// Seconds of a copy.
+    fn copy(&self, tries: Budget) -> f64 {
+        let (x, mut y) = (vec![1.0f32; COPY], vec![2.0f32; COPY]);
+        let each = COPY.div_ceil(self.pool.current_num_threads());
+        let once = |_| {
+            let begin = Instant::now();
+            self.pool.install(|| {
+                let chunks = y.par_chunks_mut(each).zip(x.par_chunks(each));
+                chunks.for_each(|(y, x)| vectorised(|| y.copy_from_slice(x)));
+            });
+            black_box(&mut y);
+            begin.elapsed().as_secs_f64()
+        };
+        tries.repetitions().map(once).fold(f64::INFINITY, f64::min)
+    }
+
+    /// Operations per second of a loop that `run`s on every thread, `chains` vectors wide.
+    fn arithmetic(&self, run: fn(u32) -> f32, chains: usize, tries: Budget) -> f64 {
+        let time = |rounds| {
+            let begin = Instant::now();
+            self.pool.broadcast(|_| black_box(run(black_box(rounds))));
+            begin.elapsed().as_secs_f64()
+        };
+        let mut rounds = 1 << 10;
+        while time(rounds) < LEAST && rounds < u32::MAX / 2 {
+            rounds *= 2;
+        }
+        let seconds = tries.repetitions().map(|_| time(rounds)).fold(f64::INFINITY, f64::min);
+        let threads = self.pool.current_num_threads();
+        2.0 * f64::from(rounds) * (chains * LANES * threads) as f64 / seconds
+    }
+}
+
+/// So many vectors, each multiplied and added to over and over; none waits for another.
+fn chains<const VECTORS: usize, const FUSED: bool>(rounds: u32) -> f32 {
+    vectorised(
+        #[inline(always)]
+        || {
+            // Neither 0 nor infinity is ever near.
+            let (factor, summand) = (black_box(0.5f32), black_box(0.5f32));
+            let mut sums = [[0.0f32; LANES]; VECTORS];
+            for (v, sum) in sums.iter_mut().enumerate() {
+                for (lane, value) in sum.iter_mut().enumerate() {
+                    *value = 0.1 + (v * LANES + lane) as f32;
+                }
+            }
+            for _ in 0..rounds {
+                for sum in &mut sums {
+                    for value in sum {
+                        *value = match FUSED {
+                            true => value.mul_add(factor, summand),
+                            false => *value * factor + summand,
+                        };
+                    }
+                }
+            }
+            sums.iter().flatten().sum()
+        },
+    )
+}

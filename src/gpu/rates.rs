@@ -1,0 +1,92 @@
+//! What the adapter's arithmetic and memory reach at best:
+//! shaders/bench_copy.wgsl, shaders/bench_fma.wgsl.
+
+use super::kernels::{BENCH_COPY, BENCH_FMA, Kernel};
+use super::memory::{Slice, WORD};
+use super::readback::Readback;
+use super::recorder::{Call, Dispatch, Grid};
+use super::timing::Timer;
+use super::{Gpu, Step};
+use crate::error::Result;
+use crate::measure::{Budget, Rates};
+
+/// Bytes that are copied: more than caches hold, less than a small device has.
+const COPY_BYTES: u64 = 128 << 20;
+/// Floats of a `vec4`.
+const VEC4: usize = 4;
+/// Invocations of the arithmetic, enough to fill any device.
+const THREADS: usize = 1 << 17;
+/// Multiplications and additions in one round of one invocation: eight chains, four of both.
+const ROUND_FLOP: f64 = 8.0 * 4.0 * 2.0;
+/// The arithmetic runs for so many seconds at least.
+const LEAST: f64 = 0.01;
+/// Factor, summand and the beginnings of chains; they stay far from 0 and infinity.
+const VALUES: [f32; 10] = [0.5, 0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9];
+
+impl Gpu {
+    /// Measures the adapter: the best of `tries`.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn rates(&mut self, timer: &Timer, tries: Budget) -> Result<Rates> {
+        let limits = &self.context.limits;
+        let most = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
+        let bytes = COPY_BYTES.min(most);
+        let len = (bytes / WORD) as usize;
+        let copy = self.record_bench(BENCH_COPY, &[], len, len / VEC4)?;
+        let seconds = self.best(timer, &copy, tries)?;
+        let bytes_per_second = 2.0 * bytes as f64 / seconds;
+
+        let fma = self.record_bench(BENCH_FMA, &VALUES, THREADS, THREADS)?;
+        let mut rounds = 1;
+        let seconds = loop {
+            self.write_rounds(rounds);
+            let once = Budget { steps: 1, ..tries };
+            if self.best(timer, &fma, once)? >= LEAST || rounds > u32::MAX / 2 {
+                break self.best(timer, &fma, tries)?;
+            }
+            rounds *= 2;
+        };
+        let flop = f64::from(rounds) * THREADS as f64 * ROUND_FLOP;
+        Ok(Rates { flop_per_second: flop / seconds, bytes_per_second })
+    }
+
+    /// One of the two kernels on buffers of its own: `len` floats written from `values`,
+    /// or from as many of any value.
+    fn record_bench(
+        &mut self,
+        kernel: Kernel,
+        values: &[f32],
+        len: usize,
+        threads: usize,
+    ) -> Result<Dispatch> {
+        let x_len = if values.is_empty() { len } else { values.len() };
+        let x = self.context.storage("a measurement's input", x_len)?;
+        let y = self.context.storage("a measurement's output", len)?;
+        self.context.queue.write_buffer(&x, 0, bytemuck::cast_slice(values));
+        let call = Call {
+            kernel,
+            node: "none",
+            constants: &[("len", threads)],
+            buffers: &[Slice::whole(&x, x_len), Slice::whole(&y, len)],
+            grid: Grid::Threads(threads),
+            flop: 0,
+        };
+        self.recorder.record(&self.context, &call)
+    }
+
+    fn write_rounds(&self, rounds: u32) {
+        let step = Step { n: rounds, first: 0, index: 0, learning_rate: 0.0, momentum: 0.0 };
+        self.context.queue.write_buffer(&self.steps, 0, bytemuck::bytes_of(&step));
+    }
+
+    fn best(&self, timer: &Timer, dispatch: &Dispatch, tries: Budget) -> Result<f64> {
+        let mut readback = Readback::default();
+        let mut best = f64::INFINITY;
+        for _ in tries.repetitions() {
+            let seconds = timer.time(&self.context, &mut readback, &[dispatch])?;
+            best = seconds.into_iter().fold(best, f64::min);
+        }
+        Ok(best)
+    }
+}

@@ -1,0 +1,200 @@
+//! How long opening takes, and each dispatch of a step by itself. Training
+//! knows nothing of it: a step is timed in passes of its own.
+
+use std::time::Instant;
+
+use super::context::Context;
+use super::kernels::Kernel;
+use super::memory::WORD;
+use super::readback::Readback;
+use super::recorder::Dispatch;
+use super::step::{Pass, Step};
+use super::{Gpu, GpuOptions};
+use crate::backend::{Samples, Sgd};
+use crate::error::Result;
+use crate::measure::Work;
+use crate::plan::Plan;
+
+/// A step that leaves the weights where they are.
+const STILL: Sgd = Sgd { learning_rate: 0.0, momentum: 0.0 };
+/// By the wall clock, a dispatch is repeated until it takes so many seconds:
+/// submitting and waiting then weigh little.
+const LEAST_WALL: f64 = 0.02;
+/// Before and after.
+const QUERIES: usize = 2;
+
+/// What dispatches are timed by.
+#[derive(Debug, Default)]
+pub struct Timer(Option<Queries>);
+
+/// Timestamps that the device writes before and after each pass.
+#[derive(Debug)]
+struct Queries {
+    set: wgpu::QuerySet,
+    resolved: wgpu::Buffer,
+    /// Seconds between two ticks.
+    tick: f64,
+}
+
+impl Timer {
+    /// The host's clock, which every adapter has.
+    pub fn wall() -> Self {
+        Self(None)
+    }
+
+    /// `timestamps` or `wall clock`.
+    pub fn name(&self) -> &'static str {
+        if self.0.is_some() { "timestamps" } else { "wall clock" }
+    }
+
+    fn new(context: &Context) -> Result<Self> {
+        if !context.facts.timestamps {
+            return Ok(Self::wall());
+        }
+        let count = wgpu::QUERY_SET_MAX_QUERIES;
+        let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
+        let resolved =
+            context.buffer("timestamps", u64::from(count) * u64::from(wgpu::QUERY_SIZE), usage)?;
+        let set = context.scoped("timestamps", || {
+            context.device.create_query_set(&wgpu::QuerySetDescriptor {
+                label: Some("timestamps"),
+                ty: wgpu::QueryType::Timestamp,
+                count,
+            })
+        })?;
+        let tick = f64::from(context.queue.get_timestamp_period()) * 1e-9;
+        Ok(Self(Some(Queries { set, resolved, tick })))
+    }
+
+    /// Seconds of each dispatch, run in order with the step that lies first in the buffer of steps.
+    pub(super) fn time(
+        &self,
+        context: &Context,
+        readback: &mut Readback,
+        dispatches: &[&Dispatch],
+    ) -> Result<Vec<f64>> {
+        let Some(queries) = &self.0 else {
+            return dispatches.iter().map(|dispatch| wall(context, dispatch)).collect();
+        };
+        let most = wgpu::QUERY_SET_MAX_QUERIES as usize / QUERIES;
+        let mut seconds = Vec::with_capacity(dispatches.len());
+        for some in dispatches.chunks(most) {
+            seconds.extend(queries.time(context, readback, some)?);
+        }
+        Ok(seconds)
+    }
+}
+
+impl Queries {
+    fn time(
+        &self,
+        context: &Context,
+        readback: &mut Readback,
+        dispatches: &[&Dispatch],
+    ) -> Result<Vec<f64>> {
+        let count = (QUERIES * dispatches.len()) as u32;
+        let mut encoder = context.device.create_command_encoder(&Default::default());
+        for (i, dispatch) in dispatches.iter().enumerate() {
+            let begin = (QUERIES * i) as u32;
+            let writes = wgpu::ComputePassTimestampWrites {
+                query_set: &self.set,
+                beginning_of_pass_write_index: Some(begin),
+                end_of_pass_write_index: Some(begin + 1),
+            };
+            let descriptor =
+                wgpu::ComputePassDescriptor { label: None, timestamp_writes: Some(writes) };
+            dispatch.encode(&mut encoder.begin_compute_pass(&descriptor), 0);
+        }
+        encoder.resolve_query_set(&self.set, 0..count, &self.resolved, 0);
+        context.queue.submit([encoder.finish()]);
+        let words = u64::from(count * wgpu::QUERY_SIZE) / WORD;
+        let read = readback.read(context, &[(&self.resolved, words as usize)])?.concat();
+        let words: &[u32] = bytemuck::cast_slice(&read);
+        let ticks: Vec<u64> =
+            words.chunks_exact(2).map(|w| u64::from(w[0]) | u64::from(w[1]) << 32).collect();
+        // What is done within a tick took no more than that, but it took something.
+        let seconds = |t: &[u64]| t[1].saturating_sub(t[0]).max(1) as f64 * self.tick;
+        Ok(ticks.chunks_exact(QUERIES).map(seconds).collect())
+    }
+}
+
+/// Seconds of one dispatch by the host's clock, from many.
+fn wall(context: &Context, dispatch: &Dispatch) -> Result<f64> {
+    let mut repeat = 1u32;
+    loop {
+        let begin = Instant::now();
+        let mut encoder = context.device.create_command_encoder(&Default::default());
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        (0..repeat).for_each(|_| dispatch.encode(&mut pass, 0));
+        drop(pass);
+        let submission = context.queue.submit([encoder.finish()]);
+        context.wait(Some(submission))?;
+        let seconds = begin.elapsed().as_secs_f64();
+        if seconds >= LEAST_WALL {
+            return Ok(seconds / f64::from(repeat));
+        }
+        repeat *= 2;
+    }
+}
+
+impl Gpu {
+    /// As [`Gpu::new`], and the seconds that opening the adapter and making the plan ready took.
+    ///
+    /// # Errors
+    /// As [`Gpu::new`].
+    pub fn new_timed(plan: Plan, options: GpuOptions<'_>) -> Result<(Self, [f64; 2])> {
+        let begin = Instant::now();
+        let context = Context::open(options.adapter, options.buffer_bytes)?;
+        let open = begin.elapsed();
+        let gpu = Self::on(context, plan, options.form)?;
+        // Some of what was written waits for the queue.
+        gpu.context.wait(None)?;
+        Ok((gpu, [open, begin.elapsed() - open].map(|time| time.as_secs_f64())))
+    }
+
+    /// Kernels of a training step, in order, with the nodes they work for.
+    /// Those of the data set come with the first samples.
+    pub fn dispatches(&self) -> Vec<(Kernel, &str, Work)> {
+        let resident = self.residents.front();
+        let all = resident.into_iter().flat_map(|resident| self.step(resident, true));
+        all.map(|d| (d.kernel, d.node.as_str(), d.work)).collect()
+    }
+
+    /// Brings samples to the device now rather than at their first step.
+    ///
+    /// # Errors
+    /// If they find no room there.
+    pub fn upload(&mut self, samples: Samples<'_>) -> Result<()> {
+        self.hold(samples)
+    }
+
+    /// Timestamps where the adapter has them, else the wall clock.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn timer(&self) -> Result<Timer> {
+        Timer::new(&self.context)
+    }
+
+    /// Takes one step that moves no weights (a velocity becomes 0) and returns the seconds of
+    /// each of its [`Gpu::dispatches`].
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn time_dispatches(
+        &mut self,
+        timer: &Timer,
+        samples: Samples<'_>,
+        batch: &[u32],
+    ) -> Result<Vec<f64>> {
+        self.write_order(samples, batch)?;
+        let pass = Pass::Train(STILL);
+        let step = Step::new(pass, batch.len(), self.plan.batch(), 0);
+        let submission = self.submit(pass, &[step])?;
+        self.context.wait(Some(submission))?;
+        let Some(resident) = self.residents.front() else { return Ok(Vec::new()) };
+        let dispatches: Vec<&Dispatch> = self.step(resident, true).collect();
+        let mut readback = Readback::default();
+        timer.time(&self.context, &mut readback, &dispatches)
+    }
+}

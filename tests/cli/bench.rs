@@ -1,0 +1,139 @@
+//! `genre-gpu bench`, on a tiny shape and as briefly as it can. Times are never judged.
+
+use std::collections::BTreeSet;
+
+use genre_gpu::backend::Samples;
+use genre_gpu::gpu::{Form, Gpu, GpuOptions};
+use genre_gpu::models::Model;
+use genre_gpu::plan::Plan;
+use serde_json::Value;
+
+use super::program::Work;
+
+const TINY: &str = "bench --input 12x20 --batch-size 4 --samples 10 --steps 3 --seconds 0.05";
+
+fn gpu_skipped() -> bool {
+    std::env::var("GENRE_GPU_TESTS").is_ok_and(|word| word == "skip")
+}
+
+/// Runs it and reads its JSON; the table must be readable at 100 columns.
+fn measured(words: &str) -> Value {
+    let work = Work::empty();
+    let ran = work.ok(&format!("{TINY} {words} --json figures.json"));
+    assert!(ran.out.lines().all(|line| line.chars().count() <= 100), "{}", ran.out);
+    assert!(
+        ran.out.contains("÷ floor") && ran.out.contains("Measured by genre-gpu"),
+        "{}",
+        ran.out
+    );
+    serde_json::from_str(&work.text("figures.json")).unwrap()
+}
+
+fn positive(value: &Value) {
+    assert!(value.as_f64().is_some_and(|v| v > 0.0 && v.is_finite()), "{value}");
+}
+
+/// Every time and rate must be more than nothing.
+fn check(device: &Value) {
+    for rate in ["flop_per_second", "bytes_per_second"] {
+        positive(&device["rates"][rate]);
+    }
+    positive(&device["set_up"]["first_step_seconds"]);
+    for kernel in device["kernels"].as_array().unwrap() {
+        for figure in ["median", "least", "lower_quartile", "upper_quartile", "count"] {
+            positive(&kernel["seconds"][figure]);
+        }
+        for figure in ["bytes_per_second", "floor_seconds", "times_floor"] {
+            positive(&kernel[figure]);
+        }
+    }
+    let step = &device["step"];
+    positive(&step["seconds"]["median"]);
+    for figure in [
+        "steps",
+        "epoch_seconds_per_step",
+        "samples_per_second",
+        "dense_flop_per_second",
+        "kernels_seconds",
+    ] {
+        positive(&step[figure]);
+    }
+}
+
+fn names(device: &Value) -> BTreeSet<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let kernels = device["kernels"].as_array().unwrap();
+    kernels.iter().map(|kernel| (text(&kernel["kernel"]), text(&kernel["node"]))).collect()
+}
+
+#[test]
+fn the_cpu_layer_by_layer() {
+    let report = measured("--device cpu --threads 2");
+    let devices = report["devices"].as_array().unwrap();
+    let [cpu] = &devices[..] else { panic!("{report}") };
+    assert_eq!((&cpu["device"], &cpu["threads"]), (&"cpu".into(), &2.into()));
+    check(cpu);
+    let names = names(cpu);
+    for (op, nodes) in [
+        ("conv2d", &["conv2d", "conv2d_1", "conv2d_2"][..]),
+        ("max_pool2d", &["max_pooling2d", "max_pooling2d_1", "max_pooling2d_2"]),
+        ("dense", &["dense", "dense_1"]),
+        ("softmax", &["softmax"]),
+    ] {
+        for node in nodes {
+            for way in ["forward", "backward"] {
+                let name = (format!("{op}_{way}"), (*node).to_owned());
+                assert!(names.contains(&name), "no {name:?} in {names:?}");
+            }
+        }
+    }
+    for kernel in ["gather", "penalty", "penalty_gradient", "sgd_step"] {
+        assert!(names.contains(&(kernel.to_owned(), "all".to_owned())), "{names:?}");
+    }
+}
+
+#[test]
+fn the_gpu_dispatch_by_dispatch() {
+    if gpu_skipped() {
+        return;
+    }
+    for (word, form) in [("plain", Form::Plain), ("fused", Form::Fused)] {
+        let report = measured(&format!("--device gpu --kernels {word}"));
+        let devices = report["devices"].as_array().unwrap();
+        let [device] = &devices[..] else { panic!("{report}") };
+        assert_eq!((&device["device"], &device["kernels_form"]), (&"gpu".into(), &word.into()));
+        check(device);
+        for seconds in ["open_seconds", "record_seconds", "upload_seconds"] {
+            positive(&device["set_up"][seconds]);
+        }
+        let step = &device["step"];
+        assert!(step["submits_per_step"].as_f64().unwrap() <= 1.0, "{step}");
+        assert_eq!(step["allocations_after_first_step"], 0, "{step}");
+
+        let graph = Model::open("p1").unwrap().graph([12, 20, 1], 4).unwrap();
+        let options = GpuOptions { form, ..GpuOptions::default() };
+        let mut gpu = Gpu::new(Plan::new(graph, 4).unwrap(), options).unwrap();
+        gpu.upload(Samples::new(&[0.0; 4 * 12 * 20], &[0, 1, 2, 3])).unwrap();
+        let dispatches = gpu.dispatches();
+        assert_eq!(step["dispatches"], dispatches.len());
+        assert!(dispatches.len() <= 30, "of P1: {} dispatches", dispatches.len());
+        let wanted =
+            dispatches.iter().map(|(kernel, node, _)| (kernel.name.into(), (*node).into()));
+        assert_eq!(names(device), wanted.collect::<BTreeSet<_>>());
+    }
+}
+
+#[test]
+fn what_cannot_be_is_told() {
+    let work = Work::empty();
+    work.refuses("bench --steps 0", &["at least 1"]);
+    work.refuses("bench --seconds nan", &["seconds above 0"]);
+    work.refuses("bench --kernels fast", &["[possible values: plain, tiled, fused, sparse]"]);
+    work.refuses("bench --device tpu", &["[possible values: cpu, gpu, both]"]);
+    work.fails("bench --model p9", &["model p9: expected a built-in model (p1"]);
+    work.fails(&format!("{TINY} --device cpu --json none/figures.json"), &["none/figures.json"]);
+    assert!(work.ok("bench --help").out.contains("Examples:"));
+    if !gpu_skipped() {
+        work.fails(&format!("{TINY} --adapter nobodys"), &["no adapter matches", "nobodys"]);
+    }
+}
