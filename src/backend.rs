@@ -118,6 +118,11 @@ pub trait Backend {
     /// One line for people: which device this is.
     fn describe(&self) -> String;
 
+    /// What the bits of a run depend on besides its settings: the same for any number of threads.
+    fn identity(&self) -> String {
+        self.describe()
+    }
+
     /// What people should know before they wait for it.
     fn warning(&self) -> Option<String> {
         None

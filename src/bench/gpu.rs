@@ -47,7 +47,8 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
     };
     Ok(Measured {
         device: Device::Gpu,
-        name: gpu.describe(),
+        // The driver is told apart.
+        name: format!("gpu, {}", gpu.adapter()),
         adapter: Some(gpu.adapter().clone()),
         kernels_form: Some(options.form.as_str()),
         threads: None,

@@ -111,6 +111,10 @@ impl Backend for Cpu {
         format!("cpu, {threads} thread{}", if threads == 1 { "" } else { "s" })
     }
 
+    fn identity(&self) -> String {
+        "cpu".into()
+    }
+
     fn train(
         &mut self,
         samples: Samples<'_>,

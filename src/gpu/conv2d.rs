@@ -157,13 +157,20 @@ const POOLED_ROWS_PER_PART: usize = 5;
 
 fn dense_weight(site: &mut Site<'_>, d: &Dims, dz: &Slice) -> Result<()> {
     let flop = d.flop(site.batch());
-    if site.form == Form::Plain || !d.c_out.is_multiple_of(4) {
+    // Fewer, larger parts where those would not fit into a buffer; where even one for each
+    // sample does not, none.
+    let fits = |rows: &usize| {
+        let parts = site.batch() * d.h_out.div_ceil(*rows);
+        (parts * (d.kernel_len + d.c_out)) as u64 * WORD <= site.context.largest()
+    };
+    let tiled = site.form != Form::Plain && d.c_out.is_multiple_of(4);
+    let rows = [d.h_out.min(ROWS_PER_PART), d.h_out].into_iter().find(fits);
+    let Some(rows) = rows.filter(|_| tiled) else {
         let (dw, db) = site.weight_gradients();
         let buffers = [site.x(0), dz.clone(), dw, db];
         let grid = Grid::Threads(d.kernel_len + d.c_out);
         return site.record(CONV2D_BACKWARD_WEIGHT, &d.constants, &buffers, grid, flop);
-    }
-    let rows = d.h_out.min(ROWS_PER_PART);
+    };
     let blocks = (d.c_out / 4).min(2);
     let tiles = (d.k_h * d.c_in).div_ceil(5) * d.k_w.div_ceil(5) * d.c_out.div_ceil(4 * blocks);
     let constants = d.with(&[("rows_per_part", rows), ("blocks_o", blocks)]);

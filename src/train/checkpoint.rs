@@ -36,6 +36,9 @@ pub struct Position {
     pub data_hash: String,
     /// The network that it trains, as [`graph_hash`] has it.
     pub graph_hash: String,
+    /// What it was trained on last ([`crate::backend::Backend::identity`]); older checkpoints do not say.
+    #[serde(default)]
+    pub device: String,
 }
 
 /// Tells networks apart that have equally many weights.

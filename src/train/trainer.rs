@@ -47,6 +47,8 @@ pub struct Trainer<'a> {
     position: Position,
     best: Option<Vec<f32>>,
     health: Health,
+    /// That the run goes on on another device, until it is told.
+    moved: Option<String>,
 }
 
 /// The parts as backends read them, in the order of [`PartName::ALL`].
@@ -68,11 +70,21 @@ impl<'a> Trainer<'a> {
         let parameters = initial_parameters(backend.plan().graph(), config.seed);
         backend.set_state(&State::new(parameters))?;
         let graph_hash = graph_hash(backend.plan().graph());
-        let data_hash = data.hash.clone();
-        let position = Position { data_hash, graph_hash, ..Position::default() };
+        let (data_hash, device) = (data.hash.clone(), backend.identity());
+        let position = Position { data_hash, graph_hash, device, ..Position::default() };
         let health = Health::default();
         let samples = samples(data);
-        Ok(Self { backend, data, samples, config, checkpoint, position, best: None, health })
+        Ok(Self {
+            backend,
+            data,
+            samples,
+            config,
+            checkpoint,
+            position,
+            best: None,
+            health,
+            moved: None,
+        })
     }
 
     /// A run that stopped, from its checkpoint.
@@ -86,7 +98,7 @@ impl<'a> Trainer<'a> {
         checkpoint: PathBuf,
     ) -> Result<Self> {
         let graph = backend.plan().graph();
-        let Checkpoint { state, best, position } = Checkpoint::read(&checkpoint)?;
+        let Checkpoint { state, best, mut position } = Checkpoint::read(&checkpoint)?;
         let same_network = position.graph_hash == graph_hash(graph)
             && state.parameters.len() == graph.parameter_count();
         if position.data_hash != data.hash {
@@ -120,9 +132,18 @@ impl<'a> Trainer<'a> {
             });
         }
         backend.set_state(&state)?;
+        let device = backend.identity();
+        let moved = (!position.device.is_empty() && position.device != device).then(|| {
+            format!(
+                "this run was trained on {} up to here and goes on on {device}: its bits will be \
+                 others than on either alone",
+                position.device
+            )
+        });
+        position.device = device;
         let health = Health::default();
         let samples = samples(data);
-        Ok(Self { backend, data, samples, config, checkpoint, position, best, health })
+        Ok(Self { backend, data, samples, config, checkpoint, position, best, health, moved })
     }
 
     /// The epochs that are done.
@@ -135,6 +156,9 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// If the loss is not finite, the device fails or a checkpoint cannot be written.
     pub fn run(&mut self, watch: &dyn Watch, stop: &dyn Fn() -> bool) -> Result<Outcome> {
+        if let Some(moved) = self.moved.take() {
+            watch.note(&moved);
+        }
         while self.position.history.len() < self.config.epochs {
             if !self.train_epoch(watch, stop)? {
                 self.write_checkpoint()?;

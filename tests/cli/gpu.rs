@@ -206,3 +206,20 @@ fn a_run_stopped_on_the_gpu_goes_on_to_the_same_bits() {
     work.ok(&format!("{words} --out whole"));
     assert_same(&work, "run", "whole");
 }
+
+#[test]
+fn a_run_that_changes_its_device_is_told() {
+    if skipped() {
+        return;
+    }
+    let work = Work::trained();
+    let config = work.text("run/config.toml");
+    assert!(config.contains("device = \"cpu\""), "{config}");
+    work.write("run/config.toml", config.replace("device = \"cpu\"", "device = \"gpu\""));
+    let ran = work.ok("train --resume run --epochs 3");
+    let told = "this run was trained on cpu up to here and goes on on gpu, ";
+    assert!(ran.err.contains(told), "{}", ran.err);
+    // From there on it is the GPU's run, which no longer changes.
+    let ran = work.ok("train --resume run --epochs 4");
+    assert!(!ran.err.contains("up to here"), "{}", ran.err);
+}
