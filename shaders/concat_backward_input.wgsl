@@ -26,7 +26,7 @@ fn main(
         return;
     }
     var g = dy[row * total + offset + at % width];
-    if (mask && x[at] <= 0.0) {
+    if (mask && !(x[at] > 0.0)) {
         g = 0.0;
     }
     if (add) {

@@ -53,7 +53,8 @@ fn main(
         }
     }
     if relu {
-        sum = max(sum, 0.0);
+        // Not max, which would hide a NaN.
+        sum = select(sum, 0.0, sum < 0.0);
     }
     y[at] = sum;
 }

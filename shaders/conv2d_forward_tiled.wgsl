@@ -54,7 +54,9 @@ fn store(m: mat4x4<f32>, row: u32, column: u32, block: u32) {
 
 fn store_one(sum: vec4<f32>, row: u32, column: u32, block: u32) {
     if column < w_out && block < c_out / 4u {
-        y[(row + column) * (c_out / 4u) + block] = select(sum, max(sum, vec4(0.0)), relu);
+        // Not max, which would hide a NaN.
+        let off = vec4(relu) & (sum < vec4(0.0));
+        y[(row + column) * (c_out / 4u) + block] = select(sum, vec4(0.0), off);
     }
 }
 

@@ -79,7 +79,8 @@ fn start(block: u32) -> mat4x4<f32> {
 }
 
 fn activated(v: vec4<f32>) -> vec4<f32> {
-    return select(v, max(v, vec4(0.0)), relu);
+    // Not max, which would hide a NaN.
+    return select(v, vec4(0.0), vec4(relu) & (v < vec4(0.0)));
 }
 
 /// Pools two cells, `top` and `bottom` hold four columns each; (row, column) is the first cell's place in y.
@@ -98,13 +99,13 @@ fn store_one(v0: vec4<f32>, v1: vec4<f32>, v2: vec4<f32>, v3: vec4<f32>, n: u32,
     let corner = place;
     let right = activated(v1);
     place = select(place, corner + c_out, right > best);
-    best = max(best, right);
+    best = select(best, right, right > best);
     let below = activated(v2);
     place = select(place, corner + w_out * c_out, below > best);
-    best = max(best, below);
+    best = select(best, below, below > best);
     let last = activated(v3);
     place = select(place, corner + (w_out + 1u) * c_out, last > best);
-    best = max(best, last);
+    best = select(best, last, last > best);
     let to = ((n * (h_out / 2u) + row) * (w_out / 2u) + column) * (c_out / 4u) + block;
     y[to] = best;
     if relu {

@@ -29,7 +29,7 @@ fn main(
     for (var o = 0u; o < n_out; o++) {
         sum += dz[n * n_out + o] * w[i * n_out + o];
     }
-    if (mask && x[at] <= 0.0) {
+    if (mask && !(x[at] > 0.0)) {
         sum = 0.0;
     }
     if (add) {

@@ -36,7 +36,7 @@ fn store_one(sum: f32, n: u32, i: u32) {
     }
     let at = n * n_in + i;
     var g = sum;
-    if (mask && x[at] <= 0.0) {
+    if (mask && !(x[at] > 0.0)) {
         g = 0.0;
     }
     if (add) {

@@ -32,7 +32,8 @@ fn main(
         sum += x[n * n_in + i] * w[i * n_out + o];
     }
     if (relu) {
-        sum = max(sum, 0.0);
+        // Not max, which would hide a NaN.
+        sum = select(sum, 0.0, sum < 0.0);
     }
     y[at] = sum;
 }

@@ -80,7 +80,8 @@ fn main(
         sum += sums[sample * 64u + t][local % 4u];
     }
     if (relu) {
-        sum = max(sum, 0.0);
+        // Not max, which would hide a NaN.
+        sum = select(sum, 0.0, sum < 0.0);
     }
     y[(n + sample) * n_out + output] = sum;
 }

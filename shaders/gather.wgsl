@@ -1,7 +1,7 @@
 // Copies the samples of a batch, by index, out of the resident data set:
-//   x[i, …] = samples[order[first + i] - from, …]
+//   x[i, …] = samples[order[first + i] - start, …]
 // order: [steps · batch], samples: [count, len] (one of the buffers that the set is
-// split over, from sample `from` on), x: [n, len].
+// split over, from sample `start` on), x: [n, len].
 // Grid: one thread per element of x; threads whose sample lies in another buffer write nothing.
 // CPU twin: gather in src/cpu/mod.rs.
 

@@ -42,7 +42,7 @@ fn main(
         let cell = ((n * h_out + r) * w_out + s) * c + at % c;
         g = dy[cell];
         place = winner[cell];
-        if (mask && y[cell] <= 0.0) {
+        if (mask && !(y[cell] > 0.0)) {
             g = 0.0;
         }
     }

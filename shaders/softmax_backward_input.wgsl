@@ -26,7 +26,7 @@ fn main(
     }
     let label = labels[order[step.first + n]];
     var g = (p[at] - select(0.0, 1.0, at % classes == label)) / f32(step.n);
-    if (mask && z[at] <= 0.0) {
+    if (mask && !(z[at] > 0.0)) {
         g = 0.0;
     }
     if (add) {

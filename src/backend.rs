@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
-use crate::graph::NodeId;
+use crate::error::{Error, Result};
+use crate::graph::{Graph, NodeId};
 use crate::plan::Plan;
 
 /// Samples and their labels, as a backend reads them. Copies are known to be
@@ -102,6 +102,23 @@ pub struct State {
 }
 
 impl State {
+    /// Makes sure that it is of a graph's length.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn check(&self, graph: &Graph) -> Result<()> {
+        let expected = graph.parameter_count();
+        let found = [self.parameters.len(), self.velocity.len()];
+        if found == [expected; 2] {
+            return Ok(());
+        }
+        Err(Error::Mismatch {
+            what: "weights and velocity",
+            expected: format!("{expected} elements each"),
+            found: format!("{} and {}", found[0], found[1]),
+        })
+    }
+
     /// Weights at rest.
     pub fn new(parameters: Vec<f32>) -> Self {
         let velocity = vec![0.0; parameters.len()];
@@ -126,6 +143,12 @@ pub trait Backend {
     /// What people should know before they wait for it.
     fn warning(&self) -> Option<String> {
         None
+    }
+
+    /// Brings samples to the device before they are asked for, where it keeps them.
+    fn prepare(&mut self, samples: Samples<'_>) -> Result<()> {
+        let _ = samples;
+        Ok(())
     }
 
     /// Takes steps over the samples `order`, batch after batch, each averaged over its

@@ -83,7 +83,7 @@ fn bytes_of_a_dispatch_are_those_of_a_batch_whatever_is_resident() {
     let of = |n: usize| {
         let mut gpu = p1(Form::Plain)?;
         let (x, y) = random(n);
-        gpu.upload(Samples::new(&x, &y)).unwrap();
+        gpu.prepare(Samples::new(&x, &y)).unwrap();
         Some(gpu.dispatches().iter().map(|(k, _, work)| (k.name, *work)).collect::<Vec<_>>())
     };
     let (Some(few), Some(many)) = (of(BATCH), of(10 * BATCH)) else { return };

@@ -150,3 +150,22 @@ fn the_same_run_twice_gives_the_same_bits() {
         assert!(run() == run(), "{form:?}");
     }
 }
+
+/// A weight that is no number must reach the loss, where the host looks for it.
+#[test]
+fn a_nan_weight_reaches_the_loss() {
+    let data = golden::data();
+    let graph = golden::p1(&data);
+    let samples = Samples::new(&data.x, &data.y);
+    for form in Form::ALL {
+        let plan = Plan::new(graph.clone(), 32).unwrap();
+        let Some(mut gpu) = common::gpu::open(plan, form) else { return };
+        for p in graph.parameters() {
+            let mut parameters = initial_parameters(&graph, 42);
+            parameters[p.offset] = f32::NAN;
+            gpu.set_state(&State::new(parameters)).unwrap();
+            let tally = gpu.evaluate(samples, &mut Vec::new()).unwrap();
+            assert!(!tally.loss.is_finite(), "{form:?}: {}", p.name);
+        }
+    }
+}

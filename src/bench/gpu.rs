@@ -15,7 +15,7 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
     let opened = GpuOptions { adapter: options.adapter, form: options.form, buffer_bytes: None };
     let (mut gpu, [open, record]) = Gpu::new_timed(plan.clone(), opened)?;
     gpu.set_state(&State::new(initial_parameters(plan.graph(), SEED)))?;
-    let ((), upload) = timed(|| gpu.upload(*samples))?;
+    let ((), upload) = timed(|| gpu.prepare(*samples))?;
     let order = order(site, 0);
     let batch = &order[..plan.batch()];
     let (_, first) = timed(|| gpu.train_step(*samples, batch, SGD))?;

@@ -148,7 +148,7 @@ pub struct Step {
     pub seconds: Spread,
     /// Steps that were taken.
     pub steps: usize,
-    /// Over whole epochs, with what begins and ends them.
+    /// Of one whole batch, over whole epochs with what begins and ends them.
     pub epoch_seconds_per_step: f64,
     /// Over whole epochs.
     pub samples_per_second: f64,
@@ -169,13 +169,14 @@ pub struct Step {
 impl Step {
     /// What any device has.
     pub(super) fn new(steady: &Steady, batch: usize, dense_flop: u64, kernels: &[Kernel]) -> Self {
+        let samples_per_second = steady.samples as f64 / steady.spent;
         Self {
             seconds: steady.seconds,
             steps: steady.steps,
-            epoch_seconds_per_step: steady.mean,
-            samples_per_second: batch as f64 / steady.mean,
+            epoch_seconds_per_step: batch as f64 / samples_per_second,
+            samples_per_second,
             dense_flop,
-            dense_flop_per_second: dense_flop as f64 / steady.mean,
+            dense_flop_per_second: dense_flop as f64 / batch as f64 * samples_per_second,
             dispatches: None,
             submits_per_step: None,
             allocations_after_first_step: None,

@@ -20,8 +20,10 @@ pub(super) struct Steady {
     /// Seconds of a step while the device was busy with steps alone.
     pub(super) seconds: Spread,
     pub(super) steps: usize,
-    /// Seconds of a step over whole epochs, with what begins and ends them.
-    pub(super) mean: f64,
+    /// Seconds of whole epochs, with what begins and ends them.
+    pub(super) spent: f64,
+    /// Samples that were trained on in them: the last batch of an epoch may be a short one.
+    pub(super) samples: u64,
 }
 
 /// A device tells of its steps one by one or several at once. Each time between two
@@ -43,7 +45,7 @@ pub(super) fn steady(site: &Site<'_>, backend: &mut dyn Backend) -> Result<Stead
     let budget = site.options.budget;
     let (batch, n) = (site.plan.batch(), site.samples.y().len());
     let mut seconds = Vec::new();
-    let (mut steps, mut spent) = (0, 0.0);
+    let (mut steps, mut spent, mut samples) = (0, 0.0, 0);
     site.progress.begin("steps", budget.steps as u64, "steps");
     for epoch in 0.. {
         let order = order(site, epoch);
@@ -61,7 +63,9 @@ pub(super) fn steady(site: &Site<'_>, backend: &mut dyn Backend) -> Result<Stead
                 false => ControlFlow::Break(()),
             }
         };
-        steps += backend.train(site.samples, &order[..most], SGD, &mut watch)?.len();
+        let tallies = backend.train(site.samples, &order[..most], SGD, &mut watch)?;
+        steps += tallies.len();
+        samples += tallies.iter().map(|tally| tally.samples).sum::<u64>();
         spent += begin.elapsed().as_secs_f64();
         seconds.extend(repetitions(&told, batch));
         if steps >= budget.steps || spent >= budget.seconds {
@@ -69,7 +73,7 @@ pub(super) fn steady(site: &Site<'_>, backend: &mut dyn Backend) -> Result<Stead
         }
     }
     site.progress.end();
-    Ok(Steady { seconds: Spread::of(seconds), steps, mean: spent / steps as f64 })
+    Ok(Steady { seconds: Spread::of(seconds), steps, spent, samples })
 }
 
 /// Runs something and tells how long it took.

@@ -116,7 +116,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
 
     let title = title(&config.model, &data);
     if !args.quiet {
-        say(&title)?;
+        say(&format!("{title}\nDevice: {}", backend.describe()))?;
         for result in &results {
             say(&format!("\n{}\n{}", line(result), matrix(&result.confusion, &data.classes)))?;
             say(&ClassificationReport::new(&result.confusion, &data.classes)?.to_string())?;

@@ -42,8 +42,9 @@ pub(super) fn run(
 fn broken(args: &Args, folder: &RunFolder, error: Error) -> Error {
     let help = match Checkpoint::read(&folder.checkpoint()).ok() {
         Some(Checkpoint { position, .. }) => format!(
-            "the last checkpoint has {} epochs done; go on with\n  {}",
-            position.history.len(),
+            "the last checkpoint stands in epoch {}, {} steps done; go on with\n  {}",
+            position.history.len() + 1,
+            position.step,
             way_on(args, folder)
         ),
         None => "no epoch was done; try a smaller --batch-size, or --device cpu".into(),
@@ -255,7 +256,7 @@ mod tests {
     #[test]
     fn a_device_that_fails_leaves_the_way_on() {
         let (text, kept) = said_after(2);
-        let help = "this: was lost\n  help: the last checkpoint has 2 epochs done; go on with\n  \
+        let help = "this: was lost\n  help: the last checkpoint stands in epoch 3, 0 steps done; go on with\n  \
                     genre-gpu train --resume RUN --cache-dir here";
         assert_eq!((text.as_str(), kept), (help, 2));
         let (text, kept) = said_after(0);

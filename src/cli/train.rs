@@ -97,9 +97,10 @@ pub(super) struct Args {
     #[arg(long, requires = "out")]
     overwrite: bool,
 
-    /// Go on with the run in this folder; only --epochs, --threads and --data may change
+    /// Go on with the run in this folder; only --epochs, --threads, --data and
+    /// the device may change
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "model", "device", "adapter", "scale", "seed", "shuffle", "batch_size", "learning_rate", "momentum",
+        "model", "scale", "seed", "shuffle", "batch_size", "learning_rate", "momentum",
         "keep", "config", "out", "overwrite", "class_names",
     ])]
     resume: Option<PathBuf>,
@@ -168,6 +169,7 @@ fn resume(args: &Args, folder: &RunFolder) -> Result<ExitCode> {
     let given = args.settings();
     config.epochs = given.epochs.unwrap_or(config.epochs);
     config.threads = given.threads.unwrap_or(config.threads);
+    config.run_on(given.device, given.adapter.clone());
     config.read_from(given);
     config.check()?;
     folder.check_begun()?;

@@ -158,6 +158,7 @@ impl Backend for Cpu {
     }
 
     fn set_state(&mut self, state: &State) -> Result<()> {
+        state.check(self.plan.graph())?;
         self.state.parameters.copy_from_slice(&state.parameters);
         self.state.velocity.copy_from_slice(&state.velocity);
         Ok(())

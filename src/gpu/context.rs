@@ -106,7 +106,7 @@ impl Context {
                 what: what.into(),
                 bytes,
                 most,
-                help: "try a smaller --batch-size, or --device cpu".into(),
+                help: "try a smaller --batch-size or fewer samples, or --device cpu".into(),
             });
         }
         self.count_allocation();
@@ -171,7 +171,7 @@ impl Context {
         let errors = [internal, validation, memory].map(|scope| pollster::block_on(scope.pop()));
         match errors.into_iter().flatten().next() {
             Some(wgpu::Error::OutOfMemory { .. }) => {
-                Err(self.fault(format!("{what}: out of memory; try a smaller --batch-size")))
+                Err(self.fault(format!("{what}: the device is out of memory; try a smaller --batch-size or fewer samples, or --device cpu")))
             }
             Some(error) => Err(self.explained(format!("{what}: {error}"))),
             None => Ok(made),

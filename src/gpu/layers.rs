@@ -111,7 +111,7 @@ impl Site<'_> {
         (rule != Gradient::Skip).then_some(InputGradient { dx, add: rule == Gradient::Add, mask })
     }
 
-    /// Kernel and bias. Where there is none, unused elements stand in, neither read nor written.
+    /// Kernel and bias. Where there is none, elements that nobody reads stand in.
     pub(super) fn weights(&self) -> (Slice, Slice) {
         self.tensors(&self.memory.parameters)
     }

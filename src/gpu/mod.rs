@@ -16,6 +16,7 @@ mod poll;
 mod rates;
 mod readback;
 mod recorder;
+mod replay;
 mod resident;
 mod step;
 mod timing;
@@ -41,13 +42,6 @@ use readback::Readback;
 use recorder::{Call, Dispatch, Grid, Recorder, STEP_BYTES};
 use resident::Resident;
 use step::{Pass, Step};
-
-/// Steps in one submission: few enough that a slow device is not taken for a dead one.
-const STEPS_PER_SUBMIT: usize = 8;
-/// Submissions on their way before the oldest is waited for.
-const IN_FLIGHT: usize = 3;
-/// Data sets kept on the device: training, validation, test.
-const RESIDENTS: usize = 3;
 
 /// How a [`Gpu`] is opened.
 #[derive(Debug, Clone, Copy, Default)]
@@ -78,6 +72,8 @@ pub struct Gpu {
     /// Samples in the last batch.
     last: usize,
     submits: u64,
+    /// Steps in the next submission.
+    pace: usize,
     // Last, so that all that was made of it goes before it.
     context: Context,
 }
@@ -99,7 +95,7 @@ impl Gpu {
         let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
         let stride = (STEP_BYTES as usize).next_multiple_of(alignment);
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        let steps = context.buffer("steps", (stride * STEPS_PER_SUBMIT) as u64, usage)?;
+        let steps = context.buffer("steps", (stride * replay::MOST_STEPS) as u64, usage)?;
         let mut recorder = Recorder::new(steps.clone());
         let (mut forward, mut backward) = (Vec::new(), Vec::new());
         for id in plan.graph().ids() {
@@ -112,6 +108,9 @@ impl Gpu {
             site.backward()?;
             backward.append(&mut site.dispatches);
         }
+        let mut readback = Readback::default();
+        // For weights and velocity.
+        readback.reserve(&context, 2 * memory.layout.len)?;
         let flat = |buffer| Slice::whole(buffer, memory.layout.len);
         let update = recorder.record(
             &context,
@@ -140,9 +139,10 @@ impl Gpu {
             backward,
             update,
             residents: VecDeque::new(),
-            readback: Readback::default(),
+            readback,
             last: 0,
             submits: 0,
+            pace: 1,
             context,
         })
     }
@@ -157,7 +157,7 @@ impl Gpu {
         self.context.allocations()
     }
 
-    /// Submissions so far.
+    /// Submissions of steps so far; each readback is one more.
     pub fn submits(&self) -> u64 {
         self.submits
     }
@@ -189,107 +189,6 @@ impl Gpu {
         let forward = resident.gather.iter().chain(&self.forward).chain(&resident.loss);
         let backward = resident.loss_gradient.iter().chain(&self.backward).chain([&self.update]);
         forward.chain(train.then_some(backward).into_iter().flatten())
-    }
-
-    /// Makes sure that the samples are on the device, in front of the others.
-    fn hold(&mut self, samples: Samples<'_>) -> Result<()> {
-        let known = self.residents.iter().position(|resident| resident.id == samples.id());
-        let resident = match known.and_then(|i| self.residents.remove(i)) {
-            Some(resident) => resident,
-            None => {
-                self.residents.truncate(RESIDENTS - 1);
-                let output = self.plan.graph().output();
-                let Self { context, recorder, plan, memory, form, .. } = self;
-                Resident::new(site(context, recorder, plan, memory, *form, output), samples)?
-            }
-        };
-        self.residents.push_front(resident);
-        Ok(())
-    }
-
-    /// Runs batches of the front data set in the order that was written to it.
-    /// Returns the tally of each step.
-    fn run(
-        &mut self,
-        pass: Pass,
-        n: usize,
-        watch: &mut dyn FnMut(Done) -> ControlFlow<()>,
-    ) -> Result<Vec<Tally>> {
-        let batch = self.plan.batch();
-        let steps: Vec<Step> =
-            (0..n.div_ceil(batch)).map(|i| Step::new(pass, n, batch, i)).collect();
-        let mut flying = VecDeque::new();
-        let mut taken = 0;
-        for group in steps.chunks(STEPS_PER_SUBMIT) {
-            if flying.len() == IN_FLIGHT {
-                let Some((submission, samples)) = flying.pop_front() else { break };
-                self.context.wait(Some(submission))?;
-                if watch(Done { samples, tally: None }).is_break() {
-                    break;
-                }
-            }
-            let submission = self.submit(pass, group)?;
-            taken += group.len();
-            flying.push_back((submission, (taken * batch).min(n) as u64));
-        }
-        let tallies = self.tallies(&steps[..taken])?;
-        self.last = steps[..taken].last().map_or(0, |step| step.n as usize);
-        // Of these all is known; whoever wants to stop may do so after the call.
-        let sum = tallies.iter().fold(Tally::default(), |sum, tally| sum + *tally);
-        let _ = watch(Done { samples: sum.samples, tally: Some(sum) });
-        Ok(tallies)
-    }
-
-    /// Hands some steps to the device. What is written to a queue comes before what is
-    /// submitted after it, so that one buffer of steps serves all submissions.
-    fn submit(&mut self, pass: Pass, steps: &[Step]) -> Result<wgpu::SubmissionIndex> {
-        let mut bytes = vec![0; self.stride * steps.len()];
-        for (to, step) in bytes.chunks_exact_mut(self.stride).zip(steps) {
-            to[..size_of::<Step>()].copy_from_slice(bytemuck::bytes_of(step));
-        }
-        self.context.queue.write_buffer(&self.steps, 0, &bytes);
-        let mut encoder = self.context.device.create_command_encoder(&Default::default());
-        if let Some(resident) = self.residents.front() {
-            let mut compute = encoder.begin_compute_pass(&Default::default());
-            for i in 0..steps.len() {
-                for dispatch in self.step(resident, pass != Pass::Evaluate) {
-                    dispatch.encode(&mut compute, (i * self.stride) as u32);
-                }
-            }
-        }
-        let submission = self.context.queue.submit([encoder.finish()]);
-        self.submits += 1;
-        self.context.check()?;
-        Ok(submission)
-    }
-
-    fn tallies(&mut self, steps: &[Step]) -> Result<Vec<Tally>> {
-        let Some(resident) = self.residents.front() else { return Ok(Vec::new()) };
-        let buffers = [(&resident.tally, 4 * steps.len())];
-        let read = self.readback.read(&self.context, &buffers)?;
-        let sums = read.iter().flat_map(|sums| sums.chunks_exact(4));
-        let tally = |(step, sums): (&Step, &[f32])| Tally {
-            samples: u64::from(step.n),
-            loss: f64::from(sums[0]) + f64::from(sums[2]) * f64::from(step.n),
-            correct: sums[1] as u64,
-        };
-        Ok(steps.iter().zip(sums).map(tally).collect())
-    }
-
-    fn write_order(&mut self, samples: Samples<'_>, order: &[u32]) -> Result<()> {
-        let n = samples.y().len();
-        if order.len() > n || order.iter().any(|i| *i as usize >= n) {
-            return Err(Error::Mismatch {
-                what: "the order of samples",
-                expected: format!("at most {n} indices below {n}"),
-                found: format!("{} up to {}", order.len(), order.iter().max().unwrap_or(&0)),
-            });
-        }
-        self.hold(samples)?;
-        if let Some(resident) = self.residents.front() {
-            self.context.queue.write_buffer(&resident.order, 0, bytemuck::cast_slice(order));
-        }
-        Ok(())
     }
 
     fn read(&mut self, buffers: &[(wgpu::Buffer, usize)]) -> Result<Vec<Vec<f32>>> {
@@ -328,6 +227,10 @@ impl Backend for Gpu {
         })
     }
 
+    fn prepare(&mut self, samples: Samples<'_>) -> Result<()> {
+        self.hold(samples)
+    }
+
     fn train(
         &mut self,
         samples: Samples<'_>,
@@ -363,6 +266,7 @@ impl Backend for Gpu {
     }
 
     fn set_state(&mut self, state: &State) -> Result<()> {
+        state.check(self.plan.graph())?;
         let Memory { layout, parameters, velocity, .. } = &self.memory;
         for (buffer, flat) in [(parameters, &state.parameters), (velocity, &state.velocity)] {
             let spread = layout.spread(self.plan.graph(), flat);

@@ -6,9 +6,6 @@ use super::context::Context;
 use super::memory::WORD;
 use crate::error::Result;
 
-/// Room for the tallies of most epochs, so that it is made once.
-const LEAST_ROOM: u64 = 64 << 10;
-
 /// Room on the host's side, kept from one readback to the next.
 #[derive(Debug, Default)]
 pub(super) struct Readback {
@@ -16,6 +13,16 @@ pub(super) struct Readback {
 }
 
 impl Readback {
+    /// Makes room for so many floats now, so that reading them makes none.
+    pub(super) fn reserve(&mut self, context: &Context, len: usize) -> Result<()> {
+        let bytes = len as u64 * WORD;
+        if self.staging.as_ref().is_none_or(|staging| staging.size() < bytes) {
+            let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+            self.staging = Some(context.buffer("room for results", bytes, usage)?);
+        }
+        Ok(())
+    }
+
     /// The first `len` floats of each buffer, once all that was submitted is done.
     pub(super) fn read(
         &mut self,
@@ -26,13 +33,8 @@ impl Readback {
         if bytes == 0 {
             return Ok(buffers.iter().map(|_| Vec::new()).collect());
         }
-        let staging = match self.staging.take().filter(|staging| staging.size() >= bytes) {
-            Some(staging) => staging,
-            None => {
-                let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-                context.buffer("room for results", bytes.max(LEAST_ROOM), usage)?
-            }
-        };
+        self.reserve(context, (bytes / WORD) as usize)?;
+        let Some(staging) = self.staging.take() else { return Ok(Vec::new()) };
         let mut encoder = context.device.create_command_encoder(&Default::default());
         let mut at = 0;
         for (buffer, len) in buffers {

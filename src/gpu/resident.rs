@@ -31,6 +31,11 @@ pub(super) struct Resident {
 const PIECE: usize = 16 << 20;
 
 impl Resident {
+    /// Floats that are read back at once, at most.
+    pub(super) fn longest_read(&self) -> usize {
+        (self.rows.size().max(self.tally.size()) / WORD) as usize
+    }
+
     /// Uploads `samples`; `site` is that of the softmax, the graph's last node.
     pub(super) fn new(mut site: Site<'_>, samples: Samples<'_>) -> Result<Self> {
         let (context, plan, memory) = (site.context, site.plan, site.memory);
@@ -48,7 +53,7 @@ impl Resident {
         // A part may be larger than what a kernel can be given.
         let most =
             context.limits.max_storage_buffer_binding_size.min(context.limits.max_buffer_size);
-        let each = (most / WORD) as usize / len.max(1);
+        let each = (most / 16 * 4) as usize / len.max(1);
         let x = memory.value(plan, graph.input());
         // The batch becomes the output of the input node.
         let softmax = std::mem::replace(&mut site.id, graph.input());

@@ -160,14 +160,6 @@ impl Gpu {
         all.map(|d| (d.kernel, d.node.as_str(), d.work)).collect()
     }
 
-    /// Brings samples to the device now rather than at their first step.
-    ///
-    /// # Errors
-    /// If they find no room there.
-    pub fn upload(&mut self, samples: Samples<'_>) -> Result<()> {
-        self.hold(samples)
-    }
-
     /// Timestamps where the adapter has them, else the wall clock.
     ///
     /// # Errors

@@ -117,11 +117,14 @@ impl Settings {
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         let mut arrays = other.arrays;
+        // Another device has other adapters.
+        let moved = self.device.is_some_and(|device| other.device.is_some_and(|o| o != device));
+        let adapter = if moved { None } else { other.adapter };
         arrays.extend(self.arrays);
         Self {
             model: self.model.or(other.model),
             device: self.device.or(other.device),
-            adapter: self.adapter.or(other.adapter),
+            adapter: self.adapter.or(adapter),
             data: self.data.or(other.data),
             transpose: self.transpose.or(other.transpose),
             class_names: self.class_names.or(other.class_names),
@@ -291,6 +294,20 @@ mod tests {
         let config = flags.or(file).resolve(recipe).unwrap();
         assert_eq!((config.epochs, config.batch_size), (3, 8));
         assert_eq!((config.momentum, config.learning_rate, config.seed), (0.5, 0.01, 42));
+    }
+
+    #[test]
+    fn another_device_leaves_the_files_adapter_behind() {
+        let file = Settings {
+            device: Some(Device::Gpu),
+            adapter: Some("nvidia".into()),
+            ..Settings::default()
+        };
+        let flags = Settings { device: Some(Device::Cpu), ..Settings::default() };
+        let config = flags.or(file.clone()).resolve(Recipe::default()).unwrap();
+        assert_eq!((config.device, config.adapter), (Device::Cpu, None));
+        let config = Settings::default().or(file).resolve(Recipe::default()).unwrap();
+        assert_eq!(config.adapter.as_deref(), Some("nvidia"));
     }
 
     #[test]

@@ -156,8 +156,13 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// If the loss is not finite, the device fails or a checkpoint cannot be written.
     pub fn run(&mut self, watch: &dyn Watch, stop: &dyn Fn() -> bool) -> Result<Outcome> {
-        if let Some(moved) = self.moved.take() {
+        let goes_on = self.position.history.len() < self.config.epochs;
+        if let Some(moved) = self.moved.take().filter(|_| goes_on) {
             watch.note(&moved);
+        }
+        // What does not fit the device is known before the first epoch.
+        for samples in self.samples {
+            self.backend.prepare(samples)?;
         }
         while self.position.history.len() < self.config.epochs {
             if !self.train_epoch(watch, stop)? {
