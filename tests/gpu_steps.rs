@@ -50,7 +50,9 @@ fn epochs_after_the_first_allocate_nothing_and_submit_less_than_they_step() {
             let steps = gpu.train(train, &order, sgd, go_on).unwrap().len() as u64;
             assert_eq!(steps, TRAIN.div_ceil(BATCH) as u64);
             let submits = gpu.submits() - before;
-            assert!(submits <= steps, "{form:?}: {submits} submits in {steps} steps");
+            // By the second epoch the pace is known.
+            let fewer = if epoch == 0 { submits <= steps } else { submits < steps };
+            assert!(fewer, "{form:?}: {submits} submits in {steps} steps");
             gpu.evaluate(val, &mut probabilities).unwrap();
             gpu.state().unwrap();
             allocations.push(gpu.allocations());

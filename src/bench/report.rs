@@ -93,7 +93,8 @@ impl Spread {
         values.sort_by(f64::total_cmp);
         let count = values.len();
         let at = |quarters: usize| values.get(quarters * count / 4).copied().unwrap_or(0.0);
-        Self { median: at(2), lower_quartile: at(1), upper_quartile: at(3), least: at(0), count }
+        let median = (at(2) + values.get(count.saturating_sub(1) / 2).unwrap_or(&0.0)) / 2.0;
+        Self { median, lower_quartile: at(1), upper_quartile: at(3), least: at(0), count }
     }
 }
 

@@ -12,24 +12,27 @@ const WORDS: usize = 2;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
+        let what = format!(
             "Training steps of {}: input {}, {} classes, {} parameters, batch of {}, {} random \
-             samples\n",
+             samples",
             self.model,
             self.input,
             self.classes,
             thousands(self.parameters as u64),
             self.batch_size,
             thousands(self.samples as u64)
-        )?;
+        );
+        writeln!(f, "{}\n", fold(&what).trim_end())?;
         for measured in &self.devices {
             writeln!(f, "{measured}")?;
         }
         let machine: Vec<String> = self.devices.iter().map(facts).collect();
         let about = format!(
-            "Times are medians; a floor is what arithmetic and memory need at their measured best, \
-             and a time below it has its data from a cache. Measured by genre-gpu {} on {}: {}.",
+            "Times are medians, each kernel by itself. A floor is what its arithmetic and its bytes \
+             need at the rates that the device's own multiply-add and copy loops reach; a time below \
+             it has its data from a cache, or skipped zeros, which are counted as if they were not \
+             (\"dense\"). A dispatch is one kernel started; a submission hands many to the device. \
+             Measured by genre-gpu {} on {}: {}.",
             self.version,
             self.platform,
             machine.join("; ")
@@ -104,10 +107,11 @@ fn steps(f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
     let ms = |seconds: f64| format!("{} ms", figure(seconds * 1e3));
     writeln!(
         f,
-        "step: {} (quartiles {} to {}, {} steps); kernels together {}, {:.1} %",
+        "step: {} (quartiles {} to {} of {} timings, {} steps); kernels add up to {}, {:.1} % of it",
         ms(seconds.median),
         figure(seconds.lower_quartile * 1e3),
         ms(seconds.upper_quartile),
+        seconds.count,
         step.steps,
         ms(step.kernels_seconds),
         100.0 * step.kernels_seconds / seconds.median
@@ -139,7 +143,7 @@ fn set_up(f: &mut fmt::Formatter<'_>, set_up: &SetUp) -> fmt::Result {
     }
     write!(f, "recording {}, ", ms(set_up.record_seconds))?;
     if let Some(upload) = set_up.upload_seconds {
-        write!(f, "upload of the samples {}, ", ms(upload))?;
+        write!(f, "upload of the samples, with the kernels that read them, {}, ", ms(upload))?;
     }
     writeln!(f, "first step {}", ms(set_up.first_step_seconds))
 }

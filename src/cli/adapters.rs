@@ -11,7 +11,11 @@ Examples:
   genre-gpu adapters                            the GPUs that --device gpu can take
   genre-gpu adapters --json                     the same for programs, sizes in bytes
   genre-gpu train --device gpu                  train on the first of them
-  genre-gpu train --device gpu --adapter intel  train on the first of that name";
+  genre-gpu train --device gpu --adapter intel  train on the first of that name
+
+Columns: buffer and binding are the largest tensor that fits, and the largest part of
+it that a kernel can be given; workgroup is how many threads can work together, and
+shared the memory that they share; timestamps tell whether it can time single kernels.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]

@@ -53,7 +53,7 @@ pub(super) struct Args {
     adapter: Option<String>,
 
     /// Kernels of the GPU: the obvious ones, tiles in registers, convolutions fused with
-    /// their pooling, or gradients straight from the winners
+    /// their pooling, or gradients straight from the places that pooling chose
     #[arg(long, value_name = "FORM", default_value = Form::default().as_str(), value_parser = choice::kernels())]
     kernels: Form,
 

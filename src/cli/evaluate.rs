@@ -47,7 +47,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DEVICE", value_parser = choice::device())]
     device: Option<Device>,
 
-    /// Part of the GPU's name, driver or kind [default: the run's, or the best]
+    /// Part of the GPU's name, interface, driver or kind [default: the run's, or the best]
     #[arg(long, value_name = "NAME")]
     adapter: Option<String>,
 

@@ -43,7 +43,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DEVICE", value_parser = choice::device())]
     device: Option<Device>,
 
-    /// Part of the GPU's name, driver or kind, in any case of letters [default: the best]
+    /// Part of the GPU's name, interface, driver or kind, in any case of letters [default: the best]
     #[arg(long, value_name = "NAME")]
     adapter: Option<String>,
 

@@ -59,17 +59,16 @@ fn the_list_says_what_there_is_and_which_one_is_taken() {
 #[test]
 fn without_an_adapter_the_way_to_one_is_told() {
     let work = Work::new();
-    for variable in ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"] {
-        let words = "train --data data --device gpu --out run";
-        for words in ["adapters", "adapters --json", words] {
-            let mut command = work.command(&words.split(' ').collect::<Vec<_>>());
-            command.env_remove("VK_DRIVER_FILES").env(variable, "/nonexistent");
-            let ran = Ran::of(&command.output().unwrap());
-            ran.failed(words, &["no GPU adapter", "mesa-vulkan-drivers", "--device cpu"]);
-            assert_eq!(ran.out, "", "{words}");
-        }
-        assert_eq!(work.list("."), ["data"], "nothing may be left");
+    let train = "train --data data --device gpu --out run";
+    for words in ["adapters", "adapters --json", train] {
+        let mut command = work.command(&words.split(' ').collect::<Vec<_>>());
+        // Newer loaders know the first, older ones only the second.
+        command.env("VK_DRIVER_FILES", "/nonexistent").env("VK_ICD_FILENAMES", "/nonexistent");
+        let ran = Ran::of(&command.output().unwrap());
+        ran.failed(words, &["no GPU adapter", "mesa-vulkan-drivers", "--device cpu"]);
+        assert_eq!(ran.out, "", "{words}");
     }
+    assert_eq!(work.list("."), ["data"], "nothing may be left");
 }
 
 #[test]

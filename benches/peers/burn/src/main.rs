@@ -5,9 +5,11 @@
 //!   cargo build --release --manifest-path benches/peers/burn/Cargo.toml
 //!   genre-gpu demo --arrays arrays
 //!   benches/peers/burn/target/release/burn-p1 arrays --epochs 6
-//!   genre-gpu train --epochs 6
+//!   genre-gpu bench --device gpu
 //!
-//! prints the wall time of each epoch and the losses to compare. It is no part of
+//! prints the wall time of each epoch and the losses to compare (`genre-gpu train`
+//! has the same, falling likewise); the bench's "whole epochs" line times 105 steps is
+//! an epoch of ours. burn's feature is `wgpu`, which compiles WGSL as we do. It is no part of
 //! the workspace nor of CI: burn takes tens of minutes to compile. An epoch here is
 //! training alone, without validation. The data set lies on the device, figures
 //! are read back once an epoch, and the clock stops after a sync. The first epoch
