@@ -107,7 +107,7 @@ fn steps(f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
     let ms = |seconds: f64| format!("{} ms", figure(seconds * 1e3));
     writeln!(
         f,
-        "step: {} (quartiles {} to {} of {} timings, {} steps); kernels add up to {}, {:.1} % of it",
+        "step: {} (quartiles {} to {} of {} timings, {} steps); kernels {}, {:.1} % of it",
         ms(seconds.median),
         figure(seconds.lower_quartile * 1e3),
         ms(seconds.upper_quartile),
@@ -137,18 +137,19 @@ fn steps(f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
 
 fn set_up(f: &mut fmt::Formatter<'_>, set_up: &SetUp) -> fmt::Result {
     let ms = |seconds: f64| format!("{} ms", figure(seconds * 1e3));
-    write!(f, "before: ")?;
+    let mut parts = Vec::new();
     if let Some(open) = set_up.open_seconds {
-        write!(f, "opening {}, ", ms(open))?;
+        parts.push(format!("opening {}", ms(open)));
     }
-    write!(f, "recording {}, ", ms(set_up.record_seconds))?;
+    parts.push(format!("recording {}", ms(set_up.record_seconds)));
     if let Some(upload) = set_up.upload_seconds {
-        write!(f, "upload of the samples, with the kernels that read them, {}, ", ms(upload))?;
+        parts.push(format!("upload of the samples, with their kernels, {}", ms(upload)));
     }
-    writeln!(f, "first step {}", ms(set_up.first_step_seconds))
+    parts.push(format!("first step {}", ms(set_up.first_step_seconds)));
+    writeln!(f, "{}", fold(&format!("before: {}", parts.join(", "))).trim_end())
 }
 
-/// Three digits that count, however large: `0.0123`, `1.23`, `12.3`, `1,234`.
+/// Three digits that count of what is above 1, fewer below: `0.0123`, `1.23`, `12.3`, `1,234`.
 fn figure(value: f64) -> String {
     if !value.is_finite() {
         return "-".into();
