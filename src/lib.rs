@@ -21,7 +21,8 @@
 //! let weights = State::new(initial_parameters(&graph, 42));
 //! let mut cpu = Cpu::new(Plan::new(graph, 32)?, 2)?;
 //! cpu.set_state(&weights)?;
-//! let samples = Samples::new(&vec![0.5; 2 * 16 * 24], &[0, 3]);
+//! let x = vec![0.5; 2 * 16 * 24];
+//! let samples = Samples::new(&x, &[0, 3]);
 //! let tally = cpu.train_step(samples, &[0, 1], Sgd { learning_rate: 0.01, momentum: 0.0 })?;
 //! assert!(tally.mean_loss().is_finite());
 //! # Ok::<(), genre_gpu::Error>(())
