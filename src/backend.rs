@@ -92,6 +92,12 @@ impl std::ops::Add for Tally {
     }
 }
 
+impl std::iter::Sum for Tally {
+    fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
+        tallies.fold(Self::default(), std::ops::Add::add)
+    }
+}
+
 /// All that a step changes: two flat buffers in the graph's parameter order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
@@ -165,7 +171,7 @@ pub trait Backend {
     /// One step on the samples `batch`, at most the plan's batch.
     fn train_step(&mut self, samples: Samples<'_>, batch: &[u32], sgd: Sgd) -> Result<Tally> {
         let tallies = self.train(samples, batch, sgd, &mut |_| ControlFlow::Continue(()))?;
-        Ok(tallies.into_iter().fold(Tally::default(), std::ops::Add::add))
+        Ok(tallies.into_iter().sum())
     }
 
     /// Runs all samples forward, in order; `probabilities` becomes `[n, classes]`.

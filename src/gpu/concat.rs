@@ -39,7 +39,7 @@ pub(super) fn backward(site: &mut Site<'_>, dy: &Slice) -> Result<()> {
     for (i, constants) in columns(site).into_iter().enumerate() {
         let Some(input) = site.dx(i) else { continue };
         let mut constants = constants.to_vec();
-        constants.extend([("mask", usize::from(input.mask)), ("add", usize::from(input.add))]);
+        constants.extend(input.switches());
         let elements = site.batch() * site.input_shape(i).len();
         let grid = Grid::Threads(elements);
         let dy = dy.clone().touching(elements);

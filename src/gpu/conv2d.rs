@@ -126,8 +126,7 @@ pub(super) fn backward(site: &mut Site<'_>, dz: &Slice) -> Result<()> {
         None => dense_weight(site, &d, dz)?,
     }
     let Some(input) = site.dx(0) else { return Ok(()) };
-    let mut constants =
-        d.with(&[("mask", usize::from(input.mask)), ("add", usize::from(input.add))]);
+    let mut constants = d.with(&input.switches());
     let (w, x) = (site.weights().0, site.x(0).read_if(input.mask));
     let flop = d.flop(site.batch());
     let [h_in, w_in, c_in] = map(site.input_shape(0));

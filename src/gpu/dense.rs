@@ -50,8 +50,8 @@ pub(super) fn backward(site: &mut Site<'_>, dz: &Slice) -> Result<()> {
     site.record(kernel, &constants, &buffers, Grid::Threads(threads), flop)?;
 
     let Some(input) = site.dx(0) else { return Ok(()) };
-    let switches = [("mask", usize::from(input.mask)), ("add", usize::from(input.add))];
-    let constants = [n_in, n_out, switches[0], switches[1]];
+    let [mask, add] = input.switches();
+    let constants = [n_in, n_out, mask, add];
     let buffers = [dz.clone(), site.weights().0, site.x(0).read_if(input.mask), input.dx];
     let (kernel, threads) = match site.form {
         Form::Plain => (DENSE_BACKWARD_INPUT, site.batch() * n_in.1),

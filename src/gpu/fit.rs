@@ -3,6 +3,7 @@
 use super::adapter::AdapterFacts;
 use super::layers::Form;
 use super::memory::{Layout, UNIFORM_BYTES, WORD};
+use crate::backend::Tensor;
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::plan::Plan;
@@ -25,9 +26,9 @@ pub(super) fn check(plan: &Plan, form: Form, facts: &AdapterFacts, most: u64) ->
     }
     // The widest node decides how large a batch can be; the first of equals is named.
     let kept = |id: &NodeId| {
-        // Fused passes keep the gradient of what they never write, or not even that.
-        let fused = form.fused_pool(plan, *id).is_some();
-        !fused || (form != Form::Sparse && plan.has_gradient(plan.slot(*id)))
+        let gradient = plan.has_gradient(plan.slot(*id));
+        form.keeps(plan, *id, Tensor::Value)
+            || (gradient && form.keeps(plan, *id, Tensor::Gradient))
     };
     let nodes = graph.ids().rev().filter(kept).map(|id| graph.node(id));
     let Some(node) = nodes.max_by_key(|node| node.shape.len()) else { return Ok(()) };

@@ -5,6 +5,7 @@ use super::kernels::Kernel;
 use super::memory::{Memory, Slice};
 use super::recorder::{Call, Dispatch, Grid, Recorder};
 use super::{concat, conv2d, dense, max_pool2d};
+use crate::backend::Tensor;
 use crate::error::Result;
 use crate::graph::{NodeId, Op, Role, Shape};
 use crate::plan::{Gradient, Plan};
@@ -46,6 +47,13 @@ impl Form {
         }
     }
 
+    /// Whether a tensor of a node is ever written: fused passes keep a convolution's output to
+    /// themselves, and the sparse form its gradient too.
+    pub(super) fn keeps(self, plan: &Plan, id: NodeId, what: Tensor) -> bool {
+        let written = what == Tensor::Gradient && self != Self::Sparse;
+        written || self.fused_pool(plan, id).is_none()
+    }
+
     /// The pooling that a convolution is fused with.
     pub(super) fn fused_pool(self, plan: &Plan, id: NodeId) -> Option<NodeId> {
         let pool = plan.pooled_by(id).filter(|_| self.fuses())?;
@@ -72,6 +80,13 @@ pub(super) struct InputGradient {
     pub(super) add: bool,
     /// The layer below ends in a ReLU, whose derivative is taken here.
     pub(super) mask: bool,
+}
+
+impl InputGradient {
+    /// Those two as the kernels' constants.
+    pub(super) fn switches(&self) -> [(&'static str, usize); 2] {
+        [("mask", usize::from(self.mask)), ("add", usize::from(self.add))]
+    }
 }
 
 impl Site<'_> {

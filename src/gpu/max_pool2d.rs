@@ -12,9 +12,15 @@ type Extents = [(&'static str, usize); 7];
 
 fn extents(site: &Site<'_>, [k_h, k_w]: [usize; 2]) -> Extents {
     let ([h_in, w_in, c], [h_out, w_out, _]) = (map(site.input_shape(0)), map(site.shape()));
-    let ins = [("h_in", h_in), ("w_in", w_in), ("c", c)];
-    let outs = [("h_out", h_out), ("w_out", w_out), ("k_h", k_h), ("k_w", k_w)];
-    [ins[0], ins[1], ins[2], outs[0], outs[1], outs[2], outs[3]]
+    [
+        ("h_in", h_in),
+        ("w_in", w_in),
+        ("c", c),
+        ("h_out", h_out),
+        ("w_out", w_out),
+        ("k_h", k_h),
+        ("k_w", k_w),
+    ]
 }
 
 fn winners(site: &Site<'_>) -> Slice {

@@ -4,6 +4,7 @@
 
 use super::context::Context;
 use super::layers::Form;
+use crate::backend::Tensor;
 use crate::error::Result;
 use crate::graph::{Graph, NodeId, Op, Role};
 use crate::plan::{Plan, Slot};
@@ -98,15 +99,15 @@ impl Memory {
             let len = if kept { batch * plan.slot_lens()[slot] } else { 0 };
             context.storage(&format!("{what} of {node}"), len)
         };
-        let fused = |slot: usize| owner(slot).is_some_and(|id| form.fused_pool(plan, id).is_some());
+        let keeps = |slot, what| owner(slot).is_none_or(|id| form.keeps(plan, id, what));
         let slots = 0..plan.slot_lens().len();
         let values = { slots.clone() }
-            .map(|slot| activation(slot, "output", !fused(slot)))
+            .map(|slot| activation(slot, "output", keeps(slot, Tensor::Value)))
             .collect::<Result<_>>()?;
         let gradients = slots
             .map(|slot| {
-                let kept = !(fused(slot) && form == Form::Sparse);
                 let needed = plan.has_gradient(Slot(slot));
+                let kept = keeps(slot, Tensor::Gradient);
                 needed.then(|| activation(slot, "gradient", kept)).transpose()
             })
             .collect::<Result<_>>()?;

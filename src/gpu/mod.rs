@@ -190,11 +190,6 @@ impl Gpu {
         let backward = resident.loss_gradient.iter().chain(&self.backward).chain([&self.update]);
         forward.chain(train.then_some(backward).into_iter().flatten())
     }
-
-    fn read(&mut self, buffers: &[(wgpu::Buffer, usize)]) -> Result<Vec<Vec<f32>>> {
-        let buffers: Vec<_> = buffers.iter().map(|(buffer, len)| (buffer, *len)).collect();
-        self.readback.read(&self.context, &buffers)
-    }
 }
 
 fn site<'a>(
@@ -250,7 +245,7 @@ impl Backend for Gpu {
         let Some(resident) = self.residents.front() else { return Ok(Tally::default()) };
         let rows = [(&resident.rows, n * self.plan.graph().classes())];
         *probabilities = self.readback.read(&self.context, &rows)?.concat();
-        Ok(tallies.into_iter().fold(Tally::default(), |sum, tally| sum + tally))
+        Ok(tallies.into_iter().sum())
     }
 
     fn state(&mut self) -> Result<State> {
@@ -276,8 +271,7 @@ impl Backend for Gpu {
     }
 
     fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>> {
-        let fused = self.form.fused_pool(&self.plan, node).is_some();
-        if fused && (what == Tensor::Value || self.form == Form::Sparse) {
+        if !self.form.keeps(&self.plan, node, what) {
             let node = self.plan.graph().node(node).name.clone();
             return Err(Error::FusedAway { node });
         }
@@ -287,7 +281,7 @@ impl Backend for Gpu {
         };
         let n = self.last * self.plan.graph().node(node).shape.len();
         let Some(slice) = slice else { return Ok(Vec::new()) };
-        Ok(self.read(&[(slice.buffer, n)])?.concat())
+        Ok(self.readback.read(&self.context, &[(&slice.buffer, n)])?.concat())
     }
 
     fn parameter_gradients(&mut self) -> Result<Vec<f32>> {

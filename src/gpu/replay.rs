@@ -72,7 +72,7 @@ impl Gpu {
         let tallies = self.tallies(&steps[..taken])?;
         self.last = steps[..taken].last().map_or(0, |step| step.n as usize);
         // Of these all is known; whoever wants to stop may do so after the call.
-        let sum = tallies.iter().fold(Tally::default(), |sum, tally| sum + *tally);
+        let sum: Tally = tallies.iter().copied().sum();
         let _ = watch(Done { samples: sum.samples, tally: Some(sum) });
         Ok(tallies)
     }

@@ -51,9 +51,7 @@ impl Resident {
         upload(context, &labels, bytemuck::cast_slice(samples.y()))?;
 
         // A part may be larger than what a kernel can be given.
-        let most =
-            context.limits.max_storage_buffer_binding_size.min(context.limits.max_buffer_size);
-        let each = (most / 16 * 4) as usize / len.max(1);
+        let each = (context.largest() / 16 * 4) as usize / len.max(1);
         let x = memory.value(plan, graph.input());
         // The batch becomes the output of the input node.
         let softmax = std::mem::replace(&mut site.id, graph.input());
@@ -89,8 +87,8 @@ impl Resident {
         let loss = std::mem::take(&mut site.dispatches);
 
         if let Some(input) = site.dx(0) {
-            let switches = [("mask", usize::from(input.mask)), ("add", usize::from(input.add))];
-            let constants = [("classes", classes), switches[0], switches[1]];
+            let [mask, add] = input.switches();
+            let constants = [("classes", classes), mask, add];
             let [indices, classes_of] = from;
             let z = site.x(0).read_if(input.mask);
             let buffers = [indices, classes_of, site.y(), z, input.dx];

@@ -8,13 +8,10 @@ use genre_gpu::models::Model;
 use genre_gpu::plan::Plan;
 use serde_json::Value;
 
+use super::adapter::skipped;
 use super::program::Work;
 
 const TINY: &str = "bench --input 12x20 --batch-size 4 --samples 10 --steps 3 --seconds 0.05";
-
-fn gpu_skipped() -> bool {
-    std::env::var("GENRE_GPU_TESTS").is_ok_and(|word| word == "skip")
-}
 
 /// Runs it and reads its JSON; the table must be readable at 100 columns.
 fn measured(words: &str) -> Value {
@@ -92,7 +89,7 @@ fn the_cpu_layer_by_layer() {
 
 #[test]
 fn the_gpu_dispatch_by_dispatch() {
-    if gpu_skipped() {
+    if skipped() {
         return;
     }
     for (word, form) in [("plain", Form::Plain), ("fused", Form::Fused)] {
@@ -131,7 +128,7 @@ fn what_cannot_be_is_told() {
     work.fails("bench --model p9", &["model p9: expected a built-in model (p1"]);
     work.fails(&format!("{TINY} --device cpu --json none/figures.json"), &["none/figures.json"]);
     assert!(work.ok("bench --help").out.contains("Examples:"));
-    if !gpu_skipped() {
+    if !skipped() {
         work.fails(&format!("{TINY} --adapter nobodys"), &["no adapter matches", "nobodys"]);
     }
 }

@@ -97,7 +97,7 @@ pub fn train<B: Backend>(
         let order = shuffle(name).order(SEED, data.y.len(), e);
         let mut go_on = |_| ControlFlow::Continue(());
         let tallies = backend.train(train, &order, sgd, &mut go_on).unwrap();
-        let tally = tallies.into_iter().fold(Tally::default(), |sum, tally| sum + tally);
+        let tally = tallies.into_iter().sum();
         history.push((tally, backend.evaluate(val, &mut Vec::new()).unwrap()));
     }
     (history, backend.state().unwrap())
