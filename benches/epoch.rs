@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use genre_gpu::backend::{Backend, Samples, Sgd, State};
+use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::models::Model;
 use genre_gpu::plan::Plan;
@@ -26,7 +26,7 @@ fn main() -> genre_gpu::Result<()> {
     let samples = Samples::new(&x, &y);
     let graph = Model::open("p1")?.graph(SHAPE, 4)?;
     let start = State::new(initial_parameters(&graph, 42));
-    let sgd = Sgd { learning_rate: 0.01, momentum: 0.0 };
+    let sgd = Sgd::plain(0.01);
     println!("P1, {SAMPLES} samples of 80x80, batch 32, training only");
     for threads in [1, 2] {
         let mut cpu = Cpu::new(Plan::new(graph.clone(), 32)?, threads)?;
@@ -36,7 +36,7 @@ fn main() -> genre_gpu::Result<()> {
             let order = Shuffle::Keras2.order(42, SAMPLES, epoch);
             let begin = Instant::now();
             for batch in order.chunks(32) {
-                cpu.train_step(samples, batch, sgd)?;
+                cpu.train_step(samples, &Batches::plain(batch), sgd)?;
             }
             seconds.push(begin.elapsed().as_secs_f64());
         }

@@ -1,5 +1,6 @@
 // Gradient descent with momentum and L2 penalty, over all parameters at once:
 //   g ← g + 2 · l2 · w,  v ← momentum · v - rate · g,  w ← w + v
+// or, with Nesterov's look ahead,  w ← w + momentum · v - rate · g.
 // l2, g, w, v: [len], flat. Grid: one thread per element. CPU twin: src/cpu/sgd.rs.
 
 override len: u32;
@@ -23,5 +24,9 @@ fn main(
     let velocity = step.momentum * v[k] - step.learning_rate * slope;
     g[k] = slope;
     v[k] = velocity;
-    w[k] += velocity;
+    if (step.nesterov != 0u) {
+        w[k] += step.momentum * velocity - step.learning_rate * slope;
+    } else {
+        w[k] += velocity;
+    }
 }

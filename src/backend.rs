@@ -42,13 +42,79 @@ impl<'a> Samples<'a> {
 }
 
 /// What the optimiser (stochastic gradient descent) does in a step:
-/// `v ← momentum · v − rate · g`, `w ← w + v`.
+/// `v ← momentum · v − rate · g`, `w ← w + v`, or with `nesterov`
+/// `w ← w + momentum · v − rate · g`, as Keras has it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sgd {
     /// Learning rate.
     pub learning_rate: f32,
     /// Share of the velocity that is kept; 0 is plain descent.
     pub momentum: f32,
+    /// Whether weights go where the velocity would take them next.
+    pub nesterov: bool,
+}
+
+impl Sgd {
+    /// Plain descent.
+    pub const fn plain(learning_rate: f32) -> Self {
+        Self { learning_rate, momentum: 0.0, nesterov: false }
+    }
+}
+
+/// How a sample is varied when it is copied into a batch: rolled along time, then its level
+/// shifted, then a rectangle of bands and one of frames covered. All in units of the scaled input.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct View {
+    /// Frame `s` is taken from frame `(s + roll) mod w`; below `w`.
+    pub roll: u32,
+    /// First band that is covered, and how many.
+    pub band: u32,
+    /// Bands that are covered.
+    pub bands: u32,
+    /// First frame that is covered.
+    pub frame: u32,
+    /// Frames that are covered.
+    pub frames: u32,
+    /// Added to every element.
+    pub gain: f32,
+    /// What covered elements become.
+    pub fill: f32,
+}
+
+/// What a call of [`Backend::train`] goes over.
+#[derive(Debug, Clone, Copy)]
+pub struct Batches<'a> {
+    /// Indices of the samples, batch after batch.
+    pub order: &'a [u32],
+    /// How each of them is varied; empty if none is.
+    pub views: &'a [View],
+    /// What dropout is drawn from, with the number of the step.
+    pub seed: u32,
+    /// Number of the first step since the run began.
+    pub first_step: u32,
+}
+
+impl<'a> Batches<'a> {
+    /// The samples as they are, from step 0 of seed 0.
+    pub fn plain(order: &'a [u32]) -> Self {
+        Self { order, views: &[], seed: 0, first_step: 0 }
+    }
+
+    /// Makes sure that views, where there are any, are as many as samples.
+    ///
+    /// # Errors
+    /// If they are not.
+    pub fn check(&self) -> Result<()> {
+        if self.views.is_empty() || self.views.len() == self.order.len() {
+            return Ok(());
+        }
+        Err(Error::Mismatch {
+            what: "views of samples",
+            expected: format!("none, or {}", self.order.len()),
+            found: self.views.len().to_string(),
+        })
+    }
 }
 
 /// Sums over samples: of the loss (cross-entropy + penalty, each batch with the
@@ -98,7 +164,7 @@ impl std::iter::Sum for Tally {
     }
 }
 
-/// All that a step changes: two flat buffers in the graph's parameter order.
+/// All that a step changes (moving figures of batch norms among the parameters): two flat buffers in the graph's parameter order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
     /// Weights.
@@ -157,19 +223,18 @@ pub trait Backend {
         Ok(())
     }
 
-    /// Takes steps over the samples `order`, batch after batch, each averaged over its
-    /// own number of samples. Returns the tally of every step that was taken: of all, or
+    /// Takes steps over `batches`, each averaged over its own number of samples. Returns the tally of every step that was taken: of all, or
     /// of those before `watch` said to stop.
     fn train(
         &mut self,
         samples: Samples<'_>,
-        order: &[u32],
+        batches: &Batches<'_>,
         sgd: Sgd,
         watch: &mut dyn FnMut(Done) -> ControlFlow<()>,
     ) -> Result<Vec<Tally>>;
 
-    /// One step on the samples `batch`, at most the plan's batch.
-    fn train_step(&mut self, samples: Samples<'_>, batch: &[u32], sgd: Sgd) -> Result<Tally> {
+    /// One step on `batch`, of at most the plan's batch.
+    fn train_step(&mut self, samples: Samples<'_>, batch: &Batches<'_>, sgd: Sgd) -> Result<Tally> {
         let tallies = self.train(samples, batch, sgd, &mut |_| ControlFlow::Continue(()))?;
         Ok(tallies.into_iter().sum())
     }

@@ -14,7 +14,7 @@
 //! kernels `[k_h, k_w, c_in, c_out]` and `[in, out]`, as in Keras.
 //!
 //! ```
-//! use genre_gpu::backend::{Backend, Samples, Sgd, State};
+//! use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State};
 //! use genre_gpu::{cpu::Cpu, models::Model, plan::Plan, train::initial_parameters};
 //!
 //! let graph = Model::open("p1")?.graph([16, 24, 1], 4)?;
@@ -23,7 +23,7 @@
 //! cpu.set_state(&weights)?;
 //! let x = vec![0.5; 2 * 16 * 24];
 //! let samples = Samples::new(&x, &[0, 3]);
-//! let tally = cpu.train_step(samples, &[0, 1], Sgd { learning_rate: 0.01, momentum: 0.0 })?;
+//! let tally = cpu.train_step(samples, &Batches::plain(&[0, 1]), Sgd::plain(0.01))?;
 //! assert!(tally.mean_loss().is_finite());
 //! # Ok::<(), genre_gpu::Error>(())
 //! ```

@@ -39,8 +39,7 @@ impl Plan {
         let mut slots = Vec::<Slot>::new();
         let mut slot_len = Vec::new();
         for node in graph.nodes() {
-            // A flattened map has the same elements in the same order.
-            let slot = if node.op == Op::Flatten {
+            let slot = if node.op.is_view() {
                 slots[node.inputs[0].index()]
             } else {
                 slot_len.push(node.shape.len());
@@ -125,7 +124,7 @@ fn plan_gradients(
         rules[id.index()] = (node.inputs.iter())
             .map(|input| {
                 let slot = slots[input.index()].0;
-                if node.op == Op::Flatten || !learns[input.index()] {
+                if node.op.is_view() || !learns[input.index()] {
                     Gradient::Skip
                 } else if written[slot] {
                     Gradient::Add

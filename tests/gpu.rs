@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use common::cases;
 use common::gpu::open_with;
 use genre_gpu::Error;
-use genre_gpu::backend::{Backend, Samples, Sgd, State};
+use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State};
 use genre_gpu::gpu::{Form, Gpu, GpuOptions};
 use genre_gpu::graph::{Activation, Graph, Op, Padding, Shape};
 use genre_gpu::models::Model;
@@ -18,7 +18,7 @@ use genre_gpu::plan::Plan;
 use genre_gpu::random::streams::Stream;
 use genre_gpu::train::initial_parameters;
 
-const SGD: Sgd = Sgd { learning_rate: 0.01, momentum: 0.9 };
+const SGD: Sgd = Sgd { momentum: 0.9, ..Sgd::plain(0.01) };
 
 fn p1() -> Graph {
     Model::open("p1").unwrap().graph([16, 12, 1], 4).unwrap()
@@ -47,7 +47,9 @@ fn a_set_split_over_buffers_gives_the_same_bits() {
         let Some(mut gpu) = ready(cap) else { return };
         let samples = Samples::new(&x, &y);
         let order: Vec<u32> = (0..700).map(|i| i * 333 % 700).collect();
-        let tallies = gpu.train(samples, &order, SGD, &mut |_| ControlFlow::Continue(())).unwrap();
+        let tallies = gpu
+            .train(samples, &Batches::plain(&order), SGD, &mut |_| ControlFlow::Continue(()))
+            .unwrap();
         let mut rows = Vec::new();
         let tally = gpu.evaluate(samples, &mut rows).unwrap();
         let gathers = gpu.dispatches().iter().filter(|(k, ..)| k.name == "gather").count();
@@ -105,7 +107,8 @@ fn a_lost_device_is_an_error_and_never_a_panic() {
         let Some(mut gpu) = ready(None) else { return };
         let take_away = gpu.breaker();
         if when == 1 {
-            gpu.train(samples, &order, SGD, &mut |_| ControlFlow::Continue(())).unwrap();
+            gpu.train(samples, &Batches::plain(&order), SGD, &mut |_| ControlFlow::Continue(()))
+                .unwrap();
         }
         if when < 2 {
             take_away();
@@ -120,9 +123,10 @@ fn a_lost_device_is_an_error_and_never_a_panic() {
             assert!(said.starts_with(&gpu_name()), "{when}: {said}");
             said
         };
-        let first = said(gpu.train(samples, &order, SGD, &mut between).unwrap_err());
+        let first =
+            said(gpu.train(samples, &Batches::plain(&order), SGD, &mut between).unwrap_err());
         assert!(first.contains("lost"), "{when}: {first}");
-        said(gpu.train(samples, &order, SGD, &mut between).unwrap_err());
+        said(gpu.train(samples, &Batches::plain(&order), SGD, &mut between).unwrap_err());
         said(gpu.evaluate(samples, &mut Vec::new()).unwrap_err());
         said(gpu.state().unwrap_err());
     }

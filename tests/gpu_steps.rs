@@ -4,7 +4,7 @@
 
 mod common;
 
-use genre_gpu::backend::{Backend, Samples, Sgd, State};
+use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State};
 use genre_gpu::gpu::{Form, Gpu, Timer};
 use genre_gpu::measure::Budget;
 use genre_gpu::models::Model;
@@ -41,13 +41,13 @@ fn epochs_after_the_first_allocate_nothing_and_submit_less_than_they_step() {
         let Some(mut gpu) = p1(form) else { return };
         let (train, val) = (random(TRAIN), random(VAL));
         let (train, val) = (Samples::new(&train.0, &train.1), Samples::new(&val.0, &val.1));
-        let sgd = Sgd { learning_rate: 0.01, momentum: 0.9 };
+        let sgd = Sgd { momentum: 0.9, ..Sgd::plain(0.01) };
         let (mut probabilities, mut allocations) = (Vec::new(), Vec::new());
         for epoch in 0..3 {
             let order = Shuffle::Keras2.order(42, TRAIN, epoch);
             let before = gpu.submits();
             let go_on = &mut |_| std::ops::ControlFlow::Continue(());
-            let steps = gpu.train(train, &order, sgd, go_on).unwrap().len() as u64;
+            let steps = gpu.train(train, &Batches::plain(&order), sgd, go_on).unwrap().len() as u64;
             assert_eq!(steps, TRAIN.div_ceil(BATCH) as u64);
             let submits = gpu.submits() - before;
             // By the second epoch the pace is known.

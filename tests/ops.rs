@@ -5,9 +5,9 @@
 mod common;
 
 use common::cases;
-use common::compare::compare;
+use common::compare::{compare, compare_evaluation};
 use common::naive;
-use genre_gpu::backend::{Backend, Samples, Sgd, State};
+use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::plan::{Gradient, Plan};
 
@@ -62,7 +62,7 @@ fn cpu_agrees_with_naive_tensor_by_tensor() {
         for batch in [&all[..case.batch], &all[case.batch..], &all[1..=case.partial]] {
             compare(&case, &mut cpu, samples, batch, &parameters);
         }
-        assert_eq!(cpu.state().unwrap().parameters, parameters, "a rate of 0 moves nothing");
+        compare_evaluation(&case, &mut cpu, samples);
     }
 }
 
@@ -79,6 +79,12 @@ fn the_first_layer_never_computes_its_input_gradient() {
 
 #[test]
 fn momentum_follows_its_formula() {
+    for nesterov in [false, true] {
+        follows_its_formula(nesterov);
+    }
+}
+
+fn follows_its_formula(nesterov: bool) {
     let case = &cases::all()[0];
     let (x, y, parameters) = cases::fill(case, case.batch);
     let samples = Samples::new(&x, &y);
@@ -87,10 +93,11 @@ fn momentum_follows_its_formula() {
     let batch: Vec<u32> = (0..case.batch as u32).collect();
     let (mut w, mut v) = (parameters.clone(), vec![0.0; parameters.len()]);
     for _ in 0..3 {
-        cpu.train_step(samples, &batch, Sgd { learning_rate: 0.1, momentum: 0.9 }).unwrap();
+        let sgd = Sgd { momentum: 0.9, nesterov, ..Sgd::plain(0.1) };
+        cpu.train_step(samples, &Batches::plain(&batch), sgd).unwrap();
         for ((w, v), g) in w.iter_mut().zip(&mut v).zip(cpu.parameter_gradients().unwrap()) {
             *v = 0.9 * *v - 0.1 * g;
-            *w += *v;
+            *w += if nesterov { 0.9 * *v - 0.1 * g } else { *v };
         }
     }
     assert_eq!(cpu.state().unwrap(), State { parameters: w, velocity: v });

@@ -3,7 +3,7 @@
 use super::report::{Kernel, Measured, SetUp, Step};
 use super::steps::{order, steady, timed};
 use super::{SEED, SGD, Site, TRIES, dense};
-use crate::backend::{Backend, State};
+use crate::backend::{Backend, Batches, State};
 use crate::cpu::{Cpu, Part};
 use crate::device::Device;
 use crate::error::Result;
@@ -19,7 +19,7 @@ fn describe(plan: &Plan, part: Part) -> Option<(String, String, Work)> {
     let layer = |id: NodeId, way: &str, work: Work| {
         let node = graph.node(id);
         let named = || (format!("{}_{way}", node.op.name()), node.name.clone(), work);
-        (!matches!(node.op, Op::Input | Op::Flatten)).then(named)
+        (node.op != Op::Input && !node.op.is_view()).then(named)
     };
     match part {
         Part::Gather => all("gather", dense::gather(plan)),
@@ -38,7 +38,7 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
     cpu.set_state(&State::new(initial_parameters(plan.graph(), SEED)))?;
     let order = order(site, 0);
     let batch = &order[..plan.batch()];
-    let (_, first) = timed(|| cpu.train_step(*samples, batch, SGD))?;
+    let (_, first) = timed(|| cpu.train_step(*samples, &Batches::plain(batch), SGD))?;
     let steady = steady(site, &mut cpu)?;
 
     let mut times: Vec<(Part, Vec<f64>)> = Vec::new();

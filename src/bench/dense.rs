@@ -1,7 +1,7 @@
 //! What a node has to do, counted densely from its shapes alone: every tap of
 //! a convolution and every gradient, whether a device skips zeros or not.
 
-use crate::graph::{Activation, NodeId, Op, Parameter};
+use crate::graph::{Activation, Axis, NodeId, Op, Parameter, Role};
 use crate::measure::Work;
 use crate::plan::{Gradient, Plan};
 
@@ -22,7 +22,7 @@ fn flop(plan: &Plan, id: NodeId) -> usize {
     let graph = plan.graph();
     let [_, y, _] = elements(plan, id);
     // Each output is a sum over a column of the kernel.
-    let kernel = graph.parameters_of(id).next();
+    let kernel = graph.parameters_of(id).find(|p| p.role == Role::Kernel);
     kernel.map_or(0, |p| 2 * y * p.shape[..p.shape.len() - 1].iter().product::<usize>())
 }
 
@@ -35,11 +35,16 @@ pub(super) fn forward(plan: &Plan, id: NodeId) -> Work {
     let [x, y, parameters] = elements(plan, id);
     let labels = plan.batch();
     match plan.graph().node(id).op {
-        Op::Input | Op::Flatten => Work::default(),
+        Op::Input | Op::Flatten | Op::AxisToChannels { axis: Axis::Time } => Work::default(),
         Op::Conv2d { .. } | Op::Dense { .. } => work(flop(plan, id), x + parameters + y),
         // With the winners' places.
         Op::MaxPool2d { .. } => work(0, x + 2 * y),
-        Op::Concat => work(0, x + y),
+        Op::AvgPool2d { .. } => work(x, x + y),
+        // Mean and squares, each over the whole batch, then the pass that writes.
+        Op::BatchNorm { .. } => work(7 * x, 3 * x + y),
+        Op::Dropout { .. } => work(y, x + y),
+        Op::Crop { .. } => work(0, 2 * y),
+        Op::Concat | Op::AxisToChannels { axis: Axis::Mel } => work(0, x + y),
         Op::Softmax => work(0, x + y + labels),
     }
 }
@@ -51,7 +56,7 @@ pub(super) fn backward(plan: &Plan, id: NodeId) -> Work {
     let passed = rules.iter().filter(|rule| **rule != Gradient::Skip).count();
     let dx = if passed == 0 { 0 } else { x };
     match plan.graph().node(id).op {
-        Op::Input | Op::Flatten => Work::default(),
+        Op::Input | Op::Flatten | Op::AxisToChannels { axis: Axis::Time } => Work::default(),
         Op::Conv2d { activation, .. } | Op::Dense { activation, .. } => {
             // The ReLU's derivative reads the output and changes the gradient there.
             let relu = if activation == Activation::Relu { 2 * y } else { 0 };
@@ -59,7 +64,11 @@ pub(super) fn backward(plan: &Plan, id: NodeId) -> Work {
             work((1 + passed) * flop(plan, id), x + y + relu + weights + dx)
         }
         Op::MaxPool2d { .. } => work(0, 2 * y + dx),
-        Op::Concat => work(0, 2 * dx),
+        Op::AvgPool2d { .. } => work(dx, y + dx),
+        Op::BatchNorm { .. } => work(4 * x + 6 * dx, 2 * (x + y) + dx),
+        Op::Dropout { .. } => work(dx, y + dx),
+        Op::Crop { .. } => work(0, y + dx),
+        Op::Concat | Op::AxisToChannels { axis: Axis::Mel } => work(0, 2 * dx),
         Op::Softmax => work(0, y + plan.batch() + dx),
     }
 }

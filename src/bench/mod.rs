@@ -23,7 +23,7 @@ use crate::random::streams::Stream;
 /// Of weights, samples and their order.
 const SEED: u32 = 42;
 /// What steps do; their time does not depend on it.
-const SGD: Sgd = Sgd { learning_rate: 0.01, momentum: 0.0 };
+const SGD: Sgd = Sgd::plain(0.01);
 /// The best of so many tries is what a device reaches.
 const TRIES: usize = 10;
 
@@ -95,7 +95,7 @@ pub fn run(graph: &Graph, options: &Options<'_>, progress: &dyn Progress) -> Res
         model: graph.model().into(),
         input: graph.node(graph.input()).shape.to_string(),
         classes: graph.classes(),
-        parameters: graph.parameter_count(),
+        parameters: graph.trainable_count(),
         batch_size: batch,
         samples: options.samples,
         platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),

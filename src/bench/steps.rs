@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::report::Spread;
 use super::{SEED, SGD, Site};
-use crate::backend::{Backend, Done};
+use crate::backend::{Backend, Batches, Done};
 use crate::error::Result;
 use crate::random::keras::Shuffle;
 
@@ -63,7 +63,8 @@ pub(super) fn steady(site: &Site<'_>, backend: &mut dyn Backend) -> Result<Stead
                 false => ControlFlow::Break(()),
             }
         };
-        let tallies = backend.train(site.samples, &order[..most], SGD, &mut watch)?;
+        let tallies =
+            backend.train(site.samples, &Batches::plain(&order[..most]), SGD, &mut watch)?;
         steps += tallies.len();
         samples += tallies.iter().map(|tally| tally.samples).sum::<u64>();
         spent += begin.elapsed().as_secs_f64();

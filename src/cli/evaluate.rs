@@ -125,7 +125,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if let Some(out) = out {
         out.write_results(&results, &data, &title)?;
         let history: &[Epoch] = &[];
-        let count = graph.parameter_count();
+        let count = graph.trainable_count();
         let device = backend.describe();
         let epochs = facts.epochs;
         let metrics =

@@ -125,7 +125,7 @@ fn train(
 
     let results = trainer.results()?;
     folder.write_results(&results, &data, &title)?;
-    let count = graph.parameter_count();
+    let count = graph.trainable_count();
     let metrics = run_folder::metrics(config, &device, count, epochs, &history, &data, &results);
     folder.write_metrics(&metrics)?;
 
@@ -177,7 +177,7 @@ mod tests {
 
     use super::super::{Cli, Command, train};
     use super::*;
-    use crate::backend::{Backend, Done, Samples, Sgd, State, Tally, Tensor};
+    use crate::backend::{Backend, Batches, Done, Samples, Sgd, State, Tally, Tensor};
     use crate::graph::NodeId;
     use crate::plan::Plan;
     use crate::train::config::Settings;
@@ -198,14 +198,14 @@ mod tests {
         fn train(
             &mut self,
             samples: Samples<'_>,
-            order: &[u32],
+            batches: &Batches<'_>,
             sgd: Sgd,
             watch: &mut dyn FnMut(Done) -> ControlFlow<()>,
         ) -> Result<Vec<Tally>> {
             if self.epochs == 0 {
                 return Err(Error::Gpu { adapter: "this".into(), problem: "was lost".into() });
             }
-            self.inner.train(samples, order, sgd, watch)
+            self.inner.train(samples, batches, sgd, watch)
         }
         fn evaluate(&mut self, samples: Samples<'_>, rows: &mut Vec<f32>) -> Result<Tally> {
             self.epochs -= 1;

@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         say(&format!("{}\n", fold(&model.rationale)))?;
     }
     say(&LayerTable(&graph).to_string())?;
-    let per_sample = graph.parameter_count() as f64 / args.samples as f64;
+    let per_sample = graph.trainable_count() as f64 / args.samples as f64;
     say(&format!(" Params per training sample: {per_sample:.2} (of {} samples)\n", args.samples))?;
     // 56 % of the course's 400 songs give 15 samples each.
     let songs = args.songs.or((args.samples == 3360).then_some(224));

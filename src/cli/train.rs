@@ -12,7 +12,7 @@ use crate::data::{PartName, Scale, ScaleKind};
 use crate::device::{self, Device};
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::models::Model;
+use crate::models::{Augment, Model, Schedule};
 use crate::plan::Plan;
 use crate::random::keras::Shuffle;
 use crate::train::config::{Config, Keep, Settings};
@@ -76,6 +76,20 @@ pub(super) struct Args {
     #[arg(long, value_name = "SHARE")]
     momentum: Option<f32>,
 
+    /// Step weights to where the velocity would take them next (Nesterov's momentum)
+    #[arg(long)]
+    nesterov: bool,
+
+    /// Step size by epoch: constant, cosine or step:EPOCHS:FACTOR [default: the model's, p1: constant]
+    #[arg(long, value_name = "SCHEDULE")]
+    schedule: Option<Schedule>,
+
+    /// How training samples are varied, anew in each epoch: none, or some of bands=SHARE (mask of
+    /// mel bands), frames=SHARE (mask of frames), roll (along time), gain=DB (level), with commas
+    /// between [default: the model's, p1: none]
+    #[arg(long, value_name = "LIST")]
+    augment: Option<Augment>,
+
     /// Weights to end with: those of the last epoch or of the lowest validation loss
     /// [default: last]
     #[arg(long, value_name = "WHICH", value_parser = choice::keep())]
@@ -101,7 +115,7 @@ pub(super) struct Args {
     /// the device may change
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "model", "scale", "seed", "shuffle", "batch_size", "learning_rate", "momentum",
-        "keep", "config", "out", "overwrite", "class_names",
+        "nesterov", "schedule", "augment", "keep", "config", "out", "overwrite", "class_names",
     ])]
     resume: Option<PathBuf>,
 
@@ -126,6 +140,9 @@ impl Args {
             batch_size: self.batch_size,
             learning_rate: self.learning_rate,
             momentum: self.momentum,
+            nesterov: self.nesterov.then_some(true),
+            schedule: self.schedule,
+            augment: self.augment,
             threads: self.threads,
             keep: self.keep,
             ..self.data.settings()

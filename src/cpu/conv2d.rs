@@ -24,45 +24,46 @@ pub(super) struct Dims {
     pub(super) c_out: usize,
     pub(super) k_h: usize,
     pub(super) k_w: usize,
-    pub(super) padding: Padding,
+    /// Rows and columns of zeros before the input, and in all.
+    pub(super) pad: [usize; 4],
+}
+
+/// The zeros around an input, as [`Dims`] has them.
+pub(super) fn pad(padding: Padding, [k_h, k_w]: [usize; 2]) -> [usize; 4] {
+    match padding {
+        Padding::Same => [(k_h - 1) / 2, (k_w - 1) / 2, k_h - 1, k_w - 1],
+        Padding::Valid => [0; 4],
+    }
 }
 
 impl Dims {
-    /// Rows and columns of zeros before the input, and in all.
-    fn pad(self) -> [usize; 4] {
-        match self.padding {
-            Padding::Same => [(self.k_h - 1) / 2, (self.k_w - 1) / 2, self.k_h - 1, self.k_w - 1],
-            Padding::Valid => [0; 4],
-        }
-    }
-
-    fn w_frame(self) -> usize {
-        self.w_in + self.pad()[3]
+    pub(super) fn w_frame(self) -> usize {
+        self.w_in + self.pad[3]
     }
 
     /// Elements of one framed sample.
     pub(super) fn frame_len(self) -> usize {
-        (self.h_in + self.pad()[2]) * self.w_frame() * self.c_in
+        (self.h_in + self.pad[2]) * self.w_frame() * self.c_in
     }
 
-    fn h_out(self) -> usize {
-        self.h_in + self.pad()[2] + 1 - self.k_h
+    pub(super) fn h_out(self) -> usize {
+        self.h_in + self.pad[2] + 1 - self.k_h
     }
 
-    fn w_out(self) -> usize {
+    pub(super) fn w_out(self) -> usize {
         self.w_frame() + 1 - self.k_w
     }
 
-    fn in_len(self) -> usize {
+    pub(super) fn in_len(self) -> usize {
         self.h_in * self.w_in * self.c_in
     }
 
-    fn out_len(self) -> usize {
+    pub(super) fn out_len(self) -> usize {
         self.h_out() * self.w_out() * self.c_out
     }
 
     /// A kernel row as it lies in a framed sample.
-    fn run(self) -> usize {
+    pub(super) fn run(self) -> usize {
         self.k_w * self.c_in
     }
 
@@ -72,7 +73,7 @@ impl Dims {
     }
 
     /// Where the patch of the output at (row, column) begins in a framed sample, kernel row `i`.
-    fn patch(self, row: usize, column: usize, i: usize) -> usize {
+    pub(super) fn patch(self, row: usize, column: usize, i: usize) -> usize {
         ((row + i) * self.w_frame() + column) * self.c_in
     }
 }
@@ -81,22 +82,24 @@ impl Dims {
 #[derive(Debug)]
 pub(super) struct Room {
     /// `[n, h_frame, w_frame, c_in]`: the inputs of the last forward, framed.
-    frame: Vec<f32>,
-    /// The same for the input's gradient, where it is computed.
-    frame_gradient: Vec<f32>,
-    /// The kernel as `[c_out, k_h, k_w · c_in]`.
-    transposed: Vec<f32>,
-    /// For each part of the batch: kernel gradient (transposed), then bias gradient.
-    partial: Vec<Vec<f32>>,
-    sum: Vec<f32>,
+    pub(super) frame: Vec<f32>,
+    /// The same for the input's gradient, where it is computed; dense, for the output's.
+    pub(super) frame_gradient: Vec<f32>,
+    /// The kernel as `[c_out, k_h, k_w · c_in]`; dense, as [`super::conv2d_dense`] has it.
+    pub(super) transposed: Vec<f32>,
+    /// For each part of the batch: kernel gradient (transposed, unless dense), then bias gradient.
+    pub(super) partial: Vec<Vec<f32>>,
+    pub(super) sum: Vec<f32>,
 }
 
 impl Room {
-    pub(super) fn new(d: Dims, batch: usize, with_input_gradient: bool) -> Self {
+    /// For gradients that are mostly zero, or `dense` ones.
+    pub(super) fn new(d: Dims, batch: usize, with_input_gradient: bool, dense: bool) -> Self {
         let gradients = d.kernel_len() + d.c_out;
+        let framed = if dense { d.reversed() } else { d }.frame_len();
         Self {
             frame: vec![0.0; batch * d.frame_len()],
-            frame_gradient: vec![0.0; if with_input_gradient { batch * d.frame_len() } else { 0 }],
+            frame_gradient: vec![0.0; if with_input_gradient { batch * framed } else { 0 }],
             transposed: vec![0.0; d.kernel_len()],
             partial: vec![vec![0.0; gradients]; batch.div_ceil(SAMPLES_PER_PART)],
             sum: vec![0.0; gradients],
@@ -114,7 +117,20 @@ pub(super) fn forward(
     y: &mut [f32],
     room: &mut Room,
 ) {
-    room.frame
+    correlate(d, act, x, w, b, y, &mut room.frame);
+}
+
+/// The same with the frames alone.
+pub(super) fn correlate(
+    d: Dims,
+    act: Activation,
+    x: &[f32],
+    w: &[f32],
+    b: Option<&[f32]>,
+    y: &mut [f32],
+    frames: &mut [f32],
+) {
+    frames
         .par_chunks_mut(d.frame_len() * SAMPLES_PER_PART)
         .zip(x.par_chunks(d.in_len() * SAMPLES_PER_PART))
         .zip(y.par_chunks_mut(d.out_len() * SAMPLES_PER_PART))
@@ -136,7 +152,7 @@ pub(super) fn forward(
 
 /// The border is zero from the start and is never written.
 fn fill_frame(d: Dims, x: &[f32], frame: &mut [f32]) {
-    let [top, left, ..] = d.pad();
+    let [top, left, ..] = d.pad;
     let row = d.w_in * d.c_in;
     for (r, x) in x.chunks_exact(row).enumerate() {
         let at = d.patch(r, left, top);
@@ -367,7 +383,7 @@ fn backward_input_sample(d: Dims, dz: &[f32], w: &[f32], frame: &mut [f32]) {
 
 /// Gives the inside of a frame to `dx`.
 fn read_frame(d: Dims, frame: &[f32], rule: Gradient, dx: &mut [f32]) {
-    let [top, left, ..] = d.pad();
+    let [top, left, ..] = d.pad;
     let row = d.w_in * d.c_in;
     for (r, dx) in dx.chunks_exact_mut(row).enumerate() {
         let inside = &frame[d.patch(r, left, top)..][..row];

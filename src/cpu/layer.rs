@@ -3,10 +3,25 @@
 
 use std::ops::Range;
 
-use super::{activation, concat, conv2d, dense, max_pool2d, softmax};
+use super::{
+    activation, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, conv2d_dense, crop,
+    dense, dropout, max_pool2d, softmax,
+};
 use crate::backend::Tally;
-use crate::graph::{Activation, NodeId, Op, Parameter, Shape};
+use crate::graph::{Activation, Axis, NodeId, Op, Parameter, Shape};
 use crate::plan::{Gradient, Plan};
+use crate::random::counter;
+
+/// What a forward pass is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Pass {
+    /// A step of training: what dropout is drawn from, and the number of the step.
+    Train {
+        seed: u32,
+        step: u32,
+    },
+    Evaluate,
+}
 
 /// A node's part in a step.
 #[derive(Debug)]
@@ -22,17 +37,40 @@ pub(super) struct Layer {
 
 #[derive(Debug)]
 enum Kind {
-    /// The input was gathered; a flatten shares its input's buffer.
+    /// The input was gathered; a view shares its input's buffer.
     Nothing,
     Conv2d {
         dims: conv2d::Dims,
         activation: Activation,
+        /// Whether most of its outputs have a gradient.
+        dense: bool,
         weights: Weights,
         room: conv2d::Room,
     },
     MaxPool2d {
         dims: max_pool2d::Dims,
         winner: Vec<u32>,
+    },
+    AvgPool2d {
+        dims: max_pool2d::Dims,
+    },
+    BatchNorm {
+        norm: batch_norm::Norm,
+        /// Where gamma begins; beta and the moving mean and variance follow.
+        first: usize,
+        room: batch_norm::Room,
+    },
+    Dropout {
+        rate: f32,
+        node: u32,
+        /// That of the last pass, if it trained.
+        draw: Option<dropout::Draw>,
+    },
+    Crop {
+        dims: crop::Dims,
+    },
+    AxisToChannels {
+        dims: axis_to_channels::Dims,
     },
     /// Elements of each input, and of them all, in one row; and rows in a sample.
     Concat {
@@ -93,18 +131,40 @@ impl Layer {
             None => (0, 0, 0),
         };
         let kind = match node.op {
-            Op::Input | Op::Flatten => Kind::Nothing,
+            Op::Input | Op::Flatten | Op::AxisToChannels { axis: Axis::Time } => Kind::Nothing,
             Op::Conv2d { filters, kernel: [k_h, k_w], padding, activation, .. } => {
                 let (h_in, w_in, c_in) = map();
-                let dims = conv2d::Dims { h_in, w_in, c_in, c_out: filters, k_h, k_w, padding };
+                let pad = conv2d::pad(padding, [k_h, k_w]);
+                let dims = conv2d::Dims { h_in, w_in, c_in, c_out: filters, k_h, k_w, pad };
                 let learns = plan.input_gradients(id) != [Gradient::Skip];
-                let room = conv2d::Room::new(dims, plan.batch(), learns);
-                Kind::Conv2d { dims, activation, weights: Weights::of(plan, id), room }
+                // Behind a max-pooling at most one output of each window has a gradient.
+                let dense = plan.pooled_by(id).is_none();
+                let room = conv2d::Room::new(dims, plan.batch(), learns, dense);
+                Kind::Conv2d { dims, activation, dense, weights: Weights::of(plan, id), room }
             }
             Op::MaxPool2d { window: [k_h, k_w] } => {
                 let (h_in, w_in, c) = map();
                 let dims = max_pool2d::Dims { h_in, w_in, c, k_h, k_w };
                 Kind::MaxPool2d { dims, winner: vec![0; plan.batch() * node.shape.len()] }
+            }
+            Op::AvgPool2d { window: [k_h, k_w] } => {
+                let (h_in, w_in, c) = map();
+                Kind::AvgPool2d { dims: max_pool2d::Dims { h_in, w_in, c, k_h, k_w } }
+            }
+            Op::BatchNorm { momentum, epsilon, activation } => {
+                let (c, len) = (node.shape.channels(), node.shape.len());
+                let norm = batch_norm::Norm { c, len, momentum, epsilon, activation };
+                let first = plan.graph().parameters_of(id).next().map_or(0, |p| p.offset);
+                Kind::BatchNorm { norm, first, room: batch_norm::Room::new(norm, plan.batch()) }
+            }
+            Op::Dropout { rate } => Kind::Dropout { rate, node: id.index() as u32, draw: None },
+            Op::Crop { .. } => {
+                let len_in = shapes.first().map_or(0, |shape| shape.len());
+                Kind::Crop { dims: crop::Dims { len_in, len_out: node.shape.len() } }
+            }
+            Op::AxisToChannels { axis: Axis::Mel } => {
+                let (h_in, w_in, c_in) = map();
+                Kind::AxisToChannels { dims: axis_to_channels::Dims { h_in, w_in, c_in } }
             }
             Op::Concat => {
                 let rows = match node.shape {
@@ -133,6 +193,7 @@ impl Layer {
         values: &mut [Vec<f32>],
         parameters: &[f32],
         labels: &[u32],
+        pass: Pass,
         tally: &mut Tally,
     ) {
         let n = labels.len();
@@ -140,7 +201,7 @@ impl Layer {
         let written = n * self.len;
         match &mut self.kind {
             Kind::Nothing => {}
-            Kind::Conv2d { dims, activation, weights, room } => {
+            Kind::Conv2d { dims, activation, weights, room, .. } => {
                 let (w, b) = weights.read(parameters);
                 let (x, y) = two(values, self.inputs[0].0, self.output);
                 conv2d::forward(*dims, *activation, x, w, b, &mut y[..written], room);
@@ -148,6 +209,41 @@ impl Layer {
             Kind::MaxPool2d { dims, winner } => {
                 let (x, y) = two(values, self.inputs[0].0, self.output);
                 max_pool2d::forward(*dims, x, &mut y[..written], &mut winner[..written]);
+            }
+            Kind::AvgPool2d { dims } => {
+                let (x, y) = two(values, self.inputs[0].0, self.output);
+                avg_pool2d::forward(*dims, x, &mut y[..written]);
+            }
+            Kind::BatchNorm { norm, first, room } => {
+                let [gamma, beta, mean, variance] = norm.split(&parameters[*first..]);
+                let (x, y) = two(values, self.inputs[0].0, self.output);
+                let x = &x[..written];
+                match pass {
+                    Pass::Train { .. } => room.measure(*norm, x),
+                    Pass::Evaluate => room.recall(*norm, mean, variance),
+                }
+                batch_norm::forward(*norm, room, x, gamma, beta, &mut y[..written]);
+            }
+            Kind::Dropout { rate, node, draw } => {
+                *draw = match pass {
+                    Pass::Train { seed, step } => {
+                        Some(dropout::Draw { key: counter::key(seed, *node, step), rate: *rate })
+                    }
+                    Pass::Evaluate => None,
+                };
+                let (x, y) = two(values, self.inputs[0].0, self.output);
+                match draw {
+                    Some(draw) => dropout::forward(*draw, x, &mut y[..written]),
+                    None => y[..written].copy_from_slice(&x[..written]),
+                }
+            }
+            Kind::Crop { dims } => {
+                let (x, y) = two(values, self.inputs[0].0, self.output);
+                crop::forward(*dims, x, &mut y[..written]);
+            }
+            Kind::AxisToChannels { dims } => {
+                let (x, y) = two(values, self.inputs[0].0, self.output);
+                axis_to_channels::forward(*dims, x, &mut y[..written]);
             }
             Kind::Concat { widths, total, .. } => {
                 let mut offset = 0;
@@ -184,17 +280,25 @@ impl Layer {
         let y = &values[self.output][..n * self.len];
         match &mut self.kind {
             Kind::Nothing => {}
-            Kind::Conv2d { dims, activation, weights, room } => {
+            Kind::Conv2d { dims, activation, dense, weights, room } => {
                 let [(input, rule)] = self.inputs[..] else { return };
                 let (w, _) = weights.read(parameters);
                 let (dw, db) = weights.write(parameter_gradients);
                 let dz = &mut gradients[self.output][..n * self.len];
                 activation::backward(*activation, y, dz);
-                conv2d::backward_weight(*dims, dz, dw, db, room);
+                if *dense {
+                    conv2d_dense::backward_weight(*dims, dz, dw, db, room);
+                } else {
+                    conv2d::backward_weight(*dims, dz, dw, db, room);
+                }
                 if rule != Gradient::Skip {
                     let (dz, dx) = two(gradients, self.output, input);
                     let dz = &dz[..n * self.len];
-                    conv2d::backward_input(*dims, dz, w, rule, dx, room);
+                    if *dense {
+                        conv2d_dense::backward_input(*dims, dz, w, rule, dx, room);
+                    } else {
+                        conv2d::backward_input(*dims, dz, w, rule, dx, room);
+                    }
                 }
             }
             Kind::MaxPool2d { dims, winner } => {
@@ -203,6 +307,51 @@ impl Layer {
                     let (dy, dx) = two(gradients, self.output, input);
                     let (winner, dy) = (&winner[..n * self.len], &dy[..n * self.len]);
                     max_pool2d::backward_input(*dims, winner, dy, rule, dx);
+                }
+            }
+            Kind::AvgPool2d { dims } => {
+                let [(input, rule)] = self.inputs[..] else { return };
+                if rule != Gradient::Skip {
+                    let (dy, dx) = two(gradients, self.output, input);
+                    avg_pool2d::backward_input(*dims, &dy[..n * self.len], rule, dx);
+                }
+            }
+            Kind::BatchNorm { norm, first, room } => {
+                let [(input, rule)] = self.inputs[..] else { return };
+                let x = &values[input][..n * self.len];
+                let dz = &mut gradients[self.output][..n * self.len];
+                activation::backward(norm.activation, y, dz);
+                let gradients_of = &mut parameter_gradients[*first..];
+                let (dgamma, rest) = gradients_of.split_at_mut(norm.c);
+                let dbeta = &mut rest[..norm.c];
+                batch_norm::backward_weight(*norm, room, x, dz, dgamma, dbeta);
+                if rule != Gradient::Skip {
+                    let (dz, dx) = two(gradients, self.output, input);
+                    let dz = &dz[..n * self.len];
+                    let weights = [&parameters[*first..*first + norm.c], &*dgamma, &*dbeta];
+                    batch_norm::backward_input(*norm, room, x, dz, weights, rule, dx);
+                }
+            }
+            Kind::Dropout { draw, .. } => {
+                let [(input, rule)] = self.inputs[..] else { return };
+                // Only a pass that trained is gone back through.
+                if let (Some(draw), true) = (draw, rule != Gradient::Skip) {
+                    let (dy, dx) = two(gradients, self.output, input);
+                    dropout::backward_input(*draw, &dy[..n * self.len], rule, dx);
+                }
+            }
+            Kind::Crop { dims } => {
+                let [(input, rule)] = self.inputs[..] else { return };
+                if rule != Gradient::Skip {
+                    let (dy, dx) = two(gradients, self.output, input);
+                    crop::backward_input(*dims, &dy[..n * self.len], rule, dx);
+                }
+            }
+            Kind::AxisToChannels { dims } => {
+                let [(input, rule)] = self.inputs[..] else { return };
+                if rule != Gradient::Skip {
+                    let (dy, dx) = two(gradients, self.output, input);
+                    axis_to_channels::backward_input(*dims, &dy[..n * self.len], rule, dx);
                 }
             }
             Kind::Concat { widths, total, rows } => {
@@ -239,6 +388,17 @@ impl Layer {
                     softmax::backward_input(*classes, y, labels, dz);
                 }
             }
+        }
+    }
+}
+
+impl Layer {
+    /// Moves what a batch norm remembers towards the batch of the last step.
+    pub(super) fn update(&self, parameters: &mut [f32]) {
+        if let Kind::BatchNorm { norm, first, room } = &self.kind {
+            let (_, moving) = parameters[*first..].split_at_mut(2 * norm.c);
+            let (mean, rest) = moving.split_at_mut(norm.c);
+            room.update(*norm, mean, &mut rest[..norm.c]);
         }
     }
 }

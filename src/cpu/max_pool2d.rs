@@ -18,11 +18,11 @@ pub(super) struct Dims {
 }
 
 impl Dims {
-    fn in_len(self) -> usize {
+    pub(super) fn in_len(self) -> usize {
         self.h_in * self.w_in * self.c
     }
 
-    fn out_len(self) -> usize {
+    pub(super) fn out_len(self) -> usize {
         (self.h_in / self.k_h) * (self.w_in / self.k_w) * self.c
     }
 }

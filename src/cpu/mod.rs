@@ -2,9 +2,16 @@
 //! One file per op, named like the shader that does the same.
 
 mod activation;
+mod avg_pool2d;
+mod axis_to_channels;
+mod batch_norm;
 mod concat;
 mod conv2d;
+mod conv2d_dense;
+mod crop;
 mod dense;
+mod dropout;
+mod gather;
 mod layer;
 mod max_pool2d;
 mod rates;
@@ -18,13 +25,13 @@ use std::ops::ControlFlow;
 
 pub use timing::Part;
 
-use crate::backend::{Backend, Done, Samples, Sgd, State, Tally, Tensor};
+use crate::backend::{Backend, Batches, Done, Samples, Sgd, State, Tally, Tensor, View};
 use crate::error::Result;
 use crate::graph::NodeId;
 use crate::plan::{Plan, Slot};
-use layer::{Buffers, Layer};
+use layer::{Buffers, Layer, Pass};
 
-/// A plan on the CPU, with all its buffers: a step allocates nothing of its own.
+/// A plan on the CPU, with all its buffers: a step allocates nothing large.
 #[derive(Debug)]
 pub struct Cpu {
     plan: Plan,
@@ -65,26 +72,31 @@ impl Cpu {
         })
     }
 
-    /// Copies the samples of a batch into the input's buffer.
-    fn gather(&mut self, samples: Samples<'_>, batch: impl Iterator<Item = usize>) {
+    /// Copies the samples of a batch into the input's buffer; `views` are theirs, or none.
+    fn gather(&mut self, samples: Samples<'_>, batch: impl Iterator<Item = usize>, views: &[View]) {
         let graph = self.plan.graph();
-        let len = graph.node(graph.input()).shape.len();
+        let shape = graph.node(graph.input()).shape;
+        let len = shape.len();
         let input = &mut self.buffers.values[self.plan.slot(graph.input()).0];
         self.labels.clear();
-        for (to, i) in input.chunks_exact_mut(len).zip(batch) {
-            to.copy_from_slice(&samples.x()[i * len..(i + 1) * len]);
+        for (k, (to, i)) in input.chunks_exact_mut(len).zip(batch).enumerate() {
+            let from = &samples.x()[i * len..(i + 1) * len];
+            match views.get(k) {
+                Some(view) => gather::vary(shape, view, from, to),
+                None => to.copy_from_slice(from),
+            }
             self.labels.push(samples.y()[i]);
         }
     }
 
-    fn forward(&mut self) -> Tally {
+    fn forward(&mut self, pass: Pass) -> Tally {
         let Self { plan, pool, layers, buffers, state, labels, .. } = self;
         let n = labels.len() as u64;
         let penalty = sgd::penalty(plan.graph(), &state.parameters);
         let mut tally = Tally { samples: n, loss: penalty * n as f64, correct: 0 };
         pool.install(|| {
             for layer in layers {
-                layer.forward(&mut buffers.values, &state.parameters, labels, &mut tally);
+                layer.forward(&mut buffers.values, &state.parameters, labels, pass, &mut tally);
             }
         });
         tally
@@ -98,6 +110,14 @@ impl Cpu {
             }
         });
         sgd::penalty_gradient(plan.graph(), &state.parameters, parameter_gradients);
+    }
+}
+
+impl Cpu {
+    fn update(&mut self, sgd: Sgd) {
+        let State { parameters, velocity } = &mut self.state;
+        self.pool.install(|| sgd::step(sgd, &self.parameter_gradients, parameters, velocity));
+        self.layers.iter().for_each(|layer| layer.update(parameters));
     }
 }
 
@@ -118,18 +138,21 @@ impl Backend for Cpu {
     fn train(
         &mut self,
         samples: Samples<'_>,
-        order: &[u32],
+        batches: &Batches<'_>,
         sgd: Sgd,
         watch: &mut dyn FnMut(Done) -> ControlFlow<()>,
     ) -> Result<Vec<Tally>> {
-        let mut tallies = Vec::with_capacity(order.len().div_ceil(self.plan.batch()));
+        batches.check()?;
+        let size = self.plan.batch();
+        let mut tallies = Vec::with_capacity(batches.order.len().div_ceil(size));
         let mut sum = Tally::default();
-        for batch in order.chunks(self.plan.batch()) {
-            self.gather(samples, batch.iter().map(|&i| i as usize));
-            let tally = self.forward();
+        for (i, batch) in batches.order.chunks(size).enumerate() {
+            let views = batches.views.get(i * size..).unwrap_or_default();
+            self.gather(samples, batch.iter().map(|&i| i as usize), views);
+            let step = batches.first_step.wrapping_add(i as u32);
+            let tally = self.forward(Pass::Train { seed: batches.seed, step });
             self.backward();
-            let State { parameters, velocity } = &mut self.state;
-            self.pool.install(|| sgd::step(sgd, &self.parameter_gradients, parameters, velocity));
+            self.update(sgd);
             tallies.push(tally);
             sum += tally;
             if watch(Done { samples: sum.samples, tally: Some(sum) }).is_break() {
@@ -145,8 +168,8 @@ impl Backend for Cpu {
         let mut total = Tally::default();
         probabilities.clear();
         for start in (0..samples.y().len()).step_by(self.plan.batch()) {
-            self.gather(samples, start..samples.y().len());
-            total += self.forward();
+            self.gather(samples, start..samples.y().len(), &[]);
+            total += self.forward(Pass::Evaluate);
             let rows = &self.buffers.values[self.plan.slot(output).0];
             probabilities.extend_from_slice(&rows[..self.labels.len() * classes]);
         }

@@ -35,13 +35,14 @@ pub(super) fn penalty_gradient(graph: &Graph, parameters: &[f32], gradients: &mu
     }
 }
 
-/// `v ← momentum · v − rate · g`, `w ← w + v`.
+/// `v ← momentum · v − rate · g`, `w ← w + v`; with Nesterov's look ahead
+/// `w ← w + momentum · v − rate · g`.
 pub(super) fn step(sgd: Sgd, gradients: &[f32], parameters: &mut [f32], velocity: &mut [f32]) {
     let chunks = parameters.par_chunks_mut(CHUNK).zip(velocity.par_chunks_mut(CHUNK));
     chunks.zip(gradients.par_chunks(CHUNK)).for_each(|((w, v), g)| {
         for ((w, v), &g) in w.iter_mut().zip(v).zip(g) {
             *v = sgd.momentum * *v - sgd.learning_rate * g;
-            *w += *v;
+            *w += if sgd.nesterov { sgd.momentum * *v - sgd.learning_rate * g } else { *v };
         }
     });
 }

@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use super::layer::Pass;
 use super::{Cpu, sgd};
 use crate::backend::{Samples, Sgd, State, Tally};
 use crate::graph::NodeId;
@@ -52,7 +53,7 @@ impl Cpu {
         rates: Sgd,
     ) -> Vec<(Part, f64)> {
         let mut laps = Laps { last: Instant::now(), parts: Vec::new() };
-        self.gather(samples, batch.iter().map(|&i| i as usize));
+        self.gather(samples, batch.iter().map(|&i| i as usize), &[]);
         laps.lap(Part::Gather);
         let Self { plan, pool, layers, buffers, state, labels, parameter_gradients } = self;
         let State { parameters, velocity } = state;
@@ -60,7 +61,8 @@ impl Cpu {
         laps.lap(Part::Penalty);
         pool.install(|| {
             for (id, layer) in plan.graph().ids().zip(layers.iter_mut()) {
-                layer.forward(&mut buffers.values, parameters, labels, &mut tally);
+                let pass = Pass::Train { seed: 0, step: 0 };
+                layer.forward(&mut buffers.values, parameters, labels, pass, &mut tally);
                 laps.lap(Part::Forward(id));
             }
             for (id, layer) in plan.graph().ids().rev().zip(layers.iter_mut().rev()) {
@@ -70,6 +72,7 @@ impl Cpu {
             sgd::penalty_gradient(plan.graph(), parameters, parameter_gradients);
             laps.lap(Part::PenaltyGradient);
             sgd::step(rates, parameter_gradients, parameters, velocity);
+            layers.iter().for_each(|layer| layer.update(parameters));
             laps.lap(Part::Update);
         });
         laps.parts

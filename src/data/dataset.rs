@@ -64,6 +64,8 @@ pub struct Dataset {
     pub test: Part,
     /// What was found in each array, in the order of reading.
     pub found: Vec<ArrayFacts>,
+    /// What the samples were scaled by.
+    pub scale: Scale,
     /// Identifies the data: 32 hex characters, see [`Dataset::load`].
     pub hash: String,
 }
@@ -138,7 +140,8 @@ impl Dataset {
         });
         let source = place.path().display().to_string();
         let hash = hash([h, w, 1], [&train, &val, &test]);
-        Ok(Self { source, sample_shape: [h, w, 1], classes, train, val, test, found, hash })
+        let (sample_shape, scale) = ([h, w, 1], Scale::NONE);
+        Ok(Self { source, sample_shape, classes, train, val, test, found, scale, hash })
     }
 
     /// One of the parts.
@@ -150,11 +153,12 @@ impl Dataset {
         }
     }
 
-    /// Scales the samples of all parts in place. `found` and `hash` stay those of the files.
+    /// Scales the samples of all parts in place, once. `found` and `hash` stay those of the files.
     pub fn apply(&mut self, scale: &Scale) {
         for part in [&mut self.train, &mut self.val, &mut self.test] {
             scale.apply(&mut part.x);
         }
+        self.scale = *scale;
     }
 
     /// What was found, one aligned line for each array, for printing.

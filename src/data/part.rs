@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::stats::stats;
+
 /// Which part of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PartName {
@@ -48,6 +50,11 @@ impl Part {
     /// Number of samples.
     pub fn len(&self) -> usize {
         self.y.len()
+    }
+
+    /// Mean over all elements, in f64 in an order that no thread changes.
+    pub fn mean(&self) -> f32 {
+        (stats(&self.x).sum / self.x.len() as f64) as f32
     }
 
     /// True if there is no sample.

@@ -30,6 +30,15 @@ macro_rules! kernels {
 }
 
 kernels! {
+    AVG_POOL2D_BACKWARD_INPUT = "avg_pool2d_backward_input",
+    AVG_POOL2D_FORWARD = "avg_pool2d_forward",
+    AXIS_TO_CHANNELS_BACKWARD_INPUT = "axis_to_channels_backward_input",
+    AXIS_TO_CHANNELS_FORWARD = "axis_to_channels_forward",
+    BATCH_NORM_BACKWARD_INPUT = "batch_norm_backward_input",
+    BATCH_NORM_BACKWARD_WEIGHT = "batch_norm_backward_weight",
+    BATCH_NORM_FIGURES = "batch_norm_figures",
+    BATCH_NORM_FORWARD = "batch_norm_forward",
+    BATCH_NORM_MOMENTS = "batch_norm_moments",
     BENCH_COPY = "bench_copy",
     BENCH_FMA = "bench_fma",
     CONCAT_BACKWARD_INPUT = "concat_backward_input",
@@ -43,12 +52,16 @@ kernels! {
     CONV2D_MAX_POOL2D_BACKWARD_INPUT = "conv2d_max_pool2d_backward_input",
     CONV2D_MAX_POOL2D_BACKWARD_WEIGHT = "conv2d_max_pool2d_backward_weight",
     CONV2D_MAX_POOL2D_FORWARD = "conv2d_max_pool2d_forward",
+    CROP_BACKWARD_INPUT = "crop_backward_input",
+    CROP_FORWARD = "crop_forward",
     DENSE_BACKWARD_INPUT = "dense_backward_input",
     DENSE_BACKWARD_INPUT_TILED = "dense_backward_input_tiled",
     DENSE_BACKWARD_WEIGHT = "dense_backward_weight",
     DENSE_BACKWARD_WEIGHT_TILED = "dense_backward_weight_tiled",
     DENSE_FORWARD = "dense_forward",
     DENSE_FORWARD_TILED = "dense_forward_tiled",
+    DROPOUT_BACKWARD_INPUT = "dropout_backward_input",
+    DROPOUT_FORWARD = "dropout_forward",
     GATHER = "gather",
     MAX_POOL2D_BACKWARD_INPUT = "max_pool2d_backward_input",
     MAX_POOL2D_BACKWARD_INPUT_TILED = "max_pool2d_backward_input_tiled",
@@ -163,7 +176,7 @@ impl Kernel {
     }
 
     /// Makes sure that it is given the values that it asks for, and no others.
-    pub(super) fn check(&self, interface: &Interface, constants: &[(&str, usize)]) -> Result<()> {
+    pub(super) fn check(&self, interface: &Interface, constants: &[(&str, f64)]) -> Result<()> {
         let known = |name: &str| interface.overrides.iter().any(|(o, _)| o == name);
         if let Some((name, _)) = constants.iter().find(|(name, _)| !known(name)) {
             return Err(self.fail(format!("has no override {name}, which it is given a value for")));
@@ -230,13 +243,13 @@ mod tests {
     #[test]
     fn overrides_are_given_all_and_no_others() {
         let interface = GATHER.interface().unwrap();
-        let all = [("len", 1), ("start", 0), ("count", 1)];
+        let all = [("len", 1.0), ("w", 1.0), ("c", 1.0), ("start", 0.0), ("count", 1.0)];
         GATHER.check(&interface, &all).unwrap();
         let line = GATHER.text.lines().position(|line| line == "override count: u32;").unwrap() + 1;
         let said = |constants: &[_]| GATHER.check(&interface, constants).unwrap_err().to_string();
         let begin = format!("shaders/gather.wgsl: line {line}: override count");
-        assert!(said(&all[..2]).starts_with(&begin), "{}", said(&all[..2]));
-        let more = [&all[..], &[("nosuch", 1)]].concat();
+        assert!(said(&all[..4]).starts_with(&begin), "{}", said(&all[..4]));
+        let more = [&all[..], &[("nosuch", 1.0)]].concat();
         assert!(said(&more).starts_with("shaders/gather.wgsl: has no override nosuch"));
     }
 }

@@ -1,13 +1,16 @@
 //! From a plan to dispatches: which kernels a node needs, forward and backward.
 
+use super::batch_norm::Norm;
 use super::context::Context;
 use super::kernels::Kernel;
 use super::memory::{Memory, Slice};
 use super::recorder::{Call, Dispatch, Grid, Recorder};
-use super::{concat, conv2d, dense, max_pool2d};
+use super::{
+    avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout, max_pool2d,
+};
 use crate::backend::Tensor;
 use crate::error::Result;
-use crate::graph::{NodeId, Op, Role, Shape};
+use crate::graph::{Axis, NodeId, Op, Role, Shape};
 use crate::plan::{Gradient, Plan};
 
 /// Which of the kernels for an op are used. Where one does not fit a shape, the
@@ -161,6 +164,20 @@ impl Site<'_> {
         grid: Grid,
         flop: usize,
     ) -> Result<()> {
+        let constants: Vec<(&str, f64)> =
+            constants.iter().map(|(name, value)| (*name, *value as f64)).collect();
+        self.record_with(kernel, &constants, buffers, grid, flop)
+    }
+
+    /// The same with constants that are no extents.
+    pub(super) fn record_with(
+        &mut self,
+        kernel: Kernel,
+        constants: &[(&str, f64)],
+        buffers: &[Slice],
+        grid: Grid,
+        flop: usize,
+    ) -> Result<()> {
         let node = &self.plan.graph().node(self.id).name;
         let call = Call { kernel, node, constants, buffers, grid, flop };
         self.dispatches.push(self.recorder.record(self.context, &call)?);
@@ -170,9 +187,18 @@ impl Site<'_> {
     /// The node's output from its inputs; the softmax is recorded with the data it reads.
     pub(super) fn forward(&mut self) -> Result<()> {
         match self.plan.graph().node(self.id).op {
-            Op::Input | Op::Flatten | Op::Softmax => Ok(()),
+            Op::Input | Op::Flatten | Op::AxisToChannels { axis: Axis::Time } | Op::Softmax => {
+                Ok(())
+            }
             Op::Conv2d { .. } => conv2d::forward(self),
             Op::MaxPool2d { window } => max_pool2d::forward(self, window),
+            Op::AvgPool2d { window } => avg_pool2d::forward(self, window),
+            Op::BatchNorm { momentum, epsilon, activation } => {
+                batch_norm::forward(self, Norm { momentum, epsilon, activation })
+            }
+            Op::Dropout { rate } => dropout::forward(self, rate),
+            Op::Crop { .. } => crop::forward(self),
+            Op::AxisToChannels { axis: Axis::Mel } => axis_to_channels::forward(self),
             Op::Concat => concat::forward(self),
             Op::Dense { .. } => dense::forward(self),
         }
@@ -182,9 +208,16 @@ impl Site<'_> {
     pub(super) fn backward(&mut self) -> Result<()> {
         let Some(dy) = self.dy() else { return Ok(()) };
         match self.plan.graph().node(self.id).op {
-            Op::Input | Op::Flatten | Op::Softmax => Ok(()),
+            Op::Input | Op::Flatten | Op::AxisToChannels { axis: Axis::Time } | Op::Softmax => {
+                Ok(())
+            }
             Op::Conv2d { .. } => conv2d::backward(self, &dy),
             Op::MaxPool2d { window } => max_pool2d::backward(self, window, &dy),
+            Op::AvgPool2d { window } => avg_pool2d::backward(self, window, &dy),
+            Op::BatchNorm { .. } => batch_norm::backward(self, &dy),
+            Op::Dropout { rate } => dropout::backward(self, rate, &dy),
+            Op::Crop { .. } => crop::backward(self, &dy),
+            Op::AxisToChannels { axis: Axis::Mel } => axis_to_channels::backward(self, &dy),
             Op::Concat => concat::backward(self, &dy),
             Op::Dense { .. } => dense::backward(self, &dy),
         }

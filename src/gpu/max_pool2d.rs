@@ -8,9 +8,9 @@ use super::memory::Slice;
 use super::recorder::Grid;
 use crate::error::Result;
 
-type Extents = [(&'static str, usize); 7];
+pub(super) type Extents = [(&'static str, usize); 7];
 
-fn extents(site: &Site<'_>, [k_h, k_w]: [usize; 2]) -> Extents {
+pub(super) fn extents(site: &Site<'_>, [k_h, k_w]: [usize; 2]) -> Extents {
     let ([h_in, w_in, c], [h_out, w_out, _]) = (map(site.input_shape(0)), map(site.shape()));
     [
         ("h_in", h_in),

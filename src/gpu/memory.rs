@@ -79,6 +79,8 @@ pub(super) struct Memory {
     gradients: Vec<Option<wgpu::Buffer>>,
     /// Of each max-pooling, by node: indices of the winners; stubs for other nodes.
     winners: Vec<wgpu::Buffer>,
+    /// Of each batch norm, by node: mean and inverse deviation; stubs for other nodes.
+    figures: Vec<wgpu::Buffer>,
     pub(super) parameters: wgpu::Buffer,
     pub(super) velocity: wgpu::Buffer,
     pub(super) parameter_gradients: wgpu::Buffer,
@@ -118,6 +120,13 @@ impl Memory {
                 context.storage(&format!("winners of {}", node.name), len)
             })
             .collect::<Result<_>>()?;
+        let figures = (graph.nodes().iter())
+            .map(|node| {
+                let norm = matches!(node.op, Op::BatchNorm { .. });
+                let len = if norm { 2 * node.shape.channels() } else { 0 };
+                context.storage(&format!("figures of {}", node.name), len)
+            })
+            .collect::<Result<_>>()?;
         // A uniform view may reach beyond the last tensor.
         let flat = |what: &str| context.storage(what, layout.len + UNIFORM_BYTES as usize / 4);
         let mut l2 = vec![0.0; graph.parameter_count()];
@@ -128,6 +137,7 @@ impl Memory {
             values,
             gradients,
             winners,
+            figures,
             parameters: flat("parameters")?,
             velocity: flat("velocity")?,
             parameter_gradients: flat("parameter gradients")?,
@@ -157,6 +167,12 @@ impl Memory {
     pub(super) fn winners(&self, plan: &Plan, id: NodeId) -> Slice {
         let len = plan.batch() * plan.graph().node(id).shape.len();
         Slice::whole(&self.winners[id.index()], len)
+    }
+
+    /// Mean and inverse deviation of a batch norm in the last pass.
+    pub(super) fn figures(&self, plan: &Plan, id: NodeId) -> Slice {
+        let len = 2 * plan.graph().node(id).shape.channels();
+        Slice::whole(&self.figures[id.index()], len)
     }
 
     /// A node's kernel or bias in one of the flat buffers.

@@ -3,10 +3,15 @@
 //! submission, and the host waits only when something is read.
 
 mod adapter;
+mod avg_pool2d;
+mod axis_to_channels;
+mod batch_norm;
 mod concat;
 mod context;
 mod conv2d;
+mod crop;
 mod dense;
+mod dropout;
 mod fit;
 mod kernels;
 mod layers;
@@ -30,7 +35,7 @@ pub use layers::Form;
 pub use step::{STEP_FIELDS, STEP_SIZE};
 pub use timing::Timer;
 
-use crate::backend::{Backend, Done, Samples, Sgd, State, Tally, Tensor};
+use crate::backend::{Backend, Batches, Done, Samples, Sgd, State, Tally, Tensor};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::plan::Plan;
@@ -41,7 +46,7 @@ use memory::{Memory, Slice};
 use readback::Readback;
 use recorder::{Call, Dispatch, Grid, Recorder, STEP_BYTES};
 use resident::Resident;
-use step::{Pass, Step};
+use step::{Pass, Step, Training};
 
 /// How a [`Gpu`] is opened.
 #[derive(Debug, Clone, Copy, Default)]
@@ -117,7 +122,7 @@ impl Gpu {
             &Call {
                 kernel: SGD_STEP,
                 node: "all",
-                constants: &[("len", memory.layout.len)],
+                constants: &[("len", memory.layout.len as f64)],
                 buffers: &[
                     flat(&memory.l2),
                     flat(&memory.parameter_gradients).updated(),
@@ -229,12 +234,16 @@ impl Backend for Gpu {
     fn train(
         &mut self,
         samples: Samples<'_>,
-        order: &[u32],
+        batches: &Batches<'_>,
         sgd: Sgd,
         watch: &mut dyn FnMut(Done) -> ControlFlow<()>,
     ) -> Result<Vec<Tally>> {
-        self.write_order(samples, order)?;
-        self.run(Pass::Train(sgd), order.len(), watch)
+        batches.check()?;
+        self.write_order(samples, batches.order)?;
+        self.write_views(batches.views);
+        let Batches { views, seed, first_step, .. } = *batches;
+        let training = Training { sgd, varied: !views.is_empty(), seed, first_step };
+        self.run(Pass::Train(training), batches.order.len(), watch)
     }
 
     fn evaluate(&mut self, samples: Samples<'_>, probabilities: &mut Vec<f32>) -> Result<Tally> {

@@ -67,7 +67,7 @@ impl Gpu {
         let call = Call {
             kernel,
             node: "none",
-            constants: &[("len", threads)],
+            constants: &[("len", threads as f64)],
             buffers: &[Slice::whole(&x, x_len), Slice::whole(&y, len)],
             grid: Grid::Threads(threads),
             flop: 0,
@@ -76,7 +76,7 @@ impl Gpu {
     }
 
     fn write_rounds(&self, rounds: u32) {
-        let step = Step { n: rounds, first: 0, index: 0, learning_rate: 0.0, momentum: 0.0 };
+        let step = Step { n: rounds, ..Step::default() };
         self.context.queue.write_buffer(&self.steps, 0, bytemuck::bytes_of(&step));
     }
 

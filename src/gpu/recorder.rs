@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::measure::Work;
 
 /// Bytes of `Step` in shaders/shared/step.wgsl, rounded up.
-pub(super) const STEP_BYTES: u64 = 32;
+pub(super) const STEP_BYTES: u64 = 48;
 
 /// How many invocations or groups a kernel needs.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +50,7 @@ pub(super) struct Call<'a> {
     pub(super) kernel: Kernel,
     pub(super) node: &'a str,
     /// Values of the kernel's `override`s.
-    pub(super) constants: &'a [(&'a str, usize)],
+    pub(super) constants: &'a [(&'a str, f64)],
     /// Bindings 1, 2, …: what is read, then what is written.
     pub(super) buffers: &'a [Slice],
     pub(super) grid: Grid,
@@ -62,7 +62,8 @@ pub(super) struct Call<'a> {
 #[derive(Debug)]
 pub(super) struct Recorder {
     interfaces: HashMap<&'static str, (Interface, wgpu::ShaderModule, wgpu::BindGroupLayout)>,
-    pipelines: HashMap<(&'static str, Vec<usize>), wgpu::ComputePipeline>,
+    /// By kernel and the bits of its constants.
+    pipelines: HashMap<(&'static str, Vec<u64>), wgpu::ComputePipeline>,
     steps: wgpu::Buffer,
 }
 
@@ -78,7 +79,7 @@ impl Recorder {
             self.interfaces.insert(kernel.name, load(context, kernel)?);
         }
         let (interface, module, layout) = &self.interfaces[kernel.name];
-        let key = (kernel.name, call.constants.iter().map(|(_, value)| *value).collect());
+        let key = (kernel.name, call.constants.iter().map(|(_, value)| value.to_bits()).collect());
         if !self.pipelines.contains_key(&key) {
             kernel.check(interface, call.constants)?;
             let pipeline = compile(context, kernel, call.constants, module, layout)?;
@@ -188,12 +189,10 @@ fn load(
 fn compile(
     context: &Context,
     kernel: Kernel,
-    constants: &[(&str, usize)],
+    constants: &[(&str, f64)],
     module: &wgpu::ShaderModule,
     layout: &wgpu::BindGroupLayout,
 ) -> Result<wgpu::ComputePipeline> {
-    let constants: Vec<(&str, f64)> =
-        constants.iter().map(|(name, value)| (*name, *value as f64)).collect();
     context.count_allocation();
     context.scoped(&kernel.file(), || {
         let layout = context.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
@@ -207,7 +206,7 @@ fn compile(
             module,
             entry_point: Some("main"),
             compilation_options: wgpu::PipelineCompilationOptions {
-                constants: &constants,
+                constants,
                 zero_initialize_workgroup_memory: false,
             },
             cache: None,

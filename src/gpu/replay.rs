@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::resident::Resident;
 use super::step::{Pass, Step};
 use super::{Gpu, site};
-use crate::backend::{Done, Samples, Tally};
+use crate::backend::{Done, Samples, Tally, View};
 use crate::error::{Error, Result};
 
 /// Most steps in one submission.
@@ -117,6 +117,13 @@ impl Gpu {
             correct: sums[1] as u64,
         };
         Ok(steps.iter().zip(sums).map(tally).collect())
+    }
+
+    /// How the samples of the order that was written are varied.
+    pub(super) fn write_views(&self, views: &[View]) {
+        if let (Some(resident), false) = (self.residents.front(), views.is_empty()) {
+            self.context.queue.write_buffer(&resident.views, 0, bytemuck::cast_slice(views));
+        }
     }
 
     pub(super) fn write_order(&mut self, samples: Samples<'_>, order: &[u32]) -> Result<()> {

@@ -2,10 +2,10 @@
 
 use super::context::Context;
 use super::kernels::{GATHER, PENALTY, SOFTMAX_BACKWARD_INPUT, SOFTMAX_FORWARD};
-use super::layers::Site;
+use super::layers::{Site, map};
 use super::memory::{Slice, WORD};
 use super::recorder::{Dispatch, Grid};
-use crate::backend::Samples;
+use crate::backend::{Samples, View};
 use crate::error::Result;
 
 /// Samples and labels, what is told of them, and the dispatches that touch them.
@@ -15,6 +15,8 @@ pub(super) struct Resident {
     pub(super) id: u64,
     /// Indices in the order of the call at hand.
     pub(super) order: wgpu::Buffer,
+    /// How the samples in that order are varied.
+    pub(super) views: wgpu::Buffer,
     /// Probabilities by place in the order, `[len, classes]`.
     pub(super) rows: wgpu::Buffer,
     /// (loss, right, penalty, 0) of each step.
@@ -45,6 +47,8 @@ impl Resident {
         let batch = plan.batch();
         let steps = n.div_ceil(batch).max(1);
         let order = context.storage("the order of samples", n)?;
+        let words = n * (size_of::<View>() / WORD as usize);
+        let views = context.storage("views of samples", words)?;
         let labels = context.storage("labels", n)?;
         let rows = context.storage("probabilities", n * classes)?;
         let tally = context.storage("tallies", 4 * steps)?;
@@ -58,12 +62,21 @@ impl Resident {
         for (i, chunk) in samples.x().chunks(each.max(1) * len).enumerate() {
             let buffer = context.storage("samples", chunk.len())?;
             upload(context, &buffer, bytemuck::cast_slice(chunk))?;
-            let constants = [("len", len), ("start", i * each), ("count", chunk.len() / len)];
+            let [_, w, c] = map(site.shape());
+            let constants = [
+                ("len", len),
+                ("w", w),
+                ("c", c),
+                ("start", i * each),
+                ("count", chunk.len() / len),
+            ];
             // Of a batch a buffer has its share, in the mean.
             let share = (batch * chunk.len()).div_ceil(samples.x().len().max(1)) * len;
             let indices = Slice::whole(&order, n).touching(batch);
             let from = Slice::whole(&buffer, chunk.len()).touching(share);
-            let buffers = [indices, from, x.clone().touching(share)];
+            // Read by steps that vary their samples.
+            let how = Slice::whole(&views, words).touching(0);
+            let buffers = [indices, from, how, x.clone().touching(share)];
             site.record(GATHER, &constants, &buffers, Grid::Threads(batch * len), 0)?;
         }
         let gather = std::mem::take(&mut site.dispatches);
@@ -96,7 +109,7 @@ impl Resident {
             site.record(SOFTMAX_BACKWARD_INPUT, &constants, &buffers, grid, 0)?;
         }
         let loss_gradient = site.dispatches.pop();
-        Ok(Self { id: samples.id(), order, rows, tally, gather, loss, loss_gradient })
+        Ok(Self { id: samples.id(), order, views, rows, tally, gather, loss, loss_gradient })
     }
 }
 

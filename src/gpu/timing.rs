@@ -8,7 +8,7 @@ use super::kernels::Kernel;
 use super::memory::WORD;
 use super::readback::Readback;
 use super::recorder::Dispatch;
-use super::step::{Pass, Step};
+use super::step::{Pass, Step, Training};
 use super::{Gpu, GpuOptions};
 use crate::backend::{Samples, Sgd};
 use crate::error::Result;
@@ -16,7 +16,7 @@ use crate::measure::Work;
 use crate::plan::Plan;
 
 /// A step that leaves the weights where they are.
-const STILL: Sgd = Sgd { learning_rate: 0.0, momentum: 0.0 };
+const STILL: Sgd = Sgd::plain(0.0);
 /// By the wall clock, a dispatch is repeated until it takes so many seconds:
 /// submitting and waiting then weigh little.
 const LEAST_WALL: f64 = 0.02;
@@ -168,7 +168,8 @@ impl Gpu {
         Timer::new(&self.context)
     }
 
-    /// Takes one step that moves no weights (a velocity becomes 0) and returns the seconds of
+    /// Takes one step that moves no weights (a velocity becomes 0, the moving figures of a
+    /// batch norm move) and returns the seconds of
     /// each of its [`Gpu::dispatches`].
     ///
     /// # Errors
@@ -180,7 +181,7 @@ impl Gpu {
         batch: &[u32],
     ) -> Result<Vec<f64>> {
         self.write_order(samples, batch)?;
-        let pass = Pass::Train(STILL);
+        let pass = Pass::Train(Training::plain(STILL));
         let step = Step::new(pass, batch.len(), self.plan.batch(), 0);
         let submission = self.submit(pass, &[step])?;
         self.context.wait(Some(submission))?;

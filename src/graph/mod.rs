@@ -6,7 +6,7 @@
 mod op;
 
 use crate::error::{Error, Result};
-pub use op::{Activation, Op, Padding, Shape};
+pub use op::{Activation, Axis, Op, Padding, Shape};
 
 /// A node's place in its graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,18 +39,48 @@ pub enum Role {
     Kernel,
     /// Is added to the sum.
     Bias,
+    /// Multiplies what a batch norm has normalised.
+    Gamma,
+    /// Is added to that.
+    Beta,
+    /// A batch norm's mean in evaluation.
+    MovingMean,
+    /// Its variance in evaluation.
+    MovingVariance,
+}
+
+impl Role {
+    /// Whether it is learned by gradient.
+    pub fn is_trainable(self) -> bool {
+        match self {
+            Self::Kernel | Self::Bias | Self::Gamma | Self::Beta => true,
+            Self::MovingMean | Self::MovingVariance => false,
+        }
+    }
+
+    /// What Keras calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Bias => "bias",
+            Self::Gamma => "gamma",
+            Self::Beta => "beta",
+            Self::MovingMean => "moving_mean",
+            Self::MovingVariance => "moving_variance",
+        }
+    }
 }
 
 /// A parameter tensor's place in the flat buffer of all parameters.
 #[derive(Debug, Clone)]
 pub struct Parameter {
-    /// `node/kernel` or `node/bias`, as Keras names them.
+    /// `node/kernel`, `node/bias`, `node/gamma`, …, as Keras names them.
     pub name: String,
     /// The node that it belongs to.
     pub node: NodeId,
-    /// Kernel or bias.
+    /// What it is to that node.
     pub role: Role,
-    /// Its shape: conv kernels `[k_h, k_w, c_in, c_out]`, dense `[in, out]`, biases `[out]`.
+    /// Its shape: conv kernels `[k_h, k_w, c_in, c_out]`, dense `[in, out]`, others `[out]`.
     pub shape: Vec<usize>,
     /// First element in the flat buffer.
     pub offset: usize,
@@ -137,22 +167,28 @@ impl Graph {
     }
 
     fn push_parameters(&mut self, name: &str, node: NodeId, op: &Op, inputs: &[Shape]) {
+        let mut add = |role: Role, shape: Vec<usize>, l2: f32| {
+            let offset = self.parameters.last().map_or(0, |p| p.range().end);
+            let name = format!("{name}/{}", role.name());
+            self.parameters.push(Parameter { name, node, role, shape, offset, l2 });
+        };
         let (kernel, bias, l2) = match (*op, inputs) {
             (Op::Conv2d { filters, kernel: [k_h, k_w], bias, .. }, [Shape::Map { c, .. }]) => {
                 (vec![k_h, k_w, *c, filters], bias, 0.0)
             }
             (Op::Dense { units, bias, l2, .. }, [shape]) => (vec![shape.len(), units], bias, l2),
+            (Op::BatchNorm { .. }, [shape]) => {
+                for role in [Role::Gamma, Role::Beta, Role::MovingMean, Role::MovingVariance] {
+                    add(role, vec![shape.channels()], 0.0);
+                }
+                return;
+            }
             _ => return,
         };
         let out = kernel[kernel.len() - 1];
-        let mut add = |role: Role, suffix: &str, shape: Vec<usize>, l2: f32| {
-            let offset = self.parameters.last().map_or(0, |p| p.range().end);
-            let name = format!("{name}/{suffix}");
-            self.parameters.push(Parameter { name, node, role, shape, offset, l2 });
-        };
-        add(Role::Kernel, "kernel", kernel, l2);
+        add(Role::Kernel, kernel, l2);
         if bias {
-            add(Role::Bias, "bias", vec![out], 0.0);
+            add(Role::Bias, vec![out], 0.0);
         }
     }
 
@@ -181,7 +217,8 @@ impl Graph {
         self.nodes.iter().position(|node| node.name == name).map(NodeId)
     }
 
-    /// All parameter tensors, in node order, kernel before bias: Keras's `get_weights()` order.
+    /// All parameter tensors, in node order and each node's in the order of [`Role`]: Keras's
+    /// `get_weights()` order. Some are not trained: the moving figures of batch norms.
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
     }
@@ -191,19 +228,33 @@ impl Graph {
         self.parameters.iter().filter(move |p| p.node == id)
     }
 
-    /// Number of scalars in all parameters.
+    /// Number of scalars in all parameters, trained or not: the length of the flat buffers.
     pub fn parameter_count(&self) -> usize {
         self.parameters.last().map_or(0, |p| p.range().end)
     }
 
-    /// Whether a node's output comes from a ReLU, a flatten's being its input's.
+    /// Number of scalars that are learned by gradient.
+    pub fn trainable_count(&self) -> usize {
+        self.parameters.iter().filter(|p| p.role.is_trainable()).map(Parameter::len).sum()
+    }
+
+    /// Whether a node's output comes from a ReLU, a view's being its input's.
     pub fn ends_in_relu(&self, id: NodeId) -> bool {
-        match self.node(id).op {
-            Op::Conv2d { activation, .. } | Op::Dense { activation, .. } => {
-                activation == Activation::Relu
-            }
-            Op::Flatten => self.node(id).inputs.iter().any(|input| self.ends_in_relu(*input)),
-            Op::Input | Op::MaxPool2d { .. } | Op::Concat | Op::Softmax => false,
+        let node = self.node(id);
+        match node.op {
+            Op::Conv2d { activation, .. }
+            | Op::Dense { activation, .. }
+            | Op::BatchNorm { activation, .. } => activation == Activation::Relu,
+            _ if node.op.is_view() => node.inputs.iter().any(|input| self.ends_in_relu(*input)),
+            Op::Input
+            | Op::MaxPool2d { .. }
+            | Op::AvgPool2d { .. }
+            | Op::Dropout { .. }
+            | Op::Crop { .. }
+            | Op::AxisToChannels { .. }
+            | Op::Flatten
+            | Op::Concat
+            | Op::Softmax => false,
         }
     }
 

@@ -29,6 +29,14 @@ impl Shape {
         }
     }
 
+    /// Extent of the last axis: channels of a map, elements of a vector.
+    pub fn channels(self) -> usize {
+        match self {
+            Self::Map { c, .. } => c,
+            Self::Flat(n) => n,
+        }
+    }
+
     /// True if a sample has no element.
     pub fn is_empty(self) -> bool {
         self.len() == 0
@@ -66,6 +74,16 @@ pub enum Activation {
     Relu,
 }
 
+/// One of the two axes of a spectrogram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Axis {
+    /// Mel bands: rows.
+    Mel,
+    /// Frames: columns.
+    Time,
+}
+
 /// What a node does. A closed list: every backend matches all of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Op {
@@ -88,6 +106,40 @@ pub enum Op {
     MaxPool2d {
         /// `[rows, columns]` of a window.
         window: [usize; 2],
+    },
+    /// Mean over windows, stride = window; a rest at the border is dropped.
+    AvgPool2d {
+        /// `[rows, columns]` of a window.
+        window: [usize; 2],
+    },
+    /// `y = gamma · (x - mean) / √(variance + epsilon) + beta` for each channel. In training the
+    /// mean and the (population) variance are those of the batch, over samples and positions,
+    /// and the moving ones go `momentum · old + (1 - momentum) · new`; in evaluation they are
+    /// the moving ones. Ioffe and Szegedy 2015, as in Keras 3.
+    BatchNorm {
+        /// Share of the moving mean and variance that a step keeps.
+        momentum: f32,
+        /// Keeps the division defined.
+        epsilon: f32,
+        /// What follows.
+        activation: Activation,
+    },
+    /// In training, each element becomes 0 with probability `rate`, and the others are divided by
+    /// `1 - rate`; in evaluation nothing happens. Srivastava et al. 2014.
+    Dropout {
+        /// From 0 to below 1.
+        rate: f32,
+    },
+    /// Only the lowest bands: what lies above is not looked at.
+    Crop {
+        /// Mel bands that are kept.
+        bands: usize,
+    },
+    /// One axis becomes channels, so that a convolution runs along the other alone:
+    /// `[h, w, c]` to `[1, w, h · c]` (mel) or `[h, 1, w · c]` (time).
+    AxisToChannels {
+        /// The axis that is given up.
+        axis: Axis,
     },
     /// A map as a vector, in h, w, c order.
     Flatten,
@@ -116,11 +168,21 @@ impl Op {
             Self::Input => "input",
             Self::Conv2d { .. } => "conv2d",
             Self::MaxPool2d { .. } => "max_pool2d",
+            Self::AvgPool2d { .. } => "avg_pool2d",
+            Self::BatchNorm { .. } => "batch_norm",
+            Self::Dropout { .. } => "dropout",
+            Self::Crop { .. } => "crop",
+            Self::AxisToChannels { .. } => "axis_to_channels",
             Self::Flatten => "flatten",
             Self::Concat => "concat",
             Self::Dense { .. } => "dense",
             Self::Softmax => "softmax",
         }
+    }
+
+    /// Whether the output is the input's elements in the same order, so that both are one buffer.
+    pub fn is_view(&self) -> bool {
+        matches!(self, Self::Flatten | Self::AxisToChannels { axis: Axis::Time })
     }
 
     /// The shape that this op makes of its inputs', or what is wrong with them.
@@ -148,7 +210,7 @@ impl Op {
                     Padding::Valid => Ok(Shape::Map { h: h + 1 - k_h, w: w + 1 - k_w, c: filters }),
                 }
             }
-            Self::MaxPool2d { window: [k_h, k_w] } => {
+            Self::MaxPool2d { window: [k_h, k_w] } | Self::AvgPool2d { window: [k_h, k_w] } => {
                 let (h, w, c) = map()?;
                 if k_h == 0 || k_w == 0 {
                     return Err("the window must be at least [1, 1]".into());
@@ -160,6 +222,37 @@ impl Op {
                     ));
                 }
                 Ok(Shape::Map { h: h / k_h, w: w / k_w, c })
+            }
+            Self::BatchNorm { momentum, epsilon, .. } => {
+                if !(0.0..1.0).contains(&momentum) {
+                    return Err(format!(
+                        "momentum must be at least 0 and below 1, found {momentum}"
+                    ));
+                }
+                if !(epsilon.is_finite() && epsilon > 0.0) {
+                    return Err(format!("epsilon must be more than 0, found {epsilon}"));
+                }
+                one()
+            }
+            Self::Dropout { rate } if !(0.0..1.0).contains(&rate) => {
+                Err(format!("rate must be at least 0 and below 1, found {rate}"))
+            }
+            Self::Dropout { .. } => one(),
+            Self::Crop { bands } => {
+                let (h, w, c) = map()?;
+                if bands == 0 || bands > h {
+                    return Err(format!("expected 1 to {h} bands to keep, found {bands}"));
+                }
+                Ok(Shape::Map { h: bands, w, c })
+            }
+            Self::AxisToChannels { axis } => {
+                let (h, w, c) = map()?;
+                // Elements are counted where nodes are pushed; a product beyond that is refused here.
+                let times = |n: usize| n.checked_mul(c).ok_or("too many channels");
+                Ok(match axis {
+                    Axis::Mel => Shape::Map { h: 1, w, c: times(h)? },
+                    Axis::Time => Shape::Map { h, w: 1, c: times(w)? },
+                })
             }
             Self::Flatten => one().map(|shape| Shape::Flat(shape.len())),
             Self::Concat => concat_output(inputs),
@@ -215,6 +308,14 @@ pub(super) mod tests {
         assert_eq!(shape(conv([5, 5], Padding::Same)), Ok(Shape::Map { h: 3, w: 5, c: 4 }));
         assert_eq!(shape(conv([3, 2], Padding::Valid)), Ok(Shape::Map { h: 1, w: 4, c: 4 }));
         assert_eq!(shape(Op::MaxPool2d { window: [2, 2] }), Ok(Shape::Map { h: 1, w: 2, c: 2 }));
+        assert_eq!(shape(Op::AvgPool2d { window: [3, 5] }), Ok(Shape::Map { h: 1, w: 1, c: 2 }));
+        let to_channels = |axis| shape(Op::AxisToChannels { axis });
+        assert_eq!(to_channels(Axis::Mel), Ok(Shape::Map { h: 1, w: 5, c: 6 }));
+        assert_eq!(to_channels(Axis::Time), Ok(Shape::Map { h: 3, w: 1, c: 10 }));
+        assert_eq!(shape(Op::Crop { bands: 2 }), Ok(Shape::Map { h: 2, w: 5, c: 2 }));
+        assert!(shape(Op::Crop { bands: 4 }).is_err());
+        assert_eq!(shape(Op::Dropout { rate: 0.5 }), Ok(MAP));
+        assert!(shape(Op::Dropout { rate: 1.0 }).is_err());
         assert_eq!(shape(Op::Flatten), Ok(Shape::Flat(30)));
         assert_eq!(Op::Concat.output(&[MAP, MAP]), Ok(Shape::Map { h: 3, w: 5, c: 4 }));
     }

@@ -31,7 +31,9 @@
 //! op = "softmax"
 //! ```
 
+mod augment;
 mod recipe;
+mod schedule;
 mod spec;
 pub mod summary;
 
@@ -42,7 +44,9 @@ use serde::Deserialize;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Op, Shape};
 
+pub use augment::Augment;
 pub use recipe::Recipe;
+pub use schedule::Schedule;
 use spec::NodeSpec;
 
 /// A model as read, before its shapes are known.
@@ -141,7 +145,9 @@ impl Model {
                     })
                     .collect::<Result<_>>()?,
             };
-            previous = graph.push(&node.name, node.op.resolve(classes), &inputs)?;
+            let first = inputs.first().map_or(previous, |first| *first);
+            let op = node.op.resolve(classes, graph.node(first).shape);
+            previous = graph.push(&node.name, op, &inputs)?;
         }
         self.check_end(&graph, classes)?;
         Ok(graph)

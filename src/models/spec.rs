@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::graph::{Activation, Op, Padding};
+use crate::graph::{Activation, Axis, Op, Padding, Shape};
 
 /// A node as written: its name, what it reads, what it does.
 #[derive(Debug, Clone)]
@@ -28,7 +28,27 @@ pub(super) enum OpSpec {
         activation: Activation,
     },
     MaxPool2d {
-        window: [usize; 2],
+        window: [Extent; 2],
+    },
+    AvgPool2d {
+        window: [Extent; 2],
+    },
+    BatchNorm {
+        #[serde(default = "momentum")]
+        momentum: f32,
+        #[serde(default = "epsilon")]
+        epsilon: f32,
+        #[serde(default)]
+        activation: Activation,
+    },
+    Dropout {
+        rate: f32,
+    },
+    Crop {
+        lowest: f32,
+    },
+    AxisToChannels {
+        axis: Axis,
     },
     // Braces, so that unknown keys are refused here too.
     Flatten {},
@@ -49,6 +69,15 @@ fn same() -> Padding {
     Padding::Same
 }
 
+/// Keras's defaults.
+fn momentum() -> f32 {
+    0.99
+}
+
+fn epsilon() -> f32 {
+    1e-3
+}
+
 fn yes() -> bool {
     true
 }
@@ -65,6 +94,42 @@ pub(super) enum Units {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Word {
     Classes,
+}
+
+/// `2` or `"all"`: the whole axis.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(untagged, expecting = "expected a number or \"all\"")]
+pub(super) enum Extent {
+    Count(usize),
+    Word(All),
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum All {
+    All,
+}
+
+/// How many of the input's bands a share of them is. Out of range where the share is.
+fn bands(lowest: f32, input: Shape) -> usize {
+    let h = match input {
+        Shape::Map { h, .. } => h,
+        Shape::Flat(_) => 0,
+    };
+    (f64::from(lowest) * h as f64).round() as usize
+}
+
+/// The window in numbers over an input of that shape.
+fn window([rows, columns]: [Extent; 2], input: Shape) -> [usize; 2] {
+    let [h, w] = match input {
+        Shape::Map { h, w, .. } => [h, w],
+        // Refused where the node is pushed.
+        Shape::Flat(_) => [1, 1],
+    };
+    [(rows, h), (columns, w)].map(|(extent, whole)| match extent {
+        Extent::Count(n) => n,
+        Extent::Word(All::All) => whole,
+    })
 }
 
 #[derive(Deserialize)]
@@ -96,12 +161,20 @@ impl NodeSpec {
 }
 
 impl OpSpec {
-    pub(super) fn resolve(self, classes: usize) -> Op {
+    /// With the number of classes and the shape of the (first) input.
+    pub(super) fn resolve(self, classes: usize, input: Shape) -> Op {
         match self {
             Self::Conv2d { filters, kernel, padding, bias, activation } => {
                 Op::Conv2d { filters, kernel, padding, bias, activation }
             }
-            Self::MaxPool2d { window } => Op::MaxPool2d { window },
+            Self::MaxPool2d { window: size } => Op::MaxPool2d { window: window(size, input) },
+            Self::AvgPool2d { window: size } => Op::AvgPool2d { window: window(size, input) },
+            Self::BatchNorm { momentum, epsilon, activation } => {
+                Op::BatchNorm { momentum, epsilon, activation }
+            }
+            Self::Dropout { rate } => Op::Dropout { rate },
+            Self::Crop { lowest } => Op::Crop { bands: bands(lowest, input) },
+            Self::AxisToChannels { axis } => Op::AxisToChannels { axis },
             Self::Flatten {} => Op::Flatten,
             Self::Concat {} => Op::Concat,
             Self::Dense { units, bias, activation, l2 } => {

@@ -39,12 +39,12 @@ impl fmt::Display for LayerTable<'_> {
             writeln!(f, "{}", line(row))?;
         }
         writeln!(f, "{}", rule("═"))?;
-        let count = graph.parameter_count();
-        let kib = (count * 4) as f64 / 1024.0;
-        let count = thousands(count as u64);
-        writeln!(f, " Total params: {count} ({kib:.2} KiB)")?;
-        writeln!(f, " Trainable params: {count} ({kib:.2} KiB)")?;
-        writeln!(f, " Non-trainable params: 0 (0.00 KiB)")
+        let (all, trainable) = (graph.parameter_count(), graph.trainable_count());
+        let counts = [("Total", all), ("Trainable", trainable), ("Non-trainable", all - trainable)];
+        counts.into_iter().try_for_each(|(which, count)| {
+            let kib = (count * 4) as f64 / 1024.0;
+            writeln!(f, " {which} params: {} ({kib:.2} KiB)", thousands(count as u64))
+        })
     }
 }
 
@@ -80,7 +80,8 @@ pub fn heaviest(graph: &Graph) -> Option<(&str, usize)> {
     graph
         .ids()
         .map(|id| {
-            let count: usize = graph.parameters_of(id).map(Parameter::len).sum();
+            let trainable = graph.parameters_of(id).filter(|p| p.role.is_trainable());
+            let count: usize = trainable.map(Parameter::len).sum();
             (graph.node(id).name.as_str(), count)
         })
         .filter(|(_, count)| *count > 0)
@@ -90,7 +91,7 @@ pub fn heaviest(graph: &Graph) -> Option<(&str, usize)> {
 /// Question 1, before training: the count beside what there is to learn from.
 /// `songs` is the number of different songs in the training set, where known.
 pub fn capacity(graph: &Graph, samples: usize, songs: Option<usize>) -> String {
-    let count = graph.parameter_count();
+    let count = graph.trainable_count();
     let mut text = format!(
         "{} has {} trainable parameters for {} training samples: {:.1} for each sample",
         graph.model(),

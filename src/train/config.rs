@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{ScaleKind, demo};
 use crate::device::{Device, Options};
 use crate::error::{Error, Result};
-use crate::models::Recipe;
+use crate::models::{Augment, Recipe, Schedule};
 use crate::random::keras::Shuffle;
 
 /// Which weights a run ends with.
@@ -55,6 +55,12 @@ pub struct Settings {
     pub learning_rate: Option<f32>,
     /// Share of the velocity that is kept.
     pub momentum: Option<f32>,
+    /// Whether weights go where the velocity would take them next.
+    pub nesterov: Option<bool>,
+    /// How the step size goes from epoch to epoch.
+    pub schedule: Option<Schedule>,
+    /// How training samples are varied.
+    pub augment: Option<Augment>,
     /// CPU threads; 0 or none means one for each core.
     pub threads: Option<usize>,
     /// Which weights to end with.
@@ -95,6 +101,15 @@ pub struct Config {
     pub learning_rate: f32,
     /// Share of the velocity that is kept.
     pub momentum: f32,
+    /// Whether weights go where the velocity would take them next.
+    #[serde(default)]
+    pub nesterov: bool,
+    /// How the step size goes from epoch to epoch.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// How training samples are varied.
+    #[serde(default)]
+    pub augment: Augment,
     /// CPU threads; 0 means one for each core. Changes no result.
     pub threads: usize,
     /// Which weights to end with.
@@ -136,6 +151,9 @@ impl Settings {
             batch_size: self.batch_size.or(other.batch_size),
             learning_rate: self.learning_rate.or(other.learning_rate),
             momentum: self.momentum.or(other.momentum),
+            nesterov: self.nesterov.or(other.nesterov),
+            schedule: self.schedule.or(other.schedule),
+            augment: self.augment.or(other.augment),
             threads: self.threads.or(other.threads),
             keep: self.keep.or(other.keep),
         }
@@ -160,6 +178,9 @@ impl Settings {
             batch_size: self.batch_size.or(recipe.batch_size).unwrap_or(32),
             learning_rate: self.learning_rate.or(recipe.learning_rate).unwrap_or(0.01),
             momentum: self.momentum.or(recipe.momentum).unwrap_or(0.0),
+            nesterov: self.nesterov.or(recipe.nesterov).unwrap_or(false),
+            schedule: self.schedule.or(recipe.schedule).unwrap_or_default(),
+            augment: self.augment.or(recipe.augment).unwrap_or_default(),
             threads: self.threads.unwrap_or(0),
             keep: self.keep.unwrap_or_default(),
             arrays: self.arrays,

@@ -12,6 +12,7 @@ mod saved;
 pub mod source;
 mod tensors;
 mod trainer;
+mod views;
 pub mod words;
 
 pub use initial::initial_parameters;

@@ -11,7 +11,8 @@ use super::health::Health;
 use super::history::{Epoch, best_epoch};
 use super::initial::initial_parameters;
 use super::results::Results;
-use crate::backend::{Backend, Done, Samples, Sgd, State, Tally};
+use super::views::views;
+use crate::backend::{Backend, Batches, Done, Samples, Sgd, State, Tally};
 use crate::data::{Dataset, PartName, ScaleKind};
 use crate::error::{Error, Result};
 
@@ -47,6 +48,8 @@ pub struct Trainer<'a> {
     position: Position,
     best: Option<Vec<f32>>,
     health: Health,
+    /// What masks put: the mean of the scaled training set.
+    fill: f32,
     /// That the run goes on on another device, until it is told.
     moved: Option<String>,
 }
@@ -83,6 +86,7 @@ impl<'a> Trainer<'a> {
             position,
             best: None,
             health,
+            fill: data.train.mean(),
             moved: None,
         })
     }
@@ -143,7 +147,8 @@ impl<'a> Trainer<'a> {
         position.device = device;
         let health = Health::default();
         let samples = samples(data);
-        Ok(Self { backend, data, samples, config, checkpoint, position, best, health, moved })
+        let fill = data.train.mean();
+        Ok(Self { backend, data, samples, config, checkpoint, position, best, health, fill, moved })
     }
 
     /// The epochs that are done.
@@ -181,7 +186,12 @@ impl<'a> Trainer<'a> {
         let epoch = self.position.history.len();
         let n = self.data.train.len();
         let order = config.shuffle.order(config.seed, n, epoch);
-        let sgd = Sgd { learning_rate: config.learning_rate, momentum: config.momentum };
+        let sgd = Sgd {
+            learning_rate: config.schedule.rate(config.learning_rate, epoch, config.epochs),
+            momentum: config.momentum,
+            nesterov: config.nesterov,
+        };
+        let views = views(config.augment, self.data, self.fill, config.seed, epoch);
         let (before, seen) = (self.position.seconds, self.position.tally);
         let start = Instant::now();
         let done = (self.position.step * config.batch_size).min(n);
@@ -196,7 +206,14 @@ impl<'a> Trainer<'a> {
             let diverged = now.tally.is_some_and(|tally| !tally.loss.is_finite());
             if diverged || stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let tallies = self.backend.train(train, &order[done..], sgd, &mut between)?;
+        let steps = n.div_ceil(config.batch_size);
+        let batches = Batches {
+            order: &order[done..],
+            views: views.get(done..).unwrap_or_default(),
+            seed: config.seed,
+            first_step: (epoch * steps + self.position.step) as u32,
+        };
+        let tallies = self.backend.train(train, &batches, sgd, &mut between)?;
         for tally in tallies {
             self.position.step += 1;
             if !tally.loss.is_finite() {
@@ -205,7 +222,7 @@ impl<'a> Trainer<'a> {
             self.position.tally += tally;
         }
         self.position.seconds = before + start.elapsed().as_secs_f64();
-        Ok(self.position.step == n.div_ceil(config.batch_size))
+        Ok(self.position.step == steps)
     }
 
     /// Validates and closes the epoch.

@@ -1,7 +1,7 @@
 //! Small graphs, most with one op of interest between a stem that makes its
 //! input learn and a head that makes a loss. One list for every backend.
 
-use genre_gpu::graph::{Activation, Graph, NodeId, Op, Padding, Shape};
+use genre_gpu::graph::{Activation, Axis, Graph, NodeId, Op, Padding, Role, Shape};
 use genre_gpu::random::streams::Stream;
 
 pub struct Case {
@@ -100,10 +100,102 @@ pub fn all() -> Vec<Case> {
         pooled_ties,
         one("conv of many weights", [3, 4, 32], 2, 1, conv(24, [5, 5], Same, Relu)),
     ]);
+    cases.extend(time_and_frequency());
     cases.push(two_dense());
     cases.push(branches());
     cases.push(concat_of_vectors());
     cases
+}
+
+fn norm(activation: Activation) -> Op {
+    Op::BatchNorm { momentum: 0.75, epsilon: 1e-3, activation }
+}
+
+/// The ops that treat the two axes differently, and what helps to train them.
+fn time_and_frequency() -> Vec<Case> {
+    use Activation::{Linear, Relu};
+    let avg = |window| Op::AvgPool2d { window };
+    let max = |window| Op::MaxPool2d { window };
+    let to = |axis| Op::AxisToChannels { axis };
+    vec![
+        one("avg pool with a rest at the border", [7, 9, 3], 4, 3, avg([2, 4])),
+        one("mean over time", [5, 11, 4], 4, 3, avg([1, 11])),
+        one("mean over mel", [11, 5, 2], 4, 1, avg([11, 1])),
+        one("mean over all", [6, 5, 17], 3, 2, avg([6, 5])),
+        one("max over time", [5, 11, 4], 4, 3, max([1, 11])),
+        one("max over mel", [11, 5, 2], 4, 1, max([11, 1])),
+        one("max over all", [6, 5, 17], 3, 2, max([6, 5])),
+        one("lowest bands", [7, 5, 3], 4, 3, Op::Crop { bands: 4 }),
+        one("mel to channels", [5, 7, 3], 4, 3, to(Axis::Mel)),
+        one("time to channels", [5, 7, 3], 4, 3, to(Axis::Time)),
+        one("batch norm", [5, 7, 3], 5, 3, norm(Linear)),
+        one("batch norm, relu", [13, 17, 8], 6, 5, norm(Relu)),
+        one("batch norm of many channels", [2, 3, 70], 4, 3, norm(Relu)),
+        one("batch norm of one position", [1, 1, 5], 7, 4, norm(Linear)),
+        one("dropout", [5, 7, 3], 4, 3, Op::Dropout { rate: 0.4 }),
+        one("dropout of nothing", [3, 2, 2], 4, 3, Op::Dropout { rate: 0.0 }),
+        vector_norm(),
+        aids_on_a_branch(),
+        bands_as_channels(),
+    ]
+}
+
+/// A batch norm and a dropout of vectors behind a ReLU.
+fn vector_norm() -> Case {
+    let mut graph = Graph::new("vector norm", Shape::Map { h: 3, w: 5, c: 1 });
+    let flat = graph.push("flat", Op::Flatten, &[graph.input()]).unwrap();
+    let hidden = graph.push("hidden", dense(19, Activation::Relu, 0.01), &[flat]).unwrap();
+    let norm = graph.push("norm", norm(Activation::Relu), &[hidden]).unwrap();
+    let drop = graph.push("drop", Op::Dropout { rate: 0.25 }, &[norm]).unwrap();
+    let logits = graph.push("logits", dense(3, Activation::Linear, 0.0), &[drop]).unwrap();
+    graph.push("softmax", Op::Softmax, &[logits]).unwrap();
+    Case { name: "vector norm", graph, batch: 8, partial: 5, ties: false }
+}
+
+/// Each new op as one of several readers behind a ReLU, so that gradients are added and masked.
+fn aids_on_a_branch() -> Case {
+    let relu = |filters, kernel| conv(filters, kernel, Padding::Same, Activation::Relu);
+    let mut graph = Graph::new("aids on a branch", Shape::Map { h: 5, w: 6, c: 1 });
+    let stem = graph.push("stem", relu(3, [3, 3]), &[graph.input()]).unwrap();
+    let mut readers = Vec::new();
+    for (name, op) in [
+        ("norm", norm(Activation::Linear)),
+        ("drop", Op::Dropout { rate: 0.5 }),
+        ("avg", Op::AvgPool2d { window: [2, 2] }),
+        ("max", Op::MaxPool2d { window: [5, 6] }),
+        ("crop", Op::Crop { bands: 2 }),
+        ("mel", Op::AxisToChannels { axis: Axis::Mel }),
+        ("time", Op::AxisToChannels { axis: Axis::Time }),
+    ] {
+        let node = graph.push(name, op, &[stem]).unwrap();
+        readers.push(graph.push(&format!("{name}.flat"), Op::Flatten, &[node]).unwrap());
+    }
+    let joined = graph.push("joined", Op::Concat, &readers).unwrap();
+    let logits = graph.push("logits", dense(3, Activation::Linear, 0.0), &[joined]).unwrap();
+    graph.push("softmax", Op::Softmax, &[logits]).unwrap();
+    Case { name: "aids on a branch", graph, batch: 4, partial: 3, ties: false }
+}
+
+/// Convolutions over time with mel bands as channels, normalised before their ReLU.
+fn bands_as_channels() -> Case {
+    let mut graph = Graph::new("bands as channels", Shape::Map { h: 6, w: 13, c: 1 });
+    let mel = graph.push("mel", Op::AxisToChannels { axis: Axis::Mel }, &[graph.input()]).unwrap();
+    let level = graph.push("level", norm(Activation::Linear), &[mel]).unwrap();
+    let op = Op::Conv2d {
+        filters: 8,
+        kernel: [1, 5],
+        padding: Padding::Same,
+        bias: false,
+        activation: Activation::Linear,
+    };
+    let conv = graph.push("conv", op, &[level]).unwrap();
+    let norm = graph.push("norm", norm(Activation::Relu), &[conv]).unwrap();
+    let pool = graph.push("pool", Op::MaxPool2d { window: [1, 2] }, &[norm]).unwrap();
+    let max = graph.push("max", Op::MaxPool2d { window: [1, 6] }, &[pool]).unwrap();
+    let mean = graph.push("mean", Op::AvgPool2d { window: [1, 6] }, &[pool]).unwrap();
+    let both = graph.push("both", Op::Concat, &[max, mean]).unwrap();
+    head(&mut graph, both);
+    Case { name: "bands as channels", graph, batch: 5, partial: 4, ties: false }
 }
 
 /// Dense layers, one with ReLU, a penalty and no bias.
@@ -159,7 +251,10 @@ pub fn fill(case: &Case, samples: usize) -> (Vec<f32>, Vec<u32>, Vec<f32>) {
         // Sums of about 1, whatever their length; biases of the same size as weights.
         let terms: usize = p.shape[..p.shape.len() - 1].iter().product();
         let scale = 1.0 / (terms as f64).sqrt().max(3.0);
-        parameters.extend((0..p.len()).map(|_| (scale * stream.normal()) as f32));
+        parameters.extend((0..p.len()).map(|_| match p.role {
+            Role::MovingVariance => (0.2 + stream.uniform()) as f32,
+            _ => (scale * stream.normal()) as f32,
+        }));
     }
     (x, y, parameters)
 }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use genre_gpu::backend::{Backend, Samples, Sgd, State, Tally};
+use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State, Tally};
 use genre_gpu::graph::Graph;
 use genre_gpu::models::Model;
 use genre_gpu::plan::Plan;
@@ -91,12 +91,12 @@ pub fn train<B: Backend>(
     backend.set_state(&state).unwrap();
     let train = Samples::new(&data.x, &data.y);
     let val = Samples::new(&data.x_val, &data.y_val);
-    let sgd = Sgd { learning_rate: run.lr, momentum: 0.0 };
+    let sgd = Sgd::plain(run.lr);
     let mut history = Vec::new();
     for e in 0..epochs {
         let order = shuffle(name).order(SEED, data.y.len(), e);
         let mut go_on = |_| ControlFlow::Continue(());
-        let tallies = backend.train(train, &order, sgd, &mut go_on).unwrap();
+        let tallies = backend.train(train, &Batches::plain(&order), sgd, &mut go_on).unwrap();
         let tally = tallies.into_iter().sum();
         history.push((tally, backend.evaluate(val, &mut Vec::new()).unwrap()));
     }

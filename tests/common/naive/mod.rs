@@ -1,7 +1,20 @@
 //! Obvious loops in f64: the reference that everything else is held against.
 //! It reads a graph's structure and shares no arithmetic with the crate.
 
-use genre_gpu::graph::{Activation, Graph, NodeId, Op, Padding, Role, Shape};
+mod norm;
+
+use genre_gpu::graph::{Activation, Axis, Graph, NodeId, Op, Padding, Role, Shape};
+use norm::Figures;
+
+/// What dropouts are drawn from in training.
+pub const SEED: u32 = 11;
+pub const STEP: u32 = 5;
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Mode {
+    Train,
+    Evaluate,
+}
 
 /// All that a step computes, in f64, by node or by parameter.
 pub struct Pass {
@@ -11,6 +24,8 @@ pub struct Pass {
     pub gradients: Vec<Vec<f64>>,
     /// Gradient of each parameter tensor, penalty included.
     pub parameter_gradients: Vec<Vec<f64>>,
+    /// Mean and variance of the batch at each batch norm.
+    pub moments: Vec<(NodeId, Vec<f64>, Vec<f64>)>,
     /// Mean cross-entropy over the batch plus the penalty.
     pub loss: f64,
     pub correct: usize,
@@ -93,28 +108,59 @@ fn activate(activation: Activation, y: &mut [f64]) {
     }
 }
 
-/// The index of the first maximum of each window, for every element of the output.
-fn winners(n: usize, x: &[f64], [h, w, c]: [usize; 3], [k_h, k_w]: [usize; 2]) -> Vec<usize> {
-    let mut winners = Vec::new();
+/// The indices under each window, row by row, for every element of the output.
+fn windows(n: usize, [h, w, c]: [usize; 3], [k_h, k_w]: [usize; 2]) -> Vec<Vec<usize>> {
+    let mut windows = Vec::new();
     for s in 0..n {
         for r in 0..h / k_h {
             for q in 0..w / k_w {
                 for ch in 0..c {
-                    let mut best = None;
+                    let mut under = Vec::new();
                     for i in 0..k_h {
                         for j in 0..k_w {
-                            let at = ((s * h + r * k_h + i) * w + q * k_w + j) * c + ch;
-                            if best.is_none_or(|b: usize| x[at] > x[b]) {
-                                best = Some(at);
-                            }
+                            under.push(((s * h + r * k_h + i) * w + q * k_w + j) * c + ch);
                         }
                     }
-                    winners.push(best.unwrap());
+                    windows.push(under);
                 }
             }
         }
     }
-    winners
+    windows
+}
+
+/// The first maximum.
+fn winner(x: &[f64], under: &[usize]) -> usize {
+    under.iter().copied().reduce(|best, at| if x[at] > x[best] { at } else { best }).unwrap()
+}
+
+/// For each element of the output, the one of the input that it is.
+fn moved(n: usize, [h, w, c]: [usize; 3], axis: Axis) -> Vec<usize> {
+    let mut from = Vec::new();
+    for s in 0..n {
+        let (kept, given) = if axis == Axis::Mel { (w, h) } else { (h, w) };
+        for k in 0..kept {
+            for g in 0..given {
+                let (r, q) = if axis == Axis::Mel { (g, k) } else { (k, g) };
+                (0..c).for_each(|ch| from.push(((s * h + r) * w + q) * c + ch));
+            }
+        }
+    }
+    from
+}
+
+/// A batch norm's figures: of its input, or the moving ones.
+fn figures(graph: &Graph, id: NodeId, parameters: &[Vec<f64>], x: &[f64], mode: Mode) -> Figures {
+    let Op::BatchNorm { epsilon, .. } = graph.node(id).op else { panic!("no batch norm") };
+    let of = |role| parameters[parameter(graph, id, role).unwrap()].clone();
+    match mode {
+        Mode::Train => Figures::of(x, graph.node(id).shape.channels(), epsilon),
+        Mode::Evaluate => Figures {
+            mean: of(Role::MovingMean),
+            variance: of(Role::MovingVariance),
+            epsilon: f64::from(epsilon),
+        },
+    }
 }
 
 /// For each input of a concat: pairs of (index in the input, index in the output).
@@ -137,9 +183,15 @@ fn concat_pairs(graph: &Graph, id: NodeId, n: usize) -> Vec<Vec<(usize, usize)>>
     all
 }
 
-/// Forward and backward over a batch of `x` (`[n, h, w, c]`) with labels `y`.
+/// Forward and backward over a batch of `x` (`[n, h, w, c]`) with labels `y`, in training.
 pub fn pass(graph: &Graph, parameters: &[Vec<f64>], x: &[f64], y: &[u32]) -> Pass {
+    pass_in(Mode::Train, graph, parameters, x, y)
+}
+
+/// The same in either mode; gradients mean something in training only.
+pub fn pass_in(mode: Mode, graph: &Graph, parameters: &[Vec<f64>], x: &[f64], y: &[u32]) -> Pass {
     let n = y.len();
+    let mut moments = Vec::new();
     let mut values: Vec<Vec<f64>> = Vec::new();
     let mut loss = 0.0;
     let mut correct = 0;
@@ -163,8 +215,41 @@ pub fn pass(graph: &Graph, parameters: &[Vec<f64>], x: &[f64], y: &[u32]) -> Pas
             }
             Op::MaxPool2d { window } => {
                 let shape = map(graph.node(node.inputs[0]).shape);
-                let winners = winners(n, input(0), shape, window);
-                for (v, at) in out.iter_mut().zip(winners) {
+                for (v, under) in out.iter_mut().zip(windows(n, shape, window)) {
+                    *v = input(0)[winner(input(0), &under)];
+                }
+            }
+            Op::AvgPool2d { window } => {
+                let shape = map(graph.node(node.inputs[0]).shape);
+                for (v, under) in out.iter_mut().zip(windows(n, shape, window)) {
+                    *v = under.iter().map(|at| input(0)[*at]).sum::<f64>() / under.len() as f64;
+                }
+            }
+            Op::BatchNorm { activation, .. } => {
+                let figures = figures(graph, id, parameters, input(0), mode);
+                let of = |role| &parameters[parameter(graph, id, role).unwrap()];
+                let c = node.shape.channels();
+                for (i, (v, normal)) in out.iter_mut().zip(figures.normal(input(0))).enumerate() {
+                    *v = of(Role::Gamma)[i % c] * normal + of(Role::Beta)[i % c];
+                }
+                activate(activation, &mut out);
+                moments.push((id, figures.mean, figures.variance));
+            }
+            Op::Dropout { rate } => {
+                let mask = norm::mask(out.len(), rate, [SEED, id.index() as u32, STEP]);
+                for ((v, x), kept) in out.iter_mut().zip(input(0)).zip(mask) {
+                    *v = if mode == Mode::Train { x * kept } else { *x };
+                }
+            }
+            Op::Crop { .. } => {
+                let (from, to) = (input(0).len() / n, node.shape.len());
+                for (i, v) in out.iter_mut().enumerate() {
+                    *v = input(0)[i / to * from + i % to];
+                }
+            }
+            Op::AxisToChannels { axis } => {
+                let shape = map(graph.node(node.inputs[0]).shape);
+                for (v, at) in out.iter_mut().zip(moved(n, shape, axis)) {
                     *v = input(0)[at];
                 }
             }
@@ -207,7 +292,7 @@ pub fn pass(graph: &Graph, parameters: &[Vec<f64>], x: &[f64], y: &[u32]) -> Pas
         loss += f64::from(p.l2) * w.iter().map(|w| w * w).sum::<f64>();
     }
     let (gradients, parameter_gradients) = backward(graph, parameters, &values, y);
-    Pass { values, gradients, parameter_gradients, loss, correct }
+    Pass { values, gradients, parameter_gradients, moments, loss, correct }
 }
 
 fn backward(
@@ -221,7 +306,10 @@ fn backward(
     let mut of_parameters: Vec<Vec<f64>> = parameters.iter().map(|w| vec![0.0; w.len()]).collect();
     for id in graph.ids().rev() {
         let node = graph.node(id);
-        if let Op::Conv2d { activation, .. } | Op::Dense { activation, .. } = node.op {
+        if let Op::Conv2d { activation, .. }
+        | Op::Dense { activation, .. }
+        | Op::BatchNorm { activation, .. } = node.op
+        {
             let out = &values[id.index()];
             if activation == Activation::Relu {
                 for (g, v) in gradients[id.index()].iter_mut().zip(out) {
@@ -257,9 +345,47 @@ fn backward(
             Op::MaxPool2d { window } => {
                 let input = node.inputs[0];
                 let shape = map(graph.node(input).shape);
-                let winners = winners(n, &values[input.index()], shape, window);
-                for (g, at) in dz.iter().zip(winners) {
-                    gradients[input.index()][at] += g;
+                for (g, under) in dz.iter().zip(windows(n, shape, window)) {
+                    gradients[input.index()][winner(&values[input.index()], &under)] += g;
+                }
+            }
+            Op::AvgPool2d { window } => {
+                let shape = map(graph.node(node.inputs[0]).shape);
+                for (g, under) in dz.iter().zip(windows(n, shape, window)) {
+                    for at in &under {
+                        gradients[node.inputs[0].index()][*at] += g / under.len() as f64;
+                    }
+                }
+            }
+            Op::BatchNorm { .. } => {
+                let x = &values[node.inputs[0].index()];
+                let [gamma, beta] =
+                    [Role::Gamma, Role::Beta].map(|role| parameter(graph, id, role).unwrap());
+                let figures = figures(graph, id, parameters, x, Mode::Train);
+                let [dx, dgamma, dbeta] = figures.backward(x, &parameters[gamma], &dz);
+                for (g, d) in gradients[node.inputs[0].index()].iter_mut().zip(dx) {
+                    *g += d;
+                }
+                (of_parameters[gamma], of_parameters[beta]) = (dgamma, dbeta);
+            }
+            Op::Dropout { rate } => {
+                let mask = norm::mask(dz.len(), rate, [SEED, id.index() as u32, STEP]);
+                let dx = gradients[node.inputs[0].index()].iter_mut();
+                for ((d, g), kept) in dx.zip(&dz).zip(mask) {
+                    *d += g * kept;
+                }
+            }
+            Op::Crop { .. } => {
+                let input = node.inputs[0].index();
+                let (from, to) = (values[input].len() / n, node.shape.len());
+                for (i, g) in dz.iter().enumerate() {
+                    gradients[input][i / to * from + i % to] += g;
+                }
+            }
+            Op::AxisToChannels { axis } => {
+                let shape = map(graph.node(node.inputs[0]).shape);
+                for (g, at) in dz.iter().zip(moved(n, shape, axis)) {
+                    gradients[node.inputs[0].index()][at] += g;
                 }
             }
             Op::Concat => {

@@ -1,0 +1,83 @@
+//! How the samples of an epoch are varied.
+
+use crate::backend::View;
+use crate::data::Dataset;
+use crate::models::Augment;
+use crate::random::streams::Stream;
+
+/// One view for each of the training set's samples, by place in the epoch's order; none where
+/// nothing is varied. `fill` is what masks put, the mean of the scaled training set.
+pub(super) fn views(
+    augment: Augment,
+    data: &Dataset,
+    fill: f32,
+    seed: u32,
+    epoch: usize,
+) -> Vec<View> {
+    if augment.is_none() {
+        return Vec::new();
+    }
+    let mut stream = Stream::new(u64::from(seed), &format!("augment/{epoch}"));
+    let [h, w, _] = data.sample_shape;
+    let gain = f64::from(augment.gain * data.scale.factor);
+    let view = |_| {
+        let [band, bands] = mask(&mut stream, augment.bands, h);
+        let [frame, frames] = mask(&mut stream, augment.frames, w);
+        let roll = if augment.roll { stream.below(w) as u32 } else { 0 };
+        // Drawn in any case, so that one switch does not shift what the others draw.
+        let gain = stream.between(-gain, gain) as f32;
+        View { roll, band, bands, frame, frames, gain, fill }
+    };
+    (0..data.train.len()).map(view).collect()
+}
+
+/// First element and number of a mask of up to `share` of `n` elements.
+fn mask(stream: &mut Stream, share: f32, n: usize) -> [u32; 2] {
+    let most = (f64::from(share) * n as f64).round() as usize;
+    let count = stream.below(most.min(n) + 1);
+    [stream.below(n - count + 1) as u32, count as u32]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Part, Scale};
+
+    fn data() -> Dataset {
+        let part = || Part { x: vec![0.0; 200 * 30], y: vec![0; 200], song: None };
+        Dataset {
+            source: String::new(),
+            sample_shape: [10, 3, 1],
+            classes: Vec::new(),
+            train: part(),
+            val: Part::default(),
+            test: Part::default(),
+            found: Vec::new(),
+            hash: String::new(),
+            scale: Scale { factor: 0.5, ..Scale::NONE },
+        }
+    }
+
+    #[test]
+    fn views_keep_to_what_was_asked_for_and_use_all_of_it() {
+        let data = data();
+        let all: Augment = "bands=0.3,frames=1,roll,gain=4".parse().unwrap();
+        let drawn = views(all, &data, 0.25, 42, 0);
+        assert_eq!(drawn.len(), 200);
+        for view in &drawn {
+            assert!(view.band + view.bands <= 10 && view.frame + view.frames <= 3);
+            assert!(view.roll < 3 && view.gain.abs() <= 2.0 && view.fill == 0.25);
+        }
+        let most = |of: fn(&View) -> u32| drawn.iter().map(of).max();
+        assert_eq!(
+            (most(|v| v.bands), most(|v| v.frames), most(|v| v.roll)),
+            (Some(3), Some(3), Some(2))
+        );
+        assert!(drawn.iter().any(|v| v.gain > 1.5) && drawn.iter().any(|v| v.gain < -1.5));
+        assert!(drawn == views(all, &data, 0.25, 42, 0), "the same again");
+        assert!(drawn != views(all, &data, 0.25, 42, 1), "others in another epoch");
+        assert!(views(Augment::default(), &data, 0.0, 42, 0).is_empty());
+        let masks = views("bands=0.3".parse().unwrap(), &data, 0.0, 42, 0);
+        assert!(masks.iter().all(|v| v.roll == 0 && v.gain == 0.0 && v.frames == 0));
+    }
+}

@@ -1,0 +1,95 @@
+//! Varied samples and dropout: by hand, and the same on the GPU as on the CPU.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use common::cases;
+use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State, Tensor, View};
+use genre_gpu::cpu::Cpu;
+use genre_gpu::gpu::Form;
+use genre_gpu::graph::{Activation, Graph, Op, Shape};
+use genre_gpu::plan::Plan;
+
+/// Samples of 2 × 4 with a dense layer of two classes.
+fn plan(channels: usize) -> Plan {
+    let mut graph = Graph::new("views", Shape::Map { h: 2, w: 4, c: channels });
+    let flat = graph.push("flat", Op::Flatten, &[graph.input()]).unwrap();
+    let op = Op::Dense { units: 2, bias: true, activation: Activation::Linear, l2: 0.0 };
+    let logits = graph.push("logits", op, &[flat]).unwrap();
+    graph.push("softmax", Op::Softmax, &[logits]).unwrap();
+    Plan::new(graph, 2).unwrap()
+}
+
+fn by_hand(backend: &mut dyn Backend) {
+    let x: Vec<f32> = (0..16u8).map(f32::from).collect();
+    let samples = Samples::new(&x, &[0, 1]);
+    let none = View { fill: -1.0, ..View::default() };
+    let views = [
+        View { roll: 1, gain: 0.5, ..none },
+        View { band: 1, bands: 1, frame: 2, frames: 2, gain: 100.0, ..none },
+    ];
+    let batches = Batches { views: &views, ..Batches::plain(&[1, 0]) };
+    backend.train_step(samples, &batches, Sgd::plain(0.0)).unwrap();
+    let input = backend.plan().graph().input();
+    let want = [
+        [9.5, 10.5, 11.5, 8.5, 13.5, 14.5, 15.5, 12.5],
+        [100.0, 101.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0],
+    ];
+    assert_eq!(backend.tensor(input, Tensor::Value).unwrap(), want.concat());
+    // Evaluation sees the samples as they are, whatever was done before.
+    backend.evaluate(samples, &mut Vec::new()).unwrap();
+    assert_eq!(backend.tensor(input, Tensor::Value).unwrap(), x);
+    let odd = Batches { views: &views[..1], ..Batches::plain(&[1, 0]) };
+    assert!(backend.train_step(samples, &odd, Sgd::plain(0.0)).is_err(), "a view is missing");
+}
+
+#[test]
+fn views_roll_shift_and_cover() {
+    by_hand(&mut Cpu::new(plan(1), 2).unwrap());
+    if let Some(mut gpu) = common::gpu::open(plan(1), Form::default()) {
+        by_hand(&mut gpu);
+    }
+}
+
+#[test]
+fn views_carry_all_channels_along() {
+    let x: Vec<f32> = (0..16u8).map(f32::from).collect();
+    let views = [View { roll: 3, band: 0, bands: 1, fill: 7.0, ..View::default() }];
+    let batches = Batches { views: &views, ..Batches::plain(&[0]) };
+    let want = [[7.0; 8], [14.0, 15.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0]].concat();
+    let check = |backend: &mut dyn Backend| {
+        backend.train_step(Samples::new(&x, &[1]), &batches, Sgd::plain(0.0)).unwrap();
+        let input = backend.plan().graph().input();
+        assert_eq!(backend.tensor(input, Tensor::Value).unwrap(), want);
+    };
+    check(&mut Cpu::new(plan(2), 1).unwrap());
+    if let Some(mut gpu) = common::gpu::open(plan(2), Form::default()) {
+        check(&mut gpu);
+    }
+}
+
+/// Outputs of all nodes named `drop` after each of three steps of one call.
+fn drops(backend: &mut dyn Backend, case: &cases::Case, seed: u32, first_step: u32) -> Vec<f32> {
+    let (x, y, parameters) = cases::fill(case, case.batch);
+    backend.set_state(&State::new(parameters)).unwrap();
+    let order: Vec<u32> = (0..case.batch as u32).collect();
+    let batches = Batches { seed, first_step, ..Batches::plain(&order) };
+    backend.train_step(Samples::new(&x, &y), &batches, Sgd::plain(0.0)).unwrap();
+    let drop = case.graph.find("drop").unwrap();
+    backend.tensor(drop, Tensor::Value).unwrap()
+}
+
+#[test]
+fn dropout_is_drawn_anew_in_each_step_and_from_each_seed_and_alike_on_both_devices() {
+    let case = cases::all().into_iter().find(|case| case.name == "aids on a branch").unwrap();
+    let plan = || Plan::new(case.graph.clone(), case.batch).unwrap();
+    let mut cpu = Cpu::new(plan(), 2).unwrap();
+    let first = drops(&mut cpu, &case, 42, 7);
+    assert!(first == drops(&mut cpu, &case, 42, 7), "the same again");
+    assert!(first != drops(&mut cpu, &case, 42, 8), "another step");
+    assert!(first != drops(&mut cpu, &case, 43, 7), "another seed");
+    let Some(mut gpu) = common::gpu::open(plan(), Form::default()) else { return };
+    let zeros = |of: &[f32]| of.iter().map(|v| *v == 0.0).collect::<Vec<_>>();
+    assert_eq!(zeros(&drops(&mut gpu, &case, 42, 7)), zeros(&first));
+}
