@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use super::bars::Bars;
-use super::choice;
 use super::data_args::DataArgs;
 use super::lines::{line, matrix, title};
 use super::say::{say, tell, warn_of};
+use super::{audit, choice};
 use crate::backend::{Samples, State};
 use crate::data::PartName;
 use crate::device::{self, Device};
@@ -101,6 +101,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             data.source, data.hash, facts.data_hash
         ));
     }
+    audit::tell_of(&data, true)?;
     data.apply(&facts.scale);
     let plan = Plan::new(graph.clone(), config.batch_size.min(data.longest_part()))?;
     let mut backend = device::open(config.device, plan, config.device_options())?;

@@ -1,6 +1,7 @@
 //! The command line: flags to plain options, results to lines of text. No logic.
 
 mod adapters;
+mod audit;
 mod bars;
 mod bench;
 mod choice;
@@ -25,6 +26,7 @@ Examples:
   genre-gpu train --data gtzan.npz --epochs 5   on arrays of your own
   genre-gpu summary --input 128x87              layers and parameters
   genre-gpu evaluate runs/p1-demo-seed42        a run's figures again
+  genre-gpu audit gtzan.npz                     what the parts of a data set share
   genre-gpu demo --wav songs                    listen to the demo corpus
   genre-gpu adapters                            the GPUs that --device gpu can take
   genre-gpu bench                               time of every kernel and of a step
@@ -47,6 +49,8 @@ enum Command {
     Evaluate(Box<evaluate::Args>),
     /// Show a model's layers, parameters and what they say about overfitting
     Summary(summary::Args),
+    /// Look for faults of a data set, and for sound that its parts share
+    Audit(Box<audit::Args>),
     /// Make, check, export or listen to the demo corpus (synthesised)
     Demo(demo::Args),
     /// List the GPUs, best first, and which one --device gpu takes
@@ -80,6 +84,7 @@ fn execute(command: &Command) -> Result<ExitCode> {
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args).map(|()| ExitCode::SUCCESS),
         Command::Summary(args) => summary::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Audit(args) => audit::run(args),
         Command::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),
         Command::Adapters(args) => adapters::run(args).map(|()| ExitCode::SUCCESS),
         Command::Bench(args) => bench::run(args).map(|()| ExitCode::SUCCESS),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::bars::Bars;
 use super::data_args::DataArgs;
 use super::say::{say, warn_of};
-use super::{choice, session};
+use super::{audit, choice, session};
 use crate::backend::Backend;
 use crate::data::{PartName, Scale, ScaleKind};
 use crate::device::{self, Device};
@@ -220,6 +220,7 @@ pub(super) fn prepare(args: &Args, config: &Config, model: &Model) -> Result<Pre
     let mut source = source::load(config, cache, &PartName::ALL, &bars)?;
     let data = &mut source.data;
     args.say(&format!("Data: {}\n{}", data.source, data.describe().trim_end()))?;
+    audit::tell_of(data, args.quiet)?;
     let graph = model.graph(data.sample_shape, data.classes.len())?;
     let scale = Scale::fit(config.scale, &data.train.x)?;
     data.apply(&scale);

@@ -10,7 +10,6 @@ use super::hash::hash;
 use super::labels;
 use super::place::Place;
 use super::samples::{check_samples, sample_shape};
-use super::songs::warn_of_shared_songs;
 use super::{ArrayFacts, ArrayName, Part, PartName, Role, Scale, Values};
 use crate::error::Result;
 use crate::progress::Progress;
@@ -129,7 +128,6 @@ impl Dataset {
             .map_or_else(|| highest.map_or(0, |&label| label as usize + 1), |(count, _)| count);
         count_classes(&mut found, count, [&train, &val, &test])?;
         check_classes(&found, counted, progress)?;
-        warn_of_shared_songs([&train, &val, &test], progress);
 
         let classes = options.class_names.clone().unwrap_or_else(|| {
             if count == COURSE_CLASSES.len() {

@@ -1,5 +1,6 @@
 //! Samples and labels: where they come from and how they are scaled.
 
+pub mod audit;
 mod choose;
 mod classes;
 mod dataset;
@@ -14,7 +15,6 @@ mod part;
 mod place;
 mod samples;
 mod scale;
-mod songs;
 mod stats;
 
 pub use dataset::{DataOptions, Dataset};

@@ -256,6 +256,12 @@ pub enum DataProblem {
         /// The id.
         value: String,
     },
+    /// A `songs.csv` that does not say what songs are called.
+    #[error("expected a line for each song with its number and file, but {problem}")]
+    SongNames {
+        /// What is wrong.
+        problem: String,
+    },
     /// There is nothing to tell apart.
     #[error("expected at least two classes among the training labels, found only class {class}")]
     OneClass {

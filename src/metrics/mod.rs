@@ -9,7 +9,9 @@ mod songs;
 pub use confusion::Confusion;
 pub use interval::wilson;
 pub use scores::{ClassificationReport, Scores};
-pub use songs::{SongVerdict, Vote, song_confusion, song_votes};
+pub use songs::{
+    SongVerdict, SongVotes, Vote, all_song_votes, song_accuracy, song_confusion, song_votes,
+};
 
 use crate::error::{Error, Result};
 

@@ -34,6 +34,64 @@ pub struct SongVerdict {
     pub segments: usize,
 }
 
+/// One song under all votes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SongVotes {
+    /// The song's id.
+    pub song: i64,
+    /// The class of its samples.
+    pub label: u32,
+    /// The class by [`Vote::MeanProbability`].
+    pub mean: u32,
+    /// The class by [`Vote::Majority`].
+    pub majority: u32,
+    /// The class by [`Vote::Product`].
+    pub product: u32,
+    /// Number of its samples.
+    pub segments: usize,
+    /// The mean probability of each class, `[classes]`.
+    pub probabilities: Vec<f64>,
+}
+
+impl SongVotes {
+    /// The class that a vote gave.
+    pub fn predicted(&self, vote: Vote) -> u32 {
+        match vote {
+            Vote::MeanProbability => self.mean,
+            Vote::Majority => self.majority,
+            Vote::Product => self.product,
+        }
+    }
+}
+
+/// Lets the samples of each song vote in all ways; order, songs and errors as [`song_votes`].
+pub fn all_song_votes(
+    song: &[i64],
+    y: &[u32],
+    probabilities: &[f32],
+    classes: usize,
+) -> Result<Vec<SongVotes>> {
+    let votes = |((song, label), rows): ((i64, u32), Vec<&[f32]>)| {
+        let mean = |k: usize| rows.iter().map(|row| f64::from(row[k])).sum::<f64>();
+        SongVotes {
+            song,
+            label,
+            mean: decide(&rows, classes, Vote::MeanProbability),
+            majority: decide(&rows, classes, Vote::Majority),
+            product: decide(&rows, classes, Vote::Product),
+            segments: rows.len(),
+            probabilities: (0..classes).map(|k| mean(k) / rows.len() as f64).collect(),
+        }
+    };
+    Ok(by_song(song, y, probabilities, classes)?.into_iter().map(votes).collect())
+}
+
+/// The share of songs, 0 to 1, that a vote gets right; NaN if there are none.
+pub fn song_accuracy(songs: &[SongVotes], vote: Vote) -> f64 {
+    let right = songs.iter().filter(|song| song.predicted(vote) == song.label).count();
+    right as f64 / songs.len() as f64
+}
+
 /// Lets the samples of each song vote; songs in order of id, then label.
 ///
 /// `song` and `y` are `[n]`, `probabilities` is `[n, classes]` row-major. A song is told by its
@@ -46,13 +104,7 @@ pub fn song_votes(
     classes: usize,
     vote: Vote,
 ) -> Result<Vec<SongVerdict>> {
-    check_rows(probabilities.len(), classes)?;
-    check_same_length(y.len(), song.len())?;
-    check_same_length(y.len(), probabilities.len() / classes)?;
-    let mut songs: BTreeMap<(i64, u32), Vec<&[f32]>> = BTreeMap::new();
-    for ((&song, &label), row) in song.iter().zip(y).zip(probabilities.chunks_exact(classes)) {
-        songs.entry((song, label)).or_default().push(row);
-    }
+    let songs = by_song(song, y, probabilities, classes)?;
     let verdict = |((song, label), rows): ((i64, u32), Vec<&[f32]>)| SongVerdict {
         song,
         label,
@@ -60,6 +112,23 @@ pub fn song_votes(
         segments: rows.len(),
     };
     Ok(songs.into_iter().map(verdict).collect())
+}
+
+/// The rows of each song, which id and label tell.
+fn by_song<'a>(
+    song: &[i64],
+    y: &[u32],
+    probabilities: &'a [f32],
+    classes: usize,
+) -> Result<BTreeMap<(i64, u32), Vec<&'a [f32]>>> {
+    check_rows(probabilities.len(), classes)?;
+    check_same_length(y.len(), song.len())?;
+    check_same_length(y.len(), probabilities.len() / classes)?;
+    let mut songs: BTreeMap<(i64, u32), Vec<&[f32]>> = BTreeMap::new();
+    for ((&song, &label), row) in song.iter().zip(y).zip(probabilities.chunks_exact(classes)) {
+        songs.entry((song, label)).or_default().push(row);
+    }
+    Ok(songs)
 }
 
 /// The confusion matrix of songs; its accuracy is the songs' accuracy.
@@ -112,6 +181,31 @@ mod tests {
         assert_eq!(predicted(&rows, Vote::MeanProbability), 0);
         assert_eq!(predicted(&rows, Vote::Majority), 1);
         assert_eq!(predicted(&rows, Vote::Product), 2);
+    }
+
+    #[test]
+    fn all_votes_at_once_are_the_single_ones() {
+        let p: Vec<f32> =
+            [[0.96, 0.005, 0.035], [0.30, 0.36, 0.34], [0.005, 0.51, 0.485], [0.2, 0.2, 0.6]]
+                .concat();
+        let (song, y) = ([7, 7, 7, 3], [0, 0, 0, 1]);
+        let all = all_song_votes(&song, &y, &p, 3).unwrap();
+        assert_eq!((all[0].song, all[0].label, all[0].segments), (3, 1, 1));
+        assert_eq!((all[1].mean, all[1].majority, all[1].product), (0, 1, 2));
+        for vote in [Vote::MeanProbability, Vote::Majority, Vote::Product] {
+            let single = song_votes(&song, &y, &p, 3, vote).unwrap();
+            for (one, all) in single.iter().zip(&all) {
+                let told = (all.song, all.label, all.predicted(vote), all.segments);
+                assert_eq!(told, (one.song, one.label, one.predicted, one.segments));
+            }
+        }
+        for (got, want) in all[1].probabilities.iter().zip([1.265 / 3.0, 0.875 / 3.0, 0.86 / 3.0]) {
+            assert!((got - want).abs() < 1e-7, "{got} {want}");
+        }
+        assert_eq!(song_accuracy(&all, Vote::MeanProbability), 0.5);
+        assert_eq!(song_accuracy(&all, Vote::Majority), 0.0);
+        assert!(song_accuracy(&[], Vote::Product).is_nan());
+        assert!(all_song_votes(&[1], &[0, 0], &[0.5; 4], 2).is_err());
     }
 
     #[test]

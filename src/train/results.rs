@@ -5,7 +5,9 @@ use serde::Serialize;
 use crate::backend::{Backend, Samples};
 use crate::data::{Part, PartName};
 use crate::error::Result;
-use crate::metrics::{Confusion, Vote, predictions, song_confusion, song_votes, wilson};
+use crate::metrics::{
+    Confusion, SongVotes, Vote, all_song_votes, predictions, song_accuracy, wilson,
+};
 
 /// What a model makes of a part.
 #[derive(Debug, Clone)]
@@ -22,6 +24,8 @@ pub struct Results {
     pub confusion: Confusion,
     /// By song under the mean probability, where songs are known.
     pub songs: Option<Confusion>,
+    /// What each song's samples vote for, in order of id, then label.
+    pub song_votes: Option<Vec<SongVotes>>,
 }
 
 /// The object that `metrics.json` has for each part.
@@ -33,7 +37,11 @@ pub struct PartMetrics {
     pub accuracy: f64,
     /// Share of songs that are right under the mean probability.
     pub song_accuracy: Option<f64>,
-    /// Wilson's 95 % interval of that share. Samples of one song are not
+    /// Share of songs that are right under the majority vote.
+    pub song_accuracy_majority: Option<f64>,
+    /// Share of songs that are right under the product of probabilities.
+    pub song_accuracy_product: Option<f64>,
+    /// Wilson's 95 % interval of `song_accuracy`. Samples of one song are not
     /// independent, so the share of samples gets none.
     pub song_interval_95: Option<(f64, f64)>,
     /// Number of samples.
@@ -62,13 +70,21 @@ impl Results {
         let tally = backend.evaluate(samples, &mut probabilities)?;
         let predicted = predictions(&probabilities, classes)?;
         let confusion = Confusion::new(&part.y, &predicted, classes)?;
-        let vote = |song: &Vec<i64>| {
-            let vote = Vote::MeanProbability;
-            song_confusion(&song_votes(song, &part.y, &probabilities, classes, vote)?, classes)
+        let votes = |song: &Vec<i64>| all_song_votes(song, &part.y, &probabilities, classes);
+        let song_votes = part.song.as_ref().map(votes).transpose()?;
+        let by_mean = |songs: &Vec<SongVotes>| {
+            let y: Vec<u32> = songs.iter().map(|song| song.label).collect();
+            let mean: Vec<u32> = songs.iter().map(|song| song.mean).collect();
+            Confusion::new(&y, &mean, classes)
         };
-        let songs = part.song.as_ref().map(vote).transpose()?;
+        let songs = song_votes.as_ref().map(by_mean).transpose()?;
         let loss = tally.mean_loss();
-        Ok(Self { part: name, loss, probabilities, predicted, confusion, songs })
+        Ok(Self { part: name, loss, probabilities, predicted, confusion, songs, song_votes })
+    }
+
+    /// The share of songs that a vote gets right, where songs are known.
+    pub fn song_accuracy(&self, vote: Vote) -> Option<f64> {
+        self.song_votes.as_ref().map(|songs| song_accuracy(songs, vote))
     }
 
     /// As `metrics.json` has it.
@@ -76,7 +92,9 @@ impl Results {
         PartMetrics {
             loss: self.loss,
             accuracy: self.confusion.accuracy(),
-            song_accuracy: self.songs.as_ref().map(Confusion::accuracy),
+            song_accuracy: self.song_accuracy(Vote::MeanProbability),
+            song_accuracy_majority: self.song_accuracy(Vote::Majority),
+            song_accuracy_product: self.song_accuracy(Vote::Product),
             song_interval_95: self.songs.as_ref().map(|s| wilson(s.correct(), s.total())),
             samples: self.confusion.total(),
             songs: self.songs.as_ref().map(Confusion::total),

@@ -12,6 +12,7 @@ use super::results::{PartMetrics, Results};
 use crate::data::{Dataset, PartName};
 use crate::error::{Error, Result};
 use crate::files::{create_folder, write_atomic};
+use crate::metrics::SongVotes;
 use crate::report::{EpochRow, NamedMatrix, confusion, curves, write_png};
 
 /// A run's folder.
@@ -130,7 +131,8 @@ impl RunFolder {
         let files = [self.config(), self.checkpoint(), self.model(), self.history()];
         let more = [self.metrics(), self.curves(), self.confusion(), self.summary()];
         let parts = PartName::ALL.map(|part| self.predictions(part));
-        files.into_iter().chain(more).chain(parts).collect()
+        let songs = PartName::ALL.map(|part| self.songs(part));
+        files.into_iter().chain(more).chain(parts).chain(songs).collect()
     }
 
     /// Makes sure that there are weights to use.
@@ -212,6 +214,11 @@ impl RunFolder {
         self.path.join(format!("predictions_{part}.csv"))
     }
 
+    /// What the samples of each song of a part vote for.
+    pub fn songs(&self, part: PartName) -> PathBuf {
+        self.path.join(format!("songs_{part}.csv"))
+    }
+
     /// Writes `config.toml`.
     ///
     /// # Errors
@@ -239,13 +246,17 @@ impl RunFolder {
         write_png(&self.curves(), &curves(&rows, best, title)?)
     }
 
-    /// Writes predictions of each part, and the matrices of training and test as a picture.
+    /// Writes predictions of each part by sample and, where songs are known, by song,
+    /// and the matrices of training and test as a picture.
     ///
     /// # Errors
     /// If a file cannot be written.
     pub fn write_results(&self, results: &[Results], data: &Dataset, title: &str) -> Result<()> {
         for result in results {
             self.write_predictions(result, data)?;
+            if let Some(songs) = &result.song_votes {
+                self.write_songs(result.part, songs, &data.classes)?;
+            }
         }
         let shown = results.iter().filter(|result| result.part != PartName::Val);
         let matrices: Vec<NamedMatrix<'_>> = shown
@@ -279,6 +290,23 @@ impl RunFolder {
                 csv.write_record(
                     [i.to_string(), song].into_iter().chain(words).chain(probabilities),
                 )?;
+            }
+            csv.flush()
+        })
+    }
+
+    fn write_songs(&self, part: PartName, songs: &[SongVotes], classes: &[String]) -> Result<()> {
+        let name = |label: u32| classes[label as usize].clone();
+        write_atomic(&self.songs(part), |to| {
+            let mut csv = csv::Writer::from_writer(to);
+            let head = ["song", "true", "mean", "majority", "product", "segments"];
+            let probabilities = classes.iter().map(|class| format!("p_{class}"));
+            csv.write_record(head.map(String::from).into_iter().chain(probabilities))?;
+            for song in songs {
+                let votes = [song.label, song.mean, song.majority, song.product].map(name);
+                let row = [song.song.to_string()].into_iter().chain(votes);
+                let row = row.chain([song.segments.to_string()]);
+                csv.write_record(row.chain(song.probabilities.iter().map(f64::to_string)))?;
             }
             csv.flush()
         })

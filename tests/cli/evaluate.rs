@@ -19,14 +19,21 @@ fn it_repeats_the_runs_own_figures() {
         assert!(!run[key].is_null(), "{key}");
     }
     for part in ["train", "val", "test"] {
-        let file = format!("predictions_{part}.csv");
-        assert!(work.read(&format!("run/{file}")) == work.read(&format!("again/{file}")), "{part}");
+        for file in [format!("predictions_{part}.csv"), format!("songs_{part}.csv")] {
+            let [run, again] = ["run", "again"].map(|run| work.read(&format!("{run}/{file}")));
+            assert!(run == again, "{file}");
+        }
         let line = format!("{part:<5} loss {:.4}", run[part]["loss"].as_f64().unwrap());
         assert!(ran.out.contains(&line), "{line} in {}", ran.out);
+        let share = |key: &str| 100.0 * run[part][key].as_f64().unwrap();
+        let [majority, product] = ["song_accuracy_majority", "song_accuracy_product"].map(share);
+        let votes = format!("by majority {majority:.2} %, by product {product:.2} %");
+        assert!(ran.out.contains(&votes), "{votes} in {}", ran.out);
     }
     let files = ["confusion.png", "metrics.json"].map(String::from);
     let parts = ["test", "train", "val"].map(|part| format!("predictions_{part}.csv"));
-    assert_eq!(work.list("again"), [&files[..], &parts[..]].concat());
+    let songs = ["test", "train", "val"].map(|part| format!("songs_{part}.csv"));
+    assert_eq!(work.list("again"), [&files[..], &parts[..], &songs[..]].concat());
     image::load_from_memory(&work.read("again/confusion.png")).unwrap();
 }
 
@@ -35,7 +42,10 @@ fn one_part_alone() {
     let work = Work::trained();
     let ran = work.ok("evaluate run --part val --out val");
     assert!(ran.out.contains("val   loss ") && !ran.out.contains("test  loss "), "{}", ran.out);
-    assert_eq!(work.list("val"), ["confusion.png", "metrics.json", "predictions_val.csv"]);
+    assert_eq!(
+        work.list("val"),
+        ["confusion.png", "metrics.json", "predictions_val.csv", "songs_val.csv"]
+    );
     let (run, val) = (metrics(&work, "run/metrics.json"), metrics(&work, "val/metrics.json"));
     assert_eq!(run["val"], val["val"]);
     assert!(val.get("test").is_none());

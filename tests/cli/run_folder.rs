@@ -45,7 +45,7 @@ fn a_run_leaves_these_files_and_no_others() {
     let work = Work::new();
     work.ok("train --data data --out run --epochs 3 --batch-size 8");
     let mut files: Vec<&str> = FILES.to_vec();
-    files.push("summary.txt");
+    files.extend(["songs_test.csv", "songs_train.csv", "songs_val.csv", "summary.txt"]);
     assert_eq!(work.list("run"), files);
     assert_eq!(work.list("."), ["data", "run"]);
     for name in ["curves.png", "confusion.png"] {
@@ -119,11 +119,52 @@ fn the_metrics_are_those_of_the_predictions() {
         let right = rows.chunks(PER_SONG).filter(|song| vote(song)).count();
         let share = right as f64 / (n / PER_SONG) as f64;
         assert_eq!(said["song_accuracy"].as_f64(), Some(share), "{part}");
+        songs_agree(&work, part, &rows, said);
         let entropy = |row: &(String, String, String, Vec<f64>)| -row.3[class(&row.1)].ln();
         let cross = rows.iter().map(entropy).sum::<f64>() / n as f64;
         let loss = said["loss"].as_f64().unwrap();
         // The penalty comes on top.
         assert!(loss > cross && loss < cross + 2.0, "{part}: {loss} {cross}");
+    }
+}
+
+type Rows = [(String, String, String, Vec<f64>)];
+
+/// `songs_*.csv` beside the predictions of the samples, and the accuracies beside its votes.
+fn songs_agree(work: &Work, part: &str, rows: &Rows, said: &Value) {
+    let text = work.text(&format!("run/songs_{part}.csv"));
+    let mut csv = csv::Reader::from_reader(text.as_bytes());
+    let head: Vec<String> = csv.headers().unwrap().iter().map(String::from).collect();
+    let votes = ["song", "true", "mean", "majority", "product", "segments"];
+    let classes = ["classical", "disco", "metal", "rock"];
+    assert_eq!(
+        head,
+        [&votes[..], &classes.map(|c| format!("p_{c}")).each_ref().map(|c| &**c)].concat()
+    );
+    let songs: Vec<csv::StringRecord> = csv.records().collect::<Result<_, _>>().unwrap();
+    assert_eq!(songs.len(), rows.len() / PER_SONG, "{part}");
+    let mut right = [0; 3];
+    for (song, rows) in songs.iter().zip(rows.chunks(PER_SONG)) {
+        assert_eq!((&song[0], &song[1], &song[5]), (&*rows[0].0, &*rows[0].1, "4"), "{part}");
+        let means = (0..4).map(|c| rows.iter().map(|row| row.3[c]).sum::<f64>() / 4.0);
+        let log = |c: usize| rows.iter().map(|row| row.3[c].max(1e-7).ln()).sum::<f64>();
+        let best = |of: &dyn Fn(usize) -> f64| {
+            classes[(0..4).rev().max_by(|&a, &b| of(a).total_cmp(&of(b))).unwrap()]
+        };
+        for (c, mean) in means.enumerate() {
+            assert!((song[6 + c].parse::<f64>().unwrap() - mean).abs() < 1e-6, "{part} {song:?}");
+        }
+        assert_eq!(&song[2], best(&|c| rows.iter().map(|row| row.3[c]).sum()), "{part}");
+        assert_eq!(&song[4], best(&log), "{part}");
+        let count = |class: &str| rows.iter().filter(|row| row.2 == class).count();
+        assert!(classes.iter().all(|class| count(class) <= count(&song[3])), "{part} {song:?}");
+        for (right, vote) in right.iter_mut().zip(2..5) {
+            *right += usize::from(song[vote] == song[1]);
+        }
+    }
+    let keys = ["song_accuracy", "song_accuracy_majority", "song_accuracy_product"];
+    for (key, right) in keys.into_iter().zip(right) {
+        assert_eq!(said[key].as_f64(), Some(right as f64 / songs.len() as f64), "{part} {key}");
     }
 }
 
@@ -133,11 +174,13 @@ fn without_songs_nothing_is_said_of_them() {
     work.ok("train --data data --out run --epochs 1");
     let all = metrics(&work);
     for part in ["train", "val", "test"] {
-        for key in ["song_accuracy", "song_interval_95", "songs", "song_confusion"] {
+        let accuracies = ["song_accuracy", "song_accuracy_majority", "song_accuracy_product"];
+        for key in [&accuracies[..], &["song_interval_95", "songs", "song_confusion"]].concat() {
             assert!(all[part][key].is_null(), "{part} {key}");
             assert!(all[part].as_object().unwrap().contains_key(key), "{part} {key}");
         }
         assert!(predictions(&work, part).iter().all(|row| row.0.is_empty()));
+        assert!(!work.exists(&format!("run/songs_{part}.csv")), "{part}");
     }
 }
 

@@ -15,6 +15,7 @@ fn help_and_version_end_well() {
         "summary --help",
         "demo --help",
         "adapters --help",
+        "audit --help",
     ] {
         let ran = work.ok(words);
         assert!(ran.out.contains("Usage: genre-gpu"), "{words}");
@@ -47,6 +48,8 @@ fn wrong_command_lines_end_with_2() {
         work.refuses(words, told);
     }
     work.refuses("evaluate", &["<RUN>"]);
+    work.refuses("audit data --data data", &["--data"]);
+    work.refuses("audit data --near 2", &["--near", "from 0.5 to 1"]);
     work.refuses("evaluate run --part all", &["[possible values: train, val, test]"]);
     assert_eq!(work.list("."), ["data"], "nothing may be left");
 }

@@ -1,5 +1,6 @@
 //! Labels, classes and song ids.
 
+use genre_gpu::data::audit::Quick;
 use genre_gpu::data::{DataOptions, Dataset, Values};
 use genre_gpu::error::{DataProblem, Error};
 use genre_gpu::progress::Silent;
@@ -239,12 +240,15 @@ fn songs_that_parts_share() {
     let mut files = Files::with("song_train.npy", i64s(&[5, 5, 6, 7]));
     // With another label an id is another song.
     assert_eq!(files.load().unwrap().found[2].values, Values::Songs { songs: 4 });
-    files.set("song_test.npy", i64s(&[5, 8]));
-    let told = notes(&files, None).join("\n");
-    assert!(told.contains("1 in both train and test (such as 5 of class 0)"), "{told}");
+    // Label 0 of test and 5: the song of training's first sample.
+    files.set("song_val.npy", i64s(&[8, 9]));
+    files.set("song_test.npy", i64s(&[5, 10]));
+    let line = Quick::of(&files.load().unwrap()).line();
+    assert!(line.contains("1 song is in both test and train (such as id 5 of class 0)"), "{line}");
+    assert!(line.contains("number them through"), "{line}");
     files.set("song_test.npy", i64s(&[6, 6]));
-    let told = notes(&files, None).join("\n");
-    assert!(!told.contains("share songs"), "{told}");
+    let line = Quick::of(&files.load().unwrap()).line();
+    assert!(!line.contains("in both"), "{line}");
 }
 
 /// An array that is damaged at its end is not read before what all headers say.

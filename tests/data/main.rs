@@ -2,6 +2,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, unreachable_pub)]
 
+mod audit;
 mod errors;
 mod files;
 mod labels;
