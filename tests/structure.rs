@@ -29,8 +29,8 @@ const MAY_NAME: [(&str, &[&str]); 22] = [
     (
         "train",
         &[
-            "audio", "backend", "data", "device", "files", "graph", "metrics", "models",
-            "progress", "random", "report",
+            "audio", "backend", "data", "device", "files", "graph", "metrics", "models", "plan",
+            "progress", "random", "report", "text",
         ],
     ),
     (
