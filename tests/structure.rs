@@ -22,7 +22,7 @@ const MAY_NAME: [(&str, &[&str]); 22] = [
     ("gpu", &["backend", "graph", "measure", "plan"]),
     ("device", &["backend", "cpu", "gpu", "plan"]),
     ("models", &["graph", "text"]),
-    ("metrics", &[]),
+    ("metrics", &["random"]),
     ("report", &["files", "metrics", "text"]),
     ("audio", &[]),
     ("data", &["audio", "files", "progress", "random"]),
