@@ -4,11 +4,14 @@ mod adapters;
 mod bars;
 mod bench;
 mod choice;
+mod compare;
 mod data_args;
 mod demo;
 mod evaluate;
 mod lines;
+mod run_bars;
 mod say;
+mod seeds;
 mod session;
 mod summary;
 mod train;
@@ -25,6 +28,8 @@ Examples:
   genre-gpu train --data gtzan.npz --epochs 5   on arrays of your own
   genre-gpu summary --input 128x87              layers and parameters
   genre-gpu evaluate runs/p1-demo-seed42        a run's figures again
+  genre-gpu compare --models p1,mine.toml --out study
+                                                several models and seeds in one table
   genre-gpu demo --wav songs                    listen to the demo corpus
   genre-gpu adapters                            the GPUs that --device gpu can take
   genre-gpu bench                               time of every kernel and of a step
@@ -45,6 +50,8 @@ enum Command {
     Train(Box<train::Args>),
     /// Evaluate a run's weights again, on its own data or on other arrays
     Evaluate(Box<evaluate::Args>),
+    /// Train several models with several seeds and say what may be concluded of them
+    Compare(compare::Args),
     /// Show a model's layers, parameters and what they say about overfitting
     Summary(summary::Args),
     /// Make, check, export or listen to the demo corpus (synthesised)
@@ -79,6 +86,7 @@ fn execute(command: &Command) -> Result<ExitCode> {
     match command {
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Compare(args) => compare::run(args),
         Command::Summary(args) => summary::run(args).map(|()| ExitCode::SUCCESS),
         Command::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),
         Command::Adapters(args) => adapters::run(args).map(|()| ExitCode::SUCCESS),

@@ -7,6 +7,7 @@
 mod adapter;
 mod bench;
 mod bits;
+mod compare;
 mod config;
 mod data;
 mod evaluate;
