@@ -32,6 +32,7 @@ pub mod audio;
 pub mod backend;
 pub mod bench;
 pub mod cli;
+pub mod compare;
 pub mod cpu;
 pub mod data;
 pub mod device;

@@ -4,7 +4,10 @@
 
 use genre_gpu::Error;
 use genre_gpu::metrics::Confusion;
-use genre_gpu::report::{EpochRow, NamedMatrix, confusion, curves, png_bytes, write_png};
+use genre_gpu::report::{
+    EpochRow, ModelCurve, ModelScore, NamedMatrix, confusion, curves, model_curves, model_scores,
+    png_bytes, write_png,
+};
 use image::RgbImage;
 
 const TITLE: &str = "P1 on the demo corpus (synthesised)";
@@ -175,4 +178,75 @@ fn names_must_fit_the_matrix() {
     let named = NamedMatrix { name: "test set", unit: "songs", counts: &counts };
     let got = confusion(&[named], &["rock".to_owned()], TITLE);
     assert!(matches!(got, Err(Error::Mismatch { .. })));
+}
+
+const NAMES: [&str; 4] =
+    ["p1", "p2-bands", "a model with a name that nobody would give to anything at all", "p1-bn"];
+
+fn scores(models: usize, seeds: usize, paired: bool) -> Vec<ModelScore> {
+    let model = |i: usize| {
+        let mean = 0.80 + 0.02 * (i % 5) as f64;
+        let d = mean - 0.80;
+        ModelScore {
+            name: NAMES[i % NAMES.len()].into(),
+            mean,
+            seeds: (0..seeds).map(|seed| mean + 0.01 * (seed % 3) as f64 - 0.01).collect(),
+            difference: (paired && i > 0).then_some((d, (d - 0.05, d + 0.06))),
+            is_baseline: i == 0,
+        }
+    };
+    (0..models).map(model).collect()
+}
+
+fn model_curve(i: usize, epochs: usize) -> ModelCurve {
+    let point = |epoch: usize| {
+        let mean = 0.9 - 0.01 * i as f64 - 0.6 * (-(epoch as f64) / 6.0).exp();
+        (mean, (mean - 0.02, mean + 0.02))
+    };
+    ModelCurve { name: NAMES[i % NAMES.len()].into(), points: (0..epochs).map(point).collect() }
+}
+
+#[test]
+fn compared_models_cut_nothing_off() {
+    for (models, seeds, paired) in
+        [(0, 0, false), (1, 1, false), (2, 5, true), (4, 5, false), (9, 20, true), (4, 1, true)]
+    {
+        let picture = model_scores(&scores(models, seeds, paired), "songs", TITLE).unwrap();
+        assert!(has_ink(&picture));
+        assert_edge_is_white(&picture, &format!("{models} models, {seeds} seeds"));
+    }
+    let mut lost = scores(2, 2, true);
+    lost[1].mean = f64::NAN;
+    lost[1].seeds[0] = f64::NAN;
+    assert_edge_is_white(&model_scores(&lost, "songs", TITLE).unwrap(), "NaN");
+}
+
+#[test]
+fn compared_curves_cut_nothing_off() {
+    for (models, epochs) in [(0, 0), (1, 1), (2, 20), (9, 200), (30, 20)] {
+        let curves: Vec<ModelCurve> = (0..models).map(|i| model_curve(i, epochs)).collect();
+        let picture = model_curves(&curves, TITLE).unwrap();
+        assert!(has_ink(&picture));
+        assert_edge_is_white(&picture, &format!("{models} models, {epochs} epochs"));
+    }
+    let mut lost = model_curve(0, 5);
+    lost.points[4] = (f64::NAN, (f64::NAN, f64::NAN));
+    assert_edge_is_white(&model_curves(&[lost, model_curve(1, 1)], TITLE).unwrap(), "NaN");
+}
+
+#[test]
+fn compared_models_follow_the_data() {
+    let there = scores(3, 3, true);
+    let picture = model_scores(&there, "songs", TITLE).unwrap();
+    assert!(picture == model_scores(&there, "songs", TITLE).unwrap());
+    let mut other = there.clone();
+    other[2].seeds[1] -= 0.004;
+    assert!(picture != model_scores(&other, "songs", TITLE).unwrap());
+    let mut other = there;
+    other[1].difference = Some((0.02, (-0.01, 0.07)));
+    assert!(picture != model_scores(&other, "songs", TITLE).unwrap());
+    let curve = model_curve(0, 9);
+    let mut wider = curve.clone();
+    wider.points[4].1.0 -= 0.05;
+    assert!(model_curves(&[curve], TITLE).unwrap() != model_curves(&[wider], TITLE).unwrap());
 }

@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::train::Watch;
 use crate::train::history::Epoch;
 
-fn bar(total: u64, template: &str) -> ProgressBar {
+pub(super) fn bar(total: u64, template: &str) -> ProgressBar {
     // Hidden by itself where standard error is no terminal.
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
     // The templates are constants; if one were wrong, the plain style would show.
@@ -86,7 +86,7 @@ pub(super) struct EpochBars {
     bar: RefCell<Option<ProgressBar>>,
 }
 
-const EPOCH: &str = "{prefix} {bar:24} {pos}/{len} samples, {rate}, {eta} left - {msg}";
+pub(super) const EPOCH: &str = "{prefix} {bar:24} {pos}/{len} samples, {rate}, {eta} left - {msg}";
 
 impl EpochBars {
     pub(super) fn new(quiet: bool) -> Self {
@@ -94,7 +94,7 @@ impl EpochBars {
     }
 }
 
-fn heading(epoch: usize, of: usize) -> String {
+pub(super) fn heading(epoch: usize, of: usize) -> String {
     format!("Epoch {epoch:>width$}/{of}", width = of.to_string().len())
 }
 

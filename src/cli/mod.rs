@@ -5,11 +5,14 @@ mod audit;
 mod bars;
 mod bench;
 mod choice;
+mod compare;
 mod data_args;
 mod demo;
 mod evaluate;
 mod lines;
+mod run_bars;
 mod say;
+mod seeds;
 mod session;
 mod summary;
 mod train;
@@ -27,6 +30,8 @@ Examples:
   genre-gpu summary --input 128x87              layers and parameters
   genre-gpu evaluate runs/p1-demo-seed42        a run's figures again
   genre-gpu audit gtzan.npz                     what the parts of a data set share
+  genre-gpu compare --models p1,mine.toml --out study
+                                                several models and seeds in one table
   genre-gpu demo --wav songs                    listen to the demo corpus
   genre-gpu adapters                            the GPUs that --device gpu can take
   genre-gpu bench                               time of every kernel and of a step
@@ -47,6 +52,8 @@ enum Command {
     Train(Box<train::Args>),
     /// Evaluate a run's weights again, on its own data or on other arrays
     Evaluate(Box<evaluate::Args>),
+    /// Train several models with several seeds and say what may be concluded of them
+    Compare(compare::Args),
     /// Show a model's layers, parameters and what they say about overfitting
     Summary(summary::Args),
     /// Look for faults of a data set, and for sound that its parts share
@@ -83,6 +90,7 @@ fn execute(command: &Command) -> Result<ExitCode> {
     match command {
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Compare(args) => compare::run(args),
         Command::Summary(args) => summary::run(args).map(|()| ExitCode::SUCCESS),
         Command::Audit(args) => audit::run(args),
         Command::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),

@@ -1,4 +1,4 @@
-//! A training session: from prepared data to the run's folder.
+//! What is said of a run, from prepared data to the run's folder.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,19 +8,16 @@ use super::bars::EpochBars;
 use super::lines::{line, title};
 use super::say::{quoted, tell};
 use super::train::{Args, Prepared};
-use crate::data::PartName;
 use crate::error::{Error, Result};
-use crate::metrics::ClassificationReport;
 use crate::models::Model;
 use crate::models::summary::{LayerTable, capacity};
 use crate::text::fold;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::config::Config;
 use crate::train::history::seconds_per_epoch;
-use crate::train::results::Results;
-use crate::train::run_folder::{self, RunFolder};
-use crate::train::source::Source;
-use crate::train::{ModelFacts, Outcome, SavedModel, Trainer, data_name, model_name, words};
+use crate::train::run_folder::RunFolder;
+use crate::train::session::{Run, Scaled};
+use crate::train::{Trainer, words};
 
 /// Trains what was prepared, and leaves all that a run leaves.
 pub(super) fn run(
@@ -67,7 +64,8 @@ fn train(
     folder: &RunFolder,
     resumed: bool,
 ) -> Result<ExitCode> {
-    let Prepared { source: Source { data, front_end }, scale, graph, mut backend } = prepared;
+    let Prepared { data: scaled, graph, mut backend } = prepared;
+    let Scaled { data, scale, .. } = &scaled;
     let device = backend.describe();
     let assumed = config.class_names.is_none() && config.data.is_some() && data.classes.len() == 4;
     let assumed = if assumed { " (assumed of four; --class-names says otherwise)" } else { "" };
@@ -79,7 +77,7 @@ fn train(
     args.say(&format!("\nDevice: {device}\n\n{}", config.to_toml()))?;
 
     let new = if resumed { Trainer::resume } else { Trainer::new };
-    let mut trainer = new(backend.as_mut(), &data, config, folder.checkpoint())?;
+    let mut trainer = new(backend.as_mut(), data, config, folder.checkpoint())?;
     if trainer.history().len() == config.epochs {
         args.say(&format!(
             "All {} epochs are done already: only the figures are made again. For more epochs \
@@ -87,59 +85,28 @@ fn train(
             config.epochs
         ))?;
     }
-    // Only now: a resume that is refused leaves the run as it was.
-    folder.write_config(config)?;
     let stopped = stop_flag();
     let stop = || stopped.load(Ordering::Relaxed);
-    let outcome = trainer.run(&EpochBars::new(args.quiet), &stop);
-    let history = trainer.history().to_vec();
-    let title = title(&config.model, &data);
-    // Of a run that diverged, too: its curves show how. What stopped it is told first.
-    let written = if history.is_empty() { Ok(()) } else { folder.write_history(&history, &title) };
-    let outcome = outcome?;
-    written?;
-    if outcome == Outcome::Interrupted {
+    let title = title(&config.model, data);
+    let (graph, device) = (&graph, device.as_str());
+    let run = Run { config, model, data: &scaled, graph, device, folder, title: &title };
+    let Some(finished) = run.train(&mut trainer, &EpochBars::new(args.quiet), &stop)? else {
         tell(&format!(
             "genre-gpu: stopped in epoch {} of {}; go on with\n  {}",
-            history.len() + 1,
+            trainer.history().len() + 1,
             config.epochs,
             way_on(args, folder)
         ));
         return Ok(ExitCode::FAILURE);
-    }
-    let (parameters, epochs) = trainer.finish()?;
-    let facts = ModelFacts {
-        version: env!("CARGO_PKG_VERSION").into(),
-        name: model_name(&config.model),
-        model: model.text.clone(),
-        sample_shape: data.sample_shape,
-        classes: data.classes.clone(),
-        scale,
-        front_end,
-        seed: config.seed,
-        epochs,
-        data_source: data_name(&data),
-        data_hash: data.hash.clone(),
     };
-    SavedModel { parameters, facts }.write(&folder.model(), &graph)?;
-
-    let results = trainer.results()?;
-    folder.write_results(&results, &data, &title)?;
-    let count = graph.trainable_count();
-    let metrics = run_folder::metrics(config, &device, count, epochs, &history, &data, &results);
-    folder.write_metrics(&metrics)?;
-
-    let report = report_of_test(&results, &data.classes)?;
-    let paragraph = fold(&words::overfitting(&graph, &data.train, &history, &results));
-    let table = LayerTable(&graph);
-    folder.write_summary(&format!("{title}\n\n{table}\n{paragraph}\n\nTest set:\n{report}"))?;
-    args.say(&format!("\nTest set:\n{report}"))?;
-    for result in &results {
+    args.say(&format!("\nTest set:\n{}", finished.report))?;
+    for result in &finished.results {
         args.say(&line(result))?;
     }
     args.say(&format!(
-        "\n{paragraph}\n\n{:.2} s per epoch on {device}. The run is in {}: see {} and {}.",
-        seconds_per_epoch(&history),
+        "\n{}\n\n{:.2} s per epoch on {device}. The run is in {}: see {} and {}.",
+        finished.paragraph,
+        seconds_per_epoch(&finished.history),
         folder.path().display(),
         folder.curves().display(),
         folder.confusion().display()
@@ -147,14 +114,8 @@ fn train(
     Ok(ExitCode::SUCCESS)
 }
 
-fn report_of_test(results: &[Results], classes: &[String]) -> Result<String> {
-    let test = results.iter().find(|result| result.part == PartName::Test);
-    let report = test.map(|test| ClassificationReport::new(&test.confusion, classes));
-    Ok(report.transpose()?.map_or_else(String::new, |report| report.to_string()))
-}
-
 /// Set by the first Ctrl-C (or a request to end); the second ends the process at once.
-fn stop_flag() -> Arc<AtomicBool> {
+pub(super) fn stop_flag() -> Arc<AtomicBool> {
     let stopped = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stopped);
     let handler = ctrlc::set_handler(move || {

@@ -8,16 +8,16 @@ use super::data_args::DataArgs;
 use super::say::{say, warn_of};
 use super::{audit, choice, session};
 use crate::backend::Backend;
-use crate::data::{PartName, Scale, ScaleKind};
+use crate::data::{PartName, ScaleKind};
 use crate::device::{self, Device};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::models::{Augment, Model, Schedule};
-use crate::plan::Plan;
 use crate::random::keras::Shuffle;
 use crate::train::config::{Config, Keep, Settings};
 use crate::train::run_folder::RunFolder;
-use crate::train::source::{self, Source};
+use crate::train::session::{Scaled, open};
+use crate::train::{run_name, source};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -166,7 +166,10 @@ fn begin(args: &Args) -> Result<ExitCode> {
     let settings = args.settings().or(file);
     let model = Model::open(settings.model.as_deref().unwrap_or("p1"))?;
     let config = settings.resolve(model.recipe)?.anchored();
-    let path = args.out.clone().unwrap_or_else(|| RunFolder::unused(&default_out(&config)));
+    let path = args
+        .out
+        .clone()
+        .unwrap_or_else(|| RunFolder::unused(&Path::new("runs").join(run_name(&config))));
     let fresh = !path.exists();
     // Before the data, so that a bad place is known at once.
     let folder = RunFolder::create(&path, args.overwrite)?;
@@ -195,20 +198,9 @@ fn resume(args: &Args, folder: &RunFolder) -> Result<ExitCode> {
     session::run(args, &config, &model, prepared, folder, true)
 }
 
-/// `runs/p1-gtzan-seed42`.
-fn default_out(config: &Config) -> PathBuf {
-    let stem = |path: &Path| {
-        path.file_stem().map_or_else(|| "data".into(), |stem| stem.to_string_lossy().into_owned())
-    };
-    let model = stem(Path::new(&config.model));
-    let data = config.data.as_deref().map_or_else(|| "demo".into(), stem);
-    Path::new("runs").join(format!("{model}-{data}-seed{}", config.seed))
-}
-
 /// What a run needs, loaded and checked.
 pub(super) struct Prepared {
-    pub(super) source: Source,
-    pub(super) scale: Scale,
+    pub(super) data: Scaled,
     pub(super) graph: Graph,
     pub(super) backend: Box<dyn Backend>,
 }
@@ -217,15 +209,11 @@ pub(super) fn prepare(args: &Args, config: &Config, model: &Model) -> Result<Pre
     device::find(config.device, config.device_options())?;
     let bars = Bars::new(args.quiet);
     let cache = args.data.cache_dir.as_deref();
-    let mut source = source::load(config, cache, &PartName::ALL, &bars)?;
-    let data = &mut source.data;
-    args.say(&format!("Data: {}\n{}", data.source, data.describe().trim_end()))?;
-    audit::tell_of(data, args.quiet)?;
-    let graph = model.graph(data.sample_shape, data.classes.len())?;
-    let scale = Scale::fit(config.scale, &data.train.x)?;
-    data.apply(&scale);
-    let plan = Plan::new(graph.clone(), config.batch_size.min(data.longest_part()))?;
-    let backend = device::open(config.device, plan, config.device_options())?;
+    let source = source::load(config, cache, &PartName::ALL, &bars)?;
+    args.say(&format!("Data: {}\n{}", source.data.source, source.data.describe().trim_end()))?;
+    audit::tell_of(&source.data, args.quiet)?;
+    let data = Scaled::new(source, config.scale)?;
+    let (graph, backend) = open(config, model, &data.data)?;
     warn_of(backend.as_ref());
-    Ok(Prepared { source, scale, graph, backend })
+    Ok(Prepared { data, graph, backend })
 }

@@ -1,17 +1,24 @@
 //! Pure functions of labels and probabilities: predictions, confusion, scores per class,
-//! votes over songs. All sums are in f64 and run in index order.
+//! votes over songs, and what a comparison of two models rests on. All sums are in f64 and run in
+//! index order.
 
+mod bootstrap;
 mod confusion;
 mod interval;
+mod mcnemar;
 mod scores;
 mod songs;
+mod spread;
 
+pub use bootstrap::bootstrap_mean;
 pub use confusion::Confusion;
 pub use interval::wilson;
+pub use mcnemar::{holm, mcnemar};
 pub use scores::{ClassificationReport, Scores};
 pub use songs::{
     SongVerdict, SongVotes, Vote, all_song_votes, song_accuracy, song_confusion, song_votes,
 };
+pub use spread::mean_and_deviation;
 
 use crate::error::{Error, Result};
 

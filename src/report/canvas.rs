@@ -159,6 +159,24 @@ impl Canvas<'_> {
         Ok(())
     }
 
+    /// A translucent band between two lines, as (x, top, bottom) from left to right.
+    pub(super) fn band(&mut self, edges: &[(f64, f64, f64)], (r, g, b): Rgb) -> Result<()> {
+        let style = RGBAColor(r, g, b, 0.18).filled();
+        for pair in edges.windows(2) {
+            let (one, two) = (pair[0], pair[1]);
+            let (first, last) = (scaled((one.0, 0.0)).0, scaled((two.0, 0.0)).0);
+            // Column by column, none twice: what is drawn twice would be darker.
+            for x in first..last {
+                let t = f64::from(x - first) / f64::from(last - first);
+                let y = |a: f64, b: f64| scaled((0.0, a + t * (b - a))).1;
+                let (top, bottom) = (y(one.1, two.1), y(one.2, two.2));
+                let drawn = self.backend.draw_rect((x, top), (x + 1, bottom), &style, true);
+                drawn.map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A filled circle.
     pub(super) fn dot(&mut self, centre: (f64, f64), radius: f64, colour: Rgb) -> Result<()> {
         let radius = (radius * f64::from(SCALE)).round() as u32;

@@ -15,6 +15,10 @@ pub(super) const GRID: Rgb = (224, 224, 224);
 pub(super) const TRAINING: Rgb = (0, 114, 178);
 pub(super) const VALIDATION: Rgb = (230, 159, 0);
 
+/// Okabe and Ito's colours for several models, but for the yellow, which is faint on white.
+pub(super) const SERIES: [Rgb; 7] =
+    [TRAINING, VALIDATION, (0, 158, 115), (213, 94, 0), (204, 121, 167), (86, 180, 233), BLACK];
+
 /// Sizes of letters in pixels.
 pub(super) const TITLE: f64 = 38.0;
 pub(super) const LABEL: f64 = 28.0;

@@ -9,6 +9,7 @@ mod names;
 pub mod results;
 pub mod run_folder;
 mod saved;
+pub mod session;
 pub mod source;
 mod tensors;
 mod trainer;
@@ -16,6 +17,6 @@ mod views;
 pub mod words;
 
 pub use initial::initial_parameters;
-pub use names::{data_name, model_name};
+pub use names::{data_name, data_stem, model_name, run_name};
 pub use saved::{ModelFacts, SavedModel};
 pub use trainer::{Outcome, Trainer, Watch};

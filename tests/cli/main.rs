@@ -8,6 +8,7 @@ mod adapter;
 mod audit;
 mod bench;
 mod bits;
+mod compare;
 mod config;
 mod data;
 mod evaluate;

@@ -12,6 +12,19 @@ pub fn interrupt(work: &Work, words: &str) -> Ran {
     interrupt_args(work, &words.split_whitespace().collect::<Vec<_>>())
 }
 
+/// Starts the binary and sends SIGINT once `ready` says so.
+pub fn interrupt_at(work: &Work, words: &str, ready: impl Fn() -> bool) -> Ran {
+    let mut command = work.command(&words.split_whitespace().collect::<Vec<_>>());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while !ready() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended early");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    Ran::of(&child.wait_with_output().unwrap())
+}
+
 fn interrupt_args(work: &Work, args: &[&str]) -> Ran {
     let mut command = work.command(args);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

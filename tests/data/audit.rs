@@ -1,7 +1,7 @@
 //! What an audit finds in sets with planted faults, and that it finds nothing in others.
 
 use genre_gpu::data::audit::{Artists, Audit, How, Match, Names, Options, Quick, Sample};
-use genre_gpu::data::{Dataset, Part, PartName};
+use genre_gpu::data::{Dataset, Part, PartName, Scale};
 use genre_gpu::progress::Silent;
 use genre_gpu::random::streams::Stream;
 
@@ -39,6 +39,7 @@ fn clean() -> Dataset {
         test,
         found: Vec::new(),
         hash: String::new(),
+        scale: Scale::NONE,
     }
 }
 
