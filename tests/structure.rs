@@ -43,8 +43,8 @@ const MAY_NAME: [(&str, &[&str]); 22] = [
     (
         "cli",
         &[
-            "backend", "bench", "data", "device", "files", "gpu", "graph", "measure", "metrics",
-            "models", "plan", "progress", "random", "text", "train",
+            "audio", "backend", "bench", "data", "device", "files", "gpu", "graph", "measure",
+            "metrics", "models", "plan", "progress", "random", "text", "train",
         ],
     ),
     ("lib", &[]),

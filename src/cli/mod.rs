@@ -8,6 +8,7 @@ mod data_args;
 mod demo;
 mod evaluate;
 mod lines;
+mod prepare;
 mod say;
 mod session;
 mod summary;
@@ -26,6 +27,7 @@ Examples:
   genre-gpu summary --input 128x87              layers and parameters
   genre-gpu evaluate runs/p1-demo-seed42        a run's figures again
   genre-gpu demo --wav songs                    listen to the demo corpus
+  genre-gpu prepare GTZAN --out arrays          audio files to arrays
   genre-gpu adapters                            the GPUs that --device gpu can take
   genre-gpu bench                               time of every kernel and of a step
 
@@ -49,6 +51,8 @@ enum Command {
     Summary(summary::Args),
     /// Make, check, export or listen to the demo corpus (synthesised)
     Demo(demo::Args),
+    /// Make arrays of audio files: a folder for each class, or a list
+    Prepare(Box<prepare::Args>),
     /// List the GPUs, best first, and which one --device gpu takes
     Adapters(adapters::Args),
     /// Measure training steps, kernel by kernel, on CPU and GPU
@@ -81,6 +85,7 @@ fn execute(command: &Command) -> Result<ExitCode> {
         Command::Evaluate(args) => evaluate::run(args).map(|()| ExitCode::SUCCESS),
         Command::Summary(args) => summary::run(args).map(|()| ExitCode::SUCCESS),
         Command::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Prepare(args) => prepare::run(args),
         Command::Adapters(args) => adapters::run(args).map(|()| ExitCode::SUCCESS),
         Command::Bench(args) => bench::run(args).map(|()| ExitCode::SUCCESS),
     }

@@ -69,7 +69,8 @@ fn train(
 ) -> Result<ExitCode> {
     let Prepared { source: Source { data, front_end }, scale, graph, mut backend } = prepared;
     let device = backend.describe();
-    let assumed = config.class_names.is_none() && config.data.is_some() && data.classes.len() == 4;
+    // What prepare or the demo made says its classes and front end itself.
+    let assumed = config.class_names.is_none() && front_end.is_none() && data.classes.len() == 4;
     let assumed = if assumed { " (assumed of four; --class-names says otherwise)" } else { "" };
     args.say(&format!("Classes: {}{assumed}", data.classes.join(", ")))?;
     args.say(&format!("Scale: x' = (x - {}) * {} ({})", scale.offset, scale.factor, scale.kind))?;

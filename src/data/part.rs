@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Which part of a data set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PartName {
     /// What the weights are fitted to.
     Train,
