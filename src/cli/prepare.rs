@@ -245,10 +245,12 @@ fn text(options: &Options, summary: &Summary, took: f64) -> String {
         seconds / took.max(1e-9)
     ));
     if *left_out > 0 {
-        text.push_str(&format!("\n{left_out} files left out: the split does not name them."));
+        text.push_str(&format!(
+            "\nFiles left out, because the split does not name them: {left_out}."
+        ));
     }
     if !skipped.is_empty() {
-        text.push_str(&format!("\n{} files skipped:", skipped.len()));
+        text.push_str(&format!("\nFiles skipped: {}", skipped.len()));
         for (name, reason) in skipped {
             text.push_str(&format!("\n  {name}: {reason}"));
         }

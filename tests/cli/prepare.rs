@@ -112,8 +112,8 @@ fn a_folder_for_each_class_becomes_arrays_that_train_takes() {
 
     let ran = work.ok("train --data out --epochs 1 --out run");
     assert!(ran.out.contains("Classes: high, low\n"), "{}", ran.out);
-    let model = String::from_utf8_lossy(&work.read("run/model.safetensors")[..4000]).into_owned();
-    assert!(model.contains(r#"\"n_fft\":512"#), "the model knows its front end: {model}");
+    let model = String::from_utf8_lossy(&work.read("run/model.safetensors")).into_owned();
+    assert!(model.contains(r#"\"n_fft\":512"#), "the model knows its front end");
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_file_that_cannot_be_used_is_named_and_with_strict_an_error() {
 
     let ran = work.ok(&words);
     for told in
-        ["2 files skipped:", "low/broken.wav: ", "low/short.wav: 0.18 s are too short: 3 cuts"]
+        ["Files skipped: 2", "low/broken.wav: ", "low/short.wav: 0.18 s are too short: 3 cuts"]
     {
         assert!(ran.out.contains(told), "{told}\n{}", ran.out);
     }
@@ -258,7 +258,7 @@ fn parts_are_as_the_split_says() {
     }
     work.write("parts.csv", &list);
     let ran = work.ok(&format!("prepare songs --out out {SMALL} --split-csv parts.csv"));
-    assert!(ran.out.contains("2 files left out"), "{}", ran.out);
+    assert!(ran.out.contains("the split does not name them: 2."), "{}", ran.out);
     assert_eq!(ints(&work, "out", "song_test"), [[0; 3], [1000; 3]].concat());
     assert_eq!(ints(&work, "out", "song_train").len(), 12);
 
@@ -300,7 +300,7 @@ fn the_published_split_knows_its_songs() {
     au(&work.path("gtzan/genres_original/metal/metal.00100.au"), 22_050, &tone(9.0, 22_050, 1));
     let ran = work.ok(&format!("prepare gtzan --out out {SMALL} --split fault-filtered"));
     ran.told("few", &["only 6 of the split's"]);
-    assert!(ran.out.contains("1 files left out"), "{}", ran.out);
+    assert!(ran.out.contains("the split does not name them: 1."), "{}", ran.out);
     for part in PARTS {
         assert_eq!(ints(&work, "out", &format!("y_{part}")), [0, 0, 0, 1, 1, 1], "{part}");
     }
@@ -324,7 +324,7 @@ fn what_cannot_be_prepared_is_said() {
         ("prepare songs/low --out out", vec!["no audio was found"]),
         ("prepare songs --out out --genres low", vec!["two classes", "only low"]),
         ("prepare songs --out out --genres low,jazz", vec!["jazz", "found high, low"]),
-        ("prepare few --out out", vec!["class jazz has 1 songs", "three parts"]),
+        ("prepare few --out out", vec!["class jazz: expected at least 3 songs", "found 1"]),
         ("prepare songs --out out --f-max 20000", vec!["half the sample rate"]),
         ("prepare songs --out out --csv no_label.csv", vec!["columns file, label, found file"]),
         ("prepare songs --out out --csv no_file.csv", vec!["line 3", "low/9.wav"]),

@@ -163,6 +163,9 @@ fn make_all(
                 problem: e.to_string(),
             })?;
             let made = worker.make(&song, progress)?;
+            if let Err(reason) = &made {
+                progress.warn(&format!("{} is skipped: {reason}", song.name));
+            }
             progress.advance(1);
             Ok(Done { song, made, parts: Vec::new() })
         },
@@ -170,6 +173,13 @@ fn make_all(
     let done = done.collect::<Result<Vec<_>>>();
     progress.end();
     let mut done = done?;
+    let overlap = done.iter().flat_map(|done| &done.made).filter(|made| made.overlap).count();
+    if overlap > 0 {
+        progress.note(&format!(
+            "in {overlap} of {total} songs cuts overlap, because the song is shorter than all its \
+             cuts together"
+        ));
+    }
     plan.assign(&mut done);
     Ok(done)
 }

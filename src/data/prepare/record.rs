@@ -135,8 +135,7 @@ impl Record {
     }
 }
 
-/// How the arrays in a folder were made, where `prepare` made them; their names
-/// and front end hold for arrays of `sample` bands and frames only.
+/// How the arrays in a folder were made, where `prepare` made them.
 ///
 /// # Errors
 /// If there is a record that cannot be read.

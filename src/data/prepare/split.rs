@@ -114,8 +114,8 @@ fn by_song(options: &Options, found: &Found) -> Result<Plan> {
             return Err(Error::Prepare {
                 place: options.audio.display().to_string(),
                 problem: format!(
-                    "class {name} has {} songs, but three parts need one each; add songs, or \
-                     choose other classes with --genres",
+                    "class {name}: expected at least 3 songs, one for each part, found {}; add songs, \
+                     or choose other classes with --genres",
                     ids.len()
                 ),
             });

@@ -102,10 +102,8 @@ impl Worker {
             }
         };
         if let Some(damage) = &made.damage {
-            progress.warn(&format!(
-                "{}: {damage}; the {:.1} s before and after are used",
-                song.name, made.seconds
-            ));
+            progress
+                .warn(&format!("{}: {damage}; {:.1} s of it are used", song.name, made.seconds));
         }
         Ok(Ok(Made { kept, ..made }))
     }
