@@ -82,12 +82,13 @@ fn same(work: &Work, one: &str, other: &str) {
 fn a_folder_for_each_class_becomes_arrays_that_train_takes() {
     let work = songs();
     let ran = work.ok(&format!("prepare songs --out out {SMALL}"));
-    for told in ["10 files", "genre-gpu train --data out", "high         3 (9)", "times real time"]
+    for told in
+        ["10 files", "genre-gpu train --data out", "high            2 (6)", "times real time"]
     {
         assert!(ran.out.contains(told), "{told}\n{}", ran.out);
     }
     let mut all = Vec::new();
-    for (part, n) in PARTS.into_iter().zip([6, 2, 2]) {
+    for (part, n) in PARTS.into_iter().zip([4, 2, 4]) {
         let (x, y, song) = (
             x(&work, "out", part),
             ints(&work, "out", &format!("y_{part}")),
