@@ -204,6 +204,22 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// A sound file is none, or is damaged.
+    #[error("{}: {problem}", path.display())]
+    Audio {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Songs cannot be made into a data set.
+    #[error("{place}: {problem}")]
+    Prepare {
+        /// The folder, the file or its line.
+        place: String,
+        /// What is wrong, and the way out.
+        problem: String,
+    },
     /// The demo corpus in the cache is unusable, and it cannot be made there either.
     #[error(
         "demo corpus: {fault}, nor can it be made there ({source}); give another folder with --cache-dir"

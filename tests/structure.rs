@@ -47,8 +47,8 @@ const MAY_NAME: [(&str, &[&str]); 23] = [
     (
         "cli",
         &[
-            "backend", "bench", "compare", "data", "device", "files", "gpu", "graph", "measure",
-            "metrics", "models", "plan", "progress", "random", "text", "train",
+            "audio", "backend", "bench", "compare", "data", "device", "files", "gpu", "graph",
+            "measure", "metrics", "models", "plan", "progress", "random", "text", "train",
         ],
     ),
     ("lib", &[]),

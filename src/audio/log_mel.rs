@@ -91,8 +91,8 @@ impl LogMel {
         Ok(Spectrogram { values, n_mels: self.front_end.n_mels, frames })
     }
 
-    /// Mel power, `[n_mels, frames]`.
-    fn mel_power(&mut self, samples: &[f32]) -> Result<Vec<f64>> {
+    /// Mel power of `samples` before it becomes dB, `[n_mels, frames]`.
+    pub fn mel_power(&mut self, samples: &[f32]) -> Result<Vec<f64>> {
         if samples.is_empty() {
             return Err(Error::FrontEnd {
                 name: self.front_end.name.clone(),

@@ -1,8 +1,15 @@
-//! From sound to log-mel spectrograms.
+//! From sound files to log-mel spectrograms.
 
+mod au;
+mod cuts;
+mod decode;
 mod front_end;
 mod log_mel;
 pub mod mel;
+mod resample;
 
+pub use cuts::{CutFrom, Cuts, Cutting, ZeroDb, cut, starts};
+pub use decode::{EXTENSIONS, Sound, decode};
 pub use front_end::FrontEnd;
 pub use log_mel::{LogMel, Reference, Spectrogram, power_to_db};
+pub use resample::resample;

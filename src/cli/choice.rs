@@ -2,7 +2,9 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::audio::{CutFrom, ZeroDb};
 use crate::bench::Devices;
+use crate::data::prepare::SplitKind;
 use crate::data::{PartName, ScaleKind};
 use crate::device::Device;
 use crate::gpu::Form;
@@ -46,4 +48,16 @@ pub(super) fn keep() -> impl TypedValueParser<Value = Keep> {
 
 pub(super) fn part() -> impl TypedValueParser<Value = PartName> {
     one_of(PartName::ALL.map(|part| (part.as_str(), part)))
+}
+
+pub(super) fn split() -> impl TypedValueParser<Value = SplitKind> {
+    one_of(SplitKind::ALL.map(|split| (split.as_str(), split)))
+}
+
+pub(super) fn cut_from() -> impl TypedValueParser<Value = CutFrom> {
+    one_of([("sound", CutFrom::Sound), ("spectrogram", CutFrom::Spectrogram)])
+}
+
+pub(super) fn zero_db() -> impl TypedValueParser<Value = ZeroDb> {
+    one_of([("song", ZeroDb::Song), ("cut", ZeroDb::Cut), ("fixed", ZeroDb::Fixed)])
 }

@@ -10,6 +10,7 @@ mod data_args;
 mod demo;
 mod evaluate;
 mod lines;
+mod prepare;
 mod run_bars;
 mod say;
 mod seeds;
@@ -33,6 +34,7 @@ Examples:
   genre-gpu compare --models p1,mine.toml --out study
                                                 several models and seeds in one table
   genre-gpu demo --wav songs                    listen to the demo corpus
+  genre-gpu prepare GTZAN --out arrays          audio files to arrays
   genre-gpu adapters                            the GPUs that --device gpu can take
   genre-gpu bench                               time of every kernel and of a step
 
@@ -60,6 +62,8 @@ enum Command {
     Audit(Box<audit::Args>),
     /// Make, check, export or listen to the demo corpus (synthesised)
     Demo(demo::Args),
+    /// Make arrays of audio files: a folder for each class, or a list
+    Prepare(Box<prepare::Args>),
     /// List the GPUs, best first, and which one --device gpu takes
     Adapters(adapters::Args),
     /// Measure training steps, kernel by kernel, on CPU and GPU
@@ -94,6 +98,7 @@ fn execute(command: &Command) -> Result<ExitCode> {
         Command::Summary(args) => summary::run(args).map(|()| ExitCode::SUCCESS),
         Command::Audit(args) => audit::run(args),
         Command::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Prepare(args) => prepare::run(args),
         Command::Adapters(args) => adapters::run(args).map(|()| ExitCode::SUCCESS),
         Command::Bench(args) => bench::run(args).map(|()| ExitCode::SUCCESS),
     }

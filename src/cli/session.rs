@@ -65,9 +65,10 @@ fn train(
     resumed: bool,
 ) -> Result<ExitCode> {
     let Prepared { data: scaled, graph, mut backend } = prepared;
-    let Scaled { data, scale, .. } = &scaled;
+    let Scaled { data, scale, front_end, .. } = &scaled;
     let device = backend.describe();
-    let assumed = config.class_names.is_none() && config.data.is_some() && data.classes.len() == 4;
+    // What prepare or the demo made says its classes and front end itself.
+    let assumed = config.class_names.is_none() && front_end.is_none() && data.classes.len() == 4;
     let assumed = if assumed { " (assumed of four; --class-names says otherwise)" } else { "" };
     args.say(&format!("Classes: {}{assumed}", data.classes.join(", ")))?;
     args.say(&format!("Scale: x' = (x - {}) * {} ({})", scale.offset, scale.factor, scale.kind))?;

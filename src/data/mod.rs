@@ -13,6 +13,7 @@ mod names;
 mod npy;
 mod part;
 mod place;
+pub mod prepare;
 mod samples;
 mod scale;
 mod stats;

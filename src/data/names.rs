@@ -126,7 +126,7 @@ impl ArrayName {
     }
 }
 
-fn part_of(word: &str) -> Option<PartName> {
+pub(super) fn part_of(word: &str) -> Option<PartName> {
     let lists = [(TRAIN, PartName::Train), (VAL, PartName::Val), (TEST, PartName::Test)];
     lists.into_iter().find_map(|(list, part)| list.contains(&word).then_some(part))
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::config::Config;
 use crate::audio::FrontEnd;
 use crate::data::demo::{self, DemoCorpus};
+use crate::data::prepare;
 use crate::data::{ArrayName, DataOptions, Dataset, PartName};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -14,7 +15,7 @@ use crate::progress::Progress;
 pub struct Source {
     /// Samples, labels, songs.
     pub data: Dataset,
-    /// Known for the demo corpus; arrays carry none.
+    /// Known for the demo corpus and what `prepare` made; other arrays carry none.
     pub front_end: Option<FrontEnd>,
 }
 
@@ -50,8 +51,27 @@ pub fn load(
     let whole = options.explicit.is_empty() && !options.transpose;
     match if whole { demo::recognise(path, progress) } else { None } {
         Some(corpus) => load_corpus(corpus, options, progress),
-        None => Ok(Source { data: Dataset::load(&options, progress)?, front_end: None }),
+        None => load_arrays(options, whole, progress),
     }
+}
+
+/// Arrays with all that the record beside them says, where `prepare` made them and they are `whole`.
+fn load_arrays(mut options: DataOptions, whole: bool, progress: &dyn Progress) -> Result<Source> {
+    let record = if whole { prepare::read(&options.path)? } else { None };
+    let Some(settings) = record.map(|record| record.settings) else {
+        return Ok(Source { data: Dataset::load(&options, progress)?, front_end: None });
+    };
+    options.class_names.get_or_insert(settings.classes);
+    let data = Dataset::load(&options, progress)?;
+    let FrontEnd { n_mels, frames, .. } = settings.front_end;
+    let fits = data.sample_shape == [n_mels, frames, 1];
+    if !fits {
+        progress.warn(&format!(
+            "{}: prepare.json tells of samples of {n_mels} x {frames}: the front end is not known",
+            data.source
+        ));
+    }
+    Ok(Source { data, front_end: fits.then_some(settings.front_end) })
 }
 
 fn load_demo(

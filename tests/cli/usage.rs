@@ -14,6 +14,7 @@ fn help_and_version_end_well() {
         "evaluate --help",
         "summary --help",
         "demo --help",
+        "prepare --help",
         "adapters --help",
         "audit --help",
     ] {

@@ -1,0 +1,152 @@
+//! Sun's and NeXT's .au files, in which GTZAN was first given out.
+//!
+//! Big-endian words: ".snd", where the data begin, their bytes (all ones: up to
+//! the end), encoding, sample rate, channels; then text, then the data.
+
+use super::Sound;
+use super::decode::mono;
+
+const MAGIC: [u8; 4] = *b".snd";
+const HEADER_BYTES: usize = 24;
+const UNKNOWN_SIZE: u32 = u32::MAX;
+/// More is a damaged header.
+const MOST_CHANNELS: usize = 64;
+
+/// Whether a file begins as .au files do.
+pub(super) fn is_au(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC)
+}
+
+/// The sound of a whole file, or what is wrong with it.
+pub(super) fn decode(bytes: &[u8]) -> Result<Sound, String> {
+    let words = bytes.get(MAGIC.len()..HEADER_BYTES).unwrap_or_default().as_chunks().0;
+    let &[start, size, encoding, sample_rate_hz, channels] = words else {
+        return Err(format!("an .au header has 24 bytes, found {}", bytes.len()));
+    };
+    let [start, size, encoding, sample_rate_hz, channels] =
+        [start, size, encoding, sample_rate_hz, channels].map(u32::from_be_bytes);
+    let (start, channels) = (start as usize, channels as usize);
+    let data = bytes.get(start..).filter(|_| start >= HEADER_BYTES).ok_or_else(|| {
+        format!("the .au header has its data begin at byte {start} of {}", bytes.len())
+    })?;
+    if !(1..=MOST_CHANNELS).contains(&channels) {
+        return Err(format!("the .au header says {channels} channels"));
+    }
+    let samples: Vec<f32> = {
+        let said = if size == UNKNOWN_SIZE { data.len() } else { size as usize };
+        let data = data.get(..said).unwrap_or(data);
+        match encoding {
+            1 => data.iter().map(|&byte| f32::from(mu_law(byte)) / 32_768.0).collect(),
+            2 => data.iter().map(|&byte| f32::from(byte as i8) / 128.0).collect(),
+            3 => each(data, |b| f32::from(i16::from_be_bytes(b)) / 32_768.0),
+            4 => each(data, |[a, b, c]| i32::from_be_bytes([a, b, c, 0]) as f32 / 2_147_483_648.0),
+            5 => each(data, |b| i32::from_be_bytes(b) as f32 / 2_147_483_648.0),
+            6 => each(data, f32::from_be_bytes),
+            7 => each(data, |b| f64::from_be_bytes(b) as f32),
+            _ => {
+                return Err(format!(
+                    "expected .au encoding 1 (mu-law), 2 to 5 (8 to 32 bit PCM), 6 or 7 (float), \
+                     found {encoding}"
+                ));
+            }
+        }
+    };
+    let short = size != UNKNOWN_SIZE && data.len() < size as usize;
+    let damage = short
+        .then(|| format!("its header promises {size} bytes of sound, there are {}", data.len()));
+    Ok(Sound { samples: mono(&samples, channels), sample_rate_hz, damage })
+}
+
+/// Whole elements; the rest of a cut-off one is dropped.
+fn each<const BYTES: usize>(data: &[u8], value: impl Fn([u8; BYTES]) -> f32) -> Vec<f32> {
+    data.as_chunks().0.iter().map(|&element| value(element)).collect()
+}
+
+/// One sample of ITU-T G.711's mu-law as 16 bits.
+fn mu_law(byte: u8) -> i16 {
+    const BIAS: i16 = 0x84;
+    let byte = !byte;
+    let magnitude = ((i16::from(byte & 0x0f) << 3) + BIAS) << ((byte & 0x70) >> 4);
+    if byte & 0x80 == 0 { magnitude - BIAS } else { BIAS - magnitude }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(start: u32, size: u32, encoding: u32, channels: u32, data: &[u8]) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        for word in [start, size, encoding, 22_050, channels] {
+            bytes.extend(word.to_be_bytes());
+        }
+        bytes.resize(start as usize, b'#');
+        bytes.extend(data);
+        bytes
+    }
+
+    fn samples(encoding: u32, data: &[u8]) -> Vec<f32> {
+        let sound = decode(&file(28, data.len() as u32, encoding, 1, data)).unwrap();
+        assert_eq!((sound.sample_rate_hz, sound.damage), (22_050, None));
+        sound.samples
+    }
+
+    #[test]
+    fn mu_law_has_the_values_of_g711() {
+        // The decoder output values of G.711, table 2a, times 4 to fill 16 bits.
+        for (byte, want) in [
+            (0x00, -32_124),
+            (0x0f, -16_764),
+            (0x10, -15_996),
+            (0x70, -120),
+            (0x7e, -8),
+            (0x7f, 0),
+            (0x80, 32_124),
+            (0xef, 132),
+            (0xfe, 8),
+            (0xff, 0),
+        ] {
+            assert_eq!(mu_law(byte), want, "{byte:#04x}");
+        }
+        assert_eq!(samples(1, &[0x80, 0xff]), [32_124.0 / 32_768.0, 0.0]);
+    }
+
+    #[test]
+    fn every_width_reaches_its_ends() {
+        assert_eq!(samples(2, &[0x80, 0x40, 0xff]), [-1.0, 0.5, -1.0 / 128.0]);
+        assert_eq!(samples(3, &[0x80, 0, 0x40, 0, 0, 1]), [-1.0, 0.5, 1.0 / 32_768.0]);
+        assert_eq!(samples(4, &[0x80, 0, 0, 0x40, 0, 0, 0, 0, 1]), [-1.0, 0.5, 1.0 / 8_388_608.0]);
+        assert_eq!(samples(5, &[0x80, 0, 0, 0, 0x40, 0, 0, 0]), [-1.0, 0.5]);
+        assert_eq!(samples(6, &0.3f32.to_be_bytes()), [0.3]);
+        assert_eq!(samples(7, &0.3f64.to_be_bytes()), [0.3]);
+    }
+
+    #[test]
+    fn channels_become_their_mean_and_the_size_is_honoured() {
+        let data = [0x40, 0, 0, 0, 0x20, 0, 0x20, 0, 0x7f, 0xff, 0x7f, 0xff];
+        let stereo = decode(&file(24, 8, 3, 2, &data)).unwrap();
+        assert_eq!(stereo.samples, [0.25, 0.25], "what follows the data is not sound");
+        let unknown = decode(&file(24, UNKNOWN_SIZE, 3, 2, &data)).unwrap();
+        assert_eq!((unknown.samples.len(), unknown.damage), (3, None));
+        let cut_off = decode(&file(24, 400, 3, 2, &data[..11])).unwrap();
+        assert_eq!(cut_off.samples.len(), 2);
+        assert!(cut_off.damage.unwrap().contains("400"));
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_is_named() {
+        let whole = file(24, 4, 3, 1, &[0; 4]);
+        for (bytes, told) in [
+            (&whole[..23], "24 bytes, found 23"),
+            (&file(24, 4, 27, 1, &[0; 4]), "found 27"),
+            (&file(24, 4, 3, 0, &[0; 4]), "0 channels"),
+        ] {
+            let problem = decode(bytes).unwrap_err();
+            assert!(problem.contains(told), "{problem}");
+        }
+        for start in [3u32, 1000] {
+            let mut bytes = whole.clone();
+            bytes[4..8].copy_from_slice(&start.to_be_bytes());
+            assert!(decode(&bytes).unwrap_err().contains("begin"), "{start}");
+        }
+    }
+}

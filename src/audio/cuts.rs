@@ -1,0 +1,212 @@
+//! From a song's samples to the spectrograms that a classifier sees.
+
+use serde::{Deserialize, Serialize};
+
+use super::log_mel::{LogMel, Reference, power_to_db};
+use crate::error::Result;
+
+/// What a cut is cut from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CutFrom {
+    /// The sound: each spectrogram is made of its own samples, with zeros at both
+    /// ends, as librosa makes it of a cut.
+    Sound,
+    /// The spectrogram of the whole song: no zeros but at the song's ends.
+    Spectrogram,
+}
+
+/// What 0 dB means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ZeroDb {
+    /// The loudest band and frame of the song (of its cuts, where they are cut from the sound).
+    Song,
+    /// That of each cut by itself.
+    Cut,
+    /// A power of 1.
+    Fixed,
+}
+
+/// How songs are cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cutting {
+    /// Spectrograms from each song, at least 1.
+    pub segments: usize,
+    /// What is cut.
+    pub from: CutFrom,
+    /// What 0 dB means.
+    pub zero_db: ZeroDb,
+}
+
+/// The spectrograms of a song.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cuts {
+    /// `[segments, n_mels, frames]` in dB.
+    Made {
+        /// The values.
+        values: Vec<f32>,
+        /// Neighbours share samples.
+        overlap: bool,
+    },
+    /// It is too short for so many.
+    TooShort {
+        /// The least length that will do, in samples.
+        needed: usize,
+    },
+}
+
+/// Where `count` pieces of `length` begin that lie evenly over `total`, from its
+/// start to its end (one lies in the middle); none where neighbours would share
+/// more than half.
+pub fn starts(total: usize, length: usize, count: usize) -> Option<Vec<usize>> {
+    let room = total.checked_sub(length)?;
+    if count < 2 {
+        return Some(vec![room / 2; count]);
+    }
+    let steps = count - 1;
+    (room >= steps * length.div_ceil(2)).then(|| (0..count).map(|i| i * room / steps).collect())
+}
+
+/// Cuts `samples` (mono, ±1, at the front end's rate). Cuts lie evenly over the
+/// song, its first sample in the first and its last in the last. Cuts from the
+/// sound are as long as equal shares of the song, as far as their number of frames
+/// allows: 2 s of 30 s for `librosa-2s`. Cuts of a short song overlap, by half at most.
+///
+/// # Errors
+/// If there are no samples.
+pub fn cut(samples: &[f32], log_mel: &mut LogMel, cutting: Cutting) -> Result<Cuts> {
+    let fe = log_mel.front_end().clone();
+    let Cutting { segments, from, zero_db } = cutting;
+    let (total, length) = match from {
+        CutFrom::Sound => {
+            // Any length between these has as many frames.
+            let least = fe.cut_samples().max(1);
+            let share = samples.len() / segments.max(1);
+            (samples.len(), share.clamp(least, least + fe.hop_samples - 1))
+        }
+        CutFrom::Spectrogram => (fe.frames_of(samples.len()), fe.frames),
+    };
+    let Some(starts) = starts(total, length, segments) else {
+        let needed = length + segments.saturating_sub(1) * length.div_ceil(2);
+        let needed = match from {
+            CutFrom::Sound => needed,
+            CutFrom::Spectrogram => (needed - 1) * fe.hop_samples + fe.n_fft % 2,
+        };
+        return Ok(Cuts::TooShort { needed });
+    };
+    let size = fe.n_mels * fe.frames;
+    let values = match (from, zero_db) {
+        (CutFrom::Sound, _) => {
+            let mut power = Vec::with_capacity(segments * size);
+            for &start in &starts {
+                power.extend(log_mel.mel_power(&samples[start..start + length])?);
+            }
+            decibels(&power, size, zero_db)
+        }
+        (CutFrom::Spectrogram, ZeroDb::Cut) => {
+            let power = columns(&log_mel.mel_power(samples)?, total, &starts, length);
+            decibels(&power, size, zero_db)
+        }
+        (CutFrom::Spectrogram, _) => {
+            let whole = decibels(&log_mel.mel_power(samples)?, size, zero_db);
+            columns(&whole, total, &starts, length)
+        }
+    };
+    let overlap = starts.windows(2).any(|pair| pair[1] - pair[0] < length);
+    Ok(Cuts::Made { values, overlap })
+}
+
+/// Of rows of `total` frames, `length` from each start: `[starts, rows, length]`.
+fn columns<T: Copy>(rows: &[T], total: usize, starts: &[usize], length: usize) -> Vec<T> {
+    let piece =
+        |&start: &usize| rows.chunks_exact(total).flat_map(move |row| &row[start..start + length]);
+    starts.iter().flat_map(piece).copied().collect()
+}
+
+/// Power to dB: cuts of `size` one by one, or all at once.
+fn decibels(power: &[f64], size: usize, zero_db: ZeroDb) -> Vec<f32> {
+    match zero_db {
+        ZeroDb::Song => power_to_db(power, Reference::Max),
+        ZeroDb::Fixed => power_to_db(power, Reference::Fixed(1.0)),
+        ZeroDb::Cut => {
+            power.chunks(size).flat_map(|cut| power_to_db(cut, Reference::Max)).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::FrontEnd;
+    use super::*;
+
+    const PLAIN: Cutting = Cutting { segments: 15, from: CutFrom::Sound, zero_db: ZeroDb::Song };
+
+    /// Louder and louder, so that no two cuts are alike.
+    fn sound(n: usize) -> Vec<f32> {
+        (0..n).map(|i| (i as f32 * 0.37).sin() * (i + 1) as f32 / n as f32).collect()
+    }
+
+    fn made(samples: &[f32], front_end: &FrontEnd, cutting: Cutting) -> (Vec<f32>, bool) {
+        match cut(samples, &mut LogMel::new(front_end).unwrap(), cutting).unwrap() {
+            Cuts::Made { values, overlap } => (values, overlap),
+            Cuts::TooShort { needed } => panic!("needs {needed}"),
+        }
+    }
+
+    #[test]
+    fn pieces_lie_evenly_from_start_to_end() {
+        assert_eq!(starts(30, 2, 15).unwrap(), (0..30).step_by(2).collect::<Vec<_>>());
+        assert_eq!(starts(100, 10, 3).unwrap(), [0, 45, 90]);
+        assert_eq!(starts(100, 10, 1).unwrap(), [45]);
+        assert_eq!(starts(20, 10, 3).unwrap(), [0, 5, 10], "half shared");
+        assert_eq!((starts(19, 10, 3), starts(9, 10, 1)), (None, None));
+    }
+
+    #[test]
+    fn thirty_seconds_are_fifteen_cuts_of_two() {
+        let front_end = FrontEnd::librosa_2s();
+        let samples = sound(661_500);
+        let (values, overlap) =
+            made(&samples, &front_end, Cutting { zero_db: ZeroDb::Cut, ..PLAIN });
+        assert!(!overlap);
+        let mut log_mel = LogMel::new(&front_end).unwrap();
+        for (own, sound) in values.chunks_exact(128 * 87).zip(samples.chunks_exact(44_100)) {
+            assert_eq!(own, log_mel.transform(sound, Reference::Max).unwrap().values);
+        }
+    }
+
+    #[test]
+    fn zero_db_is_the_songs_loudest_or_each_cuts_or_a_power_of_one() {
+        for from in [CutFrom::Sound, CutFrom::Spectrogram] {
+            let peaks = |zero_db| -> Vec<f32> {
+                let cutting = Cutting { segments: 3, from, zero_db };
+                let (values, _) = made(&sound(100_000), &FrontEnd::bristol_80(), cutting);
+                let loudest = |cut: &[f32]| cut.iter().copied().fold(f32::MIN, f32::max);
+                values.chunks_exact(80 * 80).map(loudest).collect()
+            };
+            let (song, cut, fixed) =
+                (peaks(ZeroDb::Song), peaks(ZeroDb::Cut), peaks(ZeroDb::Fixed));
+            assert_eq!(cut, [0.0; 3]);
+            assert!(song[0] < song[1] && song[1] < song[2] && song[2] <= 0.0, "{song:?}");
+            assert!((fixed[1] - fixed[0] - (song[1] - song[0])).abs() < 1e-4, "{fixed:?}");
+            assert!(fixed[2] > 1.0);
+        }
+    }
+
+    #[test]
+    fn a_short_song_overlaps_by_half_at_most() {
+        let front_end = FrontEnd::bristol_80();
+        for from in [CutFrom::Sound, CutFrom::Spectrogram] {
+            let cutting = Cutting { segments: 4, from, ..PLAIN };
+            let mut log_mel = LogMel::new(&front_end).unwrap();
+            let short = cut(&sound(60_000), &mut log_mel, cutting).unwrap();
+            let Cuts::TooShort { needed } = short else { panic!("accepted") };
+            let (values, overlap) = made(&sound(needed), &front_end, cutting);
+            assert_eq!((values.len(), overlap), (4 * 80 * 80, true));
+            let short = cut(&sound(needed - 1), &mut log_mel, cutting).unwrap();
+            assert_eq!(short, Cuts::TooShort { needed }, "{from:?}");
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! `genre-gpu prepare`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use super::bars::Bars;
+use super::choice;
+use super::say::{quoted, say};
+use crate::audio::{CutFrom, Cutting, FrontEnd, ZeroDb};
+use crate::data::PartName;
+use crate::data::prepare::{self, Options, SplitKind, Summary};
+use crate::error::{Error, Result};
+
+const EXAMPLES: &str = "\
+Examples:
+  genre-gpu prepare GTZAN --out arrays --genres classical,disco,metal,rock
+      a folder for each genre (GTZAN/genres_original/rock/rock.00042.wav)
+  genre-gpu prepare GTZAN --out arrays --genres classical,disco,metal,rock --split fault-filtered
+      the published split without repeats, artist-disjoint
+  genre-gpu prepare songs --out arrays --csv songs.csv --split csv
+      labels and parts from a list: file,label,part
+  genre-gpu prepare songs --out arrays --preset bristol-80 --mels 96 --segments 10
+      another front end
+  genre-gpu train --data arrays
+      what comes next
+
+Started again after Ctrl-C, it goes on where it stopped.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// Folder that holds a folder of songs for each class
+    ///
+    /// Files that end in .wav, .au, .mp3, .flac, .ogg or .m4a, at any sample rate; their
+    /// label is the name of the folder. GTZAN's own folder (with genres_original or genres
+    /// in it) will do.
+    audio_dir: PathBuf,
+
+    /// Folder for the arrays: a new or empty one, or one to go on with
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+
+    /// Classes, in the order of their labels [default: all, in alphabetical order]
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
+    genres: Option<Vec<String>>,
+
+    /// A list with the columns file and label or genre (and part, and song, where several
+    /// files are one) instead of folders; files are looked for in AUDIO_DIR
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+
+    /// Exit with 1, without arrays, if a file cannot be used
+    #[arg(long)]
+    strict: bool,
+
+    /// Files decoded at once; changes no result [default: one for each core]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
+          value_parser = clap::value_parser!(u16).range(0..=1024))]
+    threads: u16,
+
+    /// Print nothing but warnings and errors
+    #[arg(long, short)]
+    quiet: bool,
+
+    #[command(flatten)]
+    split: SplitArgs,
+
+    #[command(flatten)]
+    front_end: FrontEndArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Split into training, validation and test")]
+struct SplitArgs {
+    /// By song (56/14/30 % of each class), by segment (a song is then in several parts),
+    /// fault-filtered (GTZAN's four genres: Kereliuk, Sturm, Larsen 2015), or as a csv says
+    /// [default: song, or csv with --split-csv]
+    #[arg(long, value_name = "HOW", value_parser = choice::split())]
+    split: Option<SplitKind>,
+
+    /// A list with the columns file (or song) and part for --split csv
+    #[arg(long, value_name = "FILE")]
+    split_csv: Option<PathBuf>,
+
+    /// Seed of the split
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    seed: u64,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Front end")]
+struct FrontEndArgs {
+    /// The numbers to start from: librosa-2s (22,050 Hz, 128 bands, 87 frames, 2 s) or
+    /// bristol-80 (44,100 Hz, 80 bands, 80 frames, 0.93 s)
+    #[arg(long, value_name = "NAME", default_value = "librosa-2s",
+          value_parser = clap::builder::PossibleValuesParser::new(FrontEnd::PRESETS))]
+    preset: String,
+
+    /// Sample rate that all sound is brought to
+    #[arg(long, value_name = "HZ")]
+    sample_rate: Option<u32>,
+
+    /// Length of the FFT and its window, in samples
+    #[arg(long, value_name = "N")]
+    n_fft: Option<usize>,
+
+    /// From one frame to the next, in samples
+    #[arg(long, value_name = "N")]
+    hop: Option<usize>,
+
+    /// Mel bands
+    #[arg(long, value_name = "N")]
+    mels: Option<usize>,
+
+    /// Lower edge of the lowest band
+    #[arg(long, value_name = "HZ")]
+    f_min: Option<f64>,
+
+    /// Upper edge of the highest band [default: half the sample rate]
+    #[arg(long, value_name = "HZ")]
+    f_max: Option<f64>,
+
+    /// Frames of each spectrogram
+    #[arg(long, value_name = "N")]
+    frames: Option<usize>,
+
+    /// Spectrograms from each song, evenly spaced over it
+    #[arg(long, value_name = "N", default_value_t = 15,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    segments: u16,
+
+    /// Cut the sound, or the spectrogram of the whole song (no zeros at the cuts' ends)
+    /// [default: sound for librosa-2s, spectrogram for bristol-80]
+    #[arg(long, value_name = "WHAT", value_parser = choice::cut_from())]
+    cut_from: Option<CutFrom>,
+
+    /// What 0 dB means: the loudest of the song, of each cut, or a fixed power of 1
+    #[arg(long, value_name = "WHAT", default_value = "song", value_parser = choice::zero_db())]
+    reference: ZeroDb,
+}
+
+impl FrontEndArgs {
+    fn front_end(&self) -> Result<FrontEnd> {
+        let preset = FrontEnd::preset(&self.preset)?;
+        let sample_rate_hz = self.sample_rate.unwrap_or(preset.sample_rate_hz);
+        let mut chosen = FrontEnd {
+            name: preset.name.clone(),
+            sample_rate_hz,
+            n_fft: self.n_fft.unwrap_or(preset.n_fft),
+            hop_samples: self.hop.unwrap_or(preset.hop_samples),
+            n_mels: self.mels.unwrap_or(preset.n_mels),
+            f_min_hz: self.f_min.unwrap_or(preset.f_min_hz),
+            f_max_hz: self.f_max.unwrap_or(f64::from(sample_rate_hz) / 2.0),
+            frames: self.frames.unwrap_or(preset.frames),
+        };
+        if chosen != preset {
+            chosen.name = format!("{} (changed)", preset.name);
+        }
+        Ok(chosen)
+    }
+
+    fn cutting(&self) -> Cutting {
+        let usual = match self.preset.as_str() {
+            "bristol-80" => CutFrom::Spectrogram,
+            _ => CutFrom::Sound,
+        };
+        Cutting {
+            segments: self.segments.into(),
+            from: self.cut_from.unwrap_or(usual),
+            zero_db: self.reference,
+        }
+    }
+}
+
+fn options(args: &Args) -> Result<Options> {
+    let SplitArgs { split, split_csv, seed } = &args.split;
+    let split = match (split, split_csv) {
+        (None, None) => SplitKind::Song,
+        (None | Some(SplitKind::Csv), _) => SplitKind::Csv,
+        (Some(split), None) => *split,
+        (Some(split), Some(_)) => {
+            return Err(Error::Setting {
+                name: "split",
+                expected: "csv where there is a --split-csv",
+                found: split.as_str().into(),
+            });
+        }
+    };
+    Ok(Options {
+        audio: args.audio_dir.clone(),
+        list: args.csv.clone(),
+        classes: args.genres.clone(),
+        front_end: args.front_end.front_end()?,
+        cutting: args.front_end.cutting(),
+        split,
+        parts: split_csv.clone(),
+        seed: *seed,
+        strict: args.strict,
+        threads: args.threads.into(),
+        out: args.out.clone(),
+    })
+}
+
+pub(super) fn run(args: &Args) -> Result<ExitCode> {
+    let options = options(args)?;
+    let began = Instant::now();
+    let summary = prepare::prepare(&options, &Bars::new(args.quiet))?;
+    if !args.quiet {
+        say(&text(&options, &summary, began.elapsed().as_secs_f64()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Songs and samples by class and part, what was skipped, and what comes next.
+fn text(options: &Options, summary: &Summary, took: f64) -> String {
+    let width = summary.classes.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
+    let mut text = format!("{:width$}", "songs (samples)").trim_end().to_owned();
+    text.push('\n');
+    text.push_str(&" ".repeat(width));
+    for part in PartName::ALL {
+        text.push_str(&format!("  {:>14}", part.as_str()));
+    }
+    let cell = |part, class: Option<usize>| {
+        let of = |(key, count): (&(PartName, usize), &prepare::Count)| {
+            (key.0 == part && class.is_none_or(|class| key.1 == class)).then_some(*count)
+        };
+        let counts: Vec<_> = summary.counts.iter().filter_map(of).collect();
+        let songs: usize = counts.iter().map(|count| count.songs).sum();
+        let samples: usize = counts.iter().map(|count| count.samples).sum();
+        format!("{songs} ({samples})")
+    };
+    let named =
+        summary.classes.iter().enumerate().map(|(class, name)| (name.as_str(), Some(class)));
+    for (name, class) in named.chain([("all", None)]) {
+        text.push_str(&format!("\n{name:width$}"));
+        for part in PartName::ALL {
+            text.push_str(&format!("  {:>14}", cell(part, class)));
+        }
+    }
+    let Summary { files, seconds, skipped, left_out, .. } = summary;
+    text.push_str(&format!(
+        "\n\n{files} files, {} of sound, in {took:.1} s: {:.0} times real time.",
+        length(*seconds),
+        seconds / took.max(1e-9)
+    ));
+    if *left_out > 0 {
+        text.push_str(&format!(
+            "\nFiles left out, because the split does not name them: {left_out}."
+        ));
+    }
+    if !skipped.is_empty() {
+        text.push_str(&format!("\nFiles skipped: {}", skipped.len()));
+        for (name, reason) in skipped {
+            text.push_str(&format!("\n  {name}: {reason}"));
+        }
+    }
+    let front_end = &options.front_end;
+    text.push_str(&format!(
+        "\nFront end {}: samples of {} bands x {} frames ({:.2} s). The arrays are in {}; next:\n  \
+         genre-gpu train --data {}",
+        front_end.name,
+        front_end.n_mels,
+        front_end.frames,
+        front_end.seconds(),
+        options.out.display(),
+        quoted(&options.out)
+    ));
+    text
+}
+
+/// `8.3 h`, `12.0 min` or `45.0 s`.
+fn length(seconds: f64) -> String {
+    match seconds {
+        s if s >= 3600.0 => format!("{:.1} h", s / 3600.0),
+        s if s >= 60.0 => format!("{:.1} min", s / 60.0),
+        s => format!("{s:.1} s"),
+    }
+}
