@@ -63,7 +63,7 @@ impl Settings {
             for (key, value) in value.as_object().into_iter().flatten() {
                 match value.as_object() {
                     Some(inner) => {
-                        flat.extend(inner.iter().map(|(k, v)| (k.clone(), v.to_string())))
+                        flat.extend(inner.iter().map(|(k, v)| (k.clone(), v.to_string())));
                     }
                     None => drop(flat.insert(key.clone(), value.to_string())),
                 }
