@@ -31,7 +31,7 @@ impl Dims {
     }
 }
 
-/// As [`super::conv2d::backward_weight`]: by columns within a row of outputs, by rows within
+/// As [`super::conv2d_sparse::backward_weight`]: by columns within a row of outputs, by rows within
 /// a part, then by parts.
 pub(super) fn backward_weight(
     d: Dims,
@@ -140,7 +140,7 @@ fn weight_row<const K: usize, const C: usize>(
     sums
 }
 
-/// As [`super::conv2d::backward_input`], as a convolution of the gradient: sums over the
+/// As [`super::conv2d_sparse::backward_input`], as a convolution of the gradient: sums over the
 /// turned kernel's rows, columns and channels in that order.
 pub(super) fn backward_input(
     d: Dims,
