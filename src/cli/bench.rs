@@ -28,7 +28,7 @@ const CLASSES: usize = 4;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// A built-in model (p1) or a path to a model's .toml file
+    /// A built-in model (p1, p1-aug, p1-bn, p1-bn-aug, p1-bn-low, p2, p2-bands, p2-rhythm, p2-timbre) or a path to a model's .toml file
     #[arg(long, value_name = "MODEL", default_value = "p1")]
     model: String,
 

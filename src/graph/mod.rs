@@ -218,7 +218,7 @@ impl Graph {
     }
 
     /// All parameter tensors, in node order and each node's in the order of [`Role`]: Keras's
-    /// `get_weights()` order. Some are not trained: the moving figures of batch norms.
+    /// `get_weights()` order, for models without branches. Some are not trained: the moving figures of batch norms.
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
     }

@@ -114,17 +114,20 @@ pub fn song_votes(
     Ok(songs.into_iter().map(verdict).collect())
 }
 
+/// Rows of probabilities by id and label of their song.
+type Songs<'a> = BTreeMap<(i64, u32), Vec<&'a [f32]>>;
+
 /// The rows of each song, which id and label tell.
 fn by_song<'a>(
     song: &[i64],
     y: &[u32],
     probabilities: &'a [f32],
     classes: usize,
-) -> Result<BTreeMap<(i64, u32), Vec<&'a [f32]>>> {
+) -> Result<Songs<'a>> {
     check_rows(probabilities.len(), classes)?;
     check_same_length(y.len(), song.len())?;
     check_same_length(y.len(), probabilities.len() / classes)?;
-    let mut songs: BTreeMap<(i64, u32), Vec<&[f32]>> = BTreeMap::new();
+    let mut songs = Songs::new();
     for ((&song, &label), row) in song.iter().zip(y).zip(probabilities.chunks_exact(classes)) {
         songs.entry((song, label)).or_default().push(row);
     }

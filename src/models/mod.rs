@@ -30,8 +30,25 @@
 //! name = "softmax"
 //! op = "softmax"
 //! ```
+//!
+//! The ops and their keys (those with a value may be left out):
+//!
+//! | op | keys |
+//! |---|---|
+//! | `conv2d` | `filters`, `kernel`, `padding = "same"`, `bias = true`, `activation = "linear"` |
+//! | `max_pool2d`, `avg_pool2d` | `window = [mel, frames]`, each a number or `"all"` |
+//! | `batch_norm` | `momentum = 0.99`, `epsilon = 0.001`, `activation = "linear"` |
+//! | `dropout` | `rate` |
+//! | `crop` | `lowest`, the share of the mel bands that is kept, from below |
+//! | `axis_to_channels` | `axis`, `"mel"` or `"time"`: becomes channels, so that a convolution runs along the other |
+//! | `flatten`, `concat`, `softmax` | |
+//! | `dense` | `units`, a number or `"classes"`, `bias = true`, `activation = "linear"`, `l2 = 0.0` |
+//!
+//! `[train]` may say `epochs`, `batch_size`, `learning_rate`, `momentum`, `nesterov`, `schedule`
+//! ([`Schedule`]) and `augment` ([`Augment`]).
 
 mod augment;
+mod built_in;
 mod recipe;
 mod schedule;
 mod spec;
@@ -45,6 +62,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Op, Shape};
 
 pub use augment::Augment;
+use built_in::BUILT_IN;
 pub use recipe::Recipe;
 pub use schedule::Schedule;
 use spec::NodeSpec;
@@ -72,9 +90,6 @@ struct File {
     train: Recipe,
     node: Vec<toml::Table>,
 }
-
-/// The models that come with the program.
-const BUILT_IN: [(&str, &str); 1] = [("p1", include_str!("p1.toml"))];
 
 impl Model {
     /// A built-in by its name, or any model file by its path.

@@ -1,0 +1,71 @@
+//! The models that come with the program: P1 and its variants as controls, P2, P2 with a part of
+//! it missing, and another.
+
+/// Name and text of each.
+pub(super) const BUILT_IN: [(&str, &str); 9] = [
+    ("p1", include_str!("p1.toml")),
+    ("p1-aug", include_str!("p1-aug.toml")),
+    ("p1-bn", include_str!("p1-bn.toml")),
+    ("p1-bn-aug", include_str!("p1-bn-aug.toml")),
+    ("p1-bn-low", include_str!("p1-bn-low.toml")),
+    ("p2", include_str!("p2.toml")),
+    ("p2-bands", include_str!("p2-bands.toml")),
+    ("p2-rhythm", include_str!("p2-rhythm.toml")),
+    ("p2-timbre", include_str!("p2-timbre.toml")),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Graph, Op};
+    use crate::models::{Model, Recipe};
+
+    /// The course's spectrograms, librosa's two seconds, and coarser ones.
+    const INPUTS: [[usize; 3]; 3] = [[80, 80, 1], [128, 87, 1], [128, 25, 1]];
+
+    fn graph(name: &str, input: [usize; 3]) -> Graph {
+        Model::open(name).unwrap().graph(input, 4).unwrap()
+    }
+
+    #[test]
+    fn each_says_why_and_fits_the_usual_inputs() {
+        for (name, _) in BUILT_IN {
+            assert!(Model::open(name).unwrap().rationale.len() > 100, "{name}");
+            for input in INPUTS {
+                graph(name, input);
+            }
+        }
+    }
+
+    #[test]
+    fn p2_and_its_parts_have_no_more_parameters_than_p1() {
+        for (name, _) in BUILT_IN.iter().filter(|(name, _)| name.starts_with("p2")) {
+            for input in INPUTS {
+                let most = graph("p1", input).trainable_count();
+                assert!(graph(name, input).trainable_count() <= most, "{name} at {input:?}");
+            }
+        }
+    }
+
+    /// What differs between a control and what it controls for.
+    #[test]
+    fn controls_differ_only_in_what_they_say() {
+        let recipe = |name: &str| Model::open(name).unwrap().recipe;
+        let p2 = recipe("p2");
+        for name in ["p1-bn-aug", "p1-bn-low", "p2-timbre", "p2-rhythm", "p2-bands"] {
+            assert_eq!(recipe(name), p2, "{name}");
+        }
+        assert_eq!(recipe("p1-bn"), Recipe { augment: None, ..p2 });
+        assert_eq!(recipe("p1-aug"), Recipe { augment: p2.augment, ..recipe("p1") });
+        let nodes = |name: &str| {
+            let nodes = graph(name, INPUTS[0]).nodes().to_vec();
+            nodes.into_iter().map(|node| (node.name, node.op)).collect::<Vec<_>>()
+        };
+        assert_eq!(nodes("p1-aug"), nodes("p1"));
+        assert_eq!(nodes("p1-bn-aug"), nodes("p1-bn"));
+        let mut low = nodes("p1-bn-low");
+        assert_eq!(low.remove(1), ("low".to_owned(), Op::Crop { bands: 70 }));
+        assert_eq!(low, nodes("p1-bn"));
+        assert!(nodes("p2").contains(&("low".to_owned(), Op::Crop { bands: 70 })));
+    }
+}
