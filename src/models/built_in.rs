@@ -55,7 +55,7 @@ mod tests {
         for name in ["p1-bn-aug", "p1-bn-low", "p2-timbre", "p2-rhythm", "p2-bands"] {
             assert_eq!(recipe(name), p2, "{name}");
         }
-        assert_eq!(recipe("p1-bn"), Recipe { augment: None, ..p2 });
+        assert_eq!(recipe("p1-bn"), recipe("p1"));
         assert_eq!(recipe("p1-aug"), Recipe { augment: p2.augment, ..recipe("p1") });
         let nodes = |name: &str| {
             let nodes = graph(name, INPUTS[0]).nodes().to_vec();
