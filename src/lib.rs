@@ -44,6 +44,7 @@ pub mod measure;
 pub mod metrics;
 pub mod models;
 pub mod plan;
+pub mod predict;
 pub mod progress;
 pub mod random;
 pub mod report;

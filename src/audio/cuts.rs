@@ -1,7 +1,10 @@
 //! From a song's samples to the spectrograms that a classifier sees.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
+use super::FrontEnd;
 use super::log_mel::{LogMel, Reference, power_to_db};
 use crate::error::Result;
 
@@ -14,6 +17,13 @@ pub enum CutFrom {
     Sound,
     /// The spectrogram of the whole song: no zeros but at the song's ends.
     Spectrogram,
+}
+
+impl CutFrom {
+    /// What goes with a preset, or with a front end that was made of one and is named for it.
+    pub fn usual(preset: &str) -> Self {
+        if preset.starts_with("bristol-80") { Self::Spectrogram } else { Self::Sound }
+    }
 }
 
 /// What 0 dB means.
@@ -47,6 +57,8 @@ pub enum Cuts {
     Made {
         /// The values.
         values: Vec<f32>,
+        /// Which samples of the song each covers, `[segments]`.
+        spans: Vec<Range<usize>>,
         /// Neighbours share samples.
         overlap: bool,
     },
@@ -67,6 +79,15 @@ pub fn starts(total: usize, length: usize, count: usize) -> Option<Vec<usize>> {
     }
     let steps = count - 1;
     (room >= steps * length.div_ceil(2)).then(|| (0..count).map(|i| i * room / steps).collect())
+}
+
+/// How many cuts fit into so many samples (at the front end's rate) end to end.
+pub fn fitting(samples: usize, front_end: &FrontEnd, from: CutFrom) -> usize {
+    match from {
+        CutFrom::Sound => samples / front_end.cut_samples().max(1),
+        CutFrom::Spectrogram if samples == 0 => 0,
+        CutFrom::Spectrogram => front_end.frames_of(samples) / front_end.frames,
+    }
 }
 
 /// Cuts `samples` (mono, ±1, at the front end's rate). Cuts lie evenly over the
@@ -115,7 +136,12 @@ pub fn cut(samples: &[f32], log_mel: &mut LogMel, cutting: Cutting) -> Result<Cu
         }
     };
     let overlap = starts.windows(2).any(|pair| pair[1] - pair[0] < length);
-    Ok(Cuts::Made { values, overlap })
+    let unit = match from {
+        CutFrom::Sound => 1,
+        CutFrom::Spectrogram => fe.hop_samples,
+    };
+    let span = |start: &usize| start * unit..((start + length) * unit).min(samples.len());
+    Ok(Cuts::Made { values, spans: starts.iter().map(span).collect(), overlap })
 }
 
 /// Of rows of `total` frames, `length` from each start: `[starts, rows, length]`.
@@ -138,7 +164,6 @@ fn decibels(power: &[f64], size: usize, zero_db: ZeroDb) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::FrontEnd;
     use super::*;
 
     const PLAIN: Cutting = Cutting { segments: 15, from: CutFrom::Sound, zero_db: ZeroDb::Song };
@@ -150,7 +175,7 @@ mod tests {
 
     fn made(samples: &[f32], front_end: &FrontEnd, cutting: Cutting) -> (Vec<f32>, bool) {
         match cut(samples, &mut LogMel::new(front_end).unwrap(), cutting).unwrap() {
-            Cuts::Made { values, overlap } => (values, overlap),
+            Cuts::Made { values, overlap, .. } => (values, overlap),
             Cuts::TooShort { needed } => panic!("needs {needed}"),
         }
     }
@@ -174,6 +199,36 @@ mod tests {
         let mut log_mel = LogMel::new(&front_end).unwrap();
         for (own, sound) in values.chunks_exact(128 * 87).zip(samples.chunks_exact(44_100)) {
             assert_eq!(own, log_mel.transform(sound, Reference::Max).unwrap().values);
+        }
+    }
+
+    #[test]
+    fn cuts_that_fit_lie_end_to_end() {
+        for (front_end, from, n, want) in [
+            (FrontEnd::librosa_2s(), CutFrom::Sound, 661_500, 15),
+            (FrontEnd::librosa_2s(), CutFrom::Sound, 44_031, 0),
+            (FrontEnd::librosa_2s(), CutFrom::Sound, 88_064, 2),
+            (FrontEnd::bristol_80(), CutFrom::Spectrogram, 79 * 512, 1),
+            (FrontEnd::bristol_80(), CutFrom::Spectrogram, 79 * 512 - 1, 0),
+            (FrontEnd::bristol_80(), CutFrom::Spectrogram, 400_000, 9),
+            (FrontEnd::bristol_80(), CutFrom::Spectrogram, 0, 0),
+        ] {
+            let segments = fitting(n, &front_end, from);
+            assert_eq!(segments, want, "{n} {from:?}");
+            if segments == 0 {
+                continue;
+            }
+            let cutting = Cutting { segments, from, zero_db: ZeroDb::Song };
+            let made = cut(&sound(n), &mut LogMel::new(&front_end).unwrap(), cutting).unwrap();
+            let Cuts::Made { values, spans, overlap } = made else { panic!("too short: {n}") };
+            let size = front_end.n_mels * front_end.frames;
+            assert_eq!((values.len(), spans.len(), overlap), (segments * size, segments, false));
+            assert!(spans.windows(2).all(|pair| pair[0].end <= pair[1].start), "{spans:?}");
+            assert!(spans[0].start < front_end.cut_samples() && spans[segments - 1].end <= n);
+            // One more would have to overlap.
+            let cutting = Cutting { segments: segments + 1, ..cutting };
+            let more = cut(&sound(n), &mut LogMel::new(&front_end).unwrap(), cutting).unwrap();
+            assert!(!matches!(more, Cuts::Made { overlap: false, .. }), "{n} {from:?}");
         }
     }
 

@@ -8,7 +8,7 @@ mod log_mel;
 pub mod mel;
 mod resample;
 
-pub use cuts::{CutFrom, Cuts, Cutting, ZeroDb, cut, starts};
+pub use cuts::{CutFrom, Cuts, Cutting, ZeroDb, cut, fitting, starts};
 pub use decode::{EXTENSIONS, Sound, decode};
 pub use front_end::FrontEnd;
 pub use log_mel::{LogMel, Reference, Spectrogram, power_to_db};

@@ -10,6 +10,7 @@ mod data_args;
 mod demo;
 mod evaluate;
 mod lines;
+mod predict;
 mod prepare;
 mod run_bars;
 mod say;
@@ -35,6 +36,8 @@ Examples:
                                                 several models and seeds in one table
   genre-gpu demo --wav songs                    listen to the demo corpus
   genre-gpu prepare GTZAN --out arrays          audio files to arrays
+  genre-gpu predict runs/p1-demo-seed42 song.mp3
+                                                what genre is this song?
   genre-gpu adapters                            the GPUs that --device gpu can take
   genre-gpu bench                               time of every kernel and of a step
 
@@ -64,6 +67,8 @@ enum Command {
     Demo(demo::Args),
     /// Make arrays of audio files: a folder for each class, or a list
     Prepare(Box<prepare::Args>),
+    /// Say what genre songs are, over time, from their files
+    Predict(Box<predict::Args>),
     /// List the GPUs, best first, and which one --device gpu takes
     Adapters(adapters::Args),
     /// Measure training steps, kernel by kernel, on CPU and GPU
@@ -99,6 +104,7 @@ fn execute(command: &Command) -> Result<ExitCode> {
         Command::Audit(args) => audit::run(args),
         Command::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),
         Command::Prepare(args) => prepare::run(args),
+        Command::Predict(args) => predict::run(args),
         Command::Adapters(args) => adapters::run(args).map(|()| ExitCode::SUCCESS),
         Command::Bench(args) => bench::run(args).map(|()| ExitCode::SUCCESS),
     }

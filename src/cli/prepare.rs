@@ -161,13 +161,9 @@ impl FrontEndArgs {
     }
 
     fn cutting(&self) -> Cutting {
-        let usual = match self.preset.as_str() {
-            "bristol-80" => CutFrom::Spectrogram,
-            _ => CutFrom::Sound,
-        };
         Cutting {
             segments: self.segments.into(),
-            from: self.cut_from.unwrap_or(usual),
+            from: self.cut_from.unwrap_or(CutFrom::usual(&self.preset)),
             zero_db: self.reference,
         }
     }

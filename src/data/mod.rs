@@ -16,6 +16,7 @@ mod place;
 pub mod prepare;
 mod samples;
 mod scale;
+mod spectra;
 mod stats;
 
 pub use dataset::{DataOptions, Dataset};
@@ -23,3 +24,4 @@ pub use facts::{ArrayFacts, Values};
 pub use names::{ArrayName, Role};
 pub use part::{Part, PartName};
 pub use scale::{Scale, ScaleKind};
+pub use spectra::{Spectra, SpectraOf, Whereabouts, band_means};

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::tensors::{Tensors, read_tensors, write_tensors};
-use crate::audio::FrontEnd;
-use crate::data::Scale;
+use crate::audio::{Cutting, FrontEnd};
+use crate::data::{Scale, Spectra};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::models::Model;
@@ -38,6 +38,12 @@ pub struct ModelFacts {
     pub scale: Scale,
     /// How sound became spectrograms, where that is known.
     pub front_end: Option<FrontEnd>,
+    /// How songs were cut, where that is known; older files do not say.
+    #[serde(default)]
+    pub cutting: Option<Cutting>,
+    /// The training set's average spectra; older files lack them.
+    #[serde(default)]
+    pub spectra: Option<Spectra>,
     /// Seed of the run.
     pub seed: u32,
     /// Epochs that the weights have seen.

@@ -9,9 +9,9 @@ use super::saved::{ModelFacts, SavedModel};
 use super::source::Source;
 use super::trainer::{Outcome, Trainer, Watch};
 use super::{data_name, model_name, words};
-use crate::audio::FrontEnd;
+use crate::audio::{Cutting, FrontEnd};
 use crate::backend::Backend;
-use crate::data::{Dataset, PartName, Scale, ScaleKind};
+use crate::data::{Dataset, PartName, Scale, ScaleKind, Spectra};
 use crate::device;
 use crate::error::Result;
 use crate::graph::Graph;
@@ -28,6 +28,8 @@ pub struct Scaled {
     pub data: Dataset,
     /// How sound became spectrograms, where that is known.
     pub front_end: Option<FrontEnd>,
+    /// How songs were cut, where the front end is known.
+    pub cutting: Option<Cutting>,
     /// By what they are.
     pub scale: Scale,
 }
@@ -38,10 +40,10 @@ impl Scaled {
     /// # Errors
     /// If the training samples have no spread to scale by.
     pub fn new(source: Source, kind: ScaleKind) -> Result<Self> {
-        let Source { mut data, front_end } = source;
+        let Source { mut data, front_end, cutting } = source;
         let scale = Scale::fit(kind, &data.train.x)?;
         data.apply(&scale);
-        Ok(Self { data, front_end, scale })
+        Ok(Self { data, front_end, cutting, scale })
     }
 }
 
@@ -101,7 +103,7 @@ impl Run<'_> {
         stop: &dyn Fn() -> bool,
     ) -> Result<Option<Finished>> {
         let Self { config, model, graph, device, folder, title, .. } = *self;
-        let Scaled { data, front_end, scale } = self.data;
+        let Scaled { data, front_end, cutting, scale } = self.data;
         // Only now: a resume that is refused leaves the run as it was.
         folder.write_config(config)?;
         let outcome = trainer.run(watch, stop);
@@ -123,6 +125,8 @@ impl Run<'_> {
             classes: data.classes.clone(),
             scale: *scale,
             front_end: front_end.clone(),
+            cutting: *cutting,
+            spectra: Some(Spectra::fit(&data.train, data.sample_shape)),
             seed: config.seed,
             epochs,
             data_source: data_name(data),

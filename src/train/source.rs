@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::config::Config;
-use crate::audio::FrontEnd;
+use crate::audio::{CutFrom, Cutting, FrontEnd, ZeroDb};
 use crate::data::demo::{self, DemoCorpus};
 use crate::data::prepare;
 use crate::data::{ArrayName, DataOptions, Dataset, PartName};
@@ -17,6 +17,8 @@ pub struct Source {
     pub data: Dataset,
     /// Known for the demo corpus and what `prepare` made; other arrays carry none.
     pub front_end: Option<FrontEnd>,
+    /// How songs were cut, where the front end is known.
+    pub cutting: Option<Cutting>,
 }
 
 /// Loads what a configuration names: its arrays, or without any the demo
@@ -59,7 +61,8 @@ pub fn load(
 fn load_arrays(mut options: DataOptions, whole: bool, progress: &dyn Progress) -> Result<Source> {
     let record = if whole { prepare::read(&options.path)? } else { None };
     let Some(settings) = record.map(|record| record.settings) else {
-        return Ok(Source { data: Dataset::load(&options, progress)?, front_end: None });
+        let data = Dataset::load(&options, progress)?;
+        return Ok(Source { data, front_end: None, cutting: None });
     };
     options.class_names.get_or_insert(settings.classes);
     let data = Dataset::load(&options, progress)?;
@@ -71,7 +74,8 @@ fn load_arrays(mut options: DataOptions, whole: bool, progress: &dyn Progress) -
             data.source
         ));
     }
-    Ok(Source { data, front_end: fits.then_some(settings.front_end) })
+    let cutting = fits.then_some(settings.cutting);
+    Ok(Source { data, front_end: fits.then_some(settings.front_end), cutting })
 }
 
 fn load_demo(
@@ -93,7 +97,9 @@ fn load_corpus(
     options.class_names.get_or_insert(corpus.classes);
     let mut data = Dataset::load(&options, progress)?;
     data.source = demo::SOURCE.into();
-    Ok(Source { data, front_end: Some(corpus.front_end) })
+    let segments = demo::CUTS_PER_SONG;
+    let cutting = Cutting { segments, from: CutFrom::Spectrogram, zero_db: ZeroDb::Song };
+    Ok(Source { data, front_end: Some(corpus.front_end), cutting: Some(cutting) })
 }
 
 /// The folder that the demo corpus is kept in.

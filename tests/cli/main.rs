@@ -18,6 +18,7 @@ mod models;
 mod odd;
 mod out;
 mod output;
+mod predict;
 mod prepare;
 mod program;
 mod resume;

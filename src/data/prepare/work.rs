@@ -83,7 +83,7 @@ impl Worker {
                 let seconds = sound.seconds();
                 let samples = resample(sound.samples, sound.sample_rate_hz, fe.sample_rate_hz)?;
                 let (values, overlap) = match cut(&samples, &mut self.log_mel, self.cutting)? {
-                    Cuts::Made { values, overlap } => (values, overlap),
+                    Cuts::Made { values, overlap, .. } => (values, overlap),
                     Cuts::TooShort { needed } => {
                         return Ok(Err(too_short(seconds, needed, self.cutting, &fe)));
                     }

@@ -1,0 +1,142 @@
+//! A sound file to spectrograms, by the rule that made the model's training data.
+
+use std::path::{Path, PathBuf};
+
+use super::Options;
+use crate::audio::{
+    CutFrom, Cuts, Cutting, FrontEnd, LogMel, ZeroDb, cut, decode, fitting, resample,
+};
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::train::ModelFacts;
+use crate::train::run_folder::RunFolder;
+
+/// How sound becomes samples.
+#[derive(Debug)]
+pub(super) struct Ear {
+    front_end: FrontEnd,
+    from: CutFrom,
+    zero_db: ZeroDb,
+    /// At most; none means all that fit.
+    cuts: Option<usize>,
+}
+
+/// A song as spectrograms.
+#[derive(Debug)]
+pub(super) struct Heard {
+    pub(super) path: PathBuf,
+    pub(super) seconds: f64,
+    /// Of the file.
+    pub(super) sample_rate_hz: u32,
+    /// What could not be decoded.
+    pub(super) damage: Option<String>,
+    /// `[cuts, n_mels, frames, 1]` in dB.
+    pub(super) x: Vec<f32>,
+    /// Start and end of each cut.
+    pub(super) spans_s: Vec<(f64, f64)>,
+}
+
+impl Ear {
+    pub(super) fn new(
+        folder: &RunFolder,
+        facts: &ModelFacts,
+        options: Options<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let fail = |problem: String| Err(Error::Run { path: folder.path().into(), problem });
+        let [h, w, c] = facts.sample_shape;
+        let fits = |fe: &FrontEnd| [fe.n_mels, fe.frames, 1] == [h, w, c];
+        let front_end = match (&facts.front_end, options.front_end) {
+            (Some(known), None) => known.clone(),
+            (Some(known), Some(given)) => {
+                return fail(format!(
+                    "its model knows its front end ({}); leave out --front-end {given}",
+                    known.name
+                ));
+            }
+            (None, Some(given)) => FrontEnd::preset(given)?,
+            (None, None) => return fail(unknown([h, w])),
+        };
+        if !fits(&front_end) {
+            let FrontEnd { name, n_mels, frames, .. } = &front_end;
+            return fail(format!(
+                "front end {name} makes samples of {n_mels} bands x {frames} frames, but the \
+                 model's are {h} x {w}; {}",
+                way_out([h, w])
+            ));
+        }
+        let (from, zero_db) = match facts.cutting {
+            Some(Cutting { from, zero_db, .. }) => (from, zero_db),
+            None => {
+                let from = CutFrom::usual(&front_end.name);
+                let what = match from {
+                    CutFrom::Sound => "sound",
+                    CutFrom::Spectrogram => "spectrogram",
+                };
+                progress.note(&format!(
+                    "the run does not say how its songs were cut; taken to be as {} has it: from \
+                     the {what}, 0 dB the song's loudest",
+                    front_end.name
+                ));
+                (from, ZeroDb::Song)
+            }
+        };
+        Ok(Self { front_end, from, zero_db, cuts: options.cuts })
+    }
+
+    pub(super) fn front_end(&self) -> &FrontEnd {
+        &self.front_end
+    }
+
+    /// Reads, decodes, resamples and cuts a file.
+    pub(super) fn hear(&self, path: &Path, log_mel: &mut LogMel) -> Result<Heard> {
+        let Self { front_end: fe, from, zero_db, cuts } = self;
+        let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
+        let sound = decode(path, bytes)?;
+        let seconds = sound.seconds();
+        let samples = resample(sound.samples, sound.sample_rate_hz, fe.sample_rate_hz)?;
+        let fitting = fitting(samples.len(), fe, *from);
+        let segments = cuts.map_or(fitting, |cuts| cuts.min(fitting));
+        let too_short = || Error::Audio {
+            path: path.into(),
+            problem: format!(
+                "{seconds:.2} s are too short for one cut of {:.2} s",
+                fe.cut_samples() as f64 / f64::from(fe.sample_rate_hz)
+            ),
+        };
+        if segments == 0 {
+            return Err(too_short());
+        }
+        let cutting = Cutting { segments, from: *from, zero_db: *zero_db };
+        let Cuts::Made { values: x, spans, .. } = cut(&samples, log_mel, cutting)? else {
+            return Err(too_short());
+        };
+        let second = |sample: usize| sample as f64 / f64::from(fe.sample_rate_hz);
+        let spans_s = spans.iter().map(|span| (second(span.start), second(span.end))).collect();
+        let (sample_rate_hz, damage) = (sound.sample_rate_hz, sound.damage);
+        Ok(Heard { path: path.into(), seconds, sample_rate_hz, damage, x, spans_s })
+    }
+}
+
+fn unknown([h, w]: [usize; 2]) -> String {
+    format!(
+        "its model does not know how sound became its samples ({h} bands x {w} frames), because \
+         its arrays came without a prepare.json; {}",
+        way_out([h, w])
+    )
+}
+
+/// The presets that make such samples, or the way without.
+fn way_out([h, w]: [usize; 2]) -> String {
+    let fit = FrontEnd::PRESETS.into_iter().find(|name| {
+        FrontEnd::preset(name).is_ok_and(|preset| [preset.n_mels, preset.frames] == [h, w])
+    });
+    match fit {
+        Some(name) => format!("give --front-end {name}, if that is how they were made"),
+        None => format!(
+            "no preset of --front-end ({}) makes such samples: make arrays with genre-gpu prepare \
+             and train on them",
+            FrontEnd::PRESETS.join(", ")
+        ),
+    }
+}

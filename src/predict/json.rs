@@ -1,0 +1,86 @@
+//! Songs as JSON.
+
+use serde::Serialize;
+use serde::ser::Serializer;
+
+use super::Song;
+use crate::data::Whereabouts;
+use crate::error::{Error, Result};
+
+/// Values under the classes' names, in the order of labels.
+struct ByClass<'a, T>(&'a [String], &'a [T]);
+
+impl<T: Serialize> Serialize for ByClass<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().zip(self.1))
+    }
+}
+
+#[derive(Serialize)]
+struct SongObject<'a> {
+    path: String,
+    seconds: f64,
+    sample_rate_hz: u32,
+    damage: Option<&'a str>,
+    verdict: &'a str,
+    probabilities: ByClass<'a, f64>,
+    votes: VotesObject<'a>,
+    distance: Option<Whereabouts>,
+    cuts: Vec<CutObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct VotesObject<'a> {
+    mean: &'a str,
+    majority: &'a str,
+    product: &'a str,
+    cuts: ByClass<'a, usize>,
+}
+
+#[derive(Serialize)]
+struct CutObject<'a> {
+    start_s: f64,
+    end_s: f64,
+    probabilities: ByClass<'a, f32>,
+}
+
+/// Songs as an array of objects.
+///
+/// # Errors
+/// If a number has no place in JSON.
+pub fn json(songs: &[Song], classes: &[String]) -> Result<String> {
+    let songs: Vec<SongObject<'_>> = songs.iter().map(|song| object(song, classes)).collect();
+    serde_json::to_string_pretty(&songs).map_err(|e| Error::Mismatch {
+        what: "verdicts",
+        expected: "numbers that JSON knows".into(),
+        found: e.to_string(),
+    })
+}
+
+fn object<'a>(song: &'a Song, classes: &'a [String]) -> SongObject<'a> {
+    let name = |label: u32| classes.get(label as usize).map_or("", String::as_str);
+    let Song { path, seconds, sample_rate_hz, damage, probabilities, votes, cuts, spectrum } = song;
+    SongObject {
+        path: path.display().to_string(),
+        seconds: *seconds,
+        sample_rate_hz: *sample_rate_hz,
+        damage: damage.as_deref(),
+        verdict: name(votes.mean),
+        probabilities: ByClass(classes, probabilities),
+        votes: VotesObject {
+            mean: name(votes.mean),
+            majority: name(votes.majority),
+            product: name(votes.product),
+            cuts: ByClass(classes, &votes.cuts),
+        },
+        distance: *spectrum,
+        cuts: cuts
+            .iter()
+            .map(|cut| CutObject {
+                start_s: cut.start_s,
+                end_s: cut.end_s,
+                probabilities: ByClass(classes, &cut.probabilities),
+            })
+            .collect(),
+    }
+}

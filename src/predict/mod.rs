@@ -1,0 +1,158 @@
+//! What a trained model makes of sound files: `genre-gpu predict`.
+//!
+//! ```text
+//! ear.rs      a file -> scaled spectrograms, as prepare makes them
+//! verdict.rs  probabilities of cuts -> the song's verdict
+//! json.rs     songs as JSON
+//! strip.rs    verdicts over time, laid out for a terminal
+//! ```
+
+mod ear;
+mod json;
+mod strip;
+mod verdict;
+
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+
+use ear::{Ear, Heard};
+
+use crate::audio::LogMel;
+use crate::backend::{Backend, Samples, State};
+use crate::data::{Spectra, band_means};
+use crate::device;
+use crate::error::{Error, Result};
+use crate::plan::Plan;
+use crate::progress::Progress;
+use crate::train::config::Config;
+use crate::train::run_folder::RunFolder;
+use crate::train::{ModelFacts, SavedModel};
+
+pub use json::json;
+pub use strip::{Line, Strip, clock, letters};
+pub use verdict::{Cut, Song, Votes};
+
+/// What may be asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options<'a> {
+    /// A front end's preset, for a model that knows none.
+    pub front_end: Option<&'a str>,
+    /// Cuts of each song at most, evenly spaced; none means all that fit end to end.
+    pub cuts: Option<usize>,
+}
+
+/// A trained model, ready for sound.
+pub struct Predictor {
+    facts: ModelFacts,
+    ear: Ear,
+    backend: Box<dyn Backend>,
+    pool: rayon::ThreadPool,
+}
+
+impl Predictor {
+    /// Opens a run's weights on the device that `config` names.
+    ///
+    /// # Errors
+    /// If the run is not finished, it is not known how its sound became spectrograms, a
+    /// file is damaged, or the device cannot be had.
+    pub fn open(
+        folder: &RunFolder,
+        config: &Config,
+        options: Options<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        folder.check_finished()?;
+        let (saved, graph) = SavedModel::read(&folder.model())?;
+        let SavedModel { parameters, facts } = saved;
+        let ear = Ear::new(folder, &facts, options, progress)?;
+        if facts.spectra.as_ref().is_some_and(|spectra| !spectra.fits(facts.sample_shape[0])) {
+            let problem = "its summary of the training set's spectra is damaged".into();
+            return Err(Error::Weights { path: folder.model(), problem });
+        }
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(config.threads)
+            .build()
+            .map_err(|e| Error::Threads { threads: config.threads, problem: e.to_string() })?;
+        let plan = Plan::new(graph, config.batch_size)?;
+        let mut backend = device::open(config.device, plan, config.device_options())?;
+        backend.set_state(&State::new(parameters))?;
+        Ok(Self { facts, ear, backend, pool })
+    }
+
+    /// What the model's file says of it.
+    pub fn facts(&self) -> &ModelFacts {
+        &self.facts
+    }
+
+    /// Length of a cut in seconds.
+    pub fn cut_seconds(&self) -> f64 {
+        self.ear.front_end().seconds()
+    }
+
+    /// Where it runs.
+    pub fn backend(&self) -> &dyn Backend {
+        self.backend.as_ref()
+    }
+
+    /// Hands each file's verdict, or what is wrong with the file, to `each`, in the order of
+    /// `files`. As many are decoded at once as there are threads.
+    ///
+    /// # Errors
+    /// If the device fails, or `each` does; a file that cannot be used is `each`'s affair.
+    pub fn predict(
+        &mut self,
+        files: &[PathBuf],
+        progress: &dyn Progress,
+        each: &mut dyn FnMut(Result<Song>) -> Result<()>,
+    ) -> Result<()> {
+        progress.begin("songs", files.len() as u64, "songs");
+        let mut all = || -> Result<()> {
+            for some in files.chunks(self.pool.current_num_threads().max(1)) {
+                let (ear, scale) = (&self.ear, &self.facts.scale);
+                let hear = |log_mel: &mut Result<LogMel>, path: &PathBuf| {
+                    let log_mel = log_mel.as_mut().map_err(|e| Error::FrontEnd {
+                        name: ear.front_end().name.clone(),
+                        problem: e.to_string(),
+                    })?;
+                    let mut heard = ear.hear(path, log_mel)?;
+                    scale.apply(&mut heard.x);
+                    Ok(heard)
+                };
+                let heard: Vec<Result<Heard>> = self.pool.install(|| {
+                    some.par_iter().map_init(|| LogMel::new(ear.front_end()), hear).collect()
+                });
+                for heard in heard {
+                    match heard {
+                        Ok(heard) => {
+                            if let Some(damage) = &heard.damage {
+                                let (path, seconds) = (heard.path.display(), heard.seconds);
+                                progress.warn(&format!(
+                                    "{path}: {damage}; {seconds:.1} s of it are used"
+                                ));
+                            }
+                            each(Ok(self.judge(heard)?))?;
+                        }
+                        Err(error) => each(Err(error))?,
+                    }
+                    progress.advance(1);
+                }
+            }
+            Ok(())
+        };
+        let done = all();
+        progress.end();
+        done
+    }
+
+    fn judge(&mut self, heard: Heard) -> Result<Song> {
+        // Nobody knows its class; what the backend says of right and wrong is not looked at.
+        let y = vec![0; heard.spans_s.len()];
+        let mut probabilities = Vec::new();
+        self.backend.evaluate(Samples::new(&heard.x, &y), &mut probabilities)?;
+        let shape = self.facts.sample_shape;
+        let place = |spectra: &Spectra| spectra.place(&band_means(&heard.x, shape));
+        let spectrum = self.facts.spectra.as_ref().map(place);
+        Song::new(heard, &self.facts.classes, &probabilities, spectrum)
+    }
+}
