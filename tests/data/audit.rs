@@ -165,8 +165,9 @@ fn equal_samples_and_their_labels() {
 #[test]
 fn silence_and_held_tones_are_no_alarm() {
     let mut data = clean();
-    let tone =
-        |i: usize| if i / W % 3 == 0 { -10.0 - (i / W) as f32 } else { -40.0 - (i / W) as f32 };
+    let tone = |i: usize| {
+        if (i / W).is_multiple_of(3) { -10.0 - (i / W) as f32 } else { -40.0 - (i / W) as f32 }
+    };
     for part in [&mut data.train, &mut data.val, &mut data.test] {
         let n = part.y.len();
         put(part, 0, &[-80.0; H * W]);
