@@ -1,6 +1,8 @@
-// Second stage of a convolution's weight gradients: sums the parts that the first stage left,
+// Second stage of the weight gradients of a convolution or a batch norm: sums the parts that the
+// first stage left,
 //   dw[k] = Σ_p parts[p, k],  db[o] = Σ_p parts[p, len + o],  len = k_h · k_w · c_in · c_out
-// parts [n · parts_per_sample, len + c_out]: the kernel's elements, then the bias's.
+// parts [ceil(n / samples_per_part) · parts_per_sample, len + c_out]: the kernel's elements, then
+// the bias's.
 // One thread per element (a dummy buffer for db where there is no bias), p in order: the result
 // does not depend on the device. Bound by memory.
 // Grid: len + c_out threads.
@@ -9,6 +11,7 @@ override k_h: u32;
 override k_w: u32;
 override c_in: u32;
 override c_out: u32;
+override samples_per_part: u32;
 override parts_per_sample: u32;
 
 @group(0) @binding(1) var<storage, read> parts: array<f32>;
@@ -27,7 +30,8 @@ fn main(
         return;
     }
     var sum = 0.0;
-    for (var p = 0u; p < step.n * parts_per_sample; p++) {
+    let count = (step.n + samples_per_part - 1u) / samples_per_part * parts_per_sample;
+    for (var p = 0u; p < count; p++) {
         sum += parts[p * (len + c_out) + at];
     }
     if at < len {

@@ -105,7 +105,7 @@ impl Plan {
     }
 }
 
-/// Walks the list backward. The rule is by buffer, not by node: a flatten
+/// Walks the list backward. The rule is by buffer, not by node: a view
 /// shares its input's, and so has nothing to pass on.
 fn plan_gradients(
     graph: &Graph,

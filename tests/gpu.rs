@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use common::cases;
 use common::gpu::open_with;
 use genre_gpu::Error;
-use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State};
+use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State, View};
 use genre_gpu::gpu::{Form, Gpu, GpuOptions};
 use genre_gpu::graph::{Activation, Graph, Op, Padding, Shape};
 use genre_gpu::models::Model;
@@ -47,9 +47,12 @@ fn a_set_split_over_buffers_gives_the_same_bits() {
         let Some(mut gpu) = ready(cap) else { return };
         let samples = Samples::new(&x, &y);
         let order: Vec<u32> = (0..700).map(|i| i * 333 % 700).collect();
-        let tallies = gpu
-            .train(samples, &Batches::plain(&order), SGD, &mut |_| ControlFlow::Continue(()))
-            .unwrap();
+        let views: Vec<View> = (0..700u32)
+            .map(|i| View { roll: i % 12, band: i % 16, bands: 1, ..View::default() })
+            .collect();
+        let batches = Batches { views: &views, ..Batches::plain(&order) };
+        let go_on = &mut |_| ControlFlow::Continue(());
+        let tallies = gpu.train(samples, &batches, SGD, go_on).unwrap();
         let mut rows = Vec::new();
         let tally = gpu.evaluate(samples, &mut rows).unwrap();
         let gathers = gpu.dispatches().iter().filter(|(k, ..)| k.name == "gather").count();

@@ -67,7 +67,9 @@ fn whole(name: &str, open: impl Fn(Plan) -> Option<Box<dyn Backend>>) {
     for batch in [32..64, 60..83] {
         let order: Vec<u32> = batch.clone().collect();
         let still = Sgd::plain(0.0);
-        let tally = backend.train_step(samples, &Batches::plain(&order), still).unwrap();
+        let batches =
+            Batches { seed: naive::SEED, first_step: naive::STEP, ..Batches::plain(&order) };
+        let tally = backend.train_step(samples, &batches, still).unwrap();
         let rows = batch.start as usize..batch.end as usize;
         let len: usize = data.shape.iter().product();
         let x: Vec<f64> =
@@ -96,8 +98,29 @@ fn relative(got: &[f32], want: &[f64]) -> f64 {
     difference / norm(&mut want.iter().copied())
 }
 
-const MODELS: [&str; 2] =
-    ["p1", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/models/two_branches.toml")];
+const MODELS: [&str; 5] = [
+    "p1",
+    "p1-bn",
+    "p2",
+    "p2-bands",
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/models/two_branches.toml"),
+];
+
+#[test]
+fn sums_over_a_large_batch_are_whole() {
+    let case = cases::long_sums();
+    let (x, y, parameters) = cases::fill(&case, case.batch);
+    let samples = Samples::new(&x, &y);
+    let order: Vec<u32> = (0..case.batch as u32).collect();
+    for form in [Form::Plain, Form::default()] {
+        let plan = Plan::new(case.graph.clone(), case.batch).unwrap();
+        let Some(mut gpu) = common::gpu::open(plan, form) else { return };
+        gpu.set_state(&State::new(parameters.clone())).unwrap();
+        for batch in [&order[..], &order[..case.partial]] {
+            compare(&case, &mut gpu, samples, batch, &parameters);
+        }
+    }
+}
 
 #[test]
 fn whole_models_agree_on_the_cpu() {

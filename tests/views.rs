@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::ops::ControlFlow;
+
 use common::cases;
 use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State, Tensor, View};
 use genre_gpu::cpu::Cpu;
@@ -69,13 +71,53 @@ fn views_carry_all_channels_along() {
     }
 }
 
-/// Outputs of all nodes named `drop` after each of three steps of one call.
+/// Eleven samples in batches of two, each with a view of its own: the input of the last batch
+/// is that of its own views, and all losses are those of batches taken one by one.
+#[test]
+fn every_batch_has_its_own_views() {
+    let x: Vec<f32> = (0..11 * 8).map(|i| (i as f32 * 0.37).sin()).collect();
+    let y: Vec<u32> = (0..11).map(|i| i % 2).collect();
+    let order: Vec<u32> = (0..11).map(|i| i * 4 % 11).collect();
+    let views: Vec<View> =
+        (0..11).map(|i| View { roll: i % 4, gain: i as f32, ..View::default() }).collect();
+    let check = |open: &dyn Fn() -> Box<dyn Backend>| {
+        let samples = Samples::new(&x, &y);
+        let batches = Batches { views: &views, ..Batches::plain(&order) };
+        let mut all = open();
+        let weights: Vec<f32> = (0..18).map(|i| (i as f32).cos()).collect();
+        all.set_state(&State::new(weights.clone())).unwrap();
+        let go_on = &mut |_| ControlFlow::Continue(());
+        let whole = all.train(samples, &batches, Sgd::plain(0.1), go_on).unwrap();
+        let mut one = open();
+        one.set_state(&State::new(weights)).unwrap();
+        let pairs = order.chunks(2).zip(views.chunks(2));
+        let alone: Vec<_> = pairs
+            .map(|(order, views)| {
+                let batches = Batches { views, ..Batches::plain(order) };
+                one.train_step(samples, &batches, Sgd::plain(0.1)).unwrap()
+            })
+            .collect();
+        assert_eq!(whole, alone);
+        let input = all.plan().graph().input();
+        let last = order[10] as usize * 8;
+        let want: Vec<f32> =
+            (0..8).map(|k| x[last + k / 4 * 4 + (k % 4 + 10 % 4) % 4] + 10.0).collect();
+        assert_eq!(all.tensor(input, Tensor::Value).unwrap(), want);
+    };
+    check(&|| Box::new(Cpu::new(plan(1), 2).unwrap()));
+    if !common::gpu::skipped() {
+        check(&|| Box::new(common::gpu::open(plan(1), Form::default()).unwrap()));
+    }
+}
+
+/// Outputs of the node `drop` after the last of three steps of one call.
 fn drops(backend: &mut dyn Backend, case: &cases::Case, seed: u32, first_step: u32) -> Vec<f32> {
-    let (x, y, parameters) = cases::fill(case, case.batch);
+    let (x, y, parameters) = cases::fill(case, 3 * case.batch);
     backend.set_state(&State::new(parameters)).unwrap();
-    let order: Vec<u32> = (0..case.batch as u32).collect();
+    let order: Vec<u32> = (0..3 * case.batch as u32).collect();
     let batches = Batches { seed, first_step, ..Batches::plain(&order) };
-    backend.train_step(Samples::new(&x, &y), &batches, Sgd::plain(0.0)).unwrap();
+    let go_on = &mut |_| ControlFlow::Continue(());
+    backend.train(Samples::new(&x, &y), &batches, Sgd::plain(0.0), go_on).unwrap();
     let drop = case.graph.find("drop").unwrap();
     backend.tensor(drop, Tensor::Value).unwrap()
 }
@@ -88,6 +130,12 @@ fn dropout_is_drawn_anew_in_each_step_and_from_each_seed_and_alike_on_both_devic
     let first = drops(&mut cpu, &case, 42, 7);
     assert!(first == drops(&mut cpu, &case, 42, 7), "the same again");
     assert!(first != drops(&mut cpu, &case, 42, 8), "another step");
+    let (x, y, _) = cases::fill(&case, 3 * case.batch);
+    let order: Vec<u32> = (2 * case.batch as u32..3 * case.batch as u32).collect();
+    let third = Batches { seed: 42, first_step: 9, ..Batches::plain(&order) };
+    cpu.train_step(Samples::new(&x, &y), &third, Sgd::plain(0.0)).unwrap();
+    let drop = case.graph.find("drop").unwrap();
+    assert!(first == cpu.tensor(drop, Tensor::Value).unwrap(), "the third step of three from 7");
     assert!(first != drops(&mut cpu, &case, 43, 7), "another seed");
     let Some(mut gpu) = common::gpu::open(plan(), Form::default()) else { return };
     let zeros = |of: &[f32]| of.iter().map(|v| *v == 0.0).collect::<Vec<_>>();

@@ -63,10 +63,15 @@ pub(super) fn backward(plan: &Plan, id: NodeId) -> Work {
             let weights = if passed == 0 { parameters } else { 2 * parameters };
             work((1 + passed) * flop(plan, id), x + y + relu + weights + dx)
         }
+        Op::BatchNorm { activation, .. } => {
+            let relu = if activation == Activation::Relu { 2 * y } else { 0 };
+            let input = if passed == 0 { 0 } else { x + y + dx };
+            work(5 * x + 6 * dx, x + y + relu + input)
+        }
+        // The others have no weights: there is nothing to do.
+        _ if passed == 0 => Work::default(),
         Op::MaxPool2d { .. } => work(0, 2 * y + dx),
-        Op::AvgPool2d { .. } => work(dx, y + dx),
-        Op::BatchNorm { .. } => work(4 * x + 6 * dx, 2 * (x + y) + dx),
-        Op::Dropout { .. } => work(dx, y + dx),
+        Op::AvgPool2d { .. } | Op::Dropout { .. } => work(dx, y + dx),
         Op::Crop { .. } => work(0, y + dx),
         Op::Concat | Op::AxisToChannels { axis: Axis::Mel } => work(0, 2 * dx),
         Op::Softmax => work(0, y + plan.batch() + dx),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::bars::Bars;
 use super::data_args::DataArgs;
-use super::say::{say, warn_of};
+use super::say::{say, tell, warn_of};
 use super::{audit, choice, session};
 use crate::backend::Backend;
 use crate::data::{PartName, ScaleKind};
@@ -30,7 +30,8 @@ Examples:
   genre-gpu train --shuffle keras3 --keep best
       the order of samples that Keras 3 makes; end with the lowest validation loss
   genre-gpu train --resume runs/mine --epochs 40
-      go on where a run stopped, to the same bits as if it had not";
+      go on where a run stopped, to the same bits as if it had not (a cosine schedule
+      depends on --epochs: a run lengthened under it is another one)";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -187,7 +188,15 @@ fn begin(args: &Args) -> Result<ExitCode> {
 fn resume(args: &Args, folder: &RunFolder) -> Result<ExitCode> {
     let mut config = Config::read(&folder.config())?;
     let given = args.settings();
+    let planned = config.epochs;
     config.epochs = given.epochs.unwrap_or(config.epochs);
+    if config.epochs != planned && config.schedule.looks_ahead() {
+        tell(&format!(
+            "genre-gpu: the learning rates of a {} schedule depend on the number of epochs: this \
+             run, begun for {planned}, will not be that of {} epochs from the start",
+            config.schedule, config.epochs
+        ));
+    }
     config.threads = given.threads.unwrap_or(config.threads);
     config.run_on(given.device, given.adapter.clone());
     config.read_from(given);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::stats::stats;
+use super::stats::{squares_about, stats};
 
 /// Which part of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -58,6 +58,12 @@ impl Part {
     /// Mean over all elements, in f64 in an order that no thread changes.
     pub fn mean(&self) -> f32 {
         (stats(&self.x).sum / self.x.len() as f64) as f32
+    }
+
+    /// Population deviation over all elements, likewise.
+    pub fn deviation(&self) -> f32 {
+        let n = self.x.len() as f64;
+        (squares_about(&self.x, stats(&self.x).sum / n) / n).sqrt() as f32
     }
 
     /// True if there is no sample.

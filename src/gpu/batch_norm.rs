@@ -22,6 +22,8 @@ pub(super) struct Norm {
 /// another, many threads.
 const LEAST_ROWS: usize = 64;
 const MOST_PARTS: usize = 8;
+/// Most positions in a part: llvmpipe ends a shader after 65,535 rounds of its loops.
+const MOST_ROWS: usize = 1 << 14;
 
 struct Dims {
     rows: usize,
@@ -34,7 +36,7 @@ impl Dims {
     fn of(site: &Site<'_>) -> Self {
         let c = site.shape().channels();
         let rows = site.shape().len() / c;
-        let rows_per_part = rows.div_ceil(MOST_PARTS).max(LEAST_ROWS);
+        let rows_per_part = rows.div_ceil(MOST_PARTS).clamp(LEAST_ROWS, MOST_ROWS);
         Self { rows, c, rows_per_part, parts_per_sample: rows.div_ceil(rows_per_part) }
     }
 
@@ -74,7 +76,8 @@ pub(super) fn forward(site: &mut Site<'_>, norm: Norm) -> Result<()> {
     let d = Dims::of(site);
     let elements = site.batch() * site.shape().len();
     let parts = d.parts(site, "partial moments")?;
-    let buffers = [site.x(0), parts.clone()];
+    // Read twice: for the mean, then about it.
+    let buffers = [site.x(0).updated(), parts.clone()];
     site.record(BATCH_NORM_MOMENTS, &d.constants(), &buffers, d.threads(site), 4 * elements)?;
 
     let mut constants: Vec<(&str, f64)> =
@@ -111,6 +114,7 @@ pub(super) fn backward(site: &mut Site<'_>, dz: &Slice) -> Result<()> {
         ("k_w", 1),
         ("c_in", 1),
         ("c_out", d.c),
+        ("samples_per_part", 1),
         ("parts_per_sample", d.parts_per_sample),
     ];
     let count = site.batch() * d.parts_per_sample;

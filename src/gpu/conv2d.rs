@@ -157,7 +157,7 @@ const POOLED_ROWS_PER_PART: usize = 5;
 fn dense_weight(site: &mut Site<'_>, d: &Dims, dz: &Slice) -> Result<()> {
     let flop = d.flop(site.batch());
     // Fewer, larger parts where those would not fit into a buffer; where even one for each
-    // sample does not, none.
+    // sample does not, one for the batch.
     let fits = |rows: &usize| {
         let parts = site.batch() * d.h_out.div_ceil(*rows);
         (parts * (d.kernel_len + d.c_out)) as u64 * WORD <= site.context.largest()
@@ -165,15 +165,20 @@ fn dense_weight(site: &mut Site<'_>, d: &Dims, dz: &Slice) -> Result<()> {
     let tiled = site.form != Form::Plain && d.c_out.is_multiple_of(4);
     let rows = [d.h_out.min(ROWS_PER_PART), d.h_out].into_iter().find(fits);
     let Some(rows) = rows.filter(|_| tiled) else {
-        let (dw, db) = site.weight_gradients();
-        let buffers = [site.x(0), dz.clone(), dw, db];
-        let grid = Grid::Threads(d.kernel_len + d.c_out);
-        return site.record(CONV2D_BACKWARD_WEIGHT, &d.constants, &buffers, grid, flop);
+        let samples = if rows.is_some() { 1 } else { site.batch() };
+        let rows = rows.unwrap_or(d.h_out);
+        let constants = d.with(&[("rows_per_part", rows), ("samples_per_part", samples)]);
+        let parts =
+            Parts { kernel: CONV2D_BACKWARD_WEIGHT, samples, per_sample: d.h_out.div_ceil(rows) };
+        let threads = d.kernel_len + d.c_out;
+        let gradients = std::slice::from_ref(dz);
+        return weight_in_parts(site, d, &parts, &constants, gradients, threads, flop);
     };
     let blocks = (d.c_out / 4).min(2);
     let tiles = (d.k_h * d.c_in).div_ceil(5) * d.k_w.div_ceil(5) * d.c_out.div_ceil(4 * blocks);
     let constants = d.with(&[("rows_per_part", rows), ("blocks_o", blocks)]);
-    let parts = Parts { kernel: CONV2D_BACKWARD_WEIGHT_TILED, per_sample: d.h_out.div_ceil(rows) };
+    let per_sample = d.h_out.div_ceil(rows);
+    let parts = Parts { kernel: CONV2D_BACKWARD_WEIGHT_TILED, samples: 1, per_sample };
     weight_in_parts(
         site,
         d,
@@ -190,8 +195,8 @@ fn sparse_weight(site: &mut Site<'_>, d: &Dims, pooled: &[Slice; 2]) -> Result<(
     let rows = h_pool.min(POOLED_ROWS_PER_PART);
     let threads = (d.k_h * d.c_in * d.k_w.div_ceil(5) + 1) * d.c_out;
     let constants = d.with(&[("rows_per_part", rows)]);
-    let parts =
-        Parts { kernel: CONV2D_MAX_POOL2D_BACKWARD_WEIGHT, per_sample: h_pool.div_ceil(rows) };
+    let per_sample = h_pool.div_ceil(rows);
+    let parts = Parts { kernel: CONV2D_MAX_POOL2D_BACKWARD_WEIGHT, samples: 1, per_sample };
     // One of the four outputs under a window has a gradient.
     let flop = d.flop(site.batch()) / 4;
     weight_in_parts(site, d, &parts, &constants, pooled, threads, flop)
@@ -200,6 +205,8 @@ fn sparse_weight(site: &mut Site<'_>, d: &Dims, pooled: &[Slice; 2]) -> Result<(
 /// A first stage that leaves sums over parts of samples, and how many of them.
 struct Parts {
     kernel: Kernel,
+    /// Samples in a part.
+    samples: usize,
     per_sample: usize,
 }
 
@@ -213,7 +220,7 @@ fn weight_in_parts(
     threads_per_part: usize,
     flop: usize,
 ) -> Result<()> {
-    let count = site.batch() * parts.per_sample;
+    let count = site.batch().div_ceil(parts.samples) * parts.per_sample;
     let len = count * (d.kernel_len + d.c_out);
     let name = format!("partial weight gradients of {}", site.plan.graph().node(site.id).name);
     let sums = Slice::whole(&site.context.storage(&name, len)?, len);
@@ -229,6 +236,7 @@ fn weight_in_parts(
         ("k_w", d.k_w),
         ("c_in", d.c_in),
         ("c_out", d.c_out),
+        ("samples_per_part", parts.samples),
         ("parts_per_sample", parts.per_sample),
     ];
     let grid = Grid::Threads(d.kernel_len + d.c_out);

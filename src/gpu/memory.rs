@@ -175,7 +175,7 @@ impl Memory {
         Slice::whole(&self.figures[id.index()], len)
     }
 
-    /// A node's kernel or bias in one of the flat buffers.
+    /// A tensor of a node's in one of the flat buffers.
     pub(super) fn tensor(
         &self,
         flat: &wgpu::Buffer,

@@ -15,7 +15,8 @@ pub struct Augment {
     pub frames: f32,
     /// Whether the sample is rolled along time by any number of frames.
     pub roll: bool,
-    /// Largest change of level either way, in the unit of the arrays (dB).
+    /// Largest change of level either way, in the unit of the arrays (dB), but at most their
+    /// standard deviation.
     pub gain: f32,
 }
 
@@ -64,6 +65,7 @@ impl FromStr for Augment {
         if text.trim() == "none" {
             return Ok(augment);
         }
+        let mut seen = Vec::new();
         for part in text.split(',').map(str::trim) {
             let (name, value) = part.split_once('=').map_or((part, None), |(n, v)| (n, Some(v)));
             let number = |most: f32, what: &str| {
@@ -71,6 +73,10 @@ impl FromStr for Augment {
                 let value = value.filter(|v| (0.0..=most).contains(v));
                 value.ok_or_else(|| format!("expected {name}={what}, found \"{part}\""))
             };
+            if seen.contains(&name.trim()) {
+                return Err(format!("{} is given twice", name.trim()));
+            }
+            seen.push(name.trim());
             match name.trim() {
                 "bands" => augment.bands = number(1.0, "a share from 0 to 1")?,
                 "frames" => augment.frames = number(1.0, "a share from 0 to 1")?,
@@ -99,7 +105,17 @@ mod tests {
         }
         let spaced: Augment = " bands = 0.1 , roll".parse().unwrap();
         assert_eq!(spaced.to_string(), "bands=0.1,roll");
-        for text in ["", "bands", "bands=2", "bands=-1", "roll=1", "gain=nan", "pitch=2"] {
+        for text in [
+            "",
+            "bands",
+            "bands=2",
+            "bands=-1",
+            "roll=1",
+            "roll,roll",
+            "bands=0.1,bands=0.5",
+            "gain=nan",
+            "pitch=2",
+        ] {
             assert!(text.parse::<Augment>().is_err(), "{text}");
         }
     }

@@ -26,6 +26,14 @@ pub enum Schedule {
 }
 
 impl Schedule {
+    /// Whether the rates of early epochs depend on how many there will be.
+    pub fn looks_ahead(self) -> bool {
+        match self {
+            Self::Constant | Self::Step { .. } => false,
+            Self::Cosine => true,
+        }
+    }
+
     /// The rate in `epoch` (from 0) of `epochs`.
     pub fn rate(self, rate: f32, epoch: usize, epochs: usize) -> f32 {
         match self {

@@ -45,7 +45,7 @@ pub(super) enum OpSpec {
         rate: f32,
     },
     Crop {
-        lowest: f32,
+        lowest: Share,
     },
     AxisToChannels {
         axis: Axis,
@@ -98,7 +98,7 @@ pub(super) enum Word {
 
 /// `2` or `"all"`: the whole axis.
 #[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(untagged, expecting = "expected a number or \"all\"")]
+#[serde(untagged, expecting = "expected a whole number or \"all\"")]
 pub(super) enum Extent {
     Count(usize),
     Word(All),
@@ -110,13 +110,32 @@ pub(super) enum All {
     All,
 }
 
-/// How many of the input's bands a share of them is. Out of range where the share is.
-fn bands(lowest: f32, input: Shape) -> usize {
-    let h = match input {
-        Shape::Map { h, .. } => h,
-        Shape::Flat(_) => 0,
-    };
-    (f64::from(lowest) * h as f64).round() as usize
+/// What share of the bands is kept: more than 0, at most 1.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "f32")]
+pub(super) struct Share(f32);
+
+impl TryFrom<f32> for Share {
+    type Error = String;
+
+    fn try_from(share: f32) -> Result<Self, String> {
+        let fine = share > 0.0 && share <= 1.0;
+        fine.then_some(Self(share)).ok_or_else(|| {
+            format!("lowest must be a share of the bands, more than 0 and at most 1, found {share}")
+        })
+    }
+}
+
+impl Share {
+    /// How many of the input's bands that is, at least one.
+    fn of(self, input: Shape) -> usize {
+        let h = match input {
+            Shape::Map { h, .. } => h,
+            // Refused where the node is pushed.
+            Shape::Flat(_) => 1,
+        };
+        ((f64::from(self.0) * h as f64).round() as usize).max(1)
+    }
 }
 
 /// The window in numbers over an input of that shape.
@@ -173,7 +192,7 @@ impl OpSpec {
                 Op::BatchNorm { momentum, epsilon, activation }
             }
             Self::Dropout { rate } => Op::Dropout { rate },
-            Self::Crop { lowest } => Op::Crop { bands: bands(lowest, input) },
+            Self::Crop { lowest } => Op::Crop { bands: lowest.of(input) },
             Self::AxisToChannels { axis } => Op::AxisToChannels { axis },
             Self::Flatten {} => Op::Flatten,
             Self::Concat {} => Op::Concat,

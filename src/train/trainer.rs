@@ -11,10 +11,11 @@ use super::health::Health;
 use super::history::{Epoch, best_epoch};
 use super::initial::initial_parameters;
 use super::results::Results;
-use super::views::views;
+use super::views::{Spread, views};
 use crate::backend::{Backend, Batches, Done, Samples, Sgd, State, Tally};
 use crate::data::{Dataset, PartName, ScaleKind};
 use crate::error::{Error, Result};
+use crate::graph::Op;
 
 /// Listens to a run.
 pub trait Watch {
@@ -48,8 +49,8 @@ pub struct Trainer<'a> {
     position: Position,
     best: Option<Vec<f32>>,
     health: Health,
-    /// What masks put: the mean of the scaled training set.
-    fill: f32,
+    /// Of the scaled training set.
+    spread: Spread,
     /// That the run goes on on another device, until it is told.
     moved: Option<String>,
 }
@@ -86,7 +87,7 @@ impl<'a> Trainer<'a> {
             position,
             best: None,
             health,
-            fill: data.train.mean(),
+            spread: Spread::of(data),
             moved: None,
         })
     }
@@ -147,8 +148,19 @@ impl<'a> Trainer<'a> {
         position.device = device;
         let health = Health::default();
         let samples = samples(data);
-        let fill = data.train.mean();
-        Ok(Self { backend, data, samples, config, checkpoint, position, best, health, fill, moved })
+        let spread = Spread::of(data);
+        Ok(Self {
+            backend,
+            data,
+            samples,
+            config,
+            checkpoint,
+            position,
+            best,
+            health,
+            spread,
+            moved,
+        })
     }
 
     /// The epochs that are done.
@@ -187,11 +199,11 @@ impl<'a> Trainer<'a> {
         let n = self.data.train.len();
         let order = config.shuffle.order(config.seed, n, epoch);
         let sgd = Sgd {
-            learning_rate: config.schedule.rate(config.learning_rate, epoch, config.epochs),
+            learning_rate: self.rate(epoch),
             momentum: config.momentum,
             nesterov: config.nesterov,
         };
-        let views = views(config.augment, self.data, self.fill, config.seed, epoch);
+        let views = views(config.augment, self.data, self.spread, config.seed, epoch);
         let (before, seen) = (self.position.seconds, self.position.tally);
         let start = Instant::now();
         let done = (self.position.step * config.batch_size).min(n);
@@ -291,9 +303,15 @@ impl<'a> Trainer<'a> {
         Error::Diverged {
             epoch: epoch + 1,
             step: self.position.step,
-            learning_rate: self.config.learning_rate,
+            learning_rate: self.rate(epoch),
             help: self.advice(),
         }
+    }
+
+    /// The learning rate of an epoch, from 0.
+    fn rate(&self, epoch: usize) -> f32 {
+        let Config { schedule, learning_rate, epochs, .. } = self.config;
+        schedule.rate(*learning_rate, epoch, *epochs)
     }
 
     /// What to try, from what is known of the inputs.
@@ -308,10 +326,18 @@ impl<'a> Trainer<'a> {
                     "the inputs run from {low} to {high} and --scale is none; try --scale standard"
                 )
             }
-            ScaleKind::Standard | ScaleKind::MinMax => format!(
-                "try --learning-rate {}, or check that labels belong to their samples",
-                self.config.learning_rate / 10.0
-            ),
+            ScaleKind::Standard | ScaleKind::MinMax => {
+                let mut advice =
+                    format!("try --learning-rate {}", self.config.learning_rate / 10.0);
+                if !self.config.augment.is_none() {
+                    advice += ", or --augment none";
+                }
+                let nodes = self.backend.plan().graph().nodes();
+                if nodes.iter().any(|node| matches!(node.op, Op::BatchNorm { .. })) {
+                    advice += ", or wait: the moving figures of batch norms lag behind at first";
+                }
+                advice + ", or check that labels belong to their samples"
+            }
         }
     }
 }

@@ -5,26 +5,42 @@ use crate::data::Dataset;
 use crate::models::Augment;
 use crate::random::streams::Stream;
 
+/// Mean and deviation of the scaled training set.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spread {
+    /// What masks put.
+    pub(super) mean: f32,
+    /// The most that a level changes: of arrays in another unit than decibels, a gain in decibels
+    /// would leave nothing.
+    pub(super) deviation: f32,
+}
+
+impl Spread {
+    pub(super) fn of(data: &Dataset) -> Self {
+        Self { mean: data.train.mean(), deviation: data.train.deviation() }
+    }
+}
+
 /// One view for each of the training set's samples, by place in the epoch's order; none where
-/// nothing is varied. `fill` is what masks put, the mean of the scaled training set.
+/// nothing is varied.
 pub(super) fn views(
     augment: Augment,
     data: &Dataset,
-    fill: f32,
+    spread: Spread,
     seed: u32,
     epoch: usize,
 ) -> Vec<View> {
     if augment.is_none() {
         return Vec::new();
     }
+    let fill = spread.mean;
     let mut stream = Stream::new(u64::from(seed), &format!("augment/{epoch}"));
     let [h, w, _] = data.sample_shape;
-    let gain = f64::from(augment.gain * data.scale.factor);
+    let gain = f64::from((augment.gain * data.scale.factor).min(spread.deviation));
     let view = |_| {
         let [band, bands] = mask(&mut stream, augment.bands, h);
         let [frame, frames] = mask(&mut stream, augment.frames, w);
         let roll = if augment.roll { stream.below(w) as u32 } else { 0 };
-        // Drawn in any case, so that one switch does not shift what the others draw.
         let gain = stream.between(-gain, gain) as f32;
         View { roll, band, bands, frame, frames, gain, fill }
     };
@@ -61,8 +77,9 @@ mod tests {
     #[test]
     fn views_keep_to_what_was_asked_for_and_use_all_of_it() {
         let data = data();
+        let spread = Spread { mean: 0.25, deviation: 10.0 };
         let all: Augment = "bands=0.3,frames=1,roll,gain=4".parse().unwrap();
-        let drawn = views(all, &data, 0.25, 42, 0);
+        let drawn = views(all, &data, spread, 42, 0);
         assert_eq!(drawn.len(), 200);
         for view in &drawn {
             assert!(view.band + view.bands <= 10 && view.frame + view.frames <= 3);
@@ -74,10 +91,14 @@ mod tests {
             (Some(3), Some(3), Some(2))
         );
         assert!(drawn.iter().any(|v| v.gain > 1.5) && drawn.iter().any(|v| v.gain < -1.5));
-        assert!(drawn == views(all, &data, 0.25, 42, 0), "the same again");
-        assert!(drawn != views(all, &data, 0.25, 42, 1), "others in another epoch");
-        assert!(views(Augment::default(), &data, 0.0, 42, 0).is_empty());
-        let masks = views("bands=0.3".parse().unwrap(), &data, 0.0, 42, 0);
+        assert!(drawn == views(all, &data, spread, 42, 0), "the same again");
+        assert!(drawn != views(all, &data, spread, 42, 1), "others in another epoch");
+        assert!(views(Augment::default(), &data, spread, 42, 0).is_empty());
+        let masks = views("bands=0.3".parse().unwrap(), &data, spread, 42, 0);
+        // Arrays from 0 to 1, say: a change of level is held to their deviation.
+        let narrow = Spread { mean: 0.25, deviation: 0.5 };
+        let held = views("gain=4".parse().unwrap(), &data, narrow, 42, 0);
+        assert!(held.iter().all(|v| v.gain.abs() <= 0.5) && held.iter().any(|v| v.gain > 0.4));
         assert!(masks.iter().all(|v| v.roll == 0 && v.gain == 0.0 && v.frames == 0));
     }
 }

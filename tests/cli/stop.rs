@@ -53,11 +53,61 @@ fn position(work: &Work, run: &str) -> (u64, usize) {
 
 #[test]
 fn an_interrupted_run_goes_on_to_the_same_bits() {
+    goes_on_to_the_same_bits("");
+}
+
+/// Dropout by step, views by epoch, moving figures and a schedule.
+#[test]
+fn an_interrupted_run_of_varied_samples_goes_on_to_the_same_bits() {
+    goes_on_to_the_same_bits(
+        "--model varied.toml --augment bands=0.2,frames=0.2,roll,gain=1 --schedule cosine --nesterov",
+    );
+}
+
+const VARIED: &str = r#"
+[[node]]
+name = "conv"
+op = "conv2d"
+filters = 4
+kernel = [3, 3]
+bias = false
+
+[[node]]
+name = "norm"
+op = "batch_norm"
+activation = "relu"
+
+[[node]]
+name = "mean"
+op = "avg_pool2d"
+window = [2, "all"]
+
+[[node]]
+name = "flatten"
+op = "flatten"
+
+[[node]]
+name = "dropout"
+op = "dropout"
+rate = 0.3
+
+[[node]]
+name = "head"
+op = "dense"
+units = "classes"
+
+[[node]]
+name = "softmax"
+op = "softmax"
+"#;
+
+fn goes_on_to_the_same_bits(more: &str) {
     let work = Work::with(Set { samples: [480, 16, 16], ..Set::default() });
+    work.write("varied.toml", VARIED);
     let epochs = 80;
     let words = format!(
         "train --data data --epochs {epochs} --batch-size 3 --learning-rate 0.001 --momentum 0.9 \
-         --keep best --threads 1"
+         --keep best --threads 1 {more}"
     );
     let ran = interrupt(&work, &format!("{words} --out run"));
     let mut in_an_epoch = false;

@@ -134,10 +134,39 @@ fn time_and_frequency() -> Vec<Case> {
         one("batch norm of one position", [1, 1, 5], 7, 4, norm(Linear)),
         one("dropout", [5, 7, 3], 4, 3, Op::Dropout { rate: 0.4 }),
         one("dropout of nothing", [3, 2, 2], 4, 3, Op::Dropout { rate: 0.0 }),
+        uneven_kernels(),
         vector_norm(),
         aids_on_a_branch(),
         bands_as_channels(),
     ]
+}
+
+/// Even kernels with and without padding, no pooling behind them, reading one stem of many channels.
+fn uneven_kernels() -> Case {
+    let mut graph = Graph::new("uneven kernels", Shape::Map { h: 5, w: 7, c: 1 });
+    let stem_op = conv(17, [1, 1], Padding::Same, Activation::Relu);
+    let stem = graph.push("stem", stem_op, &[graph.input()]).unwrap();
+    let wide = conv(3, [2, 4], Padding::Valid, Activation::Linear);
+    let tall = conv(6, [3, 2], Padding::Same, Activation::Relu);
+    let ends = [("wide", wide), ("tall", tall)].map(|(name, op)| {
+        let node = graph.push(name, op, &[stem]).unwrap();
+        graph.push(&format!("{name}.flat"), Op::Flatten, &[node]).unwrap()
+    });
+    let joined = graph.push("joined", Op::Concat, &ends).unwrap();
+    let logits = graph.push("logits", dense(3, Activation::Linear, 0.0), &[joined]).unwrap();
+    graph.push("softmax", Op::Softmax, &[logits]).unwrap();
+    Case { name: "uneven kernels", graph, batch: 4, partial: 1, ties: false }
+}
+
+/// Sums over more outputs than some drivers let a loop have rounds (llvmpipe: 65,535).
+pub fn long_sums() -> Case {
+    let mut graph = Graph::new("long sums", Shape::Map { h: 48, w: 48, c: 1 });
+    let op = conv(6, [1, 5], Padding::Same, Activation::Linear);
+    let node = graph.push("conv", op, &[graph.input()]).unwrap();
+    let norm = graph.push("norm", norm(Activation::Relu), &[node]).unwrap();
+    let mean = graph.push("mean", Op::AvgPool2d { window: [48, 48] }, &[norm]).unwrap();
+    head(&mut graph, mean);
+    Case { name: "long sums", graph, batch: 32, partial: 30, ties: false }
 }
 
 /// A batch norm and a dropout of vectors behind a ReLU.
