@@ -1,5 +1,6 @@
 //! `genre-gpu compare`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -10,7 +11,7 @@ use super::lines::title;
 use super::run_bars::RunBars;
 use super::say::{quoted, say, tell, warn_of};
 use super::session::stop_flag;
-use super::{choice, seeds};
+use super::{audit, choice, seeds};
 use crate::compare::{self, DataReport, Job, ModelRuns, Report, State};
 use crate::data::PartName;
 use crate::device::{self, Device};
@@ -44,7 +45,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "A,B,… or N", default_value = "5", value_parser = seeds::parse)]
     seeds: seeds::Seeds,
 
-    /// Folder of .npy files, an .npz or `demo`; may be given several times [default: demo]
+    /// Folder of .npy files, an .npz or `demo`; may be given several times [default: that of
+    /// --config, or demo]
     #[arg(long, value_name = "PATH")]
     data: Vec<PathBuf>,
 
@@ -56,7 +58,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "MODEL")]
     baseline: Option<String>,
 
-    /// Show and write validation figures only
+    /// Only validation figures in compare's tables, files and pictures; the runs' own folders
+    /// still hold test figures
     #[arg(long)]
     validation_only: bool,
 
@@ -80,7 +83,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 
-    /// A TOML file with more settings for all runs, as `train` takes it; flags go before it
+    /// A TOML file with more settings for all runs, as `train` takes it but for model and seed;
+    /// flags go before it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -102,10 +106,26 @@ impl Args {
         if self.validation_only { &[PartName::Val] } else { &[PartName::Test, PartName::Val] }
     }
 
-    /// The data sets' paths; none stands for the demo corpus.
-    fn sets(&self) -> Vec<Option<PathBuf>> {
+    /// What the config file says, which does not choose models or seeds.
+    fn file(&self) -> Result<Settings> {
+        let Some(path) = &self.config else { return Ok(Settings::default()) };
+        let file = Settings::read(path)?;
+        let keys = [
+            (file.model.is_some(), "no key \"model\": --models says which are compared", "model"),
+            (file.seed.is_some(), "no key \"seed\": --seeds says which are compared", "seed"),
+        ];
+        let Some((_, expected, key)) = keys.into_iter().find(|(is_there, ..)| *is_there) else {
+            return Ok(file);
+        };
+        let found = format!("the key {key} in {}", path.display());
+        Err(Error::Setting { name: "config", expected, found })
+    }
+
+    /// The data sets' paths, where flags name none that of the file; none stands for the demo
+    /// corpus.
+    fn sets(&self, file: Option<PathBuf>) -> Vec<Option<PathBuf>> {
         let set = |path: &PathBuf| (path.as_os_str() != "demo").then(|| path.clone());
-        if self.data.is_empty() { vec![None] } else { self.data.iter().map(set).collect() }
+        if self.data.is_empty() { vec![file] } else { self.data.iter().map(set).collect() }
     }
 }
 
@@ -175,7 +195,8 @@ fn distinct(name: &'static str, expected: &'static str, names: &[String]) -> Res
 }
 
 fn sets(args: &Args, models: &[Model]) -> Result<Vec<Set>> {
-    let file = args.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
+    let mut file = args.file()?;
+    let paths = args.sets(file.data.take());
     let set = |data: Option<PathBuf>| {
         let jobs_of = |model: &Model| {
             let job = |seed: &u32| {
@@ -190,8 +211,7 @@ fn sets(args: &Args, models: &[Model]) -> Result<Vec<Set>> {
                     threads: args.threads,
                     ..Settings::default()
                 };
-                let file = Settings { data: None, ..file.clone() };
-                let config = given.or(file).resolve(model.recipe)?.anchored();
+                let config = given.or(file.clone()).resolve(model.recipe)?.anchored();
                 let folder = args.out.join(run_name(&config));
                 Ok(Job { config, folder })
             };
@@ -202,10 +222,31 @@ fn sets(args: &Args, models: &[Model]) -> Result<Vec<Set>> {
         let name = data_stem(first.and_then(|job| job.config.data.as_deref()));
         Ok(Set { name, jobs })
     };
-    let sets: Vec<Set> = args.sets().into_iter().map(set).collect::<Result<_>>()?;
+    let sets: Vec<Set> = paths.into_iter().map(set).collect::<Result<_>>()?;
     let names: Vec<String> = sets.iter().map(|set| set.name.clone()).collect();
     distinct("data", "data sets with names of their own", &names)?;
+    own_folders(&sets)?;
     Ok(sets)
+}
+
+/// Names with hyphens may make one folder of two runs: `a-b` on `c`, and `a` on `b-c`.
+fn own_folders(sets: &[Set]) -> Result<()> {
+    let mut taken: BTreeMap<&Path, String> = BTreeMap::new();
+    for set in sets {
+        for job in set.jobs.iter().flatten() {
+            let run = format!("{} on {}", model_name(&job.config.model), set.name);
+            let Some(other) = taken.insert(&job.folder, run.clone()) else { continue };
+            return Err(Error::Setting {
+                name: "models",
+                expected: "models and data whose names make folders of their own",
+                found: format!(
+                    "{other} and {run}, both in {}; rename one of them",
+                    job.folder.display()
+                ),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// How many runs are behind.
@@ -229,6 +270,7 @@ fn compare_on(
     let cache = args.cache_dir.as_deref();
     let source = source::load(&first.config, cache, &PartName::ALL, &bars)?;
     args.say(&format!("Data: {}\n{}", source.data.source, source.data.describe().trim_end()))?;
+    audit::tell_of(&source.data, args.quiet)?;
     let scaled = Scaled::new(source, first.config.scale)?;
     let data = &scaled.data;
     let mut states = Vec::new();
@@ -259,7 +301,8 @@ fn compare_on(
             if state != State::Done {
                 let heading = title(&model.name, data);
                 let trained = job.train(state, model, &scaled, &heading, &bars, stop);
-                let trained = trained.inspect_err(|_| bars.end()).map_err(|e| failed(job, e))?;
+                let trained =
+                    trained.inspect_err(|_| bars.end()).map_err(|e| failed(args, job, e))?;
                 if !trained {
                     bars.end();
                     return Ok(None);
@@ -288,9 +331,17 @@ fn compare_on(
 }
 
 /// A run's failure, and what becomes of the others.
-fn failed(job: &Job, error: Error) -> Error {
+fn failed(args: &Args, job: &Job, error: Error) -> Error {
+    let model = model_name(&job.config.model);
+    let model = (args.models.len() > 1).then(|| format!("{model} out of --models"));
+    let seed = (args.seeds.0.len() > 1).then(|| format!("{} out of --seeds", job.config.seed));
+    let ways: Vec<String> = model.into_iter().chain(seed).collect();
+    let rest = match ways.is_empty() {
+        true => String::new(),
+        false => format!("; to have the table of the rest leave {}", ways.join(" or ")),
+    };
     let help = format!(
-        "this was the run {}; runs that are done are kept, and the same command goes on",
+        "this was the run {}; runs that are done are kept, and the same command goes on{rest}",
         job.folder.display()
     );
     Error::Broken { source: Box::new(error), help }

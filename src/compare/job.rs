@@ -99,7 +99,8 @@ impl Job {
         if position.history.len() != self.config.epochs || position.step > 0 || !whole {
             return Ok(State::Begun);
         }
-        // A run that was made longer may have weights and figures of before.
+        // A run that was made longer may have weights and figures of before; weights are written
+        // last, so beside those of the last epoch all else is of it too.
         let (saved, _) = SavedModel::read(&folder.model())?;
         let last = best.unwrap_or(state.parameters);
         Ok(if saved.parameters == last { State::Done } else { State::Begun })

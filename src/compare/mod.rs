@@ -10,6 +10,7 @@ mod files;
 mod job;
 mod paired;
 mod text;
+mod verdict;
 
 pub use figures::{DataReport, ModelReport, ModelRuns, PartReport, RunPart, RunReport, Spread};
 pub use files::{Report, write};

@@ -50,8 +50,10 @@ pub struct Paired {
 /// A model's verdicts on the songs of a part.
 #[derive(Debug, Clone)]
 pub(super) struct Verdicts {
-    /// Of each song, the share of seeds under which it is right.
-    pub(super) share: Vec<f64>,
+    /// Number of seeds, the same for all models.
+    pub(super) seeds: usize,
+    /// Of each song, the number of seeds under which it is right.
+    pub(super) right: Vec<i64>,
     /// Of each song, whether it is right when all seeds vote together.
     pub(super) joint: Vec<bool>,
 }
@@ -61,26 +63,27 @@ impl Verdicts {
     pub(super) fn new(part: &Part, seeds: &[&[f32]], classes: usize) -> Result<Option<Self>> {
         let Some(song) = &part.song else { return Ok(None) };
         let right = |v: &SongVerdict| v.predicted == v.label;
-        let mut share = Vec::new();
+        let mut counts = Vec::new();
         for rows in seeds {
             let votes = song_votes(song, &part.y, rows, classes, Vote::MeanProbability)?;
-            share.resize(votes.len(), 0.0);
-            for (sum, vote) in share.iter_mut().zip(&votes) {
-                *sum += f64::from(u8::from(right(vote)));
+            counts.resize(votes.len(), 0);
+            for (count, vote) in counts.iter_mut().zip(&votes) {
+                *count += i64::from(right(vote));
             }
         }
-        share.iter_mut().for_each(|sum| *sum /= seeds.len() as f64);
         let (song, y) = (song.repeat(seeds.len()), part.y.repeat(seeds.len()));
         let votes = song_votes(&song, &y, &seeds.concat(), classes, Vote::MeanProbability)?;
-        Ok(Some(Self { share, joint: votes.iter().map(right).collect() }))
+        let joint = votes.iter().map(right).collect();
+        Ok(Some(Self { seeds: seeds.len(), right: counts, joint }))
     }
 
     /// This model against a baseline on the same songs; none without songs.
     pub(super) fn against(&self, baseline: &Self) -> Option<Paired> {
-        let differences: Vec<f64> =
-            self.share.iter().zip(&baseline.share).map(|(model, base)| model - base).collect();
+        // Whole numbers, divided once at the end: 1 - 2/3 is not 1/3 among floats.
+        let differences: Vec<i64> =
+            self.right.iter().zip(&baseline.right).map(|(model, base)| model - base).collect();
         let mut stream = Stream::new(BOOTSTRAP_SEED, "compare/bootstrap");
-        let interval_95 = bootstrap_mean(&differences, RESAMPLES, &mut stream)?;
+        let interval_95 = bootstrap_mean(&differences, self.seeds, RESAMPLES, &mut stream)?;
         let only = |one: &Self, other: &Self| {
             one.joint.iter().zip(&other.joint).filter(|(one, other)| **one && !**other).count()
         };
@@ -89,7 +92,8 @@ impl Verdicts {
         let mcnemar_p = mcnemar(only_baseline, only_model);
         Some(Paired {
             songs: differences.len(),
-            difference: differences.iter().sum::<f64>() / differences.len() as f64,
+            difference: differences.iter().sum::<i64>() as f64
+                / (differences.len() * self.seeds) as f64,
             interval_95,
             only_model,
             only_baseline,
@@ -114,19 +118,19 @@ mod tests {
     }
 
     #[test]
-    fn shares_count_seeds_and_the_joint_verdict_adds_probabilities() {
+    fn seeds_are_counted_and_the_joint_verdict_adds_probabilities() {
         // Song 1: right, wrong by little; song 2: wrong, right by more; song 3: wrong twice.
         let one = rows([0.9, 0.8, 0.6, 0.6, 0.1, 0.4]);
         let two = rows([0.4, 0.5, 0.1, 0.2, 0.3, 0.3]);
         let got = Verdicts::new(&part(), &[&one, &two], 2).unwrap().unwrap();
-        assert_eq!(got.share, [0.5, 0.5, 0.0]);
+        assert_eq!((got.seeds, got.right), (2, vec![1, 1, 0]));
         assert_eq!(got.joint, [true, true, false]);
     }
 
     #[test]
     fn a_pair_by_hand() {
-        let model = Verdicts { share: vec![1.0, 1.0, 0.5], joint: vec![true, true, false] };
-        let base = Verdicts { share: vec![0.5, 0.0, 1.0], joint: vec![false, false, true] };
+        let model = Verdicts { seeds: 2, right: vec![2, 2, 1], joint: vec![true, true, false] };
+        let base = Verdicts { seeds: 2, right: vec![1, 0, 2], joint: vec![false, false, true] };
         let got = model.against(&base).unwrap();
         assert!((got.difference - 1.0 / 3.0).abs() < 1e-12);
         assert_eq!((got.songs, got.only_model, got.only_baseline), (3, 2, 1));
@@ -137,11 +141,34 @@ mod tests {
         assert!((other.difference + got.difference).abs() < 1e-12);
     }
 
+    /// Draws of as many songs that gained a third as of such that lost one sum to 0, not to what
+    /// 1 - 2/3 and 0 - 1/3 leave of it among floats.
+    #[test]
+    fn an_end_at_0_is_0() {
+        // Three seeds and 43 songs: five go from 2/3 to 1, one from 1/3 to 0.
+        let verdicts = |five: i64, one: i64| {
+            let right = [vec![five; 5], vec![one], vec![1; 37]].concat();
+            Verdicts { seeds: 3, right, joint: vec![true; 43] }
+        };
+        let (model, base) = (verdicts(3, 0), verdicts(2, 1));
+        let got = model.against(&base).unwrap();
+        assert_eq!(got.interval_95.0, 0.0);
+        assert!((got.difference - 4.0 / 3.0 / 43.0).abs() < 1e-15 && got.interval_95.1 > 0.0);
+        assert_eq!(base.against(&model).unwrap().interval_95.1, 0.0);
+        // As many gains as losses, in unlike steps: two songs gain a third, one loses two.
+        let verdicts = |two: i64, one: i64| Verdicts {
+            seeds: 3,
+            right: [vec![two; 2], vec![one], vec![1; 40]].concat(),
+            joint: vec![true; 43],
+        };
+        assert_eq!(verdicts(3, 0).against(&verdicts(2, 2)).unwrap().difference, 0.0);
+    }
+
     #[test]
     fn without_songs_there_is_no_pair() {
         let part = Part { song: None, ..part() };
         assert!(Verdicts::new(&part, &[&rows([0.5; 6])], 2).unwrap().is_none());
-        let none = Verdicts { share: Vec::new(), joint: Vec::new() };
+        let none = Verdicts { seeds: 1, right: Vec::new(), joint: Vec::new() };
         assert!(none.against(&none).is_none());
     }
 }

@@ -1,12 +1,10 @@
 //! A data set's comparison as people read it: two tables and plain sentences.
 
 use super::figures::{DataReport, ModelReport, Spread, Votes};
-use super::paired::{BOOTSTRAP_SEED, FEW_SONGS, Paired, RESAMPLES};
+use super::paired::{BOOTSTRAP_SEED, Paired, RESAMPLES};
+use super::verdict::verdict;
 use crate::data::PartName;
 use crate::text::{fold, thousands};
-
-/// Below this, a p-value speaks against chance.
-const ALPHA: f64 = 0.05;
 
 /// All that is printed of a data set.
 pub fn text(report: &DataReport) -> String {
@@ -150,10 +148,10 @@ pub(super) fn conclusion(report: &DataReport, model: &ModelReport) -> Option<Str
     };
     let (low, high) = (100.0 * paired.interval_95.0, 100.0 * paired.interval_95.1);
     let points = 100.0 * paired.difference;
-    let (than, verdict) = match points {
-        d if d > 0.0 => ("more", "better"),
-        d if d < 0.0 => ("fewer", "worse"),
-        _ => ("more or fewer", ""),
+    let than = match points {
+        d if d > 0.0 => "more",
+        d if d < 0.0 => "fewer",
+        _ => "more or fewer",
     };
     let seeds = match report.seeds.len() {
         1 => "1 seed".into(),
@@ -174,20 +172,8 @@ pub(super) fn conclusion(report: &DataReport, model: &ModelReport) -> Option<Str
             p_value(paired.holm_p)
         ),
     };
-    let excludes_zero = low > 0.0 || high < 0.0;
-    let verdict = if songs < FEW_SONGS {
-        format!("{songs} songs are too few to conclude anything from; {p}.")
-    } else if !excludes_zero {
-        format!("the interval holds 0: no difference can be claimed from {songs} songs; {p}.")
-    } else if paired.holm_p < ALPHA {
-        format!("{verdict} on songs like these; {p}.")
-    } else {
-        format!(
-            "{verdict} by the interval, but with all seeds voting together, as McNemar's test counts, \
-             no difference shows: a hint, no proof; {p}."
-        )
-    };
-    Some(format!("{claim}: {verdict}"))
+    let verdict = verdict(paired, report.seeds.len(), tests);
+    Some(format!("{claim}: {verdict}; {p}."))
 }
 
 fn notes(report: &DataReport) -> String {

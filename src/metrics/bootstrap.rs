@@ -2,29 +2,37 @@
 
 use crate::random::streams::Stream;
 
-/// The 95 % percentile interval of the mean of `values` under the bootstrap, as (low, high);
-/// none without values.
+/// The 95 % percentile interval of the mean of `counts`, each a whole number of shares of 1 / `per`,
+/// under the bootstrap, as (low, high); none without counts or with `per` 0.
 ///
 /// B. Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7 (1979):
 /// `resamples` times as many values as there are, drawn with replacement; the 2.5 and 97.5 %
-/// quantiles of their means. A value is an independent unit: give it songs, not segments of the
-/// same songs. Of paired differences it is the paired bootstrap.
-pub fn bootstrap_mean(values: &[f64], resamples: usize, stream: &mut Stream) -> Option<(f64, f64)> {
-    if values.is_empty() || resamples == 0 {
+/// quantiles of their means. A count is an independent unit: give it songs, not segments of the
+/// same songs. Of paired differences it is the paired bootstrap. Sums are whole numbers and are
+/// divided once, at the end: an end is 0 just where it should be, whatever floats round to.
+pub fn bootstrap_mean(
+    counts: &[i64],
+    per: usize,
+    resamples: usize,
+    stream: &mut Stream,
+) -> Option<(f64, f64)> {
+    if counts.is_empty() || resamples == 0 || per == 0 {
         return None;
     }
-    let n = values.len();
-    let mut mean = || (0..n).map(|_| values[stream.below(n)]).sum::<f64>() / n as f64;
-    let mut means: Vec<f64> = (0..resamples).map(|_| mean()).collect();
-    means.sort_by(f64::total_cmp);
-    Some((quantile(&means, 0.025), quantile(&means, 0.975)))
+    let n = counts.len();
+    let mut sum = || (0..n).map(|_| counts[stream.below(n)]).sum();
+    let mut sums: Vec<i64> = (0..resamples).map(|_| sum()).collect();
+    sums.sort_unstable();
+    let mean = |thousandths: i64| thousandths as f64 / (1000.0 * n as f64 * per as f64);
+    Some((mean(quantile(&sums, 25)), mean(quantile(&sums, 975))))
 }
 
-/// Between the neighbours linearly, as `numpy.quantile` has it. `sorted` is not empty.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let at = share * (sorted.len() - 1) as f64;
-    let (low, high) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
-    low + (high - low) * at.fract()
+/// A thousand times the quantile at so many thousandths, between the neighbours linearly, as
+/// `numpy.quantile` has it. `sorted` is not empty.
+fn quantile(sorted: &[i64], thousandths: usize) -> i64 {
+    let at = thousandths * (sorted.len() - 1);
+    let (low, high) = (sorted[at / 1000], sorted[at.div_ceil(1000)]);
+    1000 * low + (high - low) * (at % 1000) as i64
 }
 
 #[cfg(test)]
@@ -34,11 +42,11 @@ mod tests {
     /// From numpy.quantile([3, 1, 2, 10, 7], [0.025, 0.1, 0.5, 0.975]).
     #[test]
     fn quantiles_are_numpys() {
-        let sorted = [1.0, 2.0, 3.0, 7.0, 10.0];
-        for (share, want) in [(0.025, 1.1), (0.1, 1.4), (0.5, 3.0), (0.975, 9.7)] {
-            assert!((quantile(&sorted, share) - want).abs() < 1e-12, "{share}");
+        let sorted = [1, 2, 3, 7, 10];
+        for (thousandths, want) in [(25, 1100), (100, 1400), (500, 3000), (975, 9700)] {
+            assert_eq!(quantile(&sorted, thousandths), want, "{thousandths}");
         }
-        assert_eq!(quantile(&[4.0], 0.975), 4.0);
+        assert_eq!(quantile(&[4], 975), 4000);
     }
 
     /// From scipy.stats.bootstrap((d,), numpy.mean, method="percentile") of scipy 1.17 with
@@ -46,16 +54,15 @@ mod tests {
     #[test]
     fn agrees_with_scipy() {
         let mut d = Vec::new();
-        for (value, times) in
-            [(0.0, 20), (0.2, 6), (0.4, 4), (1.0, 5), (-0.2, 5), (-0.6, 2), (0.8, 1)]
-        {
-            d.extend(vec![value; times]);
+        // In fifths.
+        for (count, times) in [(0, 20), (1, 6), (2, 4), (5, 5), (-1, 5), (-3, 2), (4, 1)] {
+            d.extend(vec![count; times]);
         }
-        let (low, high) = bootstrap_mean(&d, 10_000, &mut Stream::new(7, "test")).unwrap();
+        let (low, high) = bootstrap_mean(&d, 5, 10_000, &mut Stream::new(7, "test")).unwrap();
         assert!((low - 0.037_209_302_3).abs() < 0.01, "{low}");
         assert!((high - 0.269_767_441_9).abs() < 0.01, "{high}");
-        let few = [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
-        let (low, high) = bootstrap_mean(&few, 10_000, &mut Stream::new(7, "test")).unwrap();
+        let few = [1, 1, 1, 0, 0, 0, 0, 0, 0, 0];
+        let (low, high) = bootstrap_mean(&few, 1, 10_000, &mut Stream::new(7, "test")).unwrap();
         assert!(low.abs() < 1e-12 && (high - 0.6).abs() < 1e-12, "{low} {high}");
     }
 
@@ -66,9 +73,9 @@ mod tests {
         let (mut held, trials) = (0, 400);
         for _ in 0..trials {
             // As songs differ: +1 in 25, -1 in 10 of 100.
-            let value = |u: f64| f64::from(u8::from(u < 0.25)) - f64::from(u8::from(u >= 0.9));
-            let sample: Vec<f64> = (0..80).map(|_| value(draws.uniform())).collect();
-            let (low, high) = bootstrap_mean(&sample, 1_000, &mut resamples).unwrap();
+            let value = |u: f64| i64::from(u < 0.25) - i64::from(u >= 0.9);
+            let sample: Vec<i64> = (0..80).map(|_| value(draws.uniform())).collect();
+            let (low, high) = bootstrap_mean(&sample, 1, 1_000, &mut resamples).unwrap();
             held += u32::from(low <= 0.15 && 0.15 <= high);
         }
         // Three standard errors of 400 trials, and a point for being a bootstrap of 80.
@@ -78,11 +85,12 @@ mod tests {
 
     #[test]
     fn the_seed_decides_and_few_values_are_no_trouble() {
-        let of = |seed| bootstrap_mean(&[0.0, 1.0, 0.25], 50, &mut Stream::new(seed, "test"));
+        let of = |seed| bootstrap_mean(&[0, 4, 1], 4, 50, &mut Stream::new(seed, "test"));
         assert_eq!(of(1), of(1));
         assert_ne!(of(1), of(2));
         let mut stream = Stream::new(1, "test");
-        assert_eq!(bootstrap_mean(&[], 50, &mut stream), None);
-        assert_eq!(bootstrap_mean(&[0.5], 50, &mut stream), Some((0.5, 0.5)));
+        assert_eq!(bootstrap_mean(&[], 1, 50, &mut stream), None);
+        assert_eq!(bootstrap_mean(&[1], 0, 50, &mut stream), None);
+        assert_eq!(bootstrap_mean(&[1], 2, 50, &mut stream), Some((0.5, 0.5)));
     }
 }

@@ -117,6 +117,17 @@ impl Run<'_> {
             return Ok(None);
         }
         let (parameters, epochs) = trainer.finish()?;
+        let results = trainer.results()?;
+        folder.write_results(&results, data, title)?;
+        let count = graph.trainable_count();
+        let metrics = run_folder::metrics(config, device, count, epochs, &history, data, &results);
+        folder.write_metrics(&metrics)?;
+
+        let report = report_of_test(&results, &data.classes)?;
+        let paragraph = fold(&words::overfitting(graph, &data.train, &history, &results));
+        let table = LayerTable(graph);
+        folder.write_summary(&format!("{title}\n\n{table}\n{paragraph}\n\nTest set:\n{report}"))?;
+
         let facts = ModelFacts {
             version: env!("CARGO_PKG_VERSION").into(),
             name: model_name(&config.model),
@@ -132,18 +143,8 @@ impl Run<'_> {
             data_source: data_name(data),
             data_hash: data.hash.clone(),
         };
+        // Last: where these weights stand, all else is of them, wherever an older run was stopped.
         SavedModel { parameters, facts }.write(&folder.model(), graph)?;
-
-        let results = trainer.results()?;
-        folder.write_results(&results, data, title)?;
-        let count = graph.trainable_count();
-        let metrics = run_folder::metrics(config, device, count, epochs, &history, data, &results);
-        folder.write_metrics(&metrics)?;
-
-        let report = report_of_test(&results, &data.classes)?;
-        let paragraph = fold(&words::overfitting(graph, &data.train, &history, &results));
-        let table = LayerTable(graph);
-        folder.write_summary(&format!("{title}\n\n{table}\n{paragraph}\n\nTest set:\n{report}"))?;
         Ok(Some(Finished { history, results, report, paragraph }))
     }
 }

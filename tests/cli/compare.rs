@@ -183,6 +183,98 @@ fn runs_of_other_settings_data_or_networks_are_refused() {
     assert_eq!(before, RUNS.map(|run| changed(&work, run)), "a refusal changed a run");
 }
 
+/// As a run is left that was made longer and stopped while its last files were written.
+#[test]
+fn new_weights_never_stand_beside_older_predictions() {
+    let work = work();
+    let words = "compare --models p1 --seeds 42, --data data --batch-size 8 --out out --epochs";
+    work.ok(&format!("{words} 2"));
+    let run = "out/p1-data-seed42";
+    let (file, weights) =
+        (format!("{run}/predictions_val.csv"), format!("{run}/model.safetensors"));
+    let (older, before) = (work.read(&file), work.read(&weights));
+    std::fs::remove_file(work.path(&file)).unwrap();
+    std::fs::create_dir(work.path(&file)).unwrap();
+    work.fails(&format!("train --resume {run} --epochs 4"), &["predictions_val.csv"]);
+    std::fs::remove_dir(work.path(&file)).unwrap();
+    work.write(&file, &older);
+    assert!(work.read(&weights) == before, "weights come last");
+
+    let ran = work.ok(&format!("{words} 4"));
+    assert!(ran.out.contains(", gone on with"), "{}", ran.out);
+    assert!(work.read(&file) != older && work.read(&weights) != before);
+    work.ok("train --data data --epochs 4 --batch-size 8 --out alone");
+    assert_same(&work, "alone", run);
+}
+
+#[test]
+fn faults_of_the_data_are_told() {
+    let work = work();
+    let words = "compare --models small.toml --seeds 42, --data data --epochs 1 --out";
+    let ran = work.ok(&format!("{words} out"));
+    assert!(ran.out.contains("\nAudit: ") && ran.err.is_empty(), "{}\n{}", ran.out, ran.err);
+    for array in ["x", "y", "song"] {
+        let train = work.read(&format!("data/{array}_train.npy"));
+        work.write(&format!("data/{array}_val.npy"), train);
+    }
+    let ran = work.ok(&format!("{words} faulty --quiet"));
+    ran.told("faults", &["Audit: 48 of 48 val samples occur in train too"]);
+}
+
+#[test]
+fn a_config_file_may_name_the_data_but_not_models_or_seeds() {
+    let work = work();
+    let words = "compare --models small.toml --seeds 42, --config settings.toml --out";
+    work.write("settings.toml", "data = \"data\"\nepochs = 1\n");
+    work.ok(&format!("{words} out"));
+    assert!(work.exists("out/small-data-seed42"), "{:?}", work.list("out"));
+    // Flags go before it.
+    Set { samples: [48, 24, 96], ..Set::default() }.write(&work.path("other"));
+    work.ok(&format!("{words} others --data other"));
+    assert!(work.exists("others/small-other-seed42"), "{:?}", work.list("others"));
+    for (key, value, flag) in [("model", "\"p2\"", "--models"), ("seed", "7", "--seeds")] {
+        work.write("settings.toml", format!("{key} = {value}\n"));
+        let told = [&format!("--config: expected no key \"{key}\": {flag} says"), "settings.toml"];
+        work.refuses(&format!("{words} none"), &told);
+    }
+    assert!(!work.exists("none"));
+}
+
+#[test]
+fn two_runs_never_share_a_folder() {
+    let work = work();
+    for model in ["a", "a-b"] {
+        work.write(&format!("{model}.toml"), SMALL);
+    }
+    for data in ["c", "b-c"] {
+        std::fs::rename(work.path("data"), work.path(data)).unwrap();
+        Set::default().write(&work.path("data"));
+    }
+    let words = "compare --models a.toml,a-b.toml --data c --data b-c --seeds 42, --out out";
+    work.refuses(words, &["a-b on c and a on b-c, both in out", "a-b-c-seed42", "rename"]);
+    assert!(!work.exists("out"));
+}
+
+#[test]
+fn a_run_that_fails_tells_how_to_compare_the_rest() {
+    let work = work();
+    work.write("settings.toml", "learning-rate = 1e30\n");
+    let fails = |words: &str, told: &[&str]| {
+        let words = format!("compare --data data --config settings.toml --out out {words}");
+        work.fails(&words, told).err.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    fails(
+        "--models p1,small.toml --seeds 42,43",
+        &[
+            "loss is not finite",
+            "the same command goes on; to have the table of the rest leave p1 out of --models or \
+             42 out of --seeds",
+        ],
+    );
+    let alone = fails("--models p1 --seeds 42,", &["the same command goes on"]);
+    assert!(!alone.contains("the rest"), "{alone}");
+}
+
 #[test]
 fn threads_change_nothing() {
     let work = work();
@@ -235,6 +327,11 @@ fn the_test_part_stays_unseen_while_choosing() {
     assert!(text.contains("6 validation songs") && !text.contains("test s"), "{text}");
     assert!(!work.text("out/compare.json").contains("\"test\""));
     assert!(!work.text("out/compare.csv").contains(",test,"));
+    // Runs are whole, and the help says so.
+    assert!(work.text("out/p1-data-seed42/metrics.json").contains("\"test\""));
+    let help = work.ok("compare --help").out;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("the runs' own folders still hold test figures"), "{help}");
     let metrics: Value =
         serde_json::from_str(&work.text("out/p1-data-seed42/metrics.json")).unwrap();
     let share = 100.0 * metrics["val"]["song_accuracy"].as_f64().unwrap();
