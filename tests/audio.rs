@@ -100,15 +100,31 @@ fn what_a_file_is_stands_in_its_bytes() {
 fn a_file_that_breaks_off_gives_what_comes_before() {
     // The other formats pack this half second into one to three blocks.
     for name in ["tones.wav", "tones.mp3"] {
+        assert_eq!(read(name).damage, None, "{name}");
         let whole = read(name);
         let mut cut_off = bytes(name);
         cut_off.truncate(cut_off.len() * 6 / 10);
         let got = decode(&fixture(name), cut_off).unwrap();
         let (had, has) = (whole.samples.len(), got.samples.len());
         assert!((had / 5..had * 9 / 10).contains(&has), "{name}: {has} of {had}");
+        assert!(got.damage.is_some(), "{name} does not say so");
         let same = got.samples.iter().zip(&whole.samples).take(has - 1152);
         assert!(same.into_iter().all(|(a, b)| a == b), "{name}");
     }
+}
+
+/// Without the frame that counts them, symphonia guesses how long an MP3 is.
+#[test]
+fn an_mp3_that_does_not_tell_its_length_is_not_taken_for_damaged() {
+    let whole = bytes("tones.mp3");
+    let info = whole.windows(4).position(|word| word == b"Info" || word == b"Xing").unwrap();
+    let frame = |from: usize| {
+        let at = whole[from..].windows(2).position(|w| w[0] == 0xff && w[1] & 0xe0 == 0xe0);
+        from + at.unwrap()
+    };
+    let mut bare = whole[frame(info)..].to_vec();
+    bare.truncate(bare.len() / 2);
+    assert_eq!(decode(Path::new("bare.mp3"), bare).unwrap().damage, None);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Sun's and NeXT's .au files, in which GTZAN was first given out.
 //!
-//! Big-endian words: ".snd", where the data begin, their bytes (all ones: up to
-//! the end), encoding, sample rate, channels; then text, then the data.
+//! Big-endian words: ".snd", where the data begin, their bytes (all ones, or 0
+//! where some follow: up to the end), encoding, sample rate, channels; then text,
+//! then the data.
 
 use super::Sound;
 use super::decode::mono;
@@ -32,8 +33,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Sound, String> {
     if !(1..=MOST_CHANNELS).contains(&channels) {
         return Err(format!("the .au header says {channels} channels"));
     }
+    let size = Some(size as usize).filter(|_| size != UNKNOWN_SIZE && size != 0);
     let samples: Vec<f32> = {
-        let said = if size == UNKNOWN_SIZE { data.len() } else { size as usize };
+        let said = size.unwrap_or(data.len());
         let data = data.get(..said).unwrap_or(data);
         match encoding {
             1 => data.iter().map(|&byte| f32::from(mu_law(byte)) / 32_768.0).collect(),
@@ -43,17 +45,18 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Sound, String> {
             5 => each(data, |b| i32::from_be_bytes(b) as f32 / 2_147_483_648.0),
             6 => each(data, f32::from_be_bytes),
             7 => each(data, |b| f64::from_be_bytes(b) as f32),
+            27 => data.iter().map(|&byte| f32::from(a_law(byte)) / 32_768.0).collect(),
             _ => {
                 return Err(format!(
-                    "expected .au encoding 1 (mu-law), 2 to 5 (8 to 32 bit PCM), 6 or 7 (float), \
-                     found {encoding}"
+                    "expected .au encoding 1 (mu-law), 2 to 5 (8 to 32 bit PCM), 6, 7 (float) or \
+                     27 (A-law), found {encoding}"
                 ));
             }
         }
     };
-    let short = size != UNKNOWN_SIZE && data.len() < size as usize;
-    let damage = short
-        .then(|| format!("its header promises {size} bytes of sound, there are {}", data.len()));
+    let damage = size
+        .filter(|&size| data.len() < size)
+        .map(|size| format!("its header promises {size} bytes of sound, there are {}", data.len()));
     Ok(Sound { samples: mono(&samples, channels), sample_rate_hz, damage })
 }
 
@@ -68,6 +71,15 @@ fn mu_law(byte: u8) -> i16 {
     let byte = !byte;
     let magnitude = ((i16::from(byte & 0x0f) << 3) + BIAS) << ((byte & 0x70) >> 4);
     if byte & 0x80 == 0 { magnitude - BIAS } else { BIAS - magnitude }
+}
+
+/// One sample of ITU-T G.711's A-law as 16 bits.
+fn a_law(byte: u8) -> i16 {
+    // Every other bit is sent turned over.
+    let byte = byte ^ 0x55;
+    let (segment, step) = ((byte & 0x70) >> 4, i16::from(byte & 0x0f) << 4);
+    let magnitude = if segment == 0 { step + 8 } else { (step + 0x108) << (segment - 1) };
+    if byte & 0x80 == 0 { -magnitude } else { magnitude }
 }
 
 #[cfg(test)]
@@ -111,6 +123,25 @@ mod tests {
     }
 
     #[test]
+    fn a_law_has_the_values_of_g711() {
+        // The decoder output values of G.711, table 1a, times 8 to fill 16 bits.
+        for (byte, want) in [
+            (0xd5, 8),
+            (0x55, -8),
+            (0xd4, 24),
+            (0xc5, 264),
+            (0xf5, 528),
+            (0x80, 5504),
+            (0x00, -5504),
+            (0xaa, 32_256),
+            (0x2a, -32_256),
+        ] {
+            assert_eq!(a_law(byte), want, "{byte:#04x}");
+        }
+        assert_eq!(samples(27, &[0xaa, 0x55]), [32_256.0 / 32_768.0, -8.0 / 32_768.0]);
+    }
+
+    #[test]
     fn every_width_reaches_its_ends() {
         assert_eq!(samples(2, &[0x80, 0x40, 0xff]), [-1.0, 0.5, -1.0 / 128.0]);
         assert_eq!(samples(3, &[0x80, 0, 0x40, 0, 0, 1]), [-1.0, 0.5, 1.0 / 32_768.0]);
@@ -125,8 +156,10 @@ mod tests {
         let data = [0x40, 0, 0, 0, 0x20, 0, 0x20, 0, 0x7f, 0xff, 0x7f, 0xff];
         let stereo = decode(&file(24, 8, 3, 2, &data)).unwrap();
         assert_eq!(stereo.samples, [0.25, 0.25], "what follows the data is not sound");
-        let unknown = decode(&file(24, UNKNOWN_SIZE, 3, 2, &data)).unwrap();
-        assert_eq!((unknown.samples.len(), unknown.damage), (3, None));
+        for size in [UNKNOWN_SIZE, 0] {
+            let unknown = decode(&file(24, size, 3, 2, &data)).unwrap();
+            assert_eq!((unknown.samples.len(), unknown.damage), (3, None), "{size}");
+        }
         let cut_off = decode(&file(24, 400, 3, 2, &data[..11])).unwrap();
         assert_eq!(cut_off.samples.len(), 2);
         assert!(cut_off.damage.unwrap().contains("400"));
@@ -137,7 +170,7 @@ mod tests {
         let whole = file(24, 4, 3, 1, &[0; 4]);
         for (bytes, told) in [
             (&whole[..23], "24 bytes, found 23"),
-            (&file(24, 4, 27, 1, &[0; 4]), "found 27"),
+            (&file(24, 4, 23, 1, &[0; 4]), "found 23"),
             (&file(24, 4, 3, 0, &[0; 4]), "0 channels"),
         ] {
             let problem = decode(bytes).unwrap_err();

@@ -105,7 +105,10 @@ pub fn cut(samples: &[f32], log_mel: &mut LogMel, cutting: Cutting) -> Result<Cu
             // Any length between these has as many frames.
             let least = fe.cut_samples().max(1);
             let share = samples.len() / segments.max(1);
-            (samples.len(), share.clamp(least, least + fe.hop_samples - 1))
+            (
+                samples.len(),
+                share.clamp(least, least.saturating_add(fe.hop_samples.saturating_sub(1))),
+            )
         }
         CutFrom::Spectrogram => (fe.frames_of(samples.len()), fe.frames),
     };

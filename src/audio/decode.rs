@@ -7,6 +7,9 @@ use std::path::Path;
 use std::sync::Once;
 
 use symphonia::core::codecs::audio::AudioDecoderOptions;
+use symphonia::core::codecs::audio::well_known::{
+    CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_VORBIS,
+};
 use symphonia::core::errors::Error as Symphonia;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, TrackType};
@@ -14,13 +17,20 @@ use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 
 use super::au;
+use super::front_end::MOST_HZ;
 use crate::error::{Error, Result};
 
 /// Files with these endings are taken for sound.
 pub const EXTENSIONS: [&str; 6] = ["wav", "au", "mp3", "flac", "ogg", "m4a"];
 
 /// Sample rates outside are damaged headers.
-const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=768_000;
+const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=MOST_HZ;
+
+/// A header may count samples that are none, such as the frame in which MP3 keeps the count.
+const SLACK_SAMPLES: u64 = 2 * 1152;
+
+/// The first frame of an MP3, with what fills the place before it.
+const FIRST_FRAME_BYTES: usize = 4096;
 
 /// Sound of one channel.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +53,8 @@ impl Sound {
 /// Decodes a whole file that was read from `path`: WAV, AU, MP3, FLAC, Ogg
 /// Vorbis, AAC or ALAC in MP4, told by its bytes rather than by its name. A file
 /// that ends or breaks half-way gives what comes before, and says so in
-/// [`Sound::damage`].
+/// [`Sound::damage`] where its header tells how long it is: Ogg's does not, nor do
+/// MP3 files without a Xing, Info or VBRI frame.
 ///
 /// # Errors
 /// `Error::Audio` if it is none of these, or there is no sound in it.
@@ -86,14 +97,31 @@ fn decode_any(bytes: Vec<u8>, extension: Option<&str>) -> Result<Sound, String> 
     if let Some(extension) = extension {
         hint.with_extension(extension);
     }
+    let mp3_tells = mp3_tells_length(&bytes);
     let stream = MediaSourceStream::new(Box::new(Cursor::new(bytes)), Default::default());
     let probe = symphonia::default::get_probe();
     let mut format = probe
         .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
-        .map_err(unusable)?;
+        .map_err(|e| match e {
+            Symphonia::Unsupported(_) => {
+                let kinds = EXTENSIONS.map(|extension| format!(".{extension}")).join(", ");
+                format!("is no sound file that can be read ({kinds})")
+            }
+            e => unusable(e),
+        })?;
     let track = format.default_track(TrackType::Audio).ok_or("has no track of sound")?;
     let id = track.id;
     let codec = track.codec_params.as_ref().and_then(|params| params.audio());
+    let promised = codec.and_then(|codec| {
+        let known = match codec.codec {
+            // The sample at which the last page ends, wherever the first begins.
+            CODEC_ID_VORBIS => false,
+            // Else it is guessed from the file's size.
+            CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3 => mp3_tells,
+            _ => true,
+        };
+        track.num_frames.filter(|_| known).zip(codec.sample_rate)
+    });
     let mut decoder = symphonia::default::get_codecs()
         .make_audio_decoder(
             codec.ok_or("has sound in no known codec")?,
@@ -143,11 +171,33 @@ fn decode_any(bytes: Vec<u8>, extension: Option<&str>) -> Result<Sound, String> 
     if bad > 0 && sound.damage.is_none() {
         sound.damage = Some(format!("{bad} packets cannot be decoded: {reason}"));
     }
+    if let Some((samples, rate)) = promised
+        && sound.damage.is_none()
+        && rate == sound.sample_rate_hz
+        && samples.saturating_sub(SLACK_SAMPLES) > sound.samples.len() as u64
+    {
+        let there = sound.samples.len();
+        sound.damage = Some(format!("its header promises {samples} samples, there are {there}"));
+    }
     if sound.sample_rate_hz == 0 {
         let damage = sound.damage.unwrap_or_else(|| "it ends after its header".into());
         return Err(format!("there is no sound in it ({damage})"));
     }
     Ok(sound)
+}
+
+/// Whether an MP3's first frame says how many there are.
+fn mp3_tells_length(bytes: &[u8]) -> bool {
+    // ID3: three letters, two bytes of version, flags, and the length in sevens of bits.
+    let id3 = match *bytes {
+        [b'I', b'D', b'3', _, _, _, a, b, c, d, ..] => {
+            10 + [a, b, c, d].iter().fold(0, |n, byte| n << 7 | usize::from(byte & 0x7f))
+        }
+        _ => 0,
+    };
+    let first = bytes.get(id3..).unwrap_or_default();
+    let first = first.get(..FIRST_FRAME_BYTES).unwrap_or(first);
+    first.windows(4).any(|word| matches!(word, b"Xing" | b"Info" | b"VBRI"))
 }
 
 thread_local! {

@@ -4,6 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
+/// Sound of a higher rate is none.
+pub(super) const MOST_HZ: u32 = 768_000;
+/// The longest FFT and hop: more than a second at any rate.
+const MOST_SAMPLES: usize = 1 << 20;
+/// The most mel bands, and the most frames.
+const MOST_LONG: usize = 1 << 16;
+/// The most values of a spectrogram (64 MiB): beyond, a song's cuts fill memory.
+const MOST_VALUES: usize = 1 << 24;
+
 /// How sound becomes a log-mel spectrogram of shape `[n_mels, frames]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,29 +87,37 @@ impl FrontEnd {
 
     /// The fewest samples of which librosa makes [`frames`](Self::frames) frames.
     pub fn cut_samples(&self) -> usize {
-        (self.frames - 1) * self.hop_samples + self.n_fft % 2
+        self.frames.saturating_sub(1).saturating_mul(self.hop_samples) + self.n_fft % 2
     }
 
     /// Length of one spectrogram in seconds, as `frames` hops.
     pub fn seconds(&self) -> f64 {
-        (self.frames * self.hop_samples) as f64 / f64::from(self.sample_rate_hz)
+        self.frames as f64 * self.hop_samples as f64 / f64::from(self.sample_rate_hz)
     }
 
-    /// Says what is impossible about these numbers, if anything is.
+    /// Says what is impossible about these numbers, if anything is. Front ends that are
+    /// read from files go through this before they are used.
+    ///
+    /// # Errors
+    /// `Error::FrontEnd` with the number, its bounds and what was found.
     pub fn check(&self) -> Result<()> {
         let fail = |problem: String| Err(Error::FrontEnd { name: self.name.clone(), problem });
-        for (what, value) in [
-            ("sample_rate_hz", self.sample_rate_hz as usize),
-            ("hop_samples", self.hop_samples),
-            ("n_mels", self.n_mels),
-            ("frames", self.frames),
+        for (what, value, least, most) in [
+            ("sample_rate_hz", self.sample_rate_hz as usize, 1, MOST_HZ as usize),
+            ("n_fft", self.n_fft, 2, MOST_SAMPLES),
+            ("hop_samples", self.hop_samples, 1, MOST_SAMPLES),
+            ("n_mels", self.n_mels, 1, MOST_LONG),
+            ("frames", self.frames, 1, MOST_LONG),
         ] {
-            if value == 0 {
-                return fail(format!("{what} must be at least 1, found 0"));
+            if !(least..=most).contains(&value) {
+                return fail(format!("expected {what} from {least} to {most}, found {value}"));
             }
         }
-        if self.n_fft < 2 {
-            return fail(format!("n_fft must be at least 2, found {}", self.n_fft));
+        if self.n_mels * self.frames > MOST_VALUES {
+            return fail(format!(
+                "expected n_mels · frames of at most {MOST_VALUES}, found {} · {}",
+                self.n_mels, self.frames
+            ));
         }
         let nyquist = f64::from(self.sample_rate_hz) / 2.0;
         if !(0.0 <= self.f_min_hz && self.f_min_hz < self.f_max_hz && self.f_max_hz <= nyquist) {
@@ -111,5 +128,42 @@ impl FrontEnd {
             ));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_bounds() {
+        assert!(
+            FrontEnd::PRESETS.iter().all(|name| FrontEnd::preset(name).unwrap().check().is_ok())
+        );
+        type Set = fn(&mut FrontEnd, usize);
+        let set: [(&str, Set, usize, usize); 5] = [
+            ("sample_rate_hz", |fe, n| fe.sample_rate_hz = n as u32, 22_050, 768_000),
+            ("n_fft", |fe, n| fe.n_fft = n, 2, 1 << 20),
+            ("hop_samples", |fe, n| fe.hop_samples = n, 1, 1 << 20),
+            ("n_mels", |fe, n| fe.n_mels = n, 1, 65_536),
+            ("frames", |fe, n| fe.frames = n, 1, 65_536),
+        ];
+        for (what, set, least, most) in set {
+            let checked = |value: usize| {
+                let mut front_end = FrontEnd::librosa_2s();
+                set(&mut front_end, value);
+                // No number may make these panic.
+                assert!(front_end.seconds() >= 0.0 && front_end.cut_samples() < usize::MAX);
+                front_end.check().map_err(|e| e.to_string())
+            };
+            assert_eq!((checked(least), checked(most)), (Ok(()), Ok(())), "{what}");
+            for value in [0, most + 1, u32::MAX as usize] {
+                let problem = checked(value).unwrap_err();
+                let bounds = format!("to {most}, found {value}");
+                assert!(problem.contains(what) && problem.contains(&bounds), "{problem}");
+            }
+        }
+        let large = FrontEnd { n_mels: 65_536, frames: 65_536, ..FrontEnd::librosa_2s() };
+        assert!(large.check().unwrap_err().to_string().contains("16777216"), "{large:?}");
     }
 }

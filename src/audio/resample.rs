@@ -79,6 +79,26 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_lost_or_shifted_at_the_ends() {
+        // Fades in and out, so that a filter can follow from the first sample to the last.
+        let faded = |rate_hz: u32| -> Vec<f32> {
+            let mut sound = sine(1000.0, rate_hz, 0.1);
+            let n = sound.len() as f32;
+            for (k, x) in sound.iter_mut().enumerate() {
+                *x *= (std::f32::consts::PI * k as f32 / n).sin().powi(2);
+            }
+            sound
+        };
+        for (from, to) in [(44_100, 22_050), (48_000, 22_050), (22_050, 44_100)] {
+            let (got, want) = (resample(faded(from), from, to).unwrap(), faded(to));
+            assert_eq!(got.len(), want.len());
+            let off = got.iter().zip(&want).map(|(got, want)| (got - want).abs());
+            let off = off.fold(0.0, f32::max);
+            assert!(off < 1e-3, "{from} to {to}: {off}");
+        }
+    }
+
+    #[test]
     fn what_the_lower_rate_cannot_hold_goes() {
         let got = resample(sine(12_000.0, 44_100, 1.0), 44_100, 22_050).unwrap();
         let loudest = got[4410..17_640].iter().fold(0.0f32, |a, x| a.max(x.abs()));

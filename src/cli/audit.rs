@@ -9,7 +9,7 @@ use super::say::{say, tell};
 use super::summary::at_least;
 use crate::data::audit::{self, Audit, Names, Quick};
 use crate::data::{Dataset, PartName};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::models::Recipe;
 use crate::train::source::{self, Source};
 
@@ -68,9 +68,17 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let bars = Bars::new(args.quiet);
     let cache = args.data.cache_dir.as_deref();
     let Source { data, .. } = source::load(&config, cache, &PartName::ALL, &bars)?;
+    let width = data.sample_shape[1];
+    if args.frames > width {
+        return Err(Error::Setting {
+            name: "frames",
+            expected: "no more frames in a row than samples have",
+            found: format!("{}, where samples have {width}", args.frames),
+        });
+    }
     let names = match config.data.as_deref() {
         _ if args.gtzan => Some(Names::of_ids(&data)?),
-        Some(path) => Names::read(path)?,
+        Some(path) => Names::read(path, &bars)?,
         None => None,
     };
     let options = audit::Options { frames: args.frames, near: args.near };

@@ -50,7 +50,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 
-    /// Exit with 1, without arrays, if a file cannot be used
+    /// Exit with 1, without arrays, if a file cannot be used or decoded to its end
+    ///
+    /// Otherwise such files are told: those that cannot be used are skipped, and of those that
+    /// break off half-way what comes before is used.
     #[arg(long)]
     strict: bool,
 

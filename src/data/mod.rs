@@ -6,6 +6,7 @@ mod classes;
 mod dataset;
 pub mod demo;
 mod facts;
+mod fault_filtered;
 mod hash;
 mod header;
 mod labels;

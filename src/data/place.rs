@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use zip::{CompressionMethod, ZipArchive};
 
 use super::npy::Npy;
+use super::prepare::WORK;
 use crate::error::{DataProblem, Error, Result};
 
 /// Deflate makes at most 1,032 bytes of one; an entry that claims more is damaged.
@@ -26,6 +27,9 @@ impl Place {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let shown = path.display().to_string();
         if path.is_dir() {
+            if path.join(WORK).is_dir() {
+                return Err(Error::data(shown, DataProblem::PrepareStopped));
+            }
             let names = files(path, "npy")?;
             let npz = files(path, "npz")?;
             return match npz.as_slice() {

@@ -14,6 +14,9 @@ pub enum DataProblem {
     /// The path is a file of another kind.
     #[error("expected a folder of .npy files or an .npz file, found another kind of file")]
     NeitherFolderNorNpz,
+    /// `prepare` did not finish the folder.
+    #[error("prepare was stopped here, so its arrays are not whole: run it again")]
+    PrepareStopped,
     /// A folder holds several npz files and no npy file.
     #[error(
         "expected .npy files or one .npz, found several: {}; give the path of one of them",

@@ -78,6 +78,11 @@ impl SavedModel {
         let Tensors { mut tensors, metadata } = read_tensors(path, KEY)?;
         let fail = |problem: String| Error::Weights { path: path.into(), problem };
         let facts: ModelFacts = serde_json::from_str(&metadata).map_err(|e| fail(e.to_string()))?;
+        facts
+            .front_end
+            .as_ref()
+            .map_or(Ok(()), FrontEnd::check)
+            .map_err(|e| fail(e.to_string()))?;
         let model = Model::parse(&facts.name, &facts.model)?;
         let graph = model.graph(facts.sample_shape, facts.classes.len())?;
         let mut parameters = Vec::with_capacity(graph.parameter_count());

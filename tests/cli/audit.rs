@@ -56,6 +56,9 @@ fn what_cannot_be_used_is_told() {
     work.fails("audit nowhere", &["nowhere: there is no such file or folder"]);
     work.fails("audit data --json none/audit.json", &["none/audit.json: cannot write"]);
     // Ids 0, 1, … of labels 0, 1, … are no numbers of GTZAN's.
+    let told =
+        ["--frames", "no more frames in a row than samples have", "13, where samples have 12"];
+    work.refuses("audit data --frames 13", &told);
     work.refuses("audit data --gtzan", &["--gtzan", "label * 100", "id 1 of class 1"]);
     let mut x: Array3<f32> = read_npy(work.path("data/x_val.npy")).unwrap();
     x[[2, 5, 7]] = f32::NAN;

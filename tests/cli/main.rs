@@ -20,6 +20,7 @@ mod out;
 mod output;
 mod predict;
 mod prepare;
+mod prepare_trouble;
 mod program;
 mod resume;
 mod run_folder;

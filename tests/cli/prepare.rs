@@ -9,7 +9,7 @@ use ndarray_npy::read_npy;
 use super::program::Work;
 
 /// A small front end: cuts of 12 frames, 2,816 samples at 22,050 Hz.
-const SMALL: &str = "--n-fft 512 --hop 256 --mels 16 --frames 12 --segments 3";
+pub const SMALL: &str = "--n-fft 512 --hop 256 --mels 16 --frames 12 --segments 3";
 const PARTS: [&str; 3] = ["train", "val", "test"];
 
 /// A tone and noise, about 0.6 s.
@@ -44,7 +44,7 @@ fn au(path: &Path, rate_hz: u32, samples: &[i16]) {
 }
 
 /// Two classes of five songs: WAV at two rates, stereo, AU.
-fn songs() -> Work {
+pub fn songs() -> Work {
     let work = Work::empty();
     for (class, hz) in [("low", 300.0), ("high", 4000.0)] {
         std::fs::create_dir_all(work.path(&format!("songs/{class}"))).unwrap();
@@ -147,10 +147,11 @@ fn other_rates_channels_and_containers_give_the_same_spectrograms() {
     assert_eq!(of(0), of(2), "stereo");
     assert_eq!(of(0), of(3), "AU");
     for id in [1, 4] {
-        // Where the tone is; 60 dB below it rounding to 16 bits differs.
+        // Where the tone is; 60 dB below it rounding to 16 bits differs. At the song's ends,
+        // where the tone begins and ends at once, filters ring.
         for ((at, want), got) in of(0).indexed_iter().zip(of(id)) {
-            let near = at.0 == 1 && *want > -40.0;
-            assert!(!near || (want - got).abs() < 0.02, "{id} {at:?}: {want} {got}");
+            let tolerance = if at.0 == 1 { 0.02 } else { 0.5 };
+            assert!(*want <= -40.0 || (want - got).abs() < tolerance, "{id} {at:?}: {want} {got}");
         }
     }
 }
@@ -197,6 +198,7 @@ fn a_file_that_cannot_be_used_is_named_and_with_strict_an_error() {
         &["2 of 12 files", "low/broken.wav", "--strict", "no arrays were written"],
     );
     assert_eq!(work.list("out"), [".prepare"]);
+    work.fails("train --data out --epochs 1", &["out: prepare was stopped here", "run it again"]);
 
     let ran = work.ok(&words);
     for told in
@@ -250,6 +252,16 @@ fn a_second_start_goes_on_where_the_first_stopped() {
 }
 
 #[test]
+fn labels_that_are_numbers_are_in_their_order() {
+    let work = songs();
+    std::fs::rename(work.path("songs/low"), work.path("songs/2")).unwrap();
+    std::fs::rename(work.path("songs/high"), work.path("songs/10")).unwrap();
+    work.ok(&format!("prepare songs --out out {SMALL}"));
+    let record: serde_json::Value = serde_json::from_str(&work.text("out/prepare.json")).unwrap();
+    assert_eq!(record["settings"]["classes"], serde_json::json!(["2", "10"]));
+}
+
+#[test]
 fn parts_are_as_the_split_says() {
     let work = songs();
     let mut list = String::from("file,part\n");
@@ -287,7 +299,7 @@ fn the_published_split_knows_its_songs() {
         &format!("prepare songs --out out {SMALL} --split fault-filtered"),
         &["classical, disco, metal, rock only, found high", "--genres"],
     );
-    // One song of each part, and one that is left out (metal.00034 repeats 00094).
+    // One song of each part, and one that no list names (GTZAN's end at 00099).
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/splits");
     for genre in ["metal", "rock"] {
         std::fs::create_dir_all(work.path(&format!("gtzan/genres_original/{genre}"))).unwrap();
@@ -327,6 +339,8 @@ fn what_cannot_be_prepared_is_said() {
         ("prepare songs --out out --genres low,jazz", vec!["jazz", "found high, low"]),
         ("prepare few --out out", vec!["class jazz: expected at least 3 songs", "found 1"]),
         ("prepare songs --out out --f-max 20000", vec!["half the sample rate"]),
+        ("prepare songs --out out --mels 1000000", vec!["n_mels from 1 to 65536, found 1000000"]),
+        ("prepare songs --out out --hop 18446744073709551615", vec!["hop_samples from 1 to"]),
         ("prepare songs --out out --csv no_label.csv", vec!["columns file, label, found file"]),
         ("prepare songs --out out --csv no_file.csv", vec!["line 3", "low/9.wav"]),
         ("prepare songs --out out --split-csv no_part.csv", vec!["line 2", "middle"]),

@@ -1,8 +1,10 @@
 //! What an audit finds in sets with planted faults, and that it finds nothing in others.
 
+use std::sync::Mutex;
+
 use genre_gpu::data::audit::{Artists, Audit, How, Match, Names, Options, Quick, Sample};
 use genre_gpu::data::{Dataset, Part, PartName, Scale};
-use genre_gpu::progress::Silent;
+use genre_gpu::progress::{Progress, Silent};
 use genre_gpu::random::streams::Stream;
 
 const H: usize = 24;
@@ -95,6 +97,26 @@ fn overlapping_windows_are_found_where_they_are() {
     assert!(Quick::of(&data).line().contains("no sample"), "hashes alone cannot see it");
     let strict = Options { frames: 6, ..Options::default() };
     assert!(!Audit::of(&data, None, &strict, &Silent).test_is_compromised());
+}
+
+#[test]
+fn what_was_not_compared_is_said() {
+    let mut data = clean();
+    // The same numbers as samples of few bands.
+    data.sample_shape = [4, H * W / 4, 1];
+    let found = audit(&data);
+    assert_eq!(found.frames_not_compared, Some("fewer than 8 bands"));
+    let text = found.to_string();
+    for told in [
+        "frames in a row equal bit by bit: not compared (fewer than 8 bands)",
+        "test is clean as far as was checked (frames were not compared)",
+    ] {
+        assert!(text.contains(told), "{told}\n{text}");
+    }
+    let wide = Options { frames: W + 1, ..Options::default() };
+    let found = Audit::of(&clean(), None, &wide, &Silent);
+    assert_eq!(found.frames_not_compared, Some("samples have fewer frames"));
+    assert_eq!(audit(&clean()).frames_not_compared, None);
 }
 
 #[test]
@@ -199,6 +221,7 @@ fn a_song_in_two_parts() {
     assert_eq!(shared.examples, [(0, 0)]);
     assert_eq!((found.test.samples, found.test.songs), (2, Some(1)));
     assert!(found.test_is_compromised() && found.to_string().contains("COMPROMISED"), "{found}");
+    assert!(found.to_string().contains("start anew in each part, number them through"), "{found}");
 }
 
 /// Disco is 0 and metal 1 here, so id 98 is `disco.00098`, 134 `metal.00034`.
@@ -260,27 +283,52 @@ fn the_lists_tell_of_artists() {
     assert_eq!(found, [disjoint, Artists::Unknown, disjoint]);
 }
 
+/// Keeps what is noted.
+#[derive(Default)]
+struct Notes(Mutex<Vec<String>>);
+
+impl Progress for Notes {
+    fn begin(&self, _: &str, _: u64, _: &'static str) {}
+    fn advance(&self, _: u64) {}
+    fn end(&self) {}
+    fn note(&self, text: &str) {
+        self.0.lock().unwrap().push(text.to_owned());
+    }
+    fn warn(&self, text: &str) {
+        panic!("{text}");
+    }
+}
+
 #[test]
 fn names_come_from_the_files_of_songs_csv() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(Names::read(folder.path()).unwrap().is_none());
+    let notes = Notes::default();
+    let read = || Names::read(folder.path(), &notes);
+    assert!(read().unwrap().is_none());
     let write = |text: &str| std::fs::write(folder.path().join("songs.csv"), text).unwrap();
     write("song,part,genre\n0,train,disco\n");
-    assert!(Names::read(folder.path()).unwrap().is_none(), "no files, no names");
+    assert!(read().unwrap().is_none(), "no files, no names");
     write("song,file,label\n0,mine/best of.wav,0\n");
-    assert!(Names::read(folder.path()).unwrap().is_none(), "not GTZAN's");
+    assert!(read().unwrap().is_none(), "not GTZAN's");
     write(
         "song,file,label,class,part\n5,disco/disco.00098.wav,0,disco,train\n10,metal.00058.au,1,metal,test\n13,disco.00099.wav,0,disco,test\n",
     );
-    let names = Names::read(folder.path()).unwrap().unwrap();
+    let names = read().unwrap().unwrap();
     // Songs 5, 10 and 13 are of train, test and test.
     let data = clean();
     let known = Audit::of(&data, Some(&names), &Options::default(), &Silent).gtzan.unwrap();
     let [repeat] = known.repeats.as_slice() else { panic!("{known:?}") };
     assert_eq!((repeat.exact, repeat.song, repeat.name.as_str()), (true, 13, "disco.00099"));
-    write("song,file\n6,disco.00098.wav\n6,disco.00099.wav\n");
-    let error = Names::read(folder.path()).unwrap_err().to_string();
-    assert!(error.contains("songs.csv: ") && error.contains("song 6 is both"), "{error}");
+    // One song of two files, as who knows of the repeat may have it: both names count.
+    write("song,file\n0,disco.00098.wav\n0,disco.00099.wav\n10,disco.00099.au\n");
+    let names = read().unwrap().unwrap();
+    let known = Audit::of(&data, Some(&names), &Options::default(), &Silent).gtzan.unwrap();
+    let told: Vec<_> = known.repeats.iter().map(|r| (r.song, r.other_name.as_str())).collect();
+    assert_eq!((told.as_slice(), known.named), ([(10, "disco.00098")].as_slice(), 2));
     write("song,file\nsix,disco.00098.wav\n");
-    assert!(Names::read(folder.path()).is_err());
+    assert!(read().unwrap().is_none(), "ids that are none of the arrays'");
+    let noted = notes.0.lock().unwrap().join("\n");
+    assert!(noted.contains("songs.csv: ") && noted.contains("\"six\""), "{noted}");
+    write("song,file\n6\n");
+    assert!(read().is_err());
 }

@@ -16,7 +16,8 @@ use crate::progress::Progress;
 /// Loudest bands whose order makes frames candidates; fewer where there are few bands.
 const LOUDEST: usize = 16;
 
-/// With fewer bands, frames of different recordings can be equal by chance.
+/// With fewer bands, frames of different recordings can be equal by chance
+/// ([`not_comparable`] tells the number).
 const LEAST_BANDS: usize = 8;
 
 /// If more frames than this have the same loudest bands, they are not compared.
@@ -98,13 +99,20 @@ impl Comparison {
     }
 }
 
+/// Why [`shared`] cannot find runs of `least` frames, if it cannot.
+pub(super) fn not_comparable(all: &All<'_>, least: usize) -> Option<&'static str> {
+    match all.data.sample_shape {
+        [h, ..] if h < LEAST_BANDS => Some("fewer than 8 bands"),
+        [_, w, _] if w < least => Some("samples have fewer frames"),
+        [.., c] if c != 1 => Some("more than one channel"),
+        _ => None,
+    }
+}
+
 /// Pairs of samples that share at least `least` frames in a row, of each pair the longest run,
 /// and the number of frames that were too common to compare.
 pub(super) fn shared(all: &All<'_>, least: usize, progress: &dyn Progress) -> (Vec<Match>, usize) {
-    let [h, w, c] = all.data.sample_shape;
-    if h < LEAST_BANDS || c != 1 || all.samples.is_empty() {
-        return (Vec::new(), 0);
-    }
+    let [h, w, _] = all.data.sample_shape;
     let parts = [&all.data.train, &all.data.val, &all.data.test];
     let values = || parts.into_iter().flat_map(|part| &part.x).copied();
     let range = values().fold(f32::MIN, f32::max) - values().fold(f32::MAX, f32::min);

@@ -14,6 +14,7 @@ use super::all::All;
 use super::songs::songs_of;
 use super::{Names, PAIRS};
 use crate::data::PartName;
+use crate::data::fault_filtered;
 
 /// One recording.
 const SAME: [&[&str]; 9] = [
@@ -39,13 +40,6 @@ const VERSIONS: [&[&str]; 9] = [
     &["classical.00042", "classical.00053"],
     &["classical.00044", "classical.00048"],
     &["classical.00051", "classical.00080"],
-];
-
-/// The fault-filtered lists.
-const LISTS: [&str; 3] = [
-    include_str!("../../../data/splits/train_filtered.txt"),
-    include_str!("../../../data/splits/valid_filtered.txt"),
-    include_str!("../../../data/splits/test_filtered.txt"),
 ];
 
 /// A recording or piece that stands in two parts.
@@ -90,7 +84,8 @@ pub struct Known {
 pub(super) fn check(all: &All<'_>, names: &Names) -> Known {
     let named = |part: PartName| -> BTreeMap<&str, i64> {
         let ids = songs_of(all.data.part(part)).into_iter().map(|(id, _)| id);
-        ids.filter_map(|id| Some((names.0.get(&id)?.as_str(), id))).collect()
+        let named = |id| names.0.get(&id).into_iter().flatten().map(move |n| (n.as_str(), id));
+        ids.flat_map(named).collect()
     };
     let parts = PartName::ALL.map(named);
     let of = |part: PartName| &parts[part as usize];
@@ -119,12 +114,16 @@ pub(super) fn check(all: &All<'_>, names: &Names) -> Known {
                 }));
             }
         }
-        let lists = |part: PartName| -> Option<BTreeSet<usize>> {
-            // Every song must be known, by its name and by a list.
-            let songs = songs_of(all.data.part(part));
-            let all_known = all.data.part(part).song.is_some();
-            let list = |(id, _): &(i64, u32)| list_of(names.0.get(id)?);
-            songs.iter().map(list).collect::<Option<_>>().filter(|_| all_known)
+        let lists = |part: PartName| -> Option<BTreeSet<PartName>> {
+            // Every song must be known, by its names and by a list.
+            all.data.part(part).song.as_ref()?;
+            let mut lists = BTreeSet::new();
+            for (id, _) in songs_of(all.data.part(part)) {
+                for name in names.0.get(&id)? {
+                    lists.insert(list_of(name)?);
+                }
+            }
+            Some(lists)
         };
         let artists = match (lists(part), lists(other)) {
             (Some(ours), Some(theirs)) if ours.is_disjoint(&theirs) => {
@@ -138,6 +137,6 @@ pub(super) fn check(all: &All<'_>, names: &Names) -> Known {
 }
 
 /// Which of the fault-filtered lists has this song.
-fn list_of(name: &str) -> Option<usize> {
-    LISTS.iter().position(|list| list.lines().any(|line| line.trim() == name))
+fn list_of(name: &str) -> Option<PartName> {
+    fault_filtered::songs().find(|(song, _)| *song == name).map(|(_, part)| part)
 }

@@ -175,6 +175,8 @@ pub struct Audit {
     pub label_conflict_examples: Vec<[Sample; 2]>,
     /// Sound that parts share, from the arrays alone.
     pub evidence: Vec<Evidence>,
+    /// Why frames were not compared at all, where that is so.
+    pub frames_not_compared: Option<&'static str>,
     /// Frames that too many others resemble, and which were therefore not compared.
     pub common_frames: usize,
     /// Songs that parts share, where two parts have song ids.
@@ -202,7 +204,11 @@ impl Audit {
     ) -> Self {
         let all = All::of(data);
         let quick = Quick::of_all(&all);
-        let (frames, common_frames) = frames::shared(&all, options.frames, progress);
+        let frames_not_compared = frames::not_comparable(&all, options.frames);
+        let (frames, common_frames) = match frames_not_compared {
+            Some(_) => (Vec::new(), 0),
+            None => frames::shared(&all, options.frames, progress),
+        };
         let near = near::find(&all, &quick.same.matches, options.near, progress);
         let known = names.map(|names| gtzan::check(&all, names));
         let mut marks = quick.marks(&all);
@@ -221,6 +227,7 @@ impl Audit {
             least_frames: options.frames,
             least_r: options.near,
             evidence: evidence(&matches),
+            frames_not_compared,
             common_frames,
             test: marks.compromised(&all, PartName::Test),
             val: marks.compromised(&all, PartName::Val),

@@ -1,6 +1,6 @@
 //! What songs are called in GTZAN: `disco.00098`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::songs::songs_of;
 use crate::data::{Dataset, PartName};
 use crate::error::{DataProblem, Error, Result};
+use crate::progress::Progress;
 
 /// GTZAN's genres.
 const GENRES: [&str; 10] =
@@ -16,24 +17,24 @@ const GENRES: [&str; 10] =
 /// Songs in each genre.
 const PER_GENRE: i64 = 100;
 
-/// GTZAN's names by song id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Names(pub(super) BTreeMap<i64, String>);
+/// GTZAN's names by song id; several where a song is made of several files.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Names(pub(super) BTreeMap<i64, BTreeSet<String>>);
 
 /// What is needed of a line of `songs.csv`.
 #[derive(Debug, Deserialize)]
 struct Row {
-    song: i64,
+    song: String,
     file: String,
 }
 
 impl Names {
     /// The names that the files in `songs.csv` have, if it lies in `folder`, has the columns
-    /// `song` and `file`, and a file that is called as GTZAN's are.
+    /// `song` and `file`, ids that are integers, and a file that is called as GTZAN's are.
     ///
     /// # Errors
-    /// If it cannot be read, or gives a song two names.
-    pub fn read(folder: &Path) -> Result<Option<Self>> {
+    /// If it cannot be read.
+    pub fn read(folder: &Path, progress: &dyn Progress) -> Result<Option<Self>> {
         let path = folder.join("songs.csv");
         if !path.is_file() {
             return Ok(None);
@@ -46,15 +47,22 @@ impl Names {
         if !["song", "file"].iter().all(|column| head.iter().any(|found| found == *column)) {
             return Ok(None);
         }
-        let mut names = BTreeMap::new();
+        let mut names = Self::default();
         for row in csv.deserialize() {
             let Row { song, file } = row.map_err(|e| fail(e.to_string()))?;
-            let Some(name) = gtzan_name(&file) else { continue };
-            if let Some(other) = names.insert(song, name.clone()).filter(|other| *other != name) {
-                return Err(fail(format!("song {song} is both {other} and {name}")));
+            let Ok(id) = song.trim().parse() else {
+                progress.note(&format!(
+                    "{}: its songs are no integers, as the arrays' are (such as \"{song}\"): songs \
+                     have no names",
+                    path.display()
+                ));
+                return Ok(None);
+            };
+            if let Some(name) = gtzan_name(&file) {
+                names.add(id, name);
             }
         }
-        Ok((!names.is_empty()).then_some(Self(names)))
+        Ok((!names.0.is_empty()).then_some(names))
     }
 
     /// Takes song ids for genre · 100 + number, genres being numbered as the classes are.
@@ -67,7 +75,7 @@ impl Names {
             expected: "song ids that are label * 100 + GTZAN's number, and its genres for classes",
             found,
         };
-        let mut names = BTreeMap::new();
+        let mut names = Self::default();
         for part in PartName::ALL.map(|part| data.part(part)).into_iter().filter(|p| !p.is_empty())
         {
             if part.song.is_none() {
@@ -78,10 +86,14 @@ impl Names {
                 if id.div_euclid(PER_GENRE) != i64::from(label) || !GENRES.contains(&class) {
                     return Err(wrong(format!("id {id} of class {label} ({class})")));
                 }
-                names.insert(id, format!("{class}.{:05}", id.rem_euclid(PER_GENRE)));
+                names.add(id, format!("{class}.{:05}", id.rem_euclid(PER_GENRE)));
             }
         }
-        Ok(Self(names))
+        Ok(names)
+    }
+
+    fn add(&mut self, id: i64, name: String) {
+        self.0.entry(id).or_default().insert(name);
     }
 }
 

@@ -4,7 +4,7 @@ use super::Compromised;
 use super::all::{All, Marks};
 use super::facts::{PartFacts, facts};
 use super::same::{Same, constant, same};
-use super::songs::{SharedSongs, shared};
+use super::songs::{ANEW, SharedSongs, shared};
 use crate::data::{Dataset, PartName};
 
 /// Equal samples, shared songs, constant samples and classes of all parts.
@@ -112,10 +112,9 @@ impl Quick {
         if faults.is_empty() {
             return format!("Audit: {}", self.clean());
         }
-        let anew = if self.shared_songs.is_empty() {
-            ""
-        } else {
-            "; if song ids start anew in each part, number them through"
+        let anew = match self.shared_songs.is_empty() {
+            true => String::new(),
+            false => format!("; {ANEW}"),
         };
         format!("Audit: {}; genre-gpu audit says more{anew}", faults.join(", "))
     }

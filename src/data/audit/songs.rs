@@ -8,6 +8,9 @@ use super::all::All;
 use super::{EXAMPLES, PAIRS};
 use crate::data::{Part, PartName};
 
+/// What songs that parts share may come from.
+pub(super) const ANEW: &str = "if song ids start anew in each part, number them through";
+
 /// Songs that two parts share.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SharedSongs {

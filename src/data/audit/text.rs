@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::songs::ANEW;
 use super::{Artists, Audit, Compromised, Evidence, How, Match, Sample};
 use crate::data::PartName;
 
@@ -58,7 +59,12 @@ impl Audit {
                 _ => format!("near duplicates, r >= {}", self.least_r),
             };
             let found: Vec<&Evidence> = self.evidence.iter().filter(|e| e.kind == kind).collect();
-            writeln!(f, "  {what}: {}", if found.is_empty() { "none" } else { "found" })?;
+            let of_frames = kind == "frames" || kind == "levelled_frames";
+            match self.frames_not_compared.filter(|_| of_frames) {
+                Some(why) => writeln!(f, "  {what}: not compared ({why})")?,
+                None if found.is_empty() => writeln!(f, "  {what}: none")?,
+                None => writeln!(f, "  {what}: found")?,
+            }
             for Evidence { part, other, pairs, samples, examples, .. } in found {
                 writeln!(f, "    {samples} {part} samples beside {other}, {pairs} pairs, such as")?;
                 examples.iter().try_for_each(|example| writeln!(f, "      {example}"))?;
@@ -98,6 +104,9 @@ impl Audit {
             let examples: Vec<String> = shared.examples.iter().map(example).collect();
             let (n, part, other) = (shared.songs, shared.part, shared.other);
             writeln!(f, "\nSongs: {n} in both {part} and {other}: {}", examples.join(", "))?;
+        }
+        if !self.shared_songs.is_empty() {
+            writeln!(f, "  ({ANEW})")?;
         }
         Ok(())
     }
@@ -145,7 +154,8 @@ impl Audit {
                 return format!("{name} was not compared");
             }
             if found.samples == 0 {
-                return format!("{name} is clean as far as was checked");
+                let but = self.frames_not_compared.map_or("", |_| " (frames were not compared)");
+                return format!("{name} is clean as far as was checked{but}");
             }
             format!("{name} is COMPROMISED: {found} share sound or song with {by}")
         };

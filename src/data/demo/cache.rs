@@ -112,14 +112,16 @@ pub fn recognise(folder: &Path, progress: &dyn Progress) -> Option<DemoCorpus> {
     let path = folder.join(MANIFEST);
     let text = fs::read_to_string(&path).ok()?;
     let fault = match toml::from_str::<Manifest>(&text) {
-        Ok(found) if found.source == SOURCE => match damage(folder, &found.blake3) {
-            None => {
-                let Manifest { front_end, classes, recipe, .. } = found;
-                let folder = folder.to_path_buf();
-                return Some(DemoCorpus { folder, front_end, classes, seed: recipe.seed });
+        Ok(found) if found.source == SOURCE && found.front_end.check().is_ok() => {
+            match damage(folder, &found.blake3) {
+                None => {
+                    let Manifest { front_end, classes, recipe, .. } = found;
+                    let folder = folder.to_path_buf();
+                    return Some(DemoCorpus { folder, front_end, classes, seed: recipe.seed });
+                }
+                Some(fault) => fault,
             }
-            Some(fault) => fault,
-        },
+        }
         _ => "it is damaged or of another version".to_owned(),
     };
     progress.warn(&format!(

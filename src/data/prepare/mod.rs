@@ -1,17 +1,15 @@
 //! Sound files to a data set: `genre-gpu prepare`.
 //!
 //! ```text
-//! songs.rs           a folder for each class, or a list -> songs
-//! split.rs           which song, or which cut, goes into which part
-//! fault_filtered.rs  the published split of GTZAN
-//! work.rs            one file -> its cuts, kept in OUT/.prepare until all are done
-//! output.rs          the folder: begun, gone on with, finished
-//! record.rs          prepare.json: how a folder was made
-//! arrays.rs          cuts -> x, y and song of each part
+//! songs.rs   a folder for each class, or a list -> songs
+//! split.rs   which song, or which cut, goes into which part
+//! work.rs    one file -> its cuts, kept in OUT/.prepare until all are done
+//! output.rs  the folder: begun, gone on with, finished
+//! record.rs  prepare.json: how a folder was made
+//! arrays.rs  cuts -> x, y and song of each part
 //! ```
 
 mod arrays;
-mod fault_filtered;
 mod output;
 mod record;
 mod songs;
@@ -34,6 +32,7 @@ use songs::{Found, Song};
 use split::Plan;
 use work::{Made, Worker};
 
+pub(super) use output::WORK;
 pub use record::{Record, Settings, read};
 pub use split::SplitKind;
 
@@ -57,7 +56,7 @@ pub struct Options {
     pub parts: Option<PathBuf>,
     /// Of the split.
     pub seed: u64,
-    /// A file that cannot be used is an error.
+    /// A file that cannot be used, or of which not all can be decoded, is an error.
     pub strict: bool,
     /// Files decoded at once; 0 means one for each core.
     pub threads: usize,
@@ -117,25 +116,16 @@ pub fn prepare(options: &Options, progress: &dyn Progress) -> Result<Summary> {
     let settings = Settings::new(options, &found.classes)?;
     let output = Output::open(&options.out, &settings)?;
     let done = pool.install(|| make_all(options, found, &plan, &output, progress))?;
+    if options.strict {
+        check_all_whole(options, &done, &output)?;
+    }
     let skipped: Vec<_> = (done.iter())
         .filter_map(|done| Some((done.song.name.clone(), done.made.as_ref().err()?.clone())))
         .collect();
-    if options.strict && !skipped.is_empty() {
-        let (name, reason) = &skipped[0];
-        return Err(Error::Prepare {
-            place: options.audio.display().to_string(),
-            problem: format!(
-                "{} of {} files cannot be used, the first {name} ({reason}), and --strict is set: \
-                 no arrays were written; the others are kept in {} for the next start",
-                skipped.len(),
-                done.len(),
-                output.work().display()
-            ),
-        });
-    }
     let summary = summarise(&settings.classes, &done, skipped);
     check_parts(options, &summary)?;
     warn_of_copies(&done, progress);
+    output.begin_arrays()?;
     arrays::write(&output, &settings, &done, progress)?;
     output.finish(&Record::new(settings, &summary, &done))?;
     Ok(summary)
@@ -204,6 +194,29 @@ fn summarise(classes: &[String], done: &[Done], skipped: Vec<(String, String)>) 
         files: used().count(),
         seconds: made.map(|made| made.seconds).sum(),
     }
+}
+
+/// For `strict`: every file is decoded to its end.
+fn check_all_whole(options: &Options, done: &[Done], output: &Output) -> Result<()> {
+    let mut faults = done.iter().filter_map(|done| {
+        let reason = match &done.made {
+            Ok(made) => made.damage.as_ref()?,
+            Err(reason) => reason,
+        };
+        Some((&done.song.name, reason))
+    });
+    let Some((name, reason)) = faults.next() else { return Ok(()) };
+    Err(Error::Prepare {
+        place: options.audio.display().to_string(),
+        problem: format!(
+            "{} of {} files cannot be used or not be decoded to their end, the first {name} \
+             ({reason}), and --strict is set: no arrays were written; the others are kept in {} \
+             for the next start",
+            1 + faults.count(),
+            done.len(),
+            output.work().display()
+        ),
+    })
 }
 
 /// Every class needs songs in every part.

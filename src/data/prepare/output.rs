@@ -6,7 +6,8 @@ use super::record::{RECORD, Record, Settings};
 use crate::error::{Error, Result};
 use crate::files::{create_folder, write_atomic};
 
-const WORK: &str = ".prepare";
+/// While this lies in a folder, its arrays are not whole.
+pub(in crate::data) const WORK: &str = ".prepare";
 const SETTINGS: &str = "settings.json";
 
 /// A folder that is ours to fill.
@@ -77,6 +78,17 @@ impl Output {
             }
         }
         Ok(())
+    }
+
+    /// Drops the record of an earlier start: from now on its arrays are overwritten.
+    pub(super) fn begin_arrays(&self) -> Result<()> {
+        let path = self.file(RECORD);
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io(&path, "remove")(e))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Writes the record, which says that the arrays are whole, and drops what was kept.

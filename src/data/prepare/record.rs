@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::songs::check_name;
 use super::split::SplitKind;
 use super::{Count, Done, Options, Summary};
 use crate::audio::{Cutting, FrontEnd};
@@ -43,8 +44,10 @@ impl Settings {
             Ok(Some(blake3::hash(&bytes).to_hex().to_string()))
         };
         let audio = &options.audio;
+        let audio = audio.canonicalize().map_err(Error::io(audio, "read"))?;
+        check_name(&audio)?;
         Ok(Self {
-            audio: audio.canonicalize().map_err(Error::io(audio, "read"))?,
+            audio,
             list: hash(&options.list)?,
             classes: classes.to_vec(),
             front_end: options.front_end.clone(),
@@ -128,10 +131,13 @@ impl Record {
             return Ok(None);
         }
         let bytes = std::fs::read(&path).map_err(Error::io(&path, "read"))?;
-        serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::Prepare {
+        let fail = |problem: String| Error::Prepare {
             place: path.display().to_string(),
-            problem: format!("cannot be read: {e}; remove it, or prepare the folder again"),
-        })
+            problem: format!("cannot be read: {problem}; remove it, or prepare the folder again"),
+        };
+        let record: Self = serde_json::from_slice(&bytes).map_err(|e| fail(e.to_string()))?;
+        record.settings.front_end.check().map_err(|e| fail(e.to_string()))?;
+        Ok(Some(record))
     }
 }
 

@@ -23,7 +23,8 @@ pub(super) struct Song {
     pub(super) class: usize,
     /// What it is a part of: its own name, unless a list says that several files are one song.
     pub(super) group: String,
-    /// Class · 1000 + the song's number within its class, in alphabetical order.
+    /// Class · 1000 (or [more](SONGS_PER_CLASS)) + the song's number within its class, in
+    /// alphabetical order.
     pub(super) id: i64,
     /// The part that the list of songs names.
     pub(super) part: Option<PartName>,
@@ -42,6 +43,7 @@ struct Labelled {
 }
 
 pub(super) fn find(options: &Options, progress: &dyn Progress) -> Result<Found> {
+    check_name(&options.audio)?;
     let labelled = match &options.list {
         Some(list) => listed(list, &options.audio)?,
         None => in_folders(&root(&options.audio), progress)?,
@@ -49,7 +51,12 @@ pub(super) fn find(options: &Options, progress: &dyn Progress) -> Result<Found> 
     let from = options.list.as_ref().unwrap_or(&options.audio).display().to_string();
     let fail = |problem: String| Error::Prepare { place: from.clone(), problem };
     let mut classes: Vec<String> = labelled.iter().map(|l| l.class.clone()).collect();
-    classes.sort();
+    // Labels that are numbers are so in their own order: 2 comes before 10.
+    let numbers: Option<Vec<i64>> = classes.iter().map(|class| class.parse().ok()).collect();
+    match numbers {
+        Some(_) => classes.sort_by_cached_key(|class| (class.parse::<i64>().ok(), class.clone())),
+        None => classes.sort(),
+    }
     classes.dedup();
     if let Some(wanted) = &options.classes {
         for (i, class) in wanted.iter().enumerate() {
@@ -121,14 +128,30 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(Error::io(folder, "read"))? {
         let entry = entry.map_err(Error::io(folder, "read"))?;
+        let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
         // macOS leaves "._blues.00000.wav" on foreign disks.
-        if !name.starts_with('.') {
-            found.push((name, entry.path()));
+        if name.starts_with('.') {
+            continue;
         }
+        if path.is_dir() || is_audio(&path) {
+            check_name(&path)?;
+        }
+        found.push((name, path));
     }
     found.sort();
     Ok(found)
+}
+
+/// Lists and records are UTF-8, and two names that are not could be written as one.
+pub(super) fn check_name(path: &Path) -> Result<()> {
+    if path.to_str().is_some() {
+        return Ok(());
+    }
+    Err(Error::Prepare {
+        place: path.display().to_string(),
+        problem: "its name is not UTF-8 (shown with \u{fffd} for what is not): rename it".into(),
+    })
 }
 
 fn in_folders(root: &Path, progress: &dyn Progress) -> Result<Vec<Labelled>> {

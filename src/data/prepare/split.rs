@@ -6,8 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::songs::{Found, Song, rows};
-use super::{Done, Options, fault_filtered};
+use super::{Done, Options};
 use crate::data::PartName;
+use crate::data::fault_filtered;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::random::streams::Stream;

@@ -8,9 +8,9 @@ use crate::data::PartName;
 pub(super) const GENRES: [&str; 4] = ["classical", "disco", "metal", "rock"];
 
 const LISTS: [(PartName, &str); 3] = [
-    (PartName::Train, include_str!("../../../data/splits/train_filtered.txt")),
-    (PartName::Val, include_str!("../../../data/splits/valid_filtered.txt")),
-    (PartName::Test, include_str!("../../../data/splits/test_filtered.txt")),
+    (PartName::Train, include_str!("../../data/splits/train_filtered.txt")),
+    (PartName::Val, include_str!("../../data/splits/valid_filtered.txt")),
+    (PartName::Test, include_str!("../../data/splits/test_filtered.txt")),
 ];
 
 /// All songs with their parts: `("rock.00042", Train)`.
