@@ -37,6 +37,7 @@ pub mod cpu;
 pub mod data;
 pub mod device;
 pub mod error;
+pub mod explain;
 pub mod files;
 pub mod gpu;
 pub mod graph;

@@ -1,0 +1,20 @@
+//! What a trained network attends to, and how far the maps that say so can be trusted.
+//!
+//! ```text
+//! explainer.rs  a network that is looked into: maps and probabilities, on either device
+//! cam.rs        from a layer's output and gradient to a map: Grad-CAM, HiResCAM
+//! cells.rs      which bands and frames a cell of a layer's output stands for
+//! record.rs     all that is found, as plain values: RUN/explain/explain.json
+//! ```
+
+mod cam;
+mod cells;
+mod explainer;
+mod record;
+
+pub use cam::{grad_cam, hires_cam};
+pub use cells::{Cells, Place};
+pub use explainer::{Explainer, Maps, SampleMaps};
+pub use record::{
+    Axes, Class, ExplainedPart, Explanation, LayerFacts, MapOf, Picture, Shown, Wrong,
+};

@@ -1,0 +1,137 @@
+//! All that is found about a run, as plain values: what `explain` writes and `report` reads.
+
+use serde::{Deserialize, Serialize};
+
+use super::cells::Place;
+
+/// `explain.json` in a run's folder `explain`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// Version of the program that wrote it.
+    pub version: String,
+    /// The model's name.
+    pub model: String,
+    /// What the data are.
+    pub data: String,
+    /// Their hash.
+    pub data_hash: String,
+    /// BLAKE3 of `model.safetensors`, 32 hex characters: whose weights are explained.
+    pub weights_hash: String,
+    /// Where the network ran.
+    pub device: String,
+    /// The classes' names, by label.
+    pub classes: Vec<String>,
+    /// Bands and frames of a sample.
+    pub sample_shape: [usize; 2],
+    /// What bands and frames are, where that is known.
+    pub axes: Axes,
+    /// Whose maps these are: the last pooling layers, or those that were asked for.
+    pub layers: Vec<LayerFacts>,
+    /// Which indices are right and wrong: the part that is explained, then others.
+    pub parts: Vec<ExplainedPart>,
+    /// Samples with spectrogram and maps: the twelve of each class first.
+    pub shown: Vec<Shown>,
+    /// Wall time of it all, in seconds.
+    pub seconds: f64,
+}
+
+/// Units of the axes, known where the front end is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Axes {
+    /// Centre of each band in Hz, lowest first.
+    pub band_hz: Option<Vec<f64>>,
+    /// From one frame to the next.
+    pub frame_seconds: Option<f64>,
+}
+
+/// A layer that is explained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LayerFacts {
+    /// The node's name.
+    pub name: String,
+    /// `[h, w, c]` of its output.
+    pub shape: [usize; 3],
+    /// Where its cells lie on the input.
+    pub place: Place,
+}
+
+/// A part of the data by class.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExplainedPart {
+    /// `train`, `val` or `test`.
+    pub part: String,
+    /// By label.
+    pub classes: Vec<Class>,
+}
+
+/// Which samples of a class are predicted rightly and wrongly, in index order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Class {
+    /// Its name.
+    pub name: String,
+    /// Indices in the part.
+    pub right: Vec<usize>,
+    /// The others, with what they were taken for.
+    pub wrong: Vec<Wrong>,
+}
+
+/// A wrong prediction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wrong {
+    /// Index in the part.
+    pub index: usize,
+    /// Its song, where known.
+    pub song: Option<i64>,
+    /// Label of what it was taken for.
+    pub predicted: u32,
+    /// How sure the network was of that.
+    pub probability: f32,
+}
+
+/// A sample with all that is shown of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Shown {
+    /// `train`, `val` or `test`.
+    pub part: String,
+    /// Index in the part.
+    pub index: usize,
+    /// Its song, where known.
+    pub song: Option<i64>,
+    /// Label.
+    pub truth: u32,
+    /// Label of the most probable class.
+    pub predicted: u32,
+    /// Label of the class that the maps speak for.
+    pub target: u32,
+    /// Of each class, by label.
+    pub probabilities: Vec<f32>,
+    /// The spectrogram in the unit of the arrays.
+    pub picture: Picture,
+    /// One for each of the explanation's layers, in order.
+    pub maps: Vec<MapOf>,
+    /// Fall of the target's probability where one band after another is muted; empty if not measured.
+    pub band_occlusion: Vec<f32>,
+    /// The same for frames.
+    pub time_occlusion: Vec<f32>,
+}
+
+/// A spectrogram in 256 steps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Picture {
+    /// What 0 stands for, in the unit of the arrays.
+    pub low: f32,
+    /// What 255 stands for.
+    pub high: f32,
+    /// Base64 of one byte for each of `[bands, frames]`, lowest band first.
+    pub bytes: String,
+}
+
+/// A sample's maps at one layer, `[h, w]`, signed and of any size: ReLU and division by the
+/// maximum make the heatmap; one without a positive value is empty.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MapOf {
+    /// Σ over channels of (mean over positions of the gradient) · output.
+    pub grad_cam: Vec<f32>,
+    /// Σ over channels of gradient · output, position by position.
+    pub hires_cam: Vec<f32>,
+}
