@@ -1,5 +1,6 @@
 // Gradient of a batch norm at its input, through mean and variance too:
 //   dx = gamma · inv_std · (dz - dbeta / N - (x - mean) · inv_std · dgamma / N),  N = n · rows
+//   and gamma · inv_std · dz in evaluation, where these are fixed,
 //   masked by x > 0 where the layer below ends in a ReLU; `add` adds to what is there
 // x, dz, dx: [n, rows, c]; figures: [2, c] (mean, inv_std); gamma, dgamma, dbeta: [c].
 // Grid: one thread per element of dx. CPU twin: src/cpu/batch_norm.rs.
@@ -30,8 +31,12 @@ fn main(
     let k = at % c;
     let inv_std = figures[c + k];
     let count = f32(step.n * rows);
-    let slope = inv_std * dgamma[k] / count;
-    var g = gamma[k] * inv_std * (dz[at] - dbeta[k] / count - (x[at] - figures[k]) * slope);
+    var centred = dz[at];
+    if (step.training != 0u) {
+        let slope = inv_std * dgamma[k] / count;
+        centred = centred - dbeta[k] / count - (x[at] - figures[k]) * slope;
+    }
+    var g = gamma[k] * inv_std * centred;
     if (mask && !(x[at] > 0.0)) {
         g = 0.0;
     }

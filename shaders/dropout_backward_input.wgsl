@@ -1,5 +1,5 @@
 // Gradient of dropout at its input, with the mask drawn again:
-//   dx[k] (+)= dy[k] · scale where element k survived, else 0,
+//   dx[k] (+)= dy[k] · scale where element k survived, else 0, and dy[k] in evaluation,
 //   masked by x > 0 where the layer below ends in a ReLU
 // dy, x, dx: [n, len]. Grid: one thread per element of dx. CPU twin: src/cpu/dropout.rs.
 
@@ -24,8 +24,13 @@ fn main(
     if (at >= step.n * len) {
         return;
     }
-    let survives = draw_bits(node, at) >= threshold && (!mask || x[at] > 0.0);
-    var g = select(0.0, dy[at] * scale, survives);
+    var g = dy[at];
+    if (step.training != 0u) {
+        g = select(0.0, g * scale, draw_bits(node, at) >= threshold);
+    }
+    if (mask && !(x[at] > 0.0)) {
+        g = 0.0;
+    }
     if (add) {
         g += dx[at];
     }

@@ -1,6 +1,7 @@
 // Gradient at the logits of the mean cross-entropy over the batch:
 //   dz[n, c] (+)= (p[n, c] - [c = t]) / N,  t = labels[order[first + n]], N = samples in the batch
-// masked by z > 0 where the layer below ends in a ReLU.
+// masked by z > 0 where the layer below ends in a ReLU. In evaluation it is that of each sample's
+// own logit instead: [c = t].
 // p, z, dz: [n, classes]. Grid: one thread per element of dz. CPU twin: src/cpu/softmax.rs.
 
 override classes: u32;
@@ -25,7 +26,11 @@ fn main(
         return;
     }
     let label = labels[order[step.first + n]];
-    var g = (p[at] - select(0.0, 1.0, at % classes == label)) / f32(step.n);
+    let own = select(0.0, 1.0, at % classes == label);
+    var g = own;
+    if (step.training != 0u) {
+        g = (p[at] - own) / f32(step.n);
+    }
     if (mask && !(z[at] > 0.0)) {
         g = 0.0;
     }

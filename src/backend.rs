@@ -242,13 +242,18 @@ pub trait Backend {
     /// Runs all samples forward, in order; `probabilities` becomes `[n, classes]`.
     fn evaluate(&mut self, samples: Samples<'_>, probabilities: &mut Vec<f32>) -> Result<Tally>;
 
+    /// Runs `batch`, of at most the plan's size, forward as [`Backend::evaluate`] does, then the
+    /// logit of each sample's own class (its label) back: [`Backend::tensor`] tells what the
+    /// logit's gradient is at a node. No weight changes; gradients of parameters mean nothing.
+    fn logit_gradients(&mut self, samples: Samples<'_>, batch: &[u32]) -> Result<()>;
+
     /// Weights and velocity as they are now.
     fn state(&mut self) -> Result<State>;
 
     /// Replaces weights and velocity; their lengths must be the graph's.
     fn set_state(&mut self, state: &State) -> Result<()>;
 
-    /// The output of a node in the last batch, `[batch, …]`, or the loss's
+    /// The output of a node in the last batch, `[batch, …]`, or the loss's (or logit's)
     /// gradient at its sum (before the activation, where it has one). An error for a
     /// node that the device fuses with the next.
     fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>>;

@@ -74,6 +74,21 @@ impl Plan {
         self.batch
     }
 
+    /// Makes sure that a batch of `n` samples fits.
+    ///
+    /// # Errors
+    /// If it is larger than the plan's.
+    pub fn check_batch(&self, n: usize) -> Result<()> {
+        if n <= self.batch {
+            return Ok(());
+        }
+        Err(Error::Mismatch {
+            what: "samples in a batch",
+            expected: format!("at most {}", self.batch),
+            found: n.to_string(),
+        })
+    }
+
     /// The buffer that holds a node's output; its gradient has the same index.
     pub fn slot(&self, id: NodeId) -> Slot {
         self.slots[id.index()]

@@ -5,8 +5,8 @@
 mod common;
 
 use common::cases;
-use common::compare::{compare, compare_evaluation};
-use common::naive;
+use common::compare::{compare, compare_evaluation, compare_explanation};
+use common::naive::{self, Mode};
 use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::plan::{Gradient, Plan};
@@ -50,6 +50,32 @@ fn naive_gradients_are_the_slopes_of_the_naive_loss() {
 }
 
 #[test]
+fn naive_logit_gradients_are_the_slopes_of_the_naive_logits() {
+    for case in cases::all().iter().filter(|case| !case.ties) {
+        let n = case.partial;
+        let (x, y, parameters) = cases::fill(case, n);
+        let x: Vec<f64> = x.iter().map(|&v| f64::from(v)).collect();
+        let parameters = naive::widen(&case.graph, &parameters);
+        let own = |x: &[f64]| {
+            let pass = naive::pass_in(Mode::Evaluate, &case.graph, &parameters, x, &y);
+            let logits = &pass.values[pass.values.len() - 2];
+            let rows = logits.chunks(case.graph.classes()).zip(&y);
+            rows.map(|(row, y)| row[*y as usize]).sum::<f64>()
+        };
+        let pass = naive::pass_in(Mode::Evaluate, &case.graph, &parameters, &x, &y);
+        for i in (0..x.len()).step_by(x.len().div_ceil(12)) {
+            let at = |step: f64| {
+                let mut moved = x.clone();
+                moved[i] += step;
+                own(&moved)
+            };
+            let (want, got) = ((at(1e-7) - at(-1e-7)) / 2e-7, pass.gradients[0][i]);
+            assert!((got - want).abs() < 2e-6, "{}: input[{i}]: {got} {want}", case.name);
+        }
+    }
+}
+
+#[test]
 fn cpu_agrees_with_naive_tensor_by_tensor() {
     for case in cases::all() {
         let (x, y, parameters) = cases::fill(&case, 2 * case.batch);
@@ -63,6 +89,9 @@ fn cpu_agrees_with_naive_tensor_by_tensor() {
             compare(&case, &mut cpu, samples, batch, &parameters);
         }
         compare_evaluation(&case, &mut cpu, samples);
+        for batch in [&all[..case.batch], &all[1..=case.partial]] {
+            compare_explanation(&case, &mut cpu, samples, batch);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::compare::{compare, compare_evaluation};
+use common::compare::{compare, compare_evaluation, compare_explanation};
 use common::golden::EPOCHS;
 use common::{cases, golden, naive};
 use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State, Tensor};
@@ -33,6 +33,10 @@ fn ops(form: Form) -> BTreeSet<&'static str> {
             compare(&case, &mut gpu, samples, batch, &parameters);
         }
         compare_evaluation(&case, &mut gpu, samples);
+        for batch in [&all[..case.batch], &all[1..=case.partial]] {
+            gpu.fill(1e9);
+            compare_explanation(&case, &mut gpu, samples, batch);
+        }
         ran.extend(gpu.dispatches().iter().map(|(kernel, ..)| kernel.name));
     }
     ran

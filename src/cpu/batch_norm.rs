@@ -204,7 +204,8 @@ pub(super) fn backward_weight(
     }
 }
 
-/// `weights` are `[gamma, dgamma, dbeta]`; `rule` says whether `dx` is overwritten or added to.
+/// The moving mean and variance do not depend on `x`: with them only `gamma · inv_std · dz` is
+/// left. `weights` are `[gamma, dgamma, dbeta]`; `rule` says whether `dx` is overwritten or added to.
 pub(super) fn backward_input(
     norm: Norm,
     room: &Room,
@@ -217,7 +218,9 @@ pub(super) fn backward_input(
     let count = (x.len() / norm.c) as f32;
     let per = |c: usize| {
         let scale = gamma[c] * room.inv_std[c];
-        [scale, room.mean[c], room.inv_std[c] * dgamma[c] / count, dbeta[c] / count]
+        let (slope, level) = (room.inv_std[c] * dgamma[c] / count, dbeta[c] / count);
+        let [slope, level] = if room.of_batch { [slope, level] } else { [0.0; 2] };
+        [scale, room.mean[c], slope, level]
     };
     let rows: Vec<[f32; 4]> = (0..norm.c).map(per).collect();
     let [scale, mean, slope, level] =

@@ -32,15 +32,21 @@ impl Draw {
     }
 }
 
-pub(super) fn forward(draw: Draw, x: &[f32], y: &mut [f32]) {
-    draw.each(x, y, |y, v| *y = v);
+/// Without a draw, in evaluation, nothing is dropped.
+pub(super) fn forward(draw: Option<Draw>, x: &[f32], y: &mut [f32]) {
+    match draw {
+        Some(draw) => draw.each(x, y, |y, v| *y = v),
+        None => y.copy_from_slice(&x[..y.len()]),
+    }
 }
 
 /// `rule` says whether `dx` is overwritten or added to.
-pub(super) fn backward_input(draw: Draw, dy: &[f32], rule: Gradient, dx: &mut [f32]) {
-    if rule == Gradient::Add {
-        draw.each(dy, dx, |dx, v| *dx += v);
-    } else {
-        draw.each(dy, dx, |dx, v| *dx = v);
+pub(super) fn backward_input(draw: Option<Draw>, dy: &[f32], rule: Gradient, dx: &mut [f32]) {
+    let dx = &mut dx[..dy.len()];
+    match (draw, rule) {
+        (Some(draw), Gradient::Add) => draw.each(dy, dx, |dx, v| *dx += v),
+        (Some(draw), _) => draw.each(dy, dx, |dx, v| *dx = v),
+        (None, Gradient::Add) => dx.iter_mut().zip(dy).for_each(|(dx, v)| *dx += v),
+        (None, _) => dx.copy_from_slice(dy),
     }
 }

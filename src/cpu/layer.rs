@@ -11,7 +11,7 @@ use crate::graph::NodeId;
 use crate::plan::{Gradient, Plan};
 use crate::random::counter;
 
-/// What a forward pass is for.
+/// What a pass is for. Back in evaluation goes the logit of each sample's class, not the loss.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Pass {
     /// A step of training: what dropout is drawn from, and the number of the step.
@@ -95,10 +95,7 @@ impl Layer {
                     Pass::Evaluate => None,
                 };
                 let (x, y) = two(values, self.inputs[0].0, self.output);
-                match draw {
-                    Some(draw) => dropout::forward(*draw, x, &mut y[..written]),
-                    None => y[..written].copy_from_slice(&x[..written]),
-                }
+                dropout::forward(*draw, x, &mut y[..written]);
             }
             Kind::Crop { dims } => {
                 let (x, y) = two(values, self.inputs[0].0, self.output);
@@ -136,6 +133,7 @@ impl Layer {
         buffers: &mut Buffers,
         parameters: &[f32],
         labels: &[u32],
+        pass: Pass,
         parameter_gradients: &mut [f32],
     ) {
         let n = labels.len();
@@ -197,8 +195,7 @@ impl Layer {
             }
             Kind::Dropout { draw, .. } => {
                 let [(input, rule)] = self.inputs[..] else { return };
-                // Only a pass that trained is gone back through.
-                if let (Some(draw), true) = (draw, rule != Gradient::Skip) {
+                if rule != Gradient::Skip {
                     let (dy, dx) = two(gradients, self.output, input);
                     dropout::backward_input(*draw, &dy[..n * self.len], rule, dx);
                 }
@@ -248,7 +245,10 @@ impl Layer {
                 let [(input, rule)] = self.inputs[..] else { return };
                 if rule != Gradient::Skip {
                     let dz = &mut gradients[input][..n * self.len];
-                    softmax::backward_input(*classes, y, labels, dz);
+                    match pass {
+                        Pass::Train { .. } => softmax::backward_input(*classes, y, labels, dz),
+                        Pass::Evaluate => softmax::logit_gradient(*classes, labels, dz),
+                    }
                 }
             }
         }

@@ -104,11 +104,12 @@ impl Cpu {
         tally
     }
 
-    fn backward(&mut self) {
+    /// The way back of the pass that was run forward.
+    fn backward(&mut self, pass: Pass) {
         let Self { plan, pool, layers, buffers, state, labels, parameter_gradients, .. } = self;
         pool.install(|| {
             for layer in layers.iter_mut().rev() {
-                layer.backward(buffers, &state.parameters, labels, parameter_gradients);
+                layer.backward(buffers, &state.parameters, labels, pass, parameter_gradients);
             }
         });
         sgd::penalty_gradient(plan.graph(), &state.parameters, parameter_gradients);
@@ -152,8 +153,9 @@ impl Backend for Cpu {
             let views = batches.views.get(i * size..).unwrap_or_default();
             self.gather(samples, batch.iter().map(|&i| i as usize), views);
             let step = batches.first_step.wrapping_add(i as u32);
-            let tally = self.forward(Pass::Train { seed: batches.seed, step });
-            self.backward();
+            let pass = Pass::Train { seed: batches.seed, step };
+            let tally = self.forward(pass);
+            self.backward(pass);
             self.update(sgd);
             tallies.push(tally);
             sum += tally;
@@ -176,6 +178,14 @@ impl Backend for Cpu {
             probabilities.extend_from_slice(&rows[..self.labels.len() * classes]);
         }
         Ok(total)
+    }
+
+    fn logit_gradients(&mut self, samples: Samples<'_>, batch: &[u32]) -> Result<()> {
+        self.plan.check_batch(batch.len())?;
+        self.gather(samples, batch.iter().map(|&i| i as usize), &[]);
+        self.forward(Pass::Evaluate);
+        self.backward(Pass::Evaluate);
+        Ok(())
     }
 
     fn state(&mut self) -> Result<State> {

@@ -25,6 +25,14 @@ pub(super) fn forward(classes: usize, z: &[f32], y: &[u32], p: &mut [f32]) -> (f
     (loss, correct)
 }
 
+/// The gradient at the logits of each sample's own logit.
+pub(super) fn logit_gradient(classes: usize, y: &[u32], dz: &mut [f32]) {
+    dz.fill(0.0);
+    for (dz, &label) in dz.chunks_exact_mut(classes).zip(y) {
+        dz[label as usize] = 1.0;
+    }
+}
+
 /// The gradient at the logits of the mean loss over the batch.
 pub(super) fn backward_input(classes: usize, p: &[f32], y: &[u32], dz: &mut [f32]) {
     let n = y.len() as f32;

@@ -60,13 +60,13 @@ impl Cpu {
         let mut tally = Tally { loss: sgd::penalty(plan.graph(), parameters), ..Tally::default() };
         laps.lap(Part::Penalty);
         pool.install(|| {
+            let pass = Pass::Train { seed: 0, step: 0 };
             for (id, layer) in plan.graph().ids().zip(layers.iter_mut()) {
-                let pass = Pass::Train { seed: 0, step: 0 };
                 layer.forward(&mut buffers.values, parameters, labels, pass, &mut tally);
                 laps.lap(Part::Forward(id));
             }
             for (id, layer) in plan.graph().ids().rev().zip(layers.iter_mut().rev()) {
-                layer.backward(buffers, parameters, labels, parameter_gradients);
+                layer.backward(buffers, parameters, labels, pass, parameter_gradients);
                 laps.lap(Part::Backward(id));
             }
             sgd::penalty_gradient(plan.graph(), parameters, parameter_gradients);

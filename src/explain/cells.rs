@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::graph::{Axis, Graph, NodeId, Op, Padding, Shape};
+
 /// One axis of a layer: cell `i` of `count` stands for the input from `first + i · size` on,
 /// `size` long. What it sees is wider by kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -21,4 +23,100 @@ pub struct Place {
     pub bands: Cells,
     /// Along frames.
     pub frames: Cells,
+}
+
+impl Cells {
+    /// Each element by itself.
+    fn all(count: usize) -> Self {
+        Self { first: 0.0, size: 1.0, count }
+    }
+
+    /// After a convolution of `kernel` taps; where it pads, cells stay where they are.
+    fn convolved(self, kernel: usize, padding: Padding) -> Self {
+        match padding {
+            // An even kernel sees half a cell more behind than before.
+            Padding::Same => {
+                let shift = if kernel.is_multiple_of(2) { self.size / 2.0 } else { 0.0 };
+                Self { first: self.first + shift, ..self }
+            }
+            Padding::Valid => Self {
+                first: self.first + self.size * (kernel - 1) as f64 / 2.0,
+                count: self.count + 1 - kernel,
+                ..self
+            },
+        }
+    }
+
+    fn pooled(self, window: usize) -> Self {
+        Self { size: self.size * window as f64, count: self.count / window, ..self }
+    }
+
+    /// One cell in place of all.
+    fn joined(self) -> Self {
+        Self { size: self.size * self.count as f64, count: 1, ..self }
+    }
+}
+
+impl Place {
+    /// Where a node's cells lie; none for vectors, which have no place.
+    pub fn of(graph: &Graph, id: NodeId) -> Option<Self> {
+        let node = graph.node(id);
+        let Shape::Map { h, w, .. } = node.shape else { return None };
+        let below = || node.inputs.first().and_then(|input| Self::of(graph, *input));
+        match node.op {
+            Op::Input => Some(Self { bands: Cells::all(h), frames: Cells::all(w) }),
+            Op::Conv2d { kernel: [k_h, k_w], padding, .. } => below().map(|place| Self {
+                bands: place.bands.convolved(k_h, padding),
+                frames: place.frames.convolved(k_w, padding),
+            }),
+            Op::MaxPool2d { window: [k_h, k_w] } | Op::AvgPool2d { window: [k_h, k_w] } => below()
+                .map(|place| Self {
+                    bands: place.bands.pooled(k_h),
+                    frames: place.frames.pooled(k_w),
+                }),
+            Op::Crop { bands } => {
+                below().map(|place| Self { bands: Cells { count: bands, ..place.bands }, ..place })
+            }
+            Op::AxisToChannels { axis } => below().map(|place| match axis {
+                Axis::Mel => Self { bands: place.bands.joined(), ..place },
+                Axis::Time => Self { frames: place.frames.joined(), ..place },
+            }),
+            Op::BatchNorm { .. } | Op::Dropout { .. } | Op::Concat => below(),
+            Op::Flatten | Op::Dense { .. } | Op::Softmax => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::Model;
+
+    fn place(model: &str, shape: [usize; 3], node: &str) -> Option<Place> {
+        let graph = Model::open(model).unwrap().graph(shape, 4).unwrap();
+        Place::of(&graph, graph.find(node).unwrap())
+    }
+
+    #[test]
+    fn pools_make_cells_of_windows() {
+        let cells = |size, count| Cells { first: 0.0, size, count };
+        let want = Place { bands: cells(8.0, 10), frames: cells(8.0, 3) };
+        assert_eq!(place("p1", [80, 25, 1], "max_pooling2d_2"), Some(want));
+        assert_eq!(place("p1", [80, 25, 1], "flatten"), None);
+    }
+
+    #[test]
+    fn what_is_pooled_over_all_frames_is_one_cell_of_all() {
+        let cells = |size, count| Cells { first: 0.0, size, count };
+        let want = Place { bands: cells(16.0, 7), frames: cells(25.0, 1) };
+        assert_eq!(place("p2", [128, 25, 1], "band.pool2"), Some(want));
+        let want = Place { bands: cells(1.0, 112), frames: cells(1.0, 25) };
+        assert_eq!(place("p2", [128, 25, 1], "time.norm"), Some(want));
+    }
+
+    #[test]
+    fn a_valid_kernel_leaves_a_border() {
+        let got = Cells::all(10).convolved(5, Padding::Valid).pooled(2);
+        assert_eq!(got, Cells { first: 2.0, size: 2.0, count: 3 });
+    }
 }

@@ -2,11 +2,15 @@
 
 use std::fmt;
 
+use super::cam::{grad_cam, hires_cam};
+use super::cells::Place;
 use super::record::LayerFacts;
-use crate::backend::Backend;
-use crate::device::{Device, Options};
-use crate::error::Result;
-use crate::graph::Graph;
+use super::tap::{last_poolings, tapped};
+use crate::backend::{Backend, Samples, State, Tensor};
+use crate::device::{self, Device, Options};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, NodeId, Shape};
+use crate::plan::Plan;
 
 /// Maps of one sample at one layer, `[h, w]`, signed.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +34,8 @@ pub struct SampleMaps {
 pub struct Explainer {
     backend: Box<dyn Backend>,
     layers: Vec<LayerFacts>,
+    /// Where each layer is read.
+    taps: Vec<NodeId>,
 }
 
 impl fmt::Debug for Explainer {
@@ -51,8 +57,27 @@ impl Explainer {
         device: Device,
         options: Options<'_>,
     ) -> Result<Self> {
-        let _ = (graph, layers, batch, device, options);
-        Err(crate::error::Error::NoAdapter)
+        let nodes = if layers.is_empty() {
+            last_poolings(graph)
+        } else {
+            layers.iter().map(|name| find(graph, name)).collect::<Result<_>>()?
+        };
+        let fact = |id: &NodeId| {
+            let Shape::Map { h, w, c } = graph.node(*id).shape else { return None };
+            let place = Place::of(graph, *id)?;
+            Some(LayerFacts { name: graph.node(*id).name.clone(), shape: [h, w, c], place })
+        };
+        let layers: Vec<LayerFacts> = nodes.iter().filter_map(fact).collect();
+        let (graph, taps) = tapped(graph, &nodes)?;
+        if layers.is_empty() {
+            return Err(Error::Model {
+                model: graph.model().into(),
+                problem: "it has no layer with bands and frames to explain; name one with --layer"
+                    .into(),
+            });
+        };
+        let backend = device::open(device, Plan::new(graph, batch)?, options)?;
+        Ok(Self { backend, layers, taps })
     }
 
     /// Whose maps these are.
@@ -70,8 +95,7 @@ impl Explainer {
     /// # Errors
     /// If they are not as many as the graph's.
     pub fn set_parameters(&mut self, parameters: &[f32]) -> Result<()> {
-        let _ = parameters;
-        Ok(())
+        self.backend.set_state(&State::new(parameters.to_vec()))
     }
 
     /// Probabilities of scaled samples `x` (`[n, h, w, c]`): `[n, classes]`.
@@ -79,8 +103,11 @@ impl Explainer {
     /// # Errors
     /// If the device fails.
     pub fn probabilities(&mut self, x: &[f32]) -> Result<Vec<f32>> {
-        let _ = x;
-        Ok(Vec::new())
+        // What is right and wrong is not asked.
+        let y = vec![0; self.count(x)?];
+        let mut probabilities = Vec::new();
+        self.backend.evaluate(Samples::new(x, &y), &mut probabilities)?;
+        Ok(probabilities)
     }
 
     /// Probabilities and maps of scaled samples `x`, each for the logit of its own `targets`.
@@ -88,7 +115,78 @@ impl Explainer {
     /// # Errors
     /// If the device fails.
     pub fn maps(&mut self, x: &[f32], targets: &[u32]) -> Result<Vec<SampleMaps>> {
-        let _ = (x, targets);
-        Ok(Vec::new())
+        self.each_maps(x, targets, &mut |_| ())
     }
+
+    /// The same, telling after each batch how many samples it had.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn each_maps(
+        &mut self,
+        x: &[f32],
+        targets: &[u32],
+        done: &mut dyn FnMut(usize),
+    ) -> Result<Vec<SampleMaps>> {
+        let n = self.count(x)?;
+        let graph = self.backend.plan().graph();
+        let (classes, output) = (graph.classes(), graph.output());
+        if targets.len() != n || targets.iter().any(|target| *target as usize >= classes) {
+            return Err(Error::Mismatch {
+                what: "classes to explain",
+                expected: format!("{n}, each below {classes}"),
+                found: format!("{}", targets.len()),
+            });
+        }
+        let samples = Samples::new(x, targets);
+        let order: Vec<u32> = (0..n as u32).collect();
+        let mut all = Vec::with_capacity(n);
+        for batch in order.chunks(self.backend.plan().batch()) {
+            self.backend.logit_gradients(samples, batch)?;
+            let mut read = |node, what| self.backend.tensor(node, what);
+            let probabilities = read(output, Tensor::Value)?;
+            let tensors = (self.taps.iter())
+                .map(|tap| Ok([read(*tap, Tensor::Value)?, read(*tap, Tensor::Gradient)?]))
+                .collect::<Result<Vec<_>>>()?;
+            for (i, row) in probabilities.chunks_exact(classes).enumerate() {
+                let of = |([a, g], layer): (&[Vec<f32>; 2], &LayerFacts)| {
+                    let [h, w, c] = layer.shape;
+                    let here = i * h * w * c..(i + 1) * h * w * c;
+                    let (a, g) = (&a[here.clone()], &g[here]);
+                    Maps { grad_cam: grad_cam(c, a, g), hires_cam: hires_cam(c, a, g) }
+                };
+                let layers = tensors.iter().zip(&self.layers).map(of).collect();
+                all.push(SampleMaps { probabilities: row.to_vec(), layers });
+            }
+            done(batch.len());
+        }
+        Ok(all)
+    }
+
+    /// Samples in `x`.
+    fn count(&self, x: &[f32]) -> Result<usize> {
+        let graph = self.backend.plan().graph();
+        let shape = graph.node(graph.input()).shape;
+        if x.len().is_multiple_of(shape.len()) {
+            return Ok(x.len() / shape.len());
+        }
+        Err(Error::Mismatch {
+            what: "samples",
+            expected: format!("a multiple of {} values, {shape} each", shape.len()),
+            found: x.len().to_string(),
+        })
+    }
+}
+
+fn find(graph: &Graph, name: &str) -> Result<NodeId> {
+    graph.find(name).ok_or_else(|| {
+        let maps = |id: &NodeId| matches!(graph.node(*id).shape, Shape::Map { .. });
+        let names = graph.ids().skip(1).filter(maps).map(|id| graph.node(id).name.as_str());
+        let names: Vec<&str> = names.collect();
+        Error::Node {
+            model: graph.model().into(),
+            node: name.into(),
+            problem: format!("there is no such layer; those with maps are {}", names.join(", ")),
+        }
+    })
 }

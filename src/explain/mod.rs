@@ -3,6 +3,7 @@
 //! ```text
 //! explainer.rs  a network that is looked into: maps and probabilities, on either device
 //! cam.rs        from a layer's output and gradient to a map: Grad-CAM, HiResCAM
+//! tap.rs        making a layer readable
 //! cells.rs      which bands and frames a cell of a layer's output stands for
 //! record.rs     all that is found, as plain values: RUN/explain/explain.json
 //! ```
@@ -11,6 +12,7 @@ mod cam;
 mod cells;
 mod explainer;
 mod record;
+mod tap;
 
 pub use cam::{grad_cam, hires_cam};
 pub use cells::{Cells, Place};

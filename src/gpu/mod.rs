@@ -189,11 +189,17 @@ impl Gpu {
     fn step<'a>(
         &'a self,
         resident: &'a Resident,
-        train: bool,
+        pass: Pass,
     ) -> impl Iterator<Item = &'a Dispatch> {
+        let (back, update) = match pass {
+            Pass::Train(_) => (true, true),
+            Pass::Explain => (true, false),
+            Pass::Evaluate => (false, false),
+        };
         let forward = resident.gather.iter().chain(&self.forward).chain(&resident.loss);
-        let backward = resident.loss_gradient.iter().chain(&self.backward).chain([&self.update]);
-        forward.chain(train.then_some(backward).into_iter().flatten())
+        let backward = resident.loss_gradient.iter().chain(&self.backward);
+        let backward = back.then_some(backward).into_iter().flatten();
+        forward.chain(backward).chain(update.then_some(&self.update))
     }
 }
 
@@ -255,6 +261,12 @@ impl Backend for Gpu {
         let rows = [(&resident.rows, n * self.plan.graph().classes())];
         *probabilities = self.readback.read(&self.context, &rows)?.concat();
         Ok(tallies.into_iter().sum())
+    }
+
+    fn logit_gradients(&mut self, samples: Samples<'_>, batch: &[u32]) -> Result<()> {
+        self.plan.check_batch(batch.len())?;
+        self.write_order(samples, batch)?;
+        self.run(Pass::Explain, batch.len(), &mut |_| ControlFlow::Continue(())).map(drop)
     }
 
     fn state(&mut self) -> Result<State> {

@@ -95,7 +95,7 @@ impl Gpu {
         if let Some(resident) = self.residents.front() {
             let mut compute = encoder.begin_compute_pass(&Default::default());
             for i in 0..steps.len() {
-                for dispatch in self.step(resident, pass != Pass::Evaluate) {
+                for dispatch in self.step(resident, pass) {
                     dispatch.encode(&mut compute, (i * self.stride) as u32);
                 }
             }

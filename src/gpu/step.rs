@@ -42,6 +42,8 @@ pub const STEP_SIZE: usize = size_of::<Step>();
 pub(super) enum Pass {
     Train(Training),
     Evaluate,
+    /// As evaluation, then the logit of each sample's class back.
+    Explain,
 }
 
 /// What all steps of a call have.

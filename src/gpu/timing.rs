@@ -156,7 +156,8 @@ impl Gpu {
     /// Those of the data set come with the first samples.
     pub fn dispatches(&self) -> Vec<(Kernel, &str, Work)> {
         let resident = self.residents.front();
-        let all = resident.into_iter().flat_map(|resident| self.step(resident, true));
+        let pass = Pass::Train(Training::plain(STILL));
+        let all = resident.into_iter().flat_map(|resident| self.step(resident, pass));
         all.map(|d| (d.kernel, d.node.as_str(), d.work)).collect()
     }
 
@@ -186,7 +187,7 @@ impl Gpu {
         let submission = self.submit(pass, &[step])?;
         self.context.wait(Some(submission))?;
         let Some(resident) = self.residents.front() else { return Ok(Vec::new()) };
-        let dispatches: Vec<&Dispatch> = self.step(resident, true).collect();
+        let dispatches: Vec<&Dispatch> = self.step(resident, pass).collect();
         let mut readback = Readback::default();
         timer.time(&self.context, &mut readback, &dispatches)
     }

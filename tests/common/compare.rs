@@ -98,6 +98,38 @@ pub fn compare_evaluation(case: &Case, backend: &mut dyn Backend, samples: Sampl
     assert_close(&name, &extents, &probabilities, values, 2e-6, 2e-6);
 }
 
+/// Compares the gradients of each sample's own logit in evaluation, and sees that nothing moved.
+pub fn compare_explanation(
+    case: &Case,
+    backend: &mut dyn Backend,
+    samples: Samples<'_>,
+    batch: &[u32],
+) {
+    let graph = &case.graph;
+    let before = backend.state().unwrap();
+    let len = graph.node(graph.input()).shape.len();
+    let of = |&i: &u32| &samples.x()[i as usize * len..][..len];
+    let x: Vec<f64> = batch.iter().flat_map(of).map(|&v| f64::from(v)).collect();
+    let y: Vec<u32> = batch.iter().map(|&i| samples.y()[i as usize]).collect();
+    let parameters = naive::widen(graph, &before.parameters);
+    let want = naive::pass_in(naive::Mode::Evaluate, graph, &parameters, &x, &y);
+    backend.logit_gradients(samples, batch).unwrap();
+    for id in graph.ids() {
+        let node = graph.node(id);
+        let name = format!("{}, {} (explained, batch of {})", case.name, node.name, batch.len());
+        let extents = extents(batch.len(), node.shape);
+        if let Some(value) = kept(backend, id, Tensor::Value) {
+            assert_close(&name, &extents, &value, &want.values[id.index()], 2e-6, 2e-6);
+        }
+        let gradient = kept(backend, id, Tensor::Gradient).filter(|g| !g.is_empty());
+        if let (Some(gradient), false) = (gradient, node.op.is_view()) {
+            let name = format!("gradient of {name}");
+            assert_close(&name, &extents, &gradient, &want.gradients[id.index()], 2e-6, 5e-6);
+        }
+    }
+    assert_eq!(backend.state().unwrap(), before, "{}: explaining changes nothing", case.name);
+}
+
 /// A tensor, unless the node is a convolution that the device fuses with its pooling:
 /// what comes of it is then compared behind the pooling.
 fn kept(backend: &mut dyn Backend, id: NodeId, what: Tensor) -> Option<Vec<f32>> {

@@ -71,7 +71,8 @@ pub fn pass(graph: &Graph, parameters: &[Vec<f64>], x: &[f64], y: &[u32]) -> Pas
     pass_in(Mode::Train, graph, parameters, x, y)
 }
 
-/// The same in either mode; gradients mean something in training only.
+/// The same in either mode; in evaluation gradients are those of the sum over samples of each
+/// one's own logit.
 pub fn pass_in(mode: Mode, graph: &Graph, parameters: &[Vec<f64>], x: &[f64], y: &[u32]) -> Pass {
     let n = y.len();
     let mut moments = Vec::new();
@@ -174,11 +175,12 @@ pub fn pass_in(mode: Mode, graph: &Graph, parameters: &[Vec<f64>], x: &[f64], y:
     for (p, w) in graph.parameters().iter().zip(parameters) {
         loss += f64::from(p.l2) * w.iter().map(|w| w * w).sum::<f64>();
     }
-    let (gradients, parameter_gradients) = backward(graph, parameters, &values, y);
+    let (gradients, parameter_gradients) = backward(mode, graph, parameters, &values, y);
     Pass { values, gradients, parameter_gradients, moments, loss, correct }
 }
 
 fn backward(
+    mode: Mode,
     graph: &Graph,
     parameters: &[Vec<f64>],
     values: &[Vec<f64>],
@@ -244,8 +246,11 @@ fn backward(
                 let x = &values[node.inputs[0].index()];
                 let [gamma, beta] =
                     [Role::Gamma, Role::Beta].map(|role| parameter(graph, id, role).unwrap());
-                let figures = figures(graph, id, parameters, x, Mode::Train);
-                let [dx, dgamma, dbeta] = figures.backward(x, &parameters[gamma], &dz);
+                let figures = figures(graph, id, parameters, x, mode);
+                let [dx, dgamma, dbeta] = match mode {
+                    Mode::Train => figures.backward(x, &parameters[gamma], &dz),
+                    Mode::Evaluate => figures.backward_fixed(x, &parameters[gamma], &dz),
+                };
                 for (g, d) in gradients[node.inputs[0].index()].iter_mut().zip(dx) {
                     *g += d;
                 }
@@ -255,7 +260,7 @@ fn backward(
                 let mask = norm::mask(dz.len(), rate, [SEED, id.index() as u32, STEP]);
                 let dx = gradients[node.inputs[0].index()].iter_mut();
                 for ((d, g), kept) in dx.zip(&dz).zip(mask) {
-                    *d += g * kept;
+                    *d += if mode == Mode::Train { g * kept } else { *g };
                 }
             }
             Op::Crop { .. } => {
@@ -297,8 +302,12 @@ fn backward(
                 for s in 0..n {
                     for c in 0..classes {
                         let target = if c == y[s] as usize { 1.0 } else { 0.0 };
-                        gradients[node.inputs[0].index()][s * classes + c] +=
-                            (values[id.index()][s * classes + c] - target) / n as f64;
+                        gradients[node.inputs[0].index()][s * classes + c] += match mode {
+                            Mode::Train => {
+                                (values[id.index()][s * classes + c] - target) / n as f64
+                            }
+                            Mode::Evaluate => target,
+                        };
                     }
                 }
             }

@@ -57,6 +57,18 @@ impl Figures {
         }
         [dx, dgamma, dbeta]
     }
+
+    /// The same where mean and variance are fixed, whatever the input.
+    pub fn backward_fixed(&self, x: &[f64], gamma: &[f64], dz: &[f64]) -> [Vec<f64>; 3] {
+        let c = gamma.len();
+        let (mut dgamma, mut dbeta) = (vec![0.0; c], vec![0.0; c]);
+        for (i, (g, normal)) in dz.iter().zip(self.normal(x)).enumerate() {
+            dgamma[i % c] += g * normal;
+            dbeta[i % c] += g;
+        }
+        let dx = { dz.iter().enumerate() }.map(|(i, g)| g * gamma[i % c] * self.inv_std(i % c));
+        [dx.collect(), dgamma, dbeta]
+    }
 }
 
 /// What a dropout multiplies each of `len` elements by, from its published recipe.
