@@ -173,6 +173,9 @@ mod tests {
             self.epochs -= 1;
             self.inner.evaluate(samples, rows)
         }
+        fn logit_gradients(&mut self, samples: Samples<'_>, batch: &[u32]) -> Result<()> {
+            self.inner.logit_gradients(samples, batch)
+        }
         fn state(&mut self) -> Result<State> {
             self.inner.state()
         }

@@ -5,6 +5,7 @@
 //! cam.rs        from a layer's output and gradient to a map: Grad-CAM, HiResCAM
 //! tap.rs        making a layer readable
 //! cells.rs      which bands and frames a cell of a layer's output stands for
+//! steps.rs      spectrograms and maps in a byte for each value
 //! record.rs     all that is found, as plain values: RUN/explain/explain.json
 //! ```
 
@@ -12,11 +13,12 @@ mod cam;
 mod cells;
 mod explainer;
 mod record;
+mod steps;
 mod tap;
 
 pub use cam::{grad_cam, hires_cam};
 pub use cells::{Cells, Place};
 pub use explainer::{Explainer, Maps, SampleMaps};
 pub use record::{
-    Axes, Class, ExplainedPart, Explanation, LayerFacts, MapOf, Picture, Shown, Wrong,
+    Axes, Class, ExplainedPart, Explanation, LayerFacts, MapOf, Picture, Shown, SignedMap, Wrong,
 };

@@ -126,12 +126,23 @@ pub struct Picture {
     pub bytes: String,
 }
 
-/// A sample's maps at one layer, `[h, w]`, signed and of any size: ReLU and division by the
-/// maximum make the heatmap; one without a positive value is empty.
+/// A sample's maps at one layer. Signed: ReLU and division by the maximum make the heatmap.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MapOf {
     /// Σ over channels of (mean over positions of the gradient) · output.
-    pub grad_cam: Vec<f32>,
+    pub grad_cam: SignedMap,
     /// Σ over channels of gradient · output, position by position.
-    pub hires_cam: Vec<f32>,
+    pub hires_cam: SignedMap,
+}
+
+/// A signed map in steps: a byte `b` from -127 to 127 stands for `high · b / 127` where it is
+/// positive and for `low · -b / 127` where it is negative.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SignedMap {
+    /// The largest value; 0 where none is positive: the heatmap is empty.
+    pub high: f32,
+    /// The smallest value; 0 where none is negative.
+    pub low: f32,
+    /// Base64 of one signed byte for each of `[h, w]`.
+    pub bytes: String,
 }
