@@ -10,15 +10,15 @@ use super::{audit, choice};
 use crate::backend::{Samples, State};
 use crate::data::PartName;
 use crate::device::{self, Device};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::metrics::ClassificationReport;
 use crate::plan::Plan;
-use crate::train::SavedModel;
+use crate::train::Opened;
 use crate::train::config::Config;
 use crate::train::history::Epoch;
 use crate::train::results::Results;
 use crate::train::run_folder::{self, RunFolder};
-use crate::train::source::{self, Source};
+use crate::train::source::Source;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -67,42 +67,24 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let folder = RunFolder::open(&args.run)?;
     let out = args.out.as_deref().map(RunFolder::for_results).transpose()?;
     let mut config = Config::read(&folder.config())?;
-    folder.check_finished()?;
-    let (saved, graph) = SavedModel::read(&folder.model())?;
     let given = args.data.settings();
-    let class_names = given.class_names.clone();
+    // Those of the arrays, or of the model; never those that the run was given for others.
+    config.class_names.clone_from(&given.class_names);
     config.read_from(given);
     config.run_on(args.device, args.adapter.clone());
     config.threads = args.threads.unwrap_or(config.threads);
     config.check()?;
     device::find(config.device, config.device_options())?;
-    config.class_names = Some(class_names.unwrap_or_else(|| saved.facts.classes.clone()));
     let parts = if args.part.is_empty() { PartName::ALL.to_vec() } else { args.part.clone() };
     let cache = args.data.cache_dir.as_deref();
-    let Source { mut data, .. } = source::load(&config, cache, &parts, &Bars::new(args.quiet))?;
+    let mut opened = Opened::open(folder, config, cache, &parts, &Bars::new(args.quiet))?;
+    if let (true, Some(change)) = (args.data.is_default(), opened.change(&parts)) {
+        tell(&format!("genre-gpu: {change}"));
+    }
+    audit::tell_of(&opened.source.data, true)?;
+    opened.scale();
+    let Opened { config, saved, graph, source: Source { data, .. }, .. } = opened;
     let facts = &saved.facts;
-    if (data.sample_shape, data.classes.len()) != (facts.sample_shape, facts.classes.len()) {
-        let problem = format!(
-            "expected samples of shape {:?} and {} classes, as its model was trained on; {} has \
-             {:?} and {}",
-            facts.sample_shape,
-            facts.classes.len(),
-            data.source,
-            data.sample_shape,
-            data.classes.len()
-        );
-        return Err(Error::Run { path: args.run.clone(), problem });
-    }
-    // The hash is over what was loaded.
-    if args.data.is_default() && parts.len() == PartName::ALL.len() && data.hash != facts.data_hash
-    {
-        tell(&format!(
-            "genre-gpu: {} has changed since the run: its hash is {}, that of the run's data {}",
-            data.source, data.hash, facts.data_hash
-        ));
-    }
-    audit::tell_of(&data, true)?;
-    data.apply(&facts.scale);
     let plan = Plan::new(graph.clone(), config.batch_size.min(data.longest_part()))?;
     let mut backend = device::open(config.device, plan, config.device_options())?;
     warn_of(backend.as_ref());

@@ -9,6 +9,7 @@ mod compare;
 mod data_args;
 mod demo;
 mod evaluate;
+mod explain;
 mod lines;
 mod predict;
 mod prepare;
@@ -31,6 +32,7 @@ Examples:
   genre-gpu train --data gtzan.npz --epochs 5   on arrays of your own
   genre-gpu summary --input 128x87              layers and parameters
   genre-gpu evaluate runs/p1-demo-seed42        a run's figures again
+  genre-gpu explain runs/p1-demo-seed42         what does its network attend to?
   genre-gpu audit gtzan.npz                     what the parts of a data set share
   genre-gpu compare --models p1,mine.toml --out study
                                                 several models and seeds in one table
@@ -57,6 +59,8 @@ enum Command {
     Train(Box<train::Args>),
     /// Evaluate a run's weights again, on its own data or on other arrays
     Evaluate(Box<evaluate::Args>),
+    /// Show what a run's network attends to: right and wrong samples, Grad-CAM, and its limits
+    Explain(Box<explain::Args>),
     /// Train several models with several seeds and say what may be concluded of them
     Compare(compare::Args),
     /// Show a model's layers, parameters and what they say about overfitting
@@ -99,6 +103,7 @@ fn execute(command: &Command) -> Result<ExitCode> {
     match command {
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Explain(args) => explain::run(args).map(|()| ExitCode::SUCCESS),
         Command::Compare(args) => compare::run(args),
         Command::Summary(args) => summary::run(args).map(|()| ExitCode::SUCCESS),
         Command::Audit(args) => audit::run(args),

@@ -6,19 +6,30 @@
 //! tap.rs        making a layer readable
 //! cells.rs      which bands and frames a cell of a layer's output stands for
 //! steps.rs      spectrograms and maps in a byte for each value
+//! right_wrong.rs which samples are predicted rightly and wrongly
+//! gallery.rs    which samples are shown
+//! run.rs        from a finished run to all that is found about it
+//! files.rs      the folder that is left
 //! record.rs     all that is found, as plain values: RUN/explain/explain.json
 //! ```
 
 mod cam;
 mod cells;
 mod explainer;
+mod files;
+mod gallery;
 mod record;
+mod right_wrong;
+mod run;
 mod steps;
 mod tap;
 
 pub use cam::{grad_cam, hires_cam};
 pub use cells::{Cells, Place};
 pub use explainer::{Explainer, Maps, SampleMaps};
+pub use files::ExplainFolder;
 pub use record::{
     Axes, Class, ExplainedPart, Explanation, LayerFacts, MapOf, Picture, Shown, SignedMap, Wrong,
 };
+pub use right_wrong::FIRST;
+pub use run::{Wanted, explain};

@@ -6,6 +6,7 @@ mod health;
 pub mod history;
 mod initial;
 mod names;
+mod opened;
 pub mod results;
 pub mod run_folder;
 mod saved;
@@ -18,5 +19,6 @@ pub mod words;
 
 pub use initial::initial_parameters;
 pub use names::{data_name, data_stem, model_name, run_name};
+pub use opened::Opened;
 pub use saved::{ModelFacts, SavedModel};
 pub use trainer::{Outcome, Trainer, Watch};

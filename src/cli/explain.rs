@@ -1,0 +1,140 @@
+//! `genre-gpu explain`.
+
+use std::path::PathBuf;
+
+use super::bars::Bars;
+use super::choice;
+use super::data_args::DataArgs;
+use super::say::{say, tell};
+use crate::data::PartName;
+use crate::device::{self, Device};
+use crate::error::{Error, Result};
+use crate::explain::{ExplainFolder, Explanation, Wanted, explain};
+use crate::train::Opened;
+use crate::train::config::Config;
+use crate::train::run_folder::RunFolder;
+
+const EXAMPLES: &str = "\
+Examples:
+  genre-gpu explain runs/p1-demo-seed42
+      right and wrong indices, and Grad-CAM of the last pooling layer for the first six
+      right and the first six wrong of each class
+  genre-gpu explain runs/mine --layer conv2d_1 --part test --index 3,17
+      maps of another layer, for chosen samples
+  genre-gpu explain runs/mine --class rock
+      what speaks for rock, whatever was predicted";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// A run's folder
+    run: PathBuf,
+
+    /// Layers by name, as summary shows them [default: the last pooling layers, and the last layer
+    /// with bands and frames where those have only one of them]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    layer: Vec<String>,
+
+    /// The class that maps speak for [default: each sample's predicted one]
+    #[arg(long, value_name = "NAME")]
+    class: Option<String>,
+
+    /// Which part is explained
+    #[arg(long, value_name = "PART", value_parser = choice::part(), default_value = "train")]
+    part: PartName,
+
+    /// Samples that are shown, by index [default: the first six right and wrong of each class]
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    index: Vec<usize>,
+
+    /// Where the files go [default: the folder explain of the run]
+    #[arg(long, short, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Where the network runs [default: the run's]
+    #[arg(long, value_name = "DEVICE", value_parser = choice::device())]
+    device: Option<Device>,
+
+    /// Part of the GPU's name, interface, driver or kind [default: the run's, or the best]
+    #[arg(long, value_name = "NAME")]
+    adapter: Option<String>,
+
+    /// CPU threads; changes no result [default: one for each core]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+
+    /// Print errors only
+    #[arg(long, short)]
+    quiet: bool,
+
+    #[command(flatten)]
+    data: DataArgs,
+}
+
+pub(super) fn run(args: &Args) -> Result<()> {
+    let folder = RunFolder::open(&args.run)?;
+    let mut config = Config::read(&folder.config())?;
+    let given = args.data.settings();
+    config.class_names.clone_from(&given.class_names);
+    config.read_from(given);
+    config.run_on(args.device, args.adapter.clone());
+    config.threads = args.threads.unwrap_or(config.threads);
+    config.check()?;
+    device::find(config.device, config.device_options())?;
+    let own = ExplainFolder::of(&folder);
+    let out = args.out.as_deref().map_or(own, ExplainFolder::at);
+    out.create()?;
+    let bars = Bars::new(args.quiet);
+    let cache = args.data.cache_dir.as_deref();
+    let mut opened = Opened::open(folder, config, cache, &PartName::ALL, &bars)?;
+    if let (true, Some(change)) = (args.data.is_default(), opened.change(&PartName::ALL)) {
+        tell(&format!("genre-gpu: {change}"));
+    }
+    opened.scale();
+    let class = args.class.as_deref().map(|name| label(name, &opened.saved.facts.classes));
+    let wanted = Wanted {
+        part: args.part,
+        layers: args.layer.clone(),
+        class: class.transpose()?,
+        indices: args.index.clone(),
+    };
+    let explanation = explain(&opened, &wanted, &bars)?;
+    out.write(&explanation)?;
+    if !args.quiet {
+        say(&text(&explanation))?;
+        say(&format!("\n{}", out.path().display()))?;
+    }
+    Ok(())
+}
+
+fn label(name: &str, classes: &[String]) -> Result<u32> {
+    let found = classes.iter().position(|class| class == name);
+    found.map(|label| label as u32).ok_or_else(|| Error::Setting {
+        name: "class",
+        expected: "a class of the run's data",
+        found: format!("{name}; there are {}", classes.join(", ")),
+    })
+}
+
+/// A table of right and wrong, and which layers were looked at.
+fn text(explanation: &Explanation) -> String {
+    let mut lines = vec![format!("Device: {}", explanation.device)];
+    let layer = |layer: &crate::explain::LayerFacts| {
+        let [h, w, c] = layer.shape;
+        format!("{} ({h} x {w}, {c} channels)", layer.name)
+    };
+    let layers: Vec<String> = explanation.layers.iter().map(layer).collect();
+    lines.push(format!("Maps of {}", layers.join(" and ")));
+    for part in &explanation.parts {
+        for class in &part.classes {
+            lines.push(format!(
+                "{:<6} {:<12} {:>6} right {:>6} wrong",
+                part.part,
+                class.name,
+                class.right.len(),
+                class.wrong.len()
+            ));
+        }
+    }
+    lines.join("\n")
+}

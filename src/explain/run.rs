@@ -1,0 +1,183 @@
+//! From a finished run to all that is found about it.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::explainer::{Explainer, SampleMaps};
+use super::files::weights_hash;
+use super::gallery::{of_cells, twelves};
+use super::record::{Axes, ExplainedPart, Explanation, MapOf, Picture, Shown, SignedMap};
+use crate::audio::FrontEnd;
+use crate::audio::mel::band_edges_hz;
+use crate::data::{Part, PartName};
+use crate::error::{Error, Result};
+use crate::metrics::predictions;
+use crate::progress::Progress;
+use crate::train::{Opened, data_name, model_name};
+
+/// What is to be explained.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Of which part.
+    pub part: PartName,
+    /// Whose maps; none means those of the last pooling layers.
+    pub layers: Vec<String>,
+    /// The label that maps speak for; none means each sample's predicted one.
+    pub class: Option<u32>,
+    /// Which samples are shown; none means the first six right and wrong of each class.
+    pub indices: Vec<usize>,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self { part: PartName::Train, layers: vec![], class: None, indices: vec![] }
+    }
+}
+
+/// Explains a run whose samples are scaled.
+///
+/// # Errors
+/// If a layer or an index is not there, or the device fails.
+pub fn explain(opened: &Opened, wanted: &Wanted, progress: &dyn Progress) -> Result<Explanation> {
+    let begin = Instant::now();
+    let Opened { folder, config, saved, graph, source } = opened;
+    let (data, facts) = (&source.data, &saved.facts);
+    let part = data.part(wanted.part);
+    check(wanted, part, data.classes.len())?;
+    let batch = config.batch_size.min(data.longest_part());
+    let device = config.device_options();
+    let mut explainer = Explainer::open(graph, &wanted.layers, batch, config.device, device)?;
+    explainer.set_parameters(&saved.parameters)?;
+
+    // All parts that are loaded, the one that is explained first.
+    let mut names = vec![wanted.part];
+    names.extend(PartName::ALL.iter().filter(|name| **name != wanted.part));
+    names.retain(|name| !data.part(*name).is_empty());
+    let mut parts = Vec::new();
+    let mut probabilities_of_part = Vec::new();
+    for name in &names {
+        let part = data.part(*name);
+        let probabilities = explainer.probabilities(&part.x)?;
+        parts.push(ExplainedPart::of(*name, part, &probabilities, &data.classes)?);
+        if *name == wanted.part {
+            probabilities_of_part = probabilities;
+        }
+    }
+    let target = |predicted: u32| wanted.class.unwrap_or(predicted);
+    let predicted = predictions(&probabilities_of_part, data.classes.len())?;
+    let targets: Vec<u32> = predicted.iter().map(|predicted| target(*predicted)).collect();
+    progress.begin("maps", part.len() as u64, "samples");
+    let maps = explainer.each_maps(&part.x, &targets, &mut |n| progress.advance(n as u64));
+    progress.end();
+    let maps = maps?;
+
+    let mut shown = Vec::new();
+    for (name, sorted) in names.iter().zip(&parts) {
+        let explained = *name == wanted.part;
+        let mut indices = match (explained, wanted.indices.is_empty()) {
+            (true, true) => twelves(sorted),
+            (true, false) => wanted.indices.clone(),
+            (false, _) => vec![],
+        };
+        if wanted.indices.is_empty() && *name != PartName::Val {
+            indices.extend(of_cells(sorted));
+        }
+        let mut seen = BTreeSet::new();
+        indices.retain(|index| seen.insert(*index));
+        let of_part = Shower { opened, name: *name, part: data.part(*name) };
+        if explained {
+            shown.extend(indices.iter().map(|i| of_part.show(*i, targets[*i], &maps[*i])));
+            continue;
+        }
+        let x: Vec<f32> = indices.iter().flat_map(|i| of_part.sample(*i)).copied().collect();
+        let probabilities = explainer.probabilities(&x)?;
+        let predicted = predictions(&probabilities, data.classes.len())?;
+        let targets: Vec<u32> = predicted.into_iter().map(target).collect();
+        let maps = explainer.maps(&x, &targets)?;
+        let all = indices.iter().zip(&targets).zip(&maps);
+        shown.extend(all.map(|((i, target), maps)| of_part.show(*i, *target, maps)));
+    }
+    Ok(Explanation {
+        version: env!("CARGO_PKG_VERSION").into(),
+        model: model_name(&config.model),
+        data: data_name(data),
+        data_hash: data.hash.clone(),
+        weights_hash: weights_hash(folder)?,
+        device: explainer.backend().describe(),
+        classes: data.classes.clone(),
+        sample_shape: [data.sample_shape[0], data.sample_shape[1]],
+        axes: facts.front_end.as_ref().map_or_else(Axes::default, Axes::of),
+        layers: explainer.layers().to_vec(),
+        parts,
+        shown,
+        seconds: begin.elapsed().as_secs_f64(),
+    })
+}
+
+fn check(wanted: &Wanted, part: &Part, classes: usize) -> Result<()> {
+    if part.is_empty() {
+        let found = format!("{}, which has no sample", wanted.part);
+        return Err(Error::Setting { name: "part", expected: "a part with samples", found });
+    }
+    if let Some(class) = wanted.class.filter(|class| *class as usize >= classes) {
+        let expected = "a class of the run's data";
+        return Err(Error::Setting { name: "class", expected, found: class.to_string() });
+    }
+    if let Some(index) = wanted.indices.iter().find(|index| **index >= part.len()) {
+        let found = format!("{index}, where {} has {} samples", wanted.part, part.len());
+        return Err(Error::Setting { name: "index", expected: "indices of the part", found });
+    }
+    Ok(())
+}
+
+/// Shows samples of a part.
+struct Shower<'a> {
+    opened: &'a Opened,
+    name: PartName,
+    part: &'a Part,
+}
+
+impl Shower<'_> {
+    fn sample(&self, index: usize) -> &[f32] {
+        let len = self.opened.source.data.sample_shape.iter().product::<usize>();
+        &self.part.x[index * len..(index + 1) * len]
+    }
+
+    fn show(&self, index: usize, target: u32, found: &SampleMaps) -> Shown {
+        let scale = self.opened.saved.facts.scale;
+        // In the unit of the arrays again.
+        let values: Vec<f32> =
+            self.sample(index).iter().map(|x| x / scale.factor + scale.offset).collect();
+        let best = |best: usize, k: usize| {
+            if found.probabilities[k] > found.probabilities[best] { k } else { best }
+        };
+        let map = |maps: &super::Maps| MapOf {
+            grad_cam: SignedMap::of(&maps.grad_cam),
+            hires_cam: SignedMap::of(&maps.hires_cam),
+        };
+        Shown {
+            part: self.name.as_str().into(),
+            index,
+            song: self.part.song.as_ref().map(|song| song[index]),
+            truth: self.part.y[index],
+            predicted: (0..found.probabilities.len()).fold(0, best) as u32,
+            target,
+            probabilities: found.probabilities.clone(),
+            picture: Picture::of(&values),
+            maps: found.layers.iter().map(map).collect(),
+            band_occlusion: vec![],
+            time_occlusion: vec![],
+        }
+    }
+}
+
+impl Axes {
+    /// As a front end has them.
+    pub fn of(front_end: &FrontEnd) -> Self {
+        let edges = band_edges_hz(front_end);
+        Self {
+            band_hz: Some(edges[1..=front_end.n_mels].to_vec()),
+            frame_seconds: Some(front_end.hop_samples as f64 / f64::from(front_end.sample_rate_hz)),
+        }
+    }
+}
