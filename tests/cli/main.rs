@@ -12,6 +12,7 @@ mod compare;
 mod config;
 mod data;
 mod evaluate;
+mod explain;
 mod gpu;
 mod input;
 mod models;
