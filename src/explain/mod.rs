@@ -10,6 +10,11 @@
 //! gallery.rs    which samples are shown
 //! run.rs        from a finished run to all that is found about it
 //! files.rs      the folder that is left
+//! network.rs    what checks need of it, so that they can be given one that must fail them
+//! grid.rs       a layer's cells as elements of a sample
+//! occlusion.rs  what muting bands and frames does to a class
+//! means.rs      mean maps of each class, right and wrong; methods, named_band
+//! trust/        how far maps can be trusted, measured
 //! record.rs     all that is found, as plain values: RUN/explain/explain.json
 //! ```
 
@@ -18,16 +23,29 @@ mod cells;
 mod explainer;
 mod files;
 mod gallery;
+mod grid;
+mod means;
+mod methods;
+mod named_band;
+mod network;
+mod occlusion;
 mod record;
 mod right_wrong;
 mod run;
 mod steps;
 mod tap;
+pub mod trust;
 
 pub use cam::{grad_cam, hires_cam};
 pub use cells::{Cells, Place};
 pub use explainer::{Explainer, Maps, SampleMaps};
 pub use files::ExplainFolder;
+pub use grid::Grid;
+pub use means::{BandShare, MeanMap, MeanOf, RightAndWrong, mean_maps};
+pub use methods::Methods;
+pub use named_band::NamedBand;
+pub use network::Network;
+pub use occlusion::{ClassOcclusion, MeanCurve, Occlusion, class_occlusions, occlusions};
 pub use record::{
     Axes, Class, ExplainedPart, Explanation, LayerFacts, MapOf, Picture, Shown, SignedMap, Wrong,
 };
