@@ -47,6 +47,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
     index: Vec<usize>,
 
+    /// Leave out the checks of how far the maps can be trusted
+    #[arg(long)]
+    no_checks: bool,
+
     /// Where the files go [default: the folder explain of the run]
     #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -96,6 +100,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         part: args.part,
         layers: args.layer.clone(),
         class: class.transpose()?,
+        checks: !args.no_checks,
         indices: args.index.clone(),
     };
     let explanation = explain(&opened, &wanted, &bars)?;

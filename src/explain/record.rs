@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::cells::Place;
+use super::means::MeanMap;
+use super::occlusion::ClassOcclusion;
+use super::trust::Trust;
 
 /// `explain.json` in a run's folder `explain`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +32,12 @@ pub struct Explanation {
     pub layers: Vec<LayerFacts>,
     /// Which indices are right and wrong: the part that is explained, then others.
     pub parts: Vec<ExplainedPart>,
+    /// How far maps of each layer can be trusted; empty where that was not asked.
+    pub trust: Vec<Trust>,
+    /// Occlusion curves by class, of the samples that trust was measured on.
+    pub occlusion: Vec<ClassOcclusion>,
+    /// Mean maps of the part by layer and class, right and wrong.
+    pub means: Vec<MeanMap>,
     /// Samples with spectrogram and maps: the twelve of each class first.
     pub shown: Vec<Shown>,
     /// Wall time of it all, in seconds.

@@ -6,10 +6,13 @@ use std::time::Instant;
 use super::explainer::{Explainer, SampleMaps};
 use super::files::weights_hash;
 use super::gallery::{of_cells, twelves};
+use super::means::mean_maps;
+use super::occlusion::{Occlusion, occlusions};
 use super::record::{Axes, ExplainedPart, Explanation, MapOf, Picture, Shown, SignedMap};
+use super::trust::{Checks, Explained, Settings, Subject, trust};
 use crate::audio::FrontEnd;
 use crate::audio::mel::band_edges_hz;
-use crate::data::{Part, PartName};
+use crate::data::{Part, PartName, band_means};
 use crate::error::{Error, Result};
 use crate::metrics::predictions;
 use crate::progress::Progress;
@@ -24,13 +27,15 @@ pub struct Wanted {
     pub layers: Vec<String>,
     /// The label that maps speak for; none means each sample's predicted one.
     pub class: Option<u32>,
+    /// Whether it is measured how far maps can be trusted.
+    pub checks: bool,
     /// Which samples are shown; none means the first six right and wrong of each class.
     pub indices: Vec<usize>,
 }
 
 impl Default for Wanted {
     fn default() -> Self {
-        Self { part: PartName::Train, layers: vec![], class: None, indices: vec![] }
+        Self { part: PartName::Train, layers: vec![], class: None, checks: true, indices: vec![] }
     }
 }
 
@@ -71,10 +76,24 @@ pub fn explain(opened: &Opened, wanted: &Wanted, progress: &dyn Progress) -> Res
     progress.end();
     let maps = maps?;
 
+    let shape = data.sample_shape;
+    let fill: Vec<f32> =
+        band_means(&data.train.x, shape).into_iter().map(|mean| mean as f32).collect();
+    let explained = Explained { part, shape, targets: &targets, maps: &maps, fill: &fill };
+    let layers = explainer.layers().to_vec();
+    let subject = Subject { graph, parameters: &saved.parameters, layers: &layers };
+    let checks = match wanted.checks {
+        true => trust(&mut explainer, &subject, &explained, Settings::default(), progress)?,
+        false => Checks::default(),
+    };
+    let axes = facts.front_end.as_ref().map_or_else(Axes::default, Axes::of);
+    let classes = data.classes.len();
+    let means = mean_maps(&layers, &maps, &part.y, &predicted, classes, shape, &axes);
+
     let mut shown = Vec::new();
     for (name, sorted) in names.iter().zip(&parts) {
-        let explained = *name == wanted.part;
-        let mut indices = match (explained, wanted.indices.is_empty()) {
+        let is_explained = *name == wanted.part;
+        let mut indices = match (is_explained, wanted.indices.is_empty()) {
             (true, true) => twelves(sorted),
             (true, false) => wanted.indices.clone(),
             (false, _) => vec![],
@@ -85,8 +104,20 @@ pub fn explain(opened: &Opened, wanted: &Wanted, progress: &dyn Progress) -> Res
         let mut seen = BTreeSet::new();
         indices.retain(|index| seen.insert(*index));
         let of_part = Shower { opened, name: *name, part: data.part(*name) };
-        if explained {
-            shown.extend(indices.iter().map(|i| of_part.show(*i, targets[*i], &maps[*i])));
+        if is_explained {
+            let x: Vec<f32> = indices.iter().flat_map(|i| of_part.sample(*i)).copied().collect();
+            let own: Vec<u32> = indices.iter().map(|i| targets[*i]).collect();
+            let muted = match wanted.checks {
+                true => occlusions(&mut explainer, &x, &own, shape, &fill, progress)?,
+                false => vec![],
+            };
+            for (k, i) in indices.iter().enumerate() {
+                let mut one = of_part.show(*i, targets[*i], &maps[*i]);
+                if let Some(Occlusion { bands, frames }) = muted.get(k) {
+                    (one.band_occlusion, one.time_occlusion) = (bands.clone(), frames.clone());
+                }
+                shown.push(one);
+            }
             continue;
         }
         let x: Vec<f32> = indices.iter().flat_map(|i| of_part.sample(*i)).copied().collect();
@@ -106,9 +137,12 @@ pub fn explain(opened: &Opened, wanted: &Wanted, progress: &dyn Progress) -> Res
         device: explainer.backend().describe(),
         classes: data.classes.clone(),
         sample_shape: [data.sample_shape[0], data.sample_shape[1]],
-        axes: facts.front_end.as_ref().map_or_else(Axes::default, Axes::of),
-        layers: explainer.layers().to_vec(),
+        axes,
+        layers,
         parts,
+        trust: checks.trust,
+        occlusion: checks.occlusion,
+        means,
         shown,
         seconds: begin.elapsed().as_secs_f64(),
     })

@@ -87,7 +87,7 @@ pub struct Trust {
 }
 
 /// All that is measured by running the network again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Checks {
     /// One for each layer, in order.
     pub trust: Vec<Trust>,
