@@ -8,7 +8,7 @@ use super::explainer::{Maps, SampleMaps};
 use super::grid::Grid;
 use super::methods::Methods;
 use super::named_band::NamedBand;
-use super::record::{Axes, LayerFacts};
+use super::record::{Axes, LayerFacts, SignedMap};
 use super::trust::Spread;
 
 /// Mean heatmaps of one class at one layer.
@@ -29,8 +29,8 @@ pub struct RightAndWrong {
     pub right: MeanOf,
     /// Of the others.
     pub wrong: MeanOf,
-    /// Right less wrong, `[h, w]`; empty where either has no map.
-    pub difference: Vec<f32>,
+    /// Right less wrong, `[h, w]`; none where either has no map.
+    pub difference: Option<SignedMap>,
 }
 
 /// The mean of heatmaps, each with maximum 1 first.
@@ -40,8 +40,8 @@ pub struct MeanOf {
     pub n: usize,
     /// Maps without a positive value: they have no heatmap and are left out.
     pub empty: usize,
-    /// `[h, w]`, 0 to 1; empty if `n` is 0.
-    pub map: Vec<f32>,
+    /// `[h, w]`, 0 to 1; none if `n` is 0.
+    pub map: Option<SignedMap>,
     /// The mean over frames for each band of the sample, 0 where no cell covers it; empty where
     /// the layer has one row.
     pub bands: Vec<f32>,
@@ -85,13 +85,11 @@ pub fn mean_maps(
                 own.filter_map(|((maps, _), _)| maps.layers.get(l).map(map)).collect()
             };
             let maps = Methods::of(|map| {
-                let right = mean_of(&of(map, true), &grid, shape, axes);
-                let wrong = mean_of(&of(map, false), &grid, shape, axes);
-                // Either is empty where it has no map.
-                let difference = match right.n.min(wrong.n) {
-                    0 => Vec::new(),
-                    _ => right.map.iter().zip(&wrong.map).map(|(a, b)| a - b).collect(),
-                };
+                let [(right, a), (wrong, b)] =
+                    [true, false].map(|right| mean_of(&of(map, right), &grid, shape, axes));
+                let difference = (right.n.min(wrong.n) > 0).then(|| {
+                    SignedMap::of(&a.iter().zip(&b).map(|(a, b)| a - b).collect::<Vec<_>>())
+                });
                 RightAndWrong { right, wrong, difference }
             });
             found.push(MeanMap { layer: layer.name.clone(), label, maps });
@@ -100,11 +98,12 @@ pub fn mean_maps(
     found
 }
 
-fn mean_of(maps: &[&[f32]], grid: &Grid, [h, w, _]: [usize; 3], axes: &Axes) -> MeanOf {
+/// And the mean map itself; empty if there is none.
+fn mean_of(maps: &[&[f32]], grid: &Grid, [h, w, _]: [usize; 3], axes: &Axes) -> (MeanOf, Vec<f32>) {
     let heatmaps: Vec<Vec<f64>> = maps.iter().filter_map(|map| heatmap(map)).collect();
     let n = heatmaps.len();
     if n == 0 {
-        return MeanOf { empty: maps.len(), ..MeanOf::default() };
+        return (MeanOf { empty: maps.len(), ..MeanOf::default() }, Vec::new());
     }
     let cell = |i: usize| heatmaps.iter().map(|map| map[i]).sum::<f64>() / n as f64;
     let map: Vec<f64> = (0..grid.cells()).map(cell).collect();
@@ -118,17 +117,19 @@ fn mean_of(maps: &[&[f32]], grid: &Grid, [h, w, _]: [usize; 3], axes: &Axes) -> 
         }
         along
     };
-    MeanOf {
+    let map: Vec<f32> = map.into_iter().map(|v| v as f32).collect();
+    let found = MeanOf {
         n,
         empty: maps.len() - n,
+        map: Some(SignedMap::of(&map)),
         bands: spread_on(&grid.rows, &by_row, grid.columns.len(), h),
         frames: spread_on(&grid.columns, &by_column, grid.rows.len(), w),
         shares: match &axes.band_hz {
             Some(hz) if hz.len() == h && grid.rows.len() > 1 => shares(&heatmaps, grid, hz),
             _ => Vec::new(),
         },
-        map: map.into_iter().map(|v| v as f32).collect(),
-    }
+    };
+    (found, map)
 }
 
 /// The positive part over its maximum; none of a map without a positive value, or that is not finite.
@@ -149,18 +150,21 @@ pub(super) fn profiles(map: &[f64], grid: &Grid) -> [Vec<f64>; 2] {
 /// A row's mass lies evenly on the bands that it covers.
 fn shares(heatmaps: &[Vec<f64>], grid: &Grid, hz: &[f64]) -> Vec<BandShare> {
     let covered: usize = grid.rows.iter().map(ExactSizeIterator::len).sum();
+    let by_row = |map: &Vec<f64>| {
+        let [by_row, _] = profiles(map, grid);
+        by_row
+    };
+    let by_row: Vec<Vec<f64>> = heatmaps.iter().map(by_row).collect();
     let share = |band: NamedBand| {
         let holds = |row: &Range<usize>| row.clone().filter(|b| band.holds(hz[*b])).count();
-        let own: usize = grid.rows.iter().map(holds).sum();
-        let of_map = |map: &Vec<f64>| {
-            let [by_row, _] = profiles(map, grid);
-            let part = |(row, sum): (&Range<usize>, &f64)| {
-                sum * holds(row) as f64 / row.len().max(1) as f64
-            };
-            let inside: f64 = grid.rows.iter().zip(&by_row).map(part).sum();
-            Some(inside / by_row.iter().sum::<f64>())
+        let of_rows: Vec<f64> =
+            grid.rows.iter().map(|row| holds(row) as f64 / row.len().max(1) as f64).collect();
+        let of_map = |sums: &Vec<f64>| {
+            let inside: f64 = sums.iter().zip(&of_rows).map(|(sum, share)| sum * share).sum();
+            Some(inside / sums.iter().sum::<f64>())
         };
-        let values: Vec<Option<f64>> = heatmaps.iter().map(of_map).collect();
+        let values: Vec<Option<f64>> = by_row.iter().map(of_map).collect();
+        let own: usize = grid.rows.iter().map(holds).sum();
         let of_bands = own as f64 / covered as f64;
         (own > 0).then(|| BandShare { band, of_bands, of_map: Spread::of(&values) })
     };
@@ -195,22 +199,28 @@ mod tests {
         mean_maps(&[layer()], &maps, &[0; 4], &[0, 0, 0, 1], 2, [5, 2, 1], &axes)
     }
 
+    /// To a hundredth: a map is kept in 127 steps.
+    fn values(map: &Option<SignedMap>) -> Vec<f32> {
+        let values = map.as_ref().unwrap().values().unwrap();
+        values.into_iter().map(|v| (v * 100.0).round() / 100.0).collect()
+    }
+
     #[test]
     fn means_and_profiles_by_hand() {
         let found = found(None);
         assert_eq!((found.len(), found[1].label, found[1].maps.grad_cam.right.n), (2, 1, 0));
         let RightAndWrong { right, wrong, difference } = &found[0].maps.grad_cam;
         assert_eq!((right.n, right.empty, wrong.n, wrong.empty), (2, 1, 1, 0));
-        assert_eq!(right.map, [0.75, 0.25, 0.5, 0.0]);
-        assert_eq!(wrong.map, [0.0, 0.0, 0.0, 1.0]);
-        assert_eq!(difference, &[0.75, 0.25, 0.5, -1.0]);
+        assert_eq!(values(&right.map), [0.75, 0.25, 0.5, 0.0]);
+        assert_eq!(values(&wrong.map), [0.0, 0.0, 0.0, 1.0]);
+        assert_eq!(values(difference), [0.75, 0.25, 0.5, -1.0]);
         assert_eq!(right.bands, [0.5, 0.5, 0.25, 0.25, 0.0]);
         assert_eq!(right.frames, [0.625, 0.125]);
         assert!(right.shares.is_empty(), "without frequencies");
         let hires = &found[0].maps.hires_cam;
-        assert_eq!(hires.right.map, [0.5, 0.5, 0.5, 0.0]);
+        assert_eq!(values(&hires.right.map), [0.5, 0.5, 0.5, 0.0]);
         assert_eq!((hires.right.n, hires.wrong.empty), (2, 1));
-        assert!(hires.difference.is_empty(), "the wrong ones have no map");
+        assert!(hires.difference.is_none(), "the wrong ones have no map");
     }
 
     #[test]

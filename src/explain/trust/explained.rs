@@ -87,13 +87,14 @@ impl<'a> Explained<'a> {
                 return Err(Error::Mismatch { what, expected, found: label.to_string() });
             }
         }
+        let cells = |layer: &LayerFacts| Grid::new(&layer.place, self.shape).cells();
+        let cells: Vec<usize> = subject.layers.iter().map(cells).collect();
         for maps in self.maps {
             same("probabilities of a sample", classes, maps.probabilities.len())?;
             same("layers of a sample's maps", subject.layers.len(), maps.layers.len())?;
-            for (layer, maps) in subject.layers.iter().zip(&maps.layers) {
-                let cells = Grid::new(&layer.place, self.shape).cells();
-                same("cells of a layer's Grad-CAM", cells, maps.grad_cam.len())?;
-                same("cells of a layer's HiResCAM", cells, maps.hires_cam.len())?;
+            for (cells, maps) in cells.iter().zip(&maps.layers) {
+                same("cells of a layer's Grad-CAM", *cells, maps.grad_cam.len())?;
+                same("cells of a layer's HiResCAM", *cells, maps.hires_cam.len())?;
             }
         }
         Ok(())

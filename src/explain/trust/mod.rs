@@ -71,8 +71,8 @@ impl Default for Settings {
 pub struct Trust {
     /// The layer's name.
     pub layer: String,
-    /// Indices, in the part, of the samples that the network was run on again. Correlation with
-    /// energy and empty maps are of the whole part.
+    /// Indices, in the part, of the samples that all is measured on but for empty maps, which are
+    /// counted over the whole part.
     pub samples: Vec<usize>,
     /// Whether maps depend on what was learned.
     pub randomisation: Randomisation,
@@ -125,15 +125,12 @@ pub fn trust(
         let grid = Grid::new(&layer.place, shape);
         let maps: Vec<&Maps> = chosen.iter().map(|&i| explained.maps(i, l)).collect();
         let levels: Vec<Vec<f64>> = all.iter().map(|&i| grid.levels(explained.sample(i))).collect();
-        let of_layer = |i: &usize| explained.maps(*i, l);
         let energy = Views::of(|view| {
-            let values = all.iter().zip(&levels);
-            let rho =
-                |(i, levels): (&usize, &Vec<f64>)| spearman(&view.values(of_layer(i)), levels);
-            Estimate::of(&values.map(rho).collect::<Vec<_>>(), &all_units)
+            let rho = |(maps, levels): (&&Maps, &Vec<f64>)| spearman(&view.values(maps), levels);
+            Estimate::of(&maps.iter().zip(&levels).map(rho).collect::<Vec<_>>(), &units)
         });
         let empty = Methods::of(|map| {
-            let maps = all.iter().map(|i| map(of_layer(i)));
+            let maps = all.iter().map(|i| map(explained.maps(*i, l)));
             empty::empty(maps, &part.y, &predicted, classes, &all_units)
         });
         found.push(Trust {
