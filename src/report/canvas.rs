@@ -92,6 +92,26 @@ impl Canvas<'_> {
         self.backend.draw_rect(from, to, &style(colour), true).map_err(failed)
     }
 
+    /// A little picture stretched over a rectangle, each of its pixels a block with sharp edges.
+    pub(super) fn blocks(
+        &mut self,
+        from: (f64, f64),
+        to: (f64, f64),
+        picture: &RgbImage,
+    ) -> Result<()> {
+        let (wide, high) = picture.dimensions();
+        let at = |from: f64, to: f64, i: u32, count: u32| {
+            from + (to - from) * f64::from(i) / f64::from(count.max(1))
+        };
+        for (x, y, pixel) in picture.enumerate_pixels() {
+            let upper = (at(from.0, to.0, x, wide), at(from.1, to.1, y, high));
+            let lower = (at(from.0, to.0, x + 1, wide), at(from.1, to.1, y + 1, high));
+            let [r, g, b] = pixel.0;
+            self.rect(upper, lower, (r, g, b))?;
+        }
+        Ok(())
+    }
+
     /// The outline of a rectangle, `width` thick, centred on its edges.
     pub(super) fn frame(
         &mut self,
@@ -160,7 +180,21 @@ impl Canvas<'_> {
     }
 
     /// A translucent band between two lines, as (x, top, bottom) from left to right.
-    pub(super) fn band(&mut self, edges: &[(f64, f64, f64)], (r, g, b): Rgb) -> Result<()> {
+    pub(super) fn band(&mut self, edges: &[(f64, f64, f64)], colour: Rgb) -> Result<()> {
+        self.strips(edges, colour, |x, y| (x, y))
+    }
+
+    /// The same upright, as (y, left, right) from the top down.
+    pub(super) fn band_upright(&mut self, edges: &[(f64, f64, f64)], colour: Rgb) -> Result<()> {
+        self.strips(edges, colour, |y, x| (x, y))
+    }
+
+    fn strips(
+        &mut self,
+        edges: &[(f64, f64, f64)],
+        (r, g, b): Rgb,
+        turn: impl Fn(i32, i32) -> (i32, i32),
+    ) -> Result<()> {
         let style = RGBAColor(r, g, b, 0.18).filled();
         for pair in edges.windows(2) {
             let (one, two) = (pair[0], pair[1]);
@@ -170,7 +204,8 @@ impl Canvas<'_> {
                 let t = f64::from(x - first) / f64::from(last - first);
                 let y = |a: f64, b: f64| scaled((0.0, a + t * (b - a))).1;
                 let (top, bottom) = (y(one.1, two.1), y(one.2, two.2));
-                let drawn = self.backend.draw_rect((x, top), (x + 1, bottom), &style, true);
+                let (from, to) = (turn(x, top), turn(x + 1, bottom));
+                let drawn = self.backend.draw_rect(from, to, &style, true);
                 drawn.map_err(failed)?;
             }
         }

@@ -1,0 +1,118 @@
+//! A layer's map carried to the input.
+
+use crate::error::{Error, Result};
+
+/// One axis of a layer: cell `i` of `count` stands for the input from `first + i · size` on,
+/// `size` long.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AxisCells {
+    /// Where the first cell begins, in bands or frames.
+    pub first: f64,
+    /// Length of each.
+    pub size: f64,
+    /// How many.
+    pub count: usize,
+}
+
+/// Where a layer's cells lie on the input.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MapPlace {
+    /// Along mel bands.
+    pub bands: AxisCells,
+    /// Along frames.
+    pub frames: AxisCells,
+}
+
+impl AxisCells {
+    /// The cells of an axis whose every band or frame is one.
+    pub fn each(count: usize) -> Self {
+        Self { first: 0.0, size: 1.0, count }
+    }
+
+    /// The middle of a cell on the input.
+    pub(super) fn middle(&self, i: usize) -> f64 {
+        self.first + (i as f64 + 0.5) * self.size
+    }
+
+    /// The cells whose middles are beside `at`, and the second one's weight.
+    fn beside(&self, at: f64) -> (usize, usize, f64) {
+        let last = self.count.saturating_sub(1);
+        let cell = (at - self.first) / self.size - 0.5;
+        let cell = if cell.is_finite() { cell.clamp(0.0, last as f64) } else { 0.0 };
+        let low = cell as usize;
+        (low, (low + 1).min(last), cell - low as f64)
+    }
+}
+
+impl MapPlace {
+    /// Fails where a map has not as many values as there are cells, or none.
+    pub(super) fn check(&self, map: &[f32]) -> Result<()> {
+        let (h, w) = (self.bands.count, self.frames.count);
+        if map.len() == h * w && !map.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Mismatch {
+            what: "map",
+            expected: format!("{h} × {w} values, at least one"),
+            found: map.len().to_string(),
+        })
+    }
+
+    /// A map at the middle of every input row and column, `[bands, frames]`: bilinear between the
+    /// middles of its cells, constant beyond the outermost. An axis of one cell is constant.
+    pub(super) fn resized(&self, map: &[f32], bands: usize, frames: usize) -> Result<Vec<f64>> {
+        self.check(map)?;
+        let columns: Vec<(usize, usize, f64)> =
+            (0..frames).map(|j| self.frames.beside(j as f64 + 0.5)).collect();
+        let mut values = Vec::with_capacity(bands * frames);
+        for i in 0..bands {
+            let (low, high, t) = self.bands.beside(i as f64 + 0.5);
+            let row = |i: usize| &map[i * self.frames.count..(i + 1) * self.frames.count];
+            let (low, high) = (row(low), row(high));
+            values.extend(columns.iter().map(|&(left, right, s)| {
+                let along = |row: &[f32]| mix(row[left].into(), row[right].into(), s);
+                mix(along(low), along(high), t)
+            }));
+        }
+        Ok(values)
+    }
+}
+
+fn mix(a: f64, b: f64, t: f64) -> f64 {
+    a + t * (b - a)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_middle_keeps_its_value_and_what_lies_between_is_between() {
+        // Cells of three rows from row 1 on: middles in the middle of rows 2, 5 and 8.
+        let bands = AxisCells { first: 1.0, size: 3.0, count: 3 };
+        let place = MapPlace { bands, frames: AxisCells::each(2) };
+        let map = [0.0, 1.0, 6.0, 7.0, 3.0, 4.0];
+        let got = place.resized(&map, 11, 2).unwrap();
+        let column = |j: usize| got.iter().skip(j).step_by(2).copied().collect::<Vec<f64>>();
+        let want = [0.0, 0.0, 0.0, 2.0, 4.0, 6.0, 5.0, 4.0, 3.0, 3.0, 3.0];
+        for (got, want) in column(0).iter().zip(want) {
+            assert!((got - want).abs() < 1e-9, "{got} {want}");
+        }
+        assert!(column(1).iter().zip(column(0)).all(|(b, a)| (b - a - 1.0).abs() < 1e-9));
+    }
+
+    #[test]
+    fn one_cell_is_everywhere_and_odd_places_do_no_harm() {
+        let one = |first, size| {
+            let axis = AxisCells { first, size, count: 1 };
+            MapPlace { bands: axis, frames: axis }.resized(&[0.25], 3, 4).unwrap()
+        };
+        for (first, size) in [(0.0, 3.0), (-7.0, 0.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
+            assert_eq!(one(first, size), [0.25; 12]);
+        }
+        let place = MapPlace { bands: AxisCells::each(2), frames: AxisCells::each(2) };
+        assert!(matches!(place.resized(&[0.0; 3], 2, 2), Err(Error::Mismatch { .. })));
+        let none = MapPlace { bands: AxisCells::each(0), frames: AxisCells::each(2) };
+        assert!(matches!(none.resized(&[], 2, 2), Err(Error::Mismatch { .. })));
+    }
+}
