@@ -49,6 +49,7 @@ pub mod predict;
 pub mod progress;
 pub mod random;
 pub mod report;
+pub mod tasks;
 mod text;
 pub mod train;
 

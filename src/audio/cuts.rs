@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::FrontEnd;
-use super::log_mel::{LogMel, Reference, power_to_db};
+use super::log_mel::{Decibels, LogMel, Reference};
 use crate::error::Result;
 
 /// What a cut is cut from.
@@ -59,6 +59,8 @@ pub enum Cuts {
         values: Vec<f32>,
         /// Which samples of the song each covers, `[segments]`.
         spans: Vec<Range<usize>>,
+        /// What its power became dB by, `[segments]`.
+        scales: Vec<Decibels>,
         /// Neighbours share samples.
         overlap: bool,
     },
@@ -121,7 +123,7 @@ pub fn cut(samples: &[f32], log_mel: &mut LogMel, cutting: Cutting) -> Result<Cu
         return Ok(Cuts::TooShort { needed });
     };
     let size = fe.n_mels * fe.frames;
-    let values = match (from, zero_db) {
+    let (values, scales) = match (from, zero_db) {
         (CutFrom::Sound, _) => {
             let mut power = Vec::with_capacity(segments * size);
             for &start in &starts {
@@ -134,8 +136,10 @@ pub fn cut(samples: &[f32], log_mel: &mut LogMel, cutting: Cutting) -> Result<Cu
             decibels(&power, size, zero_db)
         }
         (CutFrom::Spectrogram, _) => {
-            let whole = decibels(&log_mel.mel_power(samples)?, size, zero_db);
-            columns(&whole, total, &starts, length)
+            let power = log_mel.mel_power(samples)?;
+            // One scale, of the whole song.
+            let (whole, scales) = decibels(&power, power.len(), zero_db);
+            (columns(&whole, total, &starts, length), scales)
         }
     };
     let overlap = starts.windows(2).any(|pair| pair[1] - pair[0] < length);
@@ -144,7 +148,10 @@ pub fn cut(samples: &[f32], log_mel: &mut LogMel, cutting: Cutting) -> Result<Cu
         CutFrom::Spectrogram => fe.hop_samples,
     };
     let span = |start: &usize| start * unit..((start + length) * unit).min(samples.len());
-    Ok(Cuts::Made { values, spans: starts.iter().map(span).collect(), overlap })
+    let spans = starts.iter().map(span).collect();
+    // A song's scale is that of each of its cuts.
+    let scales = scales.iter().copied().cycle().take(segments).collect();
+    Ok(Cuts::Made { values, spans, scales, overlap })
 }
 
 /// Of rows of `total` frames, `length` from each start: `[starts, rows, length]`.
@@ -154,15 +161,17 @@ fn columns<T: Copy>(rows: &[T], total: usize, starts: &[usize], length: usize) -
     starts.iter().flat_map(piece).copied().collect()
 }
 
-/// Power to dB: cuts of `size` one by one, or all at once.
-fn decibels(power: &[f64], size: usize, zero_db: ZeroDb) -> Vec<f32> {
-    match zero_db {
-        ZeroDb::Song => power_to_db(power, Reference::Max),
-        ZeroDb::Fixed => power_to_db(power, Reference::Fixed(1.0)),
-        ZeroDb::Cut => {
-            power.chunks(size).flat_map(|cut| power_to_db(cut, Reference::Max)).collect()
-        }
-    }
+/// Power to dB, with the scales that were used: cuts of `size` one by one, or all at once.
+fn decibels(power: &[f64], size: usize, zero_db: ZeroDb) -> (Vec<f32>, Vec<Decibels>) {
+    let (size, reference) = match zero_db {
+        ZeroDb::Song => (power.len(), Reference::Max),
+        ZeroDb::Fixed => (power.len(), Reference::Fixed(1.0)),
+        ZeroDb::Cut => (size, Reference::Max),
+    };
+    let cuts = || power.chunks(size.max(1));
+    let scales: Vec<Decibels> = cuts().map(|cut| Decibels::of(cut, reference)).collect();
+    let values = cuts().zip(&scales).flat_map(|(cut, scale)| scale.convert(cut)).collect();
+    (values, scales)
 }
 
 #[cfg(test)]
@@ -223,7 +232,7 @@ mod tests {
             }
             let cutting = Cutting { segments, from, zero_db: ZeroDb::Song };
             let made = cut(&sound(n), &mut LogMel::new(&front_end).unwrap(), cutting).unwrap();
-            let Cuts::Made { values, spans, overlap } = made else { panic!("too short: {n}") };
+            let Cuts::Made { values, spans, overlap, .. } = made else { panic!("too short: {n}") };
             let size = front_end.n_mels * front_end.frames;
             assert_eq!((values.len(), spans.len(), overlap), (segments * size, segments, false));
             assert!(spans.windows(2).all(|pair| pair[0].end <= pair[1].start), "{spans:?}");

@@ -64,10 +64,8 @@ impl LogMel {
         front_end.check()?;
         let n_fft = front_end.n_fft;
         let fft = RealFftPlanner::new().plan_fft_forward(n_fft);
-        // Periodic: the sample after the last would be 0 again.
-        let hann = |i: usize| 0.5 - 0.5 * (std::f64::consts::TAU * i as f64 / n_fft as f64).cos();
         Ok(Self {
-            window: (0..n_fft).map(hann).collect(),
+            window: hann(n_fft),
             filters: mel::filters(front_end),
             frame: fft.make_input_vec(),
             spectrum: fft.make_output_vec(),
@@ -93,16 +91,31 @@ impl LogMel {
 
     /// Mel power of `samples` before it becomes dB, `[n_mels, frames]`.
     pub fn mel_power(&mut self, samples: &[f32]) -> Result<Vec<f64>> {
+        let (lead, frames) = (self.front_end.n_fft / 2, self.front_end.frames_of(samples.len()));
+        self.mel_power_of(samples, lead, frames)
+    }
+
+    /// Mel power of so many frames, the first of which begins `lead` samples before `samples` do:
+    /// `[n_mels, frames]`. There are zeros on both sides.
+    ///
+    /// # Errors
+    /// If there are no samples.
+    pub fn mel_power_of(
+        &mut self,
+        samples: &[f32],
+        lead: usize,
+        frames: usize,
+    ) -> Result<Vec<f64>> {
         if samples.is_empty() {
             return Err(Error::FrontEnd {
                 name: self.front_end.name.clone(),
                 problem: "expected at least one sample of sound, found none".into(),
             });
         }
-        let frames = self.front_end.frames_of(samples.len());
         let mut mel = vec![0.0; self.front_end.n_mels * frames];
         for t in 0..frames {
-            self.frame_power(samples, t);
+            // Position in `samples` of the frame's first sample, which may lie in the zeros before.
+            self.frame_power(samples, (t * self.front_end.hop_samples) as isize - lead as isize);
             for (band, triangle) in self.filters.iter().enumerate() {
                 let power = &self.power[triangle.first_bin..];
                 mel[band * frames + t] =
@@ -112,10 +125,8 @@ impl LogMel {
         Ok(mel)
     }
 
-    /// |FFT|² of the windowed frame `t`, into `self.power`.
-    fn frame_power(&mut self, samples: &[f32], t: usize) {
-        // Position in `samples` of the frame's first sample, which may lie in the zeros before it.
-        let start = (t * self.front_end.hop_samples) as isize - (self.front_end.n_fft / 2) as isize;
+    /// |FFT|² of the windowed frame that begins at `start`, into `self.power`.
+    fn frame_power(&mut self, samples: &[f32], start: isize) {
         for (i, (x, w)) in self.frame.iter_mut().zip(&self.window).enumerate() {
             let sample = usize::try_from(start + i as isize).ok().and_then(|i| samples.get(i));
             *x = w * sample.copied().map_or(0.0, f64::from);
@@ -134,15 +145,45 @@ impl LogMel {
     }
 }
 
+/// The periodic Hann window: the sample after the last would be 0 again.
+pub fn hann(n_fft: usize) -> Vec<f64> {
+    let turn = |i: usize| std::f64::consts::TAU * i as f64 / n_fft as f64;
+    (0..n_fft).map(|i| 0.5 - 0.5 * turn(i).cos()).collect()
+}
+
+/// From power to dB, with the zero and the floor of one array: another one, such as a part of
+/// the same sound, can be put on the same scale.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Decibels {
+    /// What is 0 dB, in dB above a power of 1.
+    zero: f64,
+    /// Nothing is below this, in dB above `zero`.
+    floor: f64,
+}
+
+impl Decibels {
+    /// The scale of an array: its floor is `TOP_DB` below its largest power.
+    pub fn of(power: &[f64], reference: Reference) -> Self {
+        let loudest = power.iter().copied().fold(0.0, f64::max);
+        let zero = decibels(match reference {
+            Reference::Fixed(power) => power,
+            Reference::Max => loudest,
+        });
+        Self { zero, floor: decibels(loudest) - zero - TOP_DB }
+    }
+
+    /// `10 log10(max(AMIN, p)) − zero`, then raised to at least the floor.
+    pub fn convert(&self, power: &[f64]) -> Vec<f32> {
+        power.iter().map(|&p| (decibels(p) - self.zero).max(self.floor) as f32).collect()
+    }
+}
+
+fn decibels(power: f64) -> f64 {
+    10.0 * power.max(AMIN).log10()
+}
+
 /// Power to dB: `10 log10(max(AMIN, p)) − 10 log10(max(AMIN, reference))`, then
 /// raised to at least the largest of the results minus `TOP_DB`.
 pub fn power_to_db(power: &[f64], reference: Reference) -> Vec<f32> {
-    let decibels = |power: f64| 10.0 * power.max(AMIN).log10();
-    let loudest = power.iter().copied().fold(0.0, f64::max);
-    let zero_db = decibels(match reference {
-        Reference::Fixed(power) => power,
-        Reference::Max => loudest,
-    });
-    let floor = decibels(loudest) - zero_db - TOP_DB;
-    power.iter().map(|&p| (decibels(p) - zero_db).max(floor) as f32).collect()
+    Decibels::of(power, reference).convert(power)
 }

@@ -7,9 +7,11 @@ mod front_end;
 mod log_mel;
 pub mod mel;
 mod resample;
+mod wav;
 
 pub use cuts::{CutFrom, Cuts, Cutting, ZeroDb, cut, fitting, starts};
 pub use decode::{EXTENSIONS, Sound, decode};
 pub use front_end::FrontEnd;
-pub use log_mel::{LogMel, Reference, Spectrogram, power_to_db};
+pub use log_mel::{Decibels, LogMel, Reference, Spectrogram, hann, power_to_db};
 pub use resample::resample;
+pub use wav::wav;

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::bars::Bars;
 use super::lines::title;
 use super::run_bars::RunBars;
-use super::say::{quoted, say, tell, warn_of};
+use super::say::{say, tell, this_command, warn_of};
 use super::session::stop_flag;
 use super::{audit, choice, seeds};
 use crate::compare::{self, DataReport, Job, ModelRuns, Report, State};
@@ -345,10 +345,4 @@ fn failed(args: &Args, job: &Job, error: Error) -> Error {
         job.folder.display()
     );
     Error::Broken { source: Box::new(error), help }
-}
-
-/// The command line as a shell takes it.
-fn this_command() -> String {
-    let args = std::env::args_os().skip(1).map(|arg| quoted(Path::new(&arg)));
-    std::iter::once("genre-gpu".to_owned()).chain(args).collect::<Vec<_>>().join(" ")
 }

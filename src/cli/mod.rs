@@ -1,6 +1,7 @@
 //! The command line: flags to plain options, results to lines of text. No logic.
 
 mod adapters;
+mod assignment;
 mod audit;
 mod bars;
 mod bench;
@@ -28,6 +29,7 @@ use crate::error::{Error, Result};
 
 const EXAMPLES: &str = "\
 Examples:
+  genre-gpu assignment                          all of it, on the demo corpus
   genre-gpu train                               P1 on the demo corpus, 20 epochs
   genre-gpu train --data gtzan.npz --epochs 5   on arrays of your own
   genre-gpu summary --input 128x87              layers and parameters
@@ -55,6 +57,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Do the whole assignment: P1 on the CPU, P2 on the GPU if there is one
+    Assignment(Box<assignment::Args>),
     /// Train a model and leave a run folder with weights, figures and pictures
     Train(Box<train::Args>),
     /// Evaluate a run's weights again, on its own data or on other arrays
@@ -101,6 +105,7 @@ pub fn run() -> ExitCode {
 
 fn execute(command: &Command) -> Result<ExitCode> {
     match command {
+        Command::Assignment(args) => assignment::run(args),
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args).map(|()| ExitCode::SUCCESS),
         Command::Explain(args) => explain::run(args).map(|()| ExitCode::SUCCESS),

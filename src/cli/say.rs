@@ -35,3 +35,9 @@ pub(super) fn quoted(path: &Path) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/\\._-+:".contains(c);
     if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
+
+/// The command line as a shell takes it.
+pub(super) fn this_command() -> String {
+    let args = std::env::args_os().skip(1).map(|arg| quoted(Path::new(&arg)));
+    std::iter::once("genre-gpu".to_owned()).chain(args).collect::<Vec<_>>().join(" ")
+}

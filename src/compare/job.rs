@@ -66,7 +66,7 @@ impl Job {
 
     fn other(&self, what: &str) -> Error {
         let problem = format!(
-            "holds a run {what}; compare with what it was made with, give another --out, or \
+            "holds a run {what}; give the settings that it was made with, another --out, or \
              remove this folder"
         );
         Error::Run { path: self.folder.clone(), problem }

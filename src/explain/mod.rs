@@ -15,6 +15,7 @@
 //! occlusion.rs  what muting bands and frames does to a class
 //! means.rs      mean maps of each class, right and wrong; methods, named_band
 //! trust/        how far maps can be trusted, measured
+//! listen/       a sample as sound, with what a map keeps of it and the rest
 //! record.rs     all that is found, as plain values: RUN/explain/explain.json
 //! ```
 
@@ -24,6 +25,7 @@ mod explainer;
 mod files;
 mod gallery;
 mod grid;
+pub mod listen;
 mod means;
 mod methods;
 mod named_band;
@@ -47,7 +49,8 @@ pub use named_band::NamedBand;
 pub use network::Network;
 pub use occlusion::{ClassOcclusion, MeanCurve, Occlusion, class_occlusions, occlusions};
 pub use record::{
-    Axes, Class, ExplainedPart, Explanation, LayerFacts, MapOf, Picture, Shown, SignedMap, Wrong,
+    Axes, Class, ExplainedPart, Explanation, Heard, LayerFacts, MapOf, Picture, Recording, Shown,
+    SignedMap, Wrong,
 };
 pub use right_wrong::FIRST;
 pub use run::{Wanted, explain};

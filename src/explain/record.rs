@@ -122,6 +122,41 @@ pub struct Shown {
     pub band_occlusion: Vec<f32>,
     /// The same for frames.
     pub time_occlusion: Vec<f32>,
+    /// Its sound, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sound: Option<Heard>,
+}
+
+/// A sample as sound: the clip that it was cut from, the part that its map keeps, and the rest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Heard {
+    /// The song: a file's name, or what the demo corpus calls it.
+    pub song: String,
+    /// Where the clip begins in the song.
+    pub start_seconds: f64,
+    /// Where it ends.
+    pub end_seconds: f64,
+    /// Of all three.
+    pub sample_rate_hz: u32,
+    /// Whose Grad-CAM is the mask: its positive part over its maximum.
+    pub layer: String,
+    /// What all three were raised by in their files, and not for the network.
+    pub gain_db: f32,
+    /// All that the sample's frames see.
+    pub clip: Recording,
+    /// The clip through the mask.
+    pub kept: Recording,
+    /// The clip less that: what the mask's complement keeps.
+    pub rest: Recording,
+}
+
+/// A sound file, and what the network makes of the sound.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recording {
+    /// A 16-bit mono WAV file, by its path from where `explain.json` lies.
+    pub file: String,
+    /// Of each class, by label.
+    pub probabilities: Vec<f32>,
 }
 
 /// A spectrogram in 256 steps.

@@ -201,6 +201,7 @@ impl Shower<'_> {
             maps: found.layers.iter().map(map).collect(),
             band_occlusion: vec![],
             time_occlusion: vec![],
+            sound: None,
         }
     }
 }

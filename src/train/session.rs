@@ -40,7 +40,7 @@ impl Scaled {
     /// # Errors
     /// If the training samples have no spread to scale by.
     pub fn new(source: Source, kind: ScaleKind) -> Result<Self> {
-        let Source { mut data, front_end, cutting } = source;
+        let Source { mut data, front_end, cutting, .. } = source;
         let scale = Scale::fit(kind, &data.train.x)?;
         data.apply(&scale);
         Ok(Self { data, front_end, cutting, scale })

@@ -6,7 +6,7 @@ use super::config::Config;
 use crate::audio::{CutFrom, Cutting, FrontEnd, ZeroDb};
 use crate::data::demo::{self, DemoCorpus};
 use crate::data::prepare;
-use crate::data::{ArrayName, DataOptions, Dataset, PartName};
+use crate::data::{ArrayName, DataOptions, Dataset, Origin, PartName};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -19,6 +19,8 @@ pub struct Source {
     pub front_end: Option<FrontEnd>,
     /// How songs were cut, where the front end is known.
     pub cutting: Option<Cutting>,
+    /// The songs, where their sound can be had again.
+    pub origin: Option<Origin>,
 }
 
 /// Loads what a configuration names: its arrays, or without any the demo
@@ -60,10 +62,11 @@ pub fn load(
 /// Arrays with all that the record beside them says, where `prepare` made them and they are `whole`.
 fn load_arrays(mut options: DataOptions, whole: bool, progress: &dyn Progress) -> Result<Source> {
     let record = if whole { prepare::read(&options.path)? } else { None };
-    let Some(settings) = record.map(|record| record.settings) else {
+    let Some(record) = record else {
         let data = Dataset::load(&options, progress)?;
-        return Ok(Source { data, front_end: None, cutting: None });
+        return Ok(Source { data, front_end: None, cutting: None, origin: None });
     };
+    let settings = record.settings.clone();
     options.class_names.get_or_insert(settings.classes);
     let data = Dataset::load(&options, progress)?;
     let FrontEnd { n_mels, frames, .. } = settings.front_end;
@@ -75,7 +78,9 @@ fn load_arrays(mut options: DataOptions, whole: bool, progress: &dyn Progress) -
         ));
     }
     let cutting = fits.then_some(settings.cutting);
-    Ok(Source { data, front_end: fits.then_some(settings.front_end), cutting })
+    let (folder, record) = (options.path, Box::new(record));
+    let origin = fits.then_some(Origin::Files { folder, record });
+    Ok(Source { data, front_end: fits.then_some(settings.front_end), cutting, origin })
 }
 
 fn load_demo(
@@ -99,7 +104,9 @@ fn load_corpus(
     data.source = demo::SOURCE.into();
     let segments = demo::CUTS_PER_SONG;
     let cutting = Cutting { segments, from: CutFrom::Spectrogram, zero_db: ZeroDb::Song };
-    Ok(Source { data, front_end: Some(corpus.front_end), cutting: Some(cutting) })
+    let (front_end, cutting) = (Some(corpus.front_end), Some(cutting));
+    let origin = Some(Origin::Demo { folder: corpus.folder, seed: corpus.seed });
+    Ok(Source { data, front_end, cutting, origin })
 }
 
 /// The folder that the demo corpus is kept in.

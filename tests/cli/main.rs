@@ -5,6 +5,7 @@
 #[allow(dead_code)]
 #[path = "../common/gpu.rs"]
 mod adapter;
+mod assignment;
 mod audit;
 mod bench;
 mod bits;

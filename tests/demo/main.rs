@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy.toml allows it in tests; helpers are tests too")]
 
 mod cache;
+mod listen;
 mod prepared;
 
 use std::collections::{BTreeMap, BTreeSet};

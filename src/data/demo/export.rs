@@ -1,7 +1,7 @@
 //! The corpus for other programs: songs as WAV files, arrays copied.
 
 use std::fs;
-use std::io::{self, Cursor};
+use std::io;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::cache::{DemoCorpus, MANIFEST, file_names};
 use super::synth::RATE_HZ;
-use super::{Genre, SOURCE, Song, song};
+use super::{Genre, SOURCE, song};
+use crate::audio::wav;
 use crate::error::{Error, Result};
 use crate::files::{create_folder, write_atomic};
 use crate::progress::Progress;
@@ -32,7 +33,7 @@ pub fn write_wavs(
     progress.begin(SOURCE, songs.len() as u64, "songs");
     let rows = songs.par_iter().map(|&(genre, number)| {
         let song = song(seed, genre, number);
-        let (genre, wav) = (genre.as_str(), wav(&song));
+        let (genre, wav) = (genre.as_str(), wav(&song.samples, RATE_HZ));
         let file = format!("demo.{genre}.{number:05}.wav");
         write_atomic(&folder.join(&file), |w| w.write_all(&wav.map_err(io::Error::other)?))?;
         progress.advance(1);
@@ -54,22 +55,6 @@ struct WavRow {
     file: String,
     genre: &'static str,
     title: String,
-}
-
-fn wav(song: &Song) -> Result<Vec<u8>, hound::Error> {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: RATE_HZ,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut bytes = Cursor::new(Vec::new());
-    let mut writer = hound::WavWriter::new(&mut bytes, spec)?;
-    for &x in &song.samples {
-        writer.write_sample((x * 32_768.0) as i16)?;
-    }
-    writer.finalize()?;
-    Ok(bytes.into_inner())
 }
 
 /// Copies the corpus's arrays, list of songs and manifest into `folder`.

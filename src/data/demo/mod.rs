@@ -31,6 +31,7 @@ pub use cache::{DemoCorpus, default_cache_dir, open, open_recipe, recognise};
 pub use corpus::{CUTS_PER_SONG, Recipe, SongRow};
 pub use export::{write_arrays, write_wavs};
 pub use song::{Genre, Song, song};
+pub use synth::RATE_HZ;
 
 /// What every figure and print that rests on this corpus must say.
 pub const SOURCE: &str = "demo corpus (synthesised)";

@@ -5,8 +5,8 @@ use std::f32::consts::{PI, TAU};
 
 use crate::random::streams::Stream;
 
-/// Samples per second.
-pub(super) const RATE_HZ: u32 = 44_100;
+/// Samples per second of the songs.
+pub const RATE_HZ: u32 = 44_100;
 /// The same, for arithmetic.
 pub(super) const RATE: f32 = RATE_HZ as f32;
 

@@ -33,7 +33,7 @@ use split::Plan;
 use work::{Made, Worker};
 
 pub(super) use output::WORK;
-pub use record::{Record, Settings, read};
+pub use record::{Record, Settings, path_of, read};
 pub use split::SplitKind;
 
 /// What to make.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::songs::check_name;
+use super::songs::{check_name, root};
 use super::split::SplitKind;
 use super::{Count, Done, Options, Summary};
 use crate::audio::{Cutting, FrontEnd};
@@ -147,4 +147,11 @@ impl Record {
 /// If there is a record that cannot be read.
 pub fn read(folder: &Path) -> Result<Option<Record>> {
     if folder.is_dir() { Record::read_if_any(folder) } else { Ok(None) }
+}
+
+/// Where a file of [`Record::files`] lies, if it has not been moved since.
+pub fn path_of(settings: &Settings, file: &str) -> PathBuf {
+    // A list's files are named from the folder itself.
+    let root = if settings.list.is_some() { settings.audio.clone() } else { root(&settings.audio) };
+    root.join(file)
 }

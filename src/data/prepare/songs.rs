@@ -119,7 +119,7 @@ fn number(songs: &mut [Song]) {
 }
 
 /// GTZAN comes as a folder that holds the folder of classes.
-fn root(audio: &Path) -> PathBuf {
+pub(super) fn root(audio: &Path) -> PathBuf {
     let inner = ["genres_original", "genres"].map(|name| audio.join(name));
     inner.into_iter().find(|path| path.is_dir()).unwrap_or_else(|| audio.to_path_buf())
 }

@@ -1,0 +1,150 @@
+//! Sound of the samples that are shown: WAV files, and what the network makes of each.
+
+use std::io;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::{Clip, Listener, heatmap, spread};
+use crate::audio::{FrontEnd, LogMel, wav};
+use crate::data::PartName;
+use crate::error::{Error, Result};
+use crate::explain::{Explainer, Heard, LayerFacts, Recording, Shown};
+use crate::files::{create_folder, write_atomic};
+use crate::progress::Progress;
+
+/// Within a run's folder of explanations.
+pub const FOLDER: &str = "sound";
+
+/// Samples whose sound is in memory at once.
+const AT_ONCE: usize = 64;
+
+/// Peak of the loudest of a sample's three recordings: −1 dB of full scale.
+const PEAK: f32 = 0.891_251;
+
+/// A clip, what its map keeps and the rest, and the samples that the front end makes of them.
+struct Parts {
+    clip: Clip,
+    /// Sound in the order of [`NAMES`].
+    sounds: [Vec<f32>; 3],
+    /// `[3, n_mels, frames]`, scaled.
+    x: Vec<f32>,
+}
+
+const NAMES: [&str; 3] = ["clip", "kept", "rest"];
+
+/// Writes `sound/{part}-{index}-{clip,kept,rest}.wav` into `folder` for each sample and tells it
+/// of them. The map is the Grad-CAM of the first layer that has both axes, else of the first.
+/// One gain for a sample's three recordings brings the loudest to −1 dB of full scale, so that
+/// they can be compared with each other; the network hears them as they are.
+///
+/// # Errors
+/// If a song is gone or has changed, the device fails, or a file cannot be written.
+pub fn write(
+    listener: &Listener<'_>,
+    layers: &[LayerFacts],
+    shown: &mut [Shown],
+    explainer: &mut Explainer,
+    folder: &Path,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let both = |layer: &LayerFacts| layer.place.bands.count > 1 && layer.place.frames.count > 1;
+    let at = layers.iter().position(both).unwrap_or(0);
+    let Some(layer) = layers.get(at) else { return Ok(()) };
+    create_folder(&folder.join(FOLDER))?;
+    for some in shown.chunks_mut(AT_ONCE) {
+        let picks = some.iter().map(pick).collect::<Result<Vec<_>>>()?;
+        let clips = listener.clips(&picks, progress)?;
+        let map = |shown: &Shown| shown.maps.get(at).and_then(|of| of.grad_cam.values());
+        let maps: Vec<Vec<f32>> = some.iter().map(|shown| map(shown).unwrap_or_default()).collect();
+        let parts: Vec<Result<Parts>> = clips
+            .into_par_iter()
+            .zip(maps)
+            .map_init(
+                || LogMel::new(listener.front_end()),
+                |log_mel, (clip, map)| match log_mel {
+                    Ok(log_mel) => take_apart(listener, layer, clip, &map, log_mel),
+                    Err(e) => Err(Error::FrontEnd {
+                        name: listener.front_end().name.clone(),
+                        problem: e.to_string(),
+                    }),
+                },
+            )
+            .collect();
+        let parts = parts.into_iter().collect::<Result<Vec<_>>>()?;
+        let x: Vec<f32> = parts.iter().flat_map(|parts| &parts.x).copied().collect();
+        let probabilities = explainer.probabilities(&x)?;
+        let each = probabilities.chunks_exact((probabilities.len() / some.len()).max(1));
+        for ((shown, parts), probabilities) in some.iter_mut().zip(parts).zip(each) {
+            let heard = record(shown, &parts, probabilities, listener.front_end(), layer);
+            for (recording, sound) in
+                [&heard.clip, &heard.kept, &heard.rest].iter().zip(&parts.sounds)
+            {
+                let gain = 10f32.powf(heard.gain_db / 20.0);
+                let sound: Vec<f32> = sound.iter().map(|x| x * gain).collect();
+                let bytes = wav(&sound, heard.sample_rate_hz);
+                write_atomic(&folder.join(&recording.file), |to| {
+                    to.write_all(&bytes.map_err(io::Error::other)?)
+                })?;
+            }
+            shown.sound = Some(heard);
+        }
+    }
+    Ok(())
+}
+
+fn pick(shown: &Shown) -> Result<(PartName, usize)> {
+    let part = PartName::ALL.into_iter().find(|part| part.as_str() == shown.part);
+    part.map(|part| (part, shown.index)).ok_or_else(|| Error::Mismatch {
+        what: "part of a shown sample",
+        expected: "train, val or test".into(),
+        found: shown.part.clone(),
+    })
+}
+
+fn take_apart(
+    listener: &Listener<'_>,
+    layer: &LayerFacts,
+    clip: Clip,
+    map: &[f32],
+    log_mel: &mut LogMel,
+) -> Result<Parts> {
+    let FrontEnd { n_mels, frames, .. } = *listener.front_end();
+    let mask = spread(&heatmap(map), layer.place, [n_mels, frames]);
+    let (kept, rest) = listener.masker().split(&clip, &mask)?;
+    let sounds = [clip.samples.clone(), kept, rest];
+    let mut x = Vec::with_capacity(3 * mask.len());
+    for sound in &sounds {
+        x.extend(clip.sample(sound, log_mel)?);
+    }
+    listener.scale().apply(&mut x);
+    Ok(Parts { clip, sounds, x })
+}
+
+fn record(
+    shown: &Shown,
+    Parts { clip, sounds, .. }: &Parts,
+    probabilities: &[f32],
+    front_end: &FrontEnd,
+    layer: &LayerFacts,
+) -> Heard {
+    let peak = sounds.iter().flatten().fold(0f32, |peak, x| peak.max(x.abs()));
+    let gain_db = if peak > 0.0 { 20.0 * (PEAK / peak).log10() } else { 0.0 };
+    let seconds = |sample: usize| sample as f64 / f64::from(front_end.sample_rate_hz);
+    let classes = probabilities.len() / NAMES.len();
+    let recording = |i: usize| Recording {
+        file: format!("{FOLDER}/{}-{}-{}.wav", shown.part, shown.index, NAMES[i]),
+        probabilities: probabilities.iter().skip(i * classes).take(classes).copied().collect(),
+    };
+    Heard {
+        song: clip.song.clone(),
+        start_seconds: seconds(clip.span.start),
+        end_seconds: seconds(clip.span.end),
+        sample_rate_hz: front_end.sample_rate_hz,
+        layer: layer.name.clone(),
+        gain_db,
+        clip: recording(0),
+        kept: recording(1),
+        rest: recording(2),
+    }
+}

@@ -1,0 +1,132 @@
+//! `assignment`: both runs by one command.
+
+use std::time::SystemTime;
+
+use genre_gpu::gpu::{Kind, adapters};
+
+use super::adapter::skipped;
+use super::bits::assert_same;
+use super::data::Set;
+use super::program::Work;
+#[cfg(unix)]
+use super::stop::interrupt_at;
+
+/// P2 on the CPU, so that nothing depends on the machine.
+const WORDS: &str = "assignment --data data --epochs 2 --seed 7 --device cpu --out out";
+
+/// As few bands as P2 takes.
+fn work() -> Work {
+    Work::with(Set { samples: [48, 16, 16], size: [32, 12], ..Set::default() })
+}
+
+fn changed(work: &Work) -> [SystemTime; 2] {
+    let modified = |file| std::fs::metadata(work.path(file)).unwrap().modified().unwrap();
+    ["out/p1/model.safetensors", "out/p2/model.safetensors"].map(modified)
+}
+
+fn percent(work: &Work, run: &str, key: &str) -> String {
+    let metrics: serde_json::Value =
+        serde_json::from_str(&work.text(&format!("{run}/metrics.json"))).unwrap();
+    format!("{:.2} %", 100.0 * metrics["test"][key].as_f64().unwrap())
+}
+
+#[test]
+fn both_runs_are_those_that_train_makes() {
+    let work = work();
+    let ran = work.ok(WORDS);
+    assert_eq!(ran.err, "");
+    assert_eq!(work.list("out"), ["p1", "p2"]);
+    for (name, run) in [("P1", "out/p1"), ("P2", "out/p2")] {
+        let (samples, songs) =
+            (percent(&work, run, "accuracy"), percent(&work, run, "song_accuracy"));
+        let line = format!("{name}: test accuracy {samples} of samples, {songs} of songs; ");
+        assert!(ran.out.contains(&line), "{line} in {}", ran.out);
+    }
+    assert!(ran.out.contains("P2 runs on the CPU, as --device says."), "{}", ran.out);
+    for model in ["p1", "p2"] {
+        work.ok(&format!("train --model {model} --data data --epochs 2 --seed 7 --out {model}"));
+        assert_same(&work, model, &format!("out/{model}"));
+    }
+}
+
+#[test]
+fn what_is_done_is_not_done_again() {
+    let work = work();
+    work.ok(WORDS);
+    let before = changed(&work);
+    let ran = work.ok(WORDS);
+    assert_eq!(ran.out.matches("; done before, in out/p").count(), 2, "{}", ran.out);
+    // Where P2 was begun it stays without a word.
+    let ran = work.ok(&WORDS.replace(" --device cpu", ""));
+    assert!(ran.out.contains("P2 runs on the CPU, where it was begun."), "{}", ran.out);
+    assert_eq!(ran.out.matches("; done before").count(), 2, "{}", ran.out);
+    assert_eq!(changed(&work), before, "a run was made again");
+    assert_eq!(work.ok(&format!("{WORDS} --quiet")).out, "");
+
+    std::fs::remove_file(work.path("out/p2/metrics.json")).unwrap();
+    let ran = work.ok(WORDS);
+    assert_eq!(ran.out.matches("; done before").count(), 1, "{}", ran.out);
+    assert!(ran.out.contains(", gone on with, in out/p2"), "{}", ran.out);
+
+    let told = ["p1: holds a run with other settings (epochs 2, not 3)", "another --out"];
+    work.fails(&WORDS.replace("--epochs 2", "--epochs 3"), &told);
+    work.fails(&WORDS.replace("--seed 7", "--seed 8"), &["p1: holds", "seed 7, not 8"]);
+    Set { samples: [52, 16, 16], size: [32, 12], ..Set::default() }.write(&work.path("data"));
+    work.fails(WORDS, &["out/p1: holds a run on data with hash"]);
+}
+
+#[test]
+fn a_real_gpu_is_taken_where_there_is_one() {
+    if skipped() {
+        return;
+    }
+    let work = work();
+    let real = adapters().first().is_some_and(|best| best.kind != Kind::Software);
+    let (device, said) = if real { ("gpu", "GPU: ") } else { ("cpu", "CPU: there is no GPU but ") };
+    let ran = work.ok("assignment --data data --epochs 1");
+    assert!(ran.out.contains(&format!("P2 runs on the {said}")), "{}", ran.out);
+    let run = "runs/assignment-data-seed42";
+    let config = |model: &str| work.text(&format!("{run}/{model}/config.toml"));
+    assert!(config("p1").contains("device = \"cpu\""), "P1 is on the CPU anywhere");
+    assert!(config("p2").contains(&format!("device = \"{device}\"")), "{}", config("p2"));
+    assert!(ran.out.contains(&format!("The runs are in {run}.")), "{}", ran.out);
+    // Anyone's GPU where it is asked for; P1's settings do not change.
+    let ran = work.ok("assignment --data data --epochs 1 --device gpu --out other");
+    assert!(ran.out.contains("P2 runs on the GPU, as --device says."), "{}", ran.out);
+    assert!(work.text("other/p2/config.toml").contains("device = \"gpu\""));
+    assert!(work.text("other/p1/config.toml").contains("device = \"cpu\""));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_assignment_goes_on() {
+    let work = work();
+    let longer = WORDS.replace("--epochs 2", "--epochs 60");
+    let ran = interrupt_at(&work, &longer, || work.exists("out/p1/checkpoint.safetensors"));
+    ran.failed(&longer, &[&format!("stopped; go on with\n  genre-gpu {longer}")]);
+    let ran = work.ok(&longer);
+    assert!(ran.out.contains("gone on with, in out/p1"), "{}", ran.out);
+    work.ok("train --data data --epochs 60 --seed 7 --out alone");
+    assert_same(&work, "alone", "out/p1");
+}
+
+#[test]
+fn wrong_words_leave_nothing() {
+    let work = work();
+    for (words, told) in [
+        ("--epochs 0", "--epochs: expected 1 to"),
+        ("--device tpu", "possible values: cpu, gpu"),
+        ("--device cpu --adapter llvmpipe", "--adapter: expected --device gpu to go with it"),
+        ("--transpose", "--data: expected a PATH"),
+        ("--model p1", "unexpected argument '--model'"),
+    ] {
+        let data = if words == "--transpose" { "" } else { "--data data" };
+        work.refuses(&format!("assignment {data} --out out {words}"), &[told]);
+    }
+    if !skipped() {
+        work.fails("assignment --data data --out out --adapter nobody's", &["no adapter matches"]);
+    }
+    work.fails("assignment --data nowhere --out out", &["nowhere"]);
+    work.fails("assignment --data data --out data/x_train.npy", &["data/x_train.npy"]);
+    assert!(!work.exists("out") && !work.exists("runs"), "{:?}", work.list("."));
+}
