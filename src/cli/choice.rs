@@ -9,6 +9,7 @@ use crate::data::{PartName, ScaleKind};
 use crate::device::Device;
 use crate::gpu::Form;
 use crate::random::keras::Shuffle;
+use crate::report::ColourMap;
 use crate::train::config::Keep;
 
 fn one_of<T, const N: usize>(choices: [(&'static str, T); N]) -> impl TypedValueParser<Value = T>
@@ -44,6 +45,10 @@ pub(super) fn shuffle() -> impl TypedValueParser<Value = Shuffle> {
 
 pub(super) fn keep() -> impl TypedValueParser<Value = Keep> {
     one_of([("last", Keep::Last), ("best", Keep::Best)])
+}
+
+pub(super) fn colours() -> impl TypedValueParser<Value = ColourMap> {
+    one_of(ColourMap::ALL.map(|map| (map.name(), map)))
 }
 
 pub(super) fn part() -> impl TypedValueParser<Value = PartName> {

@@ -9,7 +9,8 @@ use super::say::{say, tell};
 use crate::data::PartName;
 use crate::device::{self, Device};
 use crate::error::{Error, Result};
-use crate::explain::{ExplainFolder, Explanation, Wanted, explain};
+use crate::explain::{ExplainFolder, Explanation, Wanted, explain, write_pictures};
+use crate::report::ColourMap;
 use crate::train::Opened;
 use crate::train::config::Config;
 use crate::train::run_folder::RunFolder;
@@ -54,6 +55,10 @@ pub(super) struct Args {
     /// Where the files go [default: the folder explain of the run]
     #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
+
+    /// Colours of heatmaps
+    #[arg(long, value_name = "NAME", value_parser = choice::colours(), default_value = "jet")]
+    cmap: ColourMap,
 
     /// Where the network runs [default: the run's]
     #[arg(long, value_name = "DEVICE", value_parser = choice::device())]
@@ -104,6 +109,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         indices: args.index.clone(),
     };
     let explanation = explain(&opened, &wanted, &bars)?;
+    write_pictures(&explanation, out.path(), args.cmap, &bars)?;
     out.write(&explanation)?;
     if !args.quiet {
         say(&text(&explanation))?;

@@ -16,6 +16,7 @@
 //! means.rs      mean maps of each class, right and wrong; methods, named_band
 //! trust/        how far maps can be trusted, measured
 //! listen/       a sample as sound, with what a map keeps of it and the rest
+//! pictures/     drawing it
 //! record.rs     all that is found, as plain values: RUN/explain/explain.json
 //! ```
 
@@ -31,6 +32,7 @@ mod methods;
 mod named_band;
 mod network;
 mod occlusion;
+mod pictures;
 mod record;
 mod right_wrong;
 mod run;
@@ -48,6 +50,7 @@ pub use methods::Methods;
 pub use named_band::NamedBand;
 pub use network::Network;
 pub use occlusion::{ClassOcclusion, MeanCurve, Occlusion, class_occlusions, occlusions};
+pub use pictures::{Drawing, write_pictures};
 pub use record::{
     Axes, Class, ExplainedPart, Explanation, Heard, LayerFacts, MapOf, Picture, Recording, Shown,
     SignedMap, Wrong,
