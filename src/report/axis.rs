@@ -27,6 +27,12 @@ pub(super) fn ticks((low, high): (f64, f64), wanted: f64) -> Vec<f64> {
     (first..=last).map(|i| i as f64 * step).collect()
 }
 
+/// The same, more of them where there would be fewer than two.
+pub(super) fn some_ticks(range: (f64, f64), wanted: f64) -> Vec<f64> {
+    let tries = [1.0, 2.0, 4.0].map(|more| ticks(range, more * wanted));
+    tries.into_iter().find(|ticks| ticks.len() > 1).unwrap_or_default()
+}
+
 /// The digits behind the point that tell `ticks` apart.
 pub(super) fn decimals(ticks: &[f64]) -> usize {
     let step = ticks.windows(2).map(|w| w[1] - w[0]).fold(f64::INFINITY, f64::min);
@@ -76,6 +82,8 @@ mod tests {
     fn ticks_are_round_and_inside() {
         assert_eq!(ticks((0.0, 1.0), 5.0), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]);
         assert_eq!(ticks((43.0, 97.0), 6.0), [50.0, 60.0, 70.0, 80.0, 90.0]);
+        assert_eq!(ticks((-0.42, 0.42), 2.8), [0.0]);
+        assert_eq!(some_ticks((-0.42, 0.42), 2.8), [-0.4, -0.2, 0.0, 0.2, 0.4]);
         assert_eq!(decimals(&ticks((0.0, 1.0), 5.0)), 1);
         assert_eq!(decimals(&ticks((43.0, 97.0), 6.0)), 0);
         assert_eq!(decimals(&[0.9, 1.0, 1.0999999999999999]), 1);

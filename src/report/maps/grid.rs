@@ -203,9 +203,12 @@ fn bar_ticks((low, high): (f64, f64), unit: Option<&str>, wanted: f64) -> Vec<Ti
         let label = labelled(low, 2, unit);
         return vec![Tick { at: 0.5, label }];
     }
-    let ticks = axis::ticks((low, high), wanted.clamp(2.0, 8.0));
+    // Where the loudest is -0.1 dB, the end is still called 0.
+    let air = 0.01 * (high - low);
+    let ticks = axis::some_ticks((low - air, high + air), wanted.clamp(2.0, 8.0));
     let digits = axis::decimals(&ticks);
-    let tick = |&v: &f64| Tick { at: (v - low) / (high - low), label: labelled(v, digits, unit) };
+    let at = |v: f64| ((v - low) / (high - low)).clamp(0.0, 1.0);
+    let tick = |&v: &f64| Tick { at: at(v), label: labelled(v, digits, unit) };
     ticks.iter().map(tick).collect()
 }
 
@@ -216,5 +219,67 @@ fn labelled(value: f64, digits: usize, unit: Option<&str>) -> String {
         Some(unit) if digits == 0 => format!("{value:+.0} {unit}"),
         Some(unit) => format!("{value:+.digits$} {unit}"),
         None => axis::number(value, digits),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(picture: Option<RgbImage>, said: &[&str]) -> Cell {
+        let said = said.iter().map(|line| (*line).to_owned()).collect();
+        Cell { caption: vec!["a caption".to_owned()], picture, said }
+    }
+
+    #[test]
+    fn panels_show_their_pictures_and_what_is_said() {
+        // Red above, blue below.
+        let mut two = RgbImage::new(1, 2);
+        two.put_pixel(0, 0, image::Rgb([255, 0, 0]));
+        two.put_pixel(0, 1, image::Rgb([0, 0, 255]));
+        let axes = SampleAxes::default();
+        let cells = vec![cell(Some(two), &[]), cell(None, &["none"]), cell(None, &[])];
+        let it = Grid {
+            title: "title",
+            shape: (2, 1),
+            axes: &axes,
+            rows: vec![Row { heading: "row", cells }],
+            bars: Vec::new(),
+            side: 100.0,
+            notes: Vec::new(),
+        };
+        let (picture, layout) = (grid(&it).unwrap(), Layout::new(&it));
+        let at = |column: usize, up: f64| {
+            let panel = layout.panel(0, column);
+            picture.get_pixel(panel.middle().0 as u32, panel.y(up) as u32).0
+        };
+        assert_eq!([at(0, 0.9), at(0, 0.1)], [[255, 0, 0], [0, 0, 255]]);
+        let ink = |column: usize| {
+            let panel = layout.panel(0, column);
+            let inside = |x: u32, y: u32| {
+                let (x, y) = (f64::from(x), f64::from(y));
+                x > panel.from.0 + 5.0
+                    && x < panel.to.0 - 5.0
+                    && y > panel.from.1 + 5.0
+                    && y < panel.to.1 - 5.0
+            };
+            let dark = picture.enumerate_pixels().filter(|(x, y, p)| inside(*x, *y) && p.0[1] < 90);
+            dark.count()
+        };
+        assert!(ink(1) > 20, "what is said is not there");
+        assert_eq!(ink(2), 0);
+    }
+
+    #[test]
+    fn decibels_have_sign_and_unit() {
+        let labels = |range, unit| -> Vec<String> {
+            bar_ticks(range, unit, 5.0).into_iter().map(|tick| tick.label).collect()
+        };
+        assert_eq!(
+            labels((-80.0, -0.3), Some("dB")),
+            ["-80 dB", "-60 dB", "-40 dB", "-20 dB", "+0 dB"]
+        );
+        assert_eq!(labels((0.0, 1.0), None), ["0.0", "0.5", "1.0"]);
+        assert_eq!(labels((-3.0, -3.0), Some("dB")), ["-3.00 dB"]);
     }
 }

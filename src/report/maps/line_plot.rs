@@ -21,36 +21,40 @@ pub struct BandLine {
 
 /// A second round of the colours is dashed.
 const DASH: (f64, f64) = (14.0, 9.0);
-/// A stroke of the legend, and what stands between it and its name.
-const KEY: (f64, f64) = (64.0, 14.0);
+/// Length of a legend's stroke, and what stands between it and its name.
+const STROKE: (f64, f64) = (64.0, 14.0);
 const BETWEEN: f64 = 48.0;
+
+/// A stroke of a legend and its name.
+pub(super) struct Key<'a> {
+    pub(super) name: &'a str,
+    pub(super) colour: Rgb,
+    /// Lengths of stroke and gap.
+    pub(super) dash: Option<(f64, f64)>,
+}
 
 /// Strokes with their names in one row around `middle`, in smaller letters where `width` asks it.
 pub(super) fn legend(
     canvas: &mut Canvas<'_>,
-    entries: &[(&str, Rgb, Option<(f64, f64)>)],
+    keys: &[Key<'_>],
     (middle, y): (f64, f64),
     width: f64,
 ) -> Result<()> {
-    let strokes = entries.len() as f64 * (KEY.0 + KEY.1 + BETWEEN) - BETWEEN;
-    let names: f64 = entries.iter().map(|(name, ..)| canvas.font.width(name, LABEL)).sum();
+    let strokes = keys.len() as f64 * (STROKE.0 + STROKE.1 + BETWEEN) - BETWEEN;
+    let names: f64 = keys.iter().map(|key| canvas.font.width(key.name, LABEL)).sum();
     let size = LABEL * ((width - strokes) / names.max(1.0)).clamp(0.6, 1.0);
-    let each = ((width - strokes) / entries.len().max(1) as f64).max(40.0);
+    let each = ((width - strokes) / keys.len().max(1) as f64).max(40.0);
     // Only where even small letters are too many is anything cut.
     let cut = names * size / LABEL > width - strokes;
-    let names: Vec<String> = entries
-        .iter()
-        .map(
-            |(name, ..)| {
-                if cut { canvas.font.shorten(name, size, each) } else { (*name).to_owned() }
-            },
-        )
-        .collect();
+    let kept = |name: &str| {
+        if cut { canvas.font.shorten(name, size, each) } else { name.to_owned() }
+    };
+    let names: Vec<String> = keys.iter().map(|key| kept(key.name)).collect();
     let whole = strokes + names.iter().map(|name| canvas.font.width(name, size)).sum::<f64>();
     let mut x = middle - whole / 2.0;
-    for ((_, colour, dash), name) in entries.iter().zip(&names) {
-        canvas.polyline(&[(x, y), (x + KEY.0, y)], 4.0, *dash, *colour)?;
-        x += KEY.0 + KEY.1;
+    for (key, name) in keys.iter().zip(&names) {
+        canvas.polyline(&[(x, y), (x + STROKE.0, y)], 4.0, key.dash, key.colour)?;
+        x += STROKE.0 + STROKE.1;
         canvas.text(name, (x, y), Anchor::Left, size, INK)?;
         x += canvas.font.width(name, size) + BETWEEN;
     }

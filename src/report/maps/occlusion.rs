@@ -4,7 +4,7 @@ use image::RgbImage;
 
 use super::colour_map::ColourMap;
 use super::grid::{Bar, colour_bar};
-use super::line_plot::legend;
+use super::line_plot::{Key, legend};
 use super::profile::{Along, DASH, FALL, MAP, Of, Profile, Scales, curves, value_axis};
 use super::sample_axes::{
     Panel, SampleAxes, band_axis, band_marks, fitted, frame_axis, frame_marks, side,
@@ -59,8 +59,9 @@ fn scales(all: &[&Occlusion]) -> [Scales; 2] {
 }
 
 fn key(canvas: &mut Canvas<'_>, fall: &str, map: &str) -> Result<()> {
-    let entries = [(fall, FALL, None), (map, MAP, Some(DASH))];
-    legend(canvas, &entries, (WIDTH / 2.0, LEGEND), WIDTH - 120.0)
+    let fall = Key { name: fall, colour: FALL, dash: None };
+    let keys = [fall, Key { name: map, colour: MAP, dash: Some(DASH) }];
+    legend(canvas, &keys, (WIDTH / 2.0, LEGEND), WIDTH - 120.0)
 }
 
 /// A sample's spectrogram with its curves: along bands beside it, along frames under it. 1900
@@ -147,7 +148,7 @@ pub fn genre_occlusion(
     let (left, gap, upper, lower) = (210.0, 34.0, 460.0, 220.0);
     let room = WIDTH - left - 160.0 + gap;
     let width = (room / genres.len().max(1) as f64 - gap).max(60.0);
-    let top = TOP + 40.0;
+    let top = TOP + 64.0;
     let second = top + upper + 120.0;
     let font = Font::embedded()?;
     paint((WIDTH as u32, (second + lower + 110.0) as u32), &font, |canvas| {

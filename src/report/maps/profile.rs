@@ -33,6 +33,8 @@ pub(super) enum Along {
 pub(super) struct Scales {
     pub(super) fall: (f64, f64),
     pub(super) map: (f64, f64),
+    /// Whether a map has values below 0.
+    signed: bool,
 }
 
 pub(super) const FALL: Rgb = TRAINING;
@@ -92,7 +94,7 @@ impl Scales {
         let low = (AIR * low).min(-0.03 * high).min(if least < 0.0 { -0.3 * high } else { 0.0 });
         let unit = AIR * f64::max(most / high, least / low);
         let unit = if unit > 0.0 { unit } else { 1.0 / high };
-        Self { fall: (low, high), map: (low * unit, high * unit) }
+        Self { fall: (low, high), map: (low * unit, high * unit), signed: least < 0.0 }
     }
 }
 
@@ -155,9 +157,7 @@ fn value_ticks(canvas: &Canvas<'_>, panel: &Panel, along: Along, scale: (f64, f6
         Along::Bands => panel.width() / 90.0,
         Along::Frames => panel.height() / 45.0,
     };
-    // More where 0 would stand alone.
-    let tries = [1.0, 2.0, 4.0].map(|more| axis::ticks(scale, more * wanted.max(1.0)));
-    let ticks = tries.into_iter().find(|ticks| ticks.len() > 1).unwrap_or_default();
+    let ticks = axis::some_ticks(scale, wanted.max(1.0));
     let digits = axis::decimals(&ticks);
     // Where they would run together, every second one, or the ends.
     let widest = ticks.iter().map(|t| canvas.font.width(&axis::number(*t, digits), TICK));
@@ -189,7 +189,9 @@ pub(super) fn value_axis(
     let ticks = value_ticks(canvas, panel, along, scale);
     let digits = axis::decimals(&ticks);
     let mut widest = 0.0_f64;
-    for tick in ticks {
+    // What has no sign needs no numbers below 0.
+    let least = if of == Of::Map && !scales.signed { -1e-9 } else { f64::NEG_INFINITY };
+    for tick in ticks.into_iter().filter(|t| *t >= least) {
         // Rounding makes no "-0".
         let label = axis::number(if tick == 0.0 { 0.0 } else { tick }, digits);
         let s = share(tick, scale);

@@ -187,3 +187,28 @@ fn no_more(count: usize, word: &str) -> Vec<String> {
         _ => vec!["no more:".to_owned(), format!("only {count} {word}")],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn captions_and_missing_samples_are_said() {
+        let sample = |taken_for: Option<(String, f32)>| SamplePanel {
+            index: 12,
+            song: taken_for.is_none().then_some(3),
+            taken_for,
+            spectrogram: Spectrogram { bands: 1, frames: 1, values: vec![0.0] },
+        };
+        let right = [sample(None), sample(None), sample(None)];
+        let cell =
+            |panel: &SamplePanel| Ok(Cell { caption: caption(panel), picture: None, said: vec![] });
+        let got = rows(&right, &[], cell).unwrap();
+        assert_eq!(got[0].cells[0].caption, ["#12, song 3"]);
+        let said = |row: usize| got[row].cells.iter().map(|c| c.said.join(" ")).collect::<Vec<_>>();
+        assert_eq!(said(0), ["", "", "", "no more: only 3 right", "", ""]);
+        assert_eq!(said(1), ["none wrong", "", "", "", "", ""]);
+        let wrong = sample(Some(("rock".to_owned(), 0.834)));
+        assert_eq!(caption(&wrong), ["#12", "taken for rock (0.83)"]);
+    }
+}

@@ -2,7 +2,7 @@
 
 use image::RgbImage;
 
-use super::line_plot::{BandLine, legend, lines, look, value_axis};
+use super::line_plot::{BandLine, Key, legend, lines, look, value_axis};
 use super::sample_axes::Panel;
 use crate::error::{Error, Result};
 use crate::report::canvas::{Anchor, Canvas, paint};
@@ -121,12 +121,12 @@ fn check(all: &[BandLine], count: usize, what: &str) -> Result<()> {
 }
 
 fn key(canvas: &mut Canvas<'_>, all: &[BandLine]) -> Result<()> {
-    let entries: Vec<_> = all
-        .iter()
-        .enumerate()
-        .map(|(i, line)| (line.name.as_str(), look(i).0, look(i).1))
-        .collect();
-    legend(canvas, &entries, (WIDTH / 2.0, 112.0), WIDTH - 120.0)
+    let key = |(i, line)| {
+        let line: &BandLine = line;
+        Key { name: &line.name, colour: look(i).0, dash: look(i).1 }
+    };
+    let keys: Vec<Key<'_>> = all.iter().enumerate().map(key).collect();
+    legend(canvas, &keys, (WIDTH / 2.0, 112.0), WIDTH - 120.0)
 }
 
 fn nothing(canvas: &mut Canvas<'_>, panel: &Panel, is: bool) -> Result<()> {
