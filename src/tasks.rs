@@ -3,10 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use crate::compare::Job;
+use crate::data::PartName;
 use crate::device::Device;
 use crate::error::Result;
+use crate::explain::listen::{self, Listener};
+use crate::explain::{ExplainFolder, Wanted, explain};
 use crate::gpu::{self, Kind};
 use crate::models::Model;
+use crate::progress::Progress;
+use crate::train::Opened;
 use crate::train::config::{Config, Settings};
 use crate::train::data_stem;
 use crate::train::run_folder::RunFolder;
@@ -59,6 +64,40 @@ impl Assignment {
         };
         let tasks = [task("p1", p1, p1_config)?, task("p2", p2, p2_config)?];
         Ok(Self { folder, tasks, place })
+    }
+}
+
+impl Task {
+    /// Explains its run, which is done, with sound where that is known; false where it was
+    /// explained before under the weights that it has now.
+    ///
+    /// # Errors
+    /// If the data are gone, the device fails or a file cannot be written.
+    pub fn explain(&self, cache_dir: Option<&Path>, progress: &dyn Progress) -> Result<bool> {
+        let folder = RunFolder::open(&self.job.folder)?;
+        let out = ExplainFolder::of(&folder);
+        if out.read(&folder).is_ok() {
+            return Ok(false);
+        }
+        out.create()?;
+        let (config, wanted) = (self.job.config.clone(), Wanted::default());
+        let mut opened = Opened::open(folder, config, cache_dir, &PartName::ALL, progress)?;
+        opened.scale();
+        let mut explanation = explain(&opened, &wanted, progress)?;
+        let listener = Listener::open(&opened.source);
+        let heard = listener.and_then(|listener| match listener {
+            Some(listener) => {
+                listen::write(&listener, &opened, &wanted, &mut explanation, out.path(), progress)
+            }
+            None => Ok(()),
+        });
+        if let Err(e) = heard {
+            // The rest does not depend on it.
+            progress.warn(&format!("the explanation has no sound: {e}"));
+            explanation.shown.iter_mut().for_each(|shown| shown.sound = None);
+        }
+        out.write(&explanation)?;
+        Ok(true)
     }
 }
 

@@ -52,7 +52,7 @@ const MAY_NAME: [(&str, &[&str]); 26] = [
             "progress", "random", "report", "text", "train",
         ],
     ),
-    ("tasks", &["compare", "device", "gpu", "models", "train"]),
+    ("tasks", &["compare", "data", "device", "explain", "gpu", "models", "progress", "train"]),
     (
         "cli",
         &[

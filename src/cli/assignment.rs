@@ -31,7 +31,8 @@ Examples:
   genre-gpu assignment --epochs 3 --device cpu
       a short look; P2 on the CPU too
 
-DIR takes the runs p1 and p2, as `genre-gpu train` leaves them.";
+DIR takes the runs p1 and p2, as `genre-gpu train` leaves them, each with its explanation, as
+`genre-gpu explain` leaves it.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -109,7 +110,19 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         tell(&format!("genre-gpu: stopped; go on with\n  {}", this_command()));
         return Ok(ExitCode::FAILURE);
     }
-    args.say(&format!("The runs are in {}.", assignment.folder.display()))?;
+    // Loaded again for each run, as `explain` does.
+    drop(scaled);
+    for task in &assignment.tasks {
+        let start = Instant::now();
+        let explained = task.explain(cache, &bars).map_err(|e| failed(task, e))?;
+        let time = match explained {
+            true => format!("{:.0} s", start.elapsed().as_secs_f64()),
+            false => "done before".into(),
+        };
+        let (name, folder) = (task.model.name.to_uppercase(), task.job.folder.join("explain"));
+        args.say(&format!("{name}: explained; {time}, in {}", folder.display()))?;
+    }
+    args.say(&format!("All is in {}.", assignment.folder.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,6 +9,7 @@ use super::say::{say, tell};
 use crate::data::PartName;
 use crate::device::{self, Device};
 use crate::error::{Error, Result};
+use crate::explain::listen::{self, Listener};
 use crate::explain::{ExplainFolder, Explanation, Wanted, explain, write_pictures};
 use crate::report::ColourMap;
 use crate::train::Opened;
@@ -23,7 +24,10 @@ Examples:
   genre-gpu explain runs/mine --layer conv2d_1 --part test --index 3,17
       maps of another layer, for chosen samples
   genre-gpu explain runs/mine --class rock
-      what speaks for rock, whatever was predicted";
+      what speaks for rock, whatever was predicted
+  genre-gpu explain runs/p1-demo-seed42 --listen
+      the same samples as WAV files: what the network heard, the part of it that the map
+      keeps, and the rest";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -47,6 +51,11 @@ pub(super) struct Args {
     /// Samples that are shown, by index [default: the first six right and wrong of each class]
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
     index: Vec<usize>,
+
+    /// Write the sound of the samples that are shown, the part of it that their map keeps, and the
+    /// rest, as WAV files: for the demo corpus, and arrays that prepare made
+    #[arg(long)]
+    listen: bool,
 
     /// Leave out the checks of how far the maps can be trusted
     #[arg(long)]
@@ -108,7 +117,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
         checks: !args.no_checks,
         indices: args.index.clone(),
     };
-    let explanation = explain(&opened, &wanted, &bars)?;
+    let listener = args.listen.then(|| Listener::asked(&opened.source)).transpose()?;
+    let mut explanation = explain(&opened, &wanted, &bars)?;
+    if let Some(listener) = &listener {
+        listen::write(listener, &opened, &wanted, &mut explanation, out.path(), &bars)?;
+    }
     write_pictures(&explanation, out.path(), args.cmap, &bars)?;
     out.write(&explanation)?;
     if !args.quiet {
@@ -146,6 +159,13 @@ fn text(explanation: &Explanation) -> String {
                 class.wrong.len()
             ));
         }
+    }
+    if let Some((count, [clip, kept, rest])) = listen::mean_probabilities(&explanation.shown) {
+        lines.push(format!(
+            "Sound of {count} samples in {}: mean probability of the map's class {clip:.3}; of what \
+             the map keeps {kept:.3}, of the rest {rest:.3}",
+            listen::FOLDER
+        ));
     }
     lines.join("\n")
 }

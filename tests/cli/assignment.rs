@@ -19,9 +19,16 @@ fn work() -> Work {
     Work::with(Set { samples: [48, 16, 16], size: [32, 12], ..Set::default() })
 }
 
-fn changed(work: &Work) -> [SystemTime; 2] {
+const FILES: [&str; 4] = [
+    "out/p1/model.safetensors",
+    "out/p1/explain/explain.json",
+    "out/p2/model.safetensors",
+    "out/p2/explain/explain.json",
+];
+
+fn changed(work: &Work) -> [SystemTime; 4] {
     let modified = |file| std::fs::metadata(work.path(file)).unwrap().modified().unwrap();
-    ["out/p1/model.safetensors", "out/p2/model.safetensors"].map(modified)
+    FILES.map(modified)
 }
 
 fn percent(work: &Work, run: &str, key: &str) -> String {
@@ -46,6 +53,10 @@ fn both_runs_are_those_that_train_makes() {
     for model in ["p1", "p2"] {
         work.ok(&format!("train --model {model} --data data --epochs 2 --seed 7 --out {model}"));
         assert_same(&work, model, &format!("out/{model}"));
+        // And explained as explain does it.
+        work.ok(&format!("explain {model}"));
+        let explained = |folder: &str| work.read(&format!("{folder}/explain/indices_test.csv"));
+        assert!(explained(model) == explained(&format!("out/{model}")));
     }
 }
 
@@ -55,17 +66,18 @@ fn what_is_done_is_not_done_again() {
     work.ok(WORDS);
     let before = changed(&work);
     let ran = work.ok(WORDS);
-    assert_eq!(ran.out.matches("; done before, in out/p").count(), 2, "{}", ran.out);
+    assert_eq!(ran.out.matches("; done before, in out/p").count(), 4, "{}", ran.out);
     // Where P2 was begun it stays without a word.
     let ran = work.ok(&WORDS.replace(" --device cpu", ""));
     assert!(ran.out.contains("P2 runs on the CPU, where it was begun."), "{}", ran.out);
-    assert_eq!(ran.out.matches("; done before").count(), 2, "{}", ran.out);
+    assert_eq!(ran.out.matches("; done before").count(), 4, "{}", ran.out);
     assert_eq!(changed(&work), before, "a run was made again");
     assert_eq!(work.ok(&format!("{WORDS} --quiet")).out, "");
 
     std::fs::remove_file(work.path("out/p2/metrics.json")).unwrap();
     let ran = work.ok(WORDS);
-    assert_eq!(ran.out.matches("; done before").count(), 1, "{}", ran.out);
+    // Its weights come to the same, so what was explained stands.
+    assert_eq!(ran.out.matches("; done before").count(), 3, "{}", ran.out);
     assert!(ran.out.contains(", gone on with, in out/p2"), "{}", ran.out);
 
     let told = ["p1: holds a run with other settings (epochs 2, not 3)", "another --out"];
@@ -89,7 +101,7 @@ fn a_real_gpu_is_taken_where_there_is_one() {
     let config = |model: &str| work.text(&format!("{run}/{model}/config.toml"));
     assert!(config("p1").contains("device = \"cpu\""), "P1 is on the CPU anywhere");
     assert!(config("p2").contains(&format!("device = \"{device}\"")), "{}", config("p2"));
-    assert!(ran.out.contains(&format!("The runs are in {run}.")), "{}", ran.out);
+    assert!(ran.out.contains(&format!("All is in {run}.")), "{}", ran.out);
     // Anyone's GPU where it is asked for; P1's settings do not change.
     let ran = work.ok("assignment --data data --epochs 1 --device gpu --out other");
     assert!(ran.out.contains("P2 runs on the GPU, as --device says."), "{}", ran.out);

@@ -16,6 +16,7 @@ mod evaluate;
 mod explain;
 mod gpu;
 mod input;
+mod listen;
 mod models;
 mod odd;
 mod out;

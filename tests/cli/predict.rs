@@ -34,7 +34,7 @@ fn wav(path: &Path, samples: &[i16]) {
 }
 
 /// `run` after two epochs on `arrays`, which come from eight songs of each class, cut from `what`.
-fn trained(what: &str) -> Work {
+pub fn trained(what: &str) -> Work {
     let work = Work::empty();
     for (class, hz) in CLASSES.iter().zip([4000.0, 300.0]) {
         std::fs::create_dir_all(work.path(&format!("songs/{class}"))).unwrap();

@@ -47,6 +47,19 @@ impl<'a> Listener<'a> {
         Ok(Some(Self { data, front_end, cutting, tracks, masker }))
     }
 
+    /// The same, where sound was asked for.
+    ///
+    /// # Errors
+    /// Also if nobody knows what sound the samples came from.
+    pub fn asked(source: &'a Source) -> Result<Self> {
+        Self::open(source)?.ok_or_else(|| Error::Setting {
+            name: "listen",
+            expected: "samples whose sound is known: the demo corpus, or arrays that genre-gpu \
+                       prepare made",
+            found: source.data.source.clone(),
+        })
+    }
+
     /// How sound became samples.
     pub fn front_end(&self) -> &FrontEnd {
         self.front_end

@@ -19,4 +19,4 @@ pub use clip::Clip;
 pub use listener::Listener;
 pub use mask::{heatmap, spread};
 pub use masker::Masker;
-pub use write::{FOLDER, write};
+pub use write::{FOLDER, mean_probabilities, write};

@@ -7,11 +7,12 @@ use rayon::prelude::*;
 
 use super::{Clip, Listener, heatmap, spread};
 use crate::audio::{FrontEnd, LogMel, wav};
-use crate::data::PartName;
 use crate::error::{Error, Result};
-use crate::explain::{Explainer, Heard, LayerFacts, Recording, Shown};
+use crate::explain::gallery::twelves;
+use crate::explain::{Explainer, Explanation, Heard, LayerFacts, Recording, Shown, Wanted};
 use crate::files::{create_folder, write_atomic};
 use crate::progress::Progress;
+use crate::train::Opened;
 
 /// Within a run's folder of explanations.
 pub const FOLDER: &str = "sound";
@@ -33,8 +34,8 @@ struct Parts {
 
 const NAMES: [&str; 3] = ["clip", "kept", "rest"];
 
-/// Writes `sound/{part}-{index}-{clip,kept,rest}.wav` into `folder` for each sample and tells it
-/// of them. The map is the Grad-CAM of the first layer that has both axes, else of the first.
+/// Writes `sound/{part}-{index}-{clip,kept,rest}.wav` into `folder` for the samples that were
+/// asked for (the twelve of each class, or those chosen), and tells them of it. The map is the Grad-CAM of the first layer that has both axes, else of the first.
 /// One gain for a sample's three recordings brings the loudest to −1 dB of full scale, so that
 /// they can be compared with each other; the network hears them as they are.
 ///
@@ -42,18 +43,33 @@ const NAMES: [&str; 3] = ["clip", "kept", "rest"];
 /// If a song is gone or has changed, the device fails, or a file cannot be written.
 pub fn write(
     listener: &Listener<'_>,
-    layers: &[LayerFacts],
-    shown: &mut [Shown],
-    explainer: &mut Explainer,
+    opened: &Opened,
+    wanted: &Wanted,
+    explanation: &mut Explanation,
     folder: &Path,
     progress: &dyn Progress,
 ) -> Result<()> {
     let both = |layer: &LayerFacts| layer.place.bands.count > 1 && layer.place.frames.count > 1;
+    let Explanation { layers, parts, shown, .. } = explanation;
     let at = layers.iter().position(both).unwrap_or(0);
     let Some(layer) = layers.get(at) else { return Ok(()) };
-    create_folder(&folder.join(FOLDER))?;
+    let of_part = parts.iter().find(|part| part.part == wanted.part.as_str());
+    let asked = match (of_part, wanted.indices.is_empty()) {
+        (Some(part), true) => twelves(part),
+        _ => wanted.indices.clone(),
+    };
+    let mut shown: Vec<&mut Shown> = shown
+        .iter_mut()
+        .filter(|shown| shown.part == wanted.part.as_str() && asked.contains(&shown.index))
+        .collect();
+    let Opened { config, graph, saved, .. } = opened;
+    let device = config.device_options();
+    let mut explainer =
+        Explainer::open(graph, &wanted.layers, config.batch_size, config.device, device)?;
+    explainer.set_parameters(&saved.parameters)?;
+    clear(&folder.join(FOLDER))?;
     for some in shown.chunks_mut(AT_ONCE) {
-        let picks = some.iter().map(pick).collect::<Result<Vec<_>>>()?;
+        let picks: Vec<_> = some.iter().map(|shown| (wanted.part, shown.index)).collect();
         let clips = listener.clips(&picks, progress)?;
         let map = |shown: &Shown| shown.maps.get(at).and_then(|of| of.grad_cam.values());
         let maps: Vec<Vec<f32>> = some.iter().map(|shown| map(shown).unwrap_or_default()).collect();
@@ -93,13 +109,17 @@ pub fn write(
     Ok(())
 }
 
-fn pick(shown: &Shown) -> Result<(PartName, usize)> {
-    let part = PartName::ALL.into_iter().find(|part| part.as_str() == shown.part);
-    part.map(|part| (part, shown.index)).ok_or_else(|| Error::Mismatch {
-        what: "part of a shown sample",
-        expected: "train, val or test".into(),
-        found: shown.part.clone(),
-    })
+/// Makes the folder, without the sound of an earlier explanation.
+fn clear(folder: &Path) -> Result<()> {
+    create_folder(folder)?;
+    for entry in std::fs::read_dir(folder).map_err(Error::io(folder, "read"))? {
+        let path = entry.map_err(Error::io(folder, "read"))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if NAMES.iter().any(|own| name.ends_with(&format!("-{own}.wav"))) {
+            std::fs::remove_file(&path).map_err(Error::io(&path, "remove"))?;
+        }
+    }
+    Ok(())
 }
 
 fn take_apart(
@@ -147,4 +167,20 @@ fn record(
         kept: recording(1),
         rest: recording(2),
     }
+}
+
+/// How many samples were heard, and the mean probability of the class that their maps speak for
+/// in clip, kept part and rest; none where no sample was.
+pub fn mean_probabilities(shown: &[Shown]) -> Option<(usize, [f64; 3])> {
+    let of = |(shown, heard): (&Shown, &Heard)| {
+        let own = |recording: &Recording| {
+            let probability = recording.probabilities.get(shown.target as usize);
+            probability.copied().map_or(0.0, f64::from)
+        };
+        [&heard.clip, &heard.kept, &heard.rest].map(own)
+    };
+    let heard = shown.iter().filter_map(|shown| Some((shown, shown.sound.as_ref()?)));
+    let all: Vec<[f64; 3]> = heard.map(of).collect();
+    let mean = |i: usize| all.iter().map(|each| each[i]).sum::<f64>() / all.len() as f64;
+    (!all.is_empty()).then(|| (all.len(), [0, 1, 2].map(mean)))
 }
