@@ -54,11 +54,18 @@ const MAY_NAME: [(&str, &[&str]); 26] = [
     ),
     ("tasks", &["compare", "device", "gpu", "models", "train"]),
     (
+        "page",
+        &[
+            "compare", "data", "explain", "files", "graph", "metrics", "models", "report", "text",
+            "train",
+        ],
+    ),
+    (
         "cli",
         &[
             "audio", "backend", "bench", "compare", "data", "device", "explain", "files", "gpu",
-            "graph", "measure", "metrics", "models", "plan", "predict", "progress", "random",
-            "report", "tasks", "text", "train",
+            "graph", "measure", "metrics", "models", "page", "plan", "predict", "progress",
+            "random", "report", "tasks", "text", "train",
         ],
     ),
     ("lib", &[]),
