@@ -1,11 +1,14 @@
 //! Vector drawings. Colours are the style sheet's, so that they follow light, dark and print.
 
 mod curves;
+mod frame;
+mod lines;
 mod network;
 
 use std::fmt;
 
 pub(super) use curves::{Panel, curve};
+pub(super) use lines::{Lines, lines};
 pub(super) use network::{network, what};
 
 /// Text that may stand between tags and inside quotes.

@@ -1,6 +1,7 @@
 //! What the template is given. It computes nothing: all text, tables and drawings are made here.
 
 mod matrix;
+mod means;
 mod model;
 mod samples;
 mod tables;
