@@ -14,6 +14,7 @@ mod explain;
 mod lines;
 mod predict;
 mod prepare;
+mod report;
 mod run_bars;
 mod say;
 mod seeds;
@@ -42,6 +43,7 @@ Examples:
   genre-gpu prepare GTZAN --out arrays          audio files to arrays
   genre-gpu predict runs/p1-demo-seed42 song.mp3
                                                 what genre is this song?
+  genre-gpu report runs/p1-demo-seed42          everything about a run in one HTML file
   genre-gpu adapters                            the GPUs that --device gpu can take
   genre-gpu bench                               time of every kernel and of a step
 
@@ -77,6 +79,8 @@ enum Command {
     Prepare(Box<prepare::Args>),
     /// Say what genre songs are, over time, from their files
     Predict(Box<predict::Args>),
+    /// Put everything about runs into one HTML file
+    Report(report::Args),
     /// List the GPUs, best first, and which one --device gpu takes
     Adapters(adapters::Args),
     /// Measure training steps, kernel by kernel, on CPU and GPU
@@ -115,6 +119,7 @@ fn execute(command: &Command) -> Result<ExitCode> {
         Command::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),
         Command::Prepare(args) => prepare::run(args),
         Command::Predict(args) => predict::run(args),
+        Command::Report(args) => report::run(args).map(|()| ExitCode::SUCCESS),
         Command::Adapters(args) => adapters::run(args).map(|()| ExitCode::SUCCESS),
         Command::Bench(args) => bench::run(args).map(|()| ExitCode::SUCCESS),
     }

@@ -1,7 +1,7 @@
 //! Where the ticks of an axis go and what they say.
 
 /// A range with a little air around the finite values, and never empty.
-pub(super) fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+pub(crate) fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     let (low, high) = values
         .filter(|v| v.is_finite())
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
@@ -18,7 +18,7 @@ pub(super) fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
 }
 
 /// Multiples of 1, 2 or 5 times a power of ten in a range, about `wanted` of them.
-pub(super) fn ticks((low, high): (f64, f64), wanted: f64) -> Vec<f64> {
+pub(crate) fn ticks((low, high): (f64, f64), wanted: f64) -> Vec<f64> {
     let rough = (high - low) / wanted;
     let power = 10_f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|&s| s >= rough);
@@ -34,7 +34,7 @@ pub(super) fn some_ticks(range: (f64, f64), wanted: f64) -> Vec<f64> {
 }
 
 /// The digits behind the point that tell `ticks` apart.
-pub(super) fn decimals(ticks: &[f64]) -> usize {
+pub(crate) fn decimals(ticks: &[f64]) -> usize {
     let step = ticks.windows(2).map(|w| w[1] - w[0]).fold(f64::INFINITY, f64::min);
     if !step.is_finite() || step <= 0.0 {
         return 2;
@@ -44,7 +44,7 @@ pub(super) fn decimals(ticks: &[f64]) -> usize {
 }
 
 /// A number that stays short: with a power of ten where it would be long.
-pub(super) fn number(value: f64, decimals: usize) -> String {
+pub(crate) fn number(value: f64, decimals: usize) -> String {
     if value.abs() >= 1e5 || decimals > 4 {
         format!("{value:.1e}")
     } else {
@@ -53,7 +53,7 @@ pub(super) fn number(value: f64, decimals: usize) -> String {
 }
 
 /// Epochs to name on an axis from `first` to `last`: all of a few, else the ends' round ones.
-pub(super) fn epoch_ticks(first: u32, last: u32) -> Vec<u32> {
+pub(crate) fn epoch_ticks(first: u32, last: u32) -> Vec<u32> {
     let count = last.saturating_sub(first) + 1;
     if count <= 12 {
         return (first..=last).collect();

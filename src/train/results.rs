@@ -1,6 +1,6 @@
 //! The figures of a part under final weights.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::backend::{Backend, Samples};
 use crate::data::{Part, PartName};
@@ -29,7 +29,7 @@ pub struct Results {
 }
 
 /// The object that `metrics.json` has for each part.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PartMetrics {
     /// Mean loss, penalty included.
     pub loss: f32,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::config::Config;
 use super::history::{self, Epoch, best_epoch, seconds_per_epoch};
@@ -22,7 +22,7 @@ pub struct RunFolder {
 }
 
 /// `metrics.json`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// The model's name.
     pub model: String,
@@ -40,9 +40,12 @@ pub struct Metrics {
     pub seconds_per_epoch: f64,
     /// The classes' names, by label.
     pub classes: Vec<String>,
+    /// What the quick audit of the data said; results on other arrays and older runs have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<String>,
     /// `train`, `val` and `test`.
     #[serde(flatten)]
-    pub parts: BTreeMap<&'static str, PartMetrics>,
+    pub parts: BTreeMap<String, PartMetrics>,
 }
 
 impl RunFolder {
@@ -312,6 +315,17 @@ impl RunFolder {
         })
     }
 
+    /// Reads `metrics.json`.
+    ///
+    /// # Errors
+    /// If it cannot be read or is not one.
+    pub fn read_metrics(&self) -> Result<Metrics> {
+        let path = self.metrics();
+        let text = std::fs::read_to_string(&path).map_err(Error::io(&path, "read"))?;
+        serde_json::from_str(&text)
+            .map_err(|e| Error::Run { path, problem: format!("is no metrics.json: {e}") })
+    }
+
     /// Writes `metrics.json`.
     ///
     /// # Errors
@@ -352,6 +366,7 @@ pub fn metrics(
         best_epoch: best_epoch(history).map(|i| i + 1),
         seconds_per_epoch: seconds_per_epoch(history),
         classes: data.classes.clone(),
-        parts: results.iter().map(|result| (result.part.as_str(), result.metrics())).collect(),
+        audit: None,
+        parts: results.iter().map(|result| (result.part.to_string(), result.metrics())).collect(),
     }
 }

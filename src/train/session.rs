@@ -11,6 +11,7 @@ use super::trainer::{Outcome, Trainer, Watch};
 use super::{data_name, model_name, words};
 use crate::audio::{Cutting, FrontEnd};
 use crate::backend::Backend;
+use crate::data::audit::Quick;
 use crate::data::{Dataset, PartName, Scale, ScaleKind, Spectra};
 use crate::device;
 use crate::error::Result;
@@ -32,6 +33,8 @@ pub struct Scaled {
     pub cutting: Option<Cutting>,
     /// By what they are.
     pub scale: Scale,
+    /// What the quick audit said of them.
+    pub audit: String,
 }
 
 impl Scaled {
@@ -41,9 +44,10 @@ impl Scaled {
     /// If the training samples have no spread to scale by.
     pub fn new(source: Source, kind: ScaleKind) -> Result<Self> {
         let Source { mut data, front_end, cutting, .. } = source;
+        let audit = Quick::of(&data).line();
         let scale = Scale::fit(kind, &data.train.x)?;
         data.apply(&scale);
-        Ok(Self { data, front_end, cutting, scale })
+        Ok(Self { data, front_end, cutting, scale, audit })
     }
 }
 
@@ -103,7 +107,7 @@ impl Run<'_> {
         stop: &dyn Fn() -> bool,
     ) -> Result<Option<Finished>> {
         let Self { config, model, graph, device, folder, title, .. } = *self;
-        let Scaled { data, front_end, cutting, scale } = self.data;
+        let Scaled { data, front_end, cutting, scale, audit } = self.data;
         // Only now: a resume that is refused leaves the run as it was.
         folder.write_config(config)?;
         let outcome = trainer.run(watch, stop);
@@ -120,11 +124,19 @@ impl Run<'_> {
         let results = trainer.results()?;
         folder.write_results(&results, data, title)?;
         let count = graph.trainable_count();
-        let metrics = run_folder::metrics(config, device, count, epochs, &history, data, &results);
+        let mut metrics =
+            run_folder::metrics(config, device, count, epochs, &history, data, &results);
+        metrics.audit = Some(audit.clone());
         folder.write_metrics(&metrics)?;
 
         let report = report_of_test(&results, &data.classes)?;
-        let paragraph = fold(&words::overfitting(graph, &data.train, &history, &results));
+        let accuracy = |name: PartName| {
+            let result = results.iter().find(|result| result.part == name)?;
+            Some(result.confusion.accuracy())
+        };
+        let (samples, songs) = (data.train.len(), words::songs(&data.train));
+        let accuracies = PartName::ALL.map(accuracy);
+        let paragraph = fold(&words::overfitting(graph, samples, songs, &history, accuracies));
         let table = LayerTable(graph);
         folder.write_summary(&format!("{title}\n\n{table}\n{paragraph}\n\nTest set:\n{report}"))?;
 

@@ -4,8 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::history::{Epoch, best_epoch};
-use super::results::Results;
-use crate::data::{Part, PartName};
+use crate::data::Part;
 use crate::graph::Graph;
 use crate::models::summary::capacity;
 
@@ -15,14 +14,17 @@ pub fn songs(part: &Part) -> Option<usize> {
     Some(song.iter().zip(&part.y).collect::<BTreeSet<_>>().len())
 }
 
-/// The whole paragraph, once a run is done.
-pub fn overfitting(graph: &Graph, train: &Part, history: &[Epoch], results: &[Results]) -> String {
-    let mut sentences = vec![capacity(graph, train.len(), songs(train))];
-    let accuracy = |name: PartName| {
-        let result = results.iter().find(|result| result.part == name)?;
-        Some(100.0 * result.confusion.accuracy())
-    };
-    if let [Some(train), Some(val), Some(test)] = PartName::ALL.map(accuracy) {
+/// The whole paragraph, once a run is done. `samples` and `songs` are those of the training set;
+/// `accuracies` of training, validation and test are shares of 1.
+pub fn overfitting(
+    graph: &Graph,
+    samples: usize,
+    songs: Option<usize>,
+    history: &[Epoch],
+    accuracies: [Option<f64>; 3],
+) -> String {
+    let mut sentences = vec![capacity(graph, samples, songs)];
+    if let [Some(train), Some(val), Some(test)] = accuracies.map(|a| a.map(|a| 100.0 * a)) {
         sentences.push(format!(
             "With the final weights {train:.1} % of the training samples, {val:.1} % of the \
              validation samples and {test:.1} % of the test samples are right: training leads \

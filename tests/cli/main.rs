@@ -25,6 +25,7 @@ mod predict;
 mod prepare;
 mod prepare_trouble;
 mod program;
+mod report;
 mod resume;
 mod run_folder;
 #[cfg(unix)]

@@ -1,0 +1,62 @@
+//! The runs' models held against the first one's, on the same test songs.
+
+use super::record::RunRecord;
+use crate::compare::{DataReport, Job, ModelRuns};
+use crate::data::{Dataset, Part, PartName};
+use crate::error::Result;
+
+/// A run against the first.
+#[derive(Debug)]
+pub(super) enum Versus {
+    /// On the same data: two models, the first run's the baseline; test, then validation.
+    Same(Box<DataReport>),
+    /// Why they cannot be compared.
+    Unlike(String),
+}
+
+/// Holds `run` against `first`.
+pub(super) fn versus(first: &RunRecord, run: &RunRecord) -> Result<Versus> {
+    let [here, there] = [&run.facts, &first.facts].map(|facts| &facts.data_hash);
+    if here != there {
+        return Ok(Versus::Unlike(format!(
+            "The runs are of different data ({} with hash {here}, {} with hash {there}), so their \
+             figures are not held against each other.",
+            run.metrics.data, first.metrics.data
+        )));
+    }
+    let (first_name, name) = names(first, run);
+    let data = dataset(first);
+    let model = |name: String, run: &RunRecord| -> Result<ModelRuns> {
+        let job = Job { config: run.config.clone(), folder: run.folder.path().into() };
+        let parameters = run.metrics.parameters;
+        Ok(ModelRuns { name, parameters, runs: vec![job.read(&data)?] })
+    };
+    let models = [model(first_name, first)?, model(name, run)?];
+    let shown = [PartName::Test, PartName::Val];
+    Ok(Versus::Same(Box::new(DataReport::new(&run.metrics.data, &data, &models, 0, &shown)?)))
+}
+
+/// Of two runs of one model each is called by its folder.
+fn names(first: &RunRecord, run: &RunRecord) -> (String, String) {
+    let [a, b] = [first, run].map(|run| run.metrics.model.clone());
+    if a != b {
+        return (a, b);
+    }
+    (format!("{a} ({})", first.path()), format!("{b} ({})", run.path()))
+}
+
+/// The data set but for its samples, which no figure here needs.
+fn dataset(run: &RunRecord) -> Dataset {
+    let part = |name: PartName| run.labels.get(&name).cloned().unwrap_or_default();
+    Dataset {
+        source: run.metrics.data.clone(),
+        sample_shape: run.facts.sample_shape,
+        classes: run.facts.classes.clone(),
+        train: Part::default(),
+        val: part(PartName::Val),
+        test: part(PartName::Test),
+        found: Vec::new(),
+        scale: run.facts.scale,
+        hash: run.facts.data_hash.clone(),
+    }
+}
