@@ -1,10 +1,16 @@
 //! What the script is given: indices, spectrograms and maps.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::record::RunRecord;
+use super::sound::{self, Player};
 use crate::error::{Error, Result};
 use crate::explain::{Axes, ExplainedPart, LayerFacts, MapOf, Place, Shown};
+
+/// Bytes of sound that a page holds at most, as Base64: it is to stay under 12 MB.
+const MOST_SOUND: usize = 6_000_000;
 
 #[derive(Serialize)]
 struct Island<'a> {
@@ -59,11 +65,15 @@ struct Sample<'a> {
     maps: &'a [MapOf],
     band_occlusion: &'a [f32],
     time_occlusion: &'a [f32],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    audio: Vec<Player>,
 }
 
 /// JSON that may stand in a script element: it has no `<`.
 pub(super) fn json(runs: &[RunRecord]) -> Result<String> {
-    let island = Island { runs: runs.iter().map(run).collect() };
+    let share = MOST_SOUND / runs.len().max(1);
+    let all = runs.iter().map(|one| Ok(run(one, sound::players(one, share)?)));
+    let island = Island { runs: all.collect::<Result<_>>()? };
     let text = serde_json::to_string(&island).map_err(|e| Error::Run {
         path: runs[0].folder.path().into(),
         problem: format!("its explanation cannot be put into a page: {e}"),
@@ -72,7 +82,8 @@ pub(super) fn json(runs: &[RunRecord]) -> Result<String> {
     Ok(text.replace('<', "\\u003c"))
 }
 
-fn run(run: &RunRecord) -> Run<'_> {
+fn run(run: &RunRecord, mut players: BTreeMap<usize, Vec<Player>>) -> Run<'_> {
+    let mut audio = |at: usize| players.remove(&at).unwrap_or_default();
     let found = &run.explanation;
     Run {
         name: &run.metrics.model,
@@ -82,7 +93,7 @@ fn run(run: &RunRecord) -> Run<'_> {
         axes: &found.axes,
         layers: found.layers.iter().map(layer).collect(),
         parts: found.parts.iter().map(part).collect(),
-        shown: found.shown.iter().map(sample).collect(),
+        shown: found.shown.iter().enumerate().map(|(at, one)| sample(one, audio(at))).collect(),
     }
 }
 
@@ -98,7 +109,7 @@ fn part(part: &ExplainedPart) -> Part<'_> {
     Part { part: &part.part, classes: classes.collect() }
 }
 
-fn sample(shown: &Shown) -> Sample<'_> {
+fn sample(shown: &Shown, audio: Vec<Player>) -> Sample<'_> {
     Sample {
         part: &shown.part,
         index: shown.index,
@@ -113,5 +124,6 @@ fn sample(shown: &Shown) -> Sample<'_> {
         maps: &shown.maps,
         band_occlusion: &shown.band_occlusion,
         time_occlusion: &shown.time_occlusion,
+        audio,
     }
 }

@@ -6,12 +6,14 @@
 //! versus.rs    the runs' models held against the first one's
 //! view/        what the template is given: text, tables, drawings
 //! svg/         drawings: curves over epochs, a network's nodes
+//! sound.rs     recordings, as many as a page should hold
 //! island.rs    what the script is given, as JSON
 //! page.html    the template; page.css, page.js stand in the file that it makes
 //! ```
 
 mod island;
 mod record;
+mod sound;
 mod svg;
 mod versus;
 mod view;

@@ -343,20 +343,23 @@ function enlarge(run, sample, first, opener) {
   });
   dialog.replaceChildren(
     element("header", {}, element("h2", { id: "large-title" }, describe(run, sample)), close),
-    kinds, view, note, sound(sample, cursor), bars);
+    kinds, view, note, sound(run, sample, cursor), bars);
   redraw();
   dialog.onclose = () => { dialog.replaceChildren(); opener.focus(); };
   dialog.showModal();
 }
 
-// Players for what can be heard of a sample, with a cursor over its picture.
-function sound(sample, cursor) {
+// Players for what can be heard of a sample, with a cursor over its picture. A clip is as much
+// longer than the picture before it as after it: what the first and the last frame see.
+function sound(run, sample, cursor) {
   const place = element("div", { class: "sound" });
   for (const { name, source } of sample.audio ?? []) {
     const player = element("audio", { controls: "", src: source, preload: "auto", "aria-label": name });
     const move = () => {
       cursor.hidden = false;
-      cursor.style.left = `${100 * player.currentTime / (player.duration || 1)}%`;
+      const whole = player.duration || 1, seen = Math.min(whole, run.shape[1] * (run.axes.frame_seconds ?? whole));
+      const share = (player.currentTime - (whole - seen) / 2) / seen;
+      cursor.style.left = `${100 * Math.min(1, Math.max(0, share))}%`;
       if (!player.paused) requestAnimationFrame(move);
     };
     player.addEventListener("play", () => {
@@ -372,7 +375,7 @@ function sound(sample, cursor) {
 // ---- Curves ----
 
 function readOut(svg, strip) {
-  const x = Number(strip.getAttribute("x")) + Number(strip.getAttribute("width")) / 2;
+  const x = strip.dataset.x ?? Number(strip.getAttribute("x")) + Number(strip.getAttribute("width")) / 2;
   const [top, height] = [strip.getAttribute("y"), strip.getAttribute("height")];
   svg.querySelector(".guide").setAttribute("d", `M${x} ${top}v${height}`);
   svg.dataset.epoch = strip.dataset.epoch;

@@ -1,7 +1,7 @@
 //! Colours and sizes that the pictures share.
 
 /// Red, green, blue.
-pub(super) type Rgb = (u8, u8, u8);
+pub(crate) type Rgb = (u8, u8, u8);
 
 pub(super) const PAPER: Rgb = (255, 255, 255);
 const BLACK: Rgb = (0, 0, 0);

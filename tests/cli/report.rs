@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::data::Set;
 use super::program::{TRAIN, Work};
 
 /// With a run that is explained.
@@ -48,7 +49,7 @@ fn questions_stand_in_order_with_the_runs_own_figures() {
     assert_eq!(heads, want);
 
     let metrics: Value = serde_json::from_str(&work.text("run/metrics.json")).unwrap();
-    let section = |n: usize| between(&html, &format!("<h2>Question {n}</h2>"), "</section>\n\n");
+    let section = |n: usize| between(&html, &format!("<h2>Question {n}</h2>"), "<section id=");
     let parameters = metrics["parameters"].as_u64().unwrap();
     let parameters = format!("{},{:03}", parameters / 1000, parameters % 1000);
     assert!(section(1).contains(&format!("p1 has {parameters} trainable parameters")));
@@ -148,7 +149,10 @@ fn the_page_says_how_to_make_the_run_again() {
 
 #[test]
 fn a_further_run_is_held_against_the_first() {
-    let work = explained();
+    // P2 pools bands twice by four.
+    let work = Work::with(Set { size: [32, 12], ..Set::default() });
+    work.ok(&format!("{TRAIN} --epochs 2 --out run"));
+    work.ok("explain run --quiet");
     work.ok(&format!("{TRAIN} --model p2 --epochs 2 --seed 7 --out other"));
     work.ok("explain other --quiet");
     work.ok("report run other");
@@ -169,9 +173,7 @@ fn a_further_run_is_held_against_the_first() {
     assert!(section.contains(&difference), "{difference}");
     assert!(section.contains("McNemar p"));
 
-    // Songs that changed their class are other data.
-    work.write("other/metrics.json", work.text("other/metrics.json"));
-    super::data::Set { samples: [48, 16, 24], ..Default::default() }.write(&work.path("more"));
+    Set { samples: [48, 16, 24], size: [32, 12], ..Set::default() }.write(&work.path("more"));
     work.ok("train --data more --model p2 --epochs 1 --out third");
     work.ok("explain third --quiet");
     work.ok("report run third");
@@ -220,8 +222,58 @@ fn what_is_missing_or_of_other_weights_is_told_and_nothing_is_written() {
 }
 
 #[test]
+fn trust_is_answered_from_its_figures_or_said_to_be_unmeasured() {
+    let work = explained();
+    work.ok("report run");
+    let html = work.text("report.html").replace('\u{a0}', " ");
+    let section = between(&html, "<h2>Question 6</h2>", "<section id=");
+    let explanation: Value = serde_json::from_str(&work.text("run/explain/explain.json")).unwrap();
+    let trust = &explanation["trust"][0];
+    assert!(section.contains(&format!("At {}", trust["layer"].as_str().unwrap())));
+    let stages = trust["randomisation"]["stages"].as_array().unwrap();
+    let rows: Vec<&str> = between(section, "<tbody>", "</tbody>").matches("<tr>").collect();
+    assert_eq!(rows.len(), stages.len());
+    for stage in stages {
+        let rho = &stage["similarity"]["heatmap"]["rho"]["spread"]["mean"];
+        let said = rho.as_f64().map_or("–".into(), |mean| format!("{mean:.2}"));
+        assert!(section.contains(&said), "{said}");
+    }
+    work.ok("explain run --quiet --no-checks");
+    work.ok("report run");
+    let html = work.text("report.html");
+    let section = between(&html, "<h2>Question 6</h2>", "<section id=");
+    assert!(section.contains("not measured") && !section.contains("<table"));
+}
+
+#[test]
+fn recordings_can_be_played_from_the_page() {
+    let work = explained();
+    let mut value: Value = serde_json::from_str(&work.text("run/explain/explain.json")).unwrap();
+    let recording =
+        |name: &str| serde_json::json!({ "file": name, "probabilities": [0.5, 0.25, 0.25, 0.0] });
+    let sound = |file: &str| {
+        serde_json::json!({
+            "song": "a", "start_seconds": 0.0, "end_seconds": 1.0, "sample_rate_hz": 8000,
+            "layer": "max_pooling2d_2", "gain_db": 0.0,
+            "clip": recording(file), "kept": recording(file), "rest": recording(file),
+        })
+    };
+    value["shown"][0]["sound"] = sound("a.wav");
+    work.write("run/explain/explain.json", value.to_string());
+    work.fails("report run", &["explain/a.wav: cannot read"]);
+    work.write("run/explain/a.wav", b"RIFF");
+    work.ok("report run");
+    let audio = &data(&work.text("report.html"))["runs"][0]["shown"][0]["audio"];
+    assert_eq!(audio.as_array().unwrap().len(), 3);
+    assert_eq!(audio[0]["source"], "data:audio/wav;base64,UklGRg==");
+    value["shown"][0]["sound"] = sound("../../data/x_train.npy");
+    work.write("run/explain/explain.json", value.to_string());
+    work.fails("report run", &["explain.json", "does not lie in its folder"]);
+}
+
+#[test]
 fn songs_need_not_be_known() {
-    let work = Work::with(super::data::Set { songs: false, ..Default::default() });
+    let work = Work::with(Set { songs: false, ..Set::default() });
     work.ok(&format!("{TRAIN} --epochs 1 --out run"));
     work.ok("explain run --quiet");
     work.ok("report run");

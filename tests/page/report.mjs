@@ -61,6 +61,10 @@ const colours = (canvas) => canvas.evaluate((c) => {
 });
 const pixels = (canvas) => canvas.evaluate((c) => c.toDataURL());
 
+await test("it stays under 12 MB", async () => {
+  assert.ok(Buffer.byteLength(html) < 12e6, `${Buffer.byteLength(html)} bytes`);
+});
+
 await test("sections stand in order, and the contents lead to them", async () => {
   const { page, check, close } = await open();
   const heads = await page.locator("main > section > h2").allTextContents();

@@ -55,9 +55,10 @@ pub(in crate::page) fn lines(figure: &Lines<'_>) -> String {
         let said = format!("{across} {x:.digits$}: {}", said.join(", "));
         let _ = write!(
             svg,
-            "<rect class=\"strip\" data-epoch=\"{}\" x=\"{from:.1}\" y=\"{TOP}\" width=\"{:.1}\" \
+            "<rect class=\"strip\" data-epoch=\"{}\" data-x=\"{:.1}\" x=\"{from:.1}\" y=\"{TOP}\" width=\"{:.1}\" \
              height=\"{}\" data-say=\"{}\"/>",
             k + 1,
+            frame.x(*x),
             to - from,
             BOTTOM - TOP,
             Escaped(&said)

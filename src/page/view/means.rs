@@ -7,7 +7,7 @@ use image::{Rgb, RgbImage};
 use super::tables::Table;
 use crate::explain::{BandShare, Explanation, MeanMap, MeanOf};
 use crate::page::words::counted;
-use crate::report::png_bytes;
+use crate::report::{ColourMap, png_bytes};
 
 /// A class's mean heatmaps.
 #[derive(Debug)]
@@ -41,17 +41,19 @@ pub(super) fn rows(found: &Explanation, layer: &str) -> Vec<MeanRow> {
         let maps = &mean.maps.grad_cam;
         let of = |word: &str, of: &MeanOf| {
             let empty = if of.empty > 0 { format!(", {} empty", of.empty) } else { String::new() };
-            picture(&of.map, [h, w], magma, format!("{word}: {}{empty}", counted(of.n, "map")))
+            let caption = format!("{word}: {}{empty}", counted(of.n, "map"));
+            picture(of.map.as_ref()?.values()?, [h, w], ColourMap::Magma, caption)
         };
-        let most = maps.difference.iter().fold(0.0_f32, |most, v| most.max(v.abs()));
-        let shares: Vec<f32> =
-            maps.difference.iter().map(|v| v / most.max(f32::MIN_POSITIVE)).collect();
-        let caption = format!("right less wrong, up to {most:.2}");
-        let all = [
-            of("right", &maps.right),
-            of("wrong", &maps.wrong),
-            picture(&shares, [h, w], signed, caption),
-        ];
+        let difference = || {
+            let map = maps.difference.as_ref()?;
+            let most = map.high.max(-map.low);
+            // White is 0, the ends are the largest magnitude.
+            let share = |v: f32| 0.5 + if most > 0.0 { v / most / 2.0 } else { 0.0 };
+            let shares = map.values()?.into_iter().map(share).collect();
+            let caption = format!("right less wrong, up to {most:.2}");
+            picture(shares, [h, w], ColourMap::Diverging, caption)
+        };
+        let all = [of("right", &maps.right), of("wrong", &maps.wrong), difference()];
         MeanRow { name: class(found, mean), pictures: all.into_iter().flatten().collect() }
     };
     of_layer(found, layer).iter().map(row).collect()
@@ -59,53 +61,21 @@ pub(super) fn rows(found: &Explanation, layer: &str) -> Vec<MeanRow> {
 
 /// Low bands at the bottom; none where the map is not of that size.
 fn picture(
-    map: &[f32],
+    map: Vec<f32>,
     [h, w]: [usize; 2],
-    colour: fn(f32) -> [u8; 3],
+    colours: ColourMap,
     caption: String,
 ) -> Option<PictureView> {
     if map.is_empty() || map.len() != h * w {
         return None;
     }
     let mut image = RgbImage::new(w as u32, h as u32);
-    for (i, value) in map.iter().enumerate() {
-        image.put_pixel((i % w) as u32, (h - 1 - i / w) as u32, Rgb(colour(*value)));
+    for (i, value) in map.into_iter().enumerate() {
+        let (r, g, b) = colours.colour(value.into());
+        image.put_pixel((i % w) as u32, (h - 1 - i / w) as u32, Rgb([r, g, b]));
     }
     let source = format!("data:image/png;base64,{}", STANDARD.encode(png_bytes(&image).ok()?));
     Some(PictureView { caption, source })
-}
-
-/// matplotlib's magma at ten places, as the script has it.
-const MAGMA: [[u8; 3]; 10] = [
-    [0, 0, 4],
-    [24, 15, 62],
-    [69, 16, 119],
-    [114, 31, 129],
-    [159, 47, 127],
-    [205, 64, 113],
-    [241, 96, 93],
-    [253, 149, 103],
-    [254, 201, 141],
-    [252, 253, 191],
-];
-
-fn mix(a: [u8; 3], b: [u8; 3], share: f32) -> [u8; 3] {
-    std::array::from_fn(|i| {
-        let (a, b) = (f32::from(a[i]), f32::from(b[i]));
-        (a + share * (b - a)).round() as u8
-    })
-}
-
-fn magma(share: f32) -> [u8; 3] {
-    let at = share.clamp(0.0, 1.0) * (MAGMA.len() - 1) as f32;
-    let low = (at as usize).min(MAGMA.len() - 2);
-    mix(MAGMA[low], MAGMA[low + 1], at - low as f32)
-}
-
-/// White at 0, red above, blue below.
-fn signed(share: f32) -> [u8; 3] {
-    let end = if share > 0.0 { [178, 24, 43] } else { [33, 102, 172] };
-    mix([247, 247, 247], end, share.abs().min(1.0))
 }
 
 /// How much of the heatmaps of each class lies in each named band; none where frequencies are not
@@ -152,20 +122,14 @@ mod tests {
     #[test]
     fn low_bands_are_at_the_bottom() {
         // Two bands by three frames; the lower one is bright.
-        let map = [1.0, 1.0, 1.0, 0.0, 0.0, 0.0];
-        let found = picture(&map, [2, 3], magma, String::new()).unwrap();
+        let map = vec![1.0, 1.0, 1.0, 0.0, 0.0, 0.0];
+        let draw = |shape| picture(map.clone(), shape, ColourMap::Magma, String::new());
+        let found = draw([2, 3]).unwrap();
         let png = found.source.strip_prefix("data:image/png;base64,").unwrap();
         let image = image::load_from_memory(&STANDARD.decode(png).unwrap()).unwrap().to_rgb8();
         assert_eq!(image.dimensions(), (3, 2));
-        assert_eq!(image.get_pixel(0, 0).0, MAGMA[0]);
-        assert_eq!(image.get_pixel(2, 1).0, MAGMA[9]);
-        assert!(picture(&map, [2, 2], magma, String::new()).is_none());
-    }
-
-    #[test]
-    fn colours_tell_signs_apart() {
-        let [above, zero, below] = [0.8, 0.0, -0.8].map(signed);
-        assert!(above[0] > above[2] && below[2] > below[0]);
-        assert_eq!(zero, [247; 3]);
+        assert_eq!(image.get_pixel(0, 0).0, [0, 0, 4]);
+        assert_eq!(image.get_pixel(2, 1).0, [252, 253, 191]);
+        assert!(draw([2, 2]).is_none());
     }
 }

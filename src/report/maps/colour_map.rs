@@ -38,7 +38,7 @@ impl ColourMap {
     }
 
     /// The colour of a share from 0 to 1; what is outside has the end's, no number that of 0.
-    pub(super) fn colour(self, share: f64) -> Rgb {
+    pub(crate) fn colour(self, share: f64) -> Rgb {
         let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
         let table = |gradient: colorous::Gradient, at: f64| {
             let colour = gradient.eval_continuous(at);
