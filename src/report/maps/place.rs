@@ -34,6 +34,12 @@ impl AxisCells {
         self.first + (i as f64 + 0.5) * self.size
     }
 
+    /// Whether some cell stands for `at`: what is cropped or left over at the end has none.
+    fn covers(&self, at: f64) -> bool {
+        let along = (at - self.first) / self.size;
+        !along.is_finite() || (0.0..self.count as f64).contains(&along)
+    }
+
     /// The cells whose middles are beside `at`, and the second one's weight.
     fn beside(&self, at: f64) -> (usize, usize, f64) {
         let last = self.count.saturating_sub(1);
@@ -59,19 +65,29 @@ impl MapPlace {
     }
 
     /// A map at the middle of every input row and column, `[bands, frames]`: bilinear between the
-    /// middles of its cells, constant beyond the outermost. An axis of one cell is constant.
-    pub(super) fn resized(&self, map: &[f32], bands: usize, frames: usize) -> Result<Vec<f64>> {
+    /// middles of its cells, constant from the outermost middles to the outermost edges, and none
+    /// where no cell stands for the place.
+    pub(super) fn resized(
+        &self,
+        map: &[f32],
+        bands: usize,
+        frames: usize,
+    ) -> Result<Vec<Option<f64>>> {
         self.check(map)?;
-        let columns: Vec<(usize, usize, f64)> =
-            (0..frames).map(|j| self.frames.beside(j as f64 + 0.5)).collect();
+        let middle = |j: usize| j as f64 + 0.5;
+        let columns: Vec<Option<(usize, usize, f64)>> = (0..frames)
+            .map(|j| self.frames.covers(middle(j)).then(|| self.frames.beside(middle(j))))
+            .collect();
         let mut values = Vec::with_capacity(bands * frames);
         for i in 0..bands {
-            let (low, high, t) = self.bands.beside(i as f64 + 0.5);
+            let covered = self.bands.covers(middle(i));
+            let (low, high, t) = self.bands.beside(middle(i));
             let row = |i: usize| &map[i * self.frames.count..(i + 1) * self.frames.count];
             let (low, high) = (row(low), row(high));
-            values.extend(columns.iter().map(|&(left, right, s)| {
+            values.extend(columns.iter().map(|column| {
+                let (left, right, s) = column.filter(|_| covered)?;
                 let along = |row: &[f32]| mix(row[left].into(), row[right].into(), s);
-                mix(along(low), along(high), t)
+                Some(mix(along(low), along(high), t))
             }));
         }
         Ok(values)
@@ -93,12 +109,14 @@ mod tests {
         let place = MapPlace { bands, frames: AxisCells::each(2) };
         let map = [0.0, 1.0, 6.0, 7.0, 3.0, 4.0];
         let got = place.resized(&map, 11, 2).unwrap();
-        let column = |j: usize| got.iter().skip(j).step_by(2).copied().collect::<Vec<f64>>();
-        let want = [0.0, 0.0, 0.0, 2.0, 4.0, 6.0, 5.0, 4.0, 3.0, 3.0, 3.0];
-        for (got, want) in column(0).iter().zip(want) {
-            assert!((got - want).abs() < 1e-9, "{got} {want}");
+        let column = |j: usize| got.iter().skip(j).step_by(2).copied().collect::<Vec<_>>();
+        let want = [0.0, 0.0, 2.0, 4.0, 6.0, 5.0, 4.0, 3.0, 3.0];
+        // No cell stands for the first row and the last.
+        assert_eq!([column(0)[0], column(0)[10]], [None; 2]);
+        for (i, want) in want.into_iter().enumerate() {
+            let [a, b] = [0, 1].map(|j| column(j)[i + 1].unwrap());
+            assert!((a - want).abs() < 1e-9 && (b - want - 1.0).abs() < 1e-9, "{a} {b} {want}");
         }
-        assert!(column(1).iter().zip(column(0)).all(|(b, a)| (b - a - 1.0).abs() < 1e-9));
     }
 
     #[test]
@@ -108,7 +126,7 @@ mod tests {
             MapPlace { bands: axis, frames: axis }.resized(&[0.25], 3, 4).unwrap()
         };
         for (first, size) in [(0.0, 3.0), (-7.0, 0.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
-            assert_eq!(one(first, size), [0.25; 12]);
+            assert_eq!(one(first, size), [Some(0.25); 12]);
         }
         let place = MapPlace { bands: AxisCells::each(2), frames: AxisCells::each(2) };
         assert!(matches!(place.resized(&[0.0; 3], 2, 2), Err(Error::Mismatch { .. })));

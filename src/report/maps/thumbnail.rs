@@ -6,7 +6,7 @@ use image::{Rgb as Pixel, RgbImage};
 use super::colour_map::{ColourMap, blended};
 use super::place::MapPlace;
 use crate::error::{Error, Result};
-use crate::report::style::Rgb;
+use crate::report::style::{PAPER, Rgb};
 
 /// What a sample sounds like.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +69,7 @@ pub fn spectrogram_thumbnail(
 }
 
 /// A map over its spectrogram, `frames × bands` pixels. An empty map leaves the spectrogram in
-/// grey.
+/// grey, and so do places that no cell stands for.
 ///
 /// # Errors
 /// If the spectrogram's values are not `bands × frames`, or the map's not those of its place.
@@ -86,13 +86,15 @@ pub fn map_thumbnail(
         return spectrogram_thumbnail(spectrogram, range, ColourMap::Grey);
     };
     let map = place.resized(&map, spectrogram.bands, spectrogram.frames)?;
-    let over = |(sound, value): (f64, f64)| match kind {
-        MapKind::Heat(colours) => {
-            blended(ColourMap::Grey.colour(sound), colours.colour(value), OVERLAY)
-        }
-        MapKind::Signed => {
-            let colour = ColourMap::Diverging.colour(0.5 + 0.5 * value);
-            blended((0, 0, 0), colour, SHADE + (1.0 - SHADE) * sound.clamp(0.0, 1.0))
+    let over = |(sound, value): (f64, Option<f64>)| {
+        let grey = ColourMap::Grey.colour(sound);
+        match (kind, value) {
+            (_, None) => grey,
+            (MapKind::Heat(colours), Some(value)) => blended(grey, colours.colour(value), OVERLAY),
+            (MapKind::Signed, Some(value)) => {
+                let colour = ColourMap::Diverging.colour(0.5 + 0.5 * value);
+                blended((0, 0, 0), colour, SHADE + (1.0 - SHADE) * sound.clamp(0.0, 1.0))
+            }
         }
     };
     let pixels = spectrogram.shares(range).zip(map).map(over);
@@ -100,7 +102,7 @@ pub fn map_thumbnail(
 }
 
 /// A map by itself, `frames × bands` pixels, without division by its maximum: `range` is what
-/// the colours go from and to.
+/// the colours go from and to. Places that no cell stands for are blank.
 pub(super) fn bare_map(
     map: &[f32],
     place: &MapPlace,
@@ -110,7 +112,11 @@ pub(super) fn bare_map(
 ) -> Result<RgbImage> {
     let map = place.resized(map, bands, frames)?;
     let share = |v: f64| if high > low { (v - low) / (high - low) } else { 0.5 };
-    Ok(little(bands, frames, map.into_iter().map(|v| colours.colour(share(v)))))
+    Ok(little(
+        bands,
+        frames,
+        map.into_iter().map(|v| v.map_or(PAPER, |v| colours.colour(share(v)))),
+    ))
 }
 
 /// A map as it is coloured; none where there is nothing to show.
