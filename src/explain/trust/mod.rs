@@ -10,7 +10,8 @@
 //! curves.rs         do maps point at what the network uses? Deletion and insertion
 //! agreement.rs      do maps and occlusion point at the same?
 //! empty.rs          maps that point at nothing
-//! verdict.rs        what the figures allow to be said; figures
+//! verdict.rs        what the figures allow to be said, with
+//! words.rs          each finding in words; figures.rs states figures
 //! ```
 //!
 //! All in all some 270 forward passes for each chosen sample and layer, and maps of it under 3
@@ -30,6 +31,7 @@ mod spread;
 mod tests;
 mod verdict;
 mod views;
+mod words;
 
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +76,8 @@ pub struct Trust {
     /// Indices, in the part, of the samples that all is measured on but for empty maps, which are
     /// counted over the whole part.
     pub samples: Vec<usize>,
+    /// Number of cells of a map.
+    pub cells: usize,
     /// Whether maps depend on what was learned.
     pub randomisation: Randomisation,
     /// Whether they point at what the network uses; none where the layer has one cell.
@@ -135,6 +139,7 @@ pub fn trust(
         });
         found.push(Trust {
             layer: layer.name.clone(),
+            cells: grid.cells(),
             samples: chosen.clone(),
             randomisation,
             curves: curves::curves(network, explained, &chosen, l, &grid, seed, progress)?,
