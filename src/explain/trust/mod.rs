@@ -128,7 +128,8 @@ pub fn trust(
     for (l, (layer, randomisation)) in subject.layers.iter().zip(redrawn).enumerate() {
         let grid = Grid::new(&layer.place, shape);
         let maps: Vec<&Maps> = chosen.iter().map(|&i| explained.maps(i, l)).collect();
-        let levels: Vec<Vec<f64>> = all.iter().map(|&i| grid.levels(explained.sample(i))).collect();
+        let levels: Vec<Vec<f64>> =
+            chosen.iter().map(|&i| grid.levels(explained.sample(i))).collect();
         let energy = Views::of(|view| {
             let rho = |(maps, levels): (&&Maps, &Vec<f64>)| spearman(&view.values(maps), levels);
             Estimate::of(&maps.iter().zip(&levels).map(rho).collect::<Vec<_>>(), &units)
