@@ -23,6 +23,8 @@ const STEPS: usize = 20;
 /// Deletion and insertion at one layer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Curves {
+    /// Number of cells that are ordered.
+    pub cells: usize,
     /// Share of cells that are deleted or inserted, at each point of the curves.
     pub shares: Vec<f64>,
     /// Random orders for each sample; its figure is their mean.
@@ -104,6 +106,7 @@ pub(super) fn curves(
     progress.end();
     let units = Units::new(explained.part, chosen);
     Ok(Some(Curves {
+        cells,
         deletion: test(&found, &shares, &units, |one| &one.deletion, -1.0),
         insertion: test(&found, &shares, &units, |one| &one.insertion, 1.0),
         shares,

@@ -16,7 +16,7 @@
 //!
 //! All in all some 270 forward passes for each chosen sample and layer, and maps of it under 3
 //! redrawn networks for each layer with weights. At 96 samples of 80 × 80 that is 26,000 passes of
-//! P1: some four seconds on two cores.
+//! P1: some nine seconds of one core.
 
 mod agreement;
 mod curves;
@@ -76,8 +76,6 @@ pub struct Trust {
     /// Indices, in the part, of the samples that all is measured on but for empty maps, which are
     /// counted over the whole part.
     pub samples: Vec<usize>,
-    /// Number of cells of a map.
-    pub cells: usize,
     /// Whether maps depend on what was learned.
     pub randomisation: Randomisation,
     /// Whether they point at what the network uses; none where the layer has one cell.
@@ -140,7 +138,6 @@ pub fn trust(
         });
         found.push(Trust {
             layer: layer.name.clone(),
-            cells: grid.cells(),
             samples: chosen.clone(),
             randomisation,
             curves: curves::curves(network, explained, &chosen, l, &grid, seed, progress)?,

@@ -196,9 +196,8 @@ fn a_pattern_that_comes_back_with_either_sign_is_told() {
 
 #[test]
 fn noise_shows_no_faithfulness() {
-    let noise = of(Shows::Noise);
-    let curves = noise.curves.unwrap();
-    assert_eq!((noise.cells, curves.shares.len()), (16, 17));
+    let curves = of(Shows::Noise).curves.unwrap();
+    assert_eq!((curves.cells, curves.shares.len()), (16, 17));
     for test in [&curves.deletion, &curves.insertion] {
         assert!(holds_0(&test.over_random.grad_cam), "{:?}", test.over_random.grad_cam);
         assert!(holds_0(&test.over_energy.grad_cam), "{:?}", test.over_energy.grad_cam);

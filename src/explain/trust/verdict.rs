@@ -102,7 +102,8 @@ impl Method<'_> {
         let stages = trust.randomisation.stages.iter();
         let stages: Vec<(&str, &Similarity)> =
             stages.map(|stage| (&stage.node[..], similarity(&stage.similarity))).collect();
-        let mut found = vec![randomisation(ranked, &stages, trust.cells)];
+        let cells = trust.curves.as_ref().map_or(1, |curves| curves.cells);
+        let mut found = vec![randomisation(ranked, &stages, cells)];
         if let Some(curves) = &trust.curves {
             let tests = [&curves.deletion, &curves.insertion];
             let random = tests.map(|test| gain(&test.over_random));
