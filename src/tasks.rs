@@ -7,10 +7,11 @@ use crate::data::PartName;
 use crate::device::Device;
 use crate::error::Result;
 use crate::explain::listen::{self, Listener};
-use crate::explain::{ExplainFolder, Wanted, explain};
+use crate::explain::{ExplainFolder, Wanted, explain, write_pictures};
 use crate::gpu::{self, Kind};
 use crate::models::Model;
 use crate::progress::Progress;
+use crate::report::ColourMap;
 use crate::train::Opened;
 use crate::train::config::{Config, Settings};
 use crate::train::data_stem;
@@ -96,6 +97,7 @@ impl Task {
             progress.warn(&format!("the explanation has no sound: {e}"));
             explanation.shown.iter_mut().for_each(|shown| shown.sound = None);
         }
+        write_pictures(&explanation, out.path(), ColourMap::Jet, progress)?;
         out.write(&explanation)?;
         Ok(true)
     }

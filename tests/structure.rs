@@ -52,7 +52,10 @@ const MAY_NAME: [(&str, &[&str]); 27] = [
             "progress", "random", "report", "text", "train",
         ],
     ),
-    ("tasks", &["compare", "data", "device", "explain", "gpu", "models", "progress", "train"]),
+    (
+        "tasks",
+        &["compare", "data", "device", "explain", "gpu", "models", "progress", "report", "train"],
+    ),
     (
         "page",
         &[

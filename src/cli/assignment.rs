@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::bars::Bars;
 use super::data_args::DataArgs;
@@ -17,6 +17,7 @@ use crate::data::{Dataset, PartName};
 use crate::device::{self, Device};
 use crate::error::{Error, Result};
 use crate::files::create_folder;
+use crate::page::Runs;
 use crate::tasks::{Assignment, Task};
 use crate::train::config::Settings;
 use crate::train::session::{Scaled, open};
@@ -31,8 +32,8 @@ Examples:
   genre-gpu assignment --epochs 3 --device cpu
       a short look; P2 on the CPU too
 
-DIR takes the runs p1 and p2, as `genre-gpu train` leaves them, each with its explanation, as
-`genre-gpu explain` leaves it.";
+DIR takes report.html, which answers everything, and the runs p1 and p2 as `genre-gpu train`
+and `genre-gpu explain` leave them. What is done is not done again.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -112,9 +113,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     }
     // Loaded again for each run, as `explain` does.
     drop(scaled);
+    let mut news = states.iter().any(|state| *state != State::Done);
     for task in &assignment.tasks {
         let start = Instant::now();
         let explained = task.explain(cache, &bars).map_err(|e| failed(task, e))?;
+        news |= explained;
         let time = match explained {
             true => format!("{:.0} s", start.elapsed().as_secs_f64()),
             false => "done before".into(),
@@ -122,7 +125,12 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         let (name, folder) = (task.model.name.to_uppercase(), task.job.folder.join("explain"));
         args.say(&format!("{name}: explained; {time}, in {}", folder.display()))?;
     }
-    args.say(&format!("All is in {}.", assignment.folder.display()))?;
+    let report = assignment.folder.join("report.html");
+    if news || !report.exists() {
+        let folders = assignment.tasks.each_ref().map(|task| task.job.folder.clone());
+        Runs::read(&folders)?.write(&report, SystemTime::now())?;
+    }
+    args.say(&format!("The report is in {}: open it in any browser.", report.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -19,14 +19,15 @@ fn work() -> Work {
     Work::with(Set { samples: [48, 16, 16], size: [32, 12], ..Set::default() })
 }
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
+    "out/report.html",
     "out/p1/model.safetensors",
     "out/p1/explain/explain.json",
     "out/p2/model.safetensors",
     "out/p2/explain/explain.json",
 ];
 
-fn changed(work: &Work) -> [SystemTime; 4] {
+fn changed(work: &Work) -> [SystemTime; 5] {
     let modified = |file| std::fs::metadata(work.path(file)).unwrap().modified().unwrap();
     FILES.map(modified)
 }
@@ -42,7 +43,10 @@ fn both_runs_are_those_that_train_makes() {
     let work = work();
     let ran = work.ok(WORDS);
     assert_eq!(ran.err, "");
-    assert_eq!(work.list("out"), ["p1", "p2"]);
+    assert_eq!(work.list("out"), ["p1", "p2", "report.html"]);
+    let page = work.text("out/report.html");
+    assert!((1..=6).all(|i| page.contains(&format!("Question {i}"))), "P1 answers the questions");
+    assert!(ran.out.ends_with("The report is in out/report.html: open it in any browser.\n"));
     for (name, run) in [("P1", "out/p1"), ("P2", "out/p2")] {
         let (samples, songs) =
             (percent(&work, run, "accuracy"), percent(&work, run, "song_accuracy"));
@@ -101,7 +105,7 @@ fn a_real_gpu_is_taken_where_there_is_one() {
     let config = |model: &str| work.text(&format!("{run}/{model}/config.toml"));
     assert!(config("p1").contains("device = \"cpu\""), "P1 is on the CPU anywhere");
     assert!(config("p2").contains(&format!("device = \"{device}\"")), "{}", config("p2"));
-    assert!(ran.out.contains(&format!("All is in {run}.")), "{}", ran.out);
+    assert!(ran.out.contains(&format!("The report is in {run}/report.html: ")), "{}", ran.out);
     // Anyone's GPU where it is asked for; P1's settings do not change.
     let ran = work.ok("assignment --data data --epochs 1 --device gpu --out other");
     assert!(ran.out.contains("P2 runs on the GPU, as --device says."), "{}", ran.out);
