@@ -228,11 +228,14 @@ fn against(first: &RunRecord, run: &RunRecord) -> Result<(Vec<String>, Option<Ta
     };
     let mut sentences: Vec<String> =
         report.models.iter().filter_map(|model| model.conclusion.clone()).collect();
+    let seeds = match (first.config.seed, run.config.seed) {
+        (a, b) if a == b => format!("both with seed {a}"),
+        (a, b) => format!("with seeds {a} and {b}"),
+    };
     sentences.push(format!(
-        "Each model was trained once (seeds {} and {}). Another seed gives other weights and other \
+        "Each model was trained once, {seeds}. Another seed gives other weights and other \
          figures, and nothing here covers that: one seed says little; genre-gpu compare trains \
-         several.",
-        first.config.seed, run.config.seed
+         several."
     ));
     Ok((sentences, Some(versus_table(&report))))
 }

@@ -3,7 +3,8 @@
 use super::means::{self, MeanRow};
 use super::tables::Table;
 use crate::explain::trust::{
-    Curves, Estimate, Outcome, Sentence, Similarity, Stage, Test, Trust, sentences, summary,
+    About, Curves, Estimate, Gain, Outcome, Sentence, Similarity, Stage, Test, Trust, sentences,
+    summary,
 };
 use crate::explain::{ClassOcclusion, Explanation, Methods};
 use crate::page::svg::{Lines, lines};
@@ -14,6 +15,8 @@ use crate::page::words::counted;
 pub(super) struct TrustView {
     /// Why there is nothing, if there is nothing.
     pub(super) missing: String,
+    /// What all of it comes to.
+    pub(super) judgement: Vec<String>,
     pub(super) layers: Vec<LayerTrust>,
     /// What the network loses without a band or a frame, by class.
     pub(super) occlusion: Option<Figure>,
@@ -35,7 +38,6 @@ pub(super) struct LayerTrust {
 #[derive(Debug)]
 pub(super) struct MethodView {
     pub(super) name: &'static str,
-    pub(super) summary: String,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -63,10 +65,51 @@ impl TrustView {
         };
         Self {
             missing,
+            judgement: found.trust.iter().flat_map(judgement).collect(),
             layers: found.trust.iter().map(|trust| layer(found, trust)).collect(),
             occlusion: occlusion(found),
         }
     }
+}
+
+/// What the checks at a layer come to, method by method.
+fn judgement(trust: &Trust) -> Vec<String> {
+    let Methods { grad_cam, hires_cam } = sentences(trust);
+    let gain = |of: fn(&Methods<Gain>) -> &Gain| {
+        let curves = trust.curves.as_ref()?;
+        let mean = |test: &Test| of(&test.over_random).gain.spread.mean;
+        Some([mean(&curves.deletion)?, mean(&curves.insertion)?])
+    };
+    vec![
+        judged("Grad-CAM", &trust.layer, &grad_cam, gain(|methods| &methods.grad_cam)),
+        judged("HiResCAM", &trust.layer, &hires_cam, gain(|methods| &methods.hires_cam)),
+    ]
+}
+
+/// `gain` is what a map's order is better than random order, by deletion and by insertion.
+fn judged(name: &str, layer: &str, found: &[Sentence], gain: Option<[f64; 2]>) -> String {
+    let count = |outcome| found.iter().filter(|sentence| sentence.outcome == outcome).count();
+    let mut text = format!(
+        "{name} at {layer}: of {} checks {} speak for it, {} against it and {} are open. {}",
+        found.len(),
+        count(Outcome::For),
+        count(Outcome::Against),
+        count(Outcome::Open),
+        summary(found)
+    );
+    let over_random = found.iter().find(|sentence| sentence.about == About::OverRandom);
+    if let (Some(sentence), Some([deletion, insertion])) = (over_random, gain) {
+        let verdict = match sentence.outcome {
+            Outcome::For => "it marks what the network uses, better than chance does",
+            Outcome::Against => "where it is bright must not be read as where the genre is heard",
+            Outcome::Open => "whether it marks what the network uses stays open",
+        };
+        text.push_str(&format!(
+            " Against random order it gains {deletion:+.3} in area by deletion and \
+             {insertion:+.3} by insertion: {verdict}."
+        ));
+    }
+    text
 }
 
 fn layer(found: &Explanation, trust: &Trust) -> LayerTrust {
@@ -91,7 +134,7 @@ fn method(name: &'static str, found: &[Sentence]) -> MethodView {
         },
         text: sentence.text.clone(),
     };
-    MethodView { name, summary: summary(found), findings: found.iter().map(finding).collect() }
+    MethodView { name, findings: found.iter().map(finding).collect() }
 }
 
 /// A mean and its interval.
@@ -187,4 +230,31 @@ fn occlusion(found: &Explanation) -> Option<Figure> {
                   explained class falls where a window of bands or frames is muted, by true class."
             .into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_judgement_counts_outcomes_and_turns_on_what_the_network_uses() {
+        let sentence = |about, outcome| Sentence { about, outcome, text: String::new() };
+        let found = [
+            sentence(About::Empty, Outcome::For),
+            sentence(About::Energy, Outcome::Open),
+            sentence(About::OverRandom, Outcome::Against),
+            sentence(About::OverEnergy, Outcome::Against),
+        ];
+        let text = judged("Grad-CAM", "pool", &found, Some([-0.05, 0.01]));
+        for part in [
+            "Grad-CAM at pool: of 4 checks 1 speak for it, 2 against it and 1 are open",
+            "gains -0.050 in area by deletion and +0.010 by insertion: where it is bright must not",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        let found = [sentence(About::OverRandom, Outcome::For)];
+        let text = judged("Grad-CAM", "pool", &found, Some([0.1, 0.1]));
+        assert!(text.contains("it marks what the network uses"), "{text}");
+        assert!(!judged("Grad-CAM", "pool", &found, None).contains("gains"));
+    }
 }
