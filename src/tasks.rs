@@ -7,7 +7,7 @@ use crate::data::PartName;
 use crate::device::Device;
 use crate::error::Result;
 use crate::explain::listen::{self, Listener};
-use crate::explain::{ExplainFolder, Wanted, explain, write_pictures};
+use crate::explain::{ExplainFolder, Wanted, explain};
 use crate::gpu::{self, Kind};
 use crate::models::Model;
 use crate::progress::Progress;
@@ -77,7 +77,7 @@ impl Task {
     pub fn explain(&self, cache_dir: Option<&Path>, progress: &dyn Progress) -> Result<bool> {
         let folder = RunFolder::open(&self.job.folder)?;
         let out = ExplainFolder::of(&folder);
-        if out.read(&folder).is_ok() {
+        if out.read(&folder).is_ok_and(|found| found.asked == Wanted::default()) {
             return Ok(false);
         }
         out.create()?;
@@ -97,8 +97,7 @@ impl Task {
             progress.warn(&format!("the explanation has no sound: {e}"));
             explanation.shown.iter_mut().for_each(|shown| shown.sound = None);
         }
-        write_pictures(&explanation, out.path(), ColourMap::Jet, progress)?;
-        out.write(&explanation)?;
+        out.write(&explanation, ColourMap::Jet, progress)?;
         Ok(true)
     }
 }

@@ -10,7 +10,7 @@ use crate::data::PartName;
 use crate::device::{self, Device};
 use crate::error::{Error, Result};
 use crate::explain::listen::{self, Listener};
-use crate::explain::{ExplainFolder, Explanation, Wanted, explain, write_pictures};
+use crate::explain::{ExplainFolder, Explanation, Wanted, explain};
 use crate::report::ColourMap;
 use crate::train::Opened;
 use crate::train::config::Config;
@@ -122,8 +122,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if let Some(listener) = &listener {
         listen::write(listener, &opened, &wanted, &mut explanation, out.path(), &bars)?;
     }
-    write_pictures(&explanation, out.path(), args.cmap, &bars)?;
-    out.write(&explanation)?;
+    out.write(&explanation, args.cmap, &bars)?;
     if !args.quiet {
         say(&text(&explanation))?;
         say(&format!("\n{}", out.path().display()))?;

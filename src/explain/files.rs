@@ -2,9 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use super::pictures::{Drawing, write_pictures};
 use super::record::{ExplainedPart, Explanation};
+use super::run::Wanted;
 use crate::error::{Error, Result};
 use crate::files::{create_folder, write_atomic};
+use crate::progress::Progress;
+use crate::report::ColourMap;
+use crate::train::SavedModel;
 use crate::train::run_folder::RunFolder;
 
 /// The folder.
@@ -52,12 +57,41 @@ impl ExplainFolder {
         create_folder(&self.path)
     }
 
-    /// Writes the tables, then `explain.json`, which says that all is there.
+    /// Removes what an older explanation left: pictures of other layers must not stand beside
+    /// those of these.
     ///
     /// # Errors
-    /// If a file cannot be written.
-    pub fn write(&self, explanation: &Explanation) -> Result<()> {
+    /// If a file cannot be removed.
+    fn clear(&self) -> Result<()> {
+        let made = |name: &str| {
+            let table = name.ends_with(".csv")
+                && ["indices_", "wrong_"].iter().any(|p| name.starts_with(p));
+            name == "explain.json" || table || Drawing::made(name)
+        };
+        let entries = std::fs::read_dir(&self.path).map_err(Error::io(&self.path, "read"))?;
+        for entry in entries.filter_map(std::result::Result::ok) {
+            if made(&entry.file_name().to_string_lossy()) {
+                let path = entry.path();
+                std::fs::remove_file(&path).map_err(Error::io(&path, "remove"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes pictures (`heat` colours heatmaps) and tables in place of an older explanation's,
+    /// then `explain.json`, which says that all is there.
+    ///
+    /// # Errors
+    /// If a picture cannot be drawn or a file not written.
+    pub fn write(
+        &self,
+        explanation: &Explanation,
+        heat: ColourMap,
+        progress: &dyn Progress,
+    ) -> Result<()> {
         self.create()?;
+        self.clear()?;
+        write_pictures(explanation, &self.path, heat, progress)?;
         for part in &explanation.parts {
             self.write_indices(part)?;
             self.write_wrong(part)?;
@@ -102,10 +136,11 @@ impl ExplainFolder {
         })
     }
 
-    /// Reads `explain.json`, if it is of the weights that the run has now.
+    /// Reads `explain.json`, if it is what `explain` says of the run unasked: of the weights that
+    /// it has now, its own data, and the first right and wrong samples of its training set.
     ///
     /// # Errors
-    /// If it is missing, damaged or of other weights.
+    /// If it is missing, damaged or of anything else.
     pub fn read(&self, run: &RunFolder) -> Result<Explanation> {
         let fail = |problem: String| {
             let again = format!("genre-gpu explain {}", run.path().display());
@@ -124,6 +159,16 @@ impl ExplainFolder {
         };
         if explanation.weights_hash != weights_hash(run)? {
             return fail("it is of other weights than the run has now".into());
+        }
+        let (saved, _) = SavedModel::read(&run.model())?;
+        if explanation.data_hash != saved.facts.data_hash {
+            return fail(format!("it is of other data ({})", explanation.data));
+        }
+        let layers = explanation.asked.layers.clone();
+        if explanation.asked
+            != (Wanted { layers, checks: explanation.asked.checks, ..Wanted::default() })
+        {
+            return fail("it is of a part, a class or samples that were chosen".into());
         }
         Ok(explanation)
     }

@@ -50,7 +50,6 @@ pub use methods::Methods;
 pub use named_band::NamedBand;
 pub use network::Network;
 pub use occlusion::{ClassOcclusion, MeanCurve, Occlusion, class_occlusions, occlusions};
-pub use pictures::{Drawing, write_pictures};
 pub use record::{
     Axes, Class, ExplainedPart, Explanation, Heard, LayerFacts, MapOf, Picture, Recording, Shown,
     SignedMap, Wrong,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::cells::Place;
 use super::means::MeanMap;
 use super::occlusion::ClassOcclusion;
+use super::run::Wanted;
 use super::trust::Trust;
 
 /// `explain.json` in a run's folder `explain`.
@@ -20,6 +21,8 @@ pub struct Explanation {
     pub data_hash: String,
     /// BLAKE3 of `model.safetensors`, 32 hex characters: whose weights are explained.
     pub weights_hash: String,
+    /// What was asked for.
+    pub asked: Wanted,
     /// Where the network ran.
     pub device: String,
     /// The classes' names, by label.

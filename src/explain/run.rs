@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
+
 use super::explainer::{Explainer, SampleMaps};
 use super::files::weights_hash;
 use super::gallery::{of_cells, twelves};
@@ -19,7 +21,7 @@ use crate::progress::Progress;
 use crate::train::{Opened, data_name, model_name};
 
 /// What is to be explained.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
     /// Of which part.
     pub part: PartName,
@@ -134,6 +136,7 @@ pub fn explain(opened: &Opened, wanted: &Wanted, progress: &dyn Progress) -> Res
         data: data_name(data),
         data_hash: data.hash.clone(),
         weights_hash: weights_hash(folder)?,
+        asked: wanted.clone(),
         device: explainer.backend().describe(),
         classes: data.classes.clone(),
         sample_shape: [data.sample_shape[0], data.sample_shape[1]],

@@ -20,7 +20,7 @@ use crate::report::{AxisCells, ColourMap, MapPlace, SampleAxes};
 
 /// What a picture shows. Layers and classes are indices of the explanation's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Drawing {
+pub(super) enum Drawing {
     /// The first six right and wrong of a class.
     Spectrograms(usize),
     /// Grad-CAM of the same at a layer.
@@ -41,7 +41,7 @@ pub enum Drawing {
 
 impl Drawing {
     /// All that an explanation has figures for.
-    pub fn all(of: &Explanation) -> Vec<Self> {
+    pub(super) fn all(of: &Explanation) -> Vec<Self> {
         let mut all = Vec::new();
         for class in 0..of.classes.len() {
             if samples::panels(of, class).is_some() {
@@ -70,8 +70,23 @@ impl Drawing {
         all
     }
 
+    /// Whether a file of this name is one.
+    pub(super) fn made(name: &str) -> bool {
+        let kinds = [
+            "spectrograms_",
+            "grad_cam_",
+            "signed_",
+            "hires_cam_",
+            "means_",
+            "occlusion_",
+            "randomisation_",
+            "deletion_insertion_",
+        ];
+        name.ends_with(".png") && kinds.iter().any(|kind| name.starts_with(kind))
+    }
+
     /// The name of its file.
-    pub fn file(self, of: &Explanation) -> String {
+    pub(super) fn file(self, of: &Explanation) -> String {
         let class = |class: usize| format!("{class}_{}", plain(&of.classes[class]));
         let layer = |layer: usize| plain(&of.layers[layer].name);
         match self {
@@ -104,7 +119,7 @@ impl Drawing {
 ///
 /// # Errors
 /// If one cannot be drawn or written.
-pub fn write_pictures(
+pub(super) fn write_pictures(
     of: &Explanation,
     folder: &Path,
     heat: ColourMap,
