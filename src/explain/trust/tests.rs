@@ -51,7 +51,7 @@ struct Fake {
 
 impl Fake {
     fn map(&self, x: &[f32]) -> Vec<f32> {
-        let weights = self.parameters.iter().map(|w| w.to_bits() as u64).sum::<u64>();
+        let weights = self.parameters.iter().map(|w| u64::from(w.to_bits())).sum::<u64>();
         let levels = grid(&self.layer).levels(x);
         let cells = levels.len();
         let at = |used: f32, others: f32| {
