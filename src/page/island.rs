@@ -9,8 +9,11 @@ use super::sound::{self, Player};
 use crate::error::{Error, Result};
 use crate::explain::{Axes, ExplainedPart, LayerFacts, MapOf, Place, Shown};
 
-/// Bytes of sound that a page holds at most, as Base64: it is to stay under 12 MB.
-const MOST_SOUND: usize = 6_000_000;
+/// Bytes that recordings may fill, as Base64.
+const MOST_SOUND: usize = 5_000_000;
+
+/// Bytes of everything that the script is given, recordings last: a page is to stay under 12 MB.
+const MOST: usize = 11_000_000;
 
 #[derive(Serialize)]
 struct Island<'a> {
@@ -67,19 +70,28 @@ struct Sample<'a> {
     time_occlusion: &'a [f32],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     audio: Vec<Player>,
+    /// Whether there is sound of it, here or in the run's folder.
+    is_heard: bool,
 }
 
 /// JSON that may stand in a script element: it has no `<`.
 pub(super) fn json(runs: &[RunRecord]) -> Result<String> {
-    let share = MOST_SOUND / runs.len().max(1);
-    let all = runs.iter().map(|one| Ok(run(one, sound::players(one, share)?)));
-    let island = Island { runs: all.collect::<Result<_>>()? };
-    let text = serde_json::to_string(&island).map_err(|e| Error::Run {
-        path: runs[0].folder.path().into(),
-        problem: format!("its explanation cannot be put into a page: {e}"),
-    })?;
+    let plain = text(runs, 0)?;
+    let room = MOST.saturating_sub(plain.len()).min(MOST_SOUND) / runs.len().max(1);
+    let is_heard = |run: &RunRecord| run.explanation.shown.iter().any(|one| one.sound.is_some());
+    let text = if runs.iter().any(is_heard) { text(runs, room)? } else { plain };
     // Outside of strings JSON has none.
     Ok(text.replace('<', "\\u003c"))
+}
+
+/// With so many bytes of sound for each run.
+fn text(runs: &[RunRecord], room: usize) -> Result<String> {
+    let all = runs.iter().map(|one| Ok(run(one, sound::players(one, room)?)));
+    let island = Island { runs: all.collect::<Result<_>>()? };
+    serde_json::to_string(&island).map_err(|e| Error::Run {
+        path: runs[0].folder.path().into(),
+        problem: format!("its explanation cannot be put into a page: {e}"),
+    })
 }
 
 fn run(run: &RunRecord, mut players: BTreeMap<usize, Vec<Player>>) -> Run<'_> {
@@ -125,5 +137,6 @@ fn sample(shown: &Shown, audio: Vec<Player>) -> Sample<'_> {
         band_occlusion: &shown.band_occlusion,
         time_occlusion: &shown.time_occlusion,
         audio,
+        is_heard: shown.sound.is_some(),
     }
 }

@@ -3,12 +3,7 @@
 "use strict";
 const runs = JSON.parse(document.getElementById("data").textContent).runs;
 
-const KINDS = {
-  spectrogram: "spectrogram",
-  grad_cam: "Grad-CAM",
-  hires_cam: "HiResCAM",
-  signed: "signed Grad-CAM",
-};
+const KINDS = { spectrogram: "spectrogram", grad_cam: "Grad-CAM", hires_cam: "HiResCAM", signed: "signed Grad-CAM" };
 const PARTS = { train: "training", val: "validation", test: "test" };
 
 function element(name, attributes = {}, ...children) {
@@ -39,9 +34,7 @@ const signed = (value, ground) => mix(ground, value > 0 ? [215, 25, 28] : [33, 1
 
 // ---- A sample's bytes and maps ----
 
-function bytes(base64) {
-  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-}
+const bytes = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 
 // A byte of a map stands for a share of its largest or its smallest value.
 function values({ high, low, bytes: base64 }) {
@@ -353,6 +346,9 @@ function enlarge(run, sample, first, opener) {
 // longer than the picture before it as after it: what the first and the last frame see.
 function sound(run, sample, cursor) {
   const place = element("div", { class: "sound" });
+  if (sample.is_heard && !sample.audio) {
+    place.append(`Its sound is in ${run.folder}/explain/sound: this file holds that of the first samples of each class.`);
+  }
   for (const { name, source } of sample.audio ?? []) {
     const player = element("audio", { controls: "", src: source, preload: "auto", "aria-label": name });
     const move = () => {

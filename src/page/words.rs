@@ -140,8 +140,7 @@ pub(super) fn right_and_wrong(part: &ExplainedPart) -> Vec<String> {
         if let (Some(mean), _) = mean_and_deviation(&sure) {
             sentences.push(format!(
                 "Where it is wrong, the network gives the wrong class a mean probability of \
-                 {mean:.2}; {} of these {wrong} mistakes are made with more than 0.9.",
-                more
+                 {mean:.2}; {more} of these {wrong} mistakes are made with more than 0.9."
             ));
         }
     }

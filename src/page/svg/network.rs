@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Escaped;
-use crate::graph::{Activation, Graph, Node, NodeId, Op, Padding};
+use crate::graph::{Activation, Graph, Node, NodeId, Op, Padding, Parameter};
 use crate::text::thousands;
 
 const BOX: (f64, f64) = (150.0, 58.0);
@@ -83,7 +83,7 @@ pub(in crate::page) fn network(graph: &Graph) -> String {
 
 fn draw(svg: &mut String, graph: &Graph, id: NodeId, (x, y): (f64, f64)) {
     let node = graph.node(id);
-    let count: usize = graph.parameters_of(id).map(|p| p.len()).sum();
+    let count: usize = graph.parameters_of(id).map(Parameter::len).sum();
     let class = if count > 0 { "node learns" } else { "node" };
     let parameters = match count {
         0 => String::new(),

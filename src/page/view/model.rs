@@ -8,7 +8,7 @@ use super::trust::TrustView;
 use crate::compare::{DataReport, ModelReport, Spread};
 use crate::data::PartName;
 use crate::error::Result;
-use crate::graph::NodeId;
+use crate::graph::{NodeId, Parameter};
 use crate::page::record::RunRecord;
 use crate::page::svg::{Panel, curve, network, what};
 use crate::page::versus::{Versus, versus};
@@ -130,7 +130,7 @@ fn layers(run: &RunRecord) -> Table {
     });
     let row = |id: NodeId| {
         let node = graph.node(id);
-        let count: usize = graph.parameters_of(id).map(|p| p.len()).sum();
+        let count: usize = graph.parameters_of(id).map(Parameter::len).sum();
         let reads: Vec<&str> =
             node.inputs.iter().map(|input| graph.node(*input).name.as_str()).collect();
         let mut row = vec![node.name.clone(), what(node)];
