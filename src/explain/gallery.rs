@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::record::ExplainedPart;
+use super::record::{Class, ExplainedPart};
 
 /// Samples of each cell of a confusion matrix that can be looked at.
 const OF_CELL: usize = 4;
 
 /// The first six right and wrong of each class, class after class, in index order.
 pub(super) fn twelves(part: &ExplainedPart) -> Vec<usize> {
-    let both = part.classes.iter().map(|class| class.first());
+    let both = part.classes.iter().map(Class::first);
     both.flat_map(|(right, wrong)| right.into_iter().chain(wrong)).collect()
 }
 
@@ -32,7 +32,7 @@ pub(super) fn of_cells(part: &ExplainedPart) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::{Class, Wrong};
+    use super::super::record::Wrong;
     use super::*;
 
     #[test]
