@@ -255,6 +255,6 @@ mod tests {
         let found = [sentence(About::OverRandom, Outcome::For)];
         let text = judged("Grad-CAM", "pool", &found, Some([0.1, 0.1]));
         assert!(text.contains("it marks what the network uses"), "{text}");
-        assert!(!judged("Grad-CAM", "pool", &found, None).contains("gains"));
+        assert!(!judged("Grad-CAM", "pool", &found, None).contains("it gains"));
     }
 }
