@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::explain::{Axes, ExplainedPart, LayerFacts, MapOf, Place, Shown};
 
 /// Bytes that recordings may fill, as Base64.
-const MOST_SOUND: usize = 5_000_000;
+const MOST_SOUND: usize = 5_500_000;
 
 /// Bytes of everything that the script is given, recordings last: a page is to stay under 12 MB.
 const MOST: usize = 11_000_000;

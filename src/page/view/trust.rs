@@ -90,7 +90,7 @@ fn judgement(trust: &Trust) -> Vec<String> {
 fn judged(name: &str, layer: &str, found: &[Sentence], gain: Option<[f64; 2]>) -> String {
     let count = |outcome| found.iter().filter(|sentence| sentence.outcome == outcome).count();
     let mut text = format!(
-        "{name} at {layer}: of {} checks {} speak for it, {} against it and {} are open. {}",
+        "{name} at {layer}: of {} checks {} for it, {} against it, {} open. {}",
         found.len(),
         count(Outcome::For),
         count(Outcome::Against),
@@ -247,7 +247,7 @@ mod tests {
         ];
         let text = judged("Grad-CAM", "pool", &found, Some([-0.05, 0.01]));
         for part in [
-            "Grad-CAM at pool: of 4 checks 1 speak for it, 2 against it and 1 are open",
+            "Grad-CAM at pool: of 4 checks 1 for it, 2 against it, 1 open",
             "gains -0.050 in area by deletion and +0.010 by insertion: where it is bright must not",
         ] {
             assert!(text.contains(part), "{part} in {text}");
@@ -255,6 +255,6 @@ mod tests {
         let found = [sentence(About::OverRandom, Outcome::For)];
         let text = judged("Grad-CAM", "pool", &found, Some([0.1, 0.1]));
         assert!(text.contains("it marks what the network uses"), "{text}");
-        assert!(!judged("Grad-CAM", "pool", &found, None).contains("gains"));
+        assert!(!judged("Grad-CAM", "pool", &found, None).contains("it gains"));
     }
 }
