@@ -85,6 +85,7 @@ impl Task {
         let mut opened = Opened::open(folder, config, cache_dir, &PartName::ALL, progress)?;
         opened.scale();
         let mut explanation = explain(&opened, &wanted, progress)?;
+        out.clear()?;
         let listener = Listener::open(&opened.source);
         let heard = listener.and_then(|listener| match listener {
             Some(listener) => {

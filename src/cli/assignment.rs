@@ -113,11 +113,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     }
     // Loaded again for each run, as `explain` does.
     drop(scaled);
-    let mut news = states.iter().any(|state| *state != State::Done);
     for task in &assignment.tasks {
         let start = Instant::now();
         let explained = task.explain(cache, &bars).map_err(|e| failed(task, e))?;
-        news |= explained;
         let time = match explained {
             true => format!("{:.0} s", start.elapsed().as_secs_f64()),
             false => "done before".into(),
@@ -126,10 +124,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         args.say(&format!("{name}: explained; {time}, in {}", folder.display()))?;
     }
     let report = assignment.folder.join("report.html");
-    if news || !report.exists() {
-        let folders = assignment.tasks.each_ref().map(|task| task.job.folder.clone());
-        Runs::read(&folders)?.write(&report, SystemTime::now())?;
-    }
+    // Always: whether it is of what lies there now is dearer to find out.
+    let folders = assignment.tasks.each_ref().map(|task| task.job.folder.clone());
+    Runs::read(&folders)?.write(&report, SystemTime::now())?;
     args.say(&format!("The report is in {}: open it in any browser.", report.display()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -119,6 +119,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     };
     let listener = args.listen.then(|| Listener::asked(&opened.source)).transpose()?;
     let mut explanation = explain(&opened, &wanted, &bars)?;
+    out.clear()?;
     if let Some(listener) = &listener {
         listen::write(listener, &opened, &wanted, &mut explanation, out.path(), &bars)?;
     }

@@ -1,5 +1,6 @@
 //! A network that is looked into.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::cam::{grad_cam, hires_cam};
@@ -60,7 +61,11 @@ impl Explainer {
         let nodes = if layers.is_empty() {
             last_poolings(graph)
         } else {
-            layers.iter().map(|name| find(graph, name)).collect::<Result<_>>()?
+            let mut nodes =
+                layers.iter().map(|name| find(graph, name)).collect::<Result<Vec<_>>>()?;
+            let mut seen = BTreeSet::new();
+            nodes.retain(|id| seen.insert(*id));
+            nodes
         };
         let fact = |id: &NodeId| {
             let Shape::Map { h, w, c } = graph.node(*id).shape else { return None };

@@ -57,29 +57,35 @@ impl ExplainFolder {
         create_folder(&self.path)
     }
 
-    /// Removes what an older explanation left: pictures of other layers must not stand beside
-    /// those of these.
+    /// Removes what an older explanation left, `explain.json` first: pictures and sound of other
+    /// layers must not stand beside those of these, nor pass for whole if this one is stopped.
+    /// Where there is no `explain.json`, nothing is taken for its.
     ///
     /// # Errors
     /// If a file cannot be removed.
-    fn clear(&self) -> Result<()> {
+    pub fn clear(&self) -> Result<()> {
+        let remove =
+            |path: PathBuf| std::fs::remove_file(&path).map_err(Error::io(&path, "remove"));
+        if !self.json().exists() {
+            return Ok(());
+        }
+        remove(self.json())?;
         let made = |name: &str| {
             let table = name.ends_with(".csv")
                 && ["indices_", "wrong_"].iter().any(|p| name.starts_with(p));
-            name == "explain.json" || table || Drawing::made(name)
+            table || Drawing::made(name)
         };
         let entries = std::fs::read_dir(&self.path).map_err(Error::io(&self.path, "read"))?;
         for entry in entries.filter_map(std::result::Result::ok) {
             if made(&entry.file_name().to_string_lossy()) {
-                let path = entry.path();
-                std::fs::remove_file(&path).map_err(Error::io(&path, "remove"))?;
+                remove(entry.path())?;
             }
         }
         Ok(())
     }
 
-    /// Writes pictures (`heat` colours heatmaps) and tables in place of an older explanation's,
-    /// then `explain.json`, which says that all is there.
+    /// Writes pictures (`heat` colours heatmaps) and tables into a folder that is clear, then
+    /// `explain.json`, which says that all is there.
     ///
     /// # Errors
     /// If a picture cannot be drawn or a file not written.
@@ -90,7 +96,6 @@ impl ExplainFolder {
         progress: &dyn Progress,
     ) -> Result<()> {
         self.create()?;
-        self.clear()?;
         write_pictures(explanation, &self.path, heat, progress)?;
         for part in &explanation.parts {
             self.write_indices(part)?;
@@ -164,11 +169,8 @@ impl ExplainFolder {
         if explanation.data_hash != saved.facts.data_hash {
             return fail(format!("it is of other data ({})", explanation.data));
         }
-        let layers = explanation.asked.layers.clone();
-        if explanation.asked
-            != (Wanted { layers, checks: explanation.asked.checks, ..Wanted::default() })
-        {
-            return fail("it is of a part, a class or samples that were chosen".into());
+        if (Wanted { checks: true, ..explanation.asked.clone() }) != Wanted::default() {
+            return fail("it is of layers, a part, a class or samples that were chosen".into());
         }
         Ok(explanation)
     }

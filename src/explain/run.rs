@@ -65,6 +65,10 @@ pub fn explain(opened: &Opened, wanted: &Wanted, progress: &dyn Progress) -> Res
     for name in &names {
         let part = data.part(*name);
         let probabilities = explainer.probabilities(&part.x)?;
+        if probabilities.iter().any(|p| !p.is_finite()) {
+            let problem = "its weights give no finite probabilities; train it again".into();
+            return Err(Error::Weights { path: folder.model(), problem });
+        }
         parts.push(ExplainedPart::of(*name, part, &probabilities, &data.classes)?);
         if *name == wanted.part {
             probabilities_of_part = probabilities;

@@ -7,10 +7,16 @@ use serde::Serialize;
 use super::record::RunRecord;
 use super::sound::{self, Player};
 use crate::error::{Error, Result};
-use crate::explain::{Axes, ExplainedPart, LayerFacts, MapOf, Place, Shown};
+use crate::explain::{
+    Axes, Class as ExplainedClass, ExplainedPart, Explanation, FIRST, LayerFacts, MapOf, Place,
+    Shown,
+};
 
 /// Bytes that recordings may fill, as Base64.
 const MOST_SOUND: usize = 5_500_000;
+
+/// Bytes that spectrograms and maps may fill: beyond, samples behind a matrix's cells are left out.
+const MOST_SHOWN: usize = 8_000_000;
 
 /// Bytes of everything that the script is given, recordings last: a page is to stay under 12 MB.
 const MOST: usize = 11_000_000;
@@ -86,7 +92,8 @@ pub(super) fn json(runs: &[RunRecord]) -> Result<String> {
 
 /// With so many bytes of sound for each run.
 fn text(runs: &[RunRecord], room: usize) -> Result<String> {
-    let all = runs.iter().map(|one| Ok(run(one, sound::players(one, room)?)));
+    let most = MOST_SHOWN / runs.len().max(1);
+    let all = runs.iter().map(|one| Ok(run(one, sound::players(one, room)?, most)));
     let island = Island { runs: all.collect::<Result<_>>()? };
     serde_json::to_string(&island).map_err(|e| Error::Run {
         path: runs[0].folder.path().into(),
@@ -94,7 +101,8 @@ fn text(runs: &[RunRecord], room: usize) -> Result<String> {
     })
 }
 
-fn run(run: &RunRecord, mut players: BTreeMap<usize, Vec<Player>>) -> Run<'_> {
+/// With so many bytes of spectrograms and maps.
+fn run(run: &RunRecord, mut players: BTreeMap<usize, Vec<Player>>, most: usize) -> Run<'_> {
     let mut audio = |at: usize| players.remove(&at).unwrap_or_default();
     let found = &run.explanation;
     Run {
@@ -105,8 +113,33 @@ fn run(run: &RunRecord, mut players: BTreeMap<usize, Vec<Player>>) -> Run<'_> {
         axes: &found.axes,
         layers: found.layers.iter().map(layer).collect(),
         parts: found.parts.iter().map(part).collect(),
-        shown: found.shown.iter().enumerate().map(|(at, one)| sample(one, audio(at))).collect(),
+        shown: found
+            .shown
+            .iter()
+            .take(fitting(found, most))
+            .enumerate()
+            .map(|(at, one)| sample(one, audio(at)))
+            .collect(),
     }
+}
+
+/// How many samples fit into so many bytes; the first right and wrong of each class, which stand
+/// first, are shown in any case.
+fn fitting(found: &Explanation, most: usize) -> usize {
+    let map = |map: &MapOf| map.grad_cam.bytes.len() + map.hires_cam.bytes.len();
+    let size = |one: &Shown| one.picture.bytes.len() + one.maps.iter().map(map).sum::<usize>();
+    let first =
+        |class: &ExplainedClass| class.right.len().min(FIRST) + class.wrong.len().min(FIRST);
+    let least = found.parts.first().map_or(0, |part| part.classes.iter().map(first).sum());
+    let mut room = most;
+    let fits = |one: &&Shown| match room.checked_sub(size(one)) {
+        Some(rest) => {
+            room = rest;
+            true
+        }
+        None => false,
+    };
+    found.shown.iter().take_while(fits).count().max(least)
 }
 
 fn layer(layer: &LayerFacts) -> Layer<'_> {

@@ -69,7 +69,7 @@ function paint(canvas, run, sample, layer, kind) {
   const { width, height } = canvas, [bands, frames] = run.shape;
   const ground = bytes(sample.bytes);
   const map = kind === "spectrogram" ? null : cells(sample, layer, kind);
-  const place = map && run.layers[layer].place;
+  const place = map && run.layers[layer].place, empty = isEmpty(sample, layer, kind);
   const columns = Array.from({ length: width }, (_, x) => {
     const frame = (x + 0.5) * frames / width;
     return [Math.floor(frame), map && between(place.frames, frame)];
@@ -92,7 +92,7 @@ function paint(canvas, run, sample, layer, kind) {
         const [a, b, t] = row, [c, d, u] = column;
         const heat = (1 - t) * ((1 - u) * at(a, c) + u * at(a, d)) + t * ((1 - u) * at(b, c) + u * at(b, d));
         const grey = [value, value, value];
-        if (isEmpty(sample, layer, kind)) colour = grey;
+        if (empty) colour = grey;
         else colour = kind === "signed" ? signed(heat, grey) : mix(grey, jet(heat), 0.5);
       }
       image.data.set(colour, to);
@@ -210,15 +210,20 @@ function showCell(button) {
   const taken = truth === predicted ? "predicted rightly" : `taken for ${run.classes[predicted]}`;
   const title = `${run.classes[truth]}, ${taken}: ${total} ${PARTS[part]} sample${total === 1 ? "" : "s"}`;
   const said = pictured.length > 0 ? `${pictured.length} of ${total} have pictures in this file.`
-    : `None of these ${total} has a picture in this file: genre-gpu explain --help says how to choose samples.`;
+    : `None of these ${total} has a picture in this file; genre-gpu explain --index draws chosen ones.`;
   const place = element("div", { class: "gallery", "data-kinds": "spectrogram grad_cam hires_cam signed" });
   place.append(element("div", { class: "controls" }), element("div", { class: "six" }, ...pictured.map((at) => {
     const s = run.shown[at], song = s.song === null ? "" : `, song ${s.song}`;
     return element("figure", { class: "sample", "data-run": button.dataset.run, "data-at": at, "data-kind": "spectrogram" },
       element("figcaption", {}, `${s.index}${song}`, element("br"), `p ${s.probabilities[s.predicted].toFixed(2)}`));
   })));
-  panel.replaceChildren(element("h3", {}, title), element("p", { class: "note", role: "status" }, said), place);
+  const heading = element("h3", { tabindex: "-1" }, title);
+  panel.replaceChildren(heading, element("p", { class: "note" }, said), place);
   gallery(place);
+  // Right behind its matrix, which on a phone is far from the end of all.
+  button.closest(".matrix").after(panel);
+  panel.scrollIntoView({ block: "nearest" });
+  heading.focus({ preventScroll: true });
   if (indices) {
     panel.append(element("details", {}, element("summary", {}, `All ${indices.length} indices`),
       element("p", { class: "indices" }, indices.join(", "))));
@@ -314,10 +319,11 @@ function enlarge(run, sample, first, opener) {
     const words = [];
     if (kind !== "spectrogram") {
       words.push(isEmpty(sample, layer, kind) ? "The map is empty: it has no positive value."
-        : `For class ${run.classes[sample.target]}, at ${run.layers[layer].name}; grey areas beside: its mean by band and by frame.`);
+        : `For class ${run.classes[sample.target]}, at ${run.layers[layer].name}; grey areas beside: the mean of its positive part by band and by frame.`);
     }
     if (sample.band_occlusion.length > 0) {
-      words.push(`Lines: how far the probability of ${run.classes[sample.target]} falls without a band or frame.`);
+      const most = (fall) => Math.max(...fall.map(Math.abs)).toFixed(2);
+      words.push(`Lines: how far the probability of ${run.classes[sample.target]} falls without a band or frame, each over its largest: ${most(sample.band_occlusion)} and ${most(sample.time_occlusion)}.`);
     }
     note.textContent = words.join(" ");
   };
@@ -396,4 +402,14 @@ for (const button of document.querySelectorAll(".matrix button")) {
   button.addEventListener("click", () => showCell(button));
 }
 document.querySelectorAll(".gallery").forEach(gallery);
+
+// On paper nothing can be opened.
+let closed = [];
+addEventListener("beforeprint", () => {
+  closed = [...document.querySelectorAll("details:not([open])")];
+  for (const details of closed) details.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const details of closed) details.open = false;
+});
 document.documentElement.dataset.ready = "yes";

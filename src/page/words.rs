@@ -168,45 +168,6 @@ pub(super) fn empty_maps(found: &Explanation, shown: &[&Shown]) -> Vec<String> {
     found.layers.iter().enumerate().map(of_layer).collect()
 }
 
-/// How much of the heatmaps' mass lies in the lower half of the bands that a layer looks at, right
-/// beside wrong.
-pub(super) fn low_share(found: &Explanation, shown: &[&Shown]) -> Vec<String> {
-    let of_layer = |(i, layer): (usize, &LayerFacts)| {
-        let [h, w, _] = layer.shape;
-        if h < 2 {
-            return None;
-        }
-        let share = |shown: &&&Shown| {
-            let mass = |rows: &[f32]| rows.iter().map(|v| f64::from(v.max(0.0))).sum::<f64>();
-            let map = shown.maps[i].grad_cam.values()?;
-            let all = mass(&map);
-            (all > 0.0).then(|| mass(&map[..h / 2 * w]) / all)
-        };
-        let of = |right: bool| {
-            let chosen = shown.iter().filter(|s| (s.truth == s.predicted) == right);
-            chosen.filter_map(|s| share(&s)).collect::<Vec<f64>>()
-        };
-        let (right, wrong) = (of(true), of(false));
-        let told = |values: &[f64]| match mean_and_deviation(values) {
-            (Some(mean), Some(deviation)) => Some(format!(
-                "{} (± {:.1} points over {})",
-                percent(mean),
-                100.0 * deviation,
-                counted(values.len(), "map")
-            )),
-            _ => None,
-        };
-        Some(format!(
-            "Of the mass of {}'s heatmaps, {} lies in the lower half of its rows where the \
-             prediction is right, and {} where it is wrong.",
-            layer.name,
-            told(&right)?,
-            told(&wrong)?
-        ))
-    };
-    found.layers.iter().enumerate().filter_map(of_layer).collect()
-}
-
 /// The first letter large.
 pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();

@@ -19,15 +19,15 @@ fn work() -> Work {
     Work::with(Set { samples: [48, 16, 16], size: [32, 12], ..Set::default() })
 }
 
-const FILES: [&str; 5] = [
-    "out/report.html",
+/// What a second call leaves as it is; the report is always written.
+const FILES: [&str; 4] = [
     "out/p1/model.safetensors",
     "out/p1/explain/explain.json",
     "out/p2/model.safetensors",
     "out/p2/explain/explain.json",
 ];
 
-fn changed(work: &Work) -> [SystemTime; 5] {
+fn changed(work: &Work) -> [SystemTime; 4] {
     let modified = |file| std::fs::metadata(work.path(file)).unwrap().modified().unwrap();
     FILES.map(modified)
 }

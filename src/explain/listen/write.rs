@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::{Clip, Listener, heatmap, spread};
 use crate::audio::{FrontEnd, LogMel, wav};
+use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::explain::gallery::twelves;
 use crate::explain::{Explainer, Explanation, Heard, LayerFacts, Recording, Shown, Wanted};
@@ -64,8 +65,13 @@ pub fn write(
         .collect();
     let Opened { config, graph, saved, .. } = opened;
     let device = config.device_options();
-    let mut explainer =
-        Explainer::open(graph, &wanted.layers, config.batch_size, config.device, device)?;
+    let mut explainer = Explainer::open(
+        graph,
+        &wanted.layers,
+        config.batch_size.min(3 * AT_ONCE),
+        config.device,
+        device,
+    )?;
     explainer.set_parameters(&saved.parameters)?;
     clear(&folder.join(FOLDER))?;
     for some in shown.chunks_mut(AT_ONCE) {
@@ -115,11 +121,22 @@ fn clear(folder: &Path) -> Result<()> {
     for entry in std::fs::read_dir(folder).map_err(Error::io(folder, "read"))? {
         let path = entry.map_err(Error::io(folder, "read"))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if NAMES.iter().any(|own| name.ends_with(&format!("-{own}.wav"))) {
+        if is_own(&name) {
             std::fs::remove_file(&path).map_err(Error::io(&path, "remove"))?;
         }
     }
     Ok(())
+}
+
+/// `train-3-clip.wav` and the like.
+fn is_own(name: &str) -> bool {
+    let mut words = name.strip_suffix(".wav").unwrap_or_default().split('-');
+    let parts = PartName::ALL.map(PartName::as_str);
+    let [part, index, own] = [(); 3].map(|()| words.next().unwrap_or_default());
+    parts.contains(&part)
+        && index.parse::<usize>().is_ok()
+        && NAMES.contains(&own)
+        && words.next().is_none()
 }
 
 fn take_apart(

@@ -103,13 +103,22 @@ impl Method<'_> {
         let stages: Vec<(&str, &Similarity)> =
             stages.map(|stage| (&stage.node[..], similarity(&stage.similarity))).collect();
         let cells = trust.curves.as_ref().map_or(1, |curves| curves.cells);
-        let mut found = vec![randomisation(ranked, &stages, cells)];
+        let draws = trust.randomisation.draws;
+        let mut found = vec![randomisation(ranked, &stages, draws, cells)];
         if let Some(curves) = &trust.curves {
             let tests = [&curves.deletion, &curves.insertion];
             let random = tests.map(|test| gain(&test.over_random));
             let energy = tests.map(|test| gain(&test.over_energy));
-            found.push(against(name, About::OverRandom, "random order", random));
-            found.push(against(name, About::OverEnergy, "loudest cells first", energy));
+            let random = against(name, About::OverRandom, "random order", random);
+            let mut energy = against(name, About::OverEnergy, "loudest cells first", energy);
+            // Loudness may be a worse guide than chance.
+            if energy.outcome == Outcome::For && random.outcome != Outcome::For {
+                energy.outcome = Outcome::Open;
+                energy.text.push_str(
+                    " That says little, as it is not shown to be better than random order in both.",
+                );
+            }
+            found.extend([random, energy]);
         } else {
             let text = "The layer has one cell, so there is no order to test.".into();
             found.push(Sentence { about: About::OverRandom, outcome: Outcome::Open, text });

@@ -6,6 +6,9 @@ use super::Escaped;
 use super::frame::{BOTTOM, Frame, LEFT, RIGHT, TOP};
 use crate::report::{decimals, number, ticks};
 
+/// Styles of lines that page.css has.
+const STYLES: usize = 10;
+
 /// What is drawn.
 #[derive(Debug, Clone)]
 pub(in crate::page) struct Lines<'a> {
@@ -40,7 +43,7 @@ pub(in crate::page) fn lines(figure: &Lines<'_>) -> String {
     }
     for (i, (_, values)) in series.iter().enumerate() {
         let points: Vec<(f64, f64)> = at.iter().copied().zip(values.iter().copied()).collect();
-        frame.line(&mut svg, &format!("s{i}"), &points);
+        frame.line(&mut svg, &format!("s{}", i % STYLES), &points);
     }
     svg.push_str("<path class=\"guide\" d=\"\"/>");
     let digits = places.max(2);

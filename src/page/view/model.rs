@@ -60,8 +60,7 @@ impl ModelView {
         let train = run.part(PartName::Train);
         let accuracies = PartName::ALL.map(|part| Some(run.part(part).accuracy));
         let songs = train.songs.map(|songs| songs as usize);
-        let mut layer_facts = words::empty_maps(found, &twelve);
-        layer_facts.extend(words::low_share(found, &twelve));
+        let layer_facts = words::empty_maps(found, &twelve);
         let (versus, versus_table) = match first {
             Some(first) => against(first, run)?,
             None => (Vec::new(), None),
@@ -113,12 +112,16 @@ pub(super) fn heading(run: &RunRecord) -> String {
 
 /// The run from its own configuration, which the page holds, and its maps.
 fn commands(run: &RunRecord) -> String {
-    let (file, folder) = (format!("{}.toml", run.metrics.model), run.path());
+    // Not the name of a model's file, which may lie there.
+    let (file, folder) = (format!("{}-run.toml", run.metrics.model), run.path());
+    let heard = run.explanation.shown.iter().any(|shown| shown.sound.is_some());
     format!(
-        "genre-gpu train --config {} --out {}\ngenre-gpu explain {}",
+        "genre-gpu train --config {} --out {}\ngenre-gpu explain {}{}{}",
         shell(&file),
         shell(&folder),
-        shell(&folder)
+        shell(&folder),
+        if heard { " --listen" } else { "" },
+        if run.explanation.asked.checks { "" } else { " --no-checks" },
     )
 }
 

@@ -100,13 +100,16 @@ fn judged(name: &str, layer: &str, found: &[Sentence], gain: Option<[f64; 2]>) -
     let over_random = found.iter().find(|sentence| sentence.about == About::OverRandom);
     if let (Some(sentence), Some([deletion, insertion])) = (over_random, gain) {
         let verdict = match sentence.outcome {
-            Outcome::For => "it marks what the network uses, better than chance does",
+            Outcome::For => {
+                "on average it marks what the network uses better than chance does, which of a \
+                 single map says less"
+            }
             Outcome::Against => "where it is bright must not be read as where the genre is heard",
-            Outcome::Open => "whether it marks what the network uses stays open",
+            Outcome::Open => "whether it marks what the network uses better than chance stays open",
         };
         text.push_str(&format!(
             " Against random order it gains {deletion:+.3} in area by deletion and \
-             {insertion:+.3} by insertion: {verdict}."
+             {insertion:+.3} by insertion (samples and intervals below): {verdict}."
         ));
     }
     text
@@ -226,9 +229,11 @@ fn occlusion(found: &Explanation) -> Option<Figure> {
             draw("frame", first.frames.mean.len(), |class| &class.frames.mean),
         ],
         keys: classes.iter().map(name).collect(),
-        caption: "What the network uses, whatever maps say: how far the probability of the \
-                  explained class falls where a window of bands or frames is muted, by true class."
-            .into(),
+        caption: format!(
+            "Without maps: the mean fall of the explained class's probability where a window of \
+             bands or frames is muted, by true class ({}).",
+            classes.iter().map(|c| format!("{} {}", name(c), c.n)).collect::<Vec<_>>().join(", ")
+        ),
     })
 }
 
@@ -248,13 +253,13 @@ mod tests {
         let text = judged("Grad-CAM", "pool", &found, Some([-0.05, 0.01]));
         for part in [
             "Grad-CAM at pool: of 4 checks 1 for it, 2 against it, 1 open",
-            "gains -0.050 in area by deletion and +0.010 by insertion: where it is bright must not",
+            "gains -0.050 in area by deletion and +0.010 by insertion (samples and intervals below): where it is",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }
         let found = [sentence(About::OverRandom, Outcome::For)];
         let text = judged("Grad-CAM", "pool", &found, Some([0.1, 0.1]));
-        assert!(text.contains("it marks what the network uses"), "{text}");
+        assert!(text.contains("on average it marks what the network uses"), "{text}");
         assert!(!judged("Grad-CAM", "pool", &found, None).contains("it gains"));
     }
 }

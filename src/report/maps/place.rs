@@ -125,7 +125,7 @@ mod tests {
             let axis = AxisCells { first, size, count: 1 };
             MapPlace { bands: axis, frames: axis }.resized(&[0.25], 3, 4).unwrap()
         };
-        for (first, size) in [(0.0, 3.0), (-7.0, 0.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
+        for (first, size) in [(0.0, 4.0), (-7.0, 0.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
             assert_eq!(one(first, size), [Some(0.25); 12]);
         }
         let place = MapPlace { bands: AxisCells::each(2), frames: AxisCells::each(2) };
