@@ -218,7 +218,7 @@ function showCell(button) {
       element("figcaption", {}, `${s.index}${song}`, element("br"), `p ${s.probabilities[s.predicted].toFixed(2)}`));
   })));
   const heading = element("h3", { tabindex: "-1" }, title);
-  panel.replaceChildren(heading, element("p", { class: "note" }, said), place);
+  panel.replaceChildren(heading, element("p", { class: "note", role: "status" }, said), place);
   gallery(place);
   // Right behind its matrix, which on a phone is far from the end of all.
   button.closest(".matrix").after(panel);

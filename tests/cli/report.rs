@@ -148,9 +148,9 @@ fn the_page_says_how_to_make_the_run_again() {
     let work = explained();
     work.ok("report run");
     let html = work.text("report.html");
-    work.write("p1.toml", unescaped(between(&html, "class=\"toml\">", "</pre>")));
+    work.write("p1-run.toml", unescaped(between(&html, "class=\"toml\">", "</pre>")));
     let command = unescaped(between(&html, "<pre tabindex=\"0\">", "\n"));
-    assert_eq!(command, "genre-gpu train --config p1.toml --out run");
+    assert_eq!(command, "genre-gpu train --config p1-run.toml --out run");
     let words = command.strip_prefix("genre-gpu ").unwrap().replace("--out run", "--out again");
     work.ok(&words);
     assert!(work.read("run/model.safetensors") == work.read("again/model.safetensors"));

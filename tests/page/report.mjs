@@ -141,6 +141,9 @@ await test("a matrix's cell opens its samples, by click and by Enter", async () 
   const count = Number((await cell.evaluate((b) => b.firstChild.textContent)).replaceAll(",", ""));
   const [, pictured, all] = (await panel.locator("[role=status]").textContent()).match(/(\d+) of (\d+) have/);
   assert.equal(Number(all), count);
+  assert.ok(await panel.evaluate((p) => p.previousElementSibling?.querySelector("[aria-expanded=true]") !== null),
+    "the samples stand right behind their matrix");
+  assert.ok(await panel.locator("h3").evaluate((h) => h === document.activeElement), "focus goes to them");
   assert.equal(await panel.locator("canvas").count(), Number(pictured));
   const indices = (await panel.locator(".indices").textContent()).split(", ");
   assert.equal(indices.length, count, "all indices are listed");
@@ -286,6 +289,18 @@ await test("it prints in light colours, whole", async () => {
   const { page, check, close } = await open({ colorScheme: "dark" });
   const pdf = await page.pdf({ format: "A4", path: shots && join(shots, "report.pdf") });
   assert.ok(pdf.length > 10000);
+  // What can be closed is open on paper, and closed again.
+  const shut = () => page.locator("#question-4 details:not([open])").count();
+  const before = await shut();
+  assert.ok(before > 0);
+  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  assert.equal(await shut(), 0);
+  await page.emulateMedia({ media: "print" });
+  const cut = await page.locator("#question-4 .indices, #question-4 .tall").evaluateAll((all) =>
+    all.filter((node) => node.scrollHeight > node.clientHeight + 1).length);
+  assert.equal(cut, 0, "nothing is cut");
+  await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+  assert.equal(await shut(), before);
   await page.emulateMedia({ media: "print", colorScheme: "dark" });
   assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), "rgb(255, 255, 255)");
   check();

@@ -101,8 +101,8 @@ fn judged(name: &str, layer: &str, found: &[Sentence], gain: Option<[f64; 2]>) -
     if let (Some(sentence), Some([deletion, insertion])) = (over_random, gain) {
         let verdict = match sentence.outcome {
             Outcome::For => {
-                "on average it marks what the network uses better than chance does, which of a \
-                 single map says less"
+                "on average it marks what the network uses better than chance does; of a single map \
+                 that says less"
             }
             Outcome::Against => "where it is bright must not be read as where the genre is heard",
             Outcome::Open => "whether it marks what the network uses better than chance stays open",
