@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::train::config::Settings;
+use crate::error::Result;
+use crate::train::config::{Config, Settings};
+use crate::train::run_folder::RunFolder;
 
 /// Which data; without --data it is the demo corpus.
 #[derive(Debug, Args)]
@@ -65,6 +67,19 @@ impl DataArgs {
     pub(super) fn is_default(&self) -> bool {
         let Settings { data, arrays, .. } = self.settings();
         data.is_none() && arrays.is_empty()
+    }
+
+    /// A finished run's configuration, with these data where others than its own are meant.
+    ///
+    /// # Errors
+    /// If the run's file cannot be read.
+    pub(super) fn config_of(&self, run: &RunFolder) -> Result<Config> {
+        let mut config = Config::read(&run.config())?;
+        let given = self.settings();
+        // Those of the arrays, or of the model; never those that the run was given for others.
+        config.class_names.clone_from(&given.class_names);
+        config.read_from(given);
+        Ok(config)
     }
 
     pub(super) fn settings(&self) -> Settings {

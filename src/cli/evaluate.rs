@@ -4,17 +4,17 @@ use std::path::PathBuf;
 
 use super::bars::Bars;
 use super::data_args::DataArgs;
+use super::device_args::DeviceArgs;
 use super::lines::{line, matrix, title};
 use super::say::{say, tell, warn_of};
 use super::{audit, choice};
 use crate::backend::{Samples, State};
 use crate::data::PartName;
-use crate::device::{self, Device};
+use crate::device;
 use crate::error::Result;
 use crate::metrics::ClassificationReport;
 use crate::plan::Plan;
 use crate::train::Opened;
-use crate::train::config::Config;
 use crate::train::history::Epoch;
 use crate::train::results::Results;
 use crate::train::run_folder::{self, RunFolder};
@@ -43,17 +43,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Where the network runs [default: the run's]
-    #[arg(long, value_name = "DEVICE", value_parser = choice::device())]
-    device: Option<Device>,
-
-    /// Part of the GPU's name, interface, driver or kind [default: the run's, or the best]
-    #[arg(long, value_name = "NAME")]
-    adapter: Option<String>,
-
-    /// CPU threads; changes no result [default: one for each core]
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    device: DeviceArgs,
 
     /// Print nothing but warnings and errors
     #[arg(long, short)]
@@ -66,15 +57,8 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<()> {
     let folder = RunFolder::open(&args.run)?;
     let out = args.out.as_deref().map(RunFolder::for_results).transpose()?;
-    let mut config = Config::read(&folder.config())?;
-    let given = args.data.settings();
-    // Those of the arrays, or of the model; never those that the run was given for others.
-    config.class_names.clone_from(&given.class_names);
-    config.read_from(given);
-    config.run_on(args.device, args.adapter.clone());
-    config.threads = args.threads.unwrap_or(config.threads);
-    config.check()?;
-    device::find(config.device, config.device_options())?;
+    let mut config = args.data.config_of(&folder)?;
+    args.device.apply(&mut config)?;
     let parts = if args.part.is_empty() { PartName::ALL.to_vec() } else { args.part.clone() };
     let cache = args.data.cache_dir.as_deref();
     let mut opened = Opened::open(folder, config, cache, &parts, &Bars::new(args.quiet))?;

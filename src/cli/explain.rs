@@ -5,15 +5,14 @@ use std::path::PathBuf;
 use super::bars::Bars;
 use super::choice;
 use super::data_args::DataArgs;
+use super::device_args::DeviceArgs;
 use super::say::{say, tell};
 use crate::data::PartName;
-use crate::device::{self, Device};
 use crate::error::{Error, Result};
 use crate::explain::listen::{self, Listener};
 use crate::explain::{ExplainFolder, Explanation, Wanted, explain};
 use crate::report::ColourMap;
 use crate::train::Opened;
-use crate::train::config::Config;
 use crate::train::run_folder::RunFolder;
 
 const EXAMPLES: &str = "\
@@ -69,17 +68,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", value_parser = choice::colours(), default_value = "jet")]
     cmap: ColourMap,
 
-    /// Where the network runs [default: the run's]
-    #[arg(long, value_name = "DEVICE", value_parser = choice::device())]
-    device: Option<Device>,
-
-    /// Part of the GPU's name, interface, driver or kind [default: the run's, or the best]
-    #[arg(long, value_name = "NAME")]
-    adapter: Option<String>,
-
-    /// CPU threads; changes no result [default: one for each core]
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    device: DeviceArgs,
 
     /// Print errors only
     #[arg(long, short)]
@@ -91,14 +81,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<()> {
     let folder = RunFolder::open(&args.run)?;
-    let mut config = Config::read(&folder.config())?;
-    let given = args.data.settings();
-    config.class_names.clone_from(&given.class_names);
-    config.read_from(given);
-    config.run_on(args.device, args.adapter.clone());
-    config.threads = args.threads.unwrap_or(config.threads);
-    config.check()?;
-    device::find(config.device, config.device_options())?;
+    let mut config = args.data.config_of(&folder)?;
+    args.device.apply(&mut config)?;
     let own = ExplainFolder::of(&folder);
     let out = args.out.as_deref().map_or(own, ExplainFolder::at);
     out.create()?;

@@ -9,6 +9,7 @@ mod choice;
 mod compare;
 mod data_args;
 mod demo;
+mod device_args;
 mod evaluate;
 mod explain;
 mod lines;

@@ -6,11 +6,10 @@ use std::process::ExitCode;
 use console::{Style, Term};
 
 use super::bars::Bars;
-use super::choice;
+use super::device_args::DeviceArgs;
 use super::say::{quoted, say, tell, warn_of};
 use crate::audio::FrontEnd;
 use crate::data::{SpectraOf, Whereabouts};
-use crate::device::{self, Device};
 use crate::error::Result;
 use crate::predict::{Options, Predictor, Song, Strip, clock, json, letters};
 use crate::progress::Progress;
@@ -65,18 +64,8 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Where the network runs [default: the run's]
-    #[arg(long, value_name = "DEVICE", value_parser = choice::device())]
-    device: Option<Device>,
-
-    /// Part of the GPU's name, interface, driver or kind [default: the run's, or the best]
-    #[arg(long, value_name = "NAME")]
-    adapter: Option<String>,
-
-    /// Threads that decode, and of the CPU's network; changes no result
-    /// [default: one for each core]
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    device: DeviceArgs,
 
     /// Print the verdicts' lines, warnings and errors only
     #[arg(long, short)]
@@ -86,10 +75,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let folder = RunFolder::open(&args.run)?;
     let mut config = Config::read(&folder.config())?;
-    config.run_on(args.device, args.adapter.clone());
-    config.threads = args.threads.unwrap_or(config.threads);
-    config.check()?;
-    device::find(config.device, config.device_options())?;
+    args.device.apply(&mut config)?;
     let bars = Bars::new(args.quiet);
     let cuts = args.cuts.map(|cuts| cuts as usize);
     let options = Options { front_end: args.front_end.as_deref(), cuts };
