@@ -1,55 +1,232 @@
-//! Time of an epoch of P1, 3,360 samples of 80×80, batch 32, by threads:
-//! `cargo bench --bench epoch`. The median of five after a warm-up.
+//! Time of an epoch of P1 or P2 (training alone, no augmentation, a constant learning rate).
+//! `cargo bench --bench epoch` takes 3,360 samples of 80×80 of noise and prints the median of
+//! five epochs after a warm-up, by threads; `-- --help` has the rest. `benches/peers/run` calls
+//! it beside its peers, with data and `--json`.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
-use std::time::Instant;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State};
-use genre_gpu::cpu::Cpu;
+use clap::Parser;
+use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State, Tally};
+use genre_gpu::data::{DataOptions, Dataset, PartName, Scale, ScaleKind};
+use genre_gpu::device::{self, Device, Options};
+use genre_gpu::graph::{Graph, Role};
 use genre_gpu::models::Model;
 use genre_gpu::plan::Plan;
+use genre_gpu::progress::Silent;
 use genre_gpu::random::keras::Shuffle;
 use genre_gpu::random::streams::Stream;
 use genre_gpu::train::initial_parameters;
+use serde_json::{Value, json};
 
+const BATCH: usize = 32;
+const SEED: u32 = 42;
 const SAMPLES: usize = 3360;
 const SHAPE: [usize; 3] = [80, 80, 1];
-/// Multiplications and additions per sample, forward and dense backward, in millions.
-const MFLOP: f64 = 6.6 + 11.8;
+/// Multiplications and additions of P1 for a sample of [`SHAPE`], forward and dense backward.
+const P1_FLOP: f64 = (6.6 + 11.8) * 1e6;
 
-fn main() -> genre_gpu::Result<()> {
-    let mut stream = Stream::new(42, "bench/epoch");
-    let x: Vec<f32> =
-        (0..SAMPLES * SHAPE.iter().product::<usize>()).map(|_| stream.normal() as f32).collect();
-    let y: Vec<u32> = (0..SAMPLES).map(|_| stream.below(4) as u32).collect();
-    let samples = Samples::new(&x, &y);
-    let graph = Model::open("p1")?.graph(SHAPE, 4)?;
-    let start = State::new(initial_parameters(&graph, 42));
-    let sgd = Sgd::plain(0.01);
-    println!("P1, {SAMPLES} samples of 80x80, batch 32, training only");
-    for threads in [1, 2] {
-        let mut cpu = Cpu::new(Plan::new(graph.clone(), 32)?, threads)?;
-        cpu.set_state(&start)?;
-        let mut seconds = Vec::new();
-        for epoch in 0..6 {
-            let order = Shuffle::Keras2.order(42, SAMPLES, epoch);
-            let begin = Instant::now();
-            for batch in order.chunks(32) {
-                cpu.train_step(samples, &Batches::plain(batch), sgd)?;
-            }
-            seconds.push(begin.elapsed().as_secs_f64());
+/// Time of an epoch: training alone, batch 32.
+#[derive(Parser)]
+struct Args {
+    /// Arrays as `genre-gpu demo --arrays` writes them [default: 3,360 samples of 80×80 of noise]
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// A built-in model
+    #[arg(long, default_value = "p1")]
+    model: String,
+    /// cpu or gpu
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// CPU threads [default: 1, then 2]
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Epochs; the first is a warm-up
+    #[arg(long, default_value_t = 6)]
+    epochs: usize,
+    /// Learning rate [default: the model's, constant]
+    #[arg(long)]
+    rate: Option<f32>,
+    /// Rate of dropouts instead of the model's
+    #[arg(long)]
+    dropout: Option<f32>,
+    /// A line of JSON for the first step and each epoch
+    #[arg(long)]
+    json: bool,
+    /// Writes initial kernels and the order of samples as npy files there, and ends
+    #[arg(long, value_name = "FOLDER")]
+    write_start: Option<PathBuf>,
+    /// What cargo adds
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// What is trained on.
+struct Data {
+    x: Vec<f32>,
+    y: Vec<u32>,
+    shape: [usize; 3],
+    classes: usize,
+}
+
+impl Data {
+    fn noise() -> Self {
+        let mut stream = Stream::new(u64::from(SEED), "bench/epoch");
+        let len = SAMPLES * SHAPE.iter().product::<usize>();
+        let x = (0..len).map(|_| stream.normal() as f32).collect();
+        let y = (0..SAMPLES).map(|_| stream.below(4) as u32).collect();
+        Self { x, y, shape: SHAPE, classes: 4 }
+    }
+
+    fn load(path: &Path) -> Outcome<Self> {
+        let mut options = DataOptions::new(path);
+        options.parts = vec![PartName::Train];
+        let mut data = Dataset::load(&options, &Silent)?;
+        let scale = Scale::fit(ScaleKind::Standard, &data.train.x)?;
+        data.apply(&scale);
+        let classes = data.classes.len();
+        Ok(Self { x: data.train.x, y: data.train.y, shape: data.sample_shape, classes })
+    }
+
+    /// As Keras 3 has it: the first epoch's order in every epoch.
+    fn order(&self) -> Vec<u32> {
+        Shuffle::Keras3.order(SEED, self.y.len(), 0)
+    }
+}
+
+/// The model, its dropouts changed where that is asked for.
+fn model(args: &Args) -> Outcome<Model> {
+    let model = Model::open(&args.model)?;
+    let Some(rate) = args.dropout else { return Ok(model) };
+    let mut text: toml::Table = toml::from_str(&model.text)?;
+    let nodes = text.get_mut("node").and_then(toml::Value::as_array_mut);
+    for node in nodes.into_iter().flatten().filter_map(toml::Value::as_table_mut) {
+        if node.get("op").and_then(toml::Value::as_str) == Some("dropout") {
+            node.insert("rate".into(), f64::from(rate).into());
         }
-        let mut counted = seconds.split_off(1);
-        counted.sort_by(f64::total_cmp);
-        let median = counted[counted.len() / 2];
-        let gflops = MFLOP * SAMPLES as f64 / median / 1000.0;
-        println!(
-            "{:<16} {median:.3} s ({:.3} to {:.3}), {gflops:.1} GFLOP/s counted dense",
-            cpu.describe(),
-            counted[0],
-            counted[counted.len() - 1]
-        );
+    }
+    Ok(Model::parse(&args.model, &toml::to_string(&text)?)?)
+}
+
+/// What peers start from, so that they do the same work.
+fn write_start(folder: &Path, graph: &Graph, data: &Data) -> Outcome<()> {
+    fs::create_dir_all(folder)?;
+    let start = initial_parameters(graph, SEED);
+    for p in graph.parameters().iter().filter(|p| p.role == Role::Kernel) {
+        let kernel = ndarray::ArrayD::from_shape_vec(p.shape.clone(), start[p.range()].to_vec())?;
+        ndarray_npy::write_npy(folder.join(p.name.replace('/', ".") + ".npy"), &kernel)?;
+    }
+    let order: ndarray::Array1<i32> = data.order().into_iter().map(|i| i as i32).collect();
+    ndarray_npy::write_npy(folder.join("order.npy"), &order)?;
+    Ok(())
+}
+
+/// Seconds since the caller started this process, where it says when.
+fn since_start() -> Outcome<Option<f64>> {
+    let Ok(start) = std::env::var("PEERS_START") else { return Ok(None) };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
+    Ok(Some(now - start.parse::<f64>()?))
+}
+
+/// A backend with its place in the run.
+struct Run<'a> {
+    backend: Box<dyn Backend>,
+    samples: Samples<'a>,
+    sgd: Sgd,
+    steps: u32,
+}
+
+impl Run<'_> {
+    fn train(&mut self, order: &[u32]) -> Outcome<Tally> {
+        let batches = Batches { order, views: &[], seed: SEED, first_step: self.steps };
+        self.steps += order.len().div_ceil(BATCH) as u32;
+        Ok(self.backend.train_step(self.samples, &batches, self.sgd)?)
+    }
+}
+
+/// Trains and returns the seconds of each epoch.
+fn epochs(args: &Args, run: &mut Run<'_>, order: &[u32]) -> Outcome<Vec<f64>> {
+    let say = |line: Value| {
+        if args.json {
+            println!("{line}");
+        }
+    };
+    let mut seconds = Vec::new();
+    for epoch in 1..=args.epochs {
+        let begin = Instant::now();
+        let mut tally = Tally::default();
+        let mut rest = order;
+        if epoch == 1 {
+            let (first, others) = order.split_at(BATCH.min(order.len()));
+            tally += run.train(first)?;
+            let loss = tally.mean_loss();
+            say(json!({"event": "first_step", "since_start": since_start()?, "loss": loss}));
+            rest = others;
+        }
+        tally += run.train(rest)?;
+        seconds.push(begin.elapsed().as_secs_f64());
+        say(json!({
+            "event": "epoch", "epoch": epoch, "seconds": seconds[epoch - 1],
+            "loss": tally.mean_loss(), "accuracy": tally.accuracy(),
+        }));
+    }
+    say(json!({"event": "end", "device": run.backend.describe()}));
+    Ok(seconds)
+}
+
+fn print(args: &Args, device: &str, data: &Data, mut counted: Vec<f64>) {
+    counted.sort_by(f64::total_cmp);
+    let (Some(low), Some(high)) = (counted.first(), counted.last()) else { return };
+    let median = counted[counted.len() / 2];
+    let flop = P1_FLOP * data.y.len() as f64 / median / 1e9;
+    let dense = if args.model == "p1" && data.shape == SHAPE {
+        format!(", {flop:.1} GFLOP/s counted dense")
+    } else {
+        String::new()
+    };
+    println!("{device:<16} {median:.3} s ({low:.3} to {high:.3}){dense}");
+}
+
+fn main() -> Outcome<()> {
+    let args = Args::parse();
+    let device = match args.device.as_str() {
+        "cpu" => Device::Cpu,
+        "gpu" => Device::Gpu,
+        other => return Err(format!("expected --device cpu or gpu, found {other}").into()),
+    };
+    let data = args.data.as_ref().map_or_else(|| Ok(Data::noise()), |path| Data::load(path))?;
+    let model = model(&args)?;
+    let graph = model.graph(data.shape, data.classes)?;
+    if let Some(folder) = &args.write_start {
+        return write_start(folder, &graph, &data);
+    }
+    let rate = args.rate.or(model.recipe.learning_rate).unwrap_or(0.01);
+    let order = data.order();
+    let threads = match (args.threads, device) {
+        (Some(threads), _) => vec![threads],
+        (None, Device::Cpu) => vec![1, 2],
+        (None, Device::Gpu) => vec![0],
+    };
+    if !args.json {
+        let ([h, w, _], n) = (data.shape, data.y.len());
+        println!("{}, {n} samples of {h}x{w}, batch {BATCH}, training only", args.model);
+    }
+    for threads in threads {
+        let options = Options { threads, adapter: None };
+        let mut backend = device::open(device, Plan::new(graph.clone(), BATCH)?, options)?;
+        backend.set_state(&State::new(initial_parameters(&graph, SEED)))?;
+        let samples = Samples::new(&data.x, &data.y);
+        let mut run = Run { backend, samples, sgd: Sgd::plain(rate), steps: 0 };
+        let seconds = epochs(&args, &mut run, &order)?;
+        if !args.json {
+            let counted = seconds.get(1..).unwrap_or_default().to_vec();
+            print(&args, &run.backend.describe(), &data, counted);
+        }
     }
     Ok(())
 }
