@@ -27,7 +27,7 @@ def _hold(what, found, expected, bound):
     if not apart(found, expected) <= bound:
         raise Failure(
             f"not the same work: {what} is {found:.6f}, ours is {expected:.6f}: "
-            f"{apart(found, expected):.1e} apart, expected at most {bound:.0e}"
+            f"{apart(found, expected):.1e} apart, expected at most {bound:g}"
         )
 
 

@@ -62,7 +62,7 @@ class P2(nn.Module):
     def forward(self, x):
         x = x[:, :, : self.low]
         time_maps = F.relu(self.norms[0](self.time(x)))
-        profile = [t for m in (time_maps, x) for t in (m.amax(3, True), m.mean(3, True))]
+        profile = [t for m in (time_maps, x) for t in (m.max(3, True).values, m.mean(3, True))]
         x = torch.cat(profile, 1)
         x = F.max_pool2d(F.relu(self.norms[1](self.band1(x))), (4, 1))
         x = F.max_pool2d(F.relu(self.norms[2](self.band2(x))), (4, 1))

@@ -37,6 +37,8 @@ fn since_start() -> Outcome<f64> {
     Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64() - start)
 }
 
+// burn is about to drop ndarray.
+#[allow(deprecated)]
 fn device(name: &str) -> Outcome<Device> {
     match name {
         #[cfg(feature = "cpu")]
@@ -136,6 +138,6 @@ fn main() -> Outcome<()> {
         }
         say(line);
     }
-    say(json!({"event": "end", "device": describe(&plain), "version": "burn 0.22.1"}));
+    say(json!({"event": "end", "device": describe(&plain)}));
     Ok(())
 }
