@@ -78,13 +78,13 @@ def programs(paths, model, threads):
         return (*torch, "--form", form, "--layout", LAYOUTS[form, model])
 
     cpu = [
-        Program("keras", "Keras 3, deterministic (the mandated run)", (*keras, "--determinism", "yes")),
+        Program("keras", "Keras 3, deterministic", (*keras, "--determinism", "yes")),
         Program("keras-free", "Keras 3", (*keras, "--determinism", "no")),
         Program("torch", "PyTorch", pytorch("eager")),
         Program("torch-compiled", "PyTorch, compiled", pytorch("compiled")),
         Program("burn-flex", "burn, flex", (paths.burn, "--device", "flex")),
         Program("burn-ndarray", "burn, ndarray", (paths.burn, "--device", "ndarray"), slow=True),
-        Program("ours", "genre-gpu", (*ours, "--device", "cpu")),
+        Program("ours", f"genre-gpu, {threads} threads", (*ours, "--device", "cpu")),
     ]
     if threads > 1:
         cpu.append(Program("ours-1", "genre-gpu, 1 thread", (*ours, "--device", "cpu"), threads=1))

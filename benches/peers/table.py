@@ -77,14 +77,14 @@ def summary(figures, programs):
     ours, one = figures.epoch(CPU), figures.epoch("ours-1")
     cpu_burn = least([e for n in ("burn-flex", "burn-ndarray") if (e := figures.epoch(n))])
     lines = [
-        ("epoch: Keras as mandated / ours", ratios(figures.epoch("keras"), ours)),
+        ("epoch: Keras, deterministic / ours", ratios(figures.epoch("keras"), ours)),
         ("epoch: the faster Keras / ours", ratios(best("keras"), ours)),
         ("epoch: the faster PyTorch / ours", ratios(best("torch"), ours)),
         ("epoch: burn's faster CPU backend / ours", ratios(cpu_burn, ours)),
         ("epoch on the GPU: burn on wgpu / ours", ratios(figures.epoch("burn-wgpu"), figures.epoch(GPU))),
         ("epoch: ours on one thread / on all", ratios(one, ours)),
         (
-            "cold start: Keras with 3 epochs, no validation / our whole run",
+            "cold start: Keras, deterministic, 3 epochs without validation / our whole run",
             ratios(figures.wall("keras", "three"), figures.wall(CPU, "whole")),
         ),
     ]
