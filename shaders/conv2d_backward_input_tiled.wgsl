@@ -5,7 +5,8 @@
 // channels of dz at 8 columns stand in 2 matrices that move one column per tap: every load of
 // dz serves k_w taps and all channels, every load of a weight 8 columns. Sums go over i, the
 // fours of o, j, within a four as a product of vector and matrix.
-// A real GPU is bound by arithmetic; channels = 4 leaves it registers for more threads.
+// A real GPU is bound by arithmetic; narrow tiles (channels = 4) leave it registers for more threads. On
+// llvmpipe both take as long, within its noise (genre-gpu bench --device gpu --tiles narrow).
 // CPU twin: src/cpu/conv2d.rs.
 // Grid: batch · h_in · ceil(w_in / 8) threads, in ceil(c_in / channels) layers.
 
