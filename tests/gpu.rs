@@ -63,6 +63,25 @@ fn a_set_split_over_buffers_gives_the_same_bits() {
     assert!(results[0] == results[1]);
 }
 
+/// One step's gradients where its parts fit into a buffer, and where they must be larger and fewer.
+#[test]
+fn gradients_in_few_parts_are_those_in_many() {
+    let (x, y) = set(8);
+    let order: Vec<u32> = (0..8).collect();
+    let mut results = Vec::new();
+    for cap in [None, Some(98_304)] {
+        let Some(mut gpu) = ready(cap) else { return };
+        let still = Sgd::plain(0.0);
+        gpu.train_step(Samples::new(&x, &y), &Batches::plain(&order), still).unwrap();
+        results.push(gpu.parameter_gradients().unwrap());
+    }
+    let [many, few] = &results[..] else { panic!() };
+    assert_ne!(many, few, "summed in the same order: nothing was to be cut");
+    let norm = |v: &mut dyn Iterator<Item = f32>| v.map(|v| v * v).sum::<f32>().sqrt();
+    let far = norm(&mut many.iter().zip(few).map(|(a, b)| a - b));
+    assert!(far < 1e-6 * norm(&mut many.iter().copied()), "{far:e}");
+}
+
 fn limit(graph: &Graph, batch: usize, cap: u64) -> Option<Result<Gpu, Error>> {
     // The plain kernels need no more than the plan's tensors.
     let options =

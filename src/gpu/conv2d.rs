@@ -140,8 +140,7 @@ pub(super) fn forward(site: &mut Site<'_>) -> Result<()> {
 
 pub(super) fn backward(site: &mut Site<'_>, dz: &Slice) -> Result<()> {
     let d = Dims::of(site.plan, site.id);
-    let pooled = site.fused_pool().filter(|_| !site.form.spreads(site.plan, site.id));
-    let pooled = pooled.and_then(|pool| {
+    let pooled = site.fused_pool().and_then(|pool| {
         let dy = site.memory.gradient(site.plan, pool)?;
         Some([dy, site.memory.winners(site.plan, pool)])
     });
@@ -152,19 +151,22 @@ pub(super) fn backward(site: &mut Site<'_>, dz: &Slice) -> Result<()> {
     let flop = d.flop(site.batch());
     let Dims { h_in, w_in, c_in, .. } = d;
     let each = Grid::Threads(site.batch() * h_in * w_in * c_in);
-    if let Some([dy, winners]) = pooled {
-        let buffers = [dy, winners, w, x, input.dx];
+    if let (Some([dy, winners]), Form::Sparse) = (&pooled, site.form) {
+        let buffers = [dy.clone(), winners.clone(), w, x, input.dx];
         // One of the four outputs under a window has a gradient.
         return site.record(CONV2D_MAX_POOL2D_BACKWARD_INPUT, &constants, &buffers, each, flop / 4);
     }
-    let buffers = [dz.clone(), w, x, input.dx];
     if tiled(site) {
         let channels = c_in.min(site.tiles.input_channels());
-        constants.push(("channels", channels));
+        constants.extend([("channels", channels), ("pooled", usize::from(pooled.is_some()))]);
+        let unused = || [dz.clone(), site.memory.unused(&site.memory.velocity)];
+        let [dz, winners] = pooled.unwrap_or_else(unused);
+        let buffers = [dz, winners, w, x, input.dx];
         let threads = site.batch() * h_in * w_in.div_ceil(COLUMNS);
         let grid = Grid::Layers(threads, c_in.div_ceil(channels));
         site.record(CONV2D_BACKWARD_INPUT_TILED, &constants, &buffers, grid, flop)
     } else {
+        let buffers = [dz.clone(), w, x, input.dx];
         site.record(CONV2D_BACKWARD_INPUT, &constants, &buffers, each, flop)
     }
 }
@@ -214,14 +216,17 @@ impl Parts {
             let kernel = CONV2D_MAX_POOL2D_BACKWARD_WEIGHT;
             return Some(parts(kernel, rows, 1, h_pool.div_ceil(rows)));
         }
-        // Fewer, larger parts where those would be too many; where even one for each sample is,
-        // one for the batch.
+        // Fewer, larger parts where those would be too many; in the end one for the batch.
         let tiled = form != Form::Plain && d.c_out.is_multiple_of(4);
         let kernel = if tiled { CONV2D_BACKWARD_WEIGHT_TILED } else { CONV2D_BACKWARD_WEIGHT };
-        let all = [tiles.rows_per_part(), d.h_out.next_multiple_of(2)]
-            .map(|rows| parts(kernel, rows, 1, d.h_out.div_ceil(rows)));
-        let fits = all.into_iter().find(|parts| parts.len <= most);
-        Some(fits.unwrap_or_else(|| parts(CONV2D_BACKWARD_WEIGHT, d.h_out, plan.batch(), 1)))
+        let (rows, whole, batch) =
+            (tiles.rows_per_part(), d.h_out.next_multiple_of(2), plan.batch());
+        let samples = std::iter::successors(Some(1), |samples| Some(2 * samples));
+        let samples = samples.take_while(|samples| *samples < batch);
+        let mut all = std::iter::once(parts(kernel, rows, 1, d.h_out.div_ceil(rows)))
+            .chain(samples.map(|samples| parts(kernel, whole, samples, 1)));
+        let fits = all.find(|parts| parts.len <= most);
+        Some(fits.unwrap_or_else(|| parts(kernel, whole, batch, 1)))
     }
 }
 
@@ -230,6 +235,7 @@ fn weight(site: &mut Site<'_>, d: &Dims, dz: &Slice, pooled: Option<&[Slice; 2]>
     let Some((parts, sums)) = site.memory.parts(site.id) else { return Ok(()) };
     let count = parts.len / parts.stride;
     let mut constants = d.with(&[("rows_per_part", parts.rows)]);
+    let samples = ("samples_per_part", parts.samples);
     let flop = d.flop(site.batch());
     let (kernel, x) = (parts.kernel, site.x(0));
     if kernel == CONV2D_MAX_POOL2D_BACKWARD_WEIGHT {
@@ -240,13 +246,14 @@ fn weight(site: &mut Site<'_>, d: &Dims, dz: &Slice, pooled: Option<&[Slice; 2]>
         return site.record(kernel, &constants, &buffers, grid, flop / 4);
     }
     if kernel == CONV2D_BACKWARD_WEIGHT {
-        constants.push(("samples_per_part", parts.samples));
+        constants.push(samples);
         let (buffers, grid) = ([x, dz.clone(), sums], Grid::Threads(count * parts.stride));
         return site.record(kernel, &constants, &buffers, grid, flop);
     }
     let blocks = (d.c_out / 4).min(site.tiles.weight_blocks());
     let tiles = (d.k_h * d.c_in).div_ceil(5) * d.k_w.div_ceil(5) * d.c_out.div_ceil(4 * blocks);
-    constants.extend([("blocks_o", blocks), ("pooled", usize::from(pooled.is_some()))]);
+    let pools = ("pooled", usize::from(pooled.is_some()));
+    constants.extend([samples, ("blocks_o", blocks), pools]);
     let unused = site.memory.unused(&site.memory.velocity);
     let [dz, winners] = pooled.cloned().unwrap_or_else(|| [dz.clone(), unused]);
     let grid = Grid::Threads(count * (tiles + d.c_out / 4));

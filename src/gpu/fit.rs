@@ -3,7 +3,6 @@
 use super::adapter::AdapterFacts;
 use super::layers::Form;
 use super::memory::{Layout, UNIFORM_BYTES, WORD};
-use crate::backend::Tensor;
 use crate::error::{Error, Result};
 use crate::graph::{Node, NodeId, Op};
 use crate::plan::Plan;
@@ -25,11 +24,7 @@ pub(super) fn check(plan: &Plan, form: Form, facts: &AdapterFacts, most: u64) ->
         return Err(limit(what, flat, "use --device cpu or a smaller model".into()));
     }
     // The widest node decides how large a batch can be; the first of equals is named.
-    let kept = |id: &NodeId| {
-        let gradient = plan.has_gradient(plan.slot(*id));
-        form.keeps(plan, *id, Tensor::Value)
-            || (gradient && form.keeps(plan, *id, Tensor::Gradient))
-    };
+    let kept = |id: &NodeId| form.keeps(plan, *id);
     let nodes = graph.ids().rev().filter(kept).map(|id| graph.node(id));
     let Some(node) = nodes.max_by_key(|node| widest(node)) else { return Ok(()) };
     // Buffers are whole vec4s.

@@ -10,7 +10,6 @@ use super::tiles::Tiles;
 use super::{
     avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout, max_pool2d,
 };
-use crate::backend::Tensor;
 use crate::error::Result;
 use crate::graph::{Axis, NodeId, Op, Role, Shape};
 use crate::plan::{Gradient, Plan};
@@ -28,7 +27,7 @@ pub enum Form {
     /// between is never written.
     #[default]
     Fused,
-    /// As fused, with the convolution's gradients taken straight from the pooling's winners.
+    /// As fused, with the convolution's gradients summed over the pooling's winners alone.
     Sparse,
 }
 
@@ -53,17 +52,10 @@ impl Form {
         }
     }
 
-    /// Whether a tensor of a node is ever written: fused passes keep a convolution's output to
-    /// themselves, and the sparse form its gradient too.
-    pub(super) fn keeps(self, plan: &Plan, id: NodeId, what: Tensor) -> bool {
-        let written = what == Tensor::Gradient && self.spreads(plan, id);
-        (written || self.fused_pool(plan, id).is_none()) && self.normed_pools(plan, id).is_none()
-    }
-
-    /// Whether the gradient of a convolution that is fused with its pooling is written, for the
-    /// input's gradient to read: the weights' gradients come from the pooled one and the winners.
-    pub(super) fn spreads(self, plan: &Plan, id: NodeId) -> bool {
-        self != Self::Sparse && plan.input_gradients(id).iter().any(|rule| *rule != Gradient::Skip)
+    /// Whether a node's output and its gradient are ever written: fused passes keep them to
+    /// themselves.
+    pub(super) fn keeps(self, plan: &Plan, id: NodeId) -> bool {
+        self.fused_pool(plan, id).is_none() && self.normed_pools(plan, id).is_none()
     }
 
     /// The poolings that a batch norm is fused with.

@@ -45,16 +45,12 @@ pub(super) fn forward(site: &mut Site<'_>, window: [usize; 2]) -> Result<()> {
 
 pub(super) fn backward(site: &mut Site<'_>, window: [usize; 2], dy: &Slice) -> Result<()> {
     let Some(input) = site.dx(0) else { return Ok(()) };
-    let fused = site.is_fused_away();
-    let below = site.plan.graph().node(site.id).inputs[0];
-    if site.is_normed_away() || fused && !site.form.spreads(site.plan, below) {
+    if site.is_fused_away() || site.is_normed_away() {
         return Ok(());
     }
     let mut constants = extents(site, window).to_vec();
-    // The fused pass names no winner where its ReLU is off.
-    let mask = input.mask && !fused;
-    constants.extend([("mask", usize::from(mask)), ("add", usize::from(input.add))]);
-    let buffers = [dy.clone(), winners(site), site.y().read_if(mask), input.dx];
+    constants.extend(input.switches());
+    let buffers = [dy.clone(), winners(site), site.y().read_if(input.mask), input.dx];
     let [h_in, w_in, c] = map(site.input_shape(0));
     let (kernel, threads) = match site.form {
         Form::Plain => (MAX_POOL2D_BACKWARD_INPUT, h_in * w_in * c),

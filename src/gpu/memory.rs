@@ -6,7 +6,6 @@ use super::context::Context;
 use super::conv2d::Parts;
 use super::layers::Form;
 use super::tiles::Tiles;
-use crate::backend::Tensor;
 use crate::error::Result;
 use crate::graph::{Graph, NodeId, Op, Role};
 use crate::plan::{Plan, Slot};
@@ -110,15 +109,15 @@ impl Memory {
             let len = if kept { batch * plan.slot_lens()[slot] } else { 0 };
             context.storage(&format!("{what} of {node}"), len)
         };
-        let keeps = |slot, what| owner(slot).is_none_or(|id| form.keeps(plan, id, what));
+        let keeps = |slot| owner(slot).is_none_or(|id| form.keeps(plan, id));
         let slots = 0..plan.slot_lens().len();
         let values = { slots.clone() }
-            .map(|slot| activation(slot, "output", keeps(slot, Tensor::Value)))
+            .map(|slot| activation(slot, "output", keeps(slot)))
             .collect::<Result<_>>()?;
         let gradients = slots
             .map(|slot| {
                 let needed = plan.has_gradient(Slot(slot));
-                let kept = keeps(slot, Tensor::Gradient);
+                let kept = keeps(slot);
                 needed.then(|| activation(slot, "gradient", kept)).transpose()
             })
             .collect::<Result<_>>()?;

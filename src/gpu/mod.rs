@@ -289,7 +289,7 @@ impl Backend for Gpu {
     }
 
     fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>> {
-        if !self.form.keeps(&self.plan, node, what) {
+        if !self.form.keeps(&self.plan, node) {
             let node = self.plan.graph().node(node).name.clone();
             return Err(Error::FusedAway { node });
         }
