@@ -6,8 +6,9 @@
 // in eight sums of every eighth part, which are added in order: eight loads are on their way at once.
 // l2, g, w, v: flat, tensors at multiples of 64; chunks: what each group does.
 // Grid: one group per chunk, that is 64 elements of a tensor. Bound by memory.
-// Measured on llvmpipe, P1 and P2 (genre-gpu bench --device gpu): 2.4 and 0.6 ms, in the same run as two stages
-// 3.0 and 2.7 ms; with 16 threads for each element of parts and a barrier 5.3 and 3.6 ms.
+// Measured on llvmpipe by genre-gpu bench --device gpu, beside two stages in the same run: P1 2.4 and 2.9 ms
+// beside 3.0 and 2.0, P2 0.6 and 0.6 beside 2.7 and 1.7. With 16 threads for each element of parts and a
+// barrier it was 5.3 and 3.6 ms.
 // CPU twin: src/cpu/sgd.rs.
 
 struct Chunk {
