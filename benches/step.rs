@@ -17,6 +17,8 @@ fn main() -> genre_gpu::Result<()> {
         samples: 3360,
         adapter: None,
         form: Form::default(),
+        tiles: None,
+        elsewhere: false,
         threads: 0,
         budget: Budget { steps: 200, seconds: 10.0 },
     };

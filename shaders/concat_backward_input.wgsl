@@ -1,18 +1,26 @@
-// Gives an input of a concatenation its columns of the gradient:
-//   dx[row, col] (+)= dy[row, offset + col], masked by x > 0 where the layer below ends in a ReLU
-// dy: [n · rows, total], x and dx: [n · rows, width].
-// Grid: one thread per element of dx. CPU twin: src/cpu/concat.rs.
+// Gives up to two inputs of a concatenation their columns of the gradient:
+//   dx0[row, col] (+)= dy[row, offset_0 + col], masked by x0 > 0 where the layer below ends in a ReLU;
+//   dx1 likewise
+// dy: [n · rows, total], x0 and dx0: [n · rows, width_0]. An input that there isn't has a width of 0.
+// Grid: one thread per element of both. A real GPU is bound by starting it: one dispatch for two.
+// CPU twin: src/cpu/concat.rs.
 
 override rows: u32;
-override width: u32;
 override total: u32;
-override offset: u32;
-override mask: bool;
-override add: bool;
+override width_0: u32;
+override offset_0: u32;
+override mask_0: bool;
+override add_0: bool;
+override width_1: u32;
+override offset_1: u32;
+override mask_1: bool;
+override add_1: bool;
 
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
-@group(0) @binding(2) var<storage, read> x: array<f32>;
-@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(2) var<storage, read> x0: array<f32>;
+@group(0) @binding(3) var<storage, read> x1: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dx0: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dx1: array<f32>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -21,16 +29,30 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let at = linear(group, groups, local);
-    let row = at / width;
+    let row = at / (width_0 + width_1);
     if (row >= step.n * rows) {
         return;
     }
-    var g = dy[row * total + offset + at % width];
-    if (mask && !(x[at] > 0.0)) {
-        g = 0.0;
+    let col = at % (width_0 + width_1);
+    if col < width_0 {
+        let to = row * width_0 + col;
+        var g = dy[row * total + offset_0 + col];
+        if mask_0 && !(x0[to] > 0.0) {
+            g = 0.0;
+        }
+        if add_0 {
+            g += dx0[to];
+        }
+        dx0[to] = g;
+    } else {
+        let to = row * width_1 + col - width_0;
+        var g = dy[row * total + offset_1 + col - width_0];
+        if mask_1 && !(x1[to] > 0.0) {
+            g = 0.0;
+        }
+        if add_1 {
+            g += dx1[to];
+        }
+        dx1[to] = g;
     }
-    if (add) {
-        g += dx[at];
-    }
-    dx[at] = g;
 }

@@ -5,7 +5,11 @@
 // channels of dz at 8 columns stand in 2 matrices that move one column per tap: every load of
 // dz serves k_w taps and all channels, every load of a weight 8 columns. Sums go over i, the
 // fours of o, j, within a four as a product of vector and matrix.
-// A real GPU is bound by arithmetic; channels = 4 leaves it registers for more threads.
+// Where `pooled`, the convolution stands under a 2×2 max-pool and `dz` is the pooled gradient [n, h_out / 2,
+// w_out / 2, c_out], with `winner` (an index within its sample of [h_out, w_out, c_out], or none): dz is then
+// put together in registers, a window for two columns of a row, and never written.
+// A real GPU is bound by arithmetic; narrow tiles (channels = 4) leave it registers for more threads. On
+// llvmpipe both take as long, within its noise (genre-gpu bench --device gpu --tiles narrow).
 // CPU twin: src/cpu/conv2d.rs.
 // Grid: batch · h_in · ceil(w_in / 8) threads, in ceil(c_in / channels) layers.
 
@@ -23,15 +27,93 @@ override add: bool;
 override mask: bool;
 /// Channels of dx that a thread owns: 1 to 8.
 override channels: u32;
+override pooled: bool;
 
 @group(0) @binding(1) var<storage, read> dz: array<vec4<f32>>;
-@group(0) @binding(2) var<uniform> w: array<vec4<f32>, 4096>;
-@group(0) @binding(3) var<storage, read> x: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(2) var<storage, read> winner: array<vec4<u32>>;
+@group(0) @binding(3) var<uniform> w: array<vec4<f32>, 4096>;
+@group(0) @binding(4) var<storage, read> x: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dx: array<f32>;
 
 /// Channels 4q.. at a column of the row of dz whose first column is `row`; left of 0 wraps round.
 fn value(row: u32, column: u32, q: u32) -> vec4<f32> {
     return select(vec4(0.0), dz[(row + min(column, w_out - 1u)) * (c_out / 4u) + q], column < w_out);
+}
+
+/// A window of the pooling: its gradient, 0 outside of the map, and who won it.
+struct Window {
+    top: vec4<f32>,
+    won: vec4<u32>,
+}
+
+/// The window over a column, in the row of windows whose first is `row`; left of 0 wraps round.
+fn window(row: u32, column: u32, q: u32) -> Window {
+    let at = (row + min(column / 2u, max(w_out / 2u, 1u) - 1u)) * (c_out / 4u) + q;
+    return Window(select(vec4(0.0), dz[at], column / 2u < w_out / 2u), winner[at]);
+}
+
+/// What a window passes to a column of the row whose first four channels 4q.. have the index `first`.
+fn passed(from_window: Window, first: u32, column: u32) -> vec4<f32> {
+    let place = vec4(first + column * c_out) + vec4(0u, 1u, 2u, 3u);
+    return select(vec4(0.0), from_window.top, from_window.won == place);
+}
+
+/// Eight columns of four channels of dz, and the sums of eight channels of dx over them.
+struct Tile {
+    v0: mat4x4<f32>,
+    v1: mat4x4<f32>,
+    sum00: vec4<f32>, sum01: vec4<f32>,
+    sum10: vec4<f32>, sum11: vec4<f32>,
+    sum20: vec4<f32>, sum21: vec4<f32>,
+    sum30: vec4<f32>, sum31: vec4<f32>,
+    sum40: vec4<f32>, sum41: vec4<f32>,
+    sum50: vec4<f32>, sum51: vec4<f32>,
+    sum60: vec4<f32>, sum61: vec4<f32>,
+    sum70: vec4<f32>, sum71: vec4<f32>,
+}
+
+/// Moves on by a column and adds the products with the weights that begin at `tap`.
+fn add_tap(t: ptr<function, Tile>, tap: u32, next: vec4<f32>) {
+    (*t).v1 = mat4x4((*t).v0[3], (*t).v1[0], (*t).v1[1], (*t).v1[2]);
+    (*t).v0 = mat4x4(next, (*t).v0[0], (*t).v0[1], (*t).v0[2]);
+    let w0 = w[tap];
+    (*t).sum00 += w0 * (*t).v0;
+    (*t).sum01 += w0 * (*t).v1;
+    if channels > 1u {
+        let w1 = w[tap + (c_out / 4u)];
+        (*t).sum10 += w1 * (*t).v0;
+        (*t).sum11 += w1 * (*t).v1;
+    }
+    if channels > 2u {
+        let w2 = w[tap + 2u * (c_out / 4u)];
+        (*t).sum20 += w2 * (*t).v0;
+        (*t).sum21 += w2 * (*t).v1;
+    }
+    if channels > 3u {
+        let w3 = w[tap + 3u * (c_out / 4u)];
+        (*t).sum30 += w3 * (*t).v0;
+        (*t).sum31 += w3 * (*t).v1;
+    }
+    if channels > 4u {
+        let w4 = w[tap + 4u * (c_out / 4u)];
+        (*t).sum40 += w4 * (*t).v0;
+        (*t).sum41 += w4 * (*t).v1;
+    }
+    if channels > 5u {
+        let w5 = w[tap + 5u * (c_out / 4u)];
+        (*t).sum50 += w5 * (*t).v0;
+        (*t).sum51 += w5 * (*t).v1;
+    }
+    if channels > 6u {
+        let w6 = w[tap + 6u * (c_out / 4u)];
+        (*t).sum60 += w6 * (*t).v0;
+        (*t).sum61 += w6 * (*t).v1;
+    }
+    if channels > 7u {
+        let w7 = w[tap + 7u * (c_out / 4u)];
+        (*t).sum70 += w7 * (*t).v0;
+        (*t).sum71 += w7 * (*t).v1;
+    }
 }
 
 fn store(sum: vec4<f32>, row: u32, column: u32, c: u32) {
@@ -72,108 +154,94 @@ fn main(
     let n = at / (runs * h_in);
     let c = group.z * channels;
     // Sums of channels that `channels` leaves out are never stored: the compiler drops them.
-    var sum00 = vec4(0.0); var sum01 = vec4(0.0);
-    var sum10 = vec4(0.0); var sum11 = vec4(0.0);
-    var sum20 = vec4(0.0); var sum21 = vec4(0.0);
-    var sum30 = vec4(0.0); var sum31 = vec4(0.0);
-    var sum40 = vec4(0.0); var sum41 = vec4(0.0);
-    var sum50 = vec4(0.0); var sum51 = vec4(0.0);
-    var sum60 = vec4(0.0); var sum61 = vec4(0.0);
-    var sum70 = vec4(0.0); var sum71 = vec4(0.0);
+    var t: Tile;
     for (var i = 0u; i < k_h; i++) {
         let row = r + pad_h - i;
-        if row >= h_out {
+        // Under a pooling a rest at the border has no gradient.
+        if row >= select(h_out, h_out / 2u * 2u, pooled) {
             continue;
         }
-        let base = (n * h_out + row) * w_out;
+        let left = s + pad_w;
         for (var q = 0u; q < c_out / 4u; q++) {
-            let left = s + pad_w;
-            var v0 = mat4x4(
+            let taps = (i * k_w * c_in + c) * (c_out / 4u) + q;
+            let stride = c_in * (c_out / 4u);
+            if pooled {
+                let base = (n * (h_out / 2u) + row / 2u) * (w_out / 2u);
+                let first = row * w_out * c_out + 4u * q;
+                // s is a multiple of 8.
+                let odd = pad_w % 2u;
+                let a = window(base, left + odd, q);
+                let b = window(base, left + odd + 2u, q);
+                let d = window(base, left + odd + 4u, q);
+                let e = window(base, left + odd + 6u, q);
+                if odd == 0u {
+                    t.v0 = mat4x4(passed(a, first, left + 1u), passed(b, first, left + 2u), passed(b, first, left + 3u), passed(d, first, left + 4u));
+                    t.v1 = mat4x4(passed(d, first, left + 5u), passed(e, first, left + 6u), passed(e, first, left + 7u), vec4(0.0));
+                    add_tap(&t, taps, passed(a, first, left));
+                } else {
+                    t.v0 = mat4x4(passed(a, first, left + 1u), passed(a, first, left + 2u), passed(b, first, left + 3u), passed(b, first, left + 4u));
+                    t.v1 = mat4x4(passed(d, first, left + 5u), passed(d, first, left + 6u), passed(e, first, left + 7u), vec4(0.0));
+                }
+                // The other taps two by two, and the last alone where that is known not to come out even.
+                let done = 1u - odd;
+                for (var j = done; j + 1u < k_w; j += 2u) {
+                    let two = window(base, left - j, q);
+                    add_tap(&t, taps + j * stride, passed(two, first, left - j));
+                    add_tap(&t, taps + (j + 1u) * stride, passed(two, first, left - j - 1u));
+                }
+                if (k_w - done) % 2u == 1u {
+                    let one = window(base, left - (k_w - 1u), q);
+                    add_tap(&t, taps + (k_w - 1u) * stride, passed(one, first, left - (k_w - 1u)));
+                }
+                continue;
+            }
+            let base = (n * h_out + row) * w_out;
+            t.v0 = mat4x4(
                 value(base, left + 1u, q),
                 value(base, left + 2u, q),
                 value(base, left + 3u, q),
                 value(base, left + 4u, q),
             );
-            var v1 = mat4x4(
+            t.v1 = mat4x4(
                 value(base, left + 5u, q),
                 value(base, left + 6u, q),
                 value(base, left + 7u, q),
                 vec4(0.0),
             );
             for (var j = 0u; j < k_w; j++) {
-                v1 = mat4x4(v0[3], v1[0], v1[1], v1[2]);
-                v0 = mat4x4(value(base, left - j, q), v0[0], v0[1], v0[2]);
-                let tap = ((i * k_w + j) * c_in + c) * (c_out / 4u) + q;
-                let w0 = w[tap];
-                sum00 += w0 * v0;
-                sum01 += w0 * v1;
-                if channels > 1u {
-                    let w1 = w[tap + (c_out / 4u)];
-                    sum10 += w1 * v0;
-                    sum11 += w1 * v1;
-                }
-                if channels > 2u {
-                    let w2 = w[tap + 2u * (c_out / 4u)];
-                    sum20 += w2 * v0;
-                    sum21 += w2 * v1;
-                }
-                if channels > 3u {
-                    let w3 = w[tap + 3u * (c_out / 4u)];
-                    sum30 += w3 * v0;
-                    sum31 += w3 * v1;
-                }
-                if channels > 4u {
-                    let w4 = w[tap + 4u * (c_out / 4u)];
-                    sum40 += w4 * v0;
-                    sum41 += w4 * v1;
-                }
-                if channels > 5u {
-                    let w5 = w[tap + 5u * (c_out / 4u)];
-                    sum50 += w5 * v0;
-                    sum51 += w5 * v1;
-                }
-                if channels > 6u {
-                    let w6 = w[tap + 6u * (c_out / 4u)];
-                    sum60 += w6 * v0;
-                    sum61 += w6 * v1;
-                }
-                if channels > 7u {
-                    let w7 = w[tap + 7u * (c_out / 4u)];
-                    sum70 += w7 * v0;
-                    sum71 += w7 * v1;
-                }
+                add_tap(&t, taps + j * stride, value(base, left - j, q));
             }
         }
     }
     let row = (n * h_in + r) * w_in;
-    store(sum00, row, s, c);
-    store(sum01, row, s + 4u, c);
+    store(t.sum00, row, s, c);
+    store(t.sum01, row, s + 4u, c);
     if channels > 1u {
-        store(sum10, row, s, c + 1u);
-        store(sum11, row, s + 4u, c + 1u);
+        store(t.sum10, row, s, c + 1u);
+        store(t.sum11, row, s + 4u, c + 1u);
     }
     if channels > 2u {
-        store(sum20, row, s, c + 2u);
-        store(sum21, row, s + 4u, c + 2u);
+        store(t.sum20, row, s, c + 2u);
+        store(t.sum21, row, s + 4u, c + 2u);
     }
     if channels > 3u {
-        store(sum30, row, s, c + 3u);
-        store(sum31, row, s + 4u, c + 3u);
+        store(t.sum30, row, s, c + 3u);
+        store(t.sum31, row, s + 4u, c + 3u);
     }
     if channels > 4u {
-        store(sum40, row, s, c + 4u);
-        store(sum41, row, s + 4u, c + 4u);
+        store(t.sum40, row, s, c + 4u);
+        store(t.sum41, row, s + 4u, c + 4u);
     }
     if channels > 5u {
-        store(sum50, row, s, c + 5u);
-        store(sum51, row, s + 4u, c + 5u);
+        store(t.sum50, row, s, c + 5u);
+        store(t.sum51, row, s + 4u, c + 5u);
     }
     if channels > 6u {
-        store(sum60, row, s, c + 6u);
-        store(sum61, row, s + 4u, c + 6u);
+        store(t.sum60, row, s, c + 6u);
+        store(t.sum61, row, s + 4u, c + 6u);
     }
     if channels > 7u {
-        store(sum70, row, s, c + 7u);
-        store(sum71, row, s + 4u, c + 7u);
+        store(t.sum70, row, s, c + 7u);
+        store(t.sum71, row, s + 4u, c + 7u);
     }
 }

@@ -2,7 +2,7 @@
 //   parts[p, i, j, c, o] = Σ_{n,r,s} x[n, r + i - pad_h, s + j - pad_w, c] · dz[n, r, s, o]
 //   parts[p, k_h · k_w · c_in · c_out + o] = Σ_{n,r,s} dz[n, r, s, o]
 // Part p = (group of samples) · parts_per_sample + k has the samples_per_part samples of its group
-// and of each the rows k · rows_per_part and after; sum_parts adds the parts. In parts because
+// and of each the rows k · rows_per_part and after; sgd_step adds the parts. In parts because
 // drivers may end a shader whose loops are long (Mesa's llvmpipe after 65,535 rounds, silently).
 // x [n, h_in, w_in, c_in], dz [n, h_out, w_out, c_out]; n, r, s in that order.
 // Grid: one thread per part and element. CPU twin: src/cpu/conv2d_dense.rs.

@@ -1,15 +1,20 @@
-// First stage of a convolution's weight gradients, for c_out % 4 = 0; sum_parts.wgsl is the second:
+// First stage of a convolution's weight gradients, for c_out % 4 = 0; sgd_step.wgsl is the second:
 //   dw[i, j, c, o] = Σ_{n,r,s} x[n, r + i - pad_h, s + j - pad_w, c] · dz[n, r, s, o],  db[o] = Σ_{n,r,s} dz[n, r, s, o]
-// x [n, h_in, w_in, c_in], dz [n, h_out, w_out, c_out]; parts [n, parts_per_sample, k_h · k_w · c_in + 1, c_out]:
-// sums over rows_per_part rows of one sample, as rows [i, j, c] and a last row for db.
+// x [n, h_in, w_in, c_in], dz [n, h_out, w_out, c_out]; parts [ceil(n / samples_per_part), parts_per_sample,
+// k_h · k_w · c_in + 1, c_out]: sums over rows_per_part rows of samples_per_part samples, as rows [i, j, c] and a last row for db.
 // A thread owns 5 neighbouring pairs (i, c), 5 taps j, 4 · blocks_o channels and one part, and walks
 // its rows and columns in order with a window of 5 columns for each pair: 5 loads of x and 4 of dz
 // serve 100 products, 5 and 8 serve 200. The threads behind those sum dz for db.
+// Where `pooled`, the convolution stands under a 2×2 max-pool and `dz` is the pooled gradient [n, h_out / 2,
+// w_out / 2, c_out], with `winner` (an index within its sample of [h_out, w_out, c_out], or none): dz is then
+// put together in registers, a window for two columns of a row, and never written.
 // The sums are spelled out since each loop costs a counter that wgpu adds. A real GPU is
-// bound by arithmetic if blocks_o = 1 leaves it registers and rows_per_part is small enough for
-// many threads; llvmpipe wants few parts.
+// bound by arithmetic if narrow tiles (blocks_o = 1, rows_per_part = 4) leave it registers and make
+// threads enough; llvmpipe wants few loads and parts: wide ones (2 and 10) take 5.5, 3.6 and 3.5 ms
+// for P1's third, second and first convolution where narrow ones take 6.1, 5.9 and 4.8
+// (genre-gpu bench --device gpu --tiles narrow).
 // CPU twin: src/cpu/conv2d.rs.
-// Grid: batch · parts_per_sample · (tiles + c_out / 4) threads, where
+// Grid: ceil(batch / samples_per_part) · parts_per_sample · (tiles + c_out / 4) threads, where
 // parts_per_sample = ceil(h_out / rows_per_part),
 // tiles = ceil(k_h · c_in / 5) · ceil(k_w / 5) · ceil(c_out / 4 / blocks_o).
 
@@ -25,12 +30,15 @@ override pad_h: u32;
 override pad_w: u32;
 /// Rows of the output in a part.
 override rows_per_part: u32;
+override samples_per_part: u32;
 /// Blocks of four channels that a thread owns: 1 or 2.
 override blocks_o: u32;
+override pooled: bool;
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> dz: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> parts: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> winner: array<vec4<u32>>;
+@group(0) @binding(4) var<storage, read_write> parts: array<vec4<f32>>;
 
 /// One kernel row i and input channel c.
 struct Pair {
@@ -86,6 +94,23 @@ fn walk(p: ptr<function, Pair>, column: u32, g: vec4<f32>, g1: vec4<f32>) {
     (*p).window = vec4((*p).window.yzw, next);
 }
 
+fn walk_all(
+    p0: ptr<function, Pair>,
+    p1: ptr<function, Pair>,
+    p2: ptr<function, Pair>,
+    p3: ptr<function, Pair>,
+    p4: ptr<function, Pair>,
+    column: u32,
+    g: vec4<f32>,
+    g1: vec4<f32>,
+) {
+    walk(p0, column, g, g1);
+    walk(p1, column, g, g1);
+    walk(p2, column, g, g1);
+    walk(p3, column, g, g1);
+    walk(p4, column, g, g1);
+}
+
 fn store(p: ptr<function, Pair>, j: u32, part: u32, block: u32) {
     store_one((*p).sum[0], p, j, part, block);
     store_one((*p).sum[1], p, j + 1u, part, block);
@@ -120,7 +145,7 @@ fn main(
     let groups_j = (k_w + 4u) / 5u;
     let groups_o = (blocks + blocks_o - 1u) / blocks_o;
     let tiles = groups_q * groups_j * groups_o;
-    let count = step.n * parts_per_sample;
+    let count = (step.n + samples_per_part - 1u) / samples_per_part * parts_per_sample;
     if at >= count * tiles {
         sum_bias(at - count * tiles);
         return;
@@ -130,29 +155,48 @@ fn main(
     let block = tile % groups_o * blocks_o;
     let q = tile / groups_o % groups_q * 5u;
     let j = tile / (groups_o * groups_q) * 5u;
-    let n = part / parts_per_sample;
+    let n_first = part / parts_per_sample * samples_per_part;
     let first = part % parts_per_sample * rows_per_part;
     var p0 = pair(q);
     var p1 = pair(q + 1u);
     var p2 = pair(q + 2u);
     var p3 = pair(q + 3u);
     var p4 = pair(q + 4u);
-    for (var r = first; r < min(first + rows_per_part, h_out); r++) {
-        begin_row(&p0, n, r, j);
-        begin_row(&p1, n, r, j);
-        begin_row(&p2, n, r, j);
-        begin_row(&p3, n, r, j);
-        begin_row(&p4, n, r, j);
-        for (var s = 0u; s < w_out; s++) {
-            let to = ((n * h_out + r) * w_out + s) * blocks;
-            let g = dz[to + block];
-            let g1 = dz[to + min(block + 1u, blocks - 1u)];
-            let column = s + j + 4u - pad_w;
-            walk(&p0, column, g, g1);
-            walk(&p1, column, g, g1);
-            walk(&p2, column, g, g1);
-            walk(&p3, column, g, g1);
-            walk(&p4, column, g, g1);
+    for (var n = n_first; n < min(n_first + samples_per_part, step.n); n++) {
+        for (var r = first; r < min(first + rows_per_part, h_out); r++) {
+            begin_row(&p0, n, r, j);
+            begin_row(&p1, n, r, j);
+            begin_row(&p2, n, r, j);
+            begin_row(&p3, n, r, j);
+            begin_row(&p4, n, r, j);
+            if pooled {
+                // A rest at the border has no gradient.
+                let cells = select(0u, w_out / 2u, r / 2u < h_out / 2u);
+                for (var t = 0u; t < cells; t++) {
+                    let to = ((n * (h_out / 2u) + r / 2u) * (w_out / 2u) + t) * blocks;
+                    let top = dz[to + block];
+                    let won = winner[to + block];
+                    let top1 = dz[to + min(block + 1u, blocks - 1u)];
+                    let won1 = winner[to + min(block + 1u, blocks - 1u)];
+                    let s = 2u * t;
+                    let here = vec4(((r * w_out + s) * blocks + block) * 4u) + vec4(0u, 1u, 2u, 3u);
+                    let right = here + c_out;
+                    let left_g = select(vec4(0.0), top, won == here);
+                    let left_g1 = select(vec4(0.0), top1, won1 == here + 4u);
+                    walk_all(&p0, &p1, &p2, &p3, &p4, s + j + 4u - pad_w, left_g, left_g1);
+                    let right_g = select(vec4(0.0), top, won == right);
+                    let right_g1 = select(vec4(0.0), top1, won1 == right + 4u);
+                    walk_all(&p0, &p1, &p2, &p3, &p4, s + j + 5u - pad_w, right_g, right_g1);
+                }
+                continue;
+            }
+            for (var s = 0u; s < w_out; s++) {
+                let to = ((n * h_out + r) * w_out + s) * blocks;
+                let g = dz[to + block];
+                let g1 = dz[to + min(block + 1u, blocks - 1u)];
+                let column = s + j + 4u - pad_w;
+                walk_all(&p0, &p1, &p2, &p3, &p4, column, g, g1);
+            }
         }
     }
     store(&p0, j, part, block);
@@ -167,14 +211,27 @@ fn sum_bias(at: u32) {
     let parts_per_sample = (h_out + rows_per_part - 1u) / rows_per_part;
     let block = at % blocks;
     let part = at / blocks;
-    if part >= step.n * parts_per_sample {
+    let n_first = part / parts_per_sample * samples_per_part;
+    if n_first >= step.n {
         return;
     }
     let first = part % parts_per_sample * rows_per_part;
-    let row = part / parts_per_sample * h_out;
+    let end = min(first + rows_per_part, h_out);
     var sum = vec4(0.0);
-    for (var s = (row + first) * w_out; s < (row + min(first + rows_per_part, h_out)) * w_out; s++) {
-        sum += dz[s * blocks + block];
+    for (var n = n_first; n < min(n_first + samples_per_part, step.n); n++) {
+        if pooled {
+            // rows_per_part is even.
+            let row = n * (h_out / 2u);
+            for (var t = (row + first / 2u) * (w_out / 2u); t < (row + end / 2u) * (w_out / 2u); t++) {
+                let won = winner[t * blocks + block];
+                sum += select(dz[t * blocks + block], vec4(0.0), won == vec4(0xffffffffu));
+            }
+        } else {
+            let row = n * h_out;
+            for (var s = (row + first) * w_out; s < (row + end) * w_out; s++) {
+                sum += dz[s * blocks + block];
+            }
+        }
     }
     parts[(part * (k_h * k_w * c_in + 1u) + k_h * k_w * c_in) * blocks + block] = sum;
 }

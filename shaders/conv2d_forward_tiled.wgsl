@@ -5,7 +5,7 @@
 // 4×4 matrices of sums: every load of a weight serves 8 columns, every load of x serves k_w taps
 // and all channels. Loads are what llvmpipe is slow at, uniform ones the least. The matrices are
 // spelled out since each loop costs a counter that wgpu adds. Sums start at the bias and go over
-// i, c, j. A real GPU is bound by arithmetic; blocks_o = 2 leaves it registers for more threads.
+// i, c, j. A real GPU is bound by arithmetic; narrow tiles (blocks_o = 2) leave it registers for more threads.
 // CPU twin: src/cpu/conv2d.rs.
 // Grid: batch · h_out · ceil(w_out / 8) threads, in ceil(c_out / 4 / blocks_o) layers.
 

@@ -1,5 +1,5 @@
 // First stage of the weight gradients of a convolution under a 2×2 max-pool, from the pooled gradient;
-// sum_parts.wgsl is the second:
+// sgd_step.wgsl is the second:
 //   dw[i, j, c, o] = Σ_{n,p} dy[n, p, o] · x[n, r + i - pad_h, s + j - pad_w, c],
 //   (r, s) = winner[n, p, o],  db[o] = Σ_{n,p} dy[n, p, o]
 // x [n, h_in, w_in, c_in], dy and winner [n, h_out / 2, w_out / 2, c_out], winner an index within

@@ -9,7 +9,9 @@
 // A thread owns 4 pooled columns, that is 2 rows and 8 columns of z, and 4 · blocks_o channels: every
 // load of a weight serves 16 outputs. The matrices are spelled out since each loop costs a counter
 // that wgpu adds. Sums start at the bias and go over i, c, j, as in conv2d_forward_tiled.wgsl.
-// A real GPU is bound by arithmetic; blocks_o = 1 leaves it registers.
+// A real GPU is bound by arithmetic, in small batches by too few threads: narrow tiles (blocks_o = 1) leave it
+// registers and twice the threads. llvmpipe is bound by loads: wide ones (2) take 6.0 and 5.9 ms for P1's second
+// and third convolution where narrow ones take 8.3 and 9.2 (genre-gpu bench --device gpu --tiles narrow).
 // CPU twins: src/cpu/conv2d.rs, src/cpu/max_pool2d.rs.
 // Grid: batch · (h_out / 2) · ceil(w_out / 2 / 4) threads, in ceil(c_out / 4 / blocks_o) layers.
 

@@ -1,42 +1,44 @@
-// Second stage of the weight gradients of a convolution or a batch norm: sums the parts that the
-// first stage left,
-//   dw[k] = Σ_p parts[p, k],  db[o] = Σ_p parts[p, len + o],  len = k_h · k_w · c_in · c_out
-// parts [ceil(n / samples_per_part) · parts_per_sample, len + c_out]: the kernel's elements, then
-// the bias's.
-// One thread per element (a dummy buffer for db where there is no bias), p in order: the result
-// does not depend on the device. Bound by memory.
-// Grid: len + c_out threads.
+// Second stage of the gradients of a batch norm's gamma and beta: sums the parts that the first stage left,
+//   dgamma[k] = Σ_p parts[p, 0, k],  dbeta[k] = Σ_p parts[p, 1, k]
+// parts [n · parts_per_sample, 2, c]. (Those of a convolution are summed in sgd_step.wgsl.)
+// A group owns 16 elements, each by 16 threads: thread t takes parts t, t + 16, …, then one of them adds the
+// 16 sums, t in order: the result does not depend on the device. Bound by memory; one thread for each
+// element would wait for its loads one by one.
+// Grid: ceil(2 · c / 16) groups. CPU twin: src/cpu/batch_norm.rs.
 
-override k_h: u32;
-override k_w: u32;
-override c_in: u32;
-override c_out: u32;
-override samples_per_part: u32;
+override c: u32;
 override parts_per_sample: u32;
 
 @group(0) @binding(1) var<storage, read> parts: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dw: array<f32>;
-@group(0) @binding(3) var<storage, read_write> db: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dgamma: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dbeta: array<f32>;
 
-@compute @workgroup_size(64)
+var<workgroup> sums: array<f32, 256>;
+
+@compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let at = linear(group, groups, local);
-    let len = k_h * k_w * c_in * c_out;
-    if at >= len + c_out {
+    let at = group_number(group, groups) * 16u + local % 16u;
+    var sum = 0.0;
+    if at < 2u * c {
+        for (var p = local / 16u; p < step.n * parts_per_sample; p += 16u) {
+            sum += parts[p * 2u * c + at];
+        }
+    }
+    sums[local] = sum;
+    workgroupBarrier();
+    if local >= 16u || at >= 2u * c {
         return;
     }
-    var sum = 0.0;
-    let count = (step.n + samples_per_part - 1u) / samples_per_part * parts_per_sample;
-    for (var p = 0u; p < count; p++) {
-        sum += parts[p * (len + c_out) + at];
+    for (var t = 1u; t < 16u; t++) {
+        sum += sums[t * 16u + local];
     }
-    if at < len {
-        dw[at] = sum;
-    } else if at - len < arrayLength(&db) {
-        db[at - len] = sum;
+    if at < c {
+        dgamma[at] = sum;
+    } else {
+        dbeta[at - c] = sum;
     }
 }

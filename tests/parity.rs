@@ -12,19 +12,19 @@ use common::golden::EPOCHS;
 use common::{cases, golden, naive};
 use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State, Tensor};
 use genre_gpu::cpu::Cpu;
-use genre_gpu::gpu::{Form, KERNELS};
+use genre_gpu::gpu::{Form, KERNELS, Tiles};
 use genre_gpu::models::Model;
 use genre_gpu::plan::Plan;
 use genre_gpu::train::initial_parameters;
 
 /// All one-op graphs with one form. Returns the kernels that did the work.
-fn ops(form: Form) -> BTreeSet<&'static str> {
+fn ops(form: Form, tiles: Tiles) -> BTreeSet<&'static str> {
     let mut ran = BTreeSet::new();
     for case in cases::all() {
         let (x, y, parameters) = cases::fill(&case, 2 * case.batch);
         let samples = Samples::new(&x, &y);
         let plan = Plan::new(case.graph.clone(), case.batch).unwrap();
-        let Some(mut gpu) = common::gpu::open(plan, form) else { return ran };
+        let Some(mut gpu) = common::gpu::open_tiled(plan, form, tiles) else { return ran };
         gpu.set_state(&State::new(parameters.clone())).unwrap();
         let all: Vec<u32> = (0..2 * case.batch as u32).rev().collect();
         for batch in [&all[..case.batch], &all[case.batch..], &all[1..=case.partial]] {
@@ -51,11 +51,19 @@ fn all_forms_agree_with_naive_tensor_by_tensor_and_use_all_kernels() {
     let mut ran = BTreeSet::new();
     for form in Form::ALL {
         let before = ran.len();
-        ran.extend(ops(form));
+        ran.extend(ops(form, Tiles::Wide));
         assert!(ran.len() > before, "{form:?} brings no kernel of its own");
     }
     let all = KERNELS.iter().map(|kernel| kernel.name).filter(|name| !name.starts_with("bench_"));
     assert_eq!(ran, all.collect());
+}
+
+/// What hardware adapters take is held here too, on whatever there is.
+#[test]
+fn narrow_tiles_agree_with_naive_tensor_by_tensor() {
+    for form in [Form::Tiled, Form::Fused] {
+        ops(form, Tiles::Narrow);
+    }
 }
 
 /// Whole models on the golden images: the loss, the probabilities and every gradient by name.

@@ -49,7 +49,9 @@ fn by_hand(backend: &mut dyn Backend) {
 #[test]
 fn views_roll_shift_and_cover() {
     by_hand(&mut Cpu::new(plan(1), 2).unwrap());
-    if let Some(mut gpu) = common::gpu::open(plan(1), Form::default()) {
+    // One kernel copies element by element, the other by fours.
+    for form in [Form::Plain, Form::default()] {
+        let Some(mut gpu) = common::gpu::open(plan(1), form) else { return };
         by_hand(&mut gpu);
     }
 }
@@ -66,7 +68,9 @@ fn views_carry_all_channels_along() {
         assert_eq!(backend.tensor(input, Tensor::Value).unwrap(), want);
     };
     check(&mut Cpu::new(plan(2), 1).unwrap());
-    if let Some(mut gpu) = common::gpu::open(plan(2), Form::default()) {
+    // One kernel copies element by element, the other by fours.
+    for form in [Form::Plain, Form::default()] {
+        let Some(mut gpu) = common::gpu::open(plan(2), form) else { return };
         check(&mut gpu);
     }
 }

@@ -68,6 +68,7 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
         name: cpu.describe(),
         adapter: None,
         kernels_form: None,
+        tiles: None,
         threads: Some(cpu.threads()),
         clock: "wall clock",
         rates,
@@ -79,5 +80,6 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
         },
         kernels,
         step,
+        elsewhere: None,
     })
 }

@@ -1,5 +1,6 @@
 //! The GPU's figures.
 
+use super::elsewhere::elsewhere;
 use super::report::{Kernel, Measured, SetUp, Step};
 use super::steps::{order, steady, timed};
 use super::{SEED, SGD, Site, TRIES, dense};
@@ -12,7 +13,12 @@ use crate::train::initial_parameters;
 
 pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
     let Site { options, plan, samples, progress } = site;
-    let opened = GpuOptions { adapter: options.adapter, form: options.form, buffer_bytes: None };
+    let opened = GpuOptions {
+        adapter: options.adapter,
+        form: options.form,
+        tiles: options.tiles,
+        buffer_bytes: None,
+    };
     let (mut gpu, [open, record]) = Gpu::new_timed(plan.clone(), opened)?;
     gpu.set_state(&State::new(initial_parameters(plan.graph(), SEED)))?;
     let ((), upload) = timed(|| gpu.prepare(*samples))?;
@@ -51,6 +57,7 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
         name: format!("gpu, {}", gpu.adapter()),
         adapter: Some(gpu.adapter().clone()),
         kernels_form: Some(options.form.as_str()),
+        tiles: Some(gpu.tiles().as_str()),
         threads: None,
         clock: timer.name(),
         rates,
@@ -60,6 +67,7 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
             upload_seconds: Some(upload),
             first_step_seconds: first,
         },
+        elsewhere: options.elsewhere.then(|| elsewhere(&kernels)),
         kernels,
         step: whole,
     })

@@ -4,16 +4,18 @@
 
 mod cpu;
 mod dense;
+mod elsewhere;
 mod gpu;
 mod report;
 mod steps;
 mod table;
 
+pub use elsewhere::{Bound, Elsewhere, Floor, Reference};
 pub use report::{Kernel, Measured, Report, SetUp, Spread, Step};
 
 use crate::backend::{Samples, Sgd};
 use crate::error::{Error, Result};
-use crate::gpu::Form;
+use crate::gpu::{Form, Tiles};
 use crate::graph::Graph;
 use crate::measure::Budget;
 use crate::plan::Plan;
@@ -53,6 +55,10 @@ pub struct Options<'a> {
     pub adapter: Option<&'a str>,
     /// Which kernels of the GPU.
     pub form: Form,
+    /// How much one of their threads owns; none takes what suits the GPU.
+    pub tiles: Option<Tiles>,
+    /// Whether to compute what the GPU's dispatches would be bound by on others.
+    pub elsewhere: bool,
     /// Threads of the CPU; 0 means one for each core.
     pub threads: usize,
     /// Of each measurement.

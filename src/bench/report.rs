@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::elsewhere::Elsewhere;
 use super::steps::Steady;
 use crate::device::Device;
 use crate::error::Result;
@@ -45,6 +46,8 @@ pub struct Measured {
     pub adapter: Option<AdapterFacts>,
     /// Of a GPU: the form of its kernels.
     pub kernels_form: Option<&'static str>,
+    /// Of a GPU: how much one of their threads owns.
+    pub tiles: Option<&'static str>,
     /// Of the CPU.
     pub threads: Option<usize>,
     /// What kernels were timed by.
@@ -57,6 +60,8 @@ pub struct Measured {
     pub kernels: Vec<Kernel>,
     /// The whole step.
     pub step: Step,
+    /// Of a GPU, if asked for: the same step on others, computed.
+    pub elsewhere: Option<Vec<Elsewhere>>,
 }
 
 /// Seconds before the steady state.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::elsewhere;
 use super::report::{Kernel, Measured, Report, SetUp, Step};
 use crate::device::Device;
 use crate::text::{fold, thousands};
@@ -57,7 +58,9 @@ fn facts(measured: &Measured) -> String {
 
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let form = self.kernels_form.map_or_else(String::new, |form| format!(", {form} kernels"));
+        let form = self.kernels_form.zip(self.tiles);
+        let form = form
+            .map_or_else(String::new, |(form, tiles)| format!(", {form} kernels, {tiles} tiles"));
         let device = if self.device == Device::Gpu { "GPU" } else { "CPU" };
         let name = self.name.split_once(", ").map_or(self.name.as_str(), |(_, name)| name);
         writeln!(f, "{device}: {name}{form}")?;
@@ -67,16 +70,20 @@ impl fmt::Display for Measured {
             figure(self.rates.flop_per_second / 1e9),
             figure(self.rates.bytes_per_second / 1e9)
         )?;
-        let rows: Vec<_> = self.kernels.iter().map(|kernel| row(kernel, &self.step)).collect();
+        let mut rows = vec![HEAD.map(String::from).to_vec()];
+        rows.extend(self.kernels.iter().map(|kernel| row(kernel, &self.step)));
         write!(f, "{}", aligned(&rows))?;
         steps(f, &self.step)?;
-        set_up(f, &self.set_up)
+        set_up(f, &self.set_up)?;
+        let Some(elsewhere) = &self.elsewhere else { return Ok(()) };
+        writeln!(f)?;
+        elsewhere::write(f, elsewhere, &self.kernels)
     }
 }
 
-fn row(kernel: &Kernel, step: &Step) -> [String; 8] {
+fn row(kernel: &Kernel, step: &Step) -> Vec<String> {
     let share = 100.0 * kernel.seconds.median / step.kernels_seconds;
-    [
+    vec![
         kernel.kernel.clone(),
         kernel.node.clone(),
         figure(kernel.seconds.median * 1e6),
@@ -88,18 +95,18 @@ fn row(kernel: &Kernel, step: &Step) -> [String; 8] {
     ]
 }
 
-fn aligned(rows: &[[String; 8]]) -> String {
-    let head = HEAD.map(String::from);
-    let all = || std::iter::once(&head).chain(rows);
-    let width = |i: usize| all().map(|row| row[i].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
-    let line = |row: &[String; 8]| {
+/// Rows of equally many cells below each other, words to the left and figures to the right.
+pub(super) fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |i: usize| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).enumerate().map(|(i, (cell, &width))| {
             if i < WORDS { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
         });
         cells.collect::<Vec<_>>().join("  ") + "\n"
     };
-    all().map(line).collect()
+    rows.iter().map(line).collect()
 }
 
 fn steps(f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
@@ -150,7 +157,7 @@ fn set_up(f: &mut fmt::Formatter<'_>, set_up: &SetUp) -> fmt::Result {
 }
 
 /// Three digits that count of what is above 1, fewer below: `0.0123`, `1.23`, `12.3`, `1,234`.
-fn figure(value: f64) -> String {
+pub(super) fn figure(value: f64) -> String {
     if !value.is_finite() {
         return "-".into();
     }

@@ -7,8 +7,8 @@ use super::choice;
 use super::say::say;
 use super::summary::{at_least, size};
 use crate::bench::{self, Devices, Options};
-use crate::error::Result;
-use crate::gpu::Form;
+use crate::error::{Error, Result};
+use crate::gpu::{Form, Tiles};
 use crate::measure::Budget;
 use crate::models::Model;
 
@@ -20,7 +20,9 @@ Examples:
       the obvious kernels, with all figures in a file
   genre-gpu bench --input 128x25 --samples 2670 --device cpu --threads 1
   genre-gpu bench --adapter llvmpipe --steps 20
-      on the adapter of that name, quickly";
+      on the adapter of that name, quickly
+  genre-gpu bench --device gpu --gpus
+      and what the kernels would be bound by on GPUs of four makers";
 
 /// As many as the demo corpus and the course have.
 const CLASSES: usize = 4;
@@ -57,6 +59,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "FORM", default_value = Form::default().as_str(), value_parser = choice::kernels())]
     kernels: Form,
 
+    /// How much of a convolution one thread owns [default: wide on a software GPU, else narrow]
+    #[arg(long, value_name = "TILES", value_parser = choice::tiles())]
+    tiles: Option<Tiles>,
+
+    /// Tell too what the GPU's kernels would be bound by on other GPUs, computed from published rates
+    #[arg(long)]
+    gpus: bool,
+
     /// CPU threads [default: one for each core]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     threads: usize,
@@ -80,6 +90,13 @@ fn positive(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn run(args: &Args) -> Result<()> {
+    if args.gpus && args.device == Some(Devices::Cpu) {
+        return Err(Error::Mismatch {
+            what: "--device",
+            expected: "gpu or both, since --gpus counts the GPU's kernels".into(),
+            found: "cpu".into(),
+        });
+    }
     let [h, w] = args.input;
     let graph = Model::open(&args.model)?.graph([h, w, 1], CLASSES)?;
     let options = Options {
@@ -88,6 +105,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
         samples: args.samples,
         adapter: args.adapter.as_deref(),
         form: args.kernels,
+        tiles: args.tiles,
+        elsewhere: args.gpus,
         threads: args.threads,
         budget: Budget { steps: args.steps, seconds: args.seconds },
     };

@@ -7,7 +7,7 @@ use crate::bench::Devices;
 use crate::data::prepare::SplitKind;
 use crate::data::{PartName, ScaleKind};
 use crate::device::Device;
-use crate::gpu::Form;
+use crate::gpu::{Form, Tiles};
 use crate::random::keras::Shuffle;
 use crate::report::ColourMap;
 use crate::train::config::Keep;
@@ -33,6 +33,11 @@ pub(super) fn devices() -> impl TypedValueParser<Value = Devices> {
 
 pub(super) fn kernels() -> impl TypedValueParser<Value = Form> {
     one_of(Form::ALL.map(|form| (form.as_str(), form)))
+}
+
+/// How much a thread of the GPU owns.
+pub(super) fn tiles() -> impl TypedValueParser<Value = Tiles> {
+    one_of(Tiles::ALL.map(|tiles| (tiles.as_str(), tiles)))
 }
 
 pub(super) fn scale() -> impl TypedValueParser<Value = ScaleKind> {

@@ -8,6 +8,9 @@ use super::recorder::Grid;
 use crate::error::Result;
 
 pub(super) fn forward(site: &mut Site<'_>, window: [usize; 2]) -> Result<()> {
+    if site.is_normed_away() {
+        return Ok(());
+    }
     let constants = extents(site, window);
     let grid = Grid::Threads(site.batch() * site.shape().len());
     let elements = site.batch() * site.input_shape(0).len();
@@ -16,7 +19,7 @@ pub(super) fn forward(site: &mut Site<'_>, window: [usize; 2]) -> Result<()> {
 }
 
 pub(super) fn backward(site: &mut Site<'_>, window: [usize; 2], dy: &Slice) -> Result<()> {
-    let Some(input) = site.dx(0) else { return Ok(()) };
+    let Some(input) = site.dx(0).filter(|_| !site.is_normed_away()) else { return Ok(()) };
     let mut constants = extents(site, window).to_vec();
     constants.extend(input.switches());
     let elements = site.batch() * site.input_shape(0).len();

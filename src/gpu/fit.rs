@@ -3,9 +3,8 @@
 use super::adapter::AdapterFacts;
 use super::layers::Form;
 use super::memory::{Layout, UNIFORM_BYTES, WORD};
-use crate::backend::Tensor;
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::{Node, NodeId, Op};
 use crate::plan::Plan;
 
 /// `most` is what a single buffer may have, in bytes.
@@ -25,24 +24,31 @@ pub(super) fn check(plan: &Plan, form: Form, facts: &AdapterFacts, most: u64) ->
         return Err(limit(what, flat, "use --device cpu or a smaller model".into()));
     }
     // The widest node decides how large a batch can be; the first of equals is named.
-    let kept = |id: &NodeId| {
-        let gradient = plan.has_gradient(plan.slot(*id));
-        form.keeps(plan, *id, Tensor::Value)
-            || (gradient && form.keeps(plan, *id, Tensor::Gradient))
-    };
+    let kept = |id: &NodeId| form.keeps(plan, *id);
     let nodes = graph.ids().rev().filter(kept).map(|id| graph.node(id));
-    let Some(node) = nodes.max_by_key(|node| node.shape.len()) else { return Ok(()) };
+    let Some(node) = nodes.max_by_key(|node| widest(node)) else { return Ok(()) };
     // Buffers are whole vec4s.
-    let bytes = |batch: u64| (batch * node.shape.len() as u64 * WORD).next_multiple_of(16);
+    let bytes = |batch: u64| (batch * widest(node) * WORD).next_multiple_of(16);
     let batch = plan.batch() as u64;
     if bytes(batch) <= most {
         return Ok(());
     }
     let what = format!("node \"{}\", output for a batch of {batch}", node.name);
-    let fits = most / 16 * 16 / (node.shape.len() as u64 * WORD);
+    let fits = most / 16 * 16 / (widest(node) * WORD);
     let help = match fits {
         0 => "a single sample is too large for it; use --device cpu or a smaller model".into(),
         _ => format!("use --batch-size {fits}, the largest that fits, or --device cpu"),
     };
     Err(limit(what, bytes(batch), help))
+}
+
+/// Elements of the largest buffer that a node needs for a sample: its output, but for a batch norm
+/// of vectors two sums for each channel. Those of a map are in parts of many positions; those of
+/// a convolution's gradients are cut to what fits.
+fn widest(node: &Node) -> u64 {
+    let sums = match node.op {
+        Op::BatchNorm { .. } => 2 * node.shape.channels(),
+        _ => 0,
+    };
+    node.shape.len().max(sums) as u64
 }

@@ -1,14 +1,15 @@
 //! From a plan to dispatches: which kernels a node needs, forward and backward.
 
 use super::batch_norm::Norm;
+use super::batch_norm_pool2d::Pools;
 use super::context::Context;
 use super::kernels::Kernel;
 use super::memory::{Memory, Slice};
 use super::recorder::{Call, Dispatch, Grid, Recorder};
+use super::tiles::Tiles;
 use super::{
     avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout, max_pool2d,
 };
-use crate::backend::Tensor;
 use crate::error::Result;
 use crate::graph::{Axis, NodeId, Op, Role, Shape};
 use crate::plan::{Gradient, Plan};
@@ -22,10 +23,11 @@ pub enum Form {
     /// Tiles in registers; every tensor of the graph is kept.
     Tiled,
     /// As tiled, but a convolution and the 2×2 max-pooling that alone reads it are one
-    /// pass, and the convolution's own output is never written.
+    /// pass, and so are a batch norm and the poolings that alone read it; the output in
+    /// between is never written.
     #[default]
     Fused,
-    /// As fused, with the convolution's gradients taken straight from the pooling's winners.
+    /// As fused, with the convolution's gradients summed over the pooling's winners alone.
     Sparse,
 }
 
@@ -50,11 +52,15 @@ impl Form {
         }
     }
 
-    /// Whether a tensor of a node is ever written: fused passes keep a convolution's output to
-    /// themselves, and the sparse form its gradient too.
-    pub(super) fn keeps(self, plan: &Plan, id: NodeId, what: Tensor) -> bool {
-        let written = what == Tensor::Gradient && self != Self::Sparse;
-        written || self.fused_pool(plan, id).is_none()
+    /// Whether a node's output and its gradient are ever written: fused passes keep them to
+    /// themselves.
+    pub(super) fn keeps(self, plan: &Plan, id: NodeId) -> bool {
+        self.fused_pool(plan, id).is_none() && self.normed_pools(plan, id).is_none()
+    }
+
+    /// The poolings that a batch norm is fused with.
+    pub(super) fn normed_pools(self, plan: &Plan, id: NodeId) -> Option<Pools> {
+        Pools::of(plan, id).filter(|_| self.fuses())
     }
 
     /// The pooling that a convolution is fused with.
@@ -72,6 +78,7 @@ pub(super) struct Site<'a> {
     pub(super) plan: &'a Plan,
     pub(super) memory: &'a Memory,
     pub(super) form: Form,
+    pub(super) tiles: Tiles,
     pub(super) id: NodeId,
     pub(super) dispatches: Vec<Dispatch>,
 }
@@ -150,6 +157,17 @@ impl Site<'_> {
         self.form.fused_pool(self.plan, self.id)
     }
 
+    /// The poolings that this batch norm is fused with.
+    pub(super) fn normed_pools(&self) -> Option<Pools> {
+        self.form.normed_pools(self.plan, self.id)
+    }
+
+    /// Whether this pooling is done by the batch norm that it reads.
+    pub(super) fn is_normed_away(&self) -> bool {
+        let below = self.plan.graph().node(self.id).inputs[0];
+        self.form.normed_pools(self.plan, below).is_some_and(|pools| pools.has(self.id))
+    }
+
     /// Whether this pooling is done by the convolution that it reads.
     pub(super) fn is_fused_away(&self) -> bool {
         let below = self.plan.graph().node(self.id).inputs[0];
@@ -214,7 +232,9 @@ impl Site<'_> {
             Op::Conv2d { .. } => conv2d::backward(self, &dy),
             Op::MaxPool2d { window } => max_pool2d::backward(self, window, &dy),
             Op::AvgPool2d { window } => avg_pool2d::backward(self, window, &dy),
-            Op::BatchNorm { .. } => batch_norm::backward(self, &dy),
+            Op::BatchNorm { momentum, epsilon, activation } => {
+                batch_norm::backward(self, Norm { momentum, epsilon, activation }, &dy)
+            }
             Op::Dropout { rate } => dropout::backward(self, rate, &dy),
             Op::Crop { .. } => crop::backward(self, &dy),
             Op::AxisToChannels { axis: Axis::Mel } => axis_to_channels::backward(self, &dy),

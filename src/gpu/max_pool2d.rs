@@ -7,11 +7,17 @@ use super::layers::{Form, Site, map};
 use super::memory::Slice;
 use super::recorder::Grid;
 use crate::error::Result;
+use crate::graph::Shape;
 
 pub(super) type Extents = [(&'static str, usize); 7];
 
-pub(super) fn extents(site: &Site<'_>, [k_h, k_w]: [usize; 2]) -> Extents {
-    let ([h_in, w_in, c], [h_out, w_out, _]) = (map(site.input_shape(0)), map(site.shape()));
+pub(super) fn extents(site: &Site<'_>, window: [usize; 2]) -> Extents {
+    extents_of(site.input_shape(0), site.shape(), window)
+}
+
+/// Of a pooling from one shape to another.
+pub(super) fn extents_of(from: Shape, to: Shape, [k_h, k_w]: [usize; 2]) -> Extents {
+    let ([h_in, w_in, c], [h_out, w_out, _]) = (map(from), map(to));
     [
         ("h_in", h_in),
         ("w_in", w_in),
@@ -28,7 +34,7 @@ fn winners(site: &Site<'_>) -> Slice {
 }
 
 pub(super) fn forward(site: &mut Site<'_>, window: [usize; 2]) -> Result<()> {
-    if site.is_fused_away() {
+    if site.is_fused_away() || site.is_normed_away() {
         return Ok(());
     }
     let constants = extents(site, window);
@@ -39,15 +45,12 @@ pub(super) fn forward(site: &mut Site<'_>, window: [usize; 2]) -> Result<()> {
 
 pub(super) fn backward(site: &mut Site<'_>, window: [usize; 2], dy: &Slice) -> Result<()> {
     let Some(input) = site.dx(0) else { return Ok(()) };
-    let fused = site.is_fused_away();
-    if fused && site.form == Form::Sparse {
+    if site.is_fused_away() || site.is_normed_away() {
         return Ok(());
     }
     let mut constants = extents(site, window).to_vec();
-    // The fused pass names no winner where its ReLU is off.
-    let mask = input.mask && !fused;
-    constants.extend([("mask", usize::from(mask)), ("add", usize::from(input.add))]);
-    let buffers = [dy.clone(), winners(site), site.y().read_if(mask), input.dx];
+    constants.extend(input.switches());
+    let buffers = [dy.clone(), winners(site), site.y().read_if(input.mask), input.dx];
     let [h_in, w_in, c] = map(site.input_shape(0));
     let (kernel, threads) = match site.form {
         Form::Plain => (MAX_POOL2D_BACKWARD_INPUT, h_in * w_in * c),

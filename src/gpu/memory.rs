@@ -3,8 +3,9 @@
 //! as one flat buffer each.
 
 use super::context::Context;
+use super::conv2d::Parts;
 use super::layers::Form;
-use crate::backend::Tensor;
+use super::tiles::Tiles;
 use crate::error::Result;
 use crate::graph::{Graph, NodeId, Op, Role};
 use crate::plan::{Plan, Slot};
@@ -12,11 +13,14 @@ use crate::plan::{Plan, Slot};
 /// Bytes of a float or an index.
 pub(super) const WORD: u64 = 4;
 /// Every tensor in a flat buffer begins at a multiple of so many elements: 256
-/// bytes, which every device can bind.
-const ALIGN: usize = 64;
+/// bytes, which every device can bind, and as many as a group of `sgd_step` does.
+pub(super) const ALIGN: usize = 64;
 /// Bytes that a uniform binding has on every device. A kernel that reads weights
 /// through one binds so many, whatever follows them.
 pub(super) const UNIFORM_BYTES: u64 = 65_536;
+
+/// Of each channel of a batch norm: mean, inverse deviation, scale, shift.
+const FIGURES: usize = 4;
 
 /// Some elements of a buffer.
 #[derive(Debug, Clone)]
@@ -79,8 +83,12 @@ pub(super) struct Memory {
     gradients: Vec<Option<wgpu::Buffer>>,
     /// Of each max-pooling, by node: indices of the winners; stubs for other nodes.
     winners: Vec<wgpu::Buffer>,
-    /// Of each batch norm, by node: mean and inverse deviation; stubs for other nodes.
+    /// Of each batch norm, by node: what it subtracts and multiplies by; stubs for other nodes.
     figures: Vec<wgpu::Buffer>,
+    /// Of each convolution, by node: how its weight gradients are summed, and where its parts begin.
+    parts: Vec<Option<(Parts, usize)>>,
+    /// All those parts, one after another.
+    pub(super) sums: wgpu::Buffer,
     pub(super) parameters: wgpu::Buffer,
     pub(super) velocity: wgpu::Buffer,
     pub(super) parameter_gradients: wgpu::Buffer,
@@ -91,7 +99,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub(super) fn new(context: &Context, plan: &Plan, form: Form) -> Result<Self> {
+    pub(super) fn new(context: &Context, plan: &Plan, form: Form, tiles: Tiles) -> Result<Self> {
         let graph = plan.graph();
         let layout = Layout::new(graph);
         let batch = plan.batch();
@@ -101,15 +109,15 @@ impl Memory {
             let len = if kept { batch * plan.slot_lens()[slot] } else { 0 };
             context.storage(&format!("{what} of {node}"), len)
         };
-        let keeps = |slot, what| owner(slot).is_none_or(|id| form.keeps(plan, id, what));
+        let keeps = |slot| owner(slot).is_none_or(|id| form.keeps(plan, id));
         let slots = 0..plan.slot_lens().len();
         let values = { slots.clone() }
-            .map(|slot| activation(slot, "output", keeps(slot, Tensor::Value)))
+            .map(|slot| activation(slot, "output", keeps(slot)))
             .collect::<Result<_>>()?;
         let gradients = slots
             .map(|slot| {
                 let needed = plan.has_gradient(Slot(slot));
-                let kept = keeps(slot, Tensor::Gradient);
+                let kept = keeps(slot);
                 needed.then(|| activation(slot, "gradient", kept)).transpose()
             })
             .collect::<Result<_>>()?;
@@ -123,10 +131,12 @@ impl Memory {
         let figures = (graph.nodes().iter())
             .map(|node| {
                 let norm = matches!(node.op, Op::BatchNorm { .. });
-                let len = if norm { 2 * node.shape.channels() } else { 0 };
+                let len = if norm { FIGURES * node.shape.channels() } else { 0 };
                 context.storage(&format!("figures of {}", node.name), len)
             })
             .collect::<Result<_>>()?;
+        let most = (context.largest() / WORD) as usize;
+        let (parts, sums) = Self::lay_out_parts(plan, (form, tiles), most);
         // A uniform view may reach beyond the last tensor.
         let flat = |what: &str| context.storage(what, layout.len + UNIFORM_BYTES as usize / 4);
         let mut l2 = vec![0.0; graph.parameter_count()];
@@ -138,6 +148,8 @@ impl Memory {
             gradients,
             winners,
             figures,
+            parts,
+            sums: context.storage("partial weight gradients", sums)?,
             parameters: flat("parameters")?,
             velocity: flat("velocity")?,
             parameter_gradients: flat("parameter gradients")?,
@@ -148,6 +160,37 @@ impl Memory {
         let l2 = memory.layout.spread(graph, &l2);
         context.queue.write_buffer(&memory.l2, 0, bytemuck::cast_slice(&l2));
         Ok(memory)
+    }
+
+    /// Where the parts of each convolution's weight gradients go, and the elements of all:
+    /// no more than `most`, if one part for each convolution is not.
+    fn lay_out_parts(
+        plan: &Plan,
+        (form, tiles): (Form, Tiles),
+        most: usize,
+    ) -> (Vec<Option<(Parts, usize)>>, usize) {
+        let ids: Vec<NodeId> = plan.graph().ids().collect();
+        let aligned = |parts: Parts| parts.len.next_multiple_of(ALIGN);
+        let least = |id: &NodeId| Parts::of(plan, form, tiles, *id, 0).map_or(0, aligned);
+        let mut later: usize = ids.iter().map(least).sum();
+        let mut used = 0;
+        let all = (ids.iter())
+            .map(|id| {
+                later -= least(id);
+                let room = most.saturating_sub(used + later) / ALIGN * ALIGN;
+                let parts = Parts::of(plan, form, tiles, *id, room)?;
+                let start = used;
+                used += aligned(parts);
+                Some((parts, start))
+            })
+            .collect();
+        (all, used)
+    }
+
+    /// How a convolution's weight gradients are summed, and its parts.
+    pub(super) fn parts(&self, id: NodeId) -> Option<(Parts, Slice)> {
+        let (parts, start) = self.parts[id.index()]?;
+        Some((parts, Slice { start: start as u64, ..Slice::whole(&self.sums, parts.len) }))
     }
 
     /// A node's output.
@@ -169,9 +212,9 @@ impl Memory {
         Slice::whole(&self.winners[id.index()], len)
     }
 
-    /// Mean and inverse deviation of a batch norm in the last pass.
+    /// Mean, inverse deviation, scale and shift of a batch norm in the last pass.
     pub(super) fn figures(&self, plan: &Plan, id: NodeId) -> Slice {
-        let len = 2 * plan.graph().node(id).shape.channels();
+        let len = FIGURES * plan.graph().node(id).shape.channels();
         Slice::whole(&self.figures[id.index()], len)
     }
 

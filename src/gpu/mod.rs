@@ -6,6 +6,7 @@ mod adapter;
 mod avg_pool2d;
 mod axis_to_channels;
 mod batch_norm;
+mod batch_norm_pool2d;
 mod concat;
 mod context;
 mod conv2d;
@@ -24,7 +25,9 @@ mod recorder;
 mod replay;
 mod resident;
 mod step;
+mod tiles;
 mod timing;
+mod update;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -33,6 +36,7 @@ pub use adapter::{AdapterFacts, Kind, adapters, find};
 pub use kernels::{ALL as KERNELS, Access, Interface, Kernel};
 pub use layers::Form;
 pub use step::{STEP_FIELDS, STEP_SIZE};
+pub use tiles::Tiles;
 pub use timing::Timer;
 
 use crate::backend::{Backend, Batches, Done, Samples, Sgd, State, Tally, Tensor};
@@ -40,11 +44,10 @@ use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::plan::Plan;
 use context::Context;
-use kernels::SGD_STEP;
 use layers::Site;
-use memory::{Memory, Slice};
+use memory::Memory;
 use readback::Readback;
-use recorder::{Call, Dispatch, Grid, Recorder, STEP_BYTES};
+use recorder::{Dispatch, Recorder, STEP_BYTES};
 use resident::Resident;
 use step::{Pass, Step, Training};
 
@@ -55,6 +58,8 @@ pub struct GpuOptions<'a> {
     pub adapter: Option<&'a str>,
     /// Which kernels.
     pub form: Form,
+    /// How much one thread owns; none takes what suits the adapter.
+    pub tiles: Option<Tiles>,
     /// Most bytes in a buffer, where that is less than the adapter's limit: for tests.
     pub buffer_bytes: Option<u64>,
 }
@@ -64,6 +69,7 @@ pub struct GpuOptions<'a> {
 pub struct Gpu {
     plan: Plan,
     form: Form,
+    tiles: Tiles,
     memory: Memory,
     recorder: Recorder,
     steps: wgpu::Buffer,
@@ -91,12 +97,14 @@ impl Gpu {
     /// it refuses a kernel.
     pub fn new(plan: Plan, options: GpuOptions<'_>) -> Result<Self> {
         let context = Context::open(options.adapter, options.buffer_bytes)?;
-        Self::on(context, plan, options.form)
+        Self::on(context, plan, options)
     }
 
-    fn on(context: Context, plan: Plan, form: Form) -> Result<Self> {
+    fn on(context: Context, plan: Plan, options: GpuOptions<'_>) -> Result<Self> {
+        let form = options.form;
+        let tiles = options.tiles.unwrap_or_else(|| Tiles::of(context.facts.kind));
         fit::check(&plan, form, &context.facts, context.largest())?;
-        let memory = Memory::new(&context, &plan, form)?;
+        let memory = Memory::new(&context, &plan, form, tiles)?;
         let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
         let stride = (STEP_BYTES as usize).next_multiple_of(alignment);
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
@@ -104,38 +112,23 @@ impl Gpu {
         let mut recorder = Recorder::new(steps.clone());
         let (mut forward, mut backward) = (Vec::new(), Vec::new());
         for id in plan.graph().ids() {
-            let mut site = site(&context, &mut recorder, &plan, &memory, form, id);
+            let mut site = site(&context, &mut recorder, &plan, &memory, (form, tiles), id);
             site.forward()?;
             forward.append(&mut site.dispatches);
         }
         for id in plan.graph().ids().rev() {
-            let mut site = site(&context, &mut recorder, &plan, &memory, form, id);
+            let mut site = site(&context, &mut recorder, &plan, &memory, (form, tiles), id);
             site.backward()?;
             backward.append(&mut site.dispatches);
         }
         let mut readback = Readback::default();
         // For weights and velocity.
         readback.reserve(&context, 2 * memory.layout.len)?;
-        let flat = |buffer| Slice::whole(buffer, memory.layout.len);
-        let update = recorder.record(
-            &context,
-            &Call {
-                kernel: SGD_STEP,
-                node: "all",
-                constants: &[("len", memory.layout.len as f64)],
-                buffers: &[
-                    flat(&memory.l2),
-                    flat(&memory.parameter_gradients).updated(),
-                    flat(&memory.parameters).updated(),
-                    flat(&memory.velocity).updated(),
-                ],
-                grid: Grid::Threads(memory.layout.len),
-                flop: 6 * memory.layout.len,
-            },
-        )?;
+        let update = update::record(&context, &mut recorder, &plan, &memory)?;
         Ok(Self {
             plan,
             form,
+            tiles,
             memory,
             recorder,
             steps,
@@ -155,6 +148,11 @@ impl Gpu {
     /// The adapter that it runs on.
     pub fn adapter(&self) -> &AdapterFacts {
         &self.context.facts
+    }
+
+    /// How much one thread of the tiled kernels owns.
+    pub fn tiles(&self) -> Tiles {
+        self.tiles
     }
 
     /// Buffers, bindings and pipelines made so far: steps on data that are known make none.
@@ -197,8 +195,7 @@ impl Gpu {
             Pass::Evaluate => (false, false),
         };
         let forward = resident.gather.iter().chain(&self.forward).chain(&resident.loss);
-        let backward = resident.loss_gradient.iter().chain(&self.backward);
-        let backward = back.then_some(backward).into_iter().flatten();
+        let backward = back.then_some(&self.backward).into_iter().flatten();
         forward.chain(backward).chain(update.then_some(&self.update))
     }
 }
@@ -208,10 +205,10 @@ fn site<'a>(
     recorder: &'a mut Recorder,
     plan: &'a Plan,
     memory: &'a Memory,
-    form: Form,
+    (form, tiles): (Form, Tiles),
     id: NodeId,
 ) -> Site<'a> {
-    Site { context, recorder, plan, memory, form, id, dispatches: Vec::new() }
+    Site { context, recorder, plan, memory, form, tiles, id, dispatches: Vec::new() }
 }
 
 impl Backend for Gpu {
@@ -292,7 +289,7 @@ impl Backend for Gpu {
     }
 
     fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>> {
-        if !self.form.keeps(&self.plan, node, what) {
+        if !self.form.keeps(&self.plan, node) {
             let node = self.plan.graph().node(node).name.clone();
             return Err(Error::FusedAway { node });
         }

@@ -30,9 +30,9 @@ impl Gpu {
             None => {
                 self.residents.truncate(RESIDENTS - 1);
                 let output = self.plan.graph().output();
-                let Self { context, recorder, plan, memory, form, .. } = self;
-                let held =
-                    Resident::new(site(context, recorder, plan, memory, *form, output), samples)?;
+                let Self { context, recorder, plan, memory, form, tiles, .. } = self;
+                let site = site(context, recorder, plan, memory, (*form, *tiles), output);
+                let held = Resident::new(site, samples)?;
                 self.readback.reserve(&self.context, held.longest_read())?;
                 held
             }
@@ -108,15 +108,21 @@ impl Gpu {
 
     fn tallies(&mut self, steps: &[Step]) -> Result<Vec<Tally>> {
         let Some(resident) = self.residents.front() else { return Ok(Vec::new()) };
-        let buffers = [(&resident.tally, 4 * steps.len())];
-        let read = self.readback.read(&self.context, &buffers)?;
-        let sums = read.iter().flat_map(|sums| sums.chunks_exact(4));
-        let tally = |(step, sums): (&Step, &[f32])| Tally {
-            samples: u64::from(step.n),
-            loss: f64::from(sums[0]) + f64::from(sums[2]) * f64::from(step.n),
-            correct: sums[1] as u64,
+        let parts = resident.parts_per_step;
+        let buffers =
+            [(&resident.tally, 2 * steps.len()), (&resident.penalties, parts * steps.len())];
+        let read = self.readback.read(&self.context, &buffers)?.concat();
+        let (sums, penalties) = read.split_at(2 * steps.len());
+        let tally = |(i, (step, sums)): (usize, (&Step, &[f32]))| {
+            let penalty: f64 =
+                penalties[i * parts..(i + 1) * parts].iter().copied().map(f64::from).sum();
+            Tally {
+                samples: u64::from(step.n),
+                loss: f64::from(sums[0]) + penalty * f64::from(step.n),
+                correct: sums[1] as u64,
+            }
         };
-        Ok(steps.iter().zip(sums).map(tally).collect())
+        Ok(steps.iter().zip(sums.chunks_exact(2)).enumerate().map(tally).collect())
     }
 
     /// How the samples of the order that was written are varied.

@@ -1,8 +1,8 @@
 //! A data set on the device: uploaded once, gathered from by index.
 
 use super::context::Context;
-use super::kernels::{GATHER, PENALTY, SOFTMAX_BACKWARD_INPUT, SOFTMAX_FORWARD};
-use super::layers::{Site, map};
+use super::kernels::{GATHER, GATHER_TILED, PENALTY, SOFTMAX};
+use super::layers::{Form, Site, map};
 use super::memory::{Slice, WORD};
 use super::recorder::{Dispatch, Grid};
 use crate::backend::{Samples, View};
@@ -19,15 +19,21 @@ pub(super) struct Resident {
     pub(super) views: wgpu::Buffer,
     /// Probabilities by place in the order, `[len, classes]`.
     pub(super) rows: wgpu::Buffer,
-    /// (loss, right, penalty, 0) of each step.
+    /// (loss, right) of each step.
     pub(super) tally: wgpu::Buffer,
+    /// Parts of the penalty of each step.
+    pub(super) penalties: wgpu::Buffer,
+    /// How many there are of a step; none where nothing is penalised.
+    pub(super) parts_per_step: usize,
     /// Copies a batch out of each buffer that the samples are split over.
     pub(super) gather: Vec<Dispatch>,
-    /// Probabilities and tally, after the forward pass.
+    /// Probabilities, tally and the gradient at the logits, after the forward pass.
     pub(super) loss: Vec<Dispatch>,
-    /// The gradient at the logits.
-    pub(super) loss_gradient: Option<Dispatch>,
 }
+
+/// Threads of a group of the penalty, and elements for each of them where there are enough.
+const PENALTY_GROUP: usize = 256;
+const PENALTY_EACH: usize = 32;
 
 /// Bytes that are uploaded before they are waited for, so that copies on their way stay few.
 const PIECE: usize = 16 << 20;
@@ -35,7 +41,7 @@ const PIECE: usize = 16 << 20;
 impl Resident {
     /// Floats that are read back at once, at most.
     pub(super) fn longest_read(&self) -> usize {
-        (self.rows.size().max(self.tally.size()) / WORD) as usize
+        (self.rows.size().max(self.tally.size() + self.penalties.size()) / WORD) as usize
     }
 
     /// Uploads `samples`; `site` is that of the softmax, the graph's last node.
@@ -51,7 +57,10 @@ impl Resident {
         let views = context.storage("views of samples", words)?;
         let labels = context.storage("labels", n)?;
         let rows = context.storage("probabilities", n * classes)?;
-        let tally = context.storage("tallies", 4 * steps)?;
+        let tally = context.storage("tallies", 2 * steps)?;
+        let groups = memory.layout.len.div_ceil(PENALTY_GROUP * PENALTY_EACH).min(64);
+        let parts_per_step = if memory.penalised { groups } else { 0 };
+        let penalties = context.storage("penalties", parts_per_step * steps)?;
         upload(context, &labels, bytemuck::cast_slice(samples.y()))?;
 
         // A part may be larger than what a kernel can be given.
@@ -63,6 +72,7 @@ impl Resident {
             let buffer = context.storage("samples", chunk.len())?;
             upload(context, &buffer, bytemuck::cast_slice(chunk))?;
             let [_, w, c] = map(site.shape());
+            let fours = site.form != Form::Plain && (w * c).is_multiple_of(4);
             let constants = [
                 ("len", len),
                 ("w", w),
@@ -77,7 +87,8 @@ impl Resident {
             // Read by steps that vary their samples.
             let how = Slice::whole(&views, words).touching(0);
             let buffers = [indices, from, how, x.clone().touching(share)];
-            site.record(GATHER, &constants, &buffers, Grid::Threads(batch * len), 0)?;
+            let (kernel, each) = if fours { (GATHER_TILED, 4) } else { (GATHER, 1) };
+            site.record(kernel, &constants, &buffers, Grid::Threads(batch * len / each), 0)?;
         }
         let gather = std::mem::take(&mut site.dispatches);
         site.id = softmax;
@@ -85,31 +96,32 @@ impl Resident {
         let from = [&order, &labels].map(|buffer| Slice::whole(buffer, n).touching(batch));
         let told = [
             Slice::whole(&rows, n * classes).touching(batch * classes),
-            Slice::whole(&tally, 4 * steps).touching(4),
+            Slice::whole(&tally, 2 * steps).touching(2),
         ];
-        let [indices, classes_of] = from.clone();
+        let [indices, classes_of] = from;
         let [all, sums] = told;
-        let buffers = [indices, classes_of, site.x(0), site.y(), all, sums.clone()];
-        site.record(SOFTMAX_FORWARD, &[("classes", classes)], &buffers, Grid::Groups(1), 0)?;
-        if memory.penalised {
+        // Nobody has written there yet: the logits have no other reader.
+        let input = site.dx(0);
+        let mask = input.as_ref().is_some_and(|input| input.mask);
+        let constants = [
+            ("classes", classes),
+            ("has_gradient", usize::from(input.is_some())),
+            ("mask", usize::from(mask)),
+        ];
+        let dz = input.map_or_else(|| memory.unused(&memory.velocity), |input| input.dx);
+        let buffers = [indices, classes_of, site.x(0), site.y(), all, sums, dz];
+        site.record(SOFTMAX, &constants, &buffers, Grid::Groups(1), 0)?;
+        if parts_per_step > 0 {
             let flat = |buffer| Slice::whole(buffer, memory.layout.len);
-            let buffers = [flat(&memory.l2), flat(&memory.parameters), sums];
-            let constants = [("len", memory.layout.len)];
-            site.record(PENALTY, &constants, &buffers, Grid::Groups(1), 3 * memory.layout.len)?;
+            let parts = Slice::whole(&penalties, parts_per_step * steps).touching(parts_per_step);
+            let buffers = [flat(&memory.l2), flat(&memory.parameters), parts];
+            let constants = [("len", memory.layout.len), ("parts_per_step", parts_per_step)];
+            let grid = Grid::Groups(parts_per_step);
+            site.record(PENALTY, &constants, &buffers, grid, 3 * memory.layout.len)?;
         }
         let loss = std::mem::take(&mut site.dispatches);
-
-        if let Some(input) = site.dx(0) {
-            let [mask, add] = input.switches();
-            let constants = [("classes", classes), mask, add];
-            let [indices, classes_of] = from;
-            let z = site.x(0).read_if(input.mask);
-            let buffers = [indices, classes_of, site.y(), z, input.dx];
-            let grid = Grid::Threads(batch * classes);
-            site.record(SOFTMAX_BACKWARD_INPUT, &constants, &buffers, grid, 0)?;
-        }
-        let loss_gradient = site.dispatches.pop();
-        Ok(Self { id: samples.id(), order, views, rows, tally, gather, loss, loss_gradient })
+        let id = samples.id();
+        Ok(Self { id, order, views, rows, tally, penalties, parts_per_step, gather, loss })
     }
 }
 

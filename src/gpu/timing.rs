@@ -146,7 +146,7 @@ impl Gpu {
         let begin = Instant::now();
         let context = Context::open(options.adapter, options.buffer_bytes)?;
         let open = begin.elapsed();
-        let gpu = Self::on(context, plan, options.form)?;
+        let gpu = Self::on(context, plan, options)?;
         // Some of what was written waits for the queue.
         gpu.context.wait(None)?;
         Ok((gpu, [open, begin.elapsed() - open].map(|time| time.as_secs_f64())))

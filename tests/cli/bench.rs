@@ -92,12 +92,34 @@ fn the_gpu_dispatch_by_dispatch() {
     if skipped() {
         return;
     }
-    for (word, form) in [("plain", Form::Plain), ("fused", Form::Fused)] {
-        let report = measured(&format!("--device gpu --kernels {word}"));
+    for (word, form, tiles) in [("plain", Form::Plain, "wide"), ("fused", Form::Fused, "narrow")] {
+        let report = measured(&format!("--device gpu --kernels {word} --tiles {tiles} --gpus"));
         let devices = report["devices"].as_array().unwrap();
         let [device] = &devices[..] else { panic!("{report}") };
         assert_eq!((&device["device"], &device["kernels_form"]), (&"gpu".into(), &word.into()));
         check(device);
+        assert_eq!(device["tiles"], tiles);
+        let kernels = device["kernels"].as_array().unwrap();
+        let elsewhere = device["elsewhere"].as_array().unwrap();
+        assert_eq!(elsewhere.len(), 4, "one GPU of each maker");
+        for gpu in elsewhere {
+            let floors = gpu["kernels"].as_array().unwrap();
+            assert_eq!(floors.len(), kernels.len());
+            let mut sum = 0.0;
+            for (floor, kernel) in floors.iter().zip(kernels) {
+                let of = |value: &Value| value.as_f64().unwrap();
+                let need = |what: &str| {
+                    of(&kernel["work"][what]) / of(&gpu["rates"][format!("{what}_per_second")])
+                };
+                let (flop, bytes) = (need("flop"), need("bytes"));
+                assert_eq!(
+                    (&floor["arithmetic_seconds"], &floor["memory_seconds"]),
+                    (&flop.into(), &bytes.into())
+                );
+                sum += flop.max(bytes).max(of(&gpu["launch_seconds"]));
+            }
+            assert!((gpu["step_seconds"].as_f64().unwrap() / sum - 1.0).abs() < 1e-12);
+        }
         for seconds in ["open_seconds", "record_seconds", "upload_seconds"] {
             positive(&device["set_up"][seconds]);
         }
@@ -124,6 +146,7 @@ fn what_cannot_be_is_told() {
     work.refuses("bench --steps 0", &["at least 1"]);
     work.refuses("bench --seconds nan", &["seconds above 0"]);
     work.refuses("bench --kernels fast", &["[possible values: plain, tiled, fused, sparse]"]);
+    work.fails("bench --gpus --device cpu", &["--device", "expected gpu or both"]);
     work.refuses("bench --device tpu", &["[possible values: cpu, gpu, both]"]);
     work.fails("bench --model p9", &["model p9: expected a built-in model (p1"]);
     work.fails(&format!("{TINY} --device cpu --json none/figures.json"), &["none/figures.json"]);

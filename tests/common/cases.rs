@@ -101,9 +101,11 @@ pub fn all() -> Vec<Case> {
         one("conv of many weights", [3, 4, 32], 2, 1, conv(24, [5, 5], Same, Relu)),
     ]);
     cases.extend(time_and_frequency());
+    cases.extend(normed());
     cases.push(two_dense());
     cases.push(branches());
     cases.push(concat_of_vectors());
+    cases.push(concat_of_many());
     cases
 }
 
@@ -139,6 +141,59 @@ fn time_and_frequency() -> Vec<Case> {
         aids_on_a_branch(),
         bands_as_channels(),
     ]
+}
+
+/// A batch norm of fours of channels that nothing but poolings reads: one pass with them where a
+/// device fuses. Windows with a rest at the border, over all frames, and of both kinds at once.
+fn normed() -> Vec<Case> {
+    use Activation::{Linear, Relu};
+    let max = |window| Op::MaxPool2d { window };
+    let avg = |window| Op::AvgPool2d { window };
+    [
+        ("norm, then pool with a rest", [7, 9], 8, Linear, Relu, vec![max([2, 2])]),
+        ("norm without relu, then pool", [9, 5], 4, Relu, Linear, vec![max([4, 1])]),
+        ("norm, then mean with a rest", [5, 7], 4, Relu, Relu, vec![avg([2, 3])]),
+        ("norm, then max and mean", [6, 11], 12, Linear, Relu, vec![max([1, 11]), avg([1, 11])]),
+        (
+            "norm, then max and mean of blocks",
+            [9, 12],
+            4,
+            Relu,
+            Relu,
+            vec![avg([3, 4]), max([3, 4])],
+        ),
+        ("norm, then other windows", [6, 6], 4, Linear, Relu, vec![max([2, 2]), avg([3, 3])]),
+        ("norm, then pool twice", [4, 6], 4, Linear, Relu, vec![max([2, 2]), max([2, 2])]),
+    ]
+    .map(|(name, [h, w], c, below, activation, pools)| {
+        let mut graph = Graph::new(name, Shape::Map { h, w, c: 1 });
+        let stem_op = conv(c, [1, 3], Padding::Same, below);
+        let stem = graph.push("stem", stem_op, &[graph.input()]).unwrap();
+        let norm = graph.push("norm", norm(activation), &[stem]).unwrap();
+        // The norm adds to what another reader of its input writes.
+        let mut ends = vec![graph.push("stem.flat", Op::Flatten, &[stem]).unwrap()];
+        for (i, pool) in pools.into_iter().enumerate() {
+            let pool = graph.push(&format!("pool{i}"), pool, &[norm]).unwrap();
+            ends.push(graph.push(&format!("pool{i}.flat"), Op::Flatten, &[pool]).unwrap());
+        }
+        let joined = graph.push("joined", Op::Concat, &ends).unwrap();
+        let logits = graph.push("logits", dense(3, Linear, 0.0), &[joined]).unwrap();
+        graph.push("softmax", Op::Softmax, &[logits]).unwrap();
+        Case { name, graph, batch: 5, partial: 3, ties: false }
+    })
+    .into()
+}
+
+/// More inputs than one dispatch joins, one of them twice in a row and once more.
+fn concat_of_many() -> Case {
+    let relu = |filters| conv(filters, [1, 3], Padding::Same, Activation::Relu);
+    let mut graph = Graph::new("concat of many", Shape::Map { h: 3, w: 5, c: 1 });
+    let input = graph.input();
+    let [a, b, c] = [("a", 2), ("b", 3), ("c", 5)]
+        .map(|(name, n)| graph.push(name, relu(n), &[input]).unwrap());
+    let many = graph.push("many", Op::Concat, &[a, a, b, c, input, a]).unwrap();
+    head(&mut graph, many);
+    Case { name: "concat of many", graph, batch: 4, partial: 3, ties: false }
 }
 
 /// Even kernels with and without padding, no pooling behind them, reading one stem of many channels.

@@ -1,20 +1,26 @@
-// Softmax with the cross-entropy taken from the logits, as Keras fuses them:
+// Softmax with the cross-entropy taken from the logits, as Keras fuses them, and its gradient:
 //   m = max_c z[n, c],  p[n, c] = exp(z[n, c] - m) / Σ exp(z - m)
 //   loss[n] = log Σ exp(z[n, ·] - m) - (z[n, t] - m),  t = labels[order[first + n]]
-// A sample is right if t is the first of its largest logits.
-// z, p: [n, classes]; rows: [samples of the set, classes], by place in the order;
-// tally: (loss, right, 0, 0) of each step, Σ over the batch.
-// Grid: one group for the whole batch; thread k takes samples k, k + 64, …, then a tree
-// over the threads: a fixed order of summation. CPU twin: src/cpu/softmax.rs.
+//   dz[n, c] = (p[n, c] - [c = t]) / N, N = samples in the batch: of the mean over it
+// A sample is right if t is the first of its largest logits. dz is masked by z > 0 where the layer
+// below ends in a ReLU; outside of training it is that of each sample's own logit, [c = t].
+// z, p, dz: [n, classes]; rows: [samples of the set, classes], by place in the order;
+// tally: (loss, right) of each step, Σ over the batch.
+// Grid: one group for the whole batch; thread k takes samples k, k + 64, …, then a tree over the
+// threads: a fixed order of summation. A real GPU is bound by starting it: one dispatch for all.
+// CPU twin: src/cpu/softmax.rs.
 
 override classes: u32;
+override has_gradient: bool;
+override mask: bool;
 
 @group(0) @binding(1) var<storage, read> order: array<u32>;
 @group(0) @binding(2) var<storage, read> labels: array<u32>;
 @group(0) @binding(3) var<storage, read> z: array<f32>;
 @group(0) @binding(4) var<storage, read_write> p: array<f32>;
 @group(0) @binding(5) var<storage, read_write> rows: array<f32>;
-@group(0) @binding(6) var<storage, read_write> tally: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> tally: array<vec2<f32>>;
+@group(0) @binding(7) var<storage, read_write> dz: array<f32>;
 
 var<workgroup> losses: array<f32, 64>;
 var<workgroup> rights: array<f32, 64>;
@@ -42,6 +48,17 @@ fn main(@builtin(local_invocation_index) local: u32) {
             let share = exp(z[row + c] - top) / sum;
             p[row + c] = share;
             rows[(step.first + n) * classes + c] = share;
+            if has_gradient {
+                let own = select(0.0, 1.0, c == label);
+                var g = own;
+                if step.training != 0u {
+                    g = (share - own) / f32(step.n);
+                }
+                if mask && !(z[row + c] > 0.0) {
+                    g = 0.0;
+                }
+                dz[row + c] = g;
+            }
         }
         loss += log(sum) - (z[row + label] - top);
         right += select(0.0, 1.0, best == label);
@@ -56,6 +73,6 @@ fn main(@builtin(local_invocation_index) local: u32) {
         }
     }
     if (local == 0u) {
-        tally[step.index] = vec4(losses[0], rights[0], 0.0, 0.0);
+        tally[step.index] = vec2(losses[0], rights[0]);
     }
 }
