@@ -5,7 +5,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use crate::audio::{CutFrom, ZeroDb};
 use crate::bench::Devices;
 use crate::data::prepare::SplitKind;
-use crate::data::{PartName, ScaleKind};
+use crate::data::{DataFrom, PartName, ScaleKind};
 use crate::device::Device;
 use crate::gpu::{Form, Tiles};
 use crate::random::keras::Shuffle;
@@ -42,6 +42,10 @@ pub(super) fn tiles() -> impl TypedValueParser<Value = Tiles> {
 
 pub(super) fn scale() -> impl TypedValueParser<Value = ScaleKind> {
     one_of([ScaleKind::Standard, ScaleKind::MinMax, ScaleKind::None].map(|s| (s.as_str(), s)))
+}
+
+pub(super) fn data_from() -> impl TypedValueParser<Value = DataFrom> {
+    one_of([DataFrom::Auto, DataFrom::Memory, DataFrom::Disk].map(|from| (from.as_str(), from)))
 }
 
 pub(super) fn shuffle() -> impl TypedValueParser<Value = Shuffle> {

@@ -8,7 +8,7 @@ use super::data_args::DataArgs;
 use super::say::{say, tell, warn_of};
 use super::{audit, choice, session};
 use crate::backend::Backend;
-use crate::data::{PartName, ScaleKind};
+use crate::data::{DataFrom, PartName, ScaleKind};
 use crate::device::{self, Device};
 use crate::error::Result;
 use crate::graph::Graph;
@@ -29,6 +29,8 @@ Examples:
       on the first GPU of that name; `genre-gpu adapters` lists them
   genre-gpu train --shuffle keras3 --keep best
       the order of samples that Keras 3 makes; end with the lowest validation loss
+  genre-gpu train --data large/ --data-from disk
+      on arrays that memory does not hold, to the same bits as if it did
   genre-gpu train --resume runs/mine --epochs 40
       go on where a run stopped, to the same bits as if it had not (a cosine schedule
       depends on --epochs: a run lengthened under it is another one)";
@@ -100,6 +102,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 
+    /// Where samples are taken from, step by step; changes no result
+    ///
+    /// From disk they are read as they are needed, window after window, so a data set may be
+    /// larger than memory: .npy files in C order, not an .npz. With auto that is so where they
+    /// would take more than half of the memory that is available.
+    #[arg(long, value_name = "FROM", default_value = "auto", value_parser = choice::data_from())]
+    data_from: DataFrom,
+
     /// A TOML file with the same keys as these flags; flags go before it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -112,8 +122,8 @@ pub(super) struct Args {
     #[arg(long, requires = "out")]
     overwrite: bool,
 
-    /// Go on with the run in this folder; only --epochs, --threads, --data and
-    /// the device may change
+    /// Go on with the run in this folder; only --epochs, --threads, --data, --data-from
+    /// and the device may change
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "model", "scale", "seed", "shuffle", "batch_size", "learning_rate", "momentum",
         "nesterov", "schedule", "augment", "keep", "config", "out", "overwrite", "class_names",
@@ -218,7 +228,7 @@ pub(super) fn prepare(args: &Args, config: &Config, model: &Model) -> Result<Pre
     device::find(config.device, config.device_options())?;
     let bars = Bars::new(args.quiet);
     let cache = args.data.cache_dir.as_deref();
-    let source = source::load(config, cache, &PartName::ALL, &bars)?;
+    let source = source::open(config, cache, &PartName::ALL, args.data_from, &bars)?;
     args.say(&format!("Data: {}\n{}", source.data.source, source.data.describe().trim_end()))?;
     audit::tell_of(&source.data, args.quiet)?;
     let data = Scaled::new(source, config.scale)?;

@@ -6,12 +6,15 @@ use std::path::PathBuf;
 use super::choose::choose;
 use super::classes::{check_classes, check_names, count_classes};
 use super::facts::table;
-use super::hash::hash;
+use super::from::{available, readable, too_many};
+use super::hash::DataHash;
 use super::labels;
 use super::place::Place;
-use super::samples::{check_samples, sample_shape};
-use super::{ArrayFacts, ArrayName, Part, PartName, Role, Scale, Values};
-use crate::error::Result;
+use super::reading::Reader;
+use super::samples::sample_shape;
+use super::stored::Stored;
+use super::{ArrayFacts, ArrayName, DataFrom, Disk, Part, PartName, Role, Scale, Values};
+use crate::error::{DataProblem, Error, Result};
 use crate::progress::Progress;
 
 /// Names of the four genres of the course's data, in the order of their labels.
@@ -31,10 +34,12 @@ pub struct DataOptions {
     pub explicit: HashMap<ArrayName, String>,
     /// The parts to load; the others stay empty.
     pub parts: Vec<PartName>,
+    /// Where samples are taken from.
+    pub from: DataFrom,
 }
 
 impl DataOptions {
-    /// All three parts of what lies at `path`, found by their names.
+    /// All three parts of what lies at `path`, found by their names, in memory.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -42,6 +47,7 @@ impl DataOptions {
             class_names: None,
             explicit: HashMap::new(),
             parts: PartName::ALL.to_vec(),
+            from: DataFrom::Memory,
         }
     }
 }
@@ -63,8 +69,10 @@ pub struct Dataset {
     pub test: Part,
     /// What was found in each array, in the order of reading.
     pub found: Vec<ArrayFacts>,
-    /// What the samples were scaled by.
+    /// What the samples were scaled by, or are when they are read.
     pub scale: Scale,
+    /// The samples, where they stay on disk: `x` of all parts is empty then.
+    pub disk: Option<Disk>,
     /// Identifies the data: 32 hex characters, see [`Dataset::load`].
     pub hash: String,
 }
@@ -99,18 +107,23 @@ impl Dataset {
         classes.map_or(Ok(()), |names| check_names(names))?;
         let mut place = Place::open(&options.path)?;
         let arrays = choose(&place, options, progress)?;
-        check_headers(&mut place, &arrays, options)?;
+        let headers = check_headers(&mut place, &arrays, options)?;
+        let on_disk = headers.stay_on_disk(options.from, progress)?;
         let mut known = Known {
             size: None,
             classes: classes.map(|names| (names.len(), "--class-names".to_owned())),
         };
         let mut found = Vec::new();
         let [mut train, mut val, mut test] = [const { None }; 3];
-        progress.begin("reading", arrays.len() as u64, "arrays");
+        let mut hash = DataHash::default();
+        let mut stored = [const { None }; 3];
+        progress.begin("reading", headers.samples, "samples");
         for part in PartName::ALL.into_iter().filter(|part| options.parts.contains(part)) {
-            let read = read_part(&mut place, &arrays, part, options, &mut known, &mut found);
-            let read = read.inspect_err(|_| progress.end())?;
-            progress.advance(arrays.keys().filter(|name| name.part == part).count() as u64);
+            let reader =
+                Reader { transpose: options.transpose, on_disk, hash: &mut hash, progress };
+            let read = read_part(&mut place, &arrays, part, reader, &mut known, &mut found);
+            let (read, of_part) = read.inspect_err(|_| progress.end())?;
+            stored[part as usize] = of_part;
             match part {
                 PartName::Train => train = Some(read),
                 PartName::Val => val = Some(read),
@@ -137,9 +150,9 @@ impl Dataset {
             }
         });
         let source = place.path().display().to_string();
-        let hash = hash([h, w, 1], [&train, &val, &test]);
-        let (sample_shape, scale) = ([h, w, 1], Scale::NONE);
-        Ok(Self { source, sample_shape, classes, train, val, test, found, scale, hash })
+        let (sample_shape, scale, hash) = ([h, w, 1], Scale::NONE, hash.finish());
+        let disk = on_disk.then(|| Disk::new(stored));
+        Ok(Self { source, sample_shape, classes, train, val, test, found, scale, disk, hash })
     }
 
     /// One of the parts.
@@ -151,7 +164,8 @@ impl Dataset {
         }
     }
 
-    /// Scales the samples of all parts in place, once. `found` and `hash` stay those of the files.
+    /// Scales the samples of all parts, once: in place, or from now on when they are read.
+    /// `found` and `hash` stay those of the files.
     pub fn apply(&mut self, scale: &Scale) {
         for part in [&mut self.train, &mut self.val, &mut self.test] {
             scale.apply(&mut part.x);
@@ -165,13 +179,54 @@ impl Dataset {
     }
 }
 
+/// What headers tell of all samples.
+#[derive(Default)]
+struct Headers {
+    samples: u64,
+    /// What they take in memory.
+    bytes: u64,
+    /// The first array whose samples cannot be read by their position.
+    without_places: Option<String>,
+}
+
+impl Headers {
+    fn stay_on_disk(&self, from: DataFrom, progress: &dyn Progress) -> Result<bool> {
+        let needed = readable(self.bytes);
+        let on_disk = match (from, &self.without_places) {
+            (DataFrom::Memory, _) => false,
+            (DataFrom::Disk, Some(place)) => return Err(Error::data(place, DataProblem::NoPlaces)),
+            (DataFrom::Disk, None) => true,
+            (DataFrom::Auto, without) => {
+                let available = available();
+                let too_many = too_many(self.bytes, available);
+                if let (true, Some(place)) = (too_many, without) {
+                    progress.warn(&format!(
+                        "samples take {needed} of the {} of memory that are available; {place} {}",
+                        readable(available.unwrap_or(0)),
+                        DataProblem::NoPlaces
+                    ));
+                }
+                too_many && without.is_none()
+            }
+        };
+        if on_disk {
+            progress.note(&format!(
+                "Samples ({needed} as float32) stay on disk and are read as they are needed; \
+                 --data-from memory would load them"
+            ));
+        }
+        Ok(on_disk)
+    }
+}
+
 /// Compares the shapes that all headers tell, before any array is read.
 fn check_headers(
     place: &mut Place,
     arrays: &HashMap<ArrayName, String>,
     options: &DataOptions,
-) -> Result<()> {
+) -> Result<Headers> {
     let mut known = Known::default();
+    let mut headers = Headers::default();
     for part in PartName::ALL {
         let mut samples = (String::new(), 0);
         for role in Role::ALL {
@@ -180,26 +235,32 @@ fn check_headers(
             let of = (samples.0.as_str(), samples.1);
             match role {
                 Role::X => {
-                    let [n, ..] = sample_shape(&npy, options.transpose, &mut known)?;
+                    let [n, h, w] = sample_shape(&npy, options.transpose, &mut known)?;
                     samples = (npy.place.clone(), n);
+                    headers.samples += n as u64;
+                    headers.bytes =
+                        headers.bytes.saturating_add((n as u64).saturating_mul(4 * (h * w) as u64));
+                    if !npy.has_places() {
+                        headers.without_places.get_or_insert(samples.0.clone());
+                    }
                 }
                 Role::Y => labels::check_shape(&npy, of).map(|_| ())?,
                 Role::Song => labels::check_song_shape(&npy, of)?,
             }
         }
     }
-    Ok(())
+    Ok(headers)
 }
 
 fn read_part(
     place: &mut Place,
     arrays: &HashMap<ArrayName, String>,
     part: PartName,
-    options: &DataOptions,
+    mut reader: Reader<'_>,
     known: &mut Known,
     found: &mut Vec<ArrayFacts>,
-) -> Result<Part> {
-    let mut result = Part::default();
+) -> Result<(Part, Option<Stored>)> {
+    let (mut result, mut stored) = (Part::default(), None);
     let (mut samples, mut n) = (String::new(), 0);
     for role in Role::ALL {
         let name = ArrayName { role, part };
@@ -214,14 +275,16 @@ fn read_part(
         };
         match role {
             Role::X => {
-                let [_, h, w] = sample_shape(&npy, options.transpose, known)?;
-                result.x = npy.into_f32(options.transpose)?;
-                facts.values = check_samples(&result.x, [h, w], &facts.place)?;
+                let shape = sample_shape(&npy, reader.transpose, known)?;
+                n = shape[0];
+                reader.hash.part(part, [n, shape[1], shape[2], 1]);
+                let read = reader.read(npy, shape)?;
+                (result.x, stored, facts.values) = (read.x, read.stored, read.values);
                 samples.clone_from(&facts.place);
-                n = facts.shape.first().copied().unwrap_or(0);
             }
             Role::Y => {
                 let read = labels::read(npy, (&samples, n), known.classes.as_ref())?;
+                reader.hash.labels(&read.y);
                 result.y = read.y;
                 if let Some(width) = read.width {
                     known.classes = Some((width, facts.place.clone()));
@@ -237,5 +300,6 @@ fn read_part(
         }
         found.push(facts);
     }
-    Ok(result)
+    reader.hash.songs(result.song.as_deref().unwrap_or_default());
+    Ok((result, stored))
 }

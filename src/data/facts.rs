@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::ArrayName;
+use super::{ArrayName, Fingerprint};
 
 /// What was found in one array.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +30,8 @@ pub enum Values {
         max: f32,
         /// The mean over all values.
         mean: f64,
+        /// What tells equal samples, one for each.
+        fingerprints: Vec<Fingerprint>,
     },
     /// Labels.
     Labels {
@@ -46,7 +48,7 @@ pub enum Values {
 impl fmt::Display for Values {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Samples { min, max, mean } => write!(f, "{min} to {max}, mean {mean:.3}"),
+            Self::Samples { min, max, mean, .. } => write!(f, "{min} to {max}, mean {mean:.3}"),
             Self::Labels { counts } => {
                 let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
                 write!(f, "{} by class", counts.join(" + "))

@@ -1,34 +1,50 @@
 //! The hash that identifies a data set.
 
-use super::{Part, PartName};
+use super::PartName;
 
-/// See `Dataset::load` for what is hashed, in which order.
-pub(super) fn hash([h, w, c]: [usize; 3], parts: [&Part; 3]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for (name, part) in PartName::ALL.into_iter().zip(parts).filter(|(_, part)| !part.is_empty()) {
-        hasher.update(name.as_str().as_bytes());
-        for extent in [part.len(), h, w, c] {
-            hasher.update(&(extent as u64).to_le_bytes());
+/// See `Dataset::load` for what is hashed, in which order: the calls come in that order.
+#[derive(Default)]
+pub(super) struct DataHash(blake3::Hasher);
+
+impl DataHash {
+    /// A part begins; n, h, w, c of its samples.
+    pub(super) fn part(&mut self, name: PartName, extents: [usize; 4]) {
+        self.0.update(name.as_str().as_bytes());
+        for extent in extents {
+            self.0.update(&(extent as u64).to_le_bytes());
         }
-        update(&mut hasher, &part.x, f32::to_le_bytes);
-        update(&mut hasher, &part.y, u32::to_le_bytes);
-        let songs = part.song.as_deref().unwrap_or_default();
-        hasher.update(&(songs.len() as u64).to_le_bytes());
-        update(&mut hasher, songs, i64::to_le_bytes);
     }
-    hasher.finalize().to_hex().chars().take(32).collect()
-}
 
-fn update<T: bytemuck::Pod, const BYTES: usize>(
-    hasher: &mut blake3::Hasher,
-    values: &[T],
-    le_bytes: impl Fn(T) -> [u8; BYTES],
-) {
-    if cfg!(target_endian = "little") {
-        hasher.update_rayon(bytemuck::cast_slice(values));
-    } else {
-        values.iter().for_each(|&value| {
-            hasher.update(&le_bytes(value));
-        });
+    /// The next of its samples, not scaled.
+    pub(super) fn samples(&mut self, x: &[f32]) {
+        self.update(x, f32::to_le_bytes);
+    }
+
+    pub(super) fn labels(&mut self, y: &[u32]) {
+        self.update(y, u32::to_le_bytes);
+    }
+
+    /// The ids of its songs; none if they are not known.
+    pub(super) fn songs(&mut self, songs: &[i64]) {
+        self.0.update(&(songs.len() as u64).to_le_bytes());
+        self.update(songs, i64::to_le_bytes);
+    }
+
+    pub(super) fn finish(&self) -> String {
+        self.0.finalize().to_hex().chars().take(32).collect()
+    }
+
+    fn update<T: bytemuck::Pod, const BYTES: usize>(
+        &mut self,
+        values: &[T],
+        le_bytes: impl Fn(T) -> [u8; BYTES],
+    ) {
+        if cfg!(target_endian = "little") {
+            self.0.update_rayon(bytemuck::cast_slice(values));
+        } else {
+            values.iter().for_each(|&value| {
+                self.0.update(&le_bytes(value));
+            });
+        }
     }
 }

@@ -38,6 +38,10 @@ pub(super) enum Kind {
 }
 
 impl Dtype {
+    /// What this machine computes with, as it lies in memory.
+    pub(super) const F32: Self =
+        Self { kind: Kind::Float, bytes: 4, big_endian: cfg!(target_endian = "big") };
+
     /// numpy's name: `float32`, `int64`, `bool`.
     pub(super) fn name(self) -> String {
         let bits = u32::from(self.bytes) * 8;

@@ -1,10 +1,12 @@
 //! Reads a npy array as a stream: any number type, order and endianness, with
 //! one small buffer beside the result.
 
+use std::fs::File;
 use std::io::Read;
 
 use half::f16;
 
+use super::file_order::FileOrder;
 use super::header::{Dtype, Header, Kind};
 use crate::error::{DataProblem, Error, Result};
 
@@ -17,8 +19,27 @@ pub(super) struct Npy<'a> {
     pub(super) shape: Vec<usize>,
     pub(super) dtype: Dtype,
     elements: usize,
-    fortran: bool,
-    reader: Box<dyn Read + 'a>,
+    pub(super) fortran: bool,
+    /// Where the elements begin, in bytes.
+    pub(super) start: u64,
+    reader: Bytes<'a>,
+}
+
+/// Where an array's bytes come from.
+pub(super) enum Bytes<'a> {
+    /// A file of its own.
+    File(File),
+    /// An archive, which gives them one after the other.
+    Stream(Box<dyn Read + 'a>),
+}
+
+impl Read for Bytes<'_> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(to),
+            Self::Stream(stream) => stream.read(to),
+        }
+    }
 }
 
 /// An element before it becomes a sample's value, a label or an id.
@@ -32,7 +53,7 @@ pub(super) enum Number {
 impl<'a> Npy<'a> {
     /// Reads the header. `size` is the true number of bytes: nothing is
     /// allocated for an array that the file cannot hold.
-    pub(super) fn open(place: String, size: u64, mut reader: Box<dyn Read + 'a>) -> Result<Self> {
+    pub(super) fn open(place: String, size: u64, mut reader: Bytes<'a>) -> Result<Self> {
         let checked = Header::read(&mut reader, size).and_then(|header| {
             let (elements, expected) = header.extent()?;
             if expected != size {
@@ -45,8 +66,23 @@ impl<'a> Npy<'a> {
             Ok((header, shape, elements))
         });
         let (header, shape, elements) = checked.map_err(|problem| Error::data(&*place, problem))?;
-        let Header { dtype, fortran, .. } = header;
-        Ok(Self { place, shape, dtype, elements, fortran, reader })
+        let Header { dtype, fortran, start, .. } = header;
+        Ok(Self { place, shape, dtype, elements, fortran, start, reader })
+    }
+
+    /// Its file, where it has one of its own.
+    pub(super) fn into_file(self) -> Option<File> {
+        match self.reader {
+            Bytes::File(file) => Some(file),
+            Bytes::Stream(_) => None,
+        }
+    }
+
+    /// Whether it has a file of its own in which samples stand one after the other, so that each
+    /// can be read by its position.
+    pub(super) fn has_places(&self) -> bool {
+        let one = self.shape.iter().filter(|extent| **extent > 1).count() < 2;
+        matches!(self.reader, Bytes::File(_)) && (one || !self.fortran)
     }
 
     /// This array has that problem.
@@ -58,10 +94,8 @@ impl<'a> Npy<'a> {
     /// Integers and f64 are rounded to the nearest f32.
     pub(super) fn into_f32(mut self, transpose: bool) -> Result<Vec<f32>> {
         let order = FileOrder::new(&self.shape, self.fortran, transpose);
-        let plain = Dtype { kind: Kind::Float, bytes: 4, big_endian: cfg!(target_endian = "big") };
-        if order.is_sequential() && self.dtype == plain {
-            let mut values = self.room()?;
-            values.resize(self.elements, 0.0f32);
+        if order.is_sequential() && self.dtype == Dtype::F32 {
+            let mut values = self.zeros()?;
             let read = self.reader.read_exact(bytemuck::cast_slice_mut(&mut values));
             read.map_err(|source| self.problem(DataProblem::Unreadable { source }))?;
             self.finish()?;
@@ -97,6 +131,13 @@ impl<'a> Npy<'a> {
         Ok(values)
     }
 
+    /// All elements, zero. Such memory costs nothing before it is written to, but where there is
+    /// not enough of it the process ends, so it is asked for first.
+    pub(super) fn zeros(&self) -> Result<Vec<f32>> {
+        drop(self.room::<f32>()?);
+        Ok(vec![0.0; self.elements])
+    }
+
     /// Memory for all elements.
     fn room<T>(&self) -> Result<Vec<T>> {
         let mut values = Vec::new();
@@ -122,7 +163,7 @@ impl Default for Number {
 
 impl Number {
     #[inline]
-    fn to_f32(self) -> f32 {
+    pub(super) fn to_f32(self) -> f32 {
         match self {
             Self::Int(v) => v as f32,
             Self::Uint(v) => v as f32,
@@ -154,7 +195,7 @@ impl std::fmt::Display for Number {
 }
 
 /// Decodes `count` elements and hands them to `put` one by one.
-fn each(
+pub(super) fn each(
     reader: &mut dyn Read,
     count: usize,
     dtype: Dtype,
@@ -217,62 +258,6 @@ fn decode<const BYTES: usize>(
     Ok(())
 }
 
-/// Where the elements of a file go, one after the other, in row-major order.
-struct FileOrder {
-    /// Extent, stride in the result and position of each axis, the file's fastest first.
-    axes: Vec<(usize, usize, usize)>,
-    offset: usize,
-}
-
-impl FileOrder {
-    fn new(shape: &[usize], fortran: bool, transpose: bool) -> Self {
-        // Axes from the result's slowest to its fastest, then their strides.
-        let mut by_result: Vec<usize> = (0..shape.len()).collect();
-        if transpose && shape.len() > 2 {
-            by_result.swap(1, 2);
-        }
-        let extent = |axis: usize| shape.get(axis).copied().unwrap_or(1);
-        let mut stride = 1;
-        let mut axes: Vec<(usize, usize, usize)> = Vec::new();
-        for &axis in by_result.iter().rev() {
-            axes.push((axis, stride, 0));
-            stride *= extent(axis);
-        }
-        axes.sort_by_key(|&(axis, ..)| if fortran { axis } else { usize::MAX - axis });
-        for axis in &mut axes {
-            axis.0 = extent(axis.0);
-        }
-        // An axis of one element never moves.
-        axes.retain(|&(extent, ..)| extent != 1);
-        Self { axes, offset: 0 }
-    }
-
-    /// The file's order is the result's.
-    fn is_sequential(&self) -> bool {
-        let mut next = 1;
-        self.axes.iter().all(|&(extent, stride, _)| {
-            let fits = stride == next;
-            next *= extent;
-            fits
-        })
-    }
-
-    /// The place of the file's next element.
-    fn next(&mut self) -> usize {
-        let here = self.offset;
-        for (extent, stride, position) in &mut self.axes {
-            *position += 1;
-            self.offset += *stride;
-            if *position < *extent {
-                break;
-            }
-            self.offset -= *stride * *extent;
-            *position = 0;
-        }
-        here
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,7 +269,8 @@ mod tests {
         file.extend((text.len() as u16).to_le_bytes());
         file.extend(text.as_bytes());
         let size = bytes + file.len() as u64;
-        Npy::open("huge.npy".to_owned(), size, Box::new(std::io::Cursor::new(file))).unwrap()
+        Npy::open("huge.npy".to_owned(), size, Bytes::Stream(Box::new(std::io::Cursor::new(file))))
+            .unwrap()
     }
 
     #[test]

@@ -4,8 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::stats::{squares_about, stats};
-
 /// Which part of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -41,7 +39,8 @@ impl fmt::Display for PartName {
 /// Samples, labels and (where known) songs of one part.
 #[derive(Debug, Clone, Default)]
 pub struct Part {
-    /// Samples, `[n, h, w, c]` row-major, h = mel bands (0 lowest), w = frames.
+    /// Samples, `[n, h, w, c]` row-major, h = mel bands (0 lowest), w = frames; empty where they
+    /// stay on disk ([`super::Dataset::disk`]).
     pub x: Vec<f32>,
     /// The class of each sample, `[n]`.
     pub y: Vec<u32>,
@@ -53,17 +52,6 @@ impl Part {
     /// Number of samples.
     pub fn len(&self) -> usize {
         self.y.len()
-    }
-
-    /// Mean over all elements, in f64 in an order that no thread changes.
-    pub fn mean(&self) -> f32 {
-        (stats(&self.x).sum / self.x.len() as f64) as f32
-    }
-
-    /// Population deviation over all elements, likewise.
-    pub fn deviation(&self) -> f32 {
-        let n = self.x.len() as f64;
-        (squares_about(&self.x, stats(&self.x).sum / n) / n).sqrt() as f32
     }
 
     /// True if there is no sample.

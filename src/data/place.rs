@@ -1,12 +1,12 @@
 //! Where arrays lie: a folder of npy files, or an npz.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use zip::{CompressionMethod, ZipArchive};
 
-use super::npy::Npy;
+use super::npy::{Bytes, Npy};
 use super::prepare::WORK;
 use crate::error::{DataProblem, Error, Result};
 
@@ -115,7 +115,7 @@ impl Place {
         let Some(npz) = &mut self.npz else {
             let file = File::open(&path).map_err(Error::io(&path, "read"))?;
             let size = file.metadata().map_err(Error::io(&path, "read"))?.len();
-            return Npy::open(path.display().to_string(), size, Box::new(file));
+            return Npy::open(path.display().to_string(), size, Bytes::File(file));
         };
         let place = format!("{}:{name}", self.path.display());
         let bad = |problem: String| Error::data(place.clone(), DataProblem::Npz { problem });
@@ -133,7 +133,7 @@ impl Place {
                 "its entry claims {size} bytes from {packed} in an archive of {on_disk}"
             )));
         }
-        Npy::open(place, size, Box::new(entry) as Box<dyn Read>)
+        Npy::open(place, size, Bytes::Stream(Box::new(entry)))
     }
 }
 

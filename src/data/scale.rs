@@ -57,20 +57,28 @@ impl Scale {
     /// Fits to the training samples `x`, in f64 and the same for any number of
     /// threads; fails where they have no spread to scale by.
     pub fn fit(kind: ScaleKind, x: &[f32]) -> Result<Self> {
-        let found = stats(x);
+        let (found, n) = (stats(x), x.len() as f64);
+        let mean = found.sum / n;
+        let deviation = || Ok((squares_about(x, mean) / n).sqrt());
+        Self::of(kind, [found.min, found.max], mean, deviation)
+    }
+
+    /// Fits to values of which this is known; the deviation is asked for only where it is used.
+    pub(super) fn of(
+        kind: ScaleKind,
+        [min, max]: [f32; 2],
+        mean: f64,
+        deviation: impl FnOnce() -> Result<f64>,
+    ) -> Result<Self> {
         let (offset, spread) = match kind {
             ScaleKind::None => return Ok(Self::NONE),
-            ScaleKind::Standard => {
-                let mean = found.sum / x.len() as f64;
-                (mean as f32, (squares_about(x, mean) / x.len() as f64).sqrt())
-            }
-            ScaleKind::MinMax => (found.min, f64::from(found.max) - f64::from(found.min)),
+            ScaleKind::Standard => (mean as f32, deviation()?),
+            ScaleKind::MinMax => (min, f64::from(max) - f64::from(min)),
         };
         let factor = (1.0 / spread) as f32;
         // One value everywhere (its mean can be off by a rounding), no values, or a spread beyond f32.
-        if found.min == found.max || !offset.is_finite() || !factor.is_normal() {
-            let problem =
-                DataProblem::Unscalable { scale: kind.as_str(), min: found.min, max: found.max };
+        if min == max || !offset.is_finite() || !factor.is_normal() {
+            let problem = DataProblem::Unscalable { scale: kind.as_str(), min, max };
             return Err(Error::data("training samples", problem));
         }
         Ok(Self { kind, offset, factor })

@@ -6,9 +6,11 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::Part;
+use super::{Dataset, Part, PartName};
+use crate::error::Result;
 
 /// A band that hardly differs between songs counts as if it had this share of the bands'
 /// root-mean-square deviation: where all are alike (silence above a codec's edge), any
@@ -65,40 +67,103 @@ pub struct Whereabouts {
 
 /// The mean of each band over samples `x`, `[n, h, w, c]`, and their frames.
 pub fn band_means(x: &[f32], shape: [usize; 3]) -> Vec<f64> {
-    means_of(x.chunks_exact(shape.iter().product::<usize>().max(1)), shape)
+    let mut means = Means::default();
+    for sample in x.chunks_exact(shape.iter().product::<usize>().max(1)) {
+        means.add(&band_sums(sample, shape), shape);
+    }
+    means.finish(shape)
 }
 
-fn means_of<'a>(samples: impl Iterator<Item = &'a [f32]>, [h, w, c]: [usize; 3]) -> Vec<f64> {
-    let (mut sums, mut n) = (vec![0.0; h], 0);
-    for sample in samples {
-        for (sum, band) in sums.iter_mut().zip(sample.chunks_exact(w * c)) {
-            *sum += band.iter().copied().map(f64::from).sum::<f64>();
-        }
-        n += w * c;
+/// The sum of each band over a sample's frames.
+fn band_sums(sample: &[f32], [_, w, c]: [usize; 3]) -> Vec<f64> {
+    let sum = |band: &[f32]| band.iter().copied().map(f64::from).sum::<f64>();
+    sample.chunks_exact(w * c).map(sum).collect()
+}
+
+/// Means of bands over samples that come one after the other.
+#[derive(Debug, Default)]
+struct Means {
+    sums: Vec<f64>,
+    n: usize,
+}
+
+impl Means {
+    fn add(&mut self, sample: &[f64], [h, w, c]: [usize; 3]) {
+        self.sums.resize(h, 0.0);
+        self.sums.iter_mut().zip(sample).for_each(|(sum, of_sample)| *sum += of_sample);
+        self.n += w * c;
     }
-    sums.into_iter().map(|sum| sum / n as f64).collect()
+
+    fn finish(mut self, [h, ..]: [usize; 3]) -> Vec<f64> {
+        self.sums.resize(h, 0.0);
+        self.sums.into_iter().map(|sum| sum / self.n as f64).collect()
+    }
+}
+
+/// The average spectra of songs, or of samples where songs are not known, while samples come in
+/// their order.
+struct Gathered<'a> {
+    train: &'a Part,
+    shape: [usize; 3],
+    seen: usize,
+    // As songs vote: an id that occurs with two labels is two songs.
+    songs: BTreeMap<(i64, u32), Means>,
+    samples: Vec<Vec<f64>>,
+}
+
+impl<'a> Gathered<'a> {
+    fn new(train: &'a Part, shape: [usize; 3]) -> Self {
+        Self { train, shape, seen: 0, songs: BTreeMap::new(), samples: Vec::new() }
+    }
+
+    fn add(&mut self, block: &[f32]) {
+        let shape = self.shape;
+        let size = shape.iter().product::<usize>().max(1);
+        let sums: Vec<Vec<f64>> =
+            block.par_chunks_exact(size).map(|sample| band_sums(sample, shape)).collect();
+        for (sums, i) in sums.iter().zip(self.seen..) {
+            match &self.train.song {
+                Some(ids) => {
+                    let song = (ids[i], self.train.y[i]);
+                    self.songs.entry(song).or_default().add(sums, shape);
+                }
+                None => {
+                    let mut means = Means::default();
+                    means.add(sums, shape);
+                    self.samples.push(means.finish(shape));
+                }
+            }
+        }
+        self.seen += sums.len();
+    }
+
+    fn finish(self) -> (SpectraOf, Vec<Vec<f64>>) {
+        let shape = self.shape;
+        match self.train.song {
+            Some(_) => {
+                let means = self.songs.into_values().map(|song| song.finish(shape));
+                (SpectraOf::Songs, means.collect())
+            }
+            None => (SpectraOf::Samples, self.samples),
+        }
+    }
 }
 
 impl Spectra {
-    /// Of the training part, scaled as the network is given it; a sample is `[h, w, c]`.
-    pub fn fit(train: &Part, shape: [usize; 3]) -> Self {
-        let size = shape.iter().product::<usize>().max(1);
-        let samples: Vec<&[f32]> = train.x.chunks_exact(size).collect();
-        // As songs vote: an id that occurs with two labels is two songs.
-        let mut songs: BTreeMap<(i64, u32), Vec<&[f32]>> = BTreeMap::new();
-        let (of, each): (_, Vec<Vec<f64>>) = match &train.song {
-            Some(ids) => {
-                for ((id, label), sample) in ids.iter().zip(&train.y).zip(samples) {
-                    songs.entry((*id, *label)).or_default().push(sample);
-                }
-                let means = songs.into_values().map(|song| means_of(song.into_iter(), shape));
-                (SpectraOf::Songs, means.collect())
-            }
-            None => {
-                let means = samples.into_iter().map(|one| means_of([one].into_iter(), shape));
-                (SpectraOf::Samples, means.collect())
-            }
-        };
+    /// Of the training part, scaled as the network is given it.
+    ///
+    /// # Errors
+    /// If its samples lie on disk and cannot be read.
+    pub fn fit(data: &Dataset) -> Result<Self> {
+        let mut gathered = Gathered::new(&data.train, data.sample_shape);
+        data.each_block(PartName::Train, &mut |block| {
+            gathered.add(block);
+            Ok(())
+        })?;
+        Ok(Self::of(gathered.finish(), data.sample_shape))
+    }
+
+    fn of((of, each): (SpectraOf, Vec<Vec<f64>>), shape: [usize; 3]) -> Self {
         let n = each.len() as f64;
         let over = |term: &dyn Fn(&Vec<f64>, usize) -> f64| -> Vec<f64> {
             (0..shape[0]).map(|k| each.iter().map(|song| term(song, k)).sum::<f64>() / n).collect()
@@ -177,6 +242,12 @@ mod tests {
         [low - 1.0, low, low + 1.0, high, high, high]
     }
 
+    fn fit(train: &Part) -> Spectra {
+        let mut gathered = Gathered::new(train, SHAPE);
+        gathered.add(&train.x);
+        Spectra::of(gathered.finish(), SHAPE)
+    }
+
     fn part(means: &[[f32; 2]], song: Option<Vec<i64>>) -> Part {
         let x = means.iter().flat_map(|means| sample(*means)).collect();
         Part { x, y: vec![0; means.len()], song }
@@ -186,7 +257,7 @@ mod tests {
     fn centre_deviation_and_distances_by_hand() {
         // Song 5 has the means (1, 2), song 7 (3, 6).
         let train = part(&[[0.0, 2.0], [3.0, 6.0], [2.0, 2.0]], Some(vec![5, 7, 5]));
-        let spectra = Spectra::fit(&train, SHAPE);
+        let spectra = fit(&train);
         assert_eq!((spectra.of, spectra.count), (SpectraOf::Songs, 2));
         assert_eq!((&spectra.mean[..], &spectra.deviation[..]), (&[2.0, 4.0][..], &[1.0, 2.0][..]));
         assert_eq!(spectra.quantiles, [1.0; 101]);
@@ -196,7 +267,7 @@ mod tests {
         assert_eq!(place.farther, 0.0);
         assert_eq!(spectra.place(&[2.0, 4.0]).farther, 1.0);
 
-        let by_sample = Spectra::fit(&part(&[[0.0, 2.0], [3.0, 6.0]], None), SHAPE);
+        let by_sample = fit(&part(&[[0.0, 2.0], [3.0, 6.0]], None));
         assert_eq!((by_sample.of, by_sample.count), (SpectraOf::Samples, 2));
     }
 
@@ -204,13 +275,13 @@ mod tests {
     fn one_id_under_two_labels_is_two_songs() {
         let mut train = part(&[[0.0, 0.0], [2.0, 2.0]], Some(vec![3, 3]));
         train.y = vec![0, 1];
-        assert_eq!(Spectra::fit(&train, SHAPE).count, 2);
+        assert_eq!(fit(&train).count, 2);
     }
 
     #[test]
     fn the_share_that_lies_farther_follows_the_quantiles() {
         let songs: Vec<[f32; 2]> = (0..=200).map(|i| [i as f32 - 100.0, 0.0]).collect();
-        let spectra = Spectra::fit(&part(&songs, None), SHAPE);
+        let spectra = fit(&part(&songs, None));
         assert!(spectra.quantiles.is_sorted());
         for (at, want) in [(0.0, 1.0), (25.0, 0.75), (50.0, 0.5), (99.0, 0.01), (101.0, 0.0)] {
             let got = spectra.place(&[at, 0.0]).farther;
@@ -220,14 +291,14 @@ mod tests {
 
     #[test]
     fn a_band_that_never_differs_is_no_division_by_zero() {
-        let spectra = Spectra::fit(&part(&[[-1.0, 7.0], [1.0, 7.0]], None), SHAPE);
+        let spectra = fit(&part(&[[-1.0, 7.0], [1.0, 7.0]], None));
         // The bands' root mean square is sqrt(1/2).
         assert!((spectra.deviation[1] - 0.1 * 0.5f32.sqrt()).abs() < 1e-6, "{spectra:?}");
         let near = spectra.place(&[1.0, 7.0]);
         assert!(near.distance < 1.0 && near.distance.is_finite());
         assert!(spectra.place(&[1.0, 8.0]).distance > 5.0, "but it is looked at");
 
-        let alike = Spectra::fit(&part(&[[4.0, 7.0]; 3], None), SHAPE);
+        let alike = fit(&part(&[[4.0, 7.0]; 3], None));
         assert_eq!(alike.deviation, [1.0; 2]);
         assert_eq!(alike.place(&[4.0, 7.0]).distance, 0.0);
         assert_eq!(
@@ -238,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_file_gives_back_the_very_numbers() {
-        let spectra = Spectra::fit(&part(&[[0.1, 2.7], [3.3, 6.9], [1.7, 0.2]], None), SHAPE);
+        let spectra = fit(&part(&[[0.1, 2.7], [3.3, 6.9], [1.7, 0.2]], None));
         let text = serde_json::to_string(&spectra).unwrap();
         assert_eq!(serde_json::from_str::<Spectra>(&text).unwrap(), spectra);
     }

@@ -17,23 +17,76 @@ pub(super) struct Stats {
 
 /// Range and sum; `min` is +∞ and `max` −∞ where there are no values.
 pub(super) fn stats(x: &[f32]) -> Stats {
-    let none = Stats { min: f32::INFINITY, max: f32::NEG_INFINITY, sum: 0.0 };
-    let chunks: Vec<Stats> = x.par_chunks(CHUNK).map(chunk_stats).collect();
-    chunks.iter().fold(none, |all, chunk| Stats {
-        min: all.min.min(chunk.min),
-        max: all.max.max(chunk.max),
-        sum: all.sum + chunk.sum,
-    })
+    let mut chunks = Chunks::new(chunk_stats);
+    chunks.add(x);
+    chunks.stats()
 }
 
 /// Sum of squared distances from `mean`.
 pub(super) fn squares_about(x: &[f32], mean: f64) -> f64 {
-    let chunk = |chunk: &[f32]| sum(chunk, |value| (value - mean).powi(2));
-    let chunks: Vec<f64> = x.par_chunks(CHUNK).map(chunk).collect();
-    chunks.iter().sum()
+    let mut chunks = Chunks::new(|chunk: &[f32]| chunk_squares(chunk, mean));
+    chunks.add(x);
+    chunks.finish().iter().sum()
 }
 
-fn chunk_stats(chunk: &[f32]) -> Stats {
+/// What each chunk gives of values that come in pieces of any length, one after the other:
+/// the same as of all of them at once.
+pub(super) struct Chunks<T, F> {
+    of: F,
+    found: Vec<T>,
+    /// The values of a chunk that is not full yet.
+    rest: Vec<f32>,
+}
+
+impl<T: Send, F: Fn(&[f32]) -> T + Sync> Chunks<T, F> {
+    pub(super) fn new(of: F) -> Self {
+        Self { of, found: Vec::new(), rest: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, mut x: &[f32]) {
+        if !self.rest.is_empty() {
+            let (now, later) = x.split_at((CHUNK - self.rest.len()).min(x.len()));
+            self.rest.extend_from_slice(now);
+            x = later;
+            if self.rest.len() < CHUNK {
+                return;
+            }
+            self.found.push((self.of)(&self.rest));
+            self.rest.clear();
+        }
+        let (whole, rest) = x.split_at(x.len() / CHUNK * CHUNK);
+        self.found.par_extend(whole.par_chunks(CHUNK).map(&self.of));
+        self.rest.extend_from_slice(rest);
+    }
+
+    /// One for each chunk, in their order.
+    pub(super) fn finish(mut self) -> Vec<T> {
+        if !self.rest.is_empty() {
+            self.found.push((self.of)(&self.rest));
+        }
+        self.found
+    }
+}
+
+impl<F: Fn(&[f32]) -> Stats + Sync> Chunks<Stats, F> {
+    /// Range and sum of all chunks.
+    pub(super) fn stats(self) -> Stats {
+        let none = Stats { min: f32::INFINITY, max: f32::NEG_INFINITY, sum: 0.0 };
+        self.finish().iter().fold(none, |all, chunk| Stats {
+            min: all.min.min(chunk.min),
+            max: all.max.max(chunk.max),
+            sum: all.sum + chunk.sum,
+        })
+    }
+}
+
+/// Sum of squared distances from `mean` in a chunk.
+pub(super) fn chunk_squares(chunk: &[f32], mean: f64) -> f64 {
+    sum(chunk, |value| (value - mean).powi(2))
+}
+
+/// Range and sum of a chunk.
+pub(super) fn chunk_stats(chunk: &[f32]) -> Stats {
     let (mut min, mut max) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
     let (blocks, rest) = chunk.as_chunks::<LANES>();
     let mut widen = |values: &[f32]| {
@@ -63,4 +116,25 @@ fn sum(chunk: &[f32], term: impl Fn(f64) -> f64) -> f64 {
     blocks.iter().for_each(|block| add(block));
     add(rest);
     lanes.iter().sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_give_the_bits_of_the_whole() {
+        let x: Vec<f32> = (0..3 * CHUNK + 17).map(|i| (i as f32 * 0.37).sin() - 0.2).collect();
+        let (whole, squares) = (stats(&x), squares_about(&x, 0.3));
+        for piece in [1000, 65_535, CHUNK, CHUNK + 1, 2 * CHUNK + 5] {
+            let mut values = Chunks::new(chunk_stats);
+            let mut about = Chunks::new(|chunk: &[f32]| chunk_squares(chunk, 0.3));
+            for x in x.chunks(piece) {
+                values.add(x);
+                about.add(x);
+            }
+            assert_eq!(values.stats(), whole, "{piece}");
+            assert_eq!(about.finish().iter().sum::<f64>().to_bits(), squares.to_bits(), "{piece}");
+        }
+    }
 }

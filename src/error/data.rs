@@ -118,6 +118,16 @@ pub enum DataProblem {
         /// The system's or the archive's answer.
         source: io::Error,
     },
+    /// Samples that are to stay on disk cannot.
+    #[error(
+        "samples can be read by their position only where .npy files hold them in C order, not \
+         in an .npz or in Fortran order; save them with numpy.save of numpy.ascontiguousarray, or \
+         use --data-from memory"
+    )]
+    NoPlaces,
+    /// A file that samples are read from is another one than it was.
+    #[error("the file has changed since it was opened; begin again with what it holds now")]
+    Changed,
     /// An array of Python objects.
     #[error(
         "expected numbers, found pickled Python objects (often samples of unequal length, or \

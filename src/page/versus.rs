@@ -57,6 +57,7 @@ fn dataset(run: &RunRecord) -> Dataset {
         test: part(PartName::Test),
         found: Vec::new(),
         scale: run.facts.scale,
+        disk: None,
         hash: run.facts.data_hash.clone(),
     }
 }

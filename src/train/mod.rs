@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod config;
+mod feed;
 mod health;
 pub mod history;
 mod initial;

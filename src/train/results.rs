@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::backend::{Backend, Samples};
+use crate::backend::{Backend, Samples, Tally};
 use crate::data::{Part, PartName};
 use crate::error::Result;
 use crate::metrics::{
@@ -68,6 +68,17 @@ impl Results {
         let classes = backend.plan().graph().classes();
         let mut probabilities = Vec::new();
         let tally = backend.evaluate(samples, &mut probabilities)?;
+        Self::new(name, part, classes, tally, probabilities)
+    }
+
+    /// From what a backend made of a part: `probabilities` are `[n, classes]`.
+    pub(super) fn new(
+        name: PartName,
+        part: &Part,
+        classes: usize,
+        tally: Tally,
+        probabilities: Vec<f32>,
+    ) -> Result<Self> {
         let predicted = predictions(&probabilities, classes)?;
         let confusion = Confusion::new(&part.y, &predicted, classes)?;
         let votes = |song: &Vec<i64>| all_song_votes(song, &part.y, &probabilities, classes);

@@ -41,11 +41,11 @@ impl Scaled {
     /// Fits the scale to the training set and applies it to all parts.
     ///
     /// # Errors
-    /// If the training samples have no spread to scale by.
+    /// If the training samples have no spread to scale by, or cannot be read from disk.
     pub fn new(source: Source, kind: ScaleKind) -> Result<Self> {
         let Source { mut data, front_end, cutting, .. } = source;
         let audit = Quick::of(&data).line();
-        let scale = Scale::fit(kind, &data.train.x)?;
+        let scale = data.fit(kind)?;
         data.apply(&scale);
         Ok(Self { data, front_end, cutting, scale, audit })
     }
@@ -149,7 +149,7 @@ impl Run<'_> {
             scale: *scale,
             front_end: front_end.clone(),
             cutting: *cutting,
-            spectra: Some(Spectra::fit(&data.train, data.sample_shape)),
+            spectra: Some(Spectra::fit(data)?),
             seed: config.seed,
             epochs,
             data_source: data_name(data),

@@ -6,7 +6,7 @@ use super::config::Config;
 use crate::audio::{CutFrom, Cutting, FrontEnd, ZeroDb};
 use crate::data::demo::{self, DemoCorpus};
 use crate::data::prepare;
-use crate::data::{ArrayName, DataOptions, Dataset, Origin, PartName};
+use crate::data::{ArrayName, DataFrom, DataOptions, Dataset, Origin, PartName};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -23,7 +23,7 @@ pub struct Source {
     pub origin: Option<Origin>,
 }
 
-/// Loads what a configuration names: its arrays, or without any the demo
+/// Loads what a configuration names into memory: its arrays, or without any the demo
 /// corpus from `cache_dir` (the user's cache folder where none is given).
 ///
 /// # Errors
@@ -34,13 +34,27 @@ pub fn load(
     parts: &[PartName],
     progress: &dyn Progress,
 ) -> Result<Source> {
+    open(config, cache_dir, parts, DataFrom::Memory, progress)
+}
+
+/// [`load`] for what can do without samples in memory: those may stay on disk.
+///
+/// # Errors
+/// As [`load`], or if samples are to stay on disk and lie so that they cannot.
+pub fn open(
+    config: &Config,
+    cache_dir: Option<&Path>,
+    parts: &[PartName],
+    from: DataFrom,
+    progress: &dyn Progress,
+) -> Result<Source> {
     let Some(path) = &config.data else {
-        return load_demo(cache_dir, parts, progress);
+        return load_demo(cache_dir, parts, from, progress);
     };
     let mut options = DataOptions::new(path);
     options.transpose = config.transpose;
     options.class_names.clone_from(&config.class_names);
-    options.parts = parts.to_vec();
+    (options.parts, options.from) = (parts.to_vec(), from);
     for (key, array) in &config.arrays {
         // Keys are no file names: one word for each array, so that none is given twice.
         let name = ArrayName::of(key).filter(|name| name.to_string() == *key);
@@ -53,6 +67,13 @@ pub fn load(
     }
     // Whole copies of the demo corpus are still that corpus.
     let whole = options.explicit.is_empty() && !options.transpose;
+    if whole
+        && parts == PartName::ALL
+        && let Some(corpus) = demo::copy_to_load(path)
+        && let Some(source) = load_whole(&corpus, &options, progress)
+    {
+        return Ok(source);
+    }
     match if whole { demo::recognise(path, progress) } else { None } {
         Some(corpus) => load_corpus(corpus, options, progress),
         None => load_arrays(options, whole, progress),
@@ -86,12 +107,36 @@ fn load_arrays(mut options: DataOptions, whole: bool, progress: &dyn Progress) -
 fn load_demo(
     cache_dir: Option<&Path>,
     parts: &[PartName],
+    from: DataFrom,
     progress: &dyn Progress,
 ) -> Result<Source> {
-    let corpus = demo::open(&demo_cache(cache_dir)?, progress)?;
-    let mut options = DataOptions::new(&corpus.folder);
-    options.parts = parts.to_vec();
+    let cache = demo_cache(cache_dir)?;
+    let options = |corpus: &DemoCorpus| {
+        let parts = parts.to_vec();
+        DataOptions { parts, from, ..DataOptions::new(&corpus.folder) }
+    };
+    if parts == PartName::ALL {
+        let corpus = demo::open_to_load(&cache, progress)?;
+        if let Some(source) = load_whole(&corpus, &options(&corpus), progress) {
+            return Ok(source);
+        }
+    }
+    let corpus = demo::open(&cache, progress)?;
+    let options = options(&corpus);
     load_corpus(corpus, options, progress)
+}
+
+/// Loads arrays that were not looked at before, so that they are read once: none if they are not
+/// what they must be, or no one knows what that is.
+fn load_whole(
+    corpus: &DemoCorpus,
+    options: &DataOptions,
+    progress: &dyn Progress,
+) -> Option<Source> {
+    let expected = corpus.data_hash.as_ref()?;
+    // What is wrong is told by who looks at each file.
+    let source = load_corpus(corpus.clone(), options.clone(), progress).ok()?;
+    (source.data.hash == *expected).then_some(source)
 }
 
 fn load_corpus(

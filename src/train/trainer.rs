@@ -7,12 +7,13 @@ use std::time::Instant;
 
 use super::checkpoint::{Checkpoint, Position, graph_hash};
 use super::config::{Config, Keep};
+use super::feed::Feed;
 use super::health::Health;
 use super::history::{Epoch, best_epoch};
 use super::initial::initial_parameters;
 use super::results::Results;
 use super::views::{Spread, views};
-use crate::backend::{Backend, Batches, Done, Samples, Sgd, State, Tally};
+use crate::backend::{Backend, Batches, Done, Sgd, State, Tally};
 use crate::data::{Dataset, PartName, ScaleKind};
 use crate::error::{Error, Result};
 use crate::graph::Op;
@@ -42,8 +43,7 @@ pub enum Outcome {
 pub struct Trainer<'a> {
     backend: &'a mut dyn Backend,
     data: &'a Dataset,
-    /// Of each part, made once: devices upload them once.
-    samples: [Samples<'a>; 3],
+    pub(super) feed: Feed<'a>,
     config: &'a Config,
     checkpoint: PathBuf,
     position: Position,
@@ -55,16 +55,11 @@ pub struct Trainer<'a> {
     moved: Option<String>,
 }
 
-/// The parts as backends read them, in the order of [`PartName::ALL`].
-fn samples(data: &Dataset) -> [Samples<'_>; 3] {
-    PartName::ALL.map(|name| Samples::new(&data.part(name).x, &data.part(name).y))
-}
-
 impl<'a> Trainer<'a> {
     /// A fresh run. `data` is scaled; checkpoints go to the file `checkpoint`.
     ///
     /// # Errors
-    /// If the device fails.
+    /// If the device fails, or samples on disk cannot be read.
     pub fn new(
         backend: &'a mut dyn Backend,
         data: &'a Dataset,
@@ -77,17 +72,16 @@ impl<'a> Trainer<'a> {
         let (data_hash, device) = (data.hash.clone(), backend.identity());
         let position = Position { data_hash, graph_hash, device, ..Position::default() };
         let health = Health::default();
-        let samples = samples(data);
         Ok(Self {
             backend,
             data,
-            samples,
+            feed: Feed::new(data),
             config,
             checkpoint,
             position,
             best: None,
             health,
-            spread: Spread::of(data),
+            spread: Spread::of(data, config.augment)?,
             moved: None,
         })
     }
@@ -147,20 +141,8 @@ impl<'a> Trainer<'a> {
         });
         position.device = device;
         let health = Health::default();
-        let samples = samples(data);
-        let spread = Spread::of(data);
-        Ok(Self {
-            backend,
-            data,
-            samples,
-            config,
-            checkpoint,
-            position,
-            best,
-            health,
-            spread,
-            moved,
-        })
+        let (feed, spread) = (Feed::new(data), Spread::of(data, config.augment)?);
+        Ok(Self { backend, data, feed, config, checkpoint, position, best, health, spread, moved })
     }
 
     /// The epochs that are done.
@@ -178,9 +160,7 @@ impl<'a> Trainer<'a> {
             watch.note(&moved);
         }
         // What does not fit the device is known before the first epoch.
-        for samples in self.samples {
-            self.backend.prepare(samples)?;
-        }
+        self.feed.prepare(self.backend)?;
         while self.position.history.len() < self.config.epochs {
             if !self.train_epoch(watch, stop)? {
                 self.write_checkpoint()?;
@@ -211,7 +191,6 @@ impl<'a> Trainer<'a> {
         if stop() {
             return Ok(false);
         }
-        let [train, ..] = self.samples;
         let mut between = |now: Done| {
             let tally = now.tally.map(|tally| seen + tally);
             watch.step(done as u64 + now.samples, tally);
@@ -225,7 +204,7 @@ impl<'a> Trainer<'a> {
             seed: config.seed,
             first_step: (epoch * steps + self.position.step) as u32,
         };
-        let tallies = self.backend.train(train, &batches, sgd, &mut between)?;
+        let tallies = self.feed.train(self.backend, &batches, sgd, &mut between)?;
         for tally in tallies {
             self.position.step += 1;
             if !tally.loss.is_finite() {
@@ -241,8 +220,7 @@ impl<'a> Trainer<'a> {
     fn end_epoch(&mut self, watch: &dyn Watch) -> Result<()> {
         let start = Instant::now();
         let mut probabilities = Vec::new();
-        let [_, val, _] = self.samples;
-        let val = self.backend.evaluate(val, &mut probabilities)?;
+        let val = self.feed.evaluate(self.backend, PartName::Val, &mut probabilities)?;
         if !val.loss.is_finite() {
             return Err(self.diverged(self.position.history.len()));
         }
@@ -294,9 +272,13 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// If the device fails.
     pub fn results(&mut self) -> Result<Vec<Results>> {
-        (PartName::ALL.into_iter().zip(self.samples))
-            .map(|(name, samples)| Results::of(self.backend, name, self.data.part(name), samples))
-            .collect()
+        let classes = self.backend.plan().graph().classes();
+        let of = |name: PartName| {
+            let mut probabilities = Vec::new();
+            let tally = self.feed.evaluate(self.backend, name, &mut probabilities)?;
+            Results::new(name, self.data.part(name), classes, tally, probabilities)
+        };
+        PartName::ALL.into_iter().map(of).collect()
     }
 
     fn diverged(&self, epoch: usize) -> Error {
@@ -318,13 +300,11 @@ impl<'a> Trainer<'a> {
     fn advice(&self) -> String {
         match self.config.scale {
             ScaleKind::None => {
-                let x = self.data.train.x.iter();
-                let (low, high) = x.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &v| {
-                    (low.min(v), high.max(v))
-                });
-                format!(
-                    "the inputs run from {low} to {high} and --scale is none; try --scale standard"
-                )
+                let range =
+                    self.data.range(PartName::Train).map_or(String::new(), |[low, high]| {
+                        format!("the inputs run from {low} to {high} and ")
+                    });
+                format!("{range}--scale is none; try --scale standard")
             }
             ScaleKind::Standard | ScaleKind::MinMax => {
                 let mut advice =

@@ -1,7 +1,8 @@
 //! How the samples of an epoch are varied.
 
 use crate::backend::View;
-use crate::data::Dataset;
+use crate::data::{Dataset, PartName};
+use crate::error::Result;
 use crate::models::Augment;
 use crate::random::streams::Stream;
 
@@ -16,8 +17,13 @@ pub(super) struct Spread {
 }
 
 impl Spread {
-    pub(super) fn of(data: &Dataset) -> Self {
-        Self { mean: data.train.mean(), deviation: data.train.deviation() }
+    /// Nothing is looked at where nothing is varied.
+    pub(super) fn of(data: &Dataset, augment: Augment) -> Result<Self> {
+        if augment.is_none() {
+            return Ok(Self { mean: 0.0, deviation: 0.0 });
+        }
+        let (mean, deviation) = data.mean_and_deviation(PartName::Train)?;
+        Ok(Self { mean: mean as f32, deviation: deviation as f32 })
     }
 }
 
@@ -71,6 +77,7 @@ mod tests {
             found: Vec::new(),
             hash: String::new(),
             scale: Scale { factor: 0.5, ..Scale::NONE },
+            disk: None,
         }
     }
 

@@ -12,6 +12,7 @@ mod bits;
 mod compare;
 mod config;
 mod data;
+mod data_from;
 mod evaluate;
 mod explain;
 mod gpu;

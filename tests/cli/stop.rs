@@ -64,6 +64,11 @@ fn an_interrupted_run_of_varied_samples_goes_on_to_the_same_bits() {
     );
 }
 
+#[test]
+fn an_interrupted_run_from_disk_goes_on_to_the_same_bits() {
+    goes_on_to_the_same_bits("--data-from disk --augment roll,gain=1");
+}
+
 const VARIED: &str = r#"
 [[node]]
 name = "conv"

@@ -42,6 +42,7 @@ fn clean() -> Dataset {
         found: Vec::new(),
         hash: String::new(),
         scale: Scale::NONE,
+        disk: None,
     }
 }
 

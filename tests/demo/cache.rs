@@ -143,6 +143,26 @@ fn arrays_are_copied_as_they_are() {
     assert_eq!(copied.data.classes, corpus.classes);
     assert_eq!(copied.front_end, Some(corpus.front_end));
     assert!(!notes.text().contains("demo.toml"), "{}", notes.text());
+    // Found by what was loaded, then told by file.
+    let good = fs::read(copy.join("x_val.npy")).unwrap();
+    let mut bytes = good.clone();
+    bytes[40_000] ^= 1;
+    fs::write(copy.join("x_val.npy"), bytes).unwrap();
+    let notes = Notes::default();
+    assert_eq!(load(&notes).front_end, None);
+    assert!(notes.text().contains("x_val.npy is damaged"), "{}", notes.text());
+    fs::write(copy.join("x_val.npy"), good).unwrap();
+    assert_eq!(load(&Notes::default()).data.source, demo::SOURCE);
+    // Older manifests have no data hash: file by file.
+    let toml = fs::read_to_string(copy.join("demo.toml")).unwrap();
+    let older: String = toml
+        .lines()
+        .filter(|line| !line.starts_with("data_hash"))
+        .map(|l| format!("{l}\n"))
+        .collect();
+    assert_ne!(older.lines().count(), toml.lines().count());
+    fs::write(copy.join("demo.toml"), older).unwrap();
+    assert_eq!(load(&Notes::default()).data.source, demo::SOURCE);
     fs::copy(copy.join("y_test.npy"), copy.join("y_val.npy")).unwrap();
     fs::write(copy.join("songs.csv"), "").unwrap();
     let changed = load(&notes);

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use rayon::prelude::*;
+
 use super::{Compromised, Match, Sample};
-use crate::data::{Dataset, Part, PartName};
+use crate::data::{Dataset, Fingerprint, Part, PartName, Values};
 
 /// The samples, and where their values are.
 pub(super) struct All<'a> {
@@ -30,6 +32,20 @@ impl<'a> All<'a> {
     pub(super) fn x(&self, sample: &Sample) -> &'a [f32] {
         let from = sample.index * self.size;
         self.data.part(sample.part).x.get(from..from + self.size).unwrap_or_default()
+    }
+
+    /// What tells equal and constant samples, in their order: as loading found it, or of a data
+    /// set that was put together otherwise from its values.
+    pub(super) fn fingerprints(&self) -> Vec<Fingerprint> {
+        let found = self.data.found.iter().filter_map(|facts| match &facts.values {
+            Values::Samples { fingerprints, .. } => Some(fingerprints),
+            _ => None,
+        });
+        let known: Vec<Fingerprint> = found.flatten().copied().collect();
+        if known.len() == self.samples.len() {
+            return known;
+        }
+        self.samples.par_iter().map(|sample| Fingerprint::of(self.x(sample))).collect()
     }
 
     /// The samples of a part.

@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::EXAMPLES;
 use super::all::All;
 use super::songs::songs_of;
-use crate::data::PartName;
 use crate::data::stats::{squares_about, stats};
+use crate::data::{Fingerprint, PartName};
 
 /// How often a class occurs in a part.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -44,8 +44,19 @@ pub struct PartFacts {
     pub constant_examples: Vec<usize>,
 }
 
-/// The parts that have samples.
-pub(super) fn facts(all: &All<'_>, constant: &[bool]) -> Vec<PartFacts> {
+/// What is known of a part without another look at its values.
+#[derive(Debug)]
+pub(super) struct Counts {
+    pub(super) part: PartName,
+    pub(super) samples: usize,
+    pub(super) songs: Option<usize>,
+    pub(super) classes: Vec<ClassFacts>,
+    /// Samples that have one value everywhere.
+    pub(super) constant: Vec<usize>,
+}
+
+/// Of the parts that have samples.
+pub(super) fn counts(all: &All<'_>, fingerprints: &[Fingerprint]) -> Vec<Counts> {
     let of = |part: PartName| {
         let loaded = all.data.part(part);
         let n = loaded.len();
@@ -53,24 +64,36 @@ pub(super) fn facts(all: &All<'_>, constant: &[bool]) -> Vec<PartFacts> {
             let samples = loaded.y.iter().filter(|&&y| y == label).count();
             ClassFacts { class: class.clone(), samples, share: samples as f64 / n as f64 }
         };
-        let values = stats(&loaded.x);
-        let count = loaded.x.len() as f64;
-        let mean = values.sum / count;
-        let of_part = all.samples.iter().zip(constant).filter(|(s, _)| s.part == part);
-        let flat: Vec<usize> = of_part.filter(|(_, c)| **c).map(|(s, _)| s.index).collect();
-        PartFacts {
+        let of_part = all.samples.iter().zip(fingerprints).filter(|(s, _)| s.part == part);
+        Counts {
             part,
             samples: n,
             songs: loaded.song.is_some().then(|| songs_of(loaded).len()),
             classes: (0..).zip(&all.data.classes).map(class).collect(),
-            min: values.min,
-            max: values.max,
-            mean,
-            deviation: (squares_about(&loaded.x, mean) / count).sqrt(),
-            constant: flat.len(),
-            constant_examples: flat.into_iter().take(EXAMPLES).collect(),
+            constant: of_part.filter(|(_, p)| p.constant).map(|(s, _)| s.index).collect(),
         }
     };
     let there = PartName::ALL.into_iter().filter(|part| !all.data.part(*part).is_empty());
     there.map(of).collect()
+}
+
+impl PartFacts {
+    pub(super) fn of(all: &All<'_>, counts: Counts) -> Self {
+        let Counts { part, samples, songs, classes, constant } = counts;
+        let x = &all.data.part(part).x;
+        let (values, n) = (stats(x), x.len() as f64);
+        let mean = values.sum / n;
+        Self {
+            part,
+            samples,
+            songs,
+            classes,
+            min: values.min,
+            max: values.max,
+            mean,
+            deviation: (squares_about(x, mean) / n).sqrt(),
+            constant: constant.len(),
+            constant_examples: constant.into_iter().take(EXAMPLES).collect(),
+        }
+    }
 }

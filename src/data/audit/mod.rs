@@ -232,7 +232,7 @@ impl Audit {
             test: marks.compromised(&all, PartName::Test),
             val: marks.compromised(&all, PartName::Val),
             warnings: quick.warnings(),
-            parts: quick.parts,
+            parts: quick.parts.into_iter().map(|part| PartFacts::of(&all, part)).collect(),
             repeated_within: quick.same.within,
             label_conflicts: quick.same.conflicts.len(),
             label_conflict_examples: quick.same.conflicts.into_iter().take(EXAMPLES).collect(),

@@ -2,15 +2,15 @@
 
 use super::Compromised;
 use super::all::{All, Marks};
-use super::facts::{PartFacts, facts};
-use super::same::{Same, constant, same};
+use super::facts::{Counts, counts};
+use super::same::{Same, same};
 use super::songs::{ANEW, SharedSongs, shared};
 use crate::data::{Dataset, PartName};
 
 /// Equal samples, shared songs, constant samples and classes of all parts.
 #[derive(Debug)]
 pub struct Quick {
-    pub(super) parts: Vec<PartFacts>,
+    pub(super) parts: Vec<Counts>,
     pub(super) same: Same,
     pub(super) shared_songs: Vec<SharedSongs>,
     test: Compromised,
@@ -24,11 +24,11 @@ impl Quick {
     }
 
     pub(super) fn of_all(all: &All<'_>) -> Self {
-        let constant = constant(all);
+        let fingerprints = all.fingerprints();
         let nothing = || Marks::default().compromised(all, PartName::Test);
         let mut quick = Self {
-            parts: facts(all, &constant),
-            same: same(all, &constant),
+            parts: counts(all, &fingerprints),
+            same: same(all, &fingerprints),
             shared_songs: shared(all),
             test: nothing(),
             val: nothing(),
@@ -51,12 +51,13 @@ impl Quick {
     /// What is wrong but compromises no part.
     pub(super) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        for PartFacts { part, classes, constant, samples, .. } in &self.parts {
+        for Counts { part, classes, constant, samples, .. } in &self.parts {
+            let constant = constant.len();
             for class in classes.iter().filter(|class| class.samples == 0) {
                 warnings.push(format!("no sample in {part} is of class {}", class.class));
             }
-            if *constant > 0 {
-                let are = if *constant == 1 { "has" } else { "have" };
+            if constant > 0 {
+                let are = if constant == 1 { "has" } else { "have" };
                 warnings.push(format!(
                     "{constant} of {samples} samples in {part} {are} one value everywhere"
                 ));
@@ -75,7 +76,7 @@ impl Quick {
     /// Whether test or validation share anything with what they are judged by, or samples are
     /// unusable.
     pub fn finds_fault(&self) -> bool {
-        let constant = self.parts.iter().any(|part| part.constant > 0);
+        let constant = self.parts.iter().any(|part| !part.constant.is_empty());
         let conflicts = !self.same.conflicts.is_empty();
         self.test.samples + self.val.samples > 0 || constant || conflicts
     }
@@ -101,7 +102,7 @@ impl Quick {
         faults.extend(identical(PartName::Test, "train or val", self.test.of_samples));
         faults.extend(identical(PartName::Val, "train", self.val.of_samples));
         faults.extend(self.shared_songs.iter().map(songs));
-        let constant: usize = self.parts.iter().map(|part| part.constant).sum();
+        let constant: usize = self.parts.iter().map(|part| part.constant.len()).sum();
         if constant > 0 {
             faults.push(format!("samples with one value everywhere: {constant}"));
         }

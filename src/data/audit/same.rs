@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::all::All;
 use super::{How, Match, PAIRS, Sample};
-use crate::data::PartName;
+use crate::data::{Fingerprint, PartName};
 
 /// What hashes tell.
 #[derive(Debug)]
@@ -17,20 +17,11 @@ pub(super) struct Same {
     pub(super) conflicts: Vec<[Sample; 2]>,
 }
 
-/// Which samples have one value everywhere.
-pub(super) fn constant(all: &All<'_>) -> Vec<bool> {
-    let flat = |sample: &Sample| all.x(sample).windows(2).all(|pair| pair[0] == pair[1]);
-    all.samples.par_iter().map(flat).collect()
-}
-
 /// Compares all samples but the constant ones, which prove nothing by being equal.
-pub(super) fn same(all: &All<'_>, constant: &[bool]) -> Same {
-    let hash = |(sample, _): (&Sample, &bool)| {
-        let values: &[u8] = bytemuck::cast_slice(all.x(sample));
-        (*blake3::hash(values).as_bytes(), *sample)
-    };
-    let told = all.samples.par_iter().zip(constant).filter(|(_, constant)| !**constant);
-    let mut hashed: Vec<([u8; 32], Sample)> = told.map(hash).collect();
+pub(super) fn same(all: &All<'_>, fingerprints: &[Fingerprint]) -> Same {
+    let told = all.samples.iter().zip(fingerprints).filter(|(_, print)| !print.constant);
+    let mut hashed: Vec<(u128, Sample)> =
+        told.map(|(sample, print)| (print.hash, *sample)).collect();
     hashed.par_sort_unstable();
     let mut found = Same {
         matches: Vec::new(),

@@ -5,7 +5,7 @@
 //! demo-1-42/y_train.npy     uint8 [n], 0 classical … 3 rock
 //! demo-1-42/song_train.npy  int64 [n]
 //! demo-1-42/songs.csv       what each song is
-//! demo-1-42/demo.toml       the manifest: how it was made, and each file's BLAKE3
+//! demo-1-42/demo.toml       the manifest: how it was made, each file's BLAKE3, and the data hash
 //! ```
 
 use std::collections::BTreeMap;
@@ -19,15 +19,16 @@ use serde::{Deserialize, Serialize};
 use super::corpus::{Recipe, write_corpus};
 use super::{Genre, SOURCE};
 use crate::audio::FrontEnd;
-use crate::data::PartName;
+use crate::data::{DataOptions, Dataset, PartName};
 use crate::error::{Error, Result};
 use crate::files::{create_folder, write_atomic};
-use crate::progress::Progress;
+use crate::progress::{Progress, Silent};
 
 /// Counts up whenever the same seed makes other songs or other files.
 const GENERATOR: u32 = 1;
 
 pub(super) const MANIFEST: &str = "demo.toml";
+const SONGS: &str = "songs.csv";
 const UNFINISHED: &str = ".partial-demo-";
 
 /// An opened corpus: a folder that the loader of arrays accepts.
@@ -41,15 +42,20 @@ pub struct DemoCorpus {
     pub classes: Vec<String>,
     /// The seed of the songs.
     pub seed: u64,
+    /// What [`Dataset::hash`] of all parts must be, where the arrays have not been looked at.
+    pub data_hash: Option<String>,
 }
 
 /// How a folder was made.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Manifest {
     source: String,
     generator: u32,
     classes: Vec<String>,
+    /// Older manifests do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    data_hash: Option<String>,
     recipe: Recipe,
     front_end: FrontEnd,
     /// By file name, in hexadecimal.
@@ -82,8 +88,42 @@ pub fn open_recipe(
             other => other,
         })?;
     }
-    let Manifest { front_end, classes, .. } = expected(recipe);
-    Ok(DemoCorpus { folder, front_end, classes, seed: recipe.seed })
+    Ok(corpus(folder, expected(recipe)))
+}
+
+fn corpus(folder: PathBuf, manifest: Manifest) -> DemoCorpus {
+    let Manifest { front_end, classes, recipe, data_hash, .. } = manifest;
+    DemoCorpus { folder, front_end, classes, seed: recipe.seed, data_hash }
+}
+
+/// [`open`] for who loads all arrays at once: they are not read here, where the manifest has
+/// their [`DemoCorpus::data_hash`], which is to be compared. If it is another, [`open`] tells why.
+pub fn open_to_load(cache_dir: &Path, progress: &dyn Progress) -> Result<DemoCorpus> {
+    let recipe = Recipe::default();
+    let folder = cache_dir.join(format!("demo-{GENERATOR}-{}", recipe.seed));
+    let made = recognise_to_load(&folder).filter(|(manifest, _)| *manifest == expected(&recipe));
+    made.map_or_else(|| open(cache_dir, progress), |(_, corpus)| Ok(corpus))
+}
+
+/// [`recognise`] for who loads all arrays at once, likewise; `None` tells nothing.
+pub fn copy_to_load(folder: &Path) -> Option<DemoCorpus> {
+    let (manifest, corpus) = recognise_to_load(folder)?;
+    (manifest.source == SOURCE && manifest.front_end.check().is_ok()).then_some(corpus)
+}
+
+/// The manifest, hashes excepted, and what it tells of, where its arrays have a data hash and its
+/// list of songs is whole.
+fn recognise_to_load(folder: &Path) -> Option<(Manifest, DemoCorpus)> {
+    let text = fs::read_to_string(folder.join(MANIFEST)).ok()?;
+    let mut found: Manifest = toml::from_str(&text).ok()?;
+    let songs = hash(&folder.join(SONGS)).ok()?;
+    if found.blake3.get(SONGS) != Some(&songs) {
+        return None;
+    }
+    let data_hash = Some(found.data_hash.take()?);
+    found.blake3.clear();
+    let corpus = DemoCorpus { data_hash, ..corpus(folder.to_path_buf(), found.clone()) };
+    Some((found, corpus))
 }
 
 /// Makes the corpus unless another process has just made it.
@@ -112,12 +152,11 @@ pub fn recognise(folder: &Path, progress: &dyn Progress) -> Option<DemoCorpus> {
     let path = folder.join(MANIFEST);
     let text = fs::read_to_string(&path).ok()?;
     let fault = match toml::from_str::<Manifest>(&text) {
-        Ok(found) if found.source == SOURCE && found.front_end.check().is_ok() => {
+        Ok(mut found) if found.source == SOURCE && found.front_end.check().is_ok() => {
             match damage(folder, &found.blake3) {
                 None => {
-                    let Manifest { front_end, classes, recipe, .. } = found;
-                    let folder = folder.to_path_buf();
-                    return Some(DemoCorpus { folder, front_end, classes, seed: recipe.seed });
+                    found.data_hash = None;
+                    return Some(corpus(folder.to_path_buf(), found));
                 }
                 Some(fault) => fault,
             }
@@ -139,6 +178,7 @@ fn expected(recipe: &Recipe) -> Manifest {
         classes: Genre::ALL.map(|genre| genre.as_str().to_string()).to_vec(),
         recipe: recipe.clone(),
         front_end: FrontEnd::bristol_80(),
+        data_hash: None,
         blake3: BTreeMap::new(),
     }
 }
@@ -148,7 +188,7 @@ pub(super) fn file_names() -> Vec<String> {
     let arrays = PartName::ALL
         .into_iter()
         .flat_map(|part| ["x", "y", "song"].map(|role| format!("{role}_{part}.npy")));
-    arrays.chain(["songs.csv".to_string()]).collect()
+    arrays.chain([SONGS.to_string()]).collect()
 }
 
 /// Why `folder` cannot be used, or `None` if it can.
@@ -167,6 +207,7 @@ fn fault(folder: &Path, expected: &Manifest) -> Option<String> {
         Err(_) => return Some(format!("{shown} is damaged or of another version")),
     };
     let hashes = std::mem::take(&mut found.blake3);
+    found.data_hash = None;
     if found != *expected {
         return Some(format!("{shown} tells of another generator, seed or size"));
     }
@@ -219,6 +260,9 @@ fn make(
         let path = beside.path().join(&name);
         manifest.blake3.insert(name, hash(&path).map_err(Error::io(&path, "read"))?);
     }
+    // A corpus without songs in some part cannot be loaded, but checked file by file.
+    let data = Dataset::load(&DataOptions::new(beside.path()), &Silent);
+    manifest.data_hash = data.ok().map(|data| data.hash);
     write_atomic(&beside.path().join(MANIFEST), |w| {
         let text = toml::to_string(&manifest).map_err(io::Error::other)?;
         w.write_all(text.as_bytes())

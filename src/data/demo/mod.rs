@@ -27,7 +27,9 @@ mod rock;
 mod song;
 mod synth;
 
-pub use cache::{DemoCorpus, default_cache_dir, open, open_recipe, recognise};
+pub use cache::{
+    DemoCorpus, copy_to_load, default_cache_dir, open, open_recipe, open_to_load, recognise,
+};
 pub use corpus::{CUTS_PER_SONG, Recipe, SongRow};
 pub use export::{write_arrays, write_wavs};
 pub use song::{Genre, Song, song};
