@@ -173,12 +173,14 @@ pub enum Error {
     },
     /// The environment asks for vector units that are not there.
     #[error(
-        "GENRE_GPU_SIMD: expected baseline, or avx2 where the processor has it, found \"{wanted}\"; \
-         unset it for the widest level"
+        "GENRE_GPU_SIMD: expected one of {levels}, which is what this processor has, found \
+         \"{wanted}\"; unset it for the widest"
     )]
     SimdLevel {
         /// What it says.
         wanted: String,
+        /// What it may say here.
+        levels: String,
     },
     /// Values that belong together do not fit each other.
     #[error("{what}: expected {expected}, found {found}")]

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::f64::consts::PI;
 use std::ops::ControlFlow;
 
+use common::levels;
 use common::naive::{self, Mode};
 use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State, Tally};
 use genre_gpu::cpu::Cpu;
@@ -245,4 +246,9 @@ fn gpu_follows_keras_in_f32_in_all_forms() {
         let device = format!("the GPU, {form:?}");
         follows(&device, |plan| common::gpu::open(plan, form), BARS);
     }
+}
+
+#[test]
+fn cpu_follows_keras_at_every_vector_level() {
+    levels::again(&["cpu_follows_keras_in_f32"]);
 }

@@ -9,7 +9,7 @@
 mod common;
 
 use common::golden::{BATCH, EPOCHS, SEED};
-use common::{golden, naive};
+use common::{golden, levels, naive};
 use genre_gpu::backend::{State, Tally};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::graph::Graph;
@@ -148,4 +148,15 @@ fn any_number_of_threads_gives_the_same_bits() {
     for threads in [2, 7] {
         assert!(cpu_run("k2_f32_lr05", threads) == one, "{threads} threads");
     }
+}
+
+#[test]
+fn cpu_follows_keras_at_every_vector_level() {
+    levels::again(&[
+        "cpu_follows_keras_2_in_f32",
+        "cpu_follows_keras_2_in_f32_at_a_higher_rate",
+        "cpu_follows_keras_3_in_f32_at_a_higher_rate",
+        "cpu_follows_keras_3_in_f32",
+        "any_number_of_threads_gives_the_same_bits",
+    ]);
 }

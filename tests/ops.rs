@@ -6,6 +6,7 @@ mod common;
 
 use common::cases;
 use common::compare::{compare, compare_evaluation, compare_explanation};
+use common::levels;
 use common::naive::{self, Mode};
 use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State};
 use genre_gpu::cpu::Cpu;
@@ -100,9 +101,35 @@ fn the_first_layer_never_computes_its_input_gradient() {
     for case in cases::all() {
         let plan = Plan::new(case.graph.clone(), case.batch).unwrap();
         for id in plan.graph().ids() {
-            let reads_input = plan.graph().node(id).inputs.contains(&plan.graph().input());
-            assert!(!reads_input || plan.input_gradients(id) == [Gradient::Skip]);
+            let inputs = plan.graph().node(id).inputs.iter().zip(plan.input_gradients(id));
+            let mut of_samples = inputs.filter(|(input, _)| **input == plan.graph().input());
+            assert!(of_samples.all(|(_, rule)| *rule == Gradient::Skip), "{}", case.name);
         }
+    }
+}
+
+/// Steps whose tensors nobody looks at are walked in other buffers.
+#[test]
+fn many_steps_in_one_call_give_the_bits_of_one_call_each() {
+    for case in cases::all() {
+        let (x, y, parameters) = cases::fill(&case, 2 * case.batch + 1);
+        let samples = Samples::new(&x, &y);
+        let order: Vec<u32> = (0..2 * case.batch as u32 + 1).rev().collect();
+        let open = || {
+            let plan = Plan::new(case.graph.clone(), case.batch).unwrap();
+            let mut cpu = Cpu::new(plan, 2).unwrap();
+            cpu.set_state(&State::new(parameters.clone())).unwrap();
+            cpu
+        };
+        let (mut one, mut each) = (open(), open());
+        let mut go_on = |_| std::ops::ControlFlow::Continue(());
+        let tallies =
+            one.train(samples, &Batches::plain(&order), Sgd::plain(0.1), &mut go_on).unwrap();
+        for (step, (batch, tally)) in order.chunks(case.batch).zip(tallies).enumerate() {
+            let batches = Batches { first_step: step as u32, ..Batches::plain(batch) };
+            assert_eq!(each.train_step(samples, &batches, Sgd::plain(0.1)).unwrap(), tally);
+        }
+        assert_eq!(one.state().unwrap(), each.state().unwrap(), "{}", case.name);
     }
 }
 
@@ -130,4 +157,12 @@ fn follows_its_formula(nesterov: bool) {
         }
     }
     assert_eq!(cpu.state().unwrap(), State { parameters: w, velocity: v });
+}
+
+#[test]
+fn cpu_agrees_with_naive_at_every_vector_level() {
+    levels::again(&[
+        "cpu_agrees_with_naive_tensor_by_tensor",
+        "many_steps_in_one_call_give_the_bits_of_one_call_each",
+    ]);
 }

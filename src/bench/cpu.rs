@@ -4,30 +4,46 @@ use super::report::{Kernel, Measured, SetUp, Step};
 use super::steps::{order, steady, timed};
 use super::{SEED, SGD, Site, TRIES, dense};
 use crate::backend::{Backend, Batches, State};
-use crate::cpu::{Cpu, Part};
+use crate::cpu::{Cpu, Lap};
 use crate::device::Device;
 use crate::error::Result;
-use crate::graph::{NodeId, Op};
+use crate::graph::NodeId;
 use crate::measure::{Budget, Work};
-use crate::plan::Plan;
 use crate::train::initial_parameters;
 
 /// Kernel, node and work of a part; none of one that does nothing.
-fn describe(plan: &Plan, part: Part) -> Option<(String, String, Work)> {
+fn describe(cpu: &Cpu, part: Lap) -> Option<(String, String, Work)> {
+    let plan = cpu.plan();
     let graph = plan.graph();
     let all = |kernel: &str, work| Some((kernel.to_owned(), "all".to_owned(), work));
-    let layer = |id: NodeId, way: &str, work: Work| {
-        let node = graph.node(id);
-        let named = || (format!("{}_{way}", node.op.name()), node.name.clone(), work);
-        (node.op != Op::Input && !node.op.is_view()).then(named)
-    };
+    let named =
+        |id: NodeId, kernel: String, work| Some((kernel, graph.node(id).name.clone(), work));
     match part {
-        Part::Gather => all("gather", dense::gather(plan)),
-        Part::Penalty => all("penalty", dense::penalty(plan)),
-        Part::Forward(id) => layer(id, "forward", dense::forward(plan, id)),
-        Part::Backward(id) => layer(id, "backward", dense::backward(plan, id)),
-        Part::PenaltyGradient => all("penalty_gradient", dense::penalty_gradient(plan)),
-        Part::Update => all("sgd_step", dense::update(plan)),
+        Lap::Gather => all("gather", dense::gather(plan)),
+        Lap::Pack => all("pack", dense::pack(plan)),
+        Lap::Penalty => all("penalty", dense::penalty(plan)),
+        Lap::Forward(id) => match cpu.fused_pool(id) {
+            Some(pool) => {
+                let work = dense::fused_forward(plan, id, pool);
+                named(id, "conv2d_max_pool2d_forward".into(), work)
+            }
+            None => {
+                named(id, format!("{}_forward", graph.node(id).op.name()), dense::forward(plan, id))
+            }
+        },
+        Lap::Backward(id) => match cpu.fused_pool(id) {
+            Some(pool) => {
+                let work = dense::fused_backward(plan, id, pool);
+                named(id, "conv2d_max_pool2d_backward".into(), work)
+            }
+            None => named(
+                id,
+                format!("{}_backward", graph.node(id).op.name()),
+                dense::backward(plan, id),
+            ),
+        },
+        Lap::PenaltyGradient => all("penalty_gradient", dense::penalty_gradient(plan)),
+        Lap::Update => all("sgd_step", dense::update(plan)),
     }
     .filter(|(.., work)| *work != Work::default())
 }
@@ -41,7 +57,7 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
     let (_, first) = timed(|| cpu.train_step(*samples, &Batches::plain(batch), SGD))?;
     let steady = steady(site, &mut cpu)?;
 
-    let mut times: Vec<(Part, Vec<f64>)> = Vec::new();
+    let mut times: Vec<(Lap, Vec<f64>)> = Vec::new();
     progress.begin("layers", options.budget.steps as u64, "repetitions");
     for _ in options.budget.repetitions() {
         for (i, (part, seconds)) in cpu.time_parts(*samples, batch, SGD).into_iter().enumerate() {
@@ -58,7 +74,7 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
 
     let kernels: Vec<Kernel> = (times.into_iter())
         .filter_map(|(part, seconds)| {
-            let (kernel, node, work) = describe(plan, part)?;
+            let (kernel, node, work) = describe(&cpu, part)?;
             Some(Kernel::new(&kernel, &node, seconds, work, rates))
         })
         .collect();

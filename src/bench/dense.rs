@@ -78,6 +78,33 @@ pub(super) fn backward(plan: &Plan, id: NodeId) -> Work {
     }
 }
 
+/// Words of a convolution's output, which a pass that pools it at once neither writes nor
+/// reads, and of the pooling's.
+fn fused(plan: &Plan, id: NodeId, pool: NodeId) -> [usize; 2] {
+    [elements(plan, id)[1], elements(plan, pool)[1]]
+}
+
+/// A convolution and the pooling behind it in one pass.
+pub(super) fn fused_forward(plan: &Plan, id: NodeId, pool: NodeId) -> Work {
+    let ([y, pooled], conv) = (fused(plan, id, pool), forward(plan, id));
+    // With the winners.
+    Work { bytes: conv.bytes - (WORD * y) as u64 + (WORD * 2 * pooled) as u64, ..conv }
+}
+
+/// The gradients of the convolution's parameters and input from those behind the pooling.
+pub(super) fn fused_backward(plan: &Plan, id: NodeId, pool: NodeId) -> Work {
+    let ([y, pooled], conv) = (fused(plan, id, pool), backward(plan, id));
+    let Op::Conv2d { activation, .. } = plan.graph().node(id).op else { return conv };
+    let relu = if activation == Activation::Relu { 2 * y } else { 0 };
+    // Outputs, gradients and winners.
+    Work { bytes: conv.bytes - (WORD * (y + relu)) as u64 + (WORD * 3 * pooled) as u64, ..conv }
+}
+
+/// Bringing the weights into other orders.
+pub(super) fn pack(plan: &Plan) -> Work {
+    work(0, 2 * plan.graph().parameter_count())
+}
+
 /// Multiplications and additions of a training step.
 pub(super) fn step_flop(plan: &Plan) -> u64 {
     let node = |id| forward(plan, id).flop + backward(plan, id).flop;

@@ -1,57 +1,82 @@
 //! Average pooling, stride = window:
 //! `y[r, s, c] = (1 / (k_h · k_w)) Σ_{i,j} x[r·k_h + i, s·k_w + j, c]`, row-major.
 
-use rayon::prelude::*;
-
 use super::max_pool2d::Dims;
-use super::threads::SAMPLES_PER_PART;
+use super::simd::vectorised;
 use crate::plan::Gradient;
 
-/// Calls `f` with each cell of the output and each element under it, as indices of their channels.
-fn pairs(d: Dims, mut f: impl FnMut(usize, usize)) {
+/// Channels side by side that one loop takes at a time.
+const C: usize = 8;
+
+/// Cuts the channels of each cell into vectors; calls `f` with the cell's place in the
+/// output, that of its first element in the input, and how many channels there are.
+#[inline(always)]
+fn cells(d: Dims, mut f: impl FnMut(usize, usize, usize)) {
     let (h_out, w_out) = (d.h_in / d.k_h, d.w_in / d.k_w);
-    for r in 0..h_out * d.k_h {
-        for s in 0..w_out * d.k_w {
-            let cell = (r / d.k_h * w_out + s / d.k_w) * d.c;
-            f(cell, (r * d.w_in + s) * d.c);
+    for cell in 0..h_out * w_out {
+        let (r, s) = (cell / w_out * d.k_h, cell % w_out * d.k_w);
+        for c in (0..d.c).step_by(C) {
+            f(cell * d.c + c, (r * d.w_in + s) * d.c + c, C.min(d.c - c));
         }
     }
 }
 
 pub(super) fn forward(d: Dims, x: &[f32], y: &mut [f32]) {
-    let (len_in, len_out) = (d.in_len(), d.out_len());
     let count = (d.k_h * d.k_w) as f32;
-    x.par_chunks(len_in * SAMPLES_PER_PART)
-        .zip(y.par_chunks_mut(len_out * SAMPLES_PER_PART))
-        .for_each(|(x, y)| {
-            for (x, y) in x.chunks_exact(len_in).zip(y.chunks_exact_mut(len_out)) {
-                y.fill(0.0);
-                pairs(d, |cell, at| {
-                    for (y, &x) in y[cell..cell + d.c].iter_mut().zip(&x[at..at + d.c]) {
-                        *y += x;
+    for (x, y) in x.chunks_exact(d.in_len()).zip(y.chunks_exact_mut(d.out_len())) {
+        vectorised(
+            #[inline(always)]
+            || {
+                cells(d, |cell, first, channels| {
+                    let mut sums = [0.0; C];
+                    for i in 0..d.k_h {
+                        let x = &x[first + i * d.w_in * d.c..];
+                        if let (C, true) = (channels, d.c == C) {
+                            for x in x.chunks_exact(C).take(d.k_w) {
+                                sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
+                            }
+                        } else {
+                            for x in x.chunks(d.c).take(d.k_w) {
+                                sums.iter_mut().zip(&x[..channels]).for_each(|(sum, x)| *sum += x);
+                            }
+                        }
                     }
+                    let y = &mut y[cell..cell + channels];
+                    y.iter_mut().zip(sums).for_each(|(y, sum)| *y = sum / count);
                 });
-                y.iter_mut().for_each(|y| *y /= count);
-            }
-        });
+            },
+        );
+    }
 }
 
 /// Spreads `dy` evenly; `rule` says whether `dx` is overwritten or added to.
 pub(super) fn backward_input(d: Dims, dy: &[f32], rule: Gradient, dx: &mut [f32]) {
-    let (len_in, len_out) = (d.in_len(), d.out_len());
     let count = (d.k_h * d.k_w) as f32;
-    dx.par_chunks_mut(len_in * SAMPLES_PER_PART)
-        .zip(dy.par_chunks(len_out * SAMPLES_PER_PART))
-        .for_each(|(dx, dy)| {
-            if rule == Gradient::Set {
-                dx.fill(0.0);
-            }
-            for (dx, dy) in dx.chunks_exact_mut(len_in).zip(dy.chunks_exact(len_out)) {
-                pairs(d, |cell, at| {
-                    for (dx, &g) in dx[at..at + d.c].iter_mut().zip(&dy[cell..cell + d.c]) {
-                        *dx += g / count;
+    if rule == Gradient::Set {
+        dx.fill(0.0);
+    }
+    for (dx, dy) in dx.chunks_exact_mut(d.in_len()).zip(dy.chunks_exact(d.out_len())) {
+        vectorised(
+            #[inline(always)]
+            || {
+                cells(d, |cell, first, channels| {
+                    let mut share = [0.0; C];
+                    let dy = &dy[cell..cell + channels];
+                    share.iter_mut().zip(dy).for_each(|(share, g)| *share = g / count);
+                    for i in 0..d.k_h {
+                        let dx = &mut dx[first + i * d.w_in * d.c..];
+                        if let (C, true) = (channels, d.c == C) {
+                            for dx in dx.chunks_exact_mut(C).take(d.k_w) {
+                                dx.iter_mut().zip(share).for_each(|(dx, g)| *dx += g);
+                            }
+                        } else {
+                            for dx in dx.chunks_mut(d.c).take(d.k_w) {
+                                dx[..channels].iter_mut().zip(share).for_each(|(dx, g)| *dx += g);
+                            }
+                        }
                     }
                 });
-            }
-        });
+            },
+        );
+    }
 }

@@ -1,8 +1,6 @@
 //! Mel bands as channels: `y[0, s, r · c_in + k] = x[r, s, k]`. Frames as channels
 //! are a view and need no pass.
 
-use rayon::prelude::*;
-
 use crate::plan::Gradient;
 
 /// Extents of the input.
@@ -29,18 +27,18 @@ impl Dims {
 }
 
 pub(super) fn forward(d: Dims, x: &[f32], y: &mut [f32]) {
-    x.par_chunks(d.len()).zip(y.par_chunks_mut(d.len())).for_each(|(x, y)| {
+    for (x, y) in x.chunks_exact(d.len()).zip(y.chunks_exact_mut(d.len())) {
         d.runs(|from, to| y[to..to + d.c_in].copy_from_slice(&x[from..from + d.c_in]));
-    });
+    }
 }
 
 /// `rule` says whether `dx` is overwritten or added to.
 pub(super) fn backward_input(d: Dims, dy: &[f32], rule: Gradient, dx: &mut [f32]) {
-    dx.par_chunks_mut(d.len()).zip(dy.par_chunks(d.len())).for_each(|(dx, dy)| {
+    for (dx, dy) in dx.chunks_exact_mut(d.len()).zip(dy.chunks_exact(d.len())) {
         d.runs(|to, from| {
             for (dx, &g) in dx[to..to + d.c_in].iter_mut().zip(&dy[from..from + d.c_in]) {
                 *dx = if rule == Gradient::Add { *dx + g } else { g };
             }
         });
-    });
+    }
 }

@@ -3,37 +3,50 @@
 //! Backward, with `x̂ = (x − mean) · inv_std` and N elements for each channel:
 //! `dbeta = Σ dz`, `dgamma = Σ dz · x̂`, `dx = gamma · inv_std · (dz − dbeta / N − x̂ · dgamma / N)`.
 //!
-//! Sums run in f64 over parts of two samples, then over the parts in order.
-
-use rayon::prelude::*;
+//! Sums run in f64 over each part of a batch, then over the parts in order; mean and squared
+//! deviations of parts are put together as in Chan, Golub and LeVeque 1979.
 
 use super::activation;
-use super::threads::SAMPLES_PER_PART;
-use super::vectorised::vectorised;
+use super::simd::vectorised;
 use crate::graph::Activation;
 use crate::plan::Gradient;
 
 /// What one batch norm is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Norm {
-    /// Channels, and elements of one sample.
+    /// Channels.
     pub(super) c: usize,
-    pub(super) len: usize,
     pub(super) momentum: f32,
     pub(super) epsilon: f32,
     pub(super) activation: Activation,
 }
 
-/// The figures of the last batch, `[c]`, and room for sums.
+/// What a pass needs of the batch, each `[c]` repeated to a period.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct Figures {
     mean: Vec<f32>,
-    variance: Vec<f32>,
     inv_std: Vec<f32>,
-    /// Two rows of sums for each part.
-    parts: Vec<f64>,
+    /// `gamma · inv_std` and beta: forward.
+    scale: Vec<f32>,
+    beta: Vec<f32>,
+    /// What backward takes off for each unit of `x − mean`, and in any case.
+    slope: Vec<f32>,
+    level: Vec<f32>,
+    /// `[c]`: the batch's variance, for the moving one.
+    variance: Vec<f32>,
     /// Whether they are a batch's, not the moving ones.
     of_batch: bool,
+}
+
+/// What one part of a batch adds up.
+#[derive(Debug)]
+pub(super) struct Room {
+    /// Elements that each channel has in it.
+    count: f64,
+    /// Two sums for each channel, `[2, c]`: mean and squared deviations; `Σ dz · x̂` and `Σ dz`.
+    sums: Vec<f64>,
+    /// `[2, period]`.
+    rows: Vec<f64>,
 }
 
 /// Channels side by side so often that a row of them fills vector units.
@@ -41,9 +54,9 @@ fn period(c: usize) -> usize {
     c * 64usize.div_ceil(c)
 }
 
-/// `[c]` repeated to a period.
-fn repeated(v: &[f32]) -> Vec<f32> {
-    v.iter().copied().cycle().take(period(v.len())).collect()
+/// `[c]` repeated over `row`.
+fn repeat(row: &mut [f32], c: usize, value: impl Fn(usize) -> f32) {
+    row.iter_mut().enumerate().for_each(|(i, v)| *v = value(i % c));
 }
 
 impl Norm {
@@ -51,91 +64,138 @@ impl Norm {
     pub(super) fn split(self, parameters: &[f32]) -> [&[f32]; 4] {
         [0, 1, 2, 3].map(|k| &parameters[k * self.c..(k + 1) * self.c])
     }
-
-    fn part(self) -> usize {
-        self.len * SAMPLES_PER_PART
-    }
-
-    /// `totals[c] = Σ terms`, two sums at once: by parts, then in their order.
-    fn sums(
-        self,
-        parts: &mut [f64],
-        n: usize,
-        part: impl Fn(usize, &mut [f64], &mut [f64]) + Sync,
-    ) -> [Vec<f64>; 2] {
-        let count = n.div_ceil(SAMPLES_PER_PART);
-        parts[..2 * self.c * count].par_chunks_mut(2 * self.c).enumerate().for_each(|(p, sums)| {
-            let mut rows = vec![0.0; 2 * period(self.c)];
-            let (a, b) = rows.split_at_mut(period(self.c));
-            vectorised(
-                #[inline(always)]
-                || part(p, a, b),
-            );
-            for (sums, row) in sums.chunks_exact_mut(self.c).zip([&*a, &*b]) {
-                sums.fill(0.0);
-                for (i, v) in row.iter().enumerate() {
-                    sums[i % self.c] += v;
-                }
-            }
-        });
-        let mut totals = [vec![0.0; self.c], vec![0.0; self.c]];
-        for sums in parts[..2 * self.c * count].chunks_exact(2 * self.c) {
-            for (total, sums) in totals.iter_mut().zip(sums.chunks_exact(self.c)) {
-                total.iter_mut().zip(sums).for_each(|(t, v)| *t += v);
-            }
-        }
-        totals
-    }
-
-    /// Part `p` of a batch's elements.
-    fn of(self, x: &[f32], p: usize) -> &[f32] {
-        &x[p * self.part()..((p + 1) * self.part()).min(x.len())]
-    }
 }
 
 impl Room {
-    pub(super) fn new(norm: Norm, batch: usize) -> Self {
-        let row = || vec![0.0; norm.c];
-        let parts = vec![0.0; 2 * norm.c * batch.div_ceil(SAMPLES_PER_PART)];
-        Self { mean: row(), variance: row(), inv_std: row(), parts, of_batch: false }
+    pub(super) fn new(norm: Norm) -> Self {
+        Self { count: 0.0, sums: vec![0.0; 2 * norm.c], rows: vec![0.0; 2 * period(norm.c)] }
     }
 
-    /// Takes mean and variance from the batch `x`.
-    pub(super) fn measure(&mut self, norm: Norm, x: &[f32]) {
-        let n = x.len() / norm.len;
-        let count = (x.len() / norm.c) as f64;
-        let [sums, _] = norm.sums(&mut self.parts, n, |p, sum, _| {
-            for x in norm.of(x, p).chunks(sum.len()) {
-                for (s, &x) in sum.iter_mut().zip(x) {
-                    *s += f64::from(x);
-                }
-            }
-        });
-        let mean: Vec<f64> = sums.iter().map(|s| s / count).collect();
-        let centre: Vec<f64> = mean.iter().copied().cycle().take(period(norm.c)).collect();
-        let [squares, _] = norm.sums(&mut self.parts, n, |p, sum, _| {
-            for x in norm.of(x, p).chunks(sum.len()) {
-                for ((s, &x), m) in sum.iter_mut().zip(x).zip(&centre) {
-                    let d = f64::from(x) - m;
-                    *s += d * d;
-                }
-            }
-        });
-        for c in 0..norm.c {
-            let variance = squares[c] / count;
-            self.mean[c] = mean[c] as f32;
-            self.variance[c] = variance as f32;
-            self.inv_std[c] = (1.0 / (variance + f64::from(norm.epsilon)).sqrt()) as f32;
+    /// Sums of the rows for each channel.
+    fn gather(&mut self, c: usize) {
+        let rows = self.rows.chunks_exact(period(c));
+        for (sums, row) in self.sums.chunks_exact_mut(c).zip(rows) {
+            sums.fill(0.0);
+            row.chunks_exact(c).for_each(|row| {
+                sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += v);
+            });
         }
+    }
+
+    /// Takes mean and squared deviations of a part's inputs.
+    pub(super) fn measure(&mut self, norm: Norm, x: &[f32]) {
+        let c = norm.c;
+        self.count = (x.len() / c) as f64;
+        self.rows.fill(0.0);
+        let (row, centre) = self.rows.split_at_mut(period(c));
+        vectorised(
+            #[inline(always)]
+            || {
+                for x in x.chunks(row.len()) {
+                    row.iter_mut().zip(x).for_each(|(sum, &x)| *sum += f64::from(x));
+                }
+            },
+        );
+        for k in 0..c {
+            let sum: f64 = row[k..].iter().step_by(c).sum();
+            centre.iter_mut().skip(k).step_by(c).for_each(|v| *v = sum / self.count);
+        }
+        row.fill(0.0);
+        let centre = &*centre;
+        vectorised(
+            #[inline(always)]
+            || {
+                for x in x.chunks(row.len()) {
+                    for ((sum, &x), m) in row.iter_mut().zip(x).zip(centre) {
+                        let d = f64::from(x) - m;
+                        *sum += d * d;
+                    }
+                }
+            },
+        );
+        for k in 0..c {
+            self.sums[k] = centre[k];
+            self.sums[c + k] = row[k..].iter().step_by(c).sum();
+        }
+    }
+
+    /// Takes `Σ dz · x̂` and `Σ dz` of a part; `dz` is the gradient at the sum.
+    pub(super) fn backward_weight(&mut self, norm: Norm, figures: &Figures, x: &[f32], dz: &[f32]) {
+        self.count = (x.len() / norm.c) as f64;
+        self.rows.fill(0.0);
+        let (dx_hat, d) = self.rows.split_at_mut(period(norm.c));
+        let Figures { mean, inv_std, .. } = figures;
+        vectorised(
+            #[inline(always)]
+            || {
+                for (x, dz) in x.chunks(d.len()).zip(dz.chunks(d.len())) {
+                    let of = mean.iter().zip(inv_std).zip(dx_hat.iter_mut().zip(d.iter_mut()));
+                    for ((&x, &g), ((m, s), (dx_hat, d))) in x.iter().zip(dz).zip(of) {
+                        *dx_hat += f64::from(g * ((x - m) * s));
+                        *d += f64::from(g);
+                    }
+                }
+            },
+        );
+        self.gather(norm.c);
+    }
+}
+
+impl Figures {
+    pub(super) fn new(norm: Norm) -> Self {
+        let row = || vec![0.0; period(norm.c)];
+        Self {
+            mean: row(),
+            inv_std: row(),
+            scale: row(),
+            beta: row(),
+            slope: row(),
+            level: row(),
+            variance: vec![0.0; norm.c],
+            of_batch: false,
+        }
+    }
+
+    fn set(&mut self, norm: Norm, of: impl Fn(usize) -> [f64; 2], parameters: &[f32]) {
+        let [gamma, beta, ..] = norm.split(parameters);
+        for k in 0..norm.c {
+            let [mean, variance] = of(k);
+            let inv_std = (1.0 / (variance + f64::from(norm.epsilon)).sqrt()) as f32;
+            self.variance[k] = variance as f32;
+            for i in (k..self.mean.len()).step_by(norm.c) {
+                self.mean[i] = mean as f32;
+                self.inv_std[i] = inv_std;
+                self.scale[i] = gamma[k] * inv_std;
+                self.beta[i] = beta[k];
+            }
+        }
+    }
+
+    /// Takes mean and variance of the batch from its parts.
+    pub(super) fn measure<'a>(
+        &mut self,
+        norm: Norm,
+        parts: &(impl Iterator<Item = &'a Room> + Clone),
+        parameters: &[f32],
+    ) {
+        let of = |k: usize| {
+            let (mut count, mut mean, mut squares) = (0.0, 0.0, 0.0);
+            for part in parts.clone() {
+                let (shift, total) = (part.sums[k] - mean, count + part.count);
+                mean += shift * part.count / total;
+                squares += part.sums[norm.c + k] + shift * shift * count * part.count / total;
+                count = total;
+            }
+            [mean, squares / count]
+        };
+        self.set(norm, of, parameters);
         self.of_batch = true;
     }
 
     /// Takes the moving mean and variance.
-    pub(super) fn recall(&mut self, norm: Norm, mean: &[f32], variance: &[f32]) {
-        self.mean.copy_from_slice(mean);
-        for (inv_std, &v) in self.inv_std.iter_mut().zip(variance) {
-            *inv_std = (1.0 / f64::from(v + norm.epsilon).sqrt()) as f32;
-        }
+    pub(super) fn recall(&mut self, norm: Norm, parameters: &[f32]) {
+        let [.., mean, variance] = norm.split(parameters);
+        self.set(norm, |k| [f64::from(mean[k]), f64::from(variance[k])], parameters);
         self.of_batch = false;
     }
 
@@ -150,97 +210,69 @@ impl Room {
             }
         }
     }
-}
 
-/// With the figures that `room` holds.
-pub(super) fn forward(
-    norm: Norm,
-    room: &Room,
-    x: &[f32],
-    gamma: &[f32],
-    beta: &[f32],
-    y: &mut [f32],
-) {
-    let scale: Vec<f32> = gamma.iter().zip(&room.inv_std).map(|(g, s)| g * s).collect();
-    let [scale, mean, beta] = [&scale[..], &room.mean, beta].map(repeated);
-    y.par_chunks_mut(norm.part()).zip(x.par_chunks(norm.part())).for_each(|(y, x)| {
-        vectorised(
-            #[inline(always)]
-            || {
-                for (y, x) in y.chunks_mut(scale.len()).zip(x.chunks(scale.len())) {
-                    let of = scale.iter().zip(&mean).zip(&beta);
-                    for ((y, &x), ((&a, &m), &b)) in y.iter_mut().zip(x).zip(of) {
-                        *y = (x - m) * a + b;
-                    }
-                    activation::forward(norm.activation, y);
-                }
-            },
-        );
-    });
-}
-
-/// `dgamma` and `dbeta`, from the gradient at the sum.
-pub(super) fn backward_weight(
-    norm: Norm,
-    room: &mut Room,
-    x: &[f32],
-    dz: &[f32],
-    dgamma: &mut [f32],
-    dbeta: &mut [f32],
-) {
-    let [mean, inv_std] = [&room.mean, &room.inv_std].map(|v| repeated(v));
-    let [dx_hat, d] = norm.sums(&mut room.parts, x.len() / norm.len, |p, dx_hat, d| {
-        let pairs = norm.of(x, p).chunks(d.len()).zip(norm.of(dz, p).chunks(d.len()));
-        for (x, dz) in pairs {
-            let of = mean.iter().zip(&inv_std).zip(dx_hat.iter_mut().zip(d.iter_mut()));
-            for ((&x, &g), ((m, s), (dx_hat, d))) in x.iter().zip(dz).zip(of) {
-                *dx_hat += f64::from(g * ((x - m) * s));
-                *d += f64::from(g);
-            }
+    /// `dgamma` and `dbeta` from the sums of all parts, and what [`backward_input`] needs.
+    /// The moving mean and variance do not depend on the input: with them nothing is taken off.
+    pub(super) fn backward_weight<'a>(
+        &mut self,
+        norm: Norm,
+        parts: impl Iterator<Item = &'a Room>,
+        dgamma: &mut [f32],
+        dbeta: &mut [f32],
+    ) {
+        let mut totals = vec![0.0; 2 * norm.c];
+        let mut count = 0.0;
+        for part in parts {
+            count += part.count as f32;
+            totals.iter_mut().zip(&part.sums).for_each(|(t, v)| *t += v);
         }
-    });
-    for (to, from) in [(dgamma, dx_hat), (dbeta, d)] {
-        to.iter_mut().zip(from).for_each(|(to, from)| *to = from as f32);
+        for (to, from) in [(&mut *dgamma, &totals[..norm.c]), (&mut *dbeta, &totals[norm.c..])] {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = *from as f32);
+        }
+        let kept = if self.of_batch { 1.0 } else { 0.0 };
+        let inv_std = &self.inv_std;
+        repeat(&mut self.slope, norm.c, |k| kept * (inv_std[k] * dgamma[k] / count));
+        repeat(&mut self.level, norm.c, |k| kept * (dbeta[k] / count));
     }
 }
 
-/// The moving mean and variance do not depend on `x`: with them only `gamma · inv_std · dz` is
-/// left. `weights` are `[gamma, dgamma, dbeta]`; `rule` says whether `dx` is overwritten or added to.
+/// `y` of one part.
+pub(super) fn forward(norm: Norm, figures: &Figures, x: &[f32], y: &mut [f32]) {
+    let Figures { mean, scale, beta, .. } = figures;
+    vectorised(
+        #[inline(always)]
+        || {
+            for (y, x) in y.chunks_mut(scale.len()).zip(x.chunks(scale.len())) {
+                let of = scale.iter().zip(mean).zip(beta);
+                for ((y, &x), ((&a, &m), &b)) in y.iter_mut().zip(x).zip(of) {
+                    *y = (x - m) * a + b;
+                }
+                activation::forward(norm.activation, y);
+            }
+        },
+    );
+}
+
+/// `dx` of one part; `rule` says whether it is overwritten or added to.
 pub(super) fn backward_input(
-    norm: Norm,
-    room: &Room,
+    figures: &Figures,
     x: &[f32],
     dz: &[f32],
-    [gamma, dgamma, dbeta]: [&[f32]; 3],
     rule: Gradient,
     dx: &mut [f32],
 ) {
-    let count = (x.len() / norm.c) as f32;
-    let per = |c: usize| {
-        let scale = gamma[c] * room.inv_std[c];
-        let (slope, level) = (room.inv_std[c] * dgamma[c] / count, dbeta[c] / count);
-        let [slope, level] = if room.of_batch { [slope, level] } else { [0.0; 2] };
-        [scale, room.mean[c], slope, level]
-    };
-    let rows: Vec<[f32; 4]> = (0..norm.c).map(per).collect();
-    let [scale, mean, slope, level] =
-        [0, 1, 2, 3].map(|k| repeated(&rows.iter().map(|row| row[k]).collect::<Vec<_>>()));
-    let parts = dx.par_chunks_mut(norm.part()).zip(x.par_chunks(norm.part()));
-    parts.zip(dz.par_chunks(norm.part())).for_each(|((dx, x), dz)| {
-        vectorised(
-            #[inline(always)]
-            || {
-                let p = scale.len();
-                for ((dx, x), dz) in dx.chunks_mut(p).zip(x.chunks(p)).zip(dz.chunks(p)) {
-                    let of = scale.iter().zip(&mean).zip(slope.iter().zip(&level));
-                    for (((dx, &x), &g), ((&a, &m), (&k, &l))) in
-                        dx.iter_mut().zip(x).zip(dz).zip(of)
-                    {
-                        let v = a * (g - l - (x - m) * k);
-                        *dx = if rule == Gradient::Add { *dx + v } else { v };
-                    }
+    let Figures { mean, scale, slope, level, .. } = figures;
+    vectorised(
+        #[inline(always)]
+        || {
+            let p = scale.len();
+            for ((dx, x), dz) in dx.chunks_mut(p).zip(x.chunks(p)).zip(dz.chunks(p)) {
+                let of = scale.iter().zip(mean).zip(slope.iter().zip(level));
+                for (((dx, &x), &g), ((&a, &m), (&k, &l))) in dx.iter_mut().zip(x).zip(dz).zip(of) {
+                    let v = a * (g - l - (x - m) * k);
+                    *dx = if rule == Gradient::Add { *dx + v } else { v };
                 }
-            },
-        );
-    });
+            }
+        },
+    );
 }

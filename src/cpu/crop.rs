@@ -1,8 +1,6 @@
 //! Only the lowest bands: `y[r, s, c] = x[r, s, c]` for `r < h_out`. They are the first
 //! elements of each sample.
 
-use rayon::prelude::*;
-
 use crate::plan::Gradient;
 
 /// Elements of one sample, before and after.
@@ -13,17 +11,17 @@ pub(super) struct Dims {
 }
 
 pub(super) fn forward(d: Dims, x: &[f32], y: &mut [f32]) {
-    y.par_chunks_mut(d.len_out)
-        .zip(x.par_chunks(d.len_in))
-        .for_each(|(y, x)| y.copy_from_slice(&x[..d.len_out]));
+    for (y, x) in y.chunks_exact_mut(d.len_out).zip(x.chunks_exact(d.len_in)) {
+        y.copy_from_slice(&x[..d.len_out]);
+    }
 }
 
 /// What was cropped gets no gradient; `rule` says whether `dx` is overwritten or added to.
 pub(super) fn backward_input(d: Dims, dy: &[f32], rule: Gradient, dx: &mut [f32]) {
-    dx.par_chunks_mut(d.len_in).zip(dy.par_chunks(d.len_out)).for_each(|(dx, dy)| {
+    for (dx, dy) in dx.chunks_exact_mut(d.len_in).zip(dy.chunks_exact(d.len_out)) {
         if rule == Gradient::Set {
             dx.fill(0.0);
         }
         dx.iter_mut().zip(dy).for_each(|(dx, g)| *dx += g);
-    });
+    }
 }

@@ -1,13 +1,8 @@
 //! Dropout: `y = x / (1 - rate)` where the element survives, else 0. The mask is
 //! drawn again in the backward pass instead of being kept.
 
-use rayon::prelude::*;
-
 use crate::plan::Gradient;
 use crate::random::counter::{survives, threshold};
-
-/// Elements per task.
-const CHUNK: usize = 1 << 14;
 
 /// One draw of a dropout.
 #[derive(Debug, Clone, Copy)]
@@ -15,20 +10,18 @@ pub(super) struct Draw {
     /// Of the node and step.
     pub(super) key: u32,
     pub(super) rate: f32,
+    /// Which element of the batch is the first at hand.
+    pub(super) first: usize,
 }
 
 impl Draw {
     /// Calls `f` with each element of `out`, the same of `of`, and what multiplies it.
-    fn each(self, of: &[f32], out: &mut [f32], f: impl Fn(&mut f32, f32) + Sync) {
+    fn each(self, of: &[f32], out: &mut [f32], f: impl Fn(&mut f32, f32)) {
         let (threshold, scale) = (threshold(self.rate), 1.0 / (1.0 - self.rate));
-        out.par_chunks_mut(CHUNK).zip(of.par_chunks(CHUNK)).enumerate().for_each(
-            |(c, (out, of))| {
-                for (i, (out, &v)) in out.iter_mut().zip(of).enumerate() {
-                    let survives = survives(self.key, (c * CHUNK + i) as u32, threshold);
-                    f(out, if survives { v * scale } else { 0.0 });
-                }
-            },
-        );
+        for (i, (out, &v)) in (self.first..).zip(out.iter_mut().zip(of)) {
+            let survives = survives(self.key, i as u32, threshold);
+            f(out, if survives { v * scale } else { 0.0 });
+        }
     }
 }
 

@@ -1,26 +1,28 @@
-//! What a layer is: its extents and the room that it needs, worked out once.
+//! What a layer is: what all parts of a batch share of it, worked out once.
 
 use std::ops::Range;
 
-use super::{axis_to_channels, batch_norm, conv2d, crop, dropout, max_pool2d};
+use super::conv2d::{self, Conv2d};
+use super::part::Room;
+use super::threads::SAMPLES_PER_PART;
+use super::{axis_to_channels, batch_norm, crop, dense, max_pool2d, simd};
 use crate::graph::{Activation, Axis, NodeId, Op, Parameter, Shape};
 use crate::plan::{Gradient, Plan};
 
 #[derive(Debug)]
 pub(super) enum Kind {
-    /// The input was gathered; a view shares its input's buffer.
+    /// The input was gathered; a view shares its input's buffer; a fused pooling is done
+    /// with its convolution.
     Nothing,
+    /// Together with a fused pooling, which is what it writes then.
     Conv2d {
-        dims: conv2d::Dims,
+        conv: Box<Conv2d>,
+        /// Of what it writes; linear after a fused pooling, which sees to it itself.
         activation: Activation,
-        /// Whether most of its outputs have a gradient.
-        dense: bool,
         weights: Weights,
-        room: conv2d::Room,
     },
     MaxPool2d {
         dims: max_pool2d::Dims,
-        winner: Vec<u32>,
     },
     AvgPool2d {
         dims: max_pool2d::Dims,
@@ -29,13 +31,11 @@ pub(super) enum Kind {
         norm: batch_norm::Norm,
         /// Where gamma begins; beta and the moving mean and variance follow.
         first: usize,
-        room: batch_norm::Room,
+        figures: batch_norm::Figures,
     },
     Dropout {
         rate: f32,
         node: u32,
-        /// That of the last pass, if it trained.
-        draw: Option<dropout::Draw>,
     },
     Crop {
         dims: crop::Dims,
@@ -43,17 +43,17 @@ pub(super) enum Kind {
     AxisToChannels {
         dims: axis_to_channels::Dims,
     },
-    /// Elements of each input, and of them all, in one row; and rows in a sample.
+    /// Elements of each input, and of them all, in one row.
     Concat {
         widths: Vec<usize>,
         total: usize,
-        rows: usize,
     },
     Dense {
-        n_in: usize,
-        n_out: usize,
+        dims: dense::Dims,
         activation: Activation,
         weights: Weights,
+        /// The kernel as `[out, in]`, where the input's gradient is computed.
+        transposed: Vec<f32>,
     },
     Softmax {
         classes: usize,
@@ -77,11 +77,21 @@ impl Weights {
         (&flat[self.kernel.clone()], self.bias.clone().map(|bias| &flat[bias]))
     }
 
-    /// Kernel and bias; a bias lies right behind its kernel.
-    pub(super) fn write<'a>(&self, flat: &'a mut [f32]) -> (&'a mut [f32], Option<&'a mut [f32]>) {
-        let (kernel, rest) = flat[self.kernel.start..].split_at_mut(self.kernel.len());
-        (kernel, self.bias.as_ref().map(|bias| &mut rest[..bias.len()]))
+    /// A bias, where there is one, lies right behind.
+    pub(super) fn kernel_len(&self) -> usize {
+        self.kernel.len()
     }
+}
+
+/// The 2×2 max-pooling that is one pass with a convolution.
+pub(super) fn fused_pool(plan: &Plan, id: NodeId) -> Option<NodeId> {
+    let pool = plan.pooled_by(id)?;
+    (plan.graph().node(pool).op == Op::MaxPool2d { window: [2, 2] }).then_some(pool)
+}
+
+/// Whether a node's work is done by the convolution before it.
+fn is_fused_away(plan: &Plan, id: NodeId) -> bool {
+    plan.graph().node(id).inputs.iter().any(|input| fused_pool(plan, *input) == Some(id))
 }
 
 impl Kind {
@@ -94,41 +104,40 @@ impl Kind {
             Some(&Shape::Flat(n)) => (1, 1, n),
             None => (0, 0, 0),
         };
+        let learns = plan.input_gradients(id).iter().any(|rule| *rule != Gradient::Skip);
         match node.op {
-            Op::Input | Op::Flatten | Op::AxisToChannels { axis: Axis::Time } => Kind::Nothing,
-            Op::Conv2d { filters, kernel: [k_h, k_w], padding, activation, .. } => {
-                let (h_in, w_in, c_in) = map();
-                let pad = conv2d::pad(padding, [k_h, k_w]);
-                let dims = conv2d::Dims { h_in, w_in, c_in, c_out: filters, k_h, k_w, pad };
-                let learns = plan.input_gradients(id) != [Gradient::Skip];
-                // Behind a max-pooling at most one output of each window has a gradient.
-                let dense = plan.pooled_by(id).is_none();
-                let room = conv2d::Room::new(dims, plan.batch(), learns, dense);
-                Kind::Conv2d { dims, activation, dense, weights: Weights::of(plan, id), room }
+            Op::Input | Op::Flatten | Op::AxisToChannels { axis: Axis::Time } => Self::Nothing,
+            Op::Conv2d { filters, kernel, padding, activation, .. } => {
+                let (h, w, c) = map();
+                let dims = conv2d::Dims::new([h, w, c], filters, kernel, padding);
+                let pooled = fused_pool(plan, id).is_some();
+                let conv = Conv2d::new(dims, activation, pooled, learns, simd::lanes());
+                let activation = if pooled { Activation::Linear } else { activation };
+                Self::Conv2d { conv: Box::new(conv), activation, weights: Weights::of(plan, id) }
             }
+            Op::MaxPool2d { .. } if is_fused_away(plan, id) => Self::Nothing,
             Op::MaxPool2d { window: [k_h, k_w] } => {
                 let (h_in, w_in, c) = map();
-                let dims = max_pool2d::Dims { h_in, w_in, c, k_h, k_w };
-                Kind::MaxPool2d { dims, winner: vec![0; plan.batch() * node.shape.len()] }
+                Self::MaxPool2d { dims: max_pool2d::Dims { h_in, w_in, c, k_h, k_w } }
             }
             Op::AvgPool2d { window: [k_h, k_w] } => {
                 let (h_in, w_in, c) = map();
-                Kind::AvgPool2d { dims: max_pool2d::Dims { h_in, w_in, c, k_h, k_w } }
+                Self::AvgPool2d { dims: max_pool2d::Dims { h_in, w_in, c, k_h, k_w } }
             }
             Op::BatchNorm { momentum, epsilon, activation } => {
-                let (c, len) = (node.shape.channels(), node.shape.len());
-                let norm = batch_norm::Norm { c, len, momentum, epsilon, activation };
+                let c = node.shape.channels();
+                let norm = batch_norm::Norm { c, momentum, epsilon, activation };
                 let first = plan.graph().parameters_of(id).next().map_or(0, |p| p.offset);
-                Kind::BatchNorm { norm, first, room: batch_norm::Room::new(norm, plan.batch()) }
+                Self::BatchNorm { norm, first, figures: batch_norm::Figures::new(norm) }
             }
-            Op::Dropout { rate } => Kind::Dropout { rate, node: id.index() as u32, draw: None },
+            Op::Dropout { rate } => Self::Dropout { rate, node: id.index() as u32 },
             Op::Crop { .. } => {
                 let len_in = shapes.first().map_or(0, |shape| shape.len());
-                Kind::Crop { dims: crop::Dims { len_in, len_out: node.shape.len() } }
+                Self::Crop { dims: crop::Dims { len_in, len_out: node.shape.len() } }
             }
             Op::AxisToChannels { axis: Axis::Mel } => {
                 let (h_in, w_in, c_in) = map();
-                Kind::AxisToChannels { dims: axis_to_channels::Dims { h_in, w_in, c_in } }
+                Self::AxisToChannels { dims: axis_to_channels::Dims { h_in, w_in, c_in } }
             }
             Op::Concat => {
                 let rows = match node.shape {
@@ -136,15 +145,28 @@ impl Kind {
                     Shape::Flat(_) => 1,
                 };
                 let widths = shapes.iter().map(|shape| shape.len() / rows).collect();
-                Kind::Concat { widths, total: node.shape.len() / rows, rows }
+                Self::Concat { widths, total: node.shape.len() / rows }
             }
-            Op::Dense { units, activation, .. } => Kind::Dense {
-                n_in: shapes.first().map_or(0, |shape| shape.len()),
-                n_out: units,
-                activation,
-                weights: Weights::of(plan, id),
-            },
-            Op::Softmax => Kind::Softmax { classes: node.shape.len() },
+            Op::Dense { units, activation, .. } => {
+                let n_in = shapes.first().map_or(0, |shape| shape.len());
+                Self::Dense {
+                    dims: dense::Dims { n_in, n_out: units },
+                    activation,
+                    weights: Weights::of(plan, id),
+                    transposed: vec![0.0; if learns { n_in * units } else { 0 }],
+                }
+            }
+            Op::Softmax => Self::Softmax { classes: node.shape.len() },
+        }
+    }
+
+    /// What one part of a batch needs for it; `len` is that of a sample of its output.
+    pub(super) fn room(&self, len: usize) -> Room {
+        match self {
+            Self::Conv2d { conv, .. } => Room::Conv2d(conv.room(SAMPLES_PER_PART)),
+            Self::MaxPool2d { .. } => Room::MaxPool2d(vec![0; SAMPLES_PER_PART * len]),
+            Self::BatchNorm { norm, .. } => Room::BatchNorm(batch_norm::Room::new(*norm)),
+            _ => Room::None,
         }
     }
 }

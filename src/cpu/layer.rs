@@ -1,13 +1,14 @@
-//! A node made ready: its extents, its places in the buffers, and the room
-//! that it needs, worked out once so that a step only runs.
+//! A node made ready: what it is and where it reads and writes, so that a step only runs.
 
-use super::kind::Kind;
+use std::ops::Range;
+
+use super::kind::{Kind, fused_pool};
+use super::part::{Part, Room};
 use super::{
-    activation, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, conv2d_dense,
-    conv2d_sparse, crop, dense, dropout, max_pool2d, softmax,
+    activation, avg_pool2d, axis_to_channels, batch_norm, concat, crop, dense, dropout, max_pool2d,
+    softmax,
 };
-use crate::backend::Tally;
-use crate::graph::NodeId;
+use crate::graph::{NodeId, Parameter};
 use crate::plan::{Gradient, Plan};
 use crate::random::counter;
 
@@ -22,23 +23,18 @@ pub(super) enum Pass {
     Evaluate,
 }
 
-/// A node's part in a step.
+/// A node's share of a step, the same for all parts of a batch.
 #[derive(Debug)]
 pub(super) struct Layer {
-    kind: Kind,
+    pub(super) kind: Kind,
     /// Buffers that it reads, and what backward does with their gradients.
     inputs: Vec<(usize, Gradient)>,
     /// The buffer that it writes.
     output: usize,
     /// Elements of one sample of the output.
     len: usize,
-}
-
-/// Outputs of all layers and the loss's gradients there, by slot, `[batch, …]`.
-#[derive(Debug)]
-pub(super) struct Buffers {
-    pub(super) values: Vec<Vec<f32>>,
-    pub(super) gradients: Vec<Vec<f32>>,
+    /// Where its parameters lie in the flat buffers: behind those of the layer before.
+    pub(super) parameters: Range<usize>,
 }
 
 impl Layer {
@@ -47,65 +43,57 @@ impl Layer {
         let kind = Kind::of(plan, id);
         let rules = plan.input_gradients(id).iter().copied();
         let inputs = node.inputs.iter().map(|input| plan.slot(*input).0).zip(rules).collect();
-        Self { kind, inputs, output: plan.slot(id).0, len: node.shape.len() }
+        let output = fused_pool(plan, id).unwrap_or(id);
+        let len = plan.graph().node(output).shape.len();
+        let mut own = plan.graph().parameters_of(id).map(Parameter::range);
+        let parameters = own
+            .next()
+            .map_or(0..0, |first| first.start..own.last().map_or(first.end, |last| last.end));
+        Self { kind, inputs, output: plan.slot(output).0, len, parameters }
     }
 
-    /// Writes the layer's output for the batch of `labels`.
-    pub(super) fn forward(
-        &mut self,
-        values: &mut [Vec<f32>],
-        parameters: &[f32],
-        labels: &[u32],
-        pass: Pass,
-        tally: &mut Tally,
-    ) {
-        let n = labels.len();
-        // Every op walks as many samples as its output has: only that is cut to the batch.
-        let written = n * self.len;
+    pub(super) fn room(&self) -> Room {
+        self.kind.room(self.len)
+    }
+
+    /// Takes new weights.
+    pub(super) fn take(&mut self, parameters: &[f32]) {
         match &mut self.kind {
-            Kind::Nothing => {}
-            Kind::Conv2d { dims, activation, weights, room, .. } => {
+            Kind::Conv2d { conv, weights, .. } => {
                 let (w, b) = weights.read(parameters);
-                let (x, y) = two(values, self.inputs[0].0, self.output);
-                conv2d::forward(*dims, *activation, x, w, b, &mut y[..written], room);
+                conv.take(w, b);
             }
-            Kind::MaxPool2d { dims, winner } => {
-                let (x, y) = two(values, self.inputs[0].0, self.output);
-                max_pool2d::forward(*dims, x, &mut y[..written], &mut winner[..written]);
+            Kind::Dense { dims, weights, transposed, .. } if !transposed.is_empty() => {
+                dense::transpose(*dims, weights.read(parameters).0, transposed);
             }
-            Kind::AvgPool2d { dims } => {
-                let (x, y) = two(values, self.inputs[0].0, self.output);
-                avg_pool2d::forward(*dims, x, &mut y[..written]);
+            _ => {}
+        }
+    }
+
+    /// Writes the layer's output for the samples of a part.
+    pub(super) fn forward(&self, index: usize, part: &mut Part, parameters: &[f32], pass: Pass) {
+        let Part { values, rooms, labels, first, tally, .. } = part;
+        let n = labels.len();
+        // Every op walks as many samples as its output has: only that is cut to the part's.
+        let written = n * self.len;
+        let input = self.inputs.first().map_or(self.output, |(input, _)| *input);
+        let (x, y) = two(values, input, self.output);
+        let y = &mut y[..written];
+        match (&self.kind, &mut rooms[index]) {
+            (Kind::Conv2d { conv, .. }, Room::Conv2d(room)) => {
+                conv.forward(&x[..n * conv.in_len()], y, room);
             }
-            Kind::BatchNorm { norm, first, room } => {
-                let [gamma, beta, mean, variance] = norm.split(&parameters[*first..]);
-                let (x, y) = two(values, self.inputs[0].0, self.output);
-                let x = &x[..written];
-                match pass {
-                    Pass::Train { .. } => room.measure(*norm, x),
-                    Pass::Evaluate => room.recall(*norm, mean, variance),
-                }
-                batch_norm::forward(*norm, room, x, gamma, beta, &mut y[..written]);
+            (Kind::MaxPool2d { dims }, Room::MaxPool2d(winner)) => {
+                max_pool2d::forward(*dims, x, y, &mut winner[..written]);
             }
-            Kind::Dropout { rate, node, draw } => {
-                *draw = match pass {
-                    Pass::Train { seed, step } => {
-                        Some(dropout::Draw { key: counter::key(seed, *node, step), rate: *rate })
-                    }
-                    Pass::Evaluate => None,
-                };
-                let (x, y) = two(values, self.inputs[0].0, self.output);
-                dropout::forward(*draw, x, &mut y[..written]);
+            (Kind::AvgPool2d { dims }, _) => avg_pool2d::forward(*dims, x, y),
+            (Kind::BatchNorm { norm, figures, .. }, _) => {
+                batch_norm::forward(*norm, figures, &x[..written], y);
             }
-            Kind::Crop { dims } => {
-                let (x, y) = two(values, self.inputs[0].0, self.output);
-                crop::forward(*dims, x, &mut y[..written]);
-            }
-            Kind::AxisToChannels { dims } => {
-                let (x, y) = two(values, self.inputs[0].0, self.output);
-                axis_to_channels::forward(*dims, x, &mut y[..written]);
-            }
-            Kind::Concat { widths, total, .. } => {
+            (Kind::Dropout { .. }, _) => dropout::forward(self.draw(pass, *first), x, y),
+            (Kind::Crop { dims }, _) => crop::forward(*dims, x, y),
+            (Kind::AxisToChannels { dims }, _) => axis_to_channels::forward(*dims, x, y),
+            (Kind::Concat { widths, total }, _) => {
                 let mut offset = 0;
                 for (&width, &(input, _)) in widths.iter().zip(&self.inputs) {
                     let (x, y) = two(values, input, self.output);
@@ -113,166 +101,221 @@ impl Layer {
                     offset += width;
                 }
             }
-            Kind::Dense { n_in, n_out, activation, weights } => {
+            (Kind::Dense { dims, activation, weights, .. }, _) => {
                 let (w, b) = weights.read(parameters);
-                let (x, y) = two(values, self.inputs[0].0, self.output);
-                dense::forward(*n_in, *n_out, *activation, x, w, b, &mut y[..written]);
+                dense::forward(*dims, *activation, &x[..n * dims.n_in], w, b, y);
             }
-            Kind::Softmax { classes } => {
-                let (z, p) = two(values, self.inputs[0].0, self.output);
-                let (loss, correct) = softmax::forward(*classes, z, labels, &mut p[..written]);
-                tally.loss += loss;
-                tally.correct += correct;
+            (Kind::Softmax { classes }, _) => {
+                (tally.loss, tally.correct) = softmax::forward(*classes, x, labels, y);
             }
+            (Kind::Nothing | Kind::Conv2d { .. } | Kind::MaxPool2d { .. }, _) => {}
         }
     }
 
-    /// Writes the gradients of the layer's parameters and, by the plan's rules, of its inputs.
-    pub(super) fn backward(
-        &mut self,
-        buffers: &mut Buffers,
-        parameters: &[f32],
-        labels: &[u32],
-        pass: Pass,
-        parameter_gradients: &mut [f32],
-    ) {
+    /// What a dropout draws in a pass that trains.
+    fn draw(&self, pass: Pass, first: usize) -> Option<dropout::Draw> {
+        let (Kind::Dropout { rate, node }, Pass::Train { seed, step }) = (&self.kind, pass) else {
+            return None;
+        };
+        let key = counter::key(seed, *node, step);
+        Some(dropout::Draw { key, rate: *rate, first: first * self.len })
+    }
+
+    /// Adds up what a batch norm needs of a part's inputs, before its forward.
+    pub(super) fn measure(&self, index: usize, part: &mut Part) {
+        let Part { values, rooms, labels, .. } = part;
+        if let (Kind::BatchNorm { norm, .. }, Room::BatchNorm(room), Some((input, _))) =
+            (&self.kind, &mut rooms[index], self.inputs.first())
+        {
+            room.measure(*norm, &values[*input][..labels.len() * self.len]);
+        }
+    }
+
+    /// The gradient at the layer's sum, and what a batch norm needs of it, before its backward.
+    pub(super) fn measure_back(&self, index: usize, part: &mut Part) {
+        let Part { values, gradients, rooms, labels, .. } = part;
+        if let (Kind::BatchNorm { norm, figures, .. }, Room::BatchNorm(room), Some((input, _))) =
+            (&self.kind, &mut rooms[index], self.inputs.first())
+        {
+            let written = labels.len() * self.len;
+            let (x, y) = (&values[*input][..written], &values[self.output][..written]);
+            let dz = &mut gradients[self.output][..written];
+            activation::backward(norm.activation, y, dz);
+            room.backward_weight(*norm, figures, x, dz);
+        }
+    }
+
+    /// Writes the gradients of the layer's inputs by the plan's rules, and what a part adds to
+    /// those of a convolution's parameters.
+    pub(super) fn backward(&self, index: usize, part: &mut Part, pass: Pass) {
+        let Part { values, gradients, rooms, labels, first, batch, .. } = part;
         let n = labels.len();
-        let Buffers { values, gradients } = buffers;
-        let y = &values[self.output][..n * self.len];
-        match &mut self.kind {
-            Kind::Nothing => {}
-            Kind::Conv2d { dims, activation, dense, weights, room } => {
-                let [(input, rule)] = self.inputs[..] else { return };
-                let (w, _) = weights.read(parameters);
-                let (dw, db) = weights.write(parameter_gradients);
-                let dz = &mut gradients[self.output][..n * self.len];
+        let written = n * self.len;
+        let y = &values[self.output][..written];
+        let Some(&(input, rule)) = self.inputs.first() else { return };
+        let learns = rule != Gradient::Skip;
+        match (&self.kind, &mut rooms[index]) {
+            (Kind::Conv2d { conv, activation, .. }, Room::Conv2d(room)) => {
+                let (dz, dx) = two_mut(gradients, self.output, input);
+                let dz = &mut dz[..written];
                 activation::backward(*activation, y, dz);
-                if *dense {
-                    conv2d_dense::backward_weight(*dims, dz, dw, db, room);
-                } else {
-                    conv2d_sparse::backward_weight(*dims, dz, dw, db, room);
-                }
-                if rule != Gradient::Skip {
-                    let (dz, dx) = two(gradients, self.output, input);
-                    let dz = &dz[..n * self.len];
-                    if *dense {
-                        conv2d_dense::backward_input(*dims, dz, w, rule, dx, room);
-                    } else {
-                        conv2d_sparse::backward_input(*dims, dz, w, rule, dx, room);
-                    }
-                }
+                conv.backward(y, dz, rule, dx, room);
             }
-            Kind::MaxPool2d { dims, winner } => {
-                let [(input, rule)] = self.inputs[..] else { return };
-                if rule != Gradient::Skip {
-                    let (dy, dx) = two(gradients, self.output, input);
-                    let (winner, dy) = (&winner[..n * self.len], &dy[..n * self.len]);
-                    max_pool2d::backward_input(*dims, winner, dy, rule, dx);
-                }
+            (Kind::MaxPool2d { dims }, Room::MaxPool2d(winner)) if learns => {
+                let (dy, dx) = two(gradients, self.output, input);
+                let dx = &mut dx[..n * dims.in_len()];
+                max_pool2d::backward_input(*dims, &winner[..written], &dy[..written], rule, dx);
             }
-            Kind::AvgPool2d { dims } => {
-                let [(input, rule)] = self.inputs[..] else { return };
-                if rule != Gradient::Skip {
-                    let (dy, dx) = two(gradients, self.output, input);
-                    avg_pool2d::backward_input(*dims, &dy[..n * self.len], rule, dx);
-                }
+            (Kind::AvgPool2d { dims }, _) if learns => {
+                let (dy, dx) = two(gradients, self.output, input);
+                let dx = &mut dx[..n * dims.in_len()];
+                avg_pool2d::backward_input(*dims, &dy[..written], rule, dx);
             }
-            Kind::BatchNorm { norm, first, room } => {
-                let [(input, rule)] = self.inputs[..] else { return };
-                let x = &values[input][..n * self.len];
-                let dz = &mut gradients[self.output][..n * self.len];
-                activation::backward(norm.activation, y, dz);
-                let gradients_of = &mut parameter_gradients[*first..];
-                let (dgamma, rest) = gradients_of.split_at_mut(norm.c);
-                let dbeta = &mut rest[..norm.c];
-                batch_norm::backward_weight(*norm, room, x, dz, dgamma, dbeta);
-                if rule != Gradient::Skip {
-                    let (dz, dx) = two(gradients, self.output, input);
-                    let dz = &dz[..n * self.len];
-                    let weights = [&parameters[*first..*first + norm.c], &*dgamma, &*dbeta];
-                    batch_norm::backward_input(*norm, room, x, dz, weights, rule, dx);
-                }
+            (Kind::BatchNorm { figures, .. }, _) if learns => {
+                let (dz, dx) = two(gradients, self.output, input);
+                let (x, dz) = (&values[input][..written], &dz[..written]);
+                batch_norm::backward_input(figures, x, dz, rule, &mut dx[..written]);
             }
-            Kind::Dropout { draw, .. } => {
-                let [(input, rule)] = self.inputs[..] else { return };
-                if rule != Gradient::Skip {
-                    let (dy, dx) = two(gradients, self.output, input);
-                    dropout::backward_input(*draw, &dy[..n * self.len], rule, dx);
-                }
+            (Kind::Dropout { .. }, _) if learns => {
+                let (dy, dx) = two(gradients, self.output, input);
+                dropout::backward_input(self.draw(pass, *first), &dy[..written], rule, dx);
             }
-            Kind::Crop { dims } => {
-                let [(input, rule)] = self.inputs[..] else { return };
-                if rule != Gradient::Skip {
-                    let (dy, dx) = two(gradients, self.output, input);
-                    crop::backward_input(*dims, &dy[..n * self.len], rule, dx);
-                }
+            (Kind::Crop { dims }, _) if learns => {
+                let (dy, dx) = two(gradients, self.output, input);
+                crop::backward_input(*dims, &dy[..written], rule, dx);
             }
-            Kind::AxisToChannels { dims } => {
-                let [(input, rule)] = self.inputs[..] else { return };
-                if rule != Gradient::Skip {
-                    let (dy, dx) = two(gradients, self.output, input);
-                    axis_to_channels::backward_input(*dims, &dy[..n * self.len], rule, dx);
-                }
+            (Kind::AxisToChannels { dims }, _) if learns => {
+                let (dy, dx) = two(gradients, self.output, input);
+                axis_to_channels::backward_input(*dims, &dy[..written], rule, dx);
             }
-            Kind::Concat { widths, total, rows } => {
+            (Kind::Concat { widths, total }, _) => {
                 let mut offset = 0;
                 for (&width, &(input, rule)) in widths.iter().zip(&self.inputs) {
                     if rule != Gradient::Skip {
                         let (dy, dx) = two(gradients, self.output, input);
-                        let dy = &dy[..n * *rows * *total];
-                        concat::backward_input(width, *total, offset, dy, rule, dx);
+                        concat::backward_input(width, *total, offset, &dy[..written], rule, dx);
                     }
                     offset += width;
                 }
             }
-            Kind::Dense { n_in, n_out, activation, weights } => {
-                let [(input, rule)] = self.inputs[..] else { return };
-                let (w, _) = weights.read(parameters);
-                let (dw, db) = weights.write(parameter_gradients);
-                let dz = &mut gradients[self.output][..n * self.len];
+            (Kind::Dense { dims, activation, transposed, .. }, _) => {
+                let dz = &mut gradients[self.output][..written];
                 activation::backward(*activation, y, dz);
-                dense::backward_weight(*n_in, *n_out, &values[input][..n * *n_in], dz, dw);
-                if let Some(db) = db {
-                    dense::backward_bias(*n_out, dz, db);
-                }
-                if rule != Gradient::Skip {
+                if learns {
                     let (dz, dx) = two(gradients, self.output, input);
-                    let dz = &dz[..n * self.len];
-                    dense::backward_input(*n_in, *n_out, dz, w, rule, dx);
+                    let dx = &mut dx[..n * dims.n_in];
+                    dense::backward_input(*dims, &dz[..written], transposed, rule, dx);
                 }
             }
-            Kind::Softmax { classes } => {
-                let [(input, rule)] = self.inputs[..] else { return };
-                if rule != Gradient::Skip {
-                    let dz = &mut gradients[input][..n * self.len];
-                    match pass {
-                        Pass::Train { .. } => softmax::backward_input(*classes, y, labels, dz),
-                        Pass::Evaluate => softmax::logit_gradient(*classes, labels, dz),
+            (Kind::Softmax { classes }, _) if learns => {
+                let dz = &mut gradients[input][..written];
+                match pass {
+                    Pass::Train { .. } => {
+                        softmax::backward_input(*classes, *batch, y, labels, dz);
                     }
+                    Pass::Evaluate => softmax::logit_gradient(*classes, labels, dz),
                 }
             }
+            _ => {}
+        }
+    }
+
+    /// Gives what [`Self::parameter_gradients`] reads of one part to another.
+    pub(super) fn hand_over(&self, index: usize, from: &mut Part, to: &mut Part) {
+        match (&self.kind, &mut from.rooms[index], &mut to.rooms[index]) {
+            (Kind::Conv2d { .. }, Room::Conv2d(from), Room::Conv2d(to)) => from.hand_over(to),
+            (Kind::Dense { .. }, ..) => {
+                if let Some(&(input, _)) = self.inputs.first() {
+                    std::mem::swap(&mut from.values[input], &mut to.values[input]);
+                }
+                let output = self.output;
+                std::mem::swap(&mut from.gradients[output], &mut to.gradients[output]);
+            }
+            _ => {}
+        }
+    }
+
+    /// Gradients of the layer's own parameters from all parts, after their way back.
+    pub(super) fn parameter_gradients(&mut self, index: usize, parts: &[Part], to: &mut [f32]) {
+        match &mut self.kind {
+            Kind::Conv2d { conv, weights, .. } => {
+                let rooms = parts.iter().filter_map(|part| match &part.rooms[index] {
+                    Room::Conv2d(room) => Some(room),
+                    _ => None,
+                });
+                let (dw, db) = to.split_at_mut(weights.kernel_len());
+                conv.sum(rooms, dw, db);
+            }
+            Kind::Dense { dims, weights, .. } => {
+                let Some(&(input, _)) = self.inputs.first() else { return };
+                let mut pairs: Vec<dense::Pair<'_>> = Vec::new();
+                for part in parts {
+                    let (x, dz) = (&part.values[input], &part.gradients[self.output]);
+                    let samples = x.chunks_exact(dims.n_in).zip(dz.chunks_exact(dims.n_out));
+                    pairs.extend(samples.take(part.labels.len()));
+                }
+                let (dw, db) = to.split_at_mut(weights.kernel_len());
+                dense::backward_weight(*dims, &pairs, dw);
+                dense::backward_bias(&pairs, db);
+            }
+            _ => {}
+        }
+    }
+
+    /// Puts together what [`Self::measure`] left in the parts.
+    pub(super) fn combine(&mut self, index: usize, parts: &[Part], parameters: &[f32], pass: Pass) {
+        if let Kind::BatchNorm { norm, first, figures } = &mut self.kind {
+            let parameters = &parameters[*first..];
+            match pass {
+                Pass::Train { .. } => figures.measure(*norm, &rooms(index, parts), parameters),
+                Pass::Evaluate => figures.recall(*norm, parameters),
+            }
+        }
+    }
+
+    /// Puts together what [`Self::measure_back`] left in the parts.
+    pub(super) fn combine_back(&mut self, index: usize, parts: &[Part], to: &mut [f32]) {
+        if let Kind::BatchNorm { norm, first, figures } = &mut self.kind {
+            let (dgamma, rest) = to[*first..].split_at_mut(norm.c);
+            figures.backward_weight(*norm, rooms(index, parts), dgamma, &mut rest[..norm.c]);
+        }
+    }
+
+    /// Moves what a batch norm remembers towards the batch of the last step.
+    pub(super) fn update(&self, parameters: &mut [f32]) {
+        if let Kind::BatchNorm { norm, first, figures } = &self.kind {
+            let (_, moving) = parameters[*first..].split_at_mut(2 * norm.c);
+            let (mean, rest) = moving.split_at_mut(norm.c);
+            figures.update(*norm, mean, &mut rest[..norm.c]);
         }
     }
 }
 
-impl Layer {
-    /// Moves what a batch norm remembers towards the batch of the last step.
-    pub(super) fn update(&self, parameters: &mut [f32]) {
-        if let Kind::BatchNorm { norm, first, room } = &self.kind {
-            let (_, moving) = parameters[*first..].split_at_mut(2 * norm.c);
-            let (mean, rest) = moving.split_at_mut(norm.c);
-            room.update(*norm, mean, &mut rest[..norm.c]);
-        }
-    }
+/// A batch norm's room in all parts.
+fn rooms(index: usize, parts: &[Part]) -> impl Iterator<Item = &batch_norm::Room> + Clone {
+    parts.iter().filter_map(move |part| match &part.rooms[index] {
+        Room::BatchNorm(room) => Some(room),
+        _ => None,
+    })
 }
 
 /// Buffer `a` to read and buffer `b` to write; a node never reads what it writes.
 fn two(buffers: &mut [Vec<f32>], a: usize, b: usize) -> (&[f32], &mut [f32]) {
-    if a < b {
-        let (low, high) = buffers.split_at_mut(b);
-        (&low[a], &mut high[0])
-    } else {
-        let (low, high) = buffers.split_at_mut(a);
-        (&high[0], &mut low[b])
+    let (a, b) = two_mut(buffers, a, b);
+    (a, b)
+}
+
+/// Two buffers; the first is empty where they are the same, as for a node that does nothing.
+fn two_mut(buffers: &mut [Vec<f32>], a: usize, b: usize) -> (&mut [f32], &mut [f32]) {
+    match a.cmp(&b) {
+        std::cmp::Ordering::Less => {
+            let (low, high) = buffers.split_at_mut(b);
+            (&mut low[a], &mut high[0])
+        }
+        std::cmp::Ordering::Greater => {
+            let (low, high) = buffers.split_at_mut(a);
+            (&mut high[0], &mut low[b])
+        }
+        std::cmp::Ordering::Equal => (&mut [], &mut buffers[b]),
     }
 }

@@ -1,10 +1,7 @@
 //! Max-pooling, stride = window: `y[r, s, c] = max x[r·k_h + i, s·k_w + j, c]`.
 //! The gradient goes to the first maximum in row-major order, as in Keras.
 
-use rayon::prelude::*;
-
-use super::threads::SAMPLES_PER_PART;
-use super::vectorised::vectorised;
+use super::simd::vectorised;
 use crate::plan::Gradient;
 
 /// Extents of one pooling; `h_out = h_in / k_h` and `w_out = w_in / k_w`, rounded down.
@@ -30,18 +27,13 @@ impl Dims {
 /// `winner` gets the index of each maximum within its sample.
 pub(super) fn forward(d: Dims, x: &[f32], y: &mut [f32], winner: &mut [u32]) {
     let (len_in, len_out) = (d.in_len(), d.out_len());
-    x.par_chunks(len_in * SAMPLES_PER_PART)
-        .zip(y.par_chunks_mut(len_out * SAMPLES_PER_PART))
-        .zip(winner.par_chunks_mut(len_out * SAMPLES_PER_PART))
-        .for_each(|((x, y), winner)| {
-            let samples = x.chunks_exact(len_in).zip(y.chunks_exact_mut(len_out));
-            for ((x, y), winner) in samples.zip(winner.chunks_exact_mut(len_out)) {
-                vectorised(
-                    #[inline(always)]
-                    || forward_sample(d, x, y, winner),
-                );
-            }
-        });
+    let samples = x.chunks_exact(len_in).zip(y.chunks_exact_mut(len_out));
+    for ((x, y), winner) in samples.zip(winner.chunks_exact_mut(len_out)) {
+        vectorised(
+            #[inline(always)]
+            || forward_sample(d, x, y, winner),
+        );
+    }
 }
 
 /// Cuts the channels into blocks that fit registers.
@@ -97,18 +89,13 @@ fn forward_block<const C: usize>(
 /// Routes `dy` to the winners; `rule` says whether `dx` is overwritten or added to.
 pub(super) fn backward_input(d: Dims, winner: &[u32], dy: &[f32], rule: Gradient, dx: &mut [f32]) {
     let (len_in, len_out) = (d.in_len(), d.out_len());
-    dx.par_chunks_mut(len_in * SAMPLES_PER_PART)
-        .zip(dy.par_chunks(len_out * SAMPLES_PER_PART))
-        .zip(winner.par_chunks(len_out * SAMPLES_PER_PART))
-        .for_each(|((dx, dy), winner)| {
-            if rule == Gradient::Set {
-                dx.fill(0.0);
-            }
-            let samples = dx.chunks_exact_mut(len_in).zip(dy.chunks_exact(len_out));
-            for ((dx, dy), winner) in samples.zip(winner.chunks_exact(len_out)) {
-                for (&g, &at) in dy.iter().zip(winner) {
-                    dx[at as usize] += g;
-                }
-            }
-        });
+    if rule == Gradient::Set {
+        dx.fill(0.0);
+    }
+    let samples = dx.chunks_exact_mut(len_in).zip(dy.chunks_exact(len_out));
+    for ((dx, dy), winner) in samples.zip(winner.chunks_exact(len_out)) {
+        for (&g, &at) in dy.iter().zip(winner) {
+            dx[at as usize] += g;
+        }
+    }
 }

@@ -1,49 +1,64 @@
-//! The CPU path: walks the plan op by op, the batch cut into parts for threads.
+//! The CPU path. A batch is cut into parts; each goes through all layers on a thread.
 //! One file per op, named like the shader that does the same.
 
 mod activation;
+mod aligned;
 mod avg_pool2d;
 mod axis_to_channels;
 mod batch_norm;
 mod concat;
 mod conv2d;
-mod conv2d_dense;
-mod conv2d_sparse;
 mod crop;
 mod dense;
 mod dropout;
 mod gather;
 mod kind;
 mod layer;
+mod lean;
 mod max_pool2d;
+mod part;
+mod phases;
 mod rates;
 mod sgd;
+mod simd;
 mod softmax;
 mod threads;
 mod timing;
-mod vectorised;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-pub use timing::Part;
+use rayon::prelude::*;
+
+pub use simd::levels;
+pub use timing::Lap;
 
 use crate::backend::{Backend, Batches, Done, Samples, Sgd, State, Tally, Tensor, View};
-use crate::error::Result;
-use crate::graph::NodeId;
+use crate::error::{Error, Result};
+use crate::graph::{NodeId, Shape};
 use crate::plan::{Plan, Slot};
-use layer::{Buffers, Layer, Pass};
+use layer::{Layer, Pass};
+use lean::Lean;
+use part::{Part, Source};
+use phases::{Action, Phase, Phases};
+use threads::SAMPLES_PER_PART;
 
 /// A plan on the CPU, with all its buffers: a step allocates nothing large.
 #[derive(Debug)]
 pub struct Cpu {
     plan: Plan,
-    pool: rayon::ThreadPool,
+    /// Shared, so that work on it may change all else here.
+    pool: Arc<rayon::ThreadPool>,
     layers: Vec<Layer>,
-    buffers: Buffers,
+    phases: Phases,
+    parts: Vec<Part>,
+    lean: Option<Lean>,
     state: State,
+    /// Whether the layers have the weights of `state` as their loops read them.
+    taken: bool,
     parameter_gradients: Vec<f32>,
-    /// Classes of the batch at hand; its length is the batch's.
-    labels: Vec<u32>,
+    /// Samples of the batch at hand.
+    batch: usize,
 }
 
 impl Cpu {
@@ -52,75 +67,175 @@ impl Cpu {
     /// # Errors
     /// If the system refuses the threads.
     pub fn new(plan: Plan, threads: usize) -> Result<Self> {
-        vectorised::choose_level()?;
-        let batch = plan.batch();
-        let zeros = |(i, len): (usize, &usize)| {
-            let needed = plan.has_gradient(Slot(i));
-            vec![0.0; if needed { batch * len } else { 0 }]
+        simd::choose_level()?;
+        let ids = || plan.graph().ids();
+        let layers: Vec<Layer> = ids().map(|id| Layer::new(&plan, id)).collect();
+        let mut kept = vec![false; plan.slot_lens().len()];
+        ids().filter(|id| kind::fused_pool(&plan, *id).is_none()).for_each(|id| {
+            kept[plan.slot(id).0] = true;
+        });
+        let buffers = |needed: &dyn Fn(usize) -> bool| {
+            let len = |(i, len)| if kept[i] && needed(i) { SAMPLES_PER_PART * len } else { 0 };
+            plan.slot_lens().iter().copied().enumerate().map(|slot| vec![0.0; len(slot)]).collect()
         };
-        let buffers = Buffers {
-            values: plan.slot_lens().iter().map(|len| vec![0.0; batch * len]).collect(),
-            gradients: plan.slot_lens().iter().enumerate().map(zeros).collect(),
+        let part = |first| Part {
+            values: buffers(&|_| true),
+            gradients: buffers(&|i| plan.has_gradient(Slot(i))),
+            rooms: layers.iter().map(Layer::room).collect(),
+            labels: Vec::with_capacity(SAMPLES_PER_PART),
+            first,
+            batch: 0,
+            tally: Tally::default(),
         };
         let count = plan.graph().parameter_count();
+        let (pool, phases) = (threads::pool(threads)?, Phases::new(&layers));
         Ok(Self {
-            pool: threads::pool(threads)?,
-            layers: plan.graph().ids().map(|id| Layer::new(&plan, id)).collect(),
-            buffers,
+            parts: (0..plan.batch()).step_by(SAMPLES_PER_PART).map(part).collect(),
+            lean: Lean::new(&phases, pool.current_num_threads(), part),
+            pool: Arc::new(pool),
+            phases,
+            layers,
             state: State::new(vec![0.0; count]),
+            taken: false,
             parameter_gradients: vec![0.0; count],
-            labels: Vec::with_capacity(batch),
+            batch: 0,
             plan,
         })
     }
 
-    /// Copies the samples of a batch into the input's buffer; `views` are theirs, or none.
-    fn gather(&mut self, samples: Samples<'_>, batch: impl Iterator<Item = usize>, views: &[View]) {
+    /// The input's buffer and shape.
+    fn input(&self) -> (usize, Shape) {
         let graph = self.plan.graph();
-        let shape = graph.node(graph.input()).shape;
-        let len = shape.len();
-        let input = &mut self.buffers.values[self.plan.slot(graph.input()).0];
-        self.labels.clear();
-        for (k, (to, i)) in input.chunks_exact_mut(len).zip(batch).enumerate() {
-            let from = &samples.x()[i * len..(i + 1) * len];
-            match views.get(k) {
-                Some(view) => gather::vary(shape, view, from, to),
-                None => to.copy_from_slice(from),
+        (self.plan.slot(graph.input()).0, graph.node(graph.input()).shape)
+    }
+
+    /// The parts that have samples.
+    fn used(&self) -> usize {
+        self.batch.div_ceil(SAMPLES_PER_PART)
+    }
+
+    /// A batch of the samples `which`; `views` are theirs, or none.
+    fn source<'a>(
+        &self,
+        samples: Samples<'a>,
+        which: &'a (dyn Fn(usize) -> usize + Sync),
+        n: usize,
+        views: &'a [View],
+    ) -> Source<'a> {
+        Source { samples, which, n, views, input: self.input() }
+    }
+
+    /// Copies the samples of a batch into the parts. To be called on the pool, as all that
+    /// follows.
+    fn gather(&mut self, source: Source<'_>) {
+        self.batch = source.n;
+        let used = self.used();
+        self.parts[..used].par_iter_mut().for_each(|part| part.gather(source));
+    }
+
+    /// The loss with the penalty.
+    fn forward(&mut self, pass: Pass) -> Tally {
+        self.take();
+        self.walk(pass, |phases| &phases.forward);
+        self.tally()
+    }
+
+    /// There and back: the loss, and the gradients of all parameters. `keep` says whether
+    /// somebody may look at tensors afterwards.
+    fn forward_and_back(&mut self, source: Source<'_>, pass: Pass, keep: bool) -> Tally {
+        self.take();
+        match &self.lean {
+            Some(lean) if !keep => {
+                self.batch = source.n;
+                let used = self.used();
+                let Self { layers, phases, parts, state, .. } = self;
+                lean.walk(layers, phases, &mut parts[..used], source, &state.parameters, pass);
             }
-            self.labels.push(samples.y()[i]);
+            _ => {
+                self.gather(source);
+                self.walk(pass, |phases| &phases.both);
+            }
+        }
+        let used = self.used();
+        let Self { plan, layers, parts, state, parameter_gradients, .. } = self;
+        let parts = &parts[..used];
+        let slices = own_slices(layers, parameter_gradients);
+        layers.par_iter_mut().zip(slices).enumerate().for_each(|(i, (layer, to))| {
+            layer.parameter_gradients(i, parts, to);
+        });
+        sgd::penalty_gradient(plan.graph(), &state.parameters, parameter_gradients);
+        self.tally()
+    }
+
+    /// All parts through some phases.
+    fn walk(&mut self, pass: Pass, which: impl Fn(&Phases) -> &Vec<Phase>) {
+        let used = self.used();
+        let Self { layers, phases, parts, state, parameter_gradients, .. } = self;
+        let (parts, parameters) = (&mut parts[..used], &state.parameters);
+        for phase in which(phases) {
+            parts.par_iter_mut().for_each(|part| {
+                for step in &phase.steps {
+                    phases::run(layers, *step, part, parameters, pass);
+                }
+            });
+            if let Some(step) = phase.norm() {
+                combine(layers, step, parts, parameters, pass, parameter_gradients);
+            }
         }
     }
 
-    fn forward(&mut self, pass: Pass) -> Tally {
-        let Self { plan, pool, layers, buffers, state, labels, .. } = self;
-        let n = labels.len() as u64;
-        let penalty = sgd::penalty(plan.graph(), &state.parameters);
+    /// Of the last batch, with the penalty.
+    fn tally(&self) -> Tally {
+        let n = self.batch as u64;
+        let penalty = sgd::penalty(self.plan.graph(), &self.state.parameters);
         let mut tally = Tally { samples: n, loss: penalty * n as f64, correct: 0 };
-        pool.install(|| {
-            for layer in layers {
-                layer.forward(&mut buffers.values, &state.parameters, labels, pass, &mut tally);
-            }
-        });
+        for part in &self.parts[..self.used()] {
+            tally.loss += part.tally.loss;
+            tally.correct += part.tally.correct;
+        }
         tally
     }
 
-    /// The way back of the pass that was run forward.
-    fn backward(&mut self, pass: Pass) {
-        let Self { plan, pool, layers, buffers, state, labels, parameter_gradients, .. } = self;
-        pool.install(|| {
-            for layer in layers.iter_mut().rev() {
-                layer.backward(buffers, &state.parameters, labels, pass, parameter_gradients);
-            }
-        });
-        sgd::penalty_gradient(plan.graph(), &state.parameters, parameter_gradients);
+    /// Gives the layers the weights, if these are others than before.
+    fn take(&mut self) {
+        if !self.taken {
+            let parameters = &self.state.parameters;
+            self.layers.par_iter_mut().for_each(|layer| layer.take(parameters));
+            self.taken = true;
+        }
+    }
+
+    fn update(&mut self, sgd: Sgd) {
+        let State { parameters, velocity } = &mut self.state;
+        sgd::step(sgd, &self.parameter_gradients, parameters, velocity);
+        self.layers.iter().for_each(|layer| layer.update(parameters));
+        self.taken = false;
     }
 }
 
-impl Cpu {
-    fn update(&mut self, sgd: Sgd) {
-        let State { parameters, velocity } = &mut self.state;
-        self.pool.install(|| sgd::step(sgd, &self.parameter_gradients, parameters, velocity));
-        self.layers.iter().for_each(|layer| layer.update(parameters));
+/// The gradients of each layer's parameters: they lie one behind the other.
+fn own_slices<'a>(layers: &[Layer], mut flat: &'a mut [f32]) -> Vec<&'a mut [f32]> {
+    let mut slices = Vec::with_capacity(layers.len());
+    for layer in layers {
+        let (own, rest) = flat.split_at_mut(layer.parameters.len());
+        slices.push(own);
+        flat = rest;
+    }
+    slices
+}
+
+/// Puts together what a batch norm's parts have measured.
+fn combine(
+    layers: &mut [Layer],
+    (i, action): (usize, Action),
+    parts: &[Part],
+    parameters: &[f32],
+    pass: Pass,
+    parameter_gradients: &mut [f32],
+) {
+    match action {
+        Action::Measure => layers[i].combine(i, parts, parameters, pass),
+        _ => layers[i].combine_back(i, parts, parameter_gradients),
     }
 }
 
@@ -131,11 +246,11 @@ impl Backend for Cpu {
 
     fn describe(&self) -> String {
         let threads = self.pool.current_num_threads();
-        format!("cpu, {threads} thread{}", if threads == 1 { "" } else { "s" })
+        format!("cpu, {threads} thread{}, {}", if threads == 1 { "" } else { "s" }, simd::name())
     }
 
     fn identity(&self) -> String {
-        "cpu".into()
+        format!("cpu, {}", simd::name())
     }
 
     fn train(
@@ -149,14 +264,19 @@ impl Backend for Cpu {
         let size = self.plan.batch();
         let mut tallies = Vec::with_capacity(batches.order.len().div_ceil(size));
         let mut sum = Tally::default();
+        let pool = Arc::clone(&self.pool);
+        let last = batches.order.len().div_ceil(size).saturating_sub(1);
         for (i, batch) in batches.order.chunks(size).enumerate() {
             let views = batches.views.get(i * size..).unwrap_or_default();
-            self.gather(samples, batch.iter().map(|&i| i as usize), views);
             let step = batches.first_step.wrapping_add(i as u32);
             let pass = Pass::Train { seed: batches.seed, step };
-            let tally = self.forward(pass);
-            self.backward(pass);
-            self.update(sgd);
+            let tally = pool.install(|| {
+                let which = |k: usize| batch[k] as usize;
+                let source = self.source(samples, &which, batch.len(), views);
+                let tally = self.forward_and_back(source, pass, i == last);
+                self.update(sgd);
+                tally
+            });
             tallies.push(tally);
             sum += tally;
             if watch(Done { samples: sum.samples, tally: Some(sum) }).is_break() {
@@ -167,24 +287,33 @@ impl Backend for Cpu {
     }
 
     fn evaluate(&mut self, samples: Samples<'_>, probabilities: &mut Vec<f32>) -> Result<Tally> {
-        let output = self.plan.graph().output();
-        let classes = self.plan.graph().classes();
+        let graph = self.plan.graph();
+        let (output, classes) = (self.plan.slot(graph.output()).0, graph.classes());
         let mut total = Tally::default();
         probabilities.clear();
+        let pool = Arc::clone(&self.pool);
         for start in (0..samples.y().len()).step_by(self.plan.batch()) {
-            self.gather(samples, start..samples.y().len(), &[]);
-            total += self.forward(Pass::Evaluate);
-            let rows = &self.buffers.values[self.plan.slot(output).0];
-            probabilities.extend_from_slice(&rows[..self.labels.len() * classes]);
+            let n = self.plan.batch().min(samples.y().len() - start);
+            total += pool.install(|| {
+                self.gather(self.source(samples, &|k| start + k, n, &[]));
+                self.forward(Pass::Evaluate)
+            });
+            for part in &self.parts[..self.used()] {
+                probabilities
+                    .extend_from_slice(&part.values[output][..part.labels.len() * classes]);
+            }
         }
         Ok(total)
     }
 
     fn logit_gradients(&mut self, samples: Samples<'_>, batch: &[u32]) -> Result<()> {
         self.plan.check_batch(batch.len())?;
-        self.gather(samples, batch.iter().map(|&i| i as usize), &[]);
-        self.forward(Pass::Evaluate);
-        self.backward(Pass::Evaluate);
+        let pool = Arc::clone(&self.pool);
+        pool.install(|| {
+            let which = |k: usize| batch[k] as usize;
+            let source = self.source(samples, &which, batch.len(), &[]);
+            self.forward_and_back(source, Pass::Evaluate, true);
+        });
         Ok(())
     }
 
@@ -196,17 +325,25 @@ impl Backend for Cpu {
         state.check(self.plan.graph())?;
         self.state.parameters.copy_from_slice(&state.parameters);
         self.state.velocity.copy_from_slice(&state.velocity);
+        self.taken = false;
         Ok(())
     }
 
     fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>> {
-        let slot = self.plan.slot(node).0;
-        let buffer = match what {
-            Tensor::Value => &self.buffers.values[slot],
-            Tensor::Gradient => &self.buffers.gradients[slot],
-        };
-        let n = self.labels.len() * self.plan.graph().node(node).shape.len();
-        Ok(buffer[..n.min(buffer.len())].to_vec())
+        let node_of = self.plan.graph().node(node);
+        if kind::fused_pool(&self.plan, node).is_some() {
+            return Err(Error::FusedAway { node: node_of.name.clone() });
+        }
+        let (slot, len) = (self.plan.slot(node).0, node_of.shape.len());
+        let mut all = Vec::with_capacity(self.batch * len);
+        for part in &self.parts[..self.used()] {
+            let buffer = match what {
+                Tensor::Value => &part.values[slot],
+                Tensor::Gradient => &part.gradients[slot],
+            };
+            all.extend_from_slice(&buffer[..buffer.len().min(part.labels.len() * len)]);
+        }
+        Ok(all)
     }
 
     fn parameter_gradients(&mut self) -> Result<Vec<f32>> {

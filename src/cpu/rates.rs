@@ -4,16 +4,15 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use fearless_simd::{Simd, SimdBase, SimdFloat, dispatch};
 use rayon::prelude::*;
 
 use super::Cpu;
-use super::vectorised::vectorised;
+use super::simd::{lanes, level, vectorised};
 use crate::measure::{Budget, Rates};
 
 /// Floats that are copied: more than caches hold.
 const COPY: usize = 16 << 20;
-/// Floats of the widest vector.
-const LANES: usize = 16;
 /// The arithmetic runs for so many seconds at least.
 const LEAST: f64 = 0.01;
 
@@ -21,20 +20,15 @@ impl Cpu {
     /// Measures the processor: the best of `tries`.
     pub fn rates(&self, tries: Budget) -> Rates {
         let copied = (2 * COPY * size_of::<f32>()) as f64;
-        // How many chains hide a sum's latency, and whether a fused operation is one
-        // instruction or a slow call, differs between processors.
-        let loops = [
-            chains::<2, true>,
-            chains::<4, true>,
-            chains::<8, true>,
-            chains::<2, false>,
-            chains::<4, false>,
-            chains::<8, false>,
+        // How many chains hide a sum's latency, and how many registers there are for them,
+        // differs between processors.
+        let rates = [
+            self.arithmetic(chains::<6>, 6 * lanes(), tries),
+            self.arithmetic(chains::<10>, 10 * lanes(), tries),
+            self.arithmetic(chains::<14>, 14 * lanes(), tries),
         ];
-        let flop = loops.iter().zip([2, 4, 8].iter().cycle());
-        let rates = flop.map(|(run, count)| self.arithmetic(*run, *count, tries));
         Rates {
-            flop_per_second: rates.fold(0.0, f64::max),
+            flop_per_second: rates.into_iter().fold(0.0, f64::max),
             bytes_per_second: copied / self.copy(tries),
         }
     }
@@ -55,8 +49,8 @@ impl Cpu {
         tries.repetitions().map(once).fold(f64::INFINITY, f64::min)
     }
 
-    /// Operations per second of a loop that `run`s on every thread, `chains` vectors wide.
-    fn arithmetic(&self, run: fn(u32) -> f32, chains: usize, tries: Budget) -> f64 {
+    /// Operations per second of a loop that `run`s on every thread, so many floats wide.
+    fn arithmetic(&self, run: fn(u32) -> f32, floats: usize, tries: Budget) -> f64 {
         let time = |rounds| {
             let begin = Instant::now();
             self.pool.broadcast(|_| black_box(run(black_box(rounds))));
@@ -68,34 +62,28 @@ impl Cpu {
         }
         let seconds = tries.repetitions().map(|_| time(rounds)).fold(f64::INFINITY, f64::min);
         let threads = self.pool.current_num_threads();
-        2.0 * f64::from(rounds) * (chains * LANES * threads) as f64 / seconds
+        2.0 * f64::from(rounds) * (floats * threads) as f64 / seconds
     }
 }
 
 /// So many vectors, each multiplied and added to over and over; none waits for another.
-fn chains<const VECTORS: usize, const FUSED: bool>(rounds: u32) -> f32 {
-    vectorised(
-        #[inline(always)]
-        || {
-            // Neither 0 nor infinity is ever near.
-            let (factor, summand) = (black_box(0.5f32), black_box(0.5f32));
-            let mut sums = [[0.0f32; LANES]; VECTORS];
-            for (v, sum) in sums.iter_mut().enumerate() {
-                for (lane, value) in sum.iter_mut().enumerate() {
-                    *value = 0.1 + (v * LANES + lane) as f32;
-                }
-            }
-            for _ in 0..rounds {
-                for sum in &mut sums {
-                    for value in sum {
-                        *value = match FUSED {
-                            true => value.mul_add(factor, summand),
-                            false => *value * factor + summand,
-                        };
-                    }
-                }
-            }
-            sums.iter().flatten().sum()
-        },
-    )
+fn chains<const VECTORS: usize>(rounds: u32) -> f32 {
+    dispatch!(level(), simd => multiply_add::<_, VECTORS>(simd, rounds))
+}
+
+#[inline(always)]
+fn multiply_add<S: Simd, const VECTORS: usize>(simd: S, rounds: u32) -> f32 {
+    // Neither 0 nor infinity is ever near.
+    let factor = S::f32s::splat(simd, black_box(0.5));
+    let summand = S::f32s::splat(simd, black_box(0.5));
+    let mut sums = [summand; VECTORS];
+    for (v, sum) in sums.iter_mut().enumerate() {
+        *sum = S::f32s::splat(simd, black_box(0.1 + v as f32));
+    }
+    for _ in 0..rounds {
+        for sum in &mut sums {
+            *sum = sum.mul_add(factor, summand);
+        }
+    }
+    sums.iter().flat_map(SimdBase::as_slice).sum()
 }

@@ -5,12 +5,16 @@ use rayon::prelude::*;
 use crate::backend::Sgd;
 use crate::graph::Graph;
 
-const CHUNK: usize = 1 << 14;
+/// Elements of one task.
+const CHUNK: usize = 1 << 12;
 
 /// `Σ l2 · Σ w²` over the kernels that have a penalty, in f64.
 pub(super) fn penalty(graph: &Graph, parameters: &[f32]) -> f64 {
     (graph.parameters().iter().filter(|p| p.l2 != 0.0))
-        .map(|p| f64::from(p.l2) * sum_of_squares(&parameters[p.range()]))
+        .map(|p| {
+            let chunks = parameters[p.range()].par_chunks(CHUNK).map(sum_of_squares);
+            f64::from(p.l2) * chunks.collect::<Vec<f64>>().iter().sum::<f64>()
+        })
         .sum()
 }
 
@@ -29,9 +33,10 @@ fn sum_of_squares(w: &[f32]) -> f64 {
 pub(super) fn penalty_gradient(graph: &Graph, parameters: &[f32], gradients: &mut [f32]) {
     for p in graph.parameters().iter().filter(|p| p.l2 != 0.0) {
         let factor = 2.0 * p.l2;
-        for (g, &w) in gradients[p.range()].iter_mut().zip(&parameters[p.range()]) {
-            *g += factor * w;
-        }
+        let chunks = gradients[p.range()].par_chunks_mut(CHUNK);
+        chunks.zip(parameters[p.range()].par_chunks(CHUNK)).for_each(|(g, w)| {
+            g.iter_mut().zip(w).for_each(|(g, &w)| *g += factor * w);
+        });
     }
 }
 

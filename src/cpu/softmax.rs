@@ -1,7 +1,7 @@
 //! Softmax with the cross-entropy taken from the logits, as Keras fuses them:
 //! `loss = log Σ exp(z − m) − (z_t − m)` with `m = max z`; `dz = (p − onehot) / n`.
 
-/// Probabilities, sum of losses and number of right predictions of a batch.
+/// Probabilities, sum of losses and number of right predictions.
 /// `z` and `p` are `[n, classes]`.
 pub(super) fn forward(classes: usize, z: &[f32], y: &[u32], p: &mut [f32]) -> (f64, u64) {
     let (mut loss, mut correct) = (0.0, 0);
@@ -33,9 +33,9 @@ pub(super) fn logit_gradient(classes: usize, y: &[u32], dz: &mut [f32]) {
     }
 }
 
-/// The gradient at the logits of the mean loss over the batch.
-pub(super) fn backward_input(classes: usize, p: &[f32], y: &[u32], dz: &mut [f32]) {
-    let n = y.len() as f32;
+/// The gradient at the logits of the mean loss over the `batch` samples of which these are some.
+pub(super) fn backward_input(classes: usize, batch: usize, p: &[f32], y: &[u32], dz: &mut [f32]) {
+    let n = batch as f32;
     for ((p, dz), &label) in p.chunks_exact(classes).zip(dz.chunks_exact_mut(classes)).zip(y) {
         for (c, (p, dz)) in p.iter().zip(dz).enumerate() {
             *dz = (p - f32::from(u8::from(c == label as usize))) / n;

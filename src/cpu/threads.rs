@@ -1,10 +1,11 @@
-//! How work is cut for threads so that the bits do not depend on their number:
-//! a batch falls into parts of a fixed size, every element of a result has one
-//! owner, and sums over parts run in the order of the parts.
+//! How work is cut for threads so that the bits do not depend on their number: a batch
+//! falls into parts of a fixed size, every element of a result has one owner, and sums
+//! over parts run in the order of the parts.
 
 use crate::error::{Error, Result};
 
-/// Samples that one task walks through. Two, so that a batch of 32 keeps 16 threads busy.
+/// Samples that one task walks through all layers. Two, so that a batch of 32 keeps 16
+/// threads busy and what a layer leaves is still in the cache when the next reads it.
 pub(super) const SAMPLES_PER_PART: usize = 2;
 
 /// So many would only wear the system down.
@@ -21,13 +22,4 @@ pub(super) fn pool(threads: usize) -> Result<rayon::ThreadPool> {
         .thread_name(|i| format!("cpu-{i}"))
         .build()
         .map_err(|e| Error::Threads { threads, problem: e.to_string() })
-}
-
-/// `total[i] = Σ parts[p][i]`, first part first.
-pub(super) fn sum_parts(parts: &[Vec<f32>], total: &mut [f32]) {
-    for (p, part) in parts.iter().enumerate() {
-        for (t, v) in total.iter_mut().zip(part) {
-            *t = if p == 0 { *v } else { *t + v };
-        }
-    }
 }

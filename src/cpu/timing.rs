@@ -1,18 +1,24 @@
-//! A step with a look at the clock between its parts. Training knows nothing
-//! of it: it walks the same layers without.
+//! A step with a look at the clock between its parts. Training does the same without,
+//! and without waiting: there a part of the batch goes from layer to layer on its own.
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use rayon::prelude::*;
+
 use super::layer::Pass;
-use super::{Cpu, sgd};
-use crate::backend::{Samples, Sgd, State, Tally};
+use super::phases::{Action, run};
+use super::{Cpu, combine, kind, own_slices, sgd};
+use crate::backend::{Samples, Sgd};
 use crate::graph::NodeId;
 
 /// A part of a training step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum Lap {
     /// Copying the batch.
     Gather,
+    /// Bringing the weights into the orders that the loops read.
+    Pack,
     /// The penalty on the weights.
     Penalty,
     /// A node's output.
@@ -25,16 +31,21 @@ pub enum Part {
     Update,
 }
 
-/// Parts and their seconds so far.
+/// Laps and their seconds so far.
 struct Laps {
     last: Instant,
-    parts: Vec<(Part, f64)>,
+    laps: Vec<(Lap, f64)>,
 }
 
 impl Laps {
-    fn lap(&mut self, part: Part) {
+    /// What is timed twice is one lap.
+    fn lap(&mut self, lap: Lap) {
         let now = Instant::now();
-        self.parts.push((part, (now - self.last).as_secs_f64()));
+        let seconds = (now - self.last).as_secs_f64();
+        match self.laps.iter_mut().find(|(known, _)| *known == lap) {
+            Some((_, sum)) => *sum += seconds,
+            None => self.laps.push((lap, seconds)),
+        }
         self.last = now;
     }
 }
@@ -45,36 +56,62 @@ impl Cpu {
         self.pool.current_num_threads()
     }
 
+    /// The pooling that is done in one pass with a convolution.
+    pub fn fused_pool(&self, id: NodeId) -> Option<NodeId> {
+        kind::fused_pool(&self.plan, id)
+    }
+
     /// Takes one step on the samples `batch`; returns the seconds of each of its parts, in order.
     pub fn time_parts(
         &mut self,
         samples: Samples<'_>,
         batch: &[u32],
         rates: Sgd,
-    ) -> Vec<(Part, f64)> {
-        let mut laps = Laps { last: Instant::now(), parts: Vec::new() };
-        self.gather(samples, batch.iter().map(|&i| i as usize), &[]);
-        laps.lap(Part::Gather);
-        let Self { plan, pool, layers, buffers, state, labels, parameter_gradients } = self;
-        let State { parameters, velocity } = state;
-        let mut tally = Tally { loss: sgd::penalty(plan.graph(), parameters), ..Tally::default() };
-        laps.lap(Part::Penalty);
-        pool.install(|| {
-            let pass = Pass::Train { seed: 0, step: 0 };
-            for (id, layer) in plan.graph().ids().zip(layers.iter_mut()) {
-                layer.forward(&mut buffers.values, parameters, labels, pass, &mut tally);
-                laps.lap(Part::Forward(id));
+    ) -> Vec<(Lap, f64)> {
+        let pool = Arc::clone(&self.pool);
+        pool.install(|| self.laps(samples, batch, rates))
+    }
+
+    fn laps(&mut self, samples: Samples<'_>, batch: &[u32], rates: Sgd) -> Vec<(Lap, f64)> {
+        let mut laps = Laps { last: Instant::now(), laps: Vec::new() };
+        let which = |k: usize| batch[k] as usize;
+        self.gather(self.source(samples, &which, batch.len(), &[]));
+        laps.lap(Lap::Gather);
+        self.take();
+        laps.lap(Lap::Pack);
+        let used = self.used();
+        let pass = Pass::Train { seed: 0, step: 0 };
+        let Self { plan, layers, phases, parts, state, parameter_gradients, .. } = self;
+        let parameters = &state.parameters;
+        sgd::penalty(plan.graph(), parameters);
+        laps.lap(Lap::Penalty);
+        let parts = &mut parts[..used];
+        let ids: Vec<NodeId> = plan.graph().ids().collect();
+        let lap_of = |(i, action)| match action {
+            Action::Forward | Action::Measure => Lap::Forward(ids[i]),
+            Action::Backward | Action::MeasureBack => Lap::Backward(ids[i]),
+        };
+        for phase in &phases.both {
+            for step in &phase.steps {
+                parts.par_iter_mut().for_each(|part| run(layers, *step, part, parameters, pass));
+                laps.lap(lap_of(*step));
             }
-            for (id, layer) in plan.graph().ids().rev().zip(layers.iter_mut().rev()) {
-                layer.backward(buffers, parameters, labels, pass, parameter_gradients);
-                laps.lap(Part::Backward(id));
+            if let Some(step) = phase.norm() {
+                combine(layers, step, parts, parameters, pass, parameter_gradients);
+                laps.lap(lap_of(step));
             }
-            sgd::penalty_gradient(plan.graph(), parameters, parameter_gradients);
-            laps.lap(Part::PenaltyGradient);
-            sgd::step(rates, parameter_gradients, parameters, velocity);
-            layers.iter().for_each(|layer| layer.update(parameters));
-            laps.lap(Part::Update);
-        });
-        laps.parts
+        }
+        let slices = own_slices(layers, parameter_gradients);
+        for ((i, layer), to) in layers.iter_mut().enumerate().zip(slices) {
+            if !to.is_empty() {
+                layer.parameter_gradients(i, parts, to);
+                laps.lap(Lap::Backward(ids[i]));
+            }
+        }
+        sgd::penalty_gradient(plan.graph(), &state.parameters, parameter_gradients);
+        laps.lap(Lap::PenaltyGradient);
+        self.update(rates);
+        laps.lap(Lap::Update);
+        laps.laps
     }
 }

@@ -70,8 +70,7 @@ fn the_cpu_layer_by_layer() {
     check(cpu);
     let names = names(cpu);
     for (op, nodes) in [
-        ("conv2d", &["conv2d", "conv2d_1", "conv2d_2"][..]),
-        ("max_pool2d", &["max_pooling2d", "max_pooling2d_1", "max_pooling2d_2"]),
+        ("conv2d_max_pool2d", &["conv2d", "conv2d_1", "conv2d_2"][..]),
         ("dense", &["dense", "dense_1"]),
         ("softmax", &["softmax"]),
     ] {
@@ -82,9 +81,10 @@ fn the_cpu_layer_by_layer() {
             }
         }
     }
-    for kernel in ["gather", "penalty", "penalty_gradient", "sgd_step"] {
+    for kernel in ["gather", "pack", "penalty", "penalty_gradient", "sgd_step"] {
         assert!(names.contains(&(kernel.to_owned(), "all".to_owned())), "{names:?}");
     }
+    assert!(names.iter().all(|(_, node)| !node.starts_with("max_pooling")), "{names:?}");
 }
 
 #[test]

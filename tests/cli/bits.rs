@@ -42,21 +42,18 @@ fn the_orders_of_keras_2_and_3_differ() {
 }
 
 #[test]
-fn every_vector_level_gives_the_same_bits() {
+fn any_number_of_threads_gives_the_same_bits_at_every_vector_level() {
     let work = Work::new();
-    let words = "train --data data --epochs 2 --batch-size 8 --out";
-    work.ok(&format!("{words} best"));
-    let mut levels = vec!["baseline"];
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-        levels.push("avx2");
-    }
-    for level in levels {
-        let words = format!("{words} {level}");
-        let mut command = work.command(&words.split_whitespace().collect::<Vec<_>>());
-        let status = command.env("GENRE_GPU_SIMD", level).output().unwrap().status;
-        assert!(status.success(), "{level}");
-        assert_same(&work, "best", level);
+    for level in genre_gpu::cpu::levels() {
+        for threads in [1, 3] {
+            let words = format!(
+                "train --data data --epochs 2 --batch-size 8 --threads {threads} --out {level}{threads}"
+            );
+            let mut command = work.command(&words.split_whitespace().collect::<Vec<_>>());
+            let status = command.env("GENRE_GPU_SIMD", level).output().unwrap().status;
+            assert!(status.success(), "{level}");
+        }
+        assert_same(&work, &format!("{level}1"), &format!("{level}3"));
     }
     let mut command = work.command(&["train", "--data", "data", "--out", "none"]);
     let ran = super::program::Ran::of(&command.env("GENRE_GPU_SIMD", "mmx").output().unwrap());

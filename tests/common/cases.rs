@@ -85,6 +85,9 @@ pub fn all() -> Vec<Case> {
     let mut pooled_ties =
         pooled("conv 12 filters, then pool, of ties", [6, 10, 2], conv(12, [3, 3], Same, Relu));
     pooled_ties.ties = true;
+    let mut channel_ties =
+        pooled("conv of a channel, then pool, of ties", [6, 38, 1], conv(4, [3, 3], Same, Relu));
+    channel_ties.ties = true;
     cases.extend([
         pooled("conv 5×5 same, then pool", [7, 11, 3], conv(8, [5, 5], Same, Relu)),
         pooled("conv 3×2 valid, then pool", [8, 9, 2], conv(4, [3, 2], Valid, Linear)),
@@ -97,7 +100,17 @@ pub fn all() -> Vec<Case> {
         pooled("conv without bias, then pool", [5, 6, 2], {
             Op::Conv2d { filters: 4, kernel: [2, 3], padding: Same, bias: false, activation: Relu }
         }),
+        pooled("conv of a channel over many columns, then pool", [9, 75, 1], {
+            conv(4, [5, 5], Same, Relu)
+        }),
+        pooled("conv 3 filters of a channel, then pool", [6, 41, 1], conv(3, [3, 3], Same, Linear)),
+        pooled("conv 4 to 8 channels, then pool", [8, 14, 4], conv(8, [5, 5], Same, Relu)),
+        pooled("conv 8 to 16 channels, then pool", [8, 20, 8], conv(16, [5, 5], Same, Relu)),
+        pooled("conv 16 to 28 channels, then pool", [6, 8, 16], conv(28, [3, 3], Same, Relu)),
+        pooled("conv 3 to 70 channels, then pool", [5, 7, 3], conv(70, [3, 1], Same, Relu)),
+        one("conv of one column", [19, 1, 6], 4, 3, conv(16, [9, 1], Same, Relu)),
         pooled_ties,
+        channel_ties,
         one("conv of many weights", [3, 4, 32], 2, 1, conv(24, [5, 5], Same, Relu)),
     ]);
     cases.extend(time_and_frequency());

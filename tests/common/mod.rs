@@ -14,4 +14,5 @@ pub mod close;
 pub mod compare;
 pub mod golden;
 pub mod gpu;
+pub mod levels;
 pub mod naive;

@@ -1,0 +1,121 @@
+//! The gradients of a convolution most of whose outputs have one: there is no
+//! pooling behind it, but a batch norm, say. Nothing is skipped.
+
+use fearless_simd::{Simd, dispatch, f32x4, f32x8, f32x16};
+
+use super::super::simd::{Floats, level};
+use super::Dims;
+use super::packed::{Block, Packed};
+
+/// Adds the gradients of one sample: `dw` (`[k_h, k_w, c_in, c_out]`) and `db`.
+/// `dw[i, j, c, o] += Σ_{r,s} dz[r, s, o] · x[r + i − p_h, s + j − p_w, c]`, by columns within
+/// a row of outputs, then by rows.
+pub(super) fn backward_weight(
+    d: Dims,
+    packed: &Packed,
+    frame: &[f32],
+    dz: &[f32],
+    dw: &mut [f32],
+    db: &mut [f32],
+) {
+    for &block in &packed.blocks {
+        match block {
+            Block { lanes, count, .. } if count < lanes => {
+                for o in block.o..block.o + count {
+                    one_channel(d, o, frame, dz, dw);
+                }
+            }
+            Block { lanes: 16, o, .. } => {
+                dispatch!(level(), simd => channels::<_, f32x16<_>>(simd, d, o, frame, dz, dw));
+            }
+            Block { lanes: 8, o, .. } => {
+                dispatch!(level(), simd => channels::<_, f32x8<_>>(simd, d, o, frame, dz, dw));
+            }
+            Block { o, .. } => {
+                dispatch!(level(), simd => channels::<_, f32x4<_>>(simd, d, o, frame, dz, dw));
+            }
+        }
+    }
+    for dz in dz.chunks_exact(d.c_out) {
+        db.iter_mut().zip(dz).for_each(|(db, g)| *db += g);
+    }
+}
+
+/// Where a tap's input lies, from that of the first.
+fn place(d: Dims, tap: usize) -> usize {
+    tap / d.run() * d.stride() + tap % d.run()
+}
+
+/// A vector of output channels from `o` on, all taps.
+#[inline(always)]
+fn channels<S: Simd, V: Floats<S>>(
+    simd: S,
+    d: Dims,
+    o: usize,
+    frame: &[f32],
+    dz: &[f32],
+    dw: &mut [f32],
+) {
+    let taps = d.k_h * d.run();
+    let mut tap = 0;
+    while tap < taps {
+        tap += match taps - tap {
+            10.. => some_taps::<S, V, 10>(simd, d, [tap, o], frame, dz, dw),
+            5.. => some_taps::<S, V, 5>(simd, d, [tap, o], frame, dz, dw),
+            _ => some_taps::<S, V, 1>(simd, d, [tap, o], frame, dz, dw),
+        };
+    }
+}
+
+/// `K` taps from `tap` on. Returns K.
+#[inline(always)]
+fn some_taps<S: Simd, V: Floats<S>, const K: usize>(
+    simd: S,
+    d: Dims,
+    [tap, o]: [usize; 2],
+    frame: &[f32],
+    dz: &[f32],
+    dw: &mut [f32],
+) -> usize {
+    let places: [usize; K] = std::array::from_fn(|k| place(d, tap + k));
+    let len = (d.w_out() - 1) * d.c_in + 1;
+    for (row, dz) in dz.chunks_exact(d.w_out() * d.c_out).enumerate() {
+        let x = places.map(|place| &frame[d.patch(row, 0) + place..][..len]);
+        let mut sums = [V::splat(simd, 0.0); K];
+        for (column, dz) in dz.chunks_exact(d.c_out).enumerate() {
+            let g = V::from_slice(simd, &dz[o..][..V::LEN]);
+            for k in 0..K {
+                sums[k] = V::splat(simd, x[k][column * d.c_in]).mul_add(g, sums[k]);
+            }
+        }
+        for (sum, dw) in sums.iter().zip(dw[tap * d.c_out..].chunks_exact_mut(d.c_out)) {
+            let dw = &mut dw[o..][..V::LEN];
+            (*sum + V::from_slice(simd, dw)).store_slice(dw);
+        }
+    }
+    K
+}
+
+/// A channel that no vector has room for.
+fn one_channel(d: Dims, o: usize, frame: &[f32], dz: &[f32], dw: &mut [f32]) {
+    for (tap, dw) in dw.chunks_exact_mut(d.c_out).enumerate() {
+        for (row, dz) in dz.chunks_exact(d.w_out() * d.c_out).enumerate() {
+            let x = frame[d.patch(row, 0) + place(d, tap)..].iter().step_by(d.c_in);
+            let dz = dz.iter().skip(o).step_by(d.c_out);
+            dw[o] += x.zip(dz).map(|(x, g)| x * g).sum::<f32>();
+        }
+    }
+}
+
+/// `[k_h, k_w, c_in, c_out]` by half a turn, as `[k_h, k_w, c_out, c_in]`: with it the
+/// input's gradient is a convolution of the output's.
+pub(super) fn turn(d: Dims, w: &[f32], turned: &mut [f32]) {
+    let tap = d.c_in * d.c_out;
+    for (from, to) in w.chunks_exact(tap).rev().zip(turned.chunks_exact_mut(tap)) {
+        for (c, from) in from.chunks_exact(d.c_out).enumerate() {
+            for (o, w) in from.iter().enumerate() {
+                to[o * d.c_in + c] = *w;
+            }
+        }
+    }
+}
