@@ -224,12 +224,12 @@ impl Layer {
     pub(super) fn hand_over(&self, index: usize, from: &mut Part, to: &mut Part) {
         match (&self.kind, &mut from.rooms[index], &mut to.rooms[index]) {
             (Kind::Conv2d { .. }, Room::Conv2d(from), Room::Conv2d(to)) => from.hand_over(to),
+            // Copied, not exchanged: another dense layer may read the same input.
             (Kind::Dense { .. }, ..) => {
                 if let Some(&(input, _)) = self.inputs.first() {
-                    std::mem::swap(&mut from.values[input], &mut to.values[input]);
+                    to.values[input].copy_from_slice(&from.values[input]);
                 }
-                let output = self.output;
-                std::mem::swap(&mut from.gradients[output], &mut to.gradients[output]);
+                to.gradients[self.output].copy_from_slice(&from.gradients[self.output]);
             }
             _ => {}
         }

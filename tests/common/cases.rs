@@ -116,6 +116,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(time_and_frequency());
     cases.extend(normed());
     cases.push(two_dense());
+    cases.push(two_dense_of_one_input());
     cases.push(branches());
     cases.push(concat_of_vectors());
     cases.push(concat_of_many());
@@ -304,6 +305,17 @@ fn two_dense() -> Case {
     let logits = graph.push("logits", op, &[hidden]).unwrap();
     graph.push("softmax", Op::Softmax, &[logits]).unwrap();
     Case { name: "dense", graph, batch: 9, partial: 5, ties: false }
+}
+
+fn two_dense_of_one_input() -> Case {
+    let mut graph = Graph::new("dense branches", Shape::Map { h: 1, w: 19, c: 1 });
+    let flat = graph.push("flat", Op::Flatten, &[graph.input()]).unwrap();
+    let left = graph.push("left", dense(7, Activation::Relu, 0.0), &[flat]).unwrap();
+    let right = graph.push("right", dense(5, Activation::Linear, 0.1), &[flat]).unwrap();
+    let both = graph.push("both", Op::Concat, &[left, right]).unwrap();
+    let logits = graph.push("logits", dense(3, Activation::Linear, 0.0), &[both]).unwrap();
+    graph.push("softmax", Op::Softmax, &[logits]).unwrap();
+    Case { name: "dense branches", graph, batch: 5, partial: 3, ties: false }
 }
 
 /// A stem read by two branches and by the concat itself.

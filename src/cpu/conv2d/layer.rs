@@ -106,7 +106,7 @@ impl Conv2d {
             places: vec![0; outputs],
             entries: vec![(0, 0.0); if pooled && self.learns { d.w_out() * d.c_out } else { 0 }],
             frame_gradient: Aligned::zeros(if self.learns { frame } else { 0 }),
-            dw: Aligned::zeros(if pooled { sparse::padded_len(d) } else { d.kernel_len() }),
+            dw: Aligned::zeros(self.dw.len()),
             db: vec![0.0; d.c_out],
         }
     }
