@@ -112,8 +112,7 @@ pub(super) fn aligned(rows: &[Vec<String>]) -> String {
 fn steps(f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
     let seconds = step.seconds;
     let ms = |seconds: f64| format!("{} ms", figure(seconds * 1e3));
-    writeln!(
-        f,
+    let line = format!(
         "step: {} (quartiles {} to {} of {} timings, {} steps); kernels {}, {:.1} % of it",
         ms(seconds.median),
         figure(seconds.lower_quartile * 1e3),
@@ -122,7 +121,8 @@ fn steps(f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
         step.steps,
         ms(step.kernels_seconds),
         100.0 * step.kernels_seconds / seconds.median
-    )?;
+    );
+    writeln!(f, "{}", fold(&line).trim_end())?;
     writeln!(
         f,
         "whole epochs: {} per step, {} samples/s, {} GFLOP/s counted dense",
