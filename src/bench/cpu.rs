@@ -7,7 +7,7 @@ use crate::backend::{Backend, Batches, State};
 use crate::cpu::{Cpu, Lap};
 use crate::device::Device;
 use crate::error::Result;
-use crate::graph::NodeId;
+use crate::graph::{NodeId, Op};
 use crate::measure::{Budget, Work};
 use crate::train::initial_parameters;
 
@@ -20,7 +20,6 @@ fn describe(cpu: &Cpu, part: Lap) -> Option<(String, String, Work)> {
         |id: NodeId, kernel: String, work| Some((kernel, graph.node(id).name.clone(), work));
     match part {
         Lap::Gather => all("gather", dense::gather(plan)),
-        Lap::Pack => all("pack", dense::pack(plan)),
         Lap::Penalty => all("penalty", dense::penalty(plan)),
         Lap::Forward(id) => match cpu.fused_pool(id) {
             Some(pool) => {
@@ -36,14 +35,17 @@ fn describe(cpu: &Cpu, part: Lap) -> Option<(String, String, Work)> {
                 let work = dense::fused_backward(plan, id, pool);
                 named(id, "conv2d_max_pool2d_backward".into(), work)
             }
-            None => named(
-                id,
-                format!("{}_backward", graph.node(id).op.name()),
-                dense::backward(plan, id),
-            ),
+            None => {
+                let work = match graph.node(id).op {
+                    Op::Dense { .. } => dense::dense_input_gradient(plan, id),
+                    _ => dense::backward(plan, id),
+                };
+                named(id, format!("{}_backward", graph.node(id).op.name()), work)
+            }
         },
-        Lap::PenaltyGradient => all("penalty_gradient", dense::penalty_gradient(plan)),
-        Lap::Update => all("sgd_step", dense::update(plan)),
+        Lap::Update(id) => {
+            named(id, format!("{}_update", graph.node(id).op.name()), dense::update(plan, id))
+        }
     }
     .filter(|(.., work)| *work != Work::default())
 }

@@ -100,11 +100,6 @@ pub(super) fn fused_backward(plan: &Plan, id: NodeId, pool: NodeId) -> Work {
     Work { bytes: conv.bytes - (WORD * (y + relu)) as u64 + (WORD * 3 * pooled) as u64, ..conv }
 }
 
-/// Bringing the weights into other orders.
-pub(super) fn pack(plan: &Plan) -> Work {
-    work(0, 2 * plan.graph().parameter_count())
-}
-
 /// Multiplications and additions of a training step.
 pub(super) fn step_flop(plan: &Plan) -> u64 {
     let node = |id| forward(plan, id).flop + backward(plan, id).flop;
@@ -128,15 +123,24 @@ pub(super) fn penalty(plan: &Plan) -> Work {
     work(2 * penalised(plan), penalised(plan))
 }
 
-/// The penalty's gradient, added to the weights'.
-pub(super) fn penalty_gradient(plan: &Plan) -> Work {
-    work(2 * penalised(plan), 3 * penalised(plan))
+/// Back through a dense layer on the CPU, which leaves its weights to [`update`].
+pub(super) fn dense_input_gradient(plan: &Plan, id: NodeId) -> Work {
+    let ([x, _, count], all) = (elements(plan, id), backward(plan, id));
+    let weights = work(flop(plan, id), x + count);
+    Work { flop: all.flop - weights.flop, bytes: all.bytes - weights.bytes }
 }
 
-/// The optimiser: gradient read, weights and velocity updated.
-pub(super) fn update(plan: &Plan) -> Work {
-    let count = plan.graph().parameter_count();
-    work(4 * count, 5 * count)
+/// A node's parameters from their gradients on: the penalty's added, the optimiser's step, the
+/// weights brought into other orders. A dense layer's gradients are computed there too.
+pub(super) fn update(plan: &Plan, id: NodeId) -> Work {
+    let [x, y, count] = elements(plan, id);
+    let (gradients, read) = match plan.graph().node(id).op {
+        Op::Dense { .. } => (flop(plan, id), x + y),
+        _ => (0, 0),
+    };
+    let penalised = plan.graph().parameters_of(id).filter(|p| p.l2 != 0.0).map(Parameter::len);
+    // Gradient read, weights and velocity read and written, weights read and written again.
+    work(gradients + 2 * penalised.sum::<usize>() + 4 * count, read + 7 * count)
 }
 
 #[cfg(test)]

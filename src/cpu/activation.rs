@@ -13,6 +13,7 @@ pub(super) fn forward(activation: Activation, y: &mut [f32]) {
 }
 
 /// `dy ← dy · f'(z)`, where `y = f(z)` tells the sign of `z`.
+#[inline(always)]
 pub(super) fn backward(activation: Activation, y: &[f32], dy: &mut [f32]) {
     match activation {
         Activation::Linear => {}

@@ -21,62 +21,106 @@ fn cells(d: Dims, mut f: impl FnMut(usize, usize, usize)) {
     }
 }
 
+/// Floats of a row of a window that are added up side by side.
+const LANES: usize = 32;
+
 pub(super) fn forward(d: Dims, x: &[f32], y: &mut [f32]) {
-    let count = (d.k_h * d.k_w) as f32;
     for (x, y) in x.chunks_exact(d.in_len()).zip(y.chunks_exact_mut(d.out_len())) {
         vectorised(
             #[inline(always)]
-            || {
-                cells(d, |cell, first, channels| {
-                    let mut sums = [0.0; C];
-                    for i in 0..d.k_h {
-                        let x = &x[first + i * d.w_in * d.c..];
-                        if let (C, true) = (channels, d.c == C) {
-                            for x in x.chunks_exact(C).take(d.k_w) {
-                                sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
-                            }
-                        } else {
-                            for x in x.chunks(d.c).take(d.k_w) {
-                                sums.iter_mut().zip(&x[..channels]).for_each(|(sum, x)| *sum += x);
-                            }
-                        }
-                    }
-                    let y = &mut y[cell..cell + channels];
-                    y.iter_mut().zip(sums).for_each(|(y, sum)| *y = sum / count);
-                });
-            },
+            || if d.fills(LANES) { forward_lanes(d, x, y) } else { forward_cells(d, x, y) },
         );
+    }
+}
+
+#[inline(always)]
+fn forward_cells(d: Dims, x: &[f32], y: &mut [f32]) {
+    let count = (d.k_h * d.k_w) as f32;
+    cells(d, |cell, first, channels| {
+        let mut sums = [0.0; C];
+        for i in 0..d.k_h {
+            let x = &x[first + i * d.w_in * d.c..];
+            for x in x.chunks(d.c).take(d.k_w) {
+                sums.iter_mut().zip(&x[..channels]).for_each(|(sum, x)| *sum += x);
+            }
+        }
+        let y = &mut y[cell..cell + channels];
+        y.iter_mut().zip(sums).for_each(|(y, sum)| *y = sum / count);
+    });
+}
+
+/// Wide windows: each lane has the sum of its own positions; then halves of the lanes are
+/// added until one position is left.
+#[inline(always)]
+fn forward_lanes(d: Dims, x: &[f32], y: &mut [f32]) {
+    let count = (d.k_h * d.k_w) as f32;
+    for (cell, y) in y.chunks_exact_mut(d.c).enumerate() {
+        let mut sums = [0.0; LANES];
+        for row in d.rows(cell) {
+            let x = x[row..][..d.k_w * d.c].chunks_exact(LANES);
+            let rest = x.remainder();
+            for x in x {
+                sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
+            }
+            sums.iter_mut().zip(rest).for_each(|(sum, x)| *sum += x);
+        }
+        let mut half = LANES / 2;
+        while half >= d.c {
+            let (low, high) = sums.split_at_mut(half);
+            low.iter_mut().zip(high).for_each(|(low, high)| *low += *high);
+            half /= 2;
+        }
+        y.iter_mut().zip(sums).for_each(|(y, sum)| *y = sum / count);
     }
 }
 
 /// Spreads `dy` evenly; `rule` says whether `dx` is overwritten or added to.
 pub(super) fn backward_input(d: Dims, dy: &[f32], rule: Gradient, dx: &mut [f32]) {
-    let count = (d.k_h * d.k_w) as f32;
-    if rule == Gradient::Set {
+    let lanes = d.fills(LANES);
+    // What lies in no window has no gradient.
+    let covered = d.h_in.is_multiple_of(d.k_h) && d.w_in.is_multiple_of(d.k_w);
+    let sets = rule == Gradient::Set && lanes && covered;
+    if rule == Gradient::Set && !sets {
         dx.fill(0.0);
     }
     for (dx, dy) in dx.chunks_exact_mut(d.in_len()).zip(dy.chunks_exact(d.out_len())) {
         vectorised(
             #[inline(always)]
-            || {
-                cells(d, |cell, first, channels| {
-                    let mut share = [0.0; C];
-                    let dy = &dy[cell..cell + channels];
-                    share.iter_mut().zip(dy).for_each(|(share, g)| *share = g / count);
-                    for i in 0..d.k_h {
-                        let dx = &mut dx[first + i * d.w_in * d.c..];
-                        if let (C, true) = (channels, d.c == C) {
-                            for dx in dx.chunks_exact_mut(C).take(d.k_w) {
-                                dx.iter_mut().zip(share).for_each(|(dx, g)| *dx += g);
-                            }
-                        } else {
-                            for dx in dx.chunks_mut(d.c).take(d.k_w) {
-                                dx[..channels].iter_mut().zip(share).for_each(|(dx, g)| *dx += g);
-                            }
-                        }
-                    }
-                });
+            || match (lanes, sets) {
+                (true, true) => spread_lanes(d, dy, dx, |dx, g| *dx = g),
+                (true, false) => spread_lanes(d, dy, dx, |dx, g| *dx += g),
+                (false, _) => spread_cells(d, dy, dx),
             },
         );
+    }
+}
+
+#[inline(always)]
+fn spread_cells(d: Dims, dy: &[f32], dx: &mut [f32]) {
+    let count = (d.k_h * d.k_w) as f32;
+    cells(d, |cell, first, channels| {
+        let mut share = [0.0; C];
+        let dy = &dy[cell..cell + channels];
+        share.iter_mut().zip(dy).for_each(|(share, g)| *share = g / count);
+        for i in 0..d.k_h {
+            let dx = &mut dx[first + i * d.w_in * d.c..];
+            for dx in dx.chunks_mut(d.c).take(d.k_w) {
+                dx[..channels].iter_mut().zip(share).for_each(|(dx, g)| *dx += g);
+            }
+        }
+    });
+}
+
+#[inline(always)]
+fn spread_lanes(d: Dims, dy: &[f32], dx: &mut [f32], put: impl Fn(&mut f32, f32)) {
+    let count = (d.k_h * d.k_w) as f32;
+    for (cell, dy) in dy.chunks_exact(d.c).enumerate() {
+        let mut share = [0.0; LANES];
+        share.iter_mut().enumerate().for_each(|(k, share)| *share = dy[k % d.c] / count);
+        for row in d.rows(cell) {
+            for dx in dx[row..][..d.k_w * d.c].chunks_mut(LANES) {
+                dx.iter_mut().zip(&share).for_each(|(dx, g)| put(dx, *g));
+            }
+        }
     }
 }

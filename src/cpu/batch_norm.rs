@@ -47,6 +47,8 @@ pub(super) struct Room {
     sums: Vec<f64>,
     /// `[2, period]`.
     rows: Vec<f64>,
+    /// What is taken off each input before it is squared, `[period]`.
+    shift: Vec<f64>,
 }
 
 /// Channels side by side so often that a row of them fills vector units.
@@ -68,7 +70,12 @@ impl Norm {
 
 impl Room {
     pub(super) fn new(norm: Norm) -> Self {
-        Self { count: 0.0, sums: vec![0.0; 2 * norm.c], rows: vec![0.0; 2 * period(norm.c)] }
+        Self {
+            count: 0.0,
+            sums: vec![0.0; 2 * norm.c],
+            rows: vec![0.0; 2 * period(norm.c)],
+            shift: vec![0.0; period(norm.c)],
+        }
     }
 
     /// Sums of the rows for each channel.
@@ -82,45 +89,47 @@ impl Room {
         }
     }
 
-    /// Takes mean and squared deviations of a part's inputs.
+    /// Takes mean and squared deviations of a part's inputs, in one pass: one of the inputs is
+    /// taken off first, which is at most `√n` standard deviations off the mean, so that what
+    /// f64 rounds away of the squares is less than `n` times its precision.
     pub(super) fn measure(&mut self, norm: Norm, x: &[f32]) {
         let c = norm.c;
         self.count = (x.len() / c) as f64;
         self.rows.fill(0.0);
-        let (row, centre) = self.rows.split_at_mut(period(c));
+        self.shift.iter_mut().zip(x[..c].iter().cycle()).for_each(|(to, x)| *to = f64::from(*x));
+        let (row, squares) = self.rows.split_at_mut(period(c));
+        let shift = &*self.shift;
         vectorised(
             #[inline(always)]
             || {
                 for x in x.chunks(row.len()) {
-                    row.iter_mut().zip(x).for_each(|(sum, &x)| *sum += f64::from(x));
-                }
-            },
-        );
-        for k in 0..c {
-            let sum: f64 = row[k..].iter().step_by(c).sum();
-            centre.iter_mut().skip(k).step_by(c).for_each(|v| *v = sum / self.count);
-        }
-        row.fill(0.0);
-        let centre = &*centre;
-        vectorised(
-            #[inline(always)]
-            || {
-                for x in x.chunks(row.len()) {
-                    for ((sum, &x), m) in row.iter_mut().zip(x).zip(centre) {
-                        let d = f64::from(x) - m;
-                        *sum += d * d;
+                    let of = row.iter_mut().zip(squares.iter_mut()).zip(shift);
+                    for (&x, ((sum, squares), &shift)) in x.iter().zip(of) {
+                        let v = f64::from(x) - shift;
+                        *sum += v;
+                        *squares += v * v;
                     }
                 }
             },
         );
-        for k in 0..c {
-            self.sums[k] = centre[k];
-            self.sums[c + k] = row[k..].iter().step_by(c).sum();
+        self.gather(c);
+        let (sums, squares) = self.sums.split_at_mut(c);
+        for ((sum, squares), &shift) in sums.iter_mut().zip(squares).zip(&self.shift) {
+            *squares -= *sum * *sum / self.count;
+            *sum = shift + *sum / self.count;
         }
     }
 
-    /// Takes `Σ dz · x̂` and `Σ dz` of a part; `dz` is the gradient at the sum.
-    pub(super) fn backward_weight(&mut self, norm: Norm, figures: &Figures, x: &[f32], dz: &[f32]) {
+    /// Makes `dz` the gradient at the sum from that of `y`, and takes a part's `Σ dz · x̂` and
+    /// `Σ dz`.
+    pub(super) fn backward_weight(
+        &mut self,
+        norm: Norm,
+        figures: &Figures,
+        x: &[f32],
+        y: &[f32],
+        dz: &mut [f32],
+    ) {
         self.count = (x.len() / norm.c) as f64;
         self.rows.fill(0.0);
         let (dx_hat, d) = self.rows.split_at_mut(period(norm.c));
@@ -128,9 +137,11 @@ impl Room {
         vectorised(
             #[inline(always)]
             || {
-                for (x, dz) in x.chunks(d.len()).zip(dz.chunks(d.len())) {
+                let p = d.len();
+                for ((x, y), dz) in x.chunks(p).zip(y.chunks(p)).zip(dz.chunks_mut(p)) {
+                    activation::backward(norm.activation, y, dz);
                     let of = mean.iter().zip(inv_std).zip(dx_hat.iter_mut().zip(d.iter_mut()));
-                    for ((&x, &g), ((m, s), (dx_hat, d))) in x.iter().zip(dz).zip(of) {
+                    for ((&x, &g), ((m, s), (dx_hat, d))) in x.iter().zip(&*dz).zip(of) {
                         *dx_hat += f64::from(g * ((x - m) * s));
                         *d += f64::from(g);
                     }

@@ -4,12 +4,17 @@ use fearless_simd::{Simd, SimdBase, dispatch, f32x4};
 use rayon::prelude::*;
 
 use super::activation;
-use super::simd::{Floats, level};
+use super::sgd::Stretch;
+use super::simd::{Floats, is_wide, level};
+use crate::backend::Sgd;
 use crate::graph::Activation;
 use crate::plan::Gradient;
 
-/// Rows of the kernel that one task owns in the weight gradient.
-const ROWS: usize = 32;
+/// Rows of the kernel that one task learns.
+const ROWS: usize = 64;
+
+/// Floats of the widest vector.
+const WIDEST: usize = 16;
 
 /// Input and gradient at the sum of one sample.
 pub(super) type Pair<'a> = (&'a [f32], &'a [f32]);
@@ -36,47 +41,131 @@ pub(super) fn forward(
             None => y.fill(0.0),
         }
     }
-    dispatch!(level(), simd => product(simd, d.n_in, x, w, y));
+    dispatch!(level(), simd => product(simd, d, x, w, y));
     activation::forward(act, y);
 }
 
-/// `dx[n, i] = Σ_o dz[n, o] · w[i, o]`, sums over `o` in order; `transposed` is `[out, in]`.
-pub(super) fn backward_input(
-    d: Dims,
-    dz: &[f32],
-    transposed: &[f32],
-    rule: Gradient,
-    dx: &mut [f32],
-) {
+/// `dx[n, i] = Σ_o dz[n, o] · w[i, o]`: by vectors of outputs, whose lanes are summed at last.
+pub(super) fn backward_input(d: Dims, dz: &[f32], w: &[f32], rule: Gradient, dx: &mut [f32]) {
     if rule == Gradient::Set {
         dx.fill(0.0);
     }
-    dispatch!(level(), simd => product(simd, d.n_out, dz, transposed, dx));
+    dispatch!(level(), simd => dots(simd, d, dz, w, dx));
 }
 
-/// `w` (`[in, out]`) as `[out, in]`, in squares that caches hold.
-pub(super) fn transpose(d: Dims, w: &[f32], transposed: &mut [f32]) {
-    const SIDE: usize = 16;
-    transposed.par_chunks_mut(d.n_in * SIDE).enumerate().for_each(|(band, to)| {
-        for first in (0..d.n_in).step_by(SIDE) {
-            for (o, to) in (band * SIDE..).zip(to.chunks_exact_mut(d.n_in)) {
-                let to = to[first..].iter_mut().take(SIDE);
-                to.enumerate().for_each(|(i, to)| *to = w[(first + i) * d.n_out + o]);
+/// Two samples at a time.
+#[inline(always)]
+fn dots<S: Simd>(simd: S, d: Dims, dz: &[f32], w: &[f32], dx: &mut [f32]) {
+    for (dz, dx) in dz.chunks(2 * d.n_out).zip(dx.chunks_mut(2 * d.n_in)) {
+        let ((z, z_second), (x, x_second)) = (dz.split_at(d.n_out), dx.split_at_mut(d.n_in));
+        if z_second.is_empty() {
+            some_dots::<S, 1>(simd, d, [z], w, [x]);
+        } else {
+            some_dots::<S, 2>(simd, d, [z, z_second], w, [x, x_second]);
+        }
+    }
+}
+
+/// Four rows of the kernel at a time.
+#[inline(always)]
+fn some_dots<S: Simd, const X: usize>(
+    simd: S,
+    d: Dims,
+    dz: [&[f32]; X],
+    w: &[f32],
+    mut dx: [&mut [f32]; X],
+) {
+    let mut i = 0;
+    if d.n_out >= S::f32s::LEN {
+        let tails = tails::<S, S::f32s, X>(simd, d, dz);
+        for w in w.chunks_exact(4 * d.n_out) {
+            four_dots::<S, S::f32s, X>(simd, d, dz, tails, w, i, &mut dx);
+            i += 4;
+        }
+    }
+    for w in w[i * d.n_out..].chunks_exact(d.n_out) {
+        for (dz, dx) in dz.iter().zip(&mut dx) {
+            dx[i] += dz.iter().zip(w).map(|(z, w)| z * w).sum::<f32>();
+        }
+        i += 1;
+    }
+}
+
+/// The last vector of each sample where the outputs fill no whole one: it begins earlier, with
+/// zeros for those that the one before has.
+#[inline(always)]
+fn tails<S: Simd, V: Floats<S>, const X: usize>(simd: S, d: Dims, dz: [&[f32]; X]) -> [V; X] {
+    let mut tails = [V::splat(simd, 0.0); X];
+    let whole = d.n_out / V::LEN * V::LEN;
+    let first = d.n_out - V::LEN;
+    for (tail, dz) in tails.iter_mut().zip(dz) {
+        let mut lanes = [0.0; WIDEST];
+        lanes[whole - first..V::LEN].copy_from_slice(&dz[whole..]);
+        *tail = V::from_slice(simd, &lanes[..V::LEN]);
+    }
+    tails
+}
+
+/// Four rows from `i` on.
+#[inline(always)]
+fn four_dots<S: Simd, V: Floats<S>, const X: usize>(
+    simd: S,
+    d: Dims,
+    dz: [&[f32]; X],
+    tails: [V; X],
+    w: &[f32],
+    i: usize,
+    dx: &mut [&mut [f32]; X],
+) {
+    let n_out = d.n_out;
+    let rows =
+        [&w[..n_out], &w[n_out..][..n_out], &w[2 * n_out..][..n_out], &w[3 * n_out..][..n_out]];
+    let dz = dz.map(|dz| &dz[..n_out]);
+    let mut sums = [[V::splat(simd, 0.0); 4]; X];
+    let whole = n_out / V::LEN * V::LEN;
+    let mut o = 0;
+    while o < whole {
+        for r in 0..4 {
+            let w = V::from_slice(simd, &rows[r][o..][..V::LEN]);
+            for s in 0..X {
+                let z = V::from_slice(simd, &dz[s][o..][..V::LEN]);
+                sums[s][r] = z.mul_add(w, sums[s][r]);
             }
         }
-    });
+        o += V::LEN;
+    }
+    if whole < n_out {
+        for r in 0..4 {
+            let w = V::from_slice(simd, &rows[r][n_out - V::LEN..]);
+            for s in 0..X {
+                sums[s][r] = tails[s].mul_add(w, sums[s][r]);
+            }
+        }
+    }
+    for s in 0..X {
+        let [a, b, c, e] = sums[s];
+        // Lanes of the four rows side by side, then those of each row together.
+        let ((ac, ac_high), (be, be_high)) = (a.interleave(c), b.interleave(e));
+        let ((p, q), (r, t)) = (ac.interleave(be), ac_high.interleave(be_high));
+        let sums = (p + q) + (r + t);
+        let mut four = f32x4::splat(simd, 0.0);
+        for lanes in sums.as_slice().chunks_exact(4) {
+            four += f32x4::from_slice(simd, lanes);
+        }
+        let dx = &mut dx[s][i..][..4];
+        (four + f32x4::from_slice(simd, dx)).store_slice(dx);
+    }
 }
 
 /// `y[s, o] += Σ_i x[s, i] · w[i, o]` for the samples at hand, by `i` in order.
 #[inline(always)]
-fn product<S: Simd>(simd: S, n_in: usize, x: &[f32], w: &[f32], y: &mut [f32]) {
-    let n_out = w.len() / n_in;
-    for (x, y) in x.chunks(2 * n_in).zip(y.chunks_mut(2 * n_out)) {
-        let (first, second) = x.split_at(n_in);
+fn product<S: Simd>(simd: S, d: Dims, x: &[f32], w: &[f32], y: &mut [f32]) {
+    for (x, y) in x.chunks(2 * d.n_in).zip(y.chunks_mut(2 * d.n_out)) {
+        let (first, second) = x.split_at(d.n_in);
         if second.is_empty() {
-            columns::<S, 1>(simd, [first], w, n_out, y);
+            columns::<S, 1>(simd, [first], w, d.n_out, y);
         } else {
-            columns::<S, 2>(simd, [first, second], w, n_out, y);
+            columns::<S, 2>(simd, [first, second], w, d.n_out, y);
         }
     }
 }
@@ -154,10 +243,18 @@ fn some<S: Simd, V: Floats<S>, const X: usize, const N: usize>(
     N * V::LEN
 }
 
-/// `dw[i, o] = Σ_n x[n, i] · dz[n, o]`, first sample first, of the samples at hand.
-pub(super) fn backward_weight(d: Dims, pairs: &[Pair<'_>], dw: &mut [f32]) {
-    dw.par_chunks_mut(d.n_out * ROWS).enumerate().for_each(|(task, rows)| {
-        dispatch!(level(), simd => weight_rows(simd, d, task * ROWS, pairs, rows));
+/// The kernel's step, by tasks of [`ROWS`] rows, each from its gradient
+/// `dw[i, o] = Σ_n x[n, i] · dz[n, o]`, first sample first.
+pub(super) fn learn(
+    d: Dims,
+    pairs: &[Pair<'_>],
+    l2: f32,
+    sgd: Option<Sgd>,
+    mut kernel: Stretch<'_>,
+) {
+    kernel.chunks(d.n_out * ROWS).enumerate().for_each(|(task, mut own)| {
+        dispatch!(level(), simd => weight_rows(simd, d, task * ROWS, pairs, own.gradients));
+        own.step(l2, sgd);
     });
 }
 
@@ -166,7 +263,16 @@ pub(super) fn backward_weight(d: Dims, pairs: &[Pair<'_>], dw: &mut [f32]) {
 fn weight_rows<S: Simd>(simd: S, d: Dims, first: usize, pairs: &[Pair<'_>], dw: &mut [f32]) {
     for (i, dw) in (first..).step_by(4).zip(dw.chunks_mut(4 * d.n_out)) {
         if dw.len() == 4 * d.n_out && d.n_out >= S::f32s::LEN {
-            weight_vectors::<S, S::f32s, 4>(simd, d, i, pairs, dw);
+            let mut o = 0;
+            while o < d.n_out {
+                o += match (d.n_out - o).div_ceil(S::f32s::LEN) {
+                    4.. if is_wide::<S>() => {
+                        weight_vectors::<S, S::f32s, 4>(simd, d, [i, o], pairs, dw)
+                    }
+                    2.. => weight_vectors::<S, S::f32s, 2>(simd, d, [i, o], pairs, dw),
+                    _ => weight_vectors::<S, S::f32s, 1>(simd, d, [i, o], pairs, dw),
+                };
+            }
         } else {
             for (i, dw) in (i..).zip(dw.chunks_exact_mut(d.n_out)) {
                 dw.fill(0.0);
@@ -178,30 +284,33 @@ fn weight_rows<S: Simd>(simd: S, d: Dims, first: usize, pairs: &[Pair<'_>], dw: 
     }
 }
 
-/// `R` rows from `i` on, vector by vector; the last begins earlier where it would reach
-/// beyond the row, and has the same sums there.
+/// Four rows from `i` on by `N` vectors from `o` on; a vector that would reach beyond the row
+/// begins earlier, and has the same sums there. Returns how many outputs that are at most.
 #[inline(always)]
-fn weight_vectors<S: Simd, V: Floats<S>, const R: usize>(
+fn weight_vectors<S: Simd, V: Floats<S>, const N: usize>(
     simd: S,
     d: Dims,
-    i: usize,
+    [i, o]: [usize; 2],
     pairs: &[Pair<'_>],
     dw: &mut [f32],
-) {
-    for o in (0..d.n_out).step_by(V::LEN) {
-        let o = o.min(d.n_out - V::LEN);
-        let mut sums = [V::splat(simd, 0.0); R];
-        for (x, dz) in pairs {
-            let g = V::from_slice(simd, &dz[o..][..V::LEN]);
-            let x = &x[i..][..R];
-            for r in 0..R {
-                sums[r] = V::splat(simd, x[r]).mul_add(g, sums[r]);
+) -> usize {
+    let starts: [usize; N] = std::array::from_fn(|n| (o + n * V::LEN).min(d.n_out - V::LEN));
+    let mut sums = [[V::splat(simd, 0.0); N]; 4];
+    for (x, dz) in pairs {
+        let (x, dz) = (&x[i..][..4], &dz[..d.n_out]);
+        for n in 0..N {
+            let g = V::from_slice(simd, &dz[starts[n]..][..V::LEN]);
+            for r in 0..4 {
+                sums[r][n] = V::splat(simd, x[r]).mul_add(g, sums[r][n]);
             }
         }
-        for (r, sum) in sums.iter().enumerate() {
-            sum.store_slice(&mut dw[r * d.n_out + o..][..V::LEN]);
+    }
+    for (r, sums) in sums.iter().enumerate() {
+        for (sum, start) in sums.iter().zip(starts) {
+            sum.store_slice(&mut dw[r * d.n_out + start..][..V::LEN]);
         }
     }
+    N * V::LEN
 }
 
 /// `db[o] = Σ_n dz[n, o]`, first sample first; `db` is empty where there is no bias.

@@ -52,8 +52,8 @@ pub(super) enum Kind {
         dims: dense::Dims,
         activation: Activation,
         weights: Weights,
-        /// The kernel as `[out, in]`, where the input's gradient is computed.
-        transposed: Vec<f32>,
+        /// The kernel's penalty is `l2 · Σ w²`.
+        l2: f32,
     },
     Softmax {
         classes: usize,
@@ -75,6 +75,10 @@ impl Weights {
 
     pub(super) fn read<'a>(&self, flat: &'a [f32]) -> (&'a [f32], Option<&'a [f32]>) {
         (&flat[self.kernel.clone()], self.bias.clone().map(|bias| &flat[bias]))
+    }
+
+    pub(super) fn has_bias(&self) -> bool {
+        self.bias.is_some()
     }
 
     /// A bias, where there is one, lies right behind.
@@ -147,13 +151,13 @@ impl Kind {
                 let widths = shapes.iter().map(|shape| shape.len() / rows).collect();
                 Self::Concat { widths, total: node.shape.len() / rows }
             }
-            Op::Dense { units, activation, .. } => {
+            Op::Dense { units, activation, l2, .. } => {
                 let n_in = shapes.first().map_or(0, |shape| shape.len());
                 Self::Dense {
                     dims: dense::Dims { n_in, n_out: units },
                     activation,
                     weights: Weights::of(plan, id),
-                    transposed: vec![0.0; if learns { n_in * units } else { 0 }],
+                    l2,
                 }
             }
             Op::Softmax => Self::Softmax { classes: node.shape.len() },

@@ -4,10 +4,12 @@ use std::ops::Range;
 
 use super::kind::{Kind, fused_pool};
 use super::part::{Part, Room};
+use super::sgd::Stretch;
 use super::{
     activation, avg_pool2d, axis_to_channels, batch_norm, concat, crop, dense, dropout, max_pool2d,
     softmax,
 };
+use crate::backend::Sgd;
 use crate::graph::{NodeId, Parameter};
 use crate::plan::{Gradient, Plan};
 use crate::random::counter;
@@ -58,15 +60,9 @@ impl Layer {
 
     /// Takes new weights.
     pub(super) fn take(&mut self, parameters: &[f32]) {
-        match &mut self.kind {
-            Kind::Conv2d { conv, weights, .. } => {
-                let (w, b) = weights.read(parameters);
-                conv.take(w, b);
-            }
-            Kind::Dense { dims, weights, transposed, .. } if !transposed.is_empty() => {
-                dense::transpose(*dims, weights.read(parameters).0, transposed);
-            }
-            _ => {}
+        if let Kind::Conv2d { conv, weights, .. } = &mut self.kind {
+            let (w, b) = weights.read(parameters);
+            conv.take(w, b);
         }
     }
 
@@ -140,14 +136,13 @@ impl Layer {
             let written = labels.len() * self.len;
             let (x, y) = (&values[*input][..written], &values[self.output][..written]);
             let dz = &mut gradients[self.output][..written];
-            activation::backward(norm.activation, y, dz);
-            room.backward_weight(*norm, figures, x, dz);
+            room.backward_weight(*norm, figures, x, y, dz);
         }
     }
 
     /// Writes the gradients of the layer's inputs by the plan's rules, and what a part adds to
     /// those of a convolution's parameters.
-    pub(super) fn backward(&self, index: usize, part: &mut Part, pass: Pass) {
+    pub(super) fn backward(&self, index: usize, part: &mut Part, parameters: &[f32], pass: Pass) {
         let Part { values, gradients, rooms, labels, first, batch, .. } = part;
         let n = labels.len();
         let written = n * self.len;
@@ -198,13 +193,14 @@ impl Layer {
                     offset += width;
                 }
             }
-            (Kind::Dense { dims, activation, transposed, .. }, _) => {
+            (Kind::Dense { dims, activation, weights, .. }, _) => {
                 let dz = &mut gradients[self.output][..written];
                 activation::backward(*activation, y, dz);
                 if learns {
                     let (dz, dx) = two(gradients, self.output, input);
                     let dx = &mut dx[..n * dims.n_in];
-                    dense::backward_input(*dims, &dz[..written], transposed, rule, dx);
+                    let (w, _) = weights.read(parameters);
+                    dense::backward_input(*dims, &dz[..written], w, rule, dx);
                 }
             }
             (Kind::Softmax { classes }, _) if learns => {
@@ -235,18 +231,31 @@ impl Layer {
         }
     }
 
-    /// Gradients of the layer's own parameters from all parts, after their way back.
-    pub(super) fn parameter_gradients(&mut self, index: usize, parts: &[Part], to: &mut [f32]) {
+    /// Gradients of the layer's own parameters from all parts, after their way back, and the
+    /// step that follows from them, if any.
+    pub(super) fn learn(
+        &mut self,
+        index: usize,
+        parts: &[Part],
+        mut own: Stretch<'_>,
+        sgd: Option<Sgd>,
+    ) {
         match &mut self.kind {
             Kind::Conv2d { conv, weights, .. } => {
                 let rooms = parts.iter().filter_map(|part| match &part.rooms[index] {
                     Room::Conv2d(room) => Some(room),
                     _ => None,
                 });
-                let (dw, db) = to.split_at_mut(weights.kernel_len());
+                let kernel = weights.kernel_len();
+                let (dw, db) = own.gradients.split_at_mut(kernel);
                 conv.sum(rooms, dw, db);
+                own.step(0.0, sgd);
+                if sgd.is_some() {
+                    let (w, b) = own.parameters.split_at(kernel);
+                    conv.take(w, weights.has_bias().then_some(b));
+                }
             }
-            Kind::Dense { dims, weights, .. } => {
+            Kind::Dense { dims, l2, weights, .. } => {
                 let Some(&(input, _)) = self.inputs.first() else { return };
                 let mut pairs: Vec<dense::Pair<'_>> = Vec::new();
                 for part in parts {
@@ -254,9 +263,17 @@ impl Layer {
                     let samples = x.chunks_exact(dims.n_in).zip(dz.chunks_exact(dims.n_out));
                     pairs.extend(samples.take(part.labels.len()));
                 }
-                let (dw, db) = to.split_at_mut(weights.kernel_len());
-                dense::backward_weight(*dims, &pairs, dw);
-                dense::backward_bias(&pairs, db);
+                let (kernel, mut bias) = own.split_at(weights.kernel_len());
+                dense::backward_bias(&pairs, bias.gradients);
+                bias.step(0.0, sgd);
+                dense::learn(*dims, &pairs, *l2, sgd, kernel);
+            }
+            // The gradients of gamma and beta were known before.
+            Kind::BatchNorm { norm, figures, .. } if sgd.is_some() => {
+                own.step(0.0, sgd);
+                let (_, moving) = own.parameters.split_at_mut(2 * norm.c);
+                let (mean, variance) = moving.split_at_mut(norm.c);
+                figures.update(*norm, mean, variance);
             }
             _ => {}
         }
@@ -278,15 +295,6 @@ impl Layer {
         if let Kind::BatchNorm { norm, first, figures } = &mut self.kind {
             let (dgamma, rest) = to[*first..].split_at_mut(norm.c);
             figures.backward_weight(*norm, rooms(index, parts), dgamma, &mut rest[..norm.c]);
-        }
-    }
-
-    /// Moves what a batch norm remembers towards the batch of the last step.
-    pub(super) fn update(&self, parameters: &mut [f32]) {
-        if let Kind::BatchNorm { norm, first, figures } = &self.kind {
-            let (_, moving) = parameters[*first..].split_at_mut(2 * norm.c);
-            let (mean, rest) = moving.split_at_mut(norm.c);
-            figures.update(*norm, mean, &mut rest[..norm.c]);
         }
     }
 }

@@ -22,6 +22,18 @@ impl Dims {
     pub(super) fn out_len(self) -> usize {
         (self.h_in / self.k_h) * (self.w_in / self.k_w) * self.c
     }
+
+    /// Whether so many floats of a window's row hold whole positions, and the row fills them.
+    pub(super) fn fills(self, lanes: usize) -> bool {
+        lanes.is_multiple_of(self.c) && self.k_w * self.c >= lanes
+    }
+
+    /// Where the rows of a cell's window begin in the input.
+    pub(super) fn rows(self, cell: usize) -> impl Iterator<Item = usize> {
+        let w_out = self.w_in / self.k_w;
+        let (top, left) = (cell / w_out * self.k_h, cell % w_out * self.k_w);
+        (top..top + self.k_h).map(move |row| (row * self.w_in + left) * self.c)
+    }
 }
 
 /// `winner` gets the index of each maximum within its sample.
@@ -36,9 +48,15 @@ pub(super) fn forward(d: Dims, x: &[f32], y: &mut [f32], winner: &mut [u32]) {
     }
 }
 
-/// Cuts the channels into blocks that fit registers.
+/// Floats of a row of a window that are looked at side by side.
+const LANES: usize = 32;
+
+/// Cuts a window's rows, or else the channels, into blocks that fit registers.
 #[inline(always)]
 fn forward_sample(d: Dims, x: &[f32], y: &mut [f32], winner: &mut [u32]) {
+    if d.fills(LANES) {
+        return forward_lanes(d, x, y, winner);
+    }
     let mut c = 0;
     while c < d.c {
         c += match d.c - c {
@@ -84,6 +102,49 @@ fn forward_block<const C: usize>(
         winner[c..c + C].copy_from_slice(&place);
     }
     C
+}
+
+/// Wide windows: each lane has the first maximum of its own positions, so that no comparison
+/// waits for the one before; then halves of the lanes meet until one position is left.
+#[inline(always)]
+fn forward_lanes(d: Dims, x: &[f32], y: &mut [f32], winner: &mut [u32]) {
+    let cells = y.chunks_exact_mut(d.c).zip(winner.chunks_exact_mut(d.c));
+    for (cell, (y, winner)) in cells.enumerate() {
+        // The least of all numbers in a place beyond all others loses every comparison.
+        let mut best = [f32::NEG_INFINITY; LANES];
+        let mut place = [u32::MAX; LANES];
+        for row in d.rows(cell) {
+            // The last begins earlier where it would reach beyond the row: meeting again what
+            // was met changes nothing.
+            let last = d.k_w * d.c - LANES;
+            for at in (0..last + LANES).step_by(LANES) {
+                let at = row + at.min(last);
+                let x = &x[at..][..LANES];
+                for k in 0..LANES {
+                    meet(&mut best[k], &mut place[k], x[k], (at + k) as u32);
+                }
+            }
+        }
+        let mut half = LANES / 2;
+        while half >= d.c {
+            let (low, high) = best.split_at_mut(half);
+            let (low_place, high_place) = place.split_at_mut(half);
+            for k in 0..half {
+                meet(&mut low[k], &mut low_place[k], high[k], high_place[k]);
+            }
+            half /= 2;
+        }
+        y.copy_from_slice(&best[..d.c]);
+        winner.copy_from_slice(&place[..d.c]);
+    }
+}
+
+/// The larger of two, or the first of two that are equal. A NaN wins and stays.
+#[inline(always)]
+fn meet(best: &mut f32, place: &mut u32, v: f32, at: u32) {
+    let wins = (v > *best) | ((v == *best) & (at < *place)) | v.is_nan();
+    *best = if wins { v } else { *best };
+    *place = if wins { at } else { *place };
 }
 
 /// Routes `dy` to the winners; `rule` says whether `dx` is overwritten or added to.

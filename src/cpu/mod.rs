@@ -41,6 +41,7 @@ use layer::{Layer, Pass};
 use lean::Lean;
 use part::{Part, Source};
 use phases::{Action, Phase, Phases};
+use sgd::Stretch;
 use threads::SAMPLES_PER_PART;
 
 /// A plan on the CPU, with all its buffers: a step allocates nothing large.
@@ -137,34 +138,44 @@ impl Cpu {
     fn forward(&mut self, pass: Pass) -> Tally {
         self.take();
         self.walk(pass, |phases| &phases.forward);
-        self.tally()
+        self.tally(sgd::penalty(self.plan.graph(), &self.state.parameters))
     }
 
-    /// There and back: the loss, and the gradients of all parameters. `keep` says whether
-    /// somebody may look at tensors afterwards.
-    fn forward_and_back(&mut self, source: Source<'_>, pass: Pass, keep: bool) -> Tally {
+    /// There and back: the loss, the gradients of all parameters, and the step that follows from
+    /// them, if any. `keep` says whether somebody may look at tensors afterwards.
+    fn forward_and_back(
+        &mut self,
+        source: Source<'_>,
+        pass: Pass,
+        sgd: Option<Sgd>,
+        keep: bool,
+    ) -> Tally {
         self.take();
-        match &self.lean {
-            Some(lean) if !keep => {
-                self.batch = source.n;
-                let used = self.used();
-                let Self { layers, phases, parts, state, .. } = self;
-                lean.walk(layers, phases, &mut parts[..used], source, &state.parameters, pass);
-            }
-            _ => {
-                self.gather(source);
-                self.walk(pass, |phases| &phases.both);
-            }
-        }
+        let penalty = if let (Some(lean), false) = (&self.lean, keep) {
+            self.batch = source.n;
+            let used = self.used();
+            let Self { plan, layers, phases, parts, state, .. } = self;
+            let (parts, parameters) = (&mut parts[..used], &state.parameters);
+            let walk = || lean.walk(layers, phases, parts, source, parameters, pass);
+            rayon::join(walk, || sgd::penalty(plan.graph(), parameters)).1
+        } else {
+            self.gather(source);
+            self.walk(pass, |phases| &phases.both);
+            sgd::penalty(self.plan.graph(), &self.state.parameters)
+        };
+        self.learn(sgd);
+        self.tally(penalty)
+    }
+
+    /// The gradients of all parameters, and the step that follows from them, if any.
+    fn learn(&mut self, sgd: Option<Sgd>) {
         let used = self.used();
-        let Self { plan, layers, parts, state, parameter_gradients, .. } = self;
+        let Self { layers, parts, state, parameter_gradients, .. } = self;
         let parts = &parts[..used];
-        let slices = own_slices(layers, parameter_gradients);
-        layers.par_iter_mut().zip(slices).enumerate().for_each(|(i, (layer, to))| {
-            layer.parameter_gradients(i, parts, to);
+        let own = stretches(layers, parameter_gradients, state);
+        layers.par_iter_mut().zip(own).enumerate().for_each(|(i, (layer, own))| {
+            layer.learn(i, parts, own, sgd);
         });
-        sgd::penalty_gradient(plan.graph(), &state.parameters, parameter_gradients);
-        self.tally()
     }
 
     /// All parts through some phases.
@@ -185,9 +196,8 @@ impl Cpu {
     }
 
     /// Of the last batch, with the penalty.
-    fn tally(&self) -> Tally {
+    fn tally(&self, penalty: f64) -> Tally {
         let n = self.batch as u64;
-        let penalty = sgd::penalty(self.plan.graph(), &self.state.parameters);
         let mut tally = Tally { samples: n, loss: penalty * n as f64, correct: 0 };
         for part in &self.parts[..self.used()] {
             tally.loss += part.tally.loss;
@@ -204,24 +214,23 @@ impl Cpu {
             self.taken = true;
         }
     }
-
-    fn update(&mut self, sgd: Sgd) {
-        let State { parameters, velocity } = &mut self.state;
-        sgd::step(sgd, &self.parameter_gradients, parameters, velocity);
-        self.layers.iter().for_each(|layer| layer.update(parameters));
-        self.taken = false;
-    }
 }
 
-/// The gradients of each layer's parameters: they lie one behind the other.
-fn own_slices<'a>(layers: &[Layer], mut flat: &'a mut [f32]) -> Vec<&'a mut [f32]> {
-    let mut slices = Vec::with_capacity(layers.len());
+/// What each layer learns: the stretches lie one behind the other.
+fn stretches<'a>(
+    layers: &[Layer],
+    gradients: &'a mut [f32],
+    state: &'a mut State,
+) -> Vec<Stretch<'a>> {
+    let State { parameters, velocity } = state;
+    let mut rest = Stretch { gradients, parameters, velocity };
+    let mut stretches = Vec::with_capacity(layers.len());
     for layer in layers {
-        let (own, rest) = flat.split_at_mut(layer.parameters.len());
-        slices.push(own);
-        flat = rest;
+        let (own, behind) = rest.split_at(layer.parameters.len());
+        stretches.push(own);
+        rest = behind;
     }
-    slices
+    stretches
 }
 
 /// Puts together what a batch norm's parts have measured.
@@ -273,9 +282,7 @@ impl Backend for Cpu {
             let tally = pool.install(|| {
                 let which = |k: usize| batch[k] as usize;
                 let source = self.source(samples, &which, batch.len(), views);
-                let tally = self.forward_and_back(source, pass, i == last);
-                self.update(sgd);
-                tally
+                self.forward_and_back(source, pass, Some(sgd), i == last)
             });
             tallies.push(tally);
             sum += tally;
@@ -312,7 +319,7 @@ impl Backend for Cpu {
         pool.install(|| {
             let which = |k: usize| batch[k] as usize;
             let source = self.source(samples, &which, batch.len(), &[]);
-            self.forward_and_back(source, Pass::Evaluate, true);
+            self.forward_and_back(source, Pass::Evaluate, None, true);
         });
         Ok(())
     }

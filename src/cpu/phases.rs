@@ -90,7 +90,7 @@ pub(super) fn run(
         // In evaluation a batch norm has its moving figures.
         Action::Measure if matches!(pass, Pass::Evaluate) => {}
         Action::Measure => layer.measure(i, part),
-        Action::Backward => layer.backward(i, part, pass),
+        Action::Backward => layer.backward(i, part, parameters, pass),
         Action::MeasureBack => layer.measure_back(i, part),
     }
 }

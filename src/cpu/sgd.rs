@@ -29,25 +29,51 @@ fn sum_of_squares(w: &[f32]) -> f64 {
     lanes.iter().sum()
 }
 
-/// Adds the penalty's gradient `2 · l2 · w`.
-pub(super) fn penalty_gradient(graph: &Graph, parameters: &[f32], gradients: &mut [f32]) {
-    for p in graph.parameters().iter().filter(|p| p.l2 != 0.0) {
-        let factor = 2.0 * p.l2;
-        let chunks = gradients[p.range()].par_chunks_mut(CHUNK);
-        chunks.zip(parameters[p.range()].par_chunks(CHUNK)).for_each(|(g, w)| {
-            g.iter_mut().zip(w).for_each(|(g, &w)| *g += factor * w);
-        });
-    }
+/// A stretch of the flat buffers: what learns, and by how much.
+pub(super) struct Stretch<'a> {
+    pub(super) gradients: &'a mut [f32],
+    pub(super) parameters: &'a mut [f32],
+    pub(super) velocity: &'a mut [f32],
 }
 
-/// `v ← momentum · v − rate · g`, `w ← w + v`; with Nesterov's look ahead
-/// `w ← w + momentum · v − rate · g`.
-pub(super) fn step(sgd: Sgd, gradients: &[f32], parameters: &mut [f32], velocity: &mut [f32]) {
-    let chunks = parameters.par_chunks_mut(CHUNK).zip(velocity.par_chunks_mut(CHUNK));
-    chunks.zip(gradients.par_chunks(CHUNK)).for_each(|((w, v), g)| {
-        for ((w, v), &g) in w.iter_mut().zip(v).zip(g) {
+impl<'a> Stretch<'a> {
+    pub(super) fn split_at(self, at: usize) -> (Self, Self) {
+        let (gradients, more_gradients) = self.gradients.split_at_mut(at);
+        let (parameters, more_parameters) = self.parameters.split_at_mut(at);
+        let (velocity, more_velocity) = self.velocity.split_at_mut(at);
+        let rest = Self {
+            gradients: more_gradients,
+            parameters: more_parameters,
+            velocity: more_velocity,
+        };
+        (Self { gradients, parameters, velocity }, rest)
+    }
+
+    /// In tasks of so many elements.
+    pub(super) fn chunks(
+        &mut self,
+        len: usize,
+    ) -> impl IndexedParallelIterator<Item = Stretch<'_>> {
+        let learning = self.parameters.par_chunks_mut(len).zip(self.velocity.par_chunks_mut(len));
+        self.gradients
+            .par_chunks_mut(len)
+            .zip(learning)
+            .map(|(gradients, (parameters, velocity))| Stretch { gradients, parameters, velocity })
+    }
+
+    /// Adds the penalty's gradient `2 · l2 · w`, and takes the step, unless it is none:
+    /// `v ← momentum · v − rate · g`, `w ← w + v`; with Nesterov's look ahead
+    /// `w ← w + momentum · v − rate · g`.
+    pub(super) fn step(&mut self, l2: f32, sgd: Option<Sgd>) {
+        let Self { gradients, parameters, velocity } = self;
+        if l2 != 0.0 {
+            let factor = 2.0 * l2;
+            gradients.iter_mut().zip(&**parameters).for_each(|(g, &w)| *g += factor * w);
+        }
+        let Some(sgd) = sgd else { return };
+        for ((w, v), &g) in parameters.iter_mut().zip(velocity.iter_mut()).zip(&**gradients) {
             *v = sgd.momentum * *v - sgd.learning_rate * g;
             *w += if sgd.nesterov { sgd.momentum * *v - sgd.learning_rate * g } else { *v };
         }
-    });
+    }
 }

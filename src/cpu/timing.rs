@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::layer::Pass;
 use super::phases::{Action, run};
-use super::{Cpu, combine, kind, own_slices, sgd};
+use super::{Cpu, combine, kind, sgd, stretches};
 use crate::backend::{Samples, Sgd};
 use crate::graph::NodeId;
 
@@ -17,18 +17,16 @@ use crate::graph::NodeId;
 pub enum Lap {
     /// Copying the batch.
     Gather,
-    /// Bringing the weights into the orders that the loops read.
-    Pack,
     /// The penalty on the weights.
     Penalty,
     /// A node's output.
     Forward(NodeId),
-    /// The gradients of a node's parameters and inputs.
+    /// Back through a node: the gradients of its inputs, and what each part of the batch adds to
+    /// those of its parameters.
     Backward(NodeId),
-    /// The penalty's gradient.
-    PenaltyGradient,
-    /// The optimiser.
-    Update,
+    /// The gradients of a node's parameters over the whole batch, the optimiser's step, and the
+    /// new weights in the orders that the loops read.
+    Update(NodeId),
 }
 
 /// Laps and their seconds so far.
@@ -78,7 +76,6 @@ impl Cpu {
         self.gather(self.source(samples, &which, batch.len(), &[]));
         laps.lap(Lap::Gather);
         self.take();
-        laps.lap(Lap::Pack);
         let used = self.used();
         let pass = Pass::Train { seed: 0, step: 0 };
         let Self { plan, layers, phases, parts, state, parameter_gradients, .. } = self;
@@ -101,17 +98,13 @@ impl Cpu {
                 laps.lap(lap_of(step));
             }
         }
-        let slices = own_slices(layers, parameter_gradients);
-        for ((i, layer), to) in layers.iter_mut().enumerate().zip(slices) {
-            if !to.is_empty() {
-                layer.parameter_gradients(i, parts, to);
-                laps.lap(Lap::Backward(ids[i]));
+        let own = stretches(layers, parameter_gradients, state);
+        for ((i, layer), own) in layers.iter_mut().enumerate().zip(own) {
+            if !layer.parameters.is_empty() {
+                layer.learn(i, parts, own, Some(rates));
+                laps.lap(Lap::Update(ids[i]));
             }
         }
-        sgd::penalty_gradient(plan.graph(), &state.parameters, parameter_gradients);
-        laps.lap(Lap::PenaltyGradient);
-        self.update(rates);
-        laps.lap(Lap::Update);
         laps.laps
     }
 }

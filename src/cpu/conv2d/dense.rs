@@ -5,6 +5,7 @@ use fearless_simd::{Simd, dispatch, f32x4, f32x8, f32x16};
 
 use super::super::simd::{Floats, level};
 use super::Dims;
+use super::outputs::bias;
 use super::packed::{Block, Packed};
 
 /// Adds the gradients of one sample: `dw` (`[k_h, k_w, c_in, c_out]`) and `db`.
@@ -36,9 +37,7 @@ pub(super) fn backward_weight(
             }
         }
     }
-    for dz in dz.chunks_exact(d.c_out) {
-        db.iter_mut().zip(dz).for_each(|(db, g)| *db += g);
-    }
+    bias(dz, db);
 }
 
 /// Where a tap's input lies, from that of the first.
@@ -78,22 +77,53 @@ fn some_taps<S: Simd, V: Floats<S>, const K: usize>(
     dw: &mut [f32],
 ) -> usize {
     let places: [usize; K] = std::array::from_fn(|k| place(d, tap + k));
+    let mut row = 0;
+    while row + 2 <= d.h_out() {
+        some_rows::<S, V, K, 2>(simd, d, [tap, o, row], places, frame, dz, dw);
+        row += 2;
+    }
+    if row < d.h_out() {
+        some_rows::<S, V, K, 1>(simd, d, [tap, o, row], places, frame, dz, dw);
+    }
+    K
+}
+
+/// `R` rows of outputs from `row` on, each with its own sums, so that additions need not wait.
+#[inline(always)]
+fn some_rows<S: Simd, V: Floats<S>, const K: usize, const R: usize>(
+    simd: S,
+    d: Dims,
+    [tap, o, row]: [usize; 3],
+    places: [usize; K],
+    frame: &[f32],
+    dz: &[f32],
+    dw: &mut [f32],
+) {
     let len = (d.w_out() - 1) * d.c_in + 1;
-    for (row, dz) in dz.chunks_exact(d.w_out() * d.c_out).enumerate() {
-        let x = places.map(|place| &frame[d.patch(row, 0) + place..][..len]);
-        let mut sums = [V::splat(simd, 0.0); K];
-        for (column, dz) in dz.chunks_exact(d.c_out).enumerate() {
-            let g = V::from_slice(simd, &dz[o..][..V::LEN]);
+    let mut x = [[frame; K]; R];
+    let mut g = [dz; R];
+    for r in 0..R {
+        let width = d.w_out() * d.c_out;
+        g[r] = &dz[(row + r) * width..][..width];
+        for k in 0..K {
+            x[r][k] = &frame[d.patch(row + r, 0) + places[k]..][..len];
+        }
+    }
+    let mut sums = [[V::splat(simd, 0.0); K]; R];
+    for column in 0..d.w_out() {
+        for r in 0..R {
+            let g = V::from_slice(simd, &g[r][column * d.c_out + o..][..V::LEN]);
             for k in 0..K {
-                sums[k] = V::splat(simd, x[k][column * d.c_in]).mul_add(g, sums[k]);
+                sums[r][k] = V::splat(simd, x[r][k][column * d.c_in]).mul_add(g, sums[r][k]);
             }
         }
+    }
+    for sums in sums {
         for (sum, dw) in sums.iter().zip(dw[tap * d.c_out..].chunks_exact_mut(d.c_out)) {
             let dw = &mut dw[o..][..V::LEN];
             (*sum + V::from_slice(simd, dw)).store_slice(dw);
         }
     }
-    K
 }
 
 /// A channel that no vector has room for.

@@ -5,9 +5,9 @@
 
 use fearless_simd::{Simd, dispatch, f32x8};
 
-use super::super::simd::{Floats, is_wide, level, vectorised};
+use super::super::simd::{Floats, is_wide, level};
 use super::Dims;
-use super::outputs::Outputs;
+use super::outputs::{Outputs, bias};
 
 /// Floats of a kernel row in the layouts of this file: whole vectors of eight.
 pub(super) fn padded_run(d: Dims) -> usize {
@@ -45,32 +45,6 @@ pub(super) fn backward_weight(
 ) {
     dispatch!(level(), simd => filters(simd, d, outputs, frame, dw));
     bias(outputs.dz, db);
-}
-
-/// `db[o] += Σ dz`. Few filters fill no vector; several windows side by side do.
-fn bias(dz: &[f32], db: &mut [f32]) {
-    const WIDE: usize = 64;
-    let c = db.len();
-    let mut sums = [0.0; WIDE];
-    let row = WIDE / c * c;
-    if row == 0 {
-        for dz in dz.chunks_exact(c) {
-            db.iter_mut().zip(dz).for_each(|(db, g)| *db += g);
-        }
-        return;
-    }
-    let sums = &mut sums[..row];
-    vectorised(
-        #[inline(always)]
-        || {
-            for dz in dz.chunks(row) {
-                sums.iter_mut().zip(dz).for_each(|(sum, g)| *sum += g);
-            }
-        },
-    );
-    for sums in sums.chunks_exact(c) {
-        db.iter_mut().zip(sums).for_each(|(db, sum)| *db += sum);
-    }
 }
 
 /// Cuts filters into blocks of rows and vectors whose sums fit registers; small filters go

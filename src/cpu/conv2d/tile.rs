@@ -64,8 +64,8 @@ fn each_block<S: Simd, F: Finish>(simd: S, job: Job<'_>, mut finish: F) {
     }
 }
 
-/// With four or eight input channels the way from column to column is a constant, which is
-/// worth a tenth of the time or more; with many it does not matter.
+/// With few input channels the way from column to column is a constant, which is worth a tenth
+/// of the time or more; with many it does not matter.
 #[inline(always)]
 fn each_width<S: Simd, V: Floats<S>, F: Finish>(
     simd: S,
@@ -74,6 +74,7 @@ fn each_width<S: Simd, V: Floats<S>, F: Finish>(
     finish: &mut F,
 ) {
     match job.d.c_in {
+        1 if !F::POOLS => each_tile::<S, V, F, 1>(simd, job, block, finish),
         4 if F::POOLS => each_tile::<S, V, F, 4>(simd, job, block, finish),
         8 if F::POOLS => each_tile::<S, V, F, 8>(simd, job, block, finish),
         _ => each_tile::<S, V, F, 0>(simd, job, block, finish),
