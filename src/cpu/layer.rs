@@ -216,7 +216,7 @@ impl Layer {
         }
     }
 
-    /// Gives what [`Self::parameter_gradients`] reads of one part to another.
+    /// Gives what [`Self::learn`] reads of one part to another.
     pub(super) fn hand_over(&self, index: usize, from: &mut Part, to: &mut Part) {
         match (&self.kind, &mut from.rooms[index], &mut to.rooms[index]) {
             (Kind::Conv2d { .. }, Room::Conv2d(from), Room::Conv2d(to)) => from.hand_over(to),
