@@ -40,8 +40,8 @@ pub(super) fn forward(plan: &Plan, id: NodeId) -> Work {
         // With the winners' places.
         Op::MaxPool2d { .. } => work(0, x + 2 * y),
         Op::AvgPool2d { .. } => work(x, x + y),
-        // Mean and squares, each over the whole batch, then the pass that writes.
-        Op::BatchNorm { .. } => work(7 * x, 3 * x + y),
+        // Mean and squares over the whole batch, then the pass that writes.
+        Op::BatchNorm { .. } => work(7 * x, 2 * x + y),
         Op::Dropout { .. } => work(y, x + y),
         Op::Crop { .. } => work(0, 2 * y),
         Op::Concat | Op::AxisToChannels { axis: Axis::Mel } => work(0, x + y),
@@ -127,20 +127,28 @@ pub(super) fn penalty(plan: &Plan) -> Work {
 pub(super) fn dense_input_gradient(plan: &Plan, id: NodeId) -> Work {
     let ([x, _, count], all) = (elements(plan, id), backward(plan, id));
     let weights = work(flop(plan, id), x + count);
+    if all.flop == weights.flop
+        && !matches!(plan.graph().node(id).op, Op::Dense { activation: Activation::Relu, .. })
+    {
+        return Work::default();
+    }
     Work { flop: all.flop - weights.flop, bytes: all.bytes - weights.bytes }
 }
 
 /// A node's parameters from their gradients on: the penalty's added, the optimiser's step, the
-/// weights brought into other orders. A dense layer's gradients are computed there too.
+/// weights brought into other orders. A dense layer's gradients are computed there too; that a
+/// convolution's are summed from parts is the CPU's own affair and not counted.
 pub(super) fn update(plan: &Plan, id: NodeId) -> Work {
     let [x, y, count] = elements(plan, id);
-    let (gradients, read) = match plan.graph().node(id).op {
+    let (gradients, more) = match plan.graph().node(id).op {
         Op::Dense { .. } => (flop(plan, id), x + y),
+        // Written in another order.
+        Op::Conv2d { .. } => (0, count),
         _ => (0, 0),
     };
     let penalised = plan.graph().parameters_of(id).filter(|p| p.l2 != 0.0).map(Parameter::len);
-    // Gradient read, weights and velocity read and written, weights read and written again.
-    work(gradients + 2 * penalised.sum::<usize>() + 4 * count, read + 7 * count)
+    // Gradients written and read, weights and velocity read and written.
+    work(gradients + 2 * penalised.sum::<usize>() + 4 * count, more + 6 * count)
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Average pooling, stride = window:
-//! `y[r, s, c] = (1 / (k_h · k_w)) Σ_{i,j} x[r·k_h + i, s·k_w + j, c]`, row-major.
+//! `y[r, s, c] = (1 / (k_h · k_w)) Σ_{i,j} x[r·k_h + i, s·k_w + j, c]`. Narrow windows are
+//! summed row-major, wide ones by lanes.
 
-use super::max_pool2d::Dims;
+use super::max_pool2d::{Dims, LANES};
 use super::simd::vectorised;
 use crate::plan::Gradient;
 
@@ -21,14 +22,11 @@ fn cells(d: Dims, mut f: impl FnMut(usize, usize, usize)) {
     }
 }
 
-/// Floats of a row of a window that are added up side by side.
-const LANES: usize = 32;
-
 pub(super) fn forward(d: Dims, x: &[f32], y: &mut [f32]) {
     for (x, y) in x.chunks_exact(d.in_len()).zip(y.chunks_exact_mut(d.out_len())) {
         vectorised(
             #[inline(always)]
-            || if d.fills(LANES) { forward_lanes(d, x, y) } else { forward_cells(d, x, y) },
+            || if d.fills_lanes() { forward_lanes(d, x, y) } else { forward_cells(d, x, y) },
         );
     }
 }
@@ -76,7 +74,7 @@ fn forward_lanes(d: Dims, x: &[f32], y: &mut [f32]) {
 
 /// Spreads `dy` evenly; `rule` says whether `dx` is overwritten or added to.
 pub(super) fn backward_input(d: Dims, dy: &[f32], rule: Gradient, dx: &mut [f32]) {
-    let lanes = d.fills(LANES);
+    let lanes = d.fills_lanes();
     // What lies in no window has no gradient.
     let covered = d.h_in.is_multiple_of(d.k_h) && d.w_in.is_multiple_of(d.k_w);
     let sets = rule == Gradient::Set && lanes && covered;

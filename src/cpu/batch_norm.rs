@@ -90,8 +90,8 @@ impl Room {
     }
 
     /// Takes mean and squared deviations of a part's inputs, in one pass: one of the inputs is
-    /// taken off first, which is at most `√n` standard deviations off the mean, so that what
-    /// f64 rounds away of the squares is less than `n` times its precision.
+    /// taken off first, which is at most `√n` standard deviations off the mean, so that taking
+    /// the mean off the sum of squares afterwards costs no more than a factor `n` of f64's precision.
     pub(super) fn measure(&mut self, norm: Norm, x: &[f32]) {
         let c = norm.c;
         self.count = (x.len() / c) as f64;

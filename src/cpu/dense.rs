@@ -45,7 +45,8 @@ pub(super) fn forward(
     activation::forward(act, y);
 }
 
-/// `dx[n, i] = Σ_o dz[n, o] · w[i, o]`: by vectors of outputs, whose lanes are summed at last.
+/// `dx[n, i] = Σ_o dz[n, o] · w[i, o]`: four rows of the kernel at a time by vectors of outputs,
+/// whose lanes are summed at last; what fills none, one output after the other.
 pub(super) fn backward_input(d: Dims, dz: &[f32], w: &[f32], rule: Gradient, dx: &mut [f32]) {
     if rule == Gradient::Set {
         dx.fill(0.0);
@@ -66,7 +67,6 @@ fn dots<S: Simd>(simd: S, d: Dims, dz: &[f32], w: &[f32], dx: &mut [f32]) {
     }
 }
 
-/// Four rows of the kernel at a time.
 #[inline(always)]
 fn some_dots<S: Simd, const X: usize>(
     simd: S,
@@ -75,20 +75,36 @@ fn some_dots<S: Simd, const X: usize>(
     w: &[f32],
     mut dx: [&mut [f32]; X],
 ) {
-    let mut i = 0;
-    if d.n_out >= S::f32s::LEN {
-        let tails = tails::<S, S::f32s, X>(simd, d, dz);
-        for w in w.chunks_exact(4 * d.n_out) {
-            four_dots::<S, S::f32s, X>(simd, d, dz, tails, w, i, &mut dx);
-            i += 4;
-        }
-    }
-    for w in w[i * d.n_out..].chunks_exact(d.n_out) {
+    let rows = if d.n_out >= S::f32s::LEN {
+        fours::<S, S::f32s, X>(simd, d, dz, w, &mut dx)
+    } else if d.n_out >= 4 {
+        fours::<S, f32x4<S>, X>(simd, d, dz, w, &mut dx)
+    } else {
+        0
+    };
+    for (i, w) in (rows..).zip(w[rows * d.n_out..].chunks_exact(d.n_out)) {
         for (dz, dx) in dz.iter().zip(&mut dx) {
             dx[i] += dz.iter().zip(w).map(|(z, w)| z * w).sum::<f32>();
         }
-        i += 1;
     }
+}
+
+/// As many whole fours of rows as there are. Returns their rows.
+#[inline(always)]
+fn fours<S: Simd, V: Floats<S>, const X: usize>(
+    simd: S,
+    d: Dims,
+    dz: [&[f32]; X],
+    w: &[f32],
+    dx: &mut [&mut [f32]; X],
+) -> usize {
+    let tails = tails::<S, V, X>(simd, d, dz);
+    let fours = w.chunks_exact(4 * d.n_out);
+    let rows = 4 * fours.len();
+    for (four, w) in fours.enumerate() {
+        four_dots::<S, V, X>(simd, d, dz, tails, w, 4 * four, dx);
+    }
+    rows
 }
 
 /// The last vector of each sample where the outputs fill no whole one: it begins earlier, with

@@ -52,8 +52,6 @@ pub(super) enum Kind {
         dims: dense::Dims,
         activation: Activation,
         weights: Weights,
-        /// The kernel's penalty is `l2 · Σ w²`.
-        l2: f32,
     },
     Softmax {
         classes: usize,
@@ -65,12 +63,19 @@ pub(super) enum Kind {
 pub(super) struct Weights {
     kernel: Range<usize>,
     bias: Option<Range<usize>>,
+    /// The kernel's penalty is `l2 · Σ w²`.
+    pub(super) l2: f32,
 }
 
 impl Weights {
     fn of(plan: &Plan, id: NodeId) -> Self {
-        let mut ranges = plan.graph().parameters_of(id).map(Parameter::range);
-        Self { kernel: ranges.next().unwrap_or(0..0), bias: ranges.next() }
+        let mut own = plan.graph().parameters_of(id);
+        let kernel = own.next();
+        Self {
+            kernel: kernel.map_or(0..0, Parameter::range),
+            bias: own.next().map(Parameter::range),
+            l2: kernel.map_or(0.0, |kernel| kernel.l2),
+        }
     }
 
     pub(super) fn read<'a>(&self, flat: &'a [f32]) -> (&'a [f32], Option<&'a [f32]>) {
@@ -151,13 +156,12 @@ impl Kind {
                 let widths = shapes.iter().map(|shape| shape.len() / rows).collect();
                 Self::Concat { widths, total: node.shape.len() / rows }
             }
-            Op::Dense { units, activation, l2, .. } => {
+            Op::Dense { units, activation, .. } => {
                 let n_in = shapes.first().map_or(0, |shape| shape.len());
                 Self::Dense {
                     dims: dense::Dims { n_in, n_out: units },
                     activation,
                     weights: Weights::of(plan, id),
-                    l2,
                 }
             }
             Op::Softmax => Self::Softmax { classes: node.shape.len() },

@@ -246,16 +246,16 @@ impl Layer {
                     Room::Conv2d(room) => Some(room),
                     _ => None,
                 });
-                let kernel = weights.kernel_len();
-                let (dw, db) = own.gradients.split_at_mut(kernel);
-                conv.sum(rooms, dw, db);
-                own.step(0.0, sgd);
+                let (mut kernel, mut bias) = own.split_at(weights.kernel_len());
+                conv.sum(rooms, kernel.gradients, bias.gradients);
+                kernel.step(weights.l2, sgd);
+                bias.step(0.0, sgd);
                 if sgd.is_some() {
-                    let (w, b) = own.parameters.split_at(kernel);
-                    conv.take(w, weights.has_bias().then_some(b));
+                    let b = weights.has_bias().then_some(&*bias.parameters);
+                    conv.take(kernel.parameters, b);
                 }
             }
-            Kind::Dense { dims, l2, weights, .. } => {
+            Kind::Dense { dims, weights, .. } => {
                 let Some(&(input, _)) = self.inputs.first() else { return };
                 let mut pairs: Vec<dense::Pair<'_>> = Vec::new();
                 for part in parts {
@@ -266,7 +266,7 @@ impl Layer {
                 let (kernel, mut bias) = own.split_at(weights.kernel_len());
                 dense::backward_bias(&pairs, bias.gradients);
                 bias.step(0.0, sgd);
-                dense::learn(*dims, &pairs, *l2, sgd, kernel);
+                dense::learn(*dims, &pairs, weights.l2, sgd, kernel);
             }
             // The gradients of gamma and beta were known before.
             Kind::BatchNorm { norm, figures, .. } if sgd.is_some() => {

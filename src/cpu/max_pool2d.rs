@@ -4,6 +4,10 @@
 use super::simd::vectorised;
 use crate::plan::Gradient;
 
+/// Floats of a row of a window that are looked at side by side: a power of two, so that halves
+/// can meet.
+pub(super) const LANES: usize = 32;
+
 /// Extents of one pooling; `h_out = h_in / k_h` and `w_out = w_in / k_w`, rounded down.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dims {
@@ -23,9 +27,9 @@ impl Dims {
         (self.h_in / self.k_h) * (self.w_in / self.k_w) * self.c
     }
 
-    /// Whether so many floats of a window's row hold whole positions, and the row fills them.
-    pub(super) fn fills(self, lanes: usize) -> bool {
-        lanes.is_multiple_of(self.c) && self.k_w * self.c >= lanes
+    /// Whether [`LANES`] hold whole positions, and the row of a window fills them.
+    pub(super) fn fills_lanes(self) -> bool {
+        LANES.is_multiple_of(self.c) && self.k_w * self.c >= LANES
     }
 
     /// Where the rows of a cell's window begin in the input.
@@ -48,13 +52,10 @@ pub(super) fn forward(d: Dims, x: &[f32], y: &mut [f32], winner: &mut [u32]) {
     }
 }
 
-/// Floats of a row of a window that are looked at side by side.
-const LANES: usize = 32;
-
 /// Cuts a window's rows, or else the channels, into blocks that fit registers.
 #[inline(always)]
 fn forward_sample(d: Dims, x: &[f32], y: &mut [f32], winner: &mut [u32]) {
-    if d.fills(LANES) {
+    if d.fills_lanes() {
         return forward_lanes(d, x, y, winner);
     }
     let mut c = 0;
@@ -77,24 +78,14 @@ fn forward_block<const C: usize>(
     y: &mut [f32],
     winner: &mut [u32],
 ) -> usize {
-    let w_out = d.w_in / d.k_w;
     let cells = y.chunks_exact_mut(d.c).zip(winner.chunks_exact_mut(d.c));
     for (cell, (y, winner)) in cells.enumerate() {
-        let (top, left) = (cell / w_out * d.k_h, cell % w_out * d.k_w);
-        let mut best = [f32::NEG_INFINITY; C];
-        let mut place = [0; C];
-        for i in 0..d.k_h {
-            let row = ((top + i) * d.w_in + left) * d.c + c;
-            for j in 0..d.k_w {
-                let at = row + j * d.c;
-                let first = (i, j) == (0, 0);
+        let (mut best, mut place) = ([f32::NEG_INFINITY; C], [u32::MAX; C]);
+        for row in d.rows(cell) {
+            for at in (row + c..).step_by(d.c).take(d.k_w) {
+                let x = &x[at..][..C];
                 for k in 0..C {
-                    let v = x[at..][..C][k];
-                    // A NaN wins and stays, so that it is met at the loss. Both sides
-                    // are chosen from, none jumped to: this vectorises.
-                    let wins = first | (v > best[k]) | v.is_nan();
-                    best[k] = if wins { v } else { best[k] };
-                    place[k] = if wins { (at + k) as u32 } else { place[k] };
+                    meet(&mut best[k], &mut place[k], x[k], (at + k) as u32);
                 }
             }
         }
@@ -110,9 +101,7 @@ fn forward_block<const C: usize>(
 fn forward_lanes(d: Dims, x: &[f32], y: &mut [f32], winner: &mut [u32]) {
     let cells = y.chunks_exact_mut(d.c).zip(winner.chunks_exact_mut(d.c));
     for (cell, (y, winner)) in cells.enumerate() {
-        // The least of all numbers in a place beyond all others loses every comparison.
-        let mut best = [f32::NEG_INFINITY; LANES];
-        let mut place = [u32::MAX; LANES];
+        let (mut best, mut place) = ([f32::NEG_INFINITY; LANES], [u32::MAX; LANES]);
         for row in d.rows(cell) {
             // The last begins earlier where it would reach beyond the row: meeting again what
             // was met changes nothing.
@@ -139,7 +128,9 @@ fn forward_lanes(d: Dims, x: &[f32], y: &mut [f32], winner: &mut [u32]) {
     }
 }
 
-/// The larger of two, or the first of two that are equal. A NaN wins and stays.
+/// The larger of two, or the first of two that are equal; the least of all numbers in a place
+/// beyond all others loses to any. A NaN wins and stays, so that it is met at the loss. Both
+/// sides are chosen from, none jumped to: this vectorises.
 #[inline(always)]
 fn meet(best: &mut f32, place: &mut u32, v: f32, at: u32) {
     let wins = (v > *best) | ((v == *best) & (at < *place)) | v.is_nan();

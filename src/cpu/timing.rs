@@ -21,11 +21,11 @@ pub enum Lap {
     Penalty,
     /// A node's output.
     Forward(NodeId),
-    /// Back through a node: the gradients of its inputs, and what each part of the batch adds to
-    /// those of its parameters.
+    /// Back through a node: the gradients of its inputs, and what is known by then of those of its
+    /// parameters: all of a batch norm's, of a convolution's what each part of the batch adds.
     Backward(NodeId),
-    /// The gradients of a node's parameters over the whole batch, the optimiser's step, and the
-    /// new weights in the orders that the loops read.
+    /// The rest of the gradients of a node's parameters, the optimiser's step, and the new weights
+    /// in the orders that the loops read.
     Update(NodeId),
 }
 
@@ -71,11 +71,11 @@ impl Cpu {
     }
 
     fn laps(&mut self, samples: Samples<'_>, batch: &[u32], rates: Sgd) -> Vec<(Lap, f64)> {
+        self.take();
         let mut laps = Laps { last: Instant::now(), laps: Vec::new() };
         let which = |k: usize| batch[k] as usize;
         self.gather(self.source(samples, &which, batch.len(), &[]));
         laps.lap(Lap::Gather);
-        self.take();
         let used = self.used();
         let pass = Pass::Train { seed: 0, step: 0 };
         let Self { plan, layers, phases, parts, state, parameter_gradients, .. } = self;

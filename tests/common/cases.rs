@@ -79,9 +79,13 @@ pub fn all() -> Vec<Case> {
         one("pool 1×3", [3, 7, 2], 3, 2, pool([1, 3])),
         one("pool the whole map", [5, 3, 4], 3, 2, pool([5, 3])),
     ];
-    let mut ties = one("pool of ties", [6, 6, 2], 4, 3, pool([3, 2]));
-    ties.ties = true;
-    cases.push(ties);
+    let ties = [
+        one("pool of ties", [6, 6, 2], 4, 3, pool([3, 2])),
+        one("pool of wide windows of ties", [5, 25, 4], 4, 3, pool([2, 11])),
+        one("pool of a channel's wide windows of ties", [5, 75, 1], 3, 2, pool([2, 35])),
+        one("pool of 32 channels of ties", [2, 5, 32], 3, 2, pool([2, 2])),
+    ];
+    cases.extend(ties.map(|case| Case { ties: true, ..case }));
     let mut pooled_ties =
         pooled("conv 12 filters, then pool, of ties", [6, 10, 2], conv(12, [3, 3], Same, Relu));
     pooled_ties.ties = true;
@@ -115,7 +119,7 @@ pub fn all() -> Vec<Case> {
     ]);
     cases.extend(time_and_frequency());
     cases.extend(normed());
-    cases.push(two_dense());
+    cases.push(dense_in_a_row());
     cases.push(two_dense_of_one_input());
     cases.push(branches());
     cases.push(concat_of_vectors());
@@ -135,6 +139,8 @@ fn time_and_frequency() -> Vec<Case> {
     let to = |axis| Op::AxisToChannels { axis };
     vec![
         one("avg pool with a rest at the border", [7, 9, 3], 4, 3, avg([2, 4])),
+        one("avg pool of wide windows with a rest", [5, 25, 4], 4, 3, avg([2, 11])),
+        one("avg pool of a channel's wide windows", [4, 70, 1], 3, 2, avg([2, 35])),
         one("mean over time", [5, 11, 4], 4, 3, avg([1, 11])),
         one("mean over mel", [11, 5, 2], 4, 1, avg([11, 1])),
         one("mean over all", [6, 5, 17], 3, 2, avg([6, 5])),
@@ -177,6 +183,7 @@ fn normed() -> Vec<Case> {
             vec![avg([3, 4]), max([3, 4])],
         ),
         ("norm, then other windows", [6, 6], 4, Linear, Relu, vec![max([2, 2]), avg([3, 3])]),
+        ("norm, then wide means", [4, 12], 4, Linear, Relu, vec![avg([1, 12]), avg([2, 12])]),
         ("norm, then pool twice", [4, 6], 4, Linear, Relu, vec![max([2, 2]), max([2, 2])]),
     ]
     .map(|(name, [h, w], c, below, activation, pools)| {
@@ -297,12 +304,13 @@ fn bands_as_channels() -> Case {
 }
 
 /// Dense layers, one with ReLU, a penalty and no bias.
-fn two_dense() -> Case {
+fn dense_in_a_row() -> Case {
     let mut graph = Graph::new("dense", Shape::Map { h: 1, w: 37, c: 1 });
     let flat = graph.push("flat", Op::Flatten, &[graph.input()]).unwrap();
     let hidden = graph.push("hidden", dense(53, Activation::Relu, 0.02), &[flat]).unwrap();
+    let middle = graph.push("middle", dense(21, Activation::Relu, 0.0), &[hidden]).unwrap();
     let op = Op::Dense { units: 5, bias: false, activation: Activation::Linear, l2: 0.1 };
-    let logits = graph.push("logits", op, &[hidden]).unwrap();
+    let logits = graph.push("logits", op, &[middle]).unwrap();
     graph.push("softmax", Op::Softmax, &[logits]).unwrap();
     Case { name: "dense", graph, batch: 9, partial: 5, ties: false }
 }

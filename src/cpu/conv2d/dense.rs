@@ -3,9 +3,9 @@
 
 use fearless_simd::{Simd, dispatch, f32x4, f32x8, f32x16};
 
-use super::super::simd::{Floats, level};
+use super::super::simd::{Floats, is_wide, level};
 use super::Dims;
-use super::outputs::bias;
+use super::bias;
 use super::packed::{Block, Packed};
 
 /// Adds the gradients of one sample: `dw` (`[k_h, k_w, c_in, c_out]`) and `db`.
@@ -78,12 +78,15 @@ fn some_taps<S: Simd, V: Floats<S>, const K: usize>(
 ) -> usize {
     let places: [usize; K] = std::array::from_fn(|k| place(d, tap + k));
     let mut row = 0;
-    while row + 2 <= d.h_out() {
-        some_rows::<S, V, K, 2>(simd, d, [tap, o, row], places, frame, dz, dw);
-        row += 2;
+    if K <= 5 || is_wide::<S>() {
+        while row + 2 <= d.h_out() {
+            some_rows::<S, V, K, 2>(simd, d, [tap, o, row], places, frame, dz, dw);
+            row += 2;
+        }
     }
-    if row < d.h_out() {
+    while row < d.h_out() {
         some_rows::<S, V, K, 1>(simd, d, [tap, o, row], places, frame, dz, dw);
+        row += 1;
     }
     K
 }

@@ -25,6 +25,7 @@ mod windows;
 pub(in crate::cpu) use layer::{Conv2d, Room};
 
 use super::aligned::LINE;
+use super::simd::vectorised;
 use crate::graph::Padding;
 use crate::plan::Gradient;
 
@@ -146,5 +147,31 @@ impl Dims {
                 Gradient::Set | Gradient::Skip => dx.copy_from_slice(inside),
             }
         }
+    }
+}
+
+/// `db[o] += Σ dz`. Few filters fill no vector; several positions side by side do.
+fn bias(dz: &[f32], db: &mut [f32]) {
+    const WIDE: usize = 64;
+    let c = db.len();
+    let mut sums = [0.0; WIDE];
+    let row = WIDE / c * c;
+    if row == 0 {
+        for dz in dz.chunks_exact(c) {
+            db.iter_mut().zip(dz).for_each(|(db, g)| *db += g);
+        }
+        return;
+    }
+    let sums = &mut sums[..row];
+    vectorised(
+        #[inline(always)]
+        || {
+            for dz in dz.chunks(row) {
+                sums.iter_mut().zip(dz).for_each(|(sum, g)| *sum += g);
+            }
+        },
+    );
+    for sums in sums.chunks_exact(c) {
+        db.iter_mut().zip(sums).for_each(|(db, sum)| *db += sum);
     }
 }

@@ -34,29 +34,3 @@ pub(super) fn place(d: Dims, first: &[u32], corners: &[u32], places: &mut [u32])
         },
     );
 }
-
-/// `db[o] += Σ dz`. Few filters fill no vector; several windows side by side do.
-pub(super) fn bias(dz: &[f32], db: &mut [f32]) {
-    const WIDE: usize = 64;
-    let c = db.len();
-    let mut sums = [0.0; WIDE];
-    let row = WIDE / c * c;
-    if row == 0 {
-        for dz in dz.chunks_exact(c) {
-            db.iter_mut().zip(dz).for_each(|(db, g)| *db += g);
-        }
-        return;
-    }
-    let sums = &mut sums[..row];
-    vectorised(
-        #[inline(always)]
-        || {
-            for dz in dz.chunks(row) {
-                sums.iter_mut().zip(dz).for_each(|(sum, g)| *sum += g);
-            }
-        },
-    );
-    for sums in sums.chunks_exact(c) {
-        db.iter_mut().zip(sums).for_each(|(db, sum)| *db += sum);
-    }
-}

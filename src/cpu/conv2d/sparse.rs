@@ -7,7 +7,8 @@ use fearless_simd::{Simd, dispatch, f32x8};
 
 use super::super::simd::{Floats, is_wide, level};
 use super::Dims;
-use super::outputs::{Outputs, bias};
+use super::bias;
+use super::outputs::Outputs;
 
 /// Floats of a kernel row in the layouts of this file: whole vectors of eight.
 pub(super) fn padded_run(d: Dims) -> usize {

@@ -36,7 +36,7 @@ pub(super) fn forward_pooled(job: Job<'_>, y: &mut [f32], corners: &mut [u32]) {
 
 /// What becomes of sums.
 pub(super) trait Finish {
-    /// Whether a pooling follows: as in all models whose convolutions take the time.
+    /// Whether a pooling follows.
     const POOLS: bool;
 
     /// Rows and columns of outputs that are needed.
