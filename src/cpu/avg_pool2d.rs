@@ -2,6 +2,8 @@
 //! `y[r, s, c] = (1 / (k_h · k_w)) Σ_{i,j} x[r·k_h + i, s·k_w + j, c]`. Narrow windows are
 //! summed row-major, wide ones by lanes.
 
+use std::ops::Range;
+
 use super::max_pool2d::{Dims, LANES};
 use super::simd::vectorised;
 use crate::plan::Gradient;
@@ -9,15 +11,12 @@ use crate::plan::Gradient;
 /// Channels side by side that one loop takes at a time.
 const C: usize = 8;
 
-/// Cuts the channels of each cell into vectors; calls `f` with the cell's place in the
-/// output, that of its first element in the input, and how many channels there are.
+/// Cuts the channels of each cell into vectors; calls `f` with the cell and its channels.
 #[inline(always)]
-fn cells(d: Dims, mut f: impl FnMut(usize, usize, usize)) {
-    let (h_out, w_out) = (d.h_in / d.k_h, d.w_in / d.k_w);
-    for cell in 0..h_out * w_out {
-        let (r, s) = (cell / w_out * d.k_h, cell % w_out * d.k_w);
+fn cells(d: Dims, mut f: impl FnMut(usize, Range<usize>)) {
+    for cell in 0..d.out_len() / d.c {
         for c in (0..d.c).step_by(C) {
-            f(cell * d.c + c, (r * d.w_in + s) * d.c + c, C.min(d.c - c));
+            f(cell, c..d.c.min(c + C));
         }
     }
 }
@@ -34,15 +33,14 @@ pub(super) fn forward(d: Dims, x: &[f32], y: &mut [f32]) {
 #[inline(always)]
 fn forward_cells(d: Dims, x: &[f32], y: &mut [f32]) {
     let count = (d.k_h * d.k_w) as f32;
-    cells(d, |cell, first, channels| {
+    cells(d, |cell, channels| {
         let mut sums = [0.0; C];
-        for i in 0..d.k_h {
-            let x = &x[first + i * d.w_in * d.c..];
-            for x in x.chunks(d.c).take(d.k_w) {
-                sums.iter_mut().zip(&x[..channels]).for_each(|(sum, x)| *sum += x);
+        for row in d.rows(cell) {
+            for x in x[row..].chunks_exact(d.c).take(d.k_w) {
+                sums.iter_mut().zip(&x[channels.clone()]).for_each(|(sum, x)| *sum += x);
             }
         }
-        let y = &mut y[cell..cell + channels];
+        let y = &mut y[cell * d.c..][channels];
         y.iter_mut().zip(sums).for_each(|(y, sum)| *y = sum / count);
     });
 }
@@ -96,14 +94,13 @@ pub(super) fn backward_input(d: Dims, dy: &[f32], rule: Gradient, dx: &mut [f32]
 #[inline(always)]
 fn spread_cells(d: Dims, dy: &[f32], dx: &mut [f32]) {
     let count = (d.k_h * d.k_w) as f32;
-    cells(d, |cell, first, channels| {
+    cells(d, |cell, channels| {
         let mut share = [0.0; C];
-        let dy = &dy[cell..cell + channels];
+        let dy = &dy[cell * d.c..][channels.clone()];
         share.iter_mut().zip(dy).for_each(|(share, g)| *share = g / count);
-        for i in 0..d.k_h {
-            let dx = &mut dx[first + i * d.w_in * d.c..];
-            for dx in dx.chunks_mut(d.c).take(d.k_w) {
-                dx[..channels].iter_mut().zip(share).for_each(|(dx, g)| *dx += g);
+        for row in d.rows(cell) {
+            for dx in dx[row..].chunks_exact_mut(d.c).take(d.k_w) {
+                dx[channels.clone()].iter_mut().zip(share).for_each(|(dx, g)| *dx += g);
             }
         }
     });

@@ -5,16 +5,13 @@ use rayon::prelude::*;
 
 use super::activation;
 use super::sgd::Stretch;
-use super::simd::{Floats, is_wide, level};
+use super::simd::{Floats, WIDEST, is_wide, level};
 use crate::backend::Sgd;
 use crate::graph::Activation;
 use crate::plan::Gradient;
 
 /// Rows of the kernel that one task learns.
 const ROWS: usize = 64;
-
-/// Floats of the widest vector.
-const WIDEST: usize = 16;
 
 /// Input and gradient at the sum of one sample.
 pub(super) type Pair<'a> = (&'a [f32], &'a [f32]);

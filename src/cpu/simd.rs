@@ -8,6 +8,9 @@ use crate::error::{Error, Result};
 
 static LEVEL: OnceLock<Level> = OnceLock::new();
 
+/// Floats of the widest vector of all levels.
+pub(super) const WIDEST: usize = 16;
+
 /// A vector of floats of any width.
 pub(super) trait Floats<S: Simd>: SimdFloat<S, Element = f32> {}
 impl<S: Simd, V: SimdFloat<S, Element = f32>> Floats<S> for V {}

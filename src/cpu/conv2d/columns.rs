@@ -4,15 +4,13 @@
 
 use fearless_simd::{Simd, SimdBase, dispatch};
 
-use super::super::simd::{Floats, is_wide, level};
+use super::super::simd::{Floats, WIDEST, is_wide, level};
 use super::Dims;
 use super::pool::largest;
 use super::tile::{Job, activate};
 
 /// Filters at a time.
 const C: usize = 4;
-/// Floats of the widest vector.
-const WIDEST: usize = 16;
 
 /// Whether this is the better way.
 pub(super) fn suits(d: Dims) -> bool {

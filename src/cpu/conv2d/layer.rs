@@ -1,6 +1,7 @@
 //! A convolution made ready: its weights in the orders that the loops read, and the room
 //! that the samples of one part need.
 
+use super::super::activation;
 use super::super::aligned::Aligned;
 use super::super::simd::vectorised;
 use super::outputs::{Outputs, first_places, place};
@@ -164,7 +165,11 @@ impl Conv2d {
             let dx = dx.get_mut(s * d.in_len()..(s + 1) * d.in_len()).unwrap_or_default();
             if self.pooled {
                 let corners = &corners[s * out..][..out];
-                mask(self.activation, y, dy, dz);
+                dz.copy_from_slice(dy);
+                vectorised(
+                    #[inline(always)]
+                    || activation::backward(self.activation, y, dz),
+                );
                 place(d, &self.first_places, corners, places);
                 let outputs = Outputs { dz, corners, places };
                 sparse::backward_weight(d, outputs, frame, dw, db);
@@ -220,17 +225,4 @@ impl Room {
         std::mem::swap(&mut self.dw, &mut to.dw);
         std::mem::swap(&mut self.db, &mut to.db);
     }
-}
-
-/// `dz = dy · f'(z)`, where `y = f(z)` tells the sign of `z`; `dy` stays as it is.
-fn mask(activation: Activation, y: &[f32], dy: &[f32], dz: &mut [f32]) {
-    let linear = activation == Activation::Linear;
-    vectorised(
-        #[inline(always)]
-        || {
-            for ((dz, &g), &v) in dz.iter_mut().zip(dy).zip(y) {
-                *dz = if linear | (v > 0.0) { g } else { 0.0 };
-            }
-        },
-    );
 }

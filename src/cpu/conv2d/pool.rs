@@ -7,7 +7,7 @@ use fearless_simd::{Select, Simd};
 use super::super::simd::Floats;
 use super::Dims;
 use super::packed::Block;
-use super::tile::{Finish, Job, activate};
+use super::tile::{Finish, Job, activate, store};
 
 /// `[h, w, c_out]` after the pooling.
 pub(super) struct Pooled<'a> {
@@ -42,13 +42,8 @@ impl Finish for Pooled<'_> {
             let (best, corner) = largest(simd, window);
             let best = activate(simd, job.activation, best);
             let to = first + p * d.c_out..first + p * d.c_out + block.count;
-            if block.count == V::LEN {
-                best.store_slice(&mut self.y[to.clone()]);
-                corner.store_slice(&mut self.corners[to]);
-            } else {
-                self.y[to.clone()].copy_from_slice(&best.as_slice()[..block.count]);
-                self.corners[to].copy_from_slice(&corner.as_slice()[..block.count]);
-            }
+            store(best, &mut self.y[to.clone()]);
+            store(corner, &mut self.corners[to]);
         }
     }
 }

@@ -271,15 +271,22 @@ impl Finish for Plain<'_> {
             for (sum, y) in sums.into_iter().zip(y.chunks_exact_mut(d.c_out)) {
                 let y = &mut y[block.o..block.o + block.count];
                 let sum = activate(simd, job.activation, sum);
-                match (self.rule, block.count == V::LEN) {
-                    (Gradient::Add, _) => {
-                        y.iter_mut().zip(sum.as_slice()).for_each(|(y, v)| *y += v);
-                    }
-                    (_, true) => sum.store_slice(y),
-                    (_, false) => y.copy_from_slice(&sum.as_slice()[..block.count]),
+                match self.rule {
+                    Gradient::Add => y.iter_mut().zip(sum.as_slice()).for_each(|(y, v)| *y += v),
+                    _ => store(sum, y),
                 }
             }
         }
+    }
+}
+
+/// As many lanes as there are channels.
+#[inline(always)]
+pub(super) fn store<S: Simd, V: Floats<S>>(v: V, to: &mut [f32]) {
+    if to.len() == V::LEN {
+        v.store_slice(to);
+    } else {
+        to.copy_from_slice(&v.as_slice()[..to.len()]);
     }
 }
 
