@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
-use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State, Tally};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics};
 use genre_gpu::data::{DataOptions, Dataset, PartName, Scale, ScaleKind};
 use genre_gpu::device::{self, Device, Options};
 use genre_gpu::graph::{Graph, Role};
@@ -136,14 +136,14 @@ fn since_start() -> Outcome<Option<f64>> {
 /// A backend with its place in the run.
 struct Run<'a> {
     backend: Box<dyn Backend>,
-    samples: Samples<'a>,
+    samples: DatasetRef<'a>,
     sgd: Sgd,
     steps: u32,
 }
 
 impl Run<'_> {
-    fn train(&mut self, order: &[u32]) -> Outcome<Tally> {
-        let batches = Batches { order, views: &[], seed: SEED, first_step: self.steps };
+    fn train(&mut self, order: &[u32]) -> Outcome<StepMetrics> {
+        let batches = Batches { order, augmentations: &[], seed: SEED, first_step: self.steps };
         self.steps += order.len().div_ceil(BATCH) as u32;
         Ok(self.backend.train_step(self.samples, &batches, self.sgd)?)
     }
@@ -159,7 +159,7 @@ fn epochs(args: &Args, run: &mut Run<'_>, order: &[u32]) -> Outcome<Vec<f64>> {
     let mut seconds = Vec::new();
     for epoch in 1..=args.epochs {
         let begin = Instant::now();
-        let mut tally = Tally::default();
+        let mut tally = StepMetrics::default();
         let mut rest = order;
         if epoch == 1 {
             let (first, others) = order.split_at(BATCH.min(order.len()));
@@ -220,7 +220,7 @@ fn main() -> Outcome<()> {
         let options = Options { threads, adapter: None };
         let mut backend = device::open(device, Plan::new(graph.clone(), BATCH)?, options)?;
         backend.set_state(&State::new(initial_parameters(&graph, SEED)))?;
-        let samples = Samples::new(&data.x, &data.y);
+        let samples = DatasetRef::new(&data.x, &data.y);
         let mut run = Run { backend, samples, sgd: Sgd::plain(rate), steps: 0 };
         let seconds = epochs(&args, &mut run, &order)?;
         if !args.json {

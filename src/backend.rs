@@ -12,13 +12,13 @@ use crate::plan::Plan;
 /// Samples and their labels, as a backend reads them. Copies are known to be
 /// the same samples, so that a device uploads them once.
 #[derive(Debug, Clone, Copy)]
-pub struct Samples<'a> {
+pub struct DatasetRef<'a> {
     x: &'a [f32],
     y: &'a [u32],
     id: u64,
 }
 
-impl<'a> Samples<'a> {
+impl<'a> DatasetRef<'a> {
     /// `x` is `[n, h, w, c]`; `y` the classes, `[n]`, each below the graph's number of classes.
     pub fn new(x: &'a [f32], y: &'a [u32]) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -65,7 +65,7 @@ impl Sgd {
 /// shifted, then a rectangle of bands and one of frames covered. All in units of the scaled input.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct View {
+pub struct Augmentation {
     /// Frame `s` is taken from frame `(s + roll) mod w`; below `w`.
     pub roll: u32,
     /// First band that is covered, and how many.
@@ -88,7 +88,7 @@ pub struct Batches<'a> {
     /// Indices of the samples, batch after batch.
     pub order: &'a [u32],
     /// How each of them is varied; empty if none is.
-    pub views: &'a [View],
+    pub augmentations: &'a [Augmentation],
     /// What dropout is drawn from, with the number of the step.
     pub seed: u32,
     /// Number of the first step since the run began.
@@ -98,21 +98,21 @@ pub struct Batches<'a> {
 impl<'a> Batches<'a> {
     /// The samples as they are, from step 0 of seed 0.
     pub fn plain(order: &'a [u32]) -> Self {
-        Self { order, views: &[], seed: 0, first_step: 0 }
+        Self { order, augmentations: &[], seed: 0, first_step: 0 }
     }
 
-    /// Makes sure that views, where there are any, are as many as samples.
+    /// Makes sure that augmentations, where there are any, are as many as samples.
     ///
     /// # Errors
     /// If they are not.
     pub fn check(&self) -> Result<()> {
-        if self.views.is_empty() || self.views.len() == self.order.len() {
+        if self.augmentations.is_empty() || self.augmentations.len() == self.order.len() {
             return Ok(());
         }
         Err(Error::Mismatch {
-            what: "views of samples",
+            what: "augmentations of samples",
             expected: format!("none, or {}", self.order.len()),
-            found: self.views.len().to_string(),
+            found: self.augmentations.len().to_string(),
         })
     }
 }
@@ -120,7 +120,7 @@ impl<'a> Batches<'a> {
 /// Sums over samples: of the loss (cross-entropy + penalty, each batch with the
 /// weights before its step) and of right predictions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Tally {
+pub struct StepMetrics {
     /// Samples seen.
     pub samples: u64,
     /// Sum over samples of the loss of their batch.
@@ -129,7 +129,7 @@ pub struct Tally {
     pub correct: u64,
 }
 
-impl Tally {
+impl StepMetrics {
     /// Mean loss, rounded as it is reported.
     pub fn mean_loss(&self) -> f32 {
         (self.loss / self.samples as f64) as f32
@@ -141,7 +141,7 @@ impl Tally {
     }
 }
 
-impl std::ops::AddAssign for Tally {
+impl std::ops::AddAssign for StepMetrics {
     fn add_assign(&mut self, other: Self) {
         self.samples += other.samples;
         self.loss += other.loss;
@@ -149,7 +149,7 @@ impl std::ops::AddAssign for Tally {
     }
 }
 
-impl std::ops::Add for Tally {
+impl std::ops::Add for StepMetrics {
     type Output = Self;
 
     fn add(mut self, other: Self) -> Self {
@@ -158,7 +158,7 @@ impl std::ops::Add for Tally {
     }
 }
 
-impl std::iter::Sum for Tally {
+impl std::iter::Sum for StepMetrics {
     fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
         tallies.fold(Self::default(), std::ops::Add::add)
     }
@@ -218,7 +218,7 @@ pub trait Backend {
     }
 
     /// Brings samples to the device before they are asked for, where it keeps them.
-    fn prepare(&mut self, samples: Samples<'_>) -> Result<()> {
+    fn prepare(&mut self, samples: DatasetRef<'_>) -> Result<()> {
         let _ = samples;
         Ok(())
     }
@@ -227,25 +227,34 @@ pub trait Backend {
     /// of those before `watch` said to stop.
     fn train(
         &mut self,
-        samples: Samples<'_>,
+        samples: DatasetRef<'_>,
         batches: &Batches<'_>,
         sgd: Sgd,
-        watch: &mut dyn FnMut(Done) -> ControlFlow<()>,
-    ) -> Result<Vec<Tally>>;
+        watch: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
+    ) -> Result<Vec<StepMetrics>>;
 
     /// One step on `batch`, of at most the plan's batch.
-    fn train_step(&mut self, samples: Samples<'_>, batch: &Batches<'_>, sgd: Sgd) -> Result<Tally> {
+    fn train_step(
+        &mut self,
+        samples: DatasetRef<'_>,
+        batch: &Batches<'_>,
+        sgd: Sgd,
+    ) -> Result<StepMetrics> {
         let tallies = self.train(samples, batch, sgd, &mut |_| ControlFlow::Continue(()))?;
         Ok(tallies.into_iter().sum())
     }
 
     /// Runs all samples forward, in order; `probabilities` becomes `[n, classes]`.
-    fn evaluate(&mut self, samples: Samples<'_>, probabilities: &mut Vec<f32>) -> Result<Tally>;
+    fn evaluate(
+        &mut self,
+        samples: DatasetRef<'_>,
+        probabilities: &mut Vec<f32>,
+    ) -> Result<StepMetrics>;
 
     /// Runs `batch`, of at most the plan's size, forward as [`Backend::evaluate`] does, then the
     /// logit of each sample's own class (its label) back: [`Backend::tensor`] tells what the
     /// logit's gradient is at a node. No weight changes; gradients of parameters mean nothing.
-    fn logit_gradients(&mut self, samples: Samples<'_>, batch: &[u32]) -> Result<()>;
+    fn logit_gradients(&mut self, samples: DatasetRef<'_>, batch: &[u32]) -> Result<()>;
 
     /// Weights and velocity as they are now.
     fn state(&mut self) -> Result<State>;
@@ -264,11 +273,11 @@ pub trait Backend {
 
 /// How far a call of [`Backend::train`] has come.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Done {
+pub struct StepsDone {
     /// Samples that were trained on in this call.
     pub samples: u64,
     /// Sums over them, where the device has told already.
-    pub tally: Option<Tally>,
+    pub tally: Option<StepMetrics>,
 }
 
 /// Which tensor of a node.

@@ -14,7 +14,7 @@
 //! kernels `[k_h, k_w, c_in, c_out]` and `[in, out]`, as in Keras.
 //!
 //! ```
-//! use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State};
+//! use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State};
 //! use genre_gpu::{cpu::Cpu, models::Model, plan::Plan, train::initial_parameters};
 //!
 //! let graph = Model::open("p1")?.graph([16, 24, 1], 4)?;
@@ -22,9 +22,9 @@
 //! let mut cpu = Cpu::new(Plan::new(graph, 32)?, 2)?;
 //! cpu.set_state(&weights)?;
 //! let x = vec![0.5; 2 * 16 * 24];
-//! let samples = Samples::new(&x, &[0, 3]);
-//! let tally = cpu.train_step(samples, &Batches::plain(&[0, 1]), Sgd::plain(0.01))?;
-//! assert!(tally.mean_loss().is_finite());
+//! let samples = DatasetRef::new(&x, &[0, 3]);
+//! let metrics = cpu.train_step(samples, &Batches::plain(&[0, 1]), Sgd::plain(0.01))?;
+//! assert!(metrics.mean_loss().is_finite());
 //! # Ok::<(), genre_gpu::Error>(())
 //! ```
 

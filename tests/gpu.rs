@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use common::cases;
 use common::gpu::open_with;
 use genre_gpu::Error;
-use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State, View};
+use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State};
 use genre_gpu::gpu::{Form, Gpu, GpuOptions};
 use genre_gpu::graph::{Activation, Graph, Op, Padding, Shape};
 use genre_gpu::models::Model;
@@ -45,12 +45,17 @@ fn a_set_split_over_buffers_gives_the_same_bits() {
     let mut results = Vec::new();
     for (cap, buffers) in [(None, 1), (Some(262_144), 5)] {
         let Some(mut gpu) = ready(cap) else { return };
-        let samples = Samples::new(&x, &y);
+        let samples = DatasetRef::new(&x, &y);
         let order: Vec<u32> = (0..1400).map(|i| i * 333 % 1400).collect();
-        let views: Vec<View> = (0..1400u32)
-            .map(|i| View { roll: i % 12, band: i % 16, bands: 1, ..View::default() })
+        let augmentations: Vec<Augmentation> = (0..1400u32)
+            .map(|i| Augmentation {
+                roll: i % 12,
+                band: i % 16,
+                bands: 1,
+                ..Augmentation::default()
+            })
             .collect();
-        let batches = Batches { views: &views, ..Batches::plain(&order) };
+        let batches = Batches { augmentations: &augmentations, ..Batches::plain(&order) };
         let go_on = &mut |_| ControlFlow::Continue(());
         let tallies = gpu.train(samples, &batches, SGD, go_on).unwrap();
         let mut rows = Vec::new();
@@ -72,7 +77,7 @@ fn gradients_in_few_parts_are_those_in_many() {
     for cap in [None, Some(98_304)] {
         let Some(mut gpu) = ready(cap) else { return };
         let still = Sgd::plain(0.0);
-        gpu.train_step(Samples::new(&x, &y), &Batches::plain(&order), still).unwrap();
+        gpu.train_step(DatasetRef::new(&x, &y), &Batches::plain(&order), still).unwrap();
         results.push(gpu.parameter_gradients().unwrap());
     }
     let [many, few] = &results[..] else { panic!() };
@@ -124,7 +129,7 @@ fn where_no_batch_fits_none_is_named() {
 fn a_lost_device_is_an_error_and_never_a_panic() {
     let (x, y) = set(300);
     let order: Vec<u32> = (0..300).collect();
-    let samples = Samples::new(&x, &y);
+    let samples = DatasetRef::new(&x, &y);
     // Before anything, between two calls, and while steps are under way.
     for when in 0..3 {
         let Some(mut gpu) = ready(None) else { return };

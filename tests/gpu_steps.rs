@@ -4,7 +4,7 @@
 
 mod common;
 
-use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State};
 use genre_gpu::gpu::{Form, Gpu, Timer};
 use genre_gpu::measure::Budget;
 use genre_gpu::models::Model;
@@ -40,7 +40,7 @@ fn epochs_after_the_first_allocate_nothing_and_submit_less_than_they_step() {
     for form in Form::ALL {
         let Some(mut gpu) = p1(form) else { return };
         let (train, val) = (random(TRAIN), random(VAL));
-        let (train, val) = (Samples::new(&train.0, &train.1), Samples::new(&val.0, &val.1));
+        let (train, val) = (DatasetRef::new(&train.0, &train.1), DatasetRef::new(&val.0, &val.1));
         let sgd = Sgd { momentum: 0.9, ..Sgd::plain(0.01) };
         let (mut probabilities, mut allocations) = (Vec::new(), Vec::new());
         for epoch in 0..3 {
@@ -66,7 +66,7 @@ fn every_dispatch_of_a_step_is_timed_by_either_clock_and_moves_no_weight() {
     for form in Form::ALL {
         let Some(mut gpu) = p1(form) else { return };
         let (x, y) = random(TRAIN);
-        let samples = Samples::new(&x, &y);
+        let samples = DatasetRef::new(&x, &y);
         let batch: Vec<u32> = (0..BATCH as u32).collect();
         let before = gpu.state().unwrap();
         for timer in [gpu.timer().unwrap(), Timer::wall()] {
@@ -85,7 +85,7 @@ fn bytes_of_a_dispatch_are_those_of_a_batch_whatever_is_resident() {
     let of = |n: usize| {
         let mut gpu = p1(Form::Plain)?;
         let (x, y) = random(n);
-        gpu.prepare(Samples::new(&x, &y)).unwrap();
+        gpu.prepare(DatasetRef::new(&x, &y)).unwrap();
         Some(gpu.dispatches().iter().map(|(k, _, work)| (k.name, *work)).collect::<Vec<_>>())
     };
     let (Some(few), Some(many)) = (of(BATCH), of(10 * BATCH)) else { return };

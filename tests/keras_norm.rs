@@ -14,7 +14,7 @@ use std::ops::ControlFlow;
 
 use common::levels;
 use common::naive::{self, Mode};
-use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State, Tally};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::gpu::Form;
 use genre_gpu::graph::{Graph, NodeId, Op, Role};
@@ -205,8 +205,8 @@ fn follows<B: Backend>(device: &str, open: impl Fn(Plan) -> Option<B>, bars: [f6
         let Some(mut backend) = open(plan) else { return };
         let state = State::new(initial_parameters(&fixture.graph, SEED));
         backend.set_state(&state).unwrap();
-        let train = Samples::new(&fixture.x, &fixture.y);
-        let val = Samples::new(&fixture.x_val, &fixture.y_val);
+        let train = DatasetRef::new(&fixture.x, &fixture.y);
+        let val = DatasetRef::new(&fixture.x_val, &fixture.y_val);
         let order: Vec<u32> = (0..fixture.y.len() as u32).collect();
         let schedule: Schedule = schedule.parse().unwrap();
         let mut history = Vec::new();
@@ -216,10 +216,11 @@ fn follows<B: Backend>(device: &str, open: impl Fn(Plan) -> Option<B>, bars: [f6
             let mut go_on = |_| ControlFlow::Continue(());
             let batches = Batches::plain(&order);
             let tallies = backend.train(train, &batches, sgd, &mut go_on).unwrap();
-            let both: [Tally; 2] =
+            let both: [StepMetrics; 2] =
                 [tallies.into_iter().sum(), backend.evaluate(val, &mut Vec::new()).unwrap()];
-            let figures =
-                |tally: Tally| (tally.loss / tally.samples as f64, f64::from(tally.accuracy()));
+            let figures = |tally: StepMetrics| {
+                (tally.loss / tally.samples as f64, f64::from(tally.accuracy()))
+            };
             history.push(both.map(figures));
         }
         let weights = naive::widen(&fixture.graph, &backend.state().unwrap().parameters);

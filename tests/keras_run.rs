@@ -10,7 +10,7 @@ mod common;
 
 use common::golden::{BATCH, EPOCHS, SEED};
 use common::{golden, levels, naive};
-use genre_gpu::backend::{State, Tally};
+use genre_gpu::backend::{State, StepMetrics};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::graph::Graph;
 use genre_gpu::train::initial_parameters;
@@ -100,7 +100,7 @@ fn naive_f64_follows_keras_3_in_f64_at_a_higher_rate() {
     naive_follows("k3_f64_lr05");
 }
 
-fn cpu_run(name: &str, threads: usize) -> (Vec<(Tally, Tally)>, State) {
+fn cpu_run(name: &str, threads: usize) -> (Vec<(StepMetrics, StepMetrics)>, State) {
     golden::train(name, EPOCHS, |plan| Cpu::new(plan, threads).unwrap())
 }
 
@@ -108,7 +108,7 @@ fn cpu_run(name: &str, threads: usize) -> (Vec<(Tally, Tally)>, State) {
 fn cpu_follows(name: &str, tolerance: impl Fn(usize) -> f64) {
     let want = golden::run(name).history;
     for (e, (train, val)) in cpu_run(name, 2).0.iter().enumerate() {
-        let off = |tally: &Tally, want: f64| (f64::from(tally.mean_loss()) - want).abs();
+        let off = |tally: &StepMetrics, want: f64| (f64::from(tally.mean_loss()) - want).abs();
         let far = off(train, want.loss[e]).max(off(val, want.val_loss[e]));
         assert!(far < tolerance(e + 1), "{name}, epoch {}: off by {far:e}", e + 1);
         if tolerance(e + 1) <= 2e-6 {

@@ -8,7 +8,7 @@ use common::cases;
 use common::compare::{compare, compare_evaluation, compare_explanation};
 use common::levels;
 use common::naive::{self, Mode};
-use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::plan::{Gradient, Plan};
 
@@ -80,7 +80,7 @@ fn naive_logit_gradients_are_the_slopes_of_the_naive_logits() {
 fn cpu_agrees_with_naive_tensor_by_tensor() {
     for case in cases::all() {
         let (x, y, parameters) = cases::fill(&case, 2 * case.batch);
-        let samples = Samples::new(&x, &y);
+        let samples = DatasetRef::new(&x, &y);
         let plan = Plan::new(case.graph.clone(), case.batch).unwrap();
         let mut cpu = Cpu::new(plan, 2).unwrap();
         cpu.set_state(&State::new(parameters.clone())).unwrap();
@@ -113,7 +113,7 @@ fn the_first_layer_never_computes_its_input_gradient() {
 fn many_steps_in_one_call_give_the_bits_of_one_call_each() {
     for case in cases::all() {
         let (x, y, parameters) = cases::fill(&case, 2 * case.batch + 1);
-        let samples = Samples::new(&x, &y);
+        let samples = DatasetRef::new(&x, &y);
         let order: Vec<u32> = (0..2 * case.batch as u32 + 1).rev().collect();
         let open = || {
             let plan = Plan::new(case.graph.clone(), case.batch).unwrap();
@@ -143,7 +143,7 @@ fn momentum_follows_its_formula() {
 fn follows_its_formula(nesterov: bool) {
     let case = &cases::all()[0];
     let (x, y, parameters) = cases::fill(case, case.batch);
-    let samples = Samples::new(&x, &y);
+    let samples = DatasetRef::new(&x, &y);
     let mut cpu = Cpu::new(Plan::new(case.graph.clone(), case.batch).unwrap(), 1).unwrap();
     cpu.set_state(&State::new(parameters.clone())).unwrap();
     let batch: Vec<u32> = (0..case.batch as u32).collect();

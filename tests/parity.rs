@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use common::compare::{compare, compare_evaluation, compare_explanation};
 use common::golden::EPOCHS;
 use common::{cases, golden, naive};
-use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State, Tensor};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State, Tensor};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::gpu::{Form, KERNELS, Tiles};
 use genre_gpu::models::Model;
@@ -22,7 +22,7 @@ fn ops(form: Form, tiles: Tiles) -> BTreeSet<&'static str> {
     let mut ran = BTreeSet::new();
     for case in cases::all() {
         let (x, y, parameters) = cases::fill(&case, 2 * case.batch);
-        let samples = Samples::new(&x, &y);
+        let samples = DatasetRef::new(&x, &y);
         let plan = Plan::new(case.graph.clone(), case.batch).unwrap();
         let Some(mut gpu) = common::gpu::open_tiled(plan, form, tiles) else { return ran };
         gpu.set_state(&State::new(parameters.clone())).unwrap();
@@ -74,7 +74,7 @@ fn whole(name: &str, shape: [usize; 3], open: impl Fn(Plan) -> Option<Box<dyn Ba
     let plan = Plan::new(graph.clone(), 32).unwrap();
     let Some(mut backend) = open(plan) else { return };
     backend.set_state(&State::new(parameters.clone())).unwrap();
-    let samples = Samples::new(&data.x, &data.y);
+    let samples = DatasetRef::new(&data.x, &data.y);
     // The second batch, and a partial one over what it left.
     for batch in [32..64, 60..83] {
         let order: Vec<u32> = batch.clone().collect();
@@ -127,7 +127,7 @@ const MODELS: [(&str, [usize; 3]); 5] = [
 fn sums_over_a_large_batch_are_whole() {
     let case = cases::long_sums();
     let (x, y, parameters) = cases::fill(&case, case.batch);
-    let samples = Samples::new(&x, &y);
+    let samples = DatasetRef::new(&x, &y);
     let order: Vec<u32> = (0..case.batch as u32).collect();
     for form in [Form::Plain, Form::default()] {
         let plan = Plan::new(case.graph.clone(), case.batch).unwrap();
@@ -198,7 +198,7 @@ fn the_same_run_twice_gives_the_same_bits() {
 fn a_nan_weight_reaches_the_loss() {
     let data = golden::data();
     let graph = golden::p1(&data);
-    let samples = Samples::new(&data.x, &data.y);
+    let samples = DatasetRef::new(&data.x, &data.y);
     for form in Form::ALL {
         let plan = Plan::new(graph.clone(), 32).unwrap();
         let Some(mut gpu) = common::gpu::open(plan, form) else { return };

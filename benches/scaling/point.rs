@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use genre_gpu::backend::{Batches, Samples, Sgd, State};
+use genre_gpu::backend::{Batches, DatasetRef, Sgd, State};
 use genre_gpu::device::{self, Device, Options};
 use genre_gpu::graph::{Graph, Role};
 use genre_gpu::models::Model;
@@ -71,7 +71,7 @@ impl Point {
         let values = self.samples * self.size * self.size;
         let x: Vec<f32> = (0..values).map(|_| stream.between(-1.7, 1.7) as f32).collect();
         let y: Vec<u32> = (0..self.samples).map(|_| stream.below(4) as u32).collect();
-        let samples = Samples::new(&x, &y);
+        let samples = DatasetRef::new(&x, &y);
         // Steps so small that weights stay what they are: dead units would be cheaper.
         let sgd = Sgd::plain(1e-6);
         let mut pass = |epoch: usize| {

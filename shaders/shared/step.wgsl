@@ -9,7 +9,7 @@ struct Step {
     momentum: f32,
     nesterov: u32,       // 1 if weights go where the velocity would take them next
     training: u32,       // 1 in training, 0 in evaluation
-    varied: u32,         // 1 if samples are varied as their views say
+    varied: u32,         // 1 if samples are varied as their augmentations say
     seed: u32,           // what dropout is drawn from,
     drawn: u32,          // and the number of the step since the run began
 }

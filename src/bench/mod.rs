@@ -13,7 +13,7 @@ mod table;
 pub use elsewhere::{Bound, Elsewhere, Floor, Reference};
 pub use report::{Kernel, Measured, Report, SetUp, Spread, Step};
 
-use crate::backend::{Samples, Sgd};
+use crate::backend::{DatasetRef, Sgd};
 use crate::error::{Error, Result};
 use crate::gpu::{Form, Tiles};
 use crate::graph::Graph;
@@ -69,7 +69,7 @@ pub struct Options<'a> {
 struct Site<'a> {
     options: &'a Options<'a>,
     plan: Plan,
-    samples: Samples<'a>,
+    samples: DatasetRef<'a>,
     progress: &'a dyn Progress,
 }
 
@@ -81,7 +81,7 @@ pub fn run(graph: &Graph, options: &Options<'_>, progress: &dyn Progress) -> Res
     let batch = options.batch.min(options.samples);
     let plan = Plan::new(graph.clone(), batch)?;
     let (x, y) = random_samples(graph, options.samples);
-    let samples = Samples::new(&x, &y);
+    let samples = DatasetRef::new(&x, &y);
     let site = Site { options, plan, samples, progress };
     let mut devices = Vec::new();
     if options.devices != Devices::Cpu {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::report::Spread;
 use super::{SEED, SGD, Site};
-use crate::backend::{Backend, Batches, Done};
+use crate::backend::{Backend, Batches, StepsDone};
 use crate::error::Result;
 use crate::random::keras::Shuffle;
 
@@ -52,7 +52,7 @@ pub(super) fn steady(site: &Site<'_>, backend: &mut dyn Backend) -> Result<Stead
         let most = (budget.steps.max(1) - steps).saturating_mul(batch).min(n);
         let begin = Instant::now();
         let mut told = vec![(begin, 0)];
-        let mut watch = |done: Done| {
+        let mut watch = |done: StepsDone| {
             let seen = told.last().map_or(0, |(_, seen)| *seen);
             if done.samples > seen {
                 told.push((Instant::now(), done.samples));

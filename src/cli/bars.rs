@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::say::{say, tell};
-use crate::backend::Tally;
+use crate::backend::StepMetrics;
 use crate::progress::Progress;
 use crate::train::Watch;
 use crate::train::history::Epoch;
@@ -117,7 +117,7 @@ impl Watch for EpochBars {
         }
     }
 
-    fn step(&self, done: u64, tally: Option<Tally>) {
+    fn step(&self, done: u64, tally: Option<StepMetrics>) {
         if let Some(bar) = &*self.bar.borrow() {
             bar.set_position(done);
             if let Some(tally) = tally {

@@ -8,7 +8,7 @@ use super::device_args::DeviceArgs;
 use super::lines::{line, matrix, title};
 use super::say::{say, tell, warn_of};
 use super::{audit, choice};
-use crate::backend::{Samples, State};
+use crate::backend::{DatasetRef, State};
 use crate::data::PartName;
 use crate::device;
 use crate::error::Result;
@@ -77,7 +77,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         .iter()
         .map(|name| {
             let part = data.part(*name);
-            Results::of(backend.as_mut(), *name, part, Samples::new(&part.x, &part.y))
+            Results::of(backend.as_mut(), *name, part, DatasetRef::new(&part.x, &part.y))
         })
         .collect::<Result<Vec<_>>>()?;
 

@@ -6,7 +6,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 
 use super::bars::{EPOCH, bar, heading};
 use super::say::{say, tell};
-use crate::backend::Tally;
+use crate::backend::StepMetrics;
 use crate::error::Result;
 use crate::train::Watch;
 use crate::train::history::Epoch;
@@ -61,7 +61,7 @@ impl Watch for RunBars {
         *self.epoch.borrow_mut() = Some(bar);
     }
 
-    fn step(&self, done: u64, tally: Option<Tally>) {
+    fn step(&self, done: u64, tally: Option<StepMetrics>) {
         if let Some(bar) = &*self.epoch.borrow() {
             bar.set_position(done);
             if let Some(tally) = tally {

@@ -139,7 +139,9 @@ mod tests {
 
     use super::super::{Cli, Command, train};
     use super::*;
-    use crate::backend::{Backend, Batches, Done, Samples, Sgd, State, Tally, Tensor};
+    use crate::backend::{
+        Backend, Batches, DatasetRef, Sgd, State, StepMetrics, StepsDone, Tensor,
+    };
     use crate::graph::NodeId;
     use crate::plan::Plan;
     use crate::train::config::Settings;
@@ -159,21 +161,25 @@ mod tests {
         }
         fn train(
             &mut self,
-            samples: Samples<'_>,
+            samples: DatasetRef<'_>,
             batches: &Batches<'_>,
             sgd: Sgd,
-            watch: &mut dyn FnMut(Done) -> ControlFlow<()>,
-        ) -> Result<Vec<Tally>> {
+            watch: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
+        ) -> Result<Vec<StepMetrics>> {
             if self.epochs == 0 {
                 return Err(Error::Gpu { adapter: "this".into(), problem: "was lost".into() });
             }
             self.inner.train(samples, batches, sgd, watch)
         }
-        fn evaluate(&mut self, samples: Samples<'_>, rows: &mut Vec<f32>) -> Result<Tally> {
+        fn evaluate(
+            &mut self,
+            samples: DatasetRef<'_>,
+            rows: &mut Vec<f32>,
+        ) -> Result<StepMetrics> {
             self.epochs -= 1;
             self.inner.evaluate(samples, rows)
         }
-        fn logit_gradients(&mut self, samples: Samples<'_>, batch: &[u32]) -> Result<()> {
+        fn logit_gradients(&mut self, samples: DatasetRef<'_>, batch: &[u32]) -> Result<()> {
             self.inner.logit_gradients(samples, batch)
         }
         fn state(&mut self) -> Result<State> {

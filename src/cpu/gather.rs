@@ -1,10 +1,10 @@
-//! A sample on its way into a batch, varied as its view says.
+//! A sample on its way into a batch, varied as its augmentation says.
 
-use crate::backend::View;
+use crate::backend::Augmentation;
 use crate::graph::Shape;
 
 /// `to[r, s] = covered ? fill : from[r, (s + roll) mod w] + gain`, whatever the channel.
-pub(super) fn vary(shape: Shape, view: &View, from: &[f32], to: &mut [f32]) {
+pub(super) fn vary(shape: Shape, augmentation: &Augmentation, from: &[f32], to: &mut [f32]) {
     let (w, c) = match shape {
         Shape::Map { w, c, .. } => (w, c),
         Shape::Flat(n) => (1, n),
@@ -13,15 +13,15 @@ pub(super) fn vary(shape: Shape, view: &View, from: &[f32], to: &mut [f32]) {
         (first as usize..first as usize + count as usize).contains(&at)
     };
     for (r, (from, to)) in from.chunks_exact(w * c).zip(to.chunks_exact_mut(w * c)).enumerate() {
-        let band = within(r, view.band, view.bands);
+        let band = within(r, augmentation.band, augmentation.bands);
         for (s, to) in to.chunks_exact_mut(c).enumerate() {
-            if band || within(s, view.frame, view.frames) {
-                to.fill(view.fill);
+            if band || within(s, augmentation.frame, augmentation.frames) {
+                to.fill(augmentation.fill);
                 continue;
             }
-            let at = (s + view.roll as usize) % w * c;
+            let at = (s + augmentation.roll as usize) % w * c;
             for (to, &x) in to.iter_mut().zip(&from[at..at + c]) {
-                *to = x + view.gain;
+                *to = x + augmentation.gain;
             }
         }
     }

@@ -33,7 +33,9 @@ use rayon::prelude::*;
 pub use simd::levels;
 pub use timing::Lap;
 
-use crate::backend::{Backend, Batches, Done, Samples, Sgd, State, Tally, Tensor, View};
+use crate::backend::{
+    Augmentation, Backend, Batches, DatasetRef, Sgd, State, StepMetrics, StepsDone, Tensor,
+};
 use crate::error::{Error, Result};
 use crate::graph::{NodeId, Shape};
 use crate::plan::{Plan, Slot};
@@ -86,7 +88,7 @@ impl Cpu {
             labels: Vec::with_capacity(SAMPLES_PER_PART),
             first,
             batch: 0,
-            tally: Tally::default(),
+            tally: StepMetrics::default(),
         };
         let count = plan.graph().parameter_count();
         let (pool, phases) = (threads::pool(threads)?, Phases::new(&layers));
@@ -115,15 +117,15 @@ impl Cpu {
         self.batch.div_ceil(SAMPLES_PER_PART)
     }
 
-    /// A batch of the samples `which`; `views` are theirs, or none.
+    /// A batch of the samples `which`; `augmentations` are theirs, or none.
     fn source<'a>(
         &self,
-        samples: Samples<'a>,
+        samples: DatasetRef<'a>,
         which: &'a (dyn Fn(usize) -> usize + Sync),
         n: usize,
-        views: &'a [View],
+        augmentations: &'a [Augmentation],
     ) -> Source<'a> {
-        Source { samples, which, n, views, input: self.input() }
+        Source { samples, which, n, augmentations, input: self.input() }
     }
 
     /// Copies the samples of a batch into the parts. To be called on the pool, as all that
@@ -135,7 +137,7 @@ impl Cpu {
     }
 
     /// The loss with the penalty.
-    fn forward(&mut self, pass: Pass) -> Tally {
+    fn forward(&mut self, pass: Pass) -> StepMetrics {
         self.take();
         self.walk(pass, |phases| &phases.forward);
         self.tally(sgd::penalty(self.plan.graph(), &self.state.parameters))
@@ -149,7 +151,7 @@ impl Cpu {
         pass: Pass,
         sgd: Option<Sgd>,
         keep: bool,
-    ) -> Tally {
+    ) -> StepMetrics {
         self.take();
         let penalty = if let (Some(lean), false) = (&self.lean, keep) {
             self.batch = source.n;
@@ -196,9 +198,9 @@ impl Cpu {
     }
 
     /// Of the last batch, with the penalty.
-    fn tally(&self, penalty: f64) -> Tally {
+    fn tally(&self, penalty: f64) -> StepMetrics {
         let n = self.batch as u64;
-        let mut tally = Tally { samples: n, loss: penalty * n as f64, correct: 0 };
+        let mut tally = StepMetrics { samples: n, loss: penalty * n as f64, correct: 0 };
         for part in &self.parts[..self.used()] {
             tally.loss += part.tally.loss;
             tally.correct += part.tally.correct;
@@ -264,39 +266,43 @@ impl Backend for Cpu {
 
     fn train(
         &mut self,
-        samples: Samples<'_>,
+        samples: DatasetRef<'_>,
         batches: &Batches<'_>,
         sgd: Sgd,
-        watch: &mut dyn FnMut(Done) -> ControlFlow<()>,
-    ) -> Result<Vec<Tally>> {
+        watch: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
+    ) -> Result<Vec<StepMetrics>> {
         batches.check()?;
         let size = self.plan.batch();
         let mut tallies = Vec::with_capacity(batches.order.len().div_ceil(size));
-        let mut sum = Tally::default();
+        let mut sum = StepMetrics::default();
         let pool = Arc::clone(&self.pool);
         let last = batches.order.len().div_ceil(size).saturating_sub(1);
         for (i, batch) in batches.order.chunks(size).enumerate() {
-            let views = batches.views.get(i * size..).unwrap_or_default();
+            let augmentations = batches.augmentations.get(i * size..).unwrap_or_default();
             let step = batches.first_step.wrapping_add(i as u32);
             let pass = Pass::Train { seed: batches.seed, step };
             let tally = pool.install(|| {
                 let which = |k: usize| batch[k] as usize;
-                let source = self.source(samples, &which, batch.len(), views);
+                let source = self.source(samples, &which, batch.len(), augmentations);
                 self.forward_and_back(source, pass, Some(sgd), i == last)
             });
             tallies.push(tally);
             sum += tally;
-            if watch(Done { samples: sum.samples, tally: Some(sum) }).is_break() {
+            if watch(StepsDone { samples: sum.samples, tally: Some(sum) }).is_break() {
                 break;
             }
         }
         Ok(tallies)
     }
 
-    fn evaluate(&mut self, samples: Samples<'_>, probabilities: &mut Vec<f32>) -> Result<Tally> {
+    fn evaluate(
+        &mut self,
+        samples: DatasetRef<'_>,
+        probabilities: &mut Vec<f32>,
+    ) -> Result<StepMetrics> {
         let graph = self.plan.graph();
         let (output, classes) = (self.plan.slot(graph.output()).0, graph.classes());
-        let mut total = Tally::default();
+        let mut total = StepMetrics::default();
         probabilities.clear();
         let pool = Arc::clone(&self.pool);
         for start in (0..samples.y().len()).step_by(self.plan.batch()) {
@@ -313,7 +319,7 @@ impl Backend for Cpu {
         Ok(total)
     }
 
-    fn logit_gradients(&mut self, samples: Samples<'_>, batch: &[u32]) -> Result<()> {
+    fn logit_gradients(&mut self, samples: DatasetRef<'_>, batch: &[u32]) -> Result<()> {
         self.plan.check_batch(batch.len())?;
         let pool = Arc::clone(&self.pool);
         pool.install(|| {

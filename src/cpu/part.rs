@@ -2,7 +2,7 @@
 
 use super::threads::SAMPLES_PER_PART;
 use super::{batch_norm, conv2d, gather};
-use crate::backend::{Samples, Tally, View};
+use crate::backend::{Augmentation, DatasetRef, StepMetrics};
 use crate::graph::Shape;
 
 /// Buffers by slot, `[samples, …]`, room by layer.
@@ -17,7 +17,7 @@ pub(super) struct Part {
     pub(super) first: usize,
     pub(super) batch: usize,
     /// Losses without the penalty, and right predictions, of the last forward.
-    pub(super) tally: Tally,
+    pub(super) tally: StepMetrics,
 }
 
 /// What a layer keeps for the way back.
@@ -33,13 +33,13 @@ pub(super) enum Room {
 /// The samples of a batch.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a> {
-    pub(super) samples: Samples<'a>,
+    pub(super) samples: DatasetRef<'a>,
     /// The sample of each place in the batch.
     pub(super) which: &'a (dyn Fn(usize) -> usize + Sync),
     /// Samples in the batch.
     pub(super) n: usize,
     /// How each is varied, or none.
-    pub(super) views: &'a [View],
+    pub(super) augmentations: &'a [Augmentation],
     /// The input's buffer and shape.
     pub(super) input: (usize, Shape),
 }
@@ -47,7 +47,7 @@ pub(super) struct Source<'a> {
 impl Part {
     /// Copies its samples into the input's buffer.
     pub(super) fn gather(&mut self, source: Source<'_>) {
-        let Source { samples, which, n, views, input: (slot, shape) } = source;
+        let Source { samples, which, n, augmentations, input: (slot, shape) } = source;
         let len = shape.len();
         let here = self.first..n.min(self.first + SAMPLES_PER_PART);
         self.batch = n;
@@ -55,8 +55,8 @@ impl Part {
         for (k, to) in here.zip(self.values[slot].chunks_exact_mut(len)) {
             let i = which(k);
             let from = &samples.x()[i * len..(i + 1) * len];
-            match views.get(k) {
-                Some(view) => gather::vary(shape, view, from, to),
+            match augmentations.get(k) {
+                Some(augmentation) => gather::vary(shape, augmentation, from, to),
                 None => to.copy_from_slice(from),
             }
             self.labels.push(samples.y()[i]);

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::layer::Pass;
 use super::phases::{Action, run};
 use super::{Cpu, combine, kind, sgd, stretches};
-use crate::backend::{Samples, Sgd};
+use crate::backend::{DatasetRef, Sgd};
 use crate::graph::NodeId;
 
 /// A part of a training step.
@@ -62,7 +62,7 @@ impl Cpu {
     /// Takes one step on the samples `batch`; returns the seconds of each of its parts, in order.
     pub fn time_parts(
         &mut self,
-        samples: Samples<'_>,
+        samples: DatasetRef<'_>,
         batch: &[u32],
         rates: Sgd,
     ) -> Vec<(Lap, f64)> {
@@ -70,7 +70,7 @@ impl Cpu {
         pool.install(|| self.laps(samples, batch, rates))
     }
 
-    fn laps(&mut self, samples: Samples<'_>, batch: &[u32], rates: Sgd) -> Vec<(Lap, f64)> {
+    fn laps(&mut self, samples: DatasetRef<'_>, batch: &[u32], rates: Sgd) -> Vec<(Lap, f64)> {
         self.take();
         let mut laps = Laps { last: Instant::now(), laps: Vec::new() };
         let which = |k: usize| batch[k] as usize;

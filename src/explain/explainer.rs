@@ -7,7 +7,7 @@ use super::cam::{grad_cam, hires_cam};
 use super::cells::Place;
 use super::record::LayerFacts;
 use super::tap::{last_poolings, tapped};
-use crate::backend::{Backend, Samples, State, Tensor};
+use crate::backend::{Backend, DatasetRef, State, Tensor};
 use crate::device::{self, Device, Options};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Shape};
@@ -111,7 +111,7 @@ impl Explainer {
         // What is right and wrong is not asked.
         let y = vec![0; self.count(x)?];
         let mut probabilities = Vec::new();
-        self.backend.evaluate(Samples::new(x, &y), &mut probabilities)?;
+        self.backend.evaluate(DatasetRef::new(x, &y), &mut probabilities)?;
         Ok(probabilities)
     }
 
@@ -143,7 +143,7 @@ impl Explainer {
                 found: format!("{}", targets.len()),
             });
         }
-        let samples = Samples::new(x, targets);
+        let samples = DatasetRef::new(x, targets);
         let order: Vec<u32> = (0..n as u32).collect();
         let mut all = Vec::with_capacity(n);
         for batch in order.chunks(self.backend.plan().batch()) {

@@ -39,7 +39,7 @@ pub use step::{STEP_FIELDS, STEP_SIZE};
 pub use tiles::Tiles;
 pub use timing::Timer;
 
-use crate::backend::{Backend, Batches, Done, Samples, Sgd, State, Tally, Tensor};
+use crate::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics, StepsDone, Tensor};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::plan::Plan;
@@ -230,37 +230,41 @@ impl Backend for Gpu {
         })
     }
 
-    fn prepare(&mut self, samples: Samples<'_>) -> Result<()> {
+    fn prepare(&mut self, samples: DatasetRef<'_>) -> Result<()> {
         self.hold(samples)
     }
 
     fn train(
         &mut self,
-        samples: Samples<'_>,
+        samples: DatasetRef<'_>,
         batches: &Batches<'_>,
         sgd: Sgd,
-        watch: &mut dyn FnMut(Done) -> ControlFlow<()>,
-    ) -> Result<Vec<Tally>> {
+        watch: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
+    ) -> Result<Vec<StepMetrics>> {
         batches.check()?;
         self.write_order(samples, batches.order)?;
-        self.write_views(batches.views);
-        let Batches { views, seed, first_step, .. } = *batches;
-        let training = Training { sgd, varied: !views.is_empty(), seed, first_step };
+        self.write_augmentations(batches.augmentations);
+        let Batches { augmentations, seed, first_step, .. } = *batches;
+        let training = Training { sgd, varied: !augmentations.is_empty(), seed, first_step };
         self.run(Pass::Train(training), batches.order.len(), watch)
     }
 
-    fn evaluate(&mut self, samples: Samples<'_>, probabilities: &mut Vec<f32>) -> Result<Tally> {
+    fn evaluate(
+        &mut self,
+        samples: DatasetRef<'_>,
+        probabilities: &mut Vec<f32>,
+    ) -> Result<StepMetrics> {
         let n = samples.y().len();
         let order: Vec<u32> = (0..n as u32).collect();
         self.write_order(samples, &order)?;
         let tallies = self.run(Pass::Evaluate, n, &mut |_| ControlFlow::Continue(()))?;
-        let Some(resident) = self.residents.front() else { return Ok(Tally::default()) };
+        let Some(resident) = self.residents.front() else { return Ok(StepMetrics::default()) };
         let rows = [(&resident.rows, n * self.plan.graph().classes())];
         *probabilities = self.readback.read(&self.context, &rows)?.concat();
         Ok(tallies.into_iter().sum())
     }
 
-    fn logit_gradients(&mut self, samples: Samples<'_>, batch: &[u32]) -> Result<()> {
+    fn logit_gradients(&mut self, samples: DatasetRef<'_>, batch: &[u32]) -> Result<()> {
         self.plan.check_batch(batch.len())?;
         self.write_order(samples, batch)?;
         self.run(Pass::Explain, batch.len(), &mut |_| ControlFlow::Continue(())).map(drop)

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::resident::Resident;
 use super::step::{Pass, Step};
 use super::{Gpu, site};
-use crate::backend::{Done, Samples, Tally, View};
+use crate::backend::{Augmentation, DatasetRef, StepMetrics, StepsDone};
 use crate::error::{Error, Result};
 
 /// Most steps in one submission.
@@ -23,7 +23,7 @@ const RESIDENTS: usize = 3;
 
 impl Gpu {
     /// Makes sure that the samples are on the device, in front of the others.
-    pub(super) fn hold(&mut self, samples: Samples<'_>) -> Result<()> {
+    pub(super) fn hold(&mut self, samples: DatasetRef<'_>) -> Result<()> {
         let known = self.residents.iter().position(|resident| resident.id == samples.id());
         let resident = match known.and_then(|i| self.residents.remove(i)) {
             Some(resident) => resident,
@@ -47,8 +47,8 @@ impl Gpu {
         &mut self,
         pass: Pass,
         n: usize,
-        watch: &mut dyn FnMut(Done) -> ControlFlow<()>,
-    ) -> Result<Vec<Tally>> {
+        watch: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
+    ) -> Result<Vec<StepMetrics>> {
         let batch = self.plan.batch();
         let steps: Vec<Step> =
             (0..n.div_ceil(batch)).map(|i| Step::new(pass, n, batch, i)).collect();
@@ -61,7 +61,7 @@ impl Gpu {
                 self.context.wait(Some(submission))?;
                 self.keep_pace(told.elapsed().as_secs_f64() / count as f64);
                 told = Instant::now();
-                stopped = watch(Done { samples, tally: None }).is_break();
+                stopped = watch(StepsDone { samples, tally: None }).is_break();
                 continue;
             }
             let group = &steps[taken..(taken + self.pace).min(steps.len())];
@@ -72,8 +72,8 @@ impl Gpu {
         let tallies = self.tallies(&steps[..taken])?;
         self.last = steps[..taken].last().map_or(0, |step| step.n as usize);
         // Of these all is known; whoever wants to stop may do so after the call.
-        let sum: Tally = tallies.iter().copied().sum();
-        let _ = watch(Done { samples: sum.samples, tally: Some(sum) });
+        let sum: StepMetrics = tallies.iter().copied().sum();
+        let _ = watch(StepsDone { samples: sum.samples, tally: Some(sum) });
         Ok(tallies)
     }
 
@@ -106,7 +106,7 @@ impl Gpu {
         Ok(submission)
     }
 
-    fn tallies(&mut self, steps: &[Step]) -> Result<Vec<Tally>> {
+    fn tallies(&mut self, steps: &[Step]) -> Result<Vec<StepMetrics>> {
         let Some(resident) = self.residents.front() else { return Ok(Vec::new()) };
         let parts = resident.parts_per_step;
         let buffers =
@@ -116,7 +116,7 @@ impl Gpu {
         let tally = |(i, (step, sums)): (usize, (&Step, &[f32]))| {
             let penalty: f64 =
                 penalties[i * parts..(i + 1) * parts].iter().copied().map(f64::from).sum();
-            Tally {
+            StepMetrics {
                 samples: u64::from(step.n),
                 loss: f64::from(sums[0]) + penalty * f64::from(step.n),
                 correct: sums[1] as u64,
@@ -126,13 +126,17 @@ impl Gpu {
     }
 
     /// How the samples of the order that was written are varied.
-    pub(super) fn write_views(&self, views: &[View]) {
-        if let (Some(resident), false) = (self.residents.front(), views.is_empty()) {
-            self.context.queue.write_buffer(&resident.views, 0, bytemuck::cast_slice(views));
+    pub(super) fn write_augmentations(&self, augmentations: &[Augmentation]) {
+        if let (Some(resident), false) = (self.residents.front(), augmentations.is_empty()) {
+            self.context.queue.write_buffer(
+                &resident.augmentations,
+                0,
+                bytemuck::cast_slice(augmentations),
+            );
         }
     }
 
-    pub(super) fn write_order(&mut self, samples: Samples<'_>, order: &[u32]) -> Result<()> {
+    pub(super) fn write_order(&mut self, samples: DatasetRef<'_>, order: &[u32]) -> Result<()> {
         let n = samples.y().len();
         if order.len() > n || order.iter().any(|i| *i as usize >= n) {
             return Err(Error::Mismatch {

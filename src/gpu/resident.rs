@@ -5,18 +5,18 @@ use super::kernels::{GATHER, GATHER_TILED, PENALTY, SOFTMAX};
 use super::layers::{Form, Site, map};
 use super::memory::{Slice, WORD};
 use super::recorder::{Dispatch, Grid};
-use crate::backend::{Samples, View};
+use crate::backend::{Augmentation, DatasetRef};
 use crate::error::Result;
 
 /// Samples and labels, what is told of them, and the dispatches that touch them.
 #[derive(Debug)]
 pub(super) struct Resident {
-    /// Whose samples these are ([`Samples::id`]).
+    /// Whose samples these are ([`DatasetRef::id`]).
     pub(super) id: u64,
     /// Indices in the order of the call at hand.
     pub(super) order: wgpu::Buffer,
     /// How the samples in that order are varied.
-    pub(super) views: wgpu::Buffer,
+    pub(super) augmentations: wgpu::Buffer,
     /// Probabilities by place in the order, `[len, classes]`.
     pub(super) rows: wgpu::Buffer,
     /// (loss, right) of each step.
@@ -45,7 +45,7 @@ impl Resident {
     }
 
     /// Uploads `samples`; `site` is that of the softmax, the graph's last node.
-    pub(super) fn new(mut site: Site<'_>, samples: Samples<'_>) -> Result<Self> {
+    pub(super) fn new(mut site: Site<'_>, samples: DatasetRef<'_>) -> Result<Self> {
         let (context, plan, memory) = (site.context, site.plan, site.memory);
         let graph = plan.graph();
         let (n, classes) = (samples.y().len(), graph.classes());
@@ -53,8 +53,8 @@ impl Resident {
         let batch = plan.batch();
         let steps = n.div_ceil(batch).max(1);
         let order = context.storage("the order of samples", n)?;
-        let words = n * (size_of::<View>() / WORD as usize);
-        let views = context.storage("views of samples", words)?;
+        let words = n * (size_of::<Augmentation>() / WORD as usize);
+        let augmentations = context.storage("augmentations of samples", words)?;
         let labels = context.storage("labels", n)?;
         let rows = context.storage("probabilities", n * classes)?;
         let tally = context.storage("tallies", 2 * steps)?;
@@ -85,7 +85,7 @@ impl Resident {
             let indices = Slice::whole(&order, n).touching(batch);
             let from = Slice::whole(&buffer, chunk.len()).touching(share);
             // Read by steps that vary their samples.
-            let how = Slice::whole(&views, words).touching(0);
+            let how = Slice::whole(&augmentations, words).touching(0);
             let buffers = [indices, from, how, x.clone().touching(share)];
             let (kernel, each) = if fours { (GATHER_TILED, 4) } else { (GATHER, 1) };
             site.record(kernel, &constants, &buffers, Grid::Threads(batch * len / each), 0)?;
@@ -121,7 +121,7 @@ impl Resident {
         }
         let loss = std::mem::take(&mut site.dispatches);
         let id = samples.id();
-        Ok(Self { id, order, views, rows, tally, penalties, parts_per_step, gather, loss })
+        Ok(Self { id, order, augmentations, rows, tally, penalties, parts_per_step, gather, loss })
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) enum Pass {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Training {
     pub(super) sgd: Sgd,
-    /// Whether views were written.
+    /// Whether augmentations were written.
     pub(super) varied: bool,
     /// What dropout is drawn from.
     pub(super) seed: u32,

@@ -10,7 +10,7 @@ use super::readback::Readback;
 use super::recorder::Dispatch;
 use super::step::{Pass, Step, Training};
 use super::{Gpu, GpuOptions};
-use crate::backend::{Samples, Sgd};
+use crate::backend::{DatasetRef, Sgd};
 use crate::error::Result;
 use crate::measure::Work;
 use crate::plan::Plan;
@@ -178,7 +178,7 @@ impl Gpu {
     pub fn time_dispatches(
         &mut self,
         timer: &Timer,
-        samples: Samples<'_>,
+        samples: DatasetRef<'_>,
         batch: &[u32],
     ) -> Result<Vec<f64>> {
         self.write_order(samples, batch)?;

@@ -19,7 +19,7 @@ use rayon::prelude::*;
 use ear::{Ear, Heard};
 
 use crate::audio::LogMel;
-use crate::backend::{Backend, Samples, State};
+use crate::backend::{Backend, DatasetRef, State};
 use crate::data::{Spectra, band_means};
 use crate::device;
 use crate::error::{Error, Result};
@@ -149,7 +149,7 @@ impl Predictor {
         // Nobody knows its class; what the backend says of right and wrong is not looked at.
         let y = vec![0; heard.spans_s.len()];
         let mut probabilities = Vec::new();
-        self.backend.evaluate(Samples::new(&heard.x, &y), &mut probabilities)?;
+        self.backend.evaluate(DatasetRef::new(&heard.x, &y), &mut probabilities)?;
         let shape = self.facts.sample_shape;
         let place = |spectra: &Spectra| spectra.place(&band_means(&heard.x, shape));
         let spectrum = self.facts.spectra.as_ref().map(place);

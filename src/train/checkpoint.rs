@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::history::Epoch;
 use super::tensors::{Tensors, read_tensors, write_tensors};
-use crate::backend::{State, Tally};
+use crate::backend::{State, StepMetrics};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 
@@ -27,7 +27,7 @@ pub struct Position {
     /// Steps done in the epoch that is under way.
     pub step: usize,
     /// Their sums.
-    pub tally: Tally,
+    pub tally: StepMetrics,
     /// Their wall time.
     pub seconds: f64,
     /// The epochs that are done.

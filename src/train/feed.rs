@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
 
-use crate::backend::{Backend, Batches, Done, Samples, Sgd, Tally};
+use crate::backend::{Backend, Batches, DatasetRef, Sgd, StepMetrics, StepsDone};
 use crate::data::{Dataset, PartName};
 use crate::error::Result;
 
@@ -15,14 +15,14 @@ const WINDOW: usize = 64 << 20;
 pub(super) struct Feed<'a> {
     data: &'a Dataset,
     /// Of each part, made once: devices upload them once. Without values where they stay on disk.
-    samples: [Samples<'a>; 3],
+    samples: [DatasetRef<'a>; 3],
     /// Bytes in a window.
     pub(super) window: usize,
 }
 
 impl<'a> Feed<'a> {
     pub(super) fn new(data: &'a Dataset) -> Self {
-        let part = |name: PartName| Samples::new(&data.part(name).x, &data.part(name).y);
+        let part = |name: PartName| DatasetRef::new(&data.part(name).x, &data.part(name).y);
         Self { data, samples: PartName::ALL.map(part), window: WINDOW }
     }
 
@@ -40,28 +40,28 @@ impl<'a> Feed<'a> {
         backend: &mut dyn Backend,
         batches: &Batches<'_>,
         sgd: Sgd,
-        watch: &mut dyn FnMut(Done) -> ControlFlow<()>,
-    ) -> Result<Vec<Tally>> {
+        watch: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
+    ) -> Result<Vec<StepMetrics>> {
         if self.data.disk.is_none() {
             let [train, ..] = self.samples;
             return backend.train(train, batches, sgd, watch);
         }
         batches.check()?;
         let batch = backend.plan().batch();
-        let (mut tallies, mut seen) = (Vec::new(), Tally::default());
+        let (mut tallies, mut seen) = (Vec::new(), StepMetrics::default());
         self.windows(PartName::Train, batches.order, batch, &mut |first, samples| {
             let n = samples.y().len();
             let order: Vec<u32> = (0..n as u32).collect();
             let window = Batches {
                 order: &order,
-                views: batches.views.get(first..first + n).unwrap_or_default(),
+                augmentations: batches.augmentations.get(first..first + n).unwrap_or_default(),
                 seed: batches.seed,
                 first_step: batches.first_step.wrapping_add((first / batch) as u32),
             };
             let mut flow = ControlFlow::Continue(());
             let taken = backend.train(samples, &window, sgd, &mut |now| {
                 let tally = now.tally.map(|tally| seen + tally);
-                flow = watch(Done { samples: seen.samples + now.samples, tally });
+                flow = watch(StepsDone { samples: seen.samples + now.samples, tally });
                 flow
             })?;
             seen += taken.iter().copied().sum();
@@ -77,18 +77,18 @@ impl<'a> Feed<'a> {
         backend: &mut dyn Backend,
         part: PartName,
         probabilities: &mut Vec<f32>,
-    ) -> Result<Tally> {
+    ) -> Result<StepMetrics> {
         if self.data.disk.is_none() {
             return backend.evaluate(self.samples[part as usize], probabilities);
         }
         probabilities.clear();
         let (batch, len) = (backend.plan().batch(), self.data.sample_len());
         let order: Vec<u32> = (0..self.data.part(part).len() as u32).collect();
-        let (mut total, mut rows) = (Tally::default(), Vec::new());
+        let (mut total, mut rows) = (StepMetrics::default(), Vec::new());
         self.windows(part, &order, batch, &mut |_, samples| {
             // Batch by batch, so that sums are added up as they are over all samples.
             for (x, y) in samples.x().chunks(batch * len).zip(samples.y().chunks(batch)) {
-                total += backend.evaluate(Samples::new(x, y), &mut rows)?;
+                total += backend.evaluate(DatasetRef::new(x, y), &mut rows)?;
                 probabilities.extend_from_slice(&rows);
             }
             Ok(ControlFlow::Continue(()))
@@ -103,7 +103,7 @@ impl<'a> Feed<'a> {
         part: PartName,
         order: &[u32],
         batch: usize,
-        each: &mut dyn FnMut(usize, Samples<'_>) -> Result<ControlFlow<()>>,
+        each: &mut dyn FnMut(usize, DatasetRef<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let data = self.data;
         data.check_unchanged()?;
@@ -128,7 +128,7 @@ impl<'a> Feed<'a> {
             for (i, (window, x)) in order.chunks(samples).zip(filled).enumerate() {
                 let x = x?;
                 let y: Vec<u32> = window.iter().map(|&sample| labels[sample as usize]).collect();
-                if each(i * samples, Samples::new(&x, &y))?.is_break() {
+                if each(i * samples, DatasetRef::new(&x, &y))?.is_break() {
                     break;
                 }
                 let _ = free.send(x);

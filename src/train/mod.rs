@@ -1,5 +1,6 @@
 //! Training: where a run starts, how it goes on, what it leaves.
 
+mod augment;
 pub mod checkpoint;
 pub mod config;
 mod feed;
@@ -15,7 +16,6 @@ pub mod session;
 pub mod source;
 mod tensors;
 mod trainer;
-mod views;
 pub mod words;
 
 pub use initial::initial_parameters;

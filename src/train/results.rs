@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::backend::{Backend, Samples, Tally};
+use crate::backend::{Backend, DatasetRef, StepMetrics};
 use crate::data::{Part, PartName};
 use crate::error::Result;
 use crate::metrics::{
@@ -63,7 +63,7 @@ impl Results {
         backend: &mut dyn Backend,
         name: PartName,
         part: &Part,
-        samples: Samples<'_>,
+        samples: DatasetRef<'_>,
     ) -> Result<Self> {
         let classes = backend.plan().graph().classes();
         let mut probabilities = Vec::new();
@@ -76,7 +76,7 @@ impl Results {
         name: PartName,
         part: &Part,
         classes: usize,
-        tally: Tally,
+        tally: StepMetrics,
         probabilities: Vec<f32>,
     ) -> Result<Self> {
         let predicted = predictions(&probabilities, classes)?;

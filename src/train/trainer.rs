@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use super::augment::{Spread, augmentations};
 use super::checkpoint::{Checkpoint, Position, graph_hash};
 use super::config::{Config, Keep};
 use super::feed::Feed;
@@ -12,8 +13,7 @@ use super::health::Health;
 use super::history::{Epoch, best_epoch};
 use super::initial::initial_parameters;
 use super::results::Results;
-use super::views::{Spread, views};
-use crate::backend::{Backend, Batches, Done, Sgd, State, Tally};
+use crate::backend::{Backend, Batches, Sgd, State, StepMetrics, StepsDone};
 use crate::data::{Dataset, PartName, ScaleKind};
 use crate::error::{Error, Result};
 use crate::graph::Op;
@@ -23,7 +23,7 @@ pub trait Watch {
     /// Epoch `epoch` (from 1) of `of` begins or goes on, with `done` of `samples` seen.
     fn epoch_begins(&self, epoch: usize, of: usize, samples: usize, done: usize);
     /// So many samples of the epoch are done; its sums so far, where they are known.
-    fn step(&self, done: u64, tally: Option<Tally>);
+    fn step(&self, done: u64, tally: Option<StepMetrics>);
     /// The epoch is over.
     fn epoch_ends(&self, epoch: usize, of: usize, figures: &Epoch);
     /// Something that the user should know while the run goes on.
@@ -183,7 +183,8 @@ impl<'a> Trainer<'a> {
             momentum: config.momentum,
             nesterov: config.nesterov,
         };
-        let views = views(config.augment, self.data, self.spread, config.seed, epoch);
+        let augmentations =
+            augmentations(config.augment, self.data, self.spread, config.seed, epoch);
         let (before, seen) = (self.position.seconds, self.position.tally);
         let start = Instant::now();
         let done = (self.position.step * config.batch_size).min(n);
@@ -191,7 +192,7 @@ impl<'a> Trainer<'a> {
         if stop() {
             return Ok(false);
         }
-        let mut between = |now: Done| {
+        let mut between = |now: StepsDone| {
             let tally = now.tally.map(|tally| seen + tally);
             watch.step(done as u64 + now.samples, tally);
             let diverged = now.tally.is_some_and(|tally| !tally.loss.is_finite());
@@ -200,7 +201,7 @@ impl<'a> Trainer<'a> {
         let steps = n.div_ceil(config.batch_size);
         let batches = Batches {
             order: &order[done..],
-            views: views.get(done..).unwrap_or_default(),
+            augmentations: augmentations.get(done..).unwrap_or_default(),
             seed: config.seed,
             first_step: (epoch * steps + self.position.step) as u32,
         };
@@ -233,7 +234,7 @@ impl<'a> Trainer<'a> {
             seconds: *seconds + start.elapsed().as_secs_f64(),
         };
         history.push(figures);
-        (*tally, *step, *seconds) = (Tally::default(), 0, 0.0);
+        (*tally, *step, *seconds) = (StepMetrics::default(), 0, 0.0);
         let epoch = history.len();
         if self.config.keep == Keep::Best && best_epoch(history) == Some(epoch - 1) {
             self.best = Some(self.backend.state()?.parameters);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use genre_gpu::backend::{Backend, Samples};
+use genre_gpu::backend::{Backend, DatasetRef};
 use genre_gpu::gpu::{Form, Gpu, GpuOptions};
 use genre_gpu::models::Model;
 use genre_gpu::plan::Plan;
@@ -135,7 +135,7 @@ fn the_gpu_dispatch_by_dispatch() {
         let graph = Model::open("p1").unwrap().graph([12, 20, 1], 4).unwrap();
         let options = GpuOptions { form, ..GpuOptions::default() };
         let mut gpu = Gpu::new(Plan::new(graph, 4).unwrap(), options).unwrap();
-        gpu.prepare(Samples::new(&[0.0; 4 * 12 * 20], &[0, 1, 2, 3])).unwrap();
+        gpu.prepare(DatasetRef::new(&[0.0; 4 * 12 * 20], &[0, 1, 2, 3])).unwrap();
         let dispatches = gpu.dispatches();
         assert_eq!(step["dispatches"], dispatches.len());
         assert!(dispatches.len() <= 30, "of P1: {} dispatches", dispatches.len());

@@ -4,7 +4,7 @@ use super::cases::Case;
 use super::close::assert_close;
 use super::naive;
 use genre_gpu::Error;
-use genre_gpu::backend::{Backend, Batches, Samples, Sgd, Tensor};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, Tensor};
 use genre_gpu::graph::{NodeId, Op, Role, Shape};
 
 const STILL: Sgd = Sgd::plain(0.0);
@@ -20,7 +20,7 @@ fn extents(n: usize, shape: Shape) -> Vec<usize> {
 pub fn compare(
     case: &Case,
     backend: &mut dyn Backend,
-    samples: Samples<'_>,
+    samples: DatasetRef<'_>,
     batch: &[u32],
     parameters: &[f32],
 ) {
@@ -83,7 +83,7 @@ fn compare_state(case: &Case, before: &[f32], after: &[f32], want: &naive::Pass)
 }
 
 /// Evaluates all samples with the backend's state and compares the probabilities.
-pub fn compare_evaluation(case: &Case, backend: &mut dyn Backend, samples: Samples<'_>) {
+pub fn compare_evaluation(case: &Case, backend: &mut dyn Backend, samples: DatasetRef<'_>) {
     let graph = &case.graph;
     let parameters = naive::widen(graph, &backend.state().unwrap().parameters);
     let x: Vec<f64> = samples.x().iter().map(|&v| f64::from(v)).collect();
@@ -102,7 +102,7 @@ pub fn compare_evaluation(case: &Case, backend: &mut dyn Backend, samples: Sampl
 pub fn compare_explanation(
     case: &Case,
     backend: &mut dyn Backend,
-    samples: Samples<'_>,
+    samples: DatasetRef<'_>,
     batch: &[u32],
 ) {
     let graph = &case.graph;

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State, Tally};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics};
 use genre_gpu::graph::Graph;
 use genre_gpu::models::Model;
 use genre_gpu::plan::Plan;
@@ -83,14 +83,14 @@ pub fn train<B: Backend>(
     name: &str,
     epochs: usize,
     open: impl FnOnce(Plan) -> B,
-) -> (Vec<(Tally, Tally)>, State) {
+) -> (Vec<(StepMetrics, StepMetrics)>, State) {
     let (data, run) = (data(), run(name));
     let graph = p1(&data);
     let state = State::new(initial_parameters(&graph, SEED));
     let mut backend = open(Plan::new(graph, BATCH).unwrap());
     backend.set_state(&state).unwrap();
-    let train = Samples::new(&data.x, &data.y);
-    let val = Samples::new(&data.x_val, &data.y_val);
+    let train = DatasetRef::new(&data.x, &data.y);
+    let val = DatasetRef::new(&data.x_val, &data.y_val);
     let sgd = Sgd::plain(run.lr);
     let mut history = Vec::new();
     for e in 0..epochs {

@@ -4,7 +4,7 @@ use std::path::Path;
 use super::super::config::{Config, Settings};
 use super::super::history::Epoch;
 use super::super::{Outcome, Trainer, Watch};
-use crate::backend::{State, Tally};
+use crate::backend::{State, StepMetrics};
 use crate::data::{DataFrom, DataOptions, Dataset, ScaleKind};
 use crate::device::{self, Device, Options};
 use crate::models::Model;
@@ -44,7 +44,7 @@ struct Steps {
 
 impl Watch for Steps {
     fn epoch_begins(&self, _: usize, _: usize, _: usize, _: usize) {}
-    fn step(&self, _: u64, tally: Option<Tally>) {
+    fn step(&self, _: u64, tally: Option<StepMetrics>) {
         assert!(tally.is_some_and(|tally| tally.samples > 0));
         self.seen.set(self.seen.get() + 1);
     }

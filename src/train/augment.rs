@@ -1,6 +1,6 @@
 //! How the samples of an epoch are varied.
 
-use crate::backend::View;
+use crate::backend::Augmentation;
 use crate::data::{Dataset, PartName};
 use crate::error::Result;
 use crate::models::Augment;
@@ -27,15 +27,15 @@ impl Spread {
     }
 }
 
-/// One view for each of the training set's samples, by place in the epoch's order; none where
+/// One augmentation for each of the training set's samples, by place in the epoch's order; none where
 /// nothing is varied.
-pub(super) fn views(
+pub(super) fn augmentations(
     augment: Augment,
     data: &Dataset,
     spread: Spread,
     seed: u32,
     epoch: usize,
-) -> Vec<View> {
+) -> Vec<Augmentation> {
     if augment.is_none() {
         return Vec::new();
     }
@@ -43,14 +43,14 @@ pub(super) fn views(
     let mut stream = Stream::new(u64::from(seed), &format!("augment/{epoch}"));
     let [h, w, _] = data.sample_shape;
     let gain = f64::from((augment.gain * data.scale.factor).min(spread.deviation));
-    let view = |_| {
+    let augmentation = |_| {
         let [band, bands] = mask(&mut stream, augment.bands, h);
         let [frame, frames] = mask(&mut stream, augment.frames, w);
         let roll = if augment.roll { stream.below(w) as u32 } else { 0 };
         let gain = stream.between(-gain, gain) as f32;
-        View { roll, band, bands, frame, frames, gain, fill }
+        Augmentation { roll, band, bands, frame, frames, gain, fill }
     };
-    (0..data.train.len()).map(view).collect()
+    (0..data.train.len()).map(augmentation).collect()
 }
 
 /// First element and number of a mask of up to `share` of `n` elements.
@@ -82,29 +82,36 @@ mod tests {
     }
 
     #[test]
-    fn views_keep_to_what_was_asked_for_and_use_all_of_it() {
+    fn augmentations_keep_to_what_was_asked_for_and_use_all_of_it() {
         let data = data();
         let spread = Spread { mean: 0.25, deviation: 10.0 };
         let all: Augment = "bands=0.3,frames=1,roll,gain=4".parse().unwrap();
-        let drawn = views(all, &data, spread, 42, 0);
+        let drawn = augmentations(all, &data, spread, 42, 0);
         assert_eq!(drawn.len(), 200);
-        for view in &drawn {
-            assert!(view.band + view.bands <= 10 && view.frame + view.frames <= 3);
-            assert!(view.roll < 3 && view.gain.abs() <= 2.0 && view.fill == 0.25);
+        for augmentation in &drawn {
+            assert!(
+                augmentation.band + augmentation.bands <= 10
+                    && augmentation.frame + augmentation.frames <= 3
+            );
+            assert!(
+                augmentation.roll < 3
+                    && augmentation.gain.abs() <= 2.0
+                    && augmentation.fill == 0.25
+            );
         }
-        let most = |of: fn(&View) -> u32| drawn.iter().map(of).max();
+        let most = |of: fn(&Augmentation) -> u32| drawn.iter().map(of).max();
         assert_eq!(
             (most(|v| v.bands), most(|v| v.frames), most(|v| v.roll)),
             (Some(3), Some(3), Some(2))
         );
         assert!(drawn.iter().any(|v| v.gain > 1.5) && drawn.iter().any(|v| v.gain < -1.5));
-        assert!(drawn == views(all, &data, spread, 42, 0), "the same again");
-        assert!(drawn != views(all, &data, spread, 42, 1), "others in another epoch");
-        assert!(views(Augment::default(), &data, spread, 42, 0).is_empty());
-        let masks = views("bands=0.3".parse().unwrap(), &data, spread, 42, 0);
+        assert!(drawn == augmentations(all, &data, spread, 42, 0), "the same again");
+        assert!(drawn != augmentations(all, &data, spread, 42, 1), "others in another epoch");
+        assert!(augmentations(Augment::default(), &data, spread, 42, 0).is_empty());
+        let masks = augmentations("bands=0.3".parse().unwrap(), &data, spread, 42, 0);
         // Arrays from 0 to 1, say: a change of level is held to their deviation.
         let narrow = Spread { mean: 0.25, deviation: 0.5 };
-        let held = views("gain=4".parse().unwrap(), &data, narrow, 42, 0);
+        let held = augmentations("gain=4".parse().unwrap(), &data, narrow, 42, 0);
         assert!(held.iter().all(|v| v.gain.abs() <= 0.5) && held.iter().any(|v| v.gain > 0.4));
         assert!(masks.iter().all(|v| v.roll == 0 && v.gain == 0.0 && v.frames == 0));
     }

@@ -7,7 +7,7 @@ mod common;
 use std::ops::ControlFlow;
 
 use common::cases;
-use genre_gpu::backend::{Backend, Batches, Samples, Sgd, State, Tensor, View};
+use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State, Tensor};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::gpu::Form;
 use genre_gpu::graph::{Activation, Graph, Op, Shape};
@@ -15,7 +15,7 @@ use genre_gpu::plan::Plan;
 
 /// Samples of 2 × 4 with a dense layer of two classes.
 fn plan(channels: usize) -> Plan {
-    let mut graph = Graph::new("views", Shape::Map { h: 2, w: 4, c: channels });
+    let mut graph = Graph::new("augmentations", Shape::Map { h: 2, w: 4, c: channels });
     let flat = graph.push("flat", Op::Flatten, &[graph.input()]).unwrap();
     let op = Op::Dense { units: 2, bias: true, activation: Activation::Linear, l2: 0.0 };
     let logits = graph.push("logits", op, &[flat]).unwrap();
@@ -25,13 +25,13 @@ fn plan(channels: usize) -> Plan {
 
 fn by_hand(backend: &mut dyn Backend) {
     let x: Vec<f32> = (0..16u8).map(f32::from).collect();
-    let samples = Samples::new(&x, &[0, 1]);
-    let none = View { fill: -1.0, ..View::default() };
-    let views = [
-        View { roll: 1, gain: 0.5, ..none },
-        View { band: 1, bands: 1, frame: 2, frames: 2, gain: 100.0, ..none },
+    let samples = DatasetRef::new(&x, &[0, 1]);
+    let none = Augmentation { fill: -1.0, ..Augmentation::default() };
+    let augmentations = [
+        Augmentation { roll: 1, gain: 0.5, ..none },
+        Augmentation { band: 1, bands: 1, frame: 2, frames: 2, gain: 100.0, ..none },
     ];
-    let batches = Batches { views: &views, ..Batches::plain(&[1, 0]) };
+    let batches = Batches { augmentations: &augmentations, ..Batches::plain(&[1, 0]) };
     backend.train_step(samples, &batches, Sgd::plain(0.0)).unwrap();
     let input = backend.plan().graph().input();
     let want = [
@@ -42,12 +42,15 @@ fn by_hand(backend: &mut dyn Backend) {
     // Evaluation sees the samples as they are, whatever was done before.
     backend.evaluate(samples, &mut Vec::new()).unwrap();
     assert_eq!(backend.tensor(input, Tensor::Value).unwrap(), x);
-    let odd = Batches { views: &views[..1], ..Batches::plain(&[1, 0]) };
-    assert!(backend.train_step(samples, &odd, Sgd::plain(0.0)).is_err(), "a view is missing");
+    let odd = Batches { augmentations: &augmentations[..1], ..Batches::plain(&[1, 0]) };
+    assert!(
+        backend.train_step(samples, &odd, Sgd::plain(0.0)).is_err(),
+        "an augmentation is missing"
+    );
 }
 
 #[test]
-fn views_roll_shift_and_cover() {
+fn augmentations_roll_shift_and_cover() {
     by_hand(&mut Cpu::new(plan(1), 2).unwrap());
     // One kernel copies element by element, the other by fours.
     for form in [Form::Plain, Form::default()] {
@@ -57,13 +60,14 @@ fn views_roll_shift_and_cover() {
 }
 
 #[test]
-fn views_carry_all_channels_along() {
+fn augmentations_carry_all_channels_along() {
     let x: Vec<f32> = (0..16u8).map(f32::from).collect();
-    let views = [View { roll: 3, band: 0, bands: 1, fill: 7.0, ..View::default() }];
-    let batches = Batches { views: &views, ..Batches::plain(&[0]) };
+    let augmentations =
+        [Augmentation { roll: 3, band: 0, bands: 1, fill: 7.0, ..Augmentation::default() }];
+    let batches = Batches { augmentations: &augmentations, ..Batches::plain(&[0]) };
     let want = [[7.0; 8], [14.0, 15.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0]].concat();
     let check = |backend: &mut dyn Backend| {
-        backend.train_step(Samples::new(&x, &[1]), &batches, Sgd::plain(0.0)).unwrap();
+        backend.train_step(DatasetRef::new(&x, &[1]), &batches, Sgd::plain(0.0)).unwrap();
         let input = backend.plan().graph().input();
         assert_eq!(backend.tensor(input, Tensor::Value).unwrap(), want);
     };
@@ -75,18 +79,19 @@ fn views_carry_all_channels_along() {
     }
 }
 
-/// Eleven samples in batches of two, each with a view of its own: the input of the last batch
-/// is that of its own views, and all losses are those of batches taken one by one.
+/// Eleven samples in batches of two, each with an augmentation of its own: the input of the last batch
+/// is that of its own augmentations, and all losses are those of batches taken one by one.
 #[test]
-fn every_batch_has_its_own_views() {
+fn every_batch_has_its_own_augmentations() {
     let x: Vec<f32> = (0..11 * 8).map(|i| (i as f32 * 0.37).sin()).collect();
     let y: Vec<u32> = (0..11).map(|i| i % 2).collect();
     let order: Vec<u32> = (0..11).map(|i| i * 4 % 11).collect();
-    let views: Vec<View> =
-        (0..11).map(|i| View { roll: i % 4, gain: i as f32, ..View::default() }).collect();
+    let augmentations: Vec<Augmentation> = (0..11)
+        .map(|i| Augmentation { roll: i % 4, gain: i as f32, ..Augmentation::default() })
+        .collect();
     let check = |open: &dyn Fn() -> Box<dyn Backend>| {
-        let samples = Samples::new(&x, &y);
-        let batches = Batches { views: &views, ..Batches::plain(&order) };
+        let samples = DatasetRef::new(&x, &y);
+        let batches = Batches { augmentations: &augmentations, ..Batches::plain(&order) };
         let mut all = open();
         let weights: Vec<f32> = (0..18).map(|i| (i as f32).cos()).collect();
         all.set_state(&State::new(weights.clone())).unwrap();
@@ -94,10 +99,10 @@ fn every_batch_has_its_own_views() {
         let whole = all.train(samples, &batches, Sgd::plain(0.1), go_on).unwrap();
         let mut one = open();
         one.set_state(&State::new(weights)).unwrap();
-        let pairs = order.chunks(2).zip(views.chunks(2));
+        let pairs = order.chunks(2).zip(augmentations.chunks(2));
         let alone: Vec<_> = pairs
-            .map(|(order, views)| {
-                let batches = Batches { views, ..Batches::plain(order) };
+            .map(|(order, augmentations)| {
+                let batches = Batches { augmentations, ..Batches::plain(order) };
                 one.train_step(samples, &batches, Sgd::plain(0.1)).unwrap()
             })
             .collect();
@@ -121,7 +126,7 @@ fn drops(backend: &mut dyn Backend, case: &cases::Case, seed: u32, first_step: u
     let order: Vec<u32> = (0..3 * case.batch as u32).collect();
     let batches = Batches { seed, first_step, ..Batches::plain(&order) };
     let go_on = &mut |_| ControlFlow::Continue(());
-    backend.train(Samples::new(&x, &y), &batches, Sgd::plain(0.0), go_on).unwrap();
+    backend.train(DatasetRef::new(&x, &y), &batches, Sgd::plain(0.0), go_on).unwrap();
     let drop = case.graph.find("drop").unwrap();
     backend.tensor(drop, Tensor::Value).unwrap()
 }
@@ -137,7 +142,7 @@ fn dropout_is_drawn_anew_in_each_step_and_from_each_seed_and_alike_on_both_devic
     let (x, y, _) = cases::fill(&case, 3 * case.batch);
     let order: Vec<u32> = (2 * case.batch as u32..3 * case.batch as u32).collect();
     let third = Batches { seed: 42, first_step: 9, ..Batches::plain(&order) };
-    cpu.train_step(Samples::new(&x, &y), &third, Sgd::plain(0.0)).unwrap();
+    cpu.train_step(DatasetRef::new(&x, &y), &third, Sgd::plain(0.0)).unwrap();
     let drop = case.graph.find("drop").unwrap();
     assert!(first == cpu.tensor(drop, Tensor::Value).unwrap(), "the third step of three from 7");
     assert!(first != drops(&mut cpu, &case, 43, 7), "another seed");
