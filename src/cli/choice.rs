@@ -4,7 +4,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::audio::{CutFrom, ZeroDb};
 use crate::bench::Devices;
-use crate::data::prepare::SplitKind;
+use crate::prepare::SplitKind;
 use crate::data::{DataFrom, PartName, ScaleKind};
 use crate::device::Device;
 use crate::gpu::{Form, Tiles};

@@ -11,7 +11,7 @@ use super::trainer::{Outcome, Trainer, Watch};
 use super::{data_name, model_name, words};
 use crate::audio::{Cutting, FrontEnd};
 use crate::backend::Backend;
-use crate::data::audit::Quick;
+use crate::audit::Quick;
 use crate::data::{Dataset, PartName, Scale, ScaleKind, Spectra};
 use crate::device;
 use crate::error::Result;

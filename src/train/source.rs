@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::config::Config;
 use crate::audio::{CutFrom, Cutting, FrontEnd, ZeroDb};
-use crate::data::demo::{self, DemoCorpus};
-use crate::data::prepare;
+use crate::demo::{self, DemoCorpus};
+use crate::prepare;
 use crate::data::{ArrayName, DataFrom, DataOptions, Dataset, Origin, PartName};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
