@@ -260,6 +260,11 @@ impl Graph {
         }
     }
 
+    /// The nodes that read a node, in execution order.
+    pub fn readers(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
+        self.ids().filter(move |reader| self.node(*reader).inputs.contains(&id))
+    }
+
     /// The last node.
     pub fn output(&self) -> NodeId {
         NodeId(self.nodes.len() - 1)
