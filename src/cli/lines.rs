@@ -1,6 +1,7 @@
 //! Lines and headings that several subcommands share.
 
-use crate::data::{Dataset, demo};
+use crate::data::Dataset;
+use crate::demo;
 use crate::metrics::{Confusion, Vote, wilson};
 use crate::train::results::Results;
 use crate::train::{data_name, model_name};

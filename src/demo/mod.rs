@@ -1,15 +1,15 @@
 //! The demo corpus: 400 songs in four genres, synthesised by this crate's own
-//! code from a seed, and cut into log-mel spectrograms as the course's data are.
+//! code from a seed, and cut into log-mel spectrograms in the same way as the course's data.
 //!
 //! ```text
-//! song.rs        genre + number -> style -> Band -> samples
-//! classical.rs … rock.rs   the styles: what a band plays
-//! band.rs, patterns.rs     bars, beats, keys, chords, beats shared by styles
-//! instruments.rs, drums.rs, synth.rs   how it sounds
-//! mix.rs         rests, effects, the room, the recording
+//! song.rs        genre and number -> style -> Band -> samples
+//! classical.rs … rock.rs   the styles: which notes are played
+//! band.rs, patterns.rs     bars, beats, keys, chords, rhythms shared by styles
+//! instruments.rs, drums.rs, synth.rs   synthesis of sound
+//! mix.rs         levels, effects, reverberation, recording
 //! corpus.rs      songs -> parts -> spectrograms
-//! cache.rs       the folder of numpy arrays, checked and made anew
-//! export.rs      songs as WAV, arrays copied
+//! cache.rs       the folder of numpy arrays, verified or made
+//! export.rs      songs as WAV files, arrays copied
 //! ```
 
 mod band;
@@ -28,15 +28,16 @@ mod song;
 mod synth;
 
 pub use cache::{
-    DemoCorpus, copy_to_load, default_cache_dir, open, open_recipe, open_to_load, recognise,
+    DemoCorpus, default_cache_dir, find_unverified, open, open_recipe, recognise,
+    recognise_unverified,
 };
 pub use corpus::{CUTS_PER_SONG, Recipe, SongRow};
 pub use export::{write_arrays, write_wavs};
 pub use song::{Genre, Song, song};
 pub use synth::RATE_HZ;
 
-/// What every figure and print that rests on this corpus must say.
+/// The name of the corpus in every figure and print.
 pub const SOURCE: &str = "demo corpus (synthesised)";
 
-/// The seed of the corpus that everyone has.
+/// The seed of the default corpus.
 pub const DEFAULT_SEED: u64 = 42;

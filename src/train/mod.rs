@@ -3,12 +3,13 @@
 mod augment;
 pub mod checkpoint;
 pub mod config;
-mod feed;
 mod health;
 pub mod history;
 mod initial;
+mod loader;
 mod names;
 mod opened;
+pub mod recordings;
 pub mod results;
 pub mod run_folder;
 mod saved;

@@ -8,10 +8,10 @@ use std::time::Instant;
 use super::augment::{Spread, augmentations};
 use super::checkpoint::{Checkpoint, Position, graph_hash};
 use super::config::{Config, Keep};
-use super::feed::Feed;
 use super::health::Health;
 use super::history::{Epoch, best_epoch};
 use super::initial::initial_parameters;
+use super::loader::DataLoader;
 use super::results::Results;
 use crate::backend::{Backend, Batches, Sgd, State, StepMetrics, StepsDone};
 use crate::data::{Dataset, PartName, ScaleKind};
@@ -43,7 +43,7 @@ pub enum Outcome {
 pub struct Trainer<'a> {
     backend: &'a mut dyn Backend,
     data: &'a Dataset,
-    pub(super) feed: Feed<'a>,
+    pub(super) loader: DataLoader<'a>,
     config: &'a Config,
     checkpoint: PathBuf,
     position: Position,
@@ -75,7 +75,7 @@ impl<'a> Trainer<'a> {
         Ok(Self {
             backend,
             data,
-            feed: Feed::new(data),
+            loader: DataLoader::new(data),
             config,
             checkpoint,
             position,
@@ -141,8 +141,19 @@ impl<'a> Trainer<'a> {
         });
         position.device = device;
         let health = Health::default();
-        let (feed, spread) = (Feed::new(data), Spread::of(data, config.augment)?);
-        Ok(Self { backend, data, feed, config, checkpoint, position, best, health, spread, moved })
+        let (loader, spread) = (DataLoader::new(data), Spread::of(data, config.augment)?);
+        Ok(Self {
+            backend,
+            data,
+            loader,
+            config,
+            checkpoint,
+            position,
+            best,
+            health,
+            spread,
+            moved,
+        })
     }
 
     /// The epochs that are done.
@@ -160,7 +171,7 @@ impl<'a> Trainer<'a> {
             watch.note(&moved);
         }
         // What does not fit the device is known before the first epoch.
-        self.feed.prepare(self.backend)?;
+        self.loader.prepare(self.backend)?;
         while self.position.history.len() < self.config.epochs {
             if !self.train_epoch(watch, stop)? {
                 self.write_checkpoint()?;
@@ -205,7 +216,7 @@ impl<'a> Trainer<'a> {
             seed: config.seed,
             first_step: (epoch * steps + self.position.step) as u32,
         };
-        let tallies = self.feed.train(self.backend, &batches, sgd, &mut between)?;
+        let tallies = self.loader.train(self.backend, &batches, sgd, &mut between)?;
         for tally in tallies {
             self.position.step += 1;
             if !tally.loss.is_finite() {
@@ -221,7 +232,7 @@ impl<'a> Trainer<'a> {
     fn end_epoch(&mut self, watch: &dyn Watch) -> Result<()> {
         let start = Instant::now();
         let mut probabilities = Vec::new();
-        let val = self.feed.evaluate(self.backend, PartName::Val, &mut probabilities)?;
+        let val = self.loader.evaluate(self.backend, PartName::Val, &mut probabilities)?;
         if !val.loss.is_finite() {
             return Err(self.diverged(self.position.history.len()));
         }
@@ -276,7 +287,7 @@ impl<'a> Trainer<'a> {
         let classes = self.backend.plan().graph().classes();
         let of = |name: PartName| {
             let mut probabilities = Vec::new();
-            let tally = self.feed.evaluate(self.backend, name, &mut probabilities)?;
+            let tally = self.loader.evaluate(self.backend, name, &mut probabilities)?;
             Results::new(name, self.data.part(name), classes, tally, probabilities)
         };
         PartName::ALL.into_iter().map(of).collect()

@@ -1,10 +1,10 @@
 //! The sound behind samples: of the demo corpus and of files that `prepare` was given.
 
 use genre_gpu::audio::{CutFrom, Cutting, ZeroDb};
-use genre_gpu::prepare::{Options, SplitKind, prepare};
 use genre_gpu::data::{PartName, Scale, ScaleKind};
 use genre_gpu::explain::listen::Listener;
 use genre_gpu::models::Recipe as Defaults;
+use genre_gpu::prepare::{Options, SplitKind, prepare};
 use genre_gpu::train::config::Settings;
 use genre_gpu::train::source::{self, Source};
 
