@@ -48,6 +48,7 @@ pub mod metrics;
 pub mod models;
 pub mod ops;
 pub mod page;
+mod panics;
 pub mod plan;
 pub mod predict;
 pub mod prepare;

@@ -2,7 +2,6 @@
 
 use super::drums::{Drum, Kit};
 use super::instruments::Instrument;
-use super::mix::OPEN_HZ;
 use super::synth::{RATE, RATE_HZ};
 use crate::random::streams::Stream;
 
@@ -42,6 +41,9 @@ pub(super) enum Bus {
 impl Bus {
     pub(super) const COUNT: usize = 6;
 }
+
+/// A high cut at this frequency or above has no effect.
+pub(super) const OPEN_HZ: f32 = 18_000.0;
 
 /// What the desk does to a bus.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,6 @@
 //! From the band's buses to one signal: effects, who rests when, the room, the recording.
 
-use super::band::{Band, Bus};
+use super::band::{Band, Bus, OPEN_HZ};
 use super::synth::{Filter, RATE, noise, soft_clip};
 use crate::random::streams::Stream;
 
@@ -85,9 +85,6 @@ fn rests(band: &mut Band, bar_samples: usize) -> Vec<[bool; Bus::COUNT]> {
     };
     (0..buses[0].len().div_ceil(bar_samples)).map(rest).collect()
 }
-
-/// A channel with its high cut here or above has none.
-pub(super) const OPEN_HZ: f32 = 18_000.0;
 
 /// How many bars are played by one bus alone, and by about half of them.
 const ALONE: f64 = 0.08;
