@@ -1,4 +1,4 @@
-//! From a song's samples to the spectrograms that a classifier sees.
+//! Cuts a song's samples into the spectrograms that a classifier is given.
 
 use std::ops::Range;
 
@@ -8,37 +8,37 @@ use super::FrontEnd;
 use super::log_mel::{Decibels, LogMel, Reference};
 use crate::error::Result;
 
-/// What a cut is cut from.
+/// What is cut into pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CutFrom {
-    /// The sound: each spectrogram is made of its own samples, with zeros at both
-    /// ends, as librosa makes it of a cut.
+    /// The sound: each spectrogram is computed from its own samples with zeros at both ends, as
+    /// librosa computes it from a piece of sound.
     Sound,
     /// The spectrogram of the whole song: no zeros but at the song's ends.
     Spectrogram,
 }
 
 impl CutFrom {
-    /// What goes with a preset, or with a front end that was made of one and is named for it.
+    /// The default for a preset, or for a front end whose name begins with a preset's.
     pub fn usual(preset: &str) -> Self {
         if preset.starts_with("bristol-80") { Self::Spectrogram } else { Self::Sound }
     }
 }
 
-/// What 0 dB means.
+/// The power that is 0 dB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ZeroDb {
     /// The loudest band and frame of the song (of its cuts, where they are cut from the sound).
     Song,
-    /// That of each cut by itself.
+    /// The loudest band and frame of each cut.
     Cut,
     /// A power of 1.
     Fixed,
 }
 
-/// How songs are cut.
+/// How songs are cut into samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cutting {
@@ -46,7 +46,7 @@ pub struct Cutting {
     pub segments: usize,
     /// What is cut.
     pub from: CutFrom,
-    /// What 0 dB means.
+    /// The power that is 0 dB.
     pub zero_db: ZeroDb,
 }
 
@@ -59,21 +59,20 @@ pub enum Cuts {
         values: Vec<f32>,
         /// Which samples of the song each covers, `[segments]`.
         spans: Vec<Range<usize>>,
-        /// What its power became dB by, `[segments]`.
+        /// The dB scale of each, `[segments]`.
         scales: Vec<Decibels>,
         /// Neighbours share samples.
         overlap: bool,
     },
-    /// It is too short for so many.
+    /// The song is too short for this number of cuts.
     TooShort {
-        /// The least length that will do, in samples.
+        /// The least sufficient length, in samples.
         needed: usize,
     },
 }
 
-/// Where `count` pieces of `length` begin that lie evenly over `total`, from its
-/// start to its end (one lies in the middle); none where neighbours would share
-/// more than half.
+/// The starts of `count` pieces of `length` that are evenly spaced over `total`, from its start to
+/// its end (a single one is in the middle); none if neighbours would overlap by more than half.
 pub fn starts(total: usize, length: usize, count: usize) -> Option<Vec<usize>> {
     let room = total.checked_sub(length)?;
     if count < 2 {
@@ -83,7 +82,7 @@ pub fn starts(total: usize, length: usize, count: usize) -> Option<Vec<usize>> {
     (room >= steps * length.div_ceil(2)).then(|| (0..count).map(|i| i * room / steps).collect())
 }
 
-/// How many cuts fit into so many samples (at the front end's rate) end to end.
+/// The number of cuts that fit end to end into `samples` samples at the front end's rate.
 pub fn fitting(samples: usize, front_end: &FrontEnd, from: CutFrom) -> usize {
     match from {
         CutFrom::Sound => samples / front_end.cut_samples().max(1),
@@ -92,10 +91,10 @@ pub fn fitting(samples: usize, front_end: &FrontEnd, from: CutFrom) -> usize {
     }
 }
 
-/// Cuts `samples` (mono, ±1, at the front end's rate). Cuts lie evenly over the
-/// song, its first sample in the first and its last in the last. Cuts from the
-/// sound are as long as equal shares of the song, as far as their number of frames
-/// allows: 2 s of 30 s for `librosa-2s`. Cuts of a short song overlap, by half at most.
+/// Cuts `samples` (mono, ±1, at the front end's rate). Cuts are evenly spaced from the first sample
+/// of the song to its last. Cuts from the sound are as long as equal shares of the song, within the
+/// lengths that have the right number of frames: 2 s of 30 s for `librosa-2s`. Cuts of a short song
+/// overlap, by half at most.
 ///
 /// # Errors
 /// If there are no samples.
@@ -104,7 +103,7 @@ pub fn cut(samples: &[f32], log_mel: &mut LogMel, cutting: Cutting) -> Result<Cu
     let Cutting { segments, from, zero_db } = cutting;
     let (total, length) = match from {
         CutFrom::Sound => {
-            // Any length between these has as many frames.
+            // All lengths between these have the same number of frames.
             let least = fe.cut_samples().max(1);
             let share = samples.len() / segments.max(1);
             (

@@ -19,7 +19,7 @@ const AMIN: f64 = 1e-10;
 /// Range below the maximum in dB (librosa's `top_db`): smaller values are raised to its end.
 const TOP_DB: f64 = 80.0;
 
-/// What 0 dB means.
+/// The power that is 0 dB.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Reference {
     /// This power.
@@ -76,7 +76,7 @@ impl LogMel {
         })
     }
 
-    /// The numbers this was planned from.
+    /// The parameters of the front end.
     pub fn front_end(&self) -> &FrontEnd {
         &self.front_end
     }
@@ -172,13 +172,13 @@ pub fn hann(n_fft: usize) -> Vec<f64> {
     (0..n_fft).map(|i| 0.5 - 0.5 * turn(i).cos()).collect()
 }
 
-/// From power to dB, with the zero and the floor of one array: another one, such as a part of
-/// the same sound, can be put on the same scale.
+/// A conversion from power to dB with the zero and the floor of one array, which can be applied to
+/// another one, such as a part of the same sound.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Decibels {
-    /// What is 0 dB, in dB above a power of 1.
+    /// The level of 0 dB, in dB above a power of 1.
     zero: f64,
-    /// Nothing is below this, in dB above `zero`.
+    /// The least value, in dB above `zero`.
     floor: f64,
 }
 

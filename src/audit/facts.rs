@@ -1,10 +1,9 @@
-//! Each part by itself.
+//! Size, classes and values of each part.
 
 use serde::Serialize;
 
 use super::EXAMPLES;
-use super::all::All;
-use super::songs::songs_of;
+use super::samples::{AllSamples, songs_of};
 use crate::data::stats::{squares_about, stats};
 use crate::data::{Fingerprint, PartName};
 
@@ -30,33 +29,33 @@ pub struct PartFacts {
     pub songs: Option<usize>,
     /// By label.
     pub classes: Vec<ClassFacts>,
-    /// The least value; all are finite, loading sees to that.
+    /// The least value; loading has checked that all are finite.
     pub min: f32,
     /// The greatest value.
     pub max: f32,
     /// The mean of all values.
     pub mean: f64,
-    /// Their standard deviation (of the whole, divided by n).
+    /// Their (population) standard deviation.
     pub deviation: f64,
-    /// Samples that have one value everywhere.
+    /// Samples whose values are all equal.
     pub constant: usize,
     /// The first of them, by index.
     pub constant_examples: Vec<usize>,
 }
 
-/// What is known of a part without another look at its values.
+/// The facts of a part that need no pass over its values.
 #[derive(Debug)]
 pub(super) struct Counts {
     pub(super) part: PartName,
     pub(super) samples: usize,
     pub(super) songs: Option<usize>,
     pub(super) classes: Vec<ClassFacts>,
-    /// Samples that have one value everywhere.
+    /// Samples whose values are all equal.
     pub(super) constant: Vec<usize>,
 }
 
-/// Of the parts that have samples.
-pub(super) fn counts(all: &All<'_>, fingerprints: &[Fingerprint]) -> Vec<Counts> {
+/// For the parts that have samples.
+pub(super) fn counts(all: &AllSamples<'_>, fingerprints: &[Fingerprint]) -> Vec<Counts> {
     let of = |part: PartName| {
         let loaded = all.data.part(part);
         let n = loaded.len();
@@ -73,12 +72,12 @@ pub(super) fn counts(all: &All<'_>, fingerprints: &[Fingerprint]) -> Vec<Counts>
             constant: of_part.filter(|(_, p)| p.constant).map(|(s, _)| s.index).collect(),
         }
     };
-    let there = PartName::ALL.into_iter().filter(|part| !all.data.part(*part).is_empty());
-    there.map(of).collect()
+    let loaded = PartName::ALL.into_iter().filter(|part| !all.data.part(*part).is_empty());
+    loaded.map(of).collect()
 }
 
 impl PartFacts {
-    pub(super) fn of(all: &All<'_>, counts: Counts) -> Self {
+    pub(super) fn of(all: &AllSamples<'_>, counts: Counts) -> Self {
         let Counts { part, samples, songs, classes, constant } = counts;
         let x = &all.data.part(part).x;
         let (values, n) = (stats(x), x.len() as f64);

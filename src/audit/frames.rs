@@ -9,7 +9,7 @@
 
 use rayon::prelude::*;
 
-use super::all::All;
+use super::samples::AllSamples;
 use super::{How, Match, Sample};
 use crate::progress::Progress;
 
@@ -100,7 +100,7 @@ impl Comparison {
 }
 
 /// Why [`shared`] cannot find runs of `least` frames, if it cannot.
-pub(super) fn not_comparable(all: &All<'_>, least: usize) -> Option<&'static str> {
+pub(super) fn not_comparable(all: &AllSamples<'_>, least: usize) -> Option<&'static str> {
     match all.data.sample_shape {
         [h, ..] if h < LEAST_BANDS => Some("fewer than 8 bands"),
         [_, w, _] if w < least => Some("samples have fewer frames"),
@@ -111,7 +111,11 @@ pub(super) fn not_comparable(all: &All<'_>, least: usize) -> Option<&'static str
 
 /// Pairs of samples that share at least `least` frames in a row, of each pair the longest run,
 /// and the number of frames that were too common to compare.
-pub(super) fn shared(all: &All<'_>, least: usize, progress: &dyn Progress) -> (Vec<Match>, usize) {
+pub(super) fn shared(
+    all: &AllSamples<'_>,
+    least: usize,
+    progress: &dyn Progress,
+) -> (Vec<Match>, usize) {
     let [h, w, _] = all.data.sample_shape;
     let parts = [&all.data.train, &all.data.val, &all.data.test];
     let values = || parts.into_iter().flat_map(|part| &part.x).copied();
@@ -185,7 +189,7 @@ fn keys(rule: &Comparison, sample: usize, values: Values<'_>) -> Vec<Frame> {
 /// Those of a group that are equal and stand in different parts.
 fn equal_frames(
     rule: &Comparison,
-    all: &All<'_>,
+    all: &AllSamples<'_>,
     values: &[Values<'_>],
     group: &[Frame],
 ) -> Vec<Equal> {

@@ -1,20 +1,118 @@
-//! What is known of GTZAN by its songs' names: repeats, and which songs share no artist.
+//! What is known of GTZAN: its songs' names (`disco.00098`), repeats, and lists without shared
+//! artists.
 //!
 //! The repeats in classical, disco, metal and rock are those of B. L. Sturm, "The GTZAN dataset:
 //! its contents, its faults, their effects on evaluation, and its future use", arXiv:1306.1461,
 //! 2013. The fault-filtered lists, between which no artist is shared, are those of C. Kereliuk,
 //! B. L. Sturm and J. Larsen, "Deep learning and music adversaries", IEEE Transactions on
-//! Multimedia 17 (11), 2015. A table of all artists is not shipped.
+//! Multimedia 17 (11), 2015. A table of all artists is not included.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::all::All;
-use super::songs::songs_of;
-use super::{Names, PAIRS};
-use crate::data::PartName;
-use crate::data::fault_filtered;
+use super::PAIRS;
+use super::samples::{AllSamples, songs_of};
+use crate::data::{Dataset, PartName, fault_filtered};
+use crate::error::{DataProblem, Error, Result};
+use crate::progress::Progress;
+
+/// GTZAN's genres.
+const GENRES: [&str; 10] =
+    ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"];
+
+/// Songs in each genre.
+const PER_GENRE: i64 = 100;
+
+/// GTZAN's names by song id; several where a song is made of several files.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Names(pub(super) BTreeMap<i64, BTreeSet<String>>);
+
+/// The columns that are needed of `songs.csv`.
+#[derive(Debug, Deserialize)]
+struct Row {
+    song: String,
+    file: String,
+}
+
+impl Names {
+    /// The names of the files in `folder`'s `songs.csv`; none if there is no such list, it lacks the
+    /// columns `song` and `file`, ids are not integers, or no file is named as GTZAN's are.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn read(folder: &Path, progress: &dyn Progress) -> Result<Option<Self>> {
+        let path = folder.join("songs.csv");
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let fail = |problem: String| {
+            Error::data(path.display().to_string(), DataProblem::SongNames { problem })
+        };
+        let mut csv = csv::Reader::from_path(&path).map_err(|e| fail(e.to_string()))?;
+        let head = csv.headers().map_err(|e| fail(e.to_string()))?;
+        if !["song", "file"].iter().all(|column| head.iter().any(|found| found == *column)) {
+            return Ok(None);
+        }
+        let mut names = Self::default();
+        for row in csv.deserialize() {
+            let Row { song, file } = row.map_err(|e| fail(e.to_string()))?;
+            let Ok(id) = song.trim().parse() else {
+                progress.note(&format!(
+                    "{}: its song ids are not integers (such as \"{song}\"), those of the arrays are: \
+                     songs have no names",
+                    path.display()
+                ));
+                return Ok(None);
+            };
+            if let Some(name) = gtzan_name(&file) {
+                names.add(id, name);
+            }
+        }
+        Ok((!names.0.is_empty()).then_some(names))
+    }
+
+    /// Interprets song ids as genre · 100 + number, with genres numbered as the classes.
+    ///
+    /// # Errors
+    /// If the parts have no song ids, or one that is no such number or of another class.
+    pub fn of_ids(data: &Dataset) -> Result<Self> {
+        let wrong = |found: String| Error::Setting {
+            name: "gtzan",
+            expected: "song ids that are label * 100 + GTZAN's number, and its genres for classes",
+            found,
+        };
+        let mut names = Self::default();
+        for part in PartName::ALL.map(|part| data.part(part)).into_iter().filter(|p| !p.is_empty())
+        {
+            if part.song.is_none() {
+                return Err(wrong("samples without song ids".into()));
+            }
+            for (id, label) in songs_of(part) {
+                let class = data.classes.get(label as usize).map_or("", String::as_str);
+                if id.div_euclid(PER_GENRE) != i64::from(label) || !GENRES.contains(&class) {
+                    return Err(wrong(format!("id {id} of class {label} ({class})")));
+                }
+                names.add(id, format!("{class}.{:05}", id.rem_euclid(PER_GENRE)));
+            }
+        }
+        Ok(names)
+    }
+
+    fn add(&mut self, id: i64, name: String) {
+        self.0.entry(id).or_default().insert(name);
+    }
+}
+
+/// `disco.00098` of `genres/disco/disco.00098.wav`.
+fn gtzan_name(file: &str) -> Option<String> {
+    let file = file.rsplit(['/', '\\']).next()?;
+    let mut words = file.split('.');
+    let (genre, number) = (words.next()?, words.next()?);
+    let digits = number.len() == 5 && number.bytes().all(|b| b.is_ascii_digit());
+    (GENRES.contains(&genre) && digits).then(|| format!("{genre}.{number}"))
+}
 
 /// One recording.
 const SAME: [&[&str]; 9] = [
@@ -42,7 +140,7 @@ const VERSIONS: [&[&str]; 9] = [
     &["classical.00051", "classical.00080"],
 ];
 
-/// A recording or piece that stands in two parts.
+/// A recording or piece that occurs in two parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Repeat {
     /// One recording; else versions of one piece.
@@ -51,7 +149,7 @@ pub struct Repeat {
     pub part: PartName,
     /// Its song there.
     pub song: i64,
-    /// What that is called.
+    /// The name of that song.
     pub name: String,
     /// The part that it is judged by.
     pub other: PartName,
@@ -65,11 +163,11 @@ pub struct Repeat {
 pub enum Artists {
     /// The fault-filtered lists say that they do not.
     DisjointByFaultFilteredLists,
-    /// Nothing that is shipped tells.
+    /// Not known from the lists that are included.
     Unknown,
 }
 
-/// What names tell.
+/// What is known from the songs' names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Known {
     /// Songs of the data that have one of GTZAN's names.
@@ -80,8 +178,8 @@ pub struct Known {
     pub artists: Vec<(PartName, PartName, Artists)>,
 }
 
-/// Holds the songs' names against what is known.
-pub(super) fn check(all: &All<'_>, names: &Names) -> Known {
+/// Looks the songs' names up in what is known.
+pub(super) fn check(all: &AllSamples<'_>, names: &Names) -> Known {
     let named = |part: PartName| -> BTreeMap<&str, i64> {
         let ids = songs_of(all.data.part(part)).into_iter().map(|(id, _)| id);
         let named = |id| names.0.get(&id).into_iter().flatten().map(move |n| (n.as_str(), id));
@@ -136,7 +234,7 @@ pub(super) fn check(all: &All<'_>, names: &Names) -> Known {
     known
 }
 
-/// Which of the fault-filtered lists has this song.
+/// The fault-filtered list that has this song.
 fn list_of(name: &str) -> Option<PartName> {
     fault_filtered::songs().find(|(song, _)| *song == name).map(|(_, part)| part)
 }

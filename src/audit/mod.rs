@@ -1,27 +1,21 @@
-//! What is wrong with a data set: faults of its arrays, and sound that its parts share.
+//! Finds what is wrong with a dataset: faults of its arrays, and sound that its parts share.
 //!
 //! ```text
-//! all.rs      the samples of all parts in one row
+//! samples.rs  the samples of all parts in one list
 //! facts.rs    each part's classes, range and constant samples
-//! same.rs     samples that are equal bit by bit; one sample with two labels
-//! songs.rs    songs that several parts have
+//! quick.rs    identical samples, contradictory labels, songs in several parts
 //! frames.rs   runs of equal frames: overlapping or repeated segments of one recording
 //! near.rs     samples that correlate almost perfectly
-//! names.rs    what songs are called: songs.csv, or GTZAN's numbers
-//! gtzan.rs    GTZAN's known repeats and the fault-filtered lists
-//! quick.rs    the cheap half, in a line
-//! text.rs     all of it, for people
+//! gtzan.rs    GTZAN's names, known repeats and fault-filtered lists
+//! text.rs     the whole audit as text
 //! ```
 
-mod all;
 mod facts;
 mod frames;
 mod gtzan;
-mod names;
 mod near;
 mod quick;
-mod same;
-mod songs;
+mod samples;
 mod text;
 
 use std::path::Path;
@@ -33,28 +27,27 @@ use crate::error::Result;
 use crate::files::write_atomic;
 use crate::progress::Progress;
 
-use all::All;
+use samples::AllSamples;
 
 pub use facts::{ClassFacts, PartFacts};
-pub use gtzan::{Artists, Known, Repeat};
-pub use names::Names;
-pub use quick::Quick;
-pub use songs::SharedSongs;
+pub use gtzan::{Artists, Known, Names, Repeat};
+pub use quick::{Quick, SharedSongs};
 
-/// So many examples of each finding are kept.
+/// Examples of each finding that are kept.
 const EXAMPLES: usize = 10;
 
-/// Pairs of parts that must share nothing: the one that judges, then the one that it judges by.
+/// Pairs of parts that must share nothing: scores of the first count only if nothing of it was seen
+/// in the second.
 const PAIRS: [[PartName; 2]; 3] = [
     [PartName::Test, PartName::Train],
     [PartName::Test, PartName::Val],
     [PartName::Val, PartName::Train],
 ];
 
-/// How hard to look.
+/// What counts as shared sound.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// So many equal frames in a row are proof of shared sound.
+    /// Number of successive equal frames that prove shared sound.
     pub frames: usize,
     /// Samples whose correlation reaches this are near duplicates.
     pub near: f64,
@@ -67,7 +60,7 @@ impl Default for Options {
     }
 }
 
-/// A sample, and what is known of it.
+/// A sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Sample {
     /// Its part.
@@ -113,23 +106,23 @@ pub enum How {
 /// A sample of one part that shares sound with a sample of another.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Match {
-    /// In the part that judges: test, or val beside train.
+    /// In the first part of a pair: test, or val beside train.
     pub sample: Sample,
-    /// In the part that it is judged by.
+    /// In the second part of the pair.
     pub other: Sample,
     /// What they share.
     #[serde(flatten)]
     pub how: How,
 }
 
-/// What a kind of proof found between two parts.
+/// Matches of one kind between two parts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Evidence {
     /// `identical`, `frames`, `levelled_frames` or `near`.
     pub kind: &'static str,
-    /// The part that judges.
+    /// The first part of the pair.
     pub part: PartName,
-    /// The part that it is judged by.
+    /// The second part of the pair.
     pub other: PartName,
     /// Pairs of samples; for each sample that is identical or near only one is counted.
     pub pairs: usize,
@@ -139,7 +132,7 @@ pub struct Evidence {
     pub examples: Vec<Match>,
 }
 
-/// How much of a part shares sound with the parts that it is judged by.
+/// How much of a part shares sound with parts that it must share nothing with.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Compromised {
     /// Samples that do.
@@ -152,7 +145,7 @@ pub struct Compromised {
     pub of_songs: Option<usize>,
 }
 
-/// Everything that was found.
+/// The results of an audit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Audit {
     /// Where the data are from.
@@ -192,7 +185,7 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Looks at everything. `names` says what songs are called, where that is known.
+    /// Runs all checks; `names` are the names of songs, where known.
     ///
     /// Needs data that are not scaled. The same data give the same result for any number of
     /// threads.
@@ -202,7 +195,7 @@ impl Audit {
         options: &Options,
         progress: &dyn Progress,
     ) -> Self {
-        let all = All::of(data);
+        let all = AllSamples::of(data);
         let quick = Quick::of_all(&all);
         let frames_not_compared = frames::not_comparable(&all, options.frames);
         let (frames, common_frames) = match frames_not_compared {
@@ -241,7 +234,7 @@ impl Audit {
         }
     }
 
-    /// Whether a score of the test part says less than it seems to.
+    /// Whether scores of the test part are optimistic: some of its samples share sound with others.
     pub fn test_is_compromised(&self) -> bool {
         self.test.samples > 0
     }

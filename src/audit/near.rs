@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
-use super::all::All;
+use super::samples::AllSamples;
 use super::{How, Match, PAIRS, Sample};
 use crate::data::PartName;
 use crate::progress::Progress;
@@ -30,7 +30,7 @@ struct Standardised<'a> {
 /// For each sample and part that it is judged by, the sample there that it correlates with
 /// most, if r is at least `least`. Pairs that are `known` to be identical are not told again.
 pub(super) fn find(
-    all: &All<'_>,
+    all: &AllSamples<'_>,
     known: &[Match],
     least: f64,
     progress: &dyn Progress,
@@ -87,7 +87,7 @@ fn mean(x: &[f32]) -> f64 {
     x.iter().map(|&x| f64::from(x)).sum::<f64>() / x.len() as f64
 }
 
-fn standardised<'a>(all: &'a All<'_>, part: PartName) -> Standardised<'a> {
+fn standardised<'a>(all: &'a AllSamples<'_>, part: PartName) -> Standardised<'a> {
     let samples: Vec<&Sample> = all.of_part(part).collect();
     let mut x = all.data.part(part).x.clone();
     x.par_chunks_mut(all.size).for_each(|x| {

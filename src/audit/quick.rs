@@ -1,11 +1,14 @@
-//! The cheap half of an audit: what hashes, ids and counts tell.
+//! The fast part of an audit, without comparing values: fingerprints, song ids and counts.
 
-use super::Compromised;
-use super::all::{All, Marks};
+use std::collections::BTreeSet;
+
+use rayon::prelude::*;
+use serde::Serialize;
+
 use super::facts::{Counts, counts};
-use super::same::{Same, same};
-use super::songs::{ANEW, SharedSongs, shared};
-use crate::data::{Dataset, PartName};
+use super::samples::{AllSamples, Marks, songs_of};
+use super::{Compromised, EXAMPLES, How, Match, PAIRS, Sample};
+use crate::data::{Dataset, Fingerprint, PartName};
 
 /// Equal samples, shared songs, constant samples and classes of all parts.
 #[derive(Debug)]
@@ -18,12 +21,12 @@ pub struct Quick {
 }
 
 impl Quick {
-    /// Looks at data that are not scaled.
+    /// Checks data that are not scaled.
     pub fn of(data: &Dataset) -> Self {
-        Self::of_all(&All::of(data))
+        Self::of_all(&AllSamples::of(data))
     }
 
-    pub(super) fn of_all(all: &All<'_>) -> Self {
+    pub(super) fn of_all(all: &AllSamples<'_>) -> Self {
         let fingerprints = all.fingerprints();
         let nothing = || Marks::default().compromised(all, PartName::Test);
         let mut quick = Self {
@@ -39,7 +42,7 @@ impl Quick {
         quick
     }
 
-    pub(super) fn marks(&self, all: &All<'_>) -> Marks {
+    pub(super) fn marks(&self, all: &AllSamples<'_>) -> Marks {
         let mut marks = Marks::default();
         self.same.matches.iter().for_each(|found| marks.mark(found));
         for shared in &self.shared_songs {
@@ -115,7 +118,7 @@ impl Quick {
         }
         let anew = match self.shared_songs.is_empty() {
             true => String::new(),
-            false => format!("; {ANEW}"),
+            false => format!("; {NUMBERED_BY_PART}"),
         };
         format!("Audit: {}; genre-gpu audit says more{anew}", faults.join(", "))
     }
@@ -133,4 +136,84 @@ impl Quick {
 
 fn occurs(n: usize) -> &'static str {
     if n == 1 { "occurs" } else { "occur" }
+}
+
+/// Bit-identical samples, found by their fingerprints.
+#[derive(Debug)]
+pub(super) struct Same {
+    /// One for each sample and part in which it must not occur but does.
+    pub(super) matches: Vec<Match>,
+    /// For each part: the number of samples that repeat an earlier one of it.
+    pub(super) within: Vec<(PartName, usize)>,
+    /// Equal samples with different labels: the first, and each with another label.
+    pub(super) conflicts: Vec<[Sample; 2]>,
+}
+
+/// Compares all samples except constant ones, whose equality proves nothing.
+pub(super) fn same(all: &AllSamples<'_>, fingerprints: &[Fingerprint]) -> Same {
+    let comparable = all.samples.iter().zip(fingerprints).filter(|(_, print)| !print.constant);
+    let mut hashed: Vec<(u128, Sample)> =
+        comparable.map(|(sample, print)| (print.hash, *sample)).collect();
+    hashed.par_sort_unstable();
+    let mut found = Same {
+        matches: Vec::new(),
+        within: PartName::ALL.map(|part| (part, 0)).to_vec(),
+        conflicts: Vec::new(),
+    };
+    for group in hashed.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
+        for [part, other] in PAIRS {
+            let first = group.iter().map(|(_, sample)| sample).find(|s| s.part == other);
+            let Some(&other) = first else { continue };
+            let of_part = group.iter().map(|(_, sample)| *sample).filter(|s| s.part == part);
+            let matched = of_part.map(|sample| Match { sample, other, how: How::Identical });
+            found.matches.extend(matched);
+        }
+        for (part, count) in &mut found.within {
+            *count += group.iter().filter(|(_, s)| s.part == *part).count().saturating_sub(1);
+        }
+        if let Some((_, first)) = group.first() {
+            let others = group.iter().map(|(_, sample)| *sample);
+            let conflicting = others.filter(|sample| sample.label != first.label);
+            found.conflicts.extend(conflicting.map(|sample| [*first, sample]));
+        }
+    }
+    // The order of hashes means nothing to people.
+    found.matches.sort_by_key(|m| (m.sample, m.other));
+    found.conflicts.sort();
+    found
+}
+
+/// A possible cause of songs in several parts.
+pub(super) const NUMBERED_BY_PART: &str =
+    "if song ids start anew in each part, number them through";
+
+/// Songs that two parts share.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SharedSongs {
+    /// The first part of the pair.
+    pub part: PartName,
+    /// The second part of the pair.
+    pub other: PartName,
+    /// How many.
+    pub songs: usize,
+    /// The first of them: id and label, which together identify a song.
+    pub examples: Vec<(i64, u32)>,
+    #[serde(skip)]
+    pub(super) all: Vec<(i64, u32)>,
+}
+
+/// Songs that occur in several parts: a network that has learned one cut by heart recognises the next.
+pub(super) fn shared(all: &AllSamples<'_>) -> Vec<SharedSongs> {
+    let shared = |[part, other]: [PartName; 2]| {
+        let [ours, theirs] = [part, other].map(|name| songs_of(all.data.part(name)));
+        let both: Vec<_> = ours.intersection(&theirs).copied().collect();
+        (!both.is_empty()).then(|| SharedSongs {
+            part,
+            other,
+            songs: both.len(),
+            examples: both.iter().take(EXAMPLES).copied().collect(),
+            all: both,
+        })
+    };
+    PAIRS.into_iter().filter_map(shared).collect()
 }

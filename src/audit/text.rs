@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::songs::ANEW;
+use super::quick::NUMBERED_BY_PART;
 use super::{Artists, Audit, Compromised, Evidence, How, Match, Sample};
 use crate::data::PartName;
 
@@ -106,7 +106,7 @@ impl Audit {
             writeln!(f, "\nSongs: {n} in both {part} and {other}: {}", examples.join(", "))?;
         }
         if !self.shared_songs.is_empty() {
-            writeln!(f, "  ({ANEW})")?;
+            writeln!(f, "  ({NUMBERED_BY_PART})")?;
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
-//! Which array is which: reads `X_train`, `training_labels`, `dev-spectrograms`, …
+//! The names of arrays: `x_train`, and what `X_train`, `training_labels` or `dev-spectrograms` mean.
 
 use std::fmt;
 
 use super::PartName;
 
-/// What an array is for.
+/// The role of an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// The samples.
@@ -15,21 +15,21 @@ pub enum Role {
     Song,
 }
 
-/// One of the nine arrays of a data set; displays as `x_train`, `song_val`, …
+/// One of the nine arrays of a dataset; displays as `x_train`, `song_val`, …
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ArrayName {
-    /// What it is for.
+    /// Its role.
     pub role: Role,
     /// The part that it belongs to.
     pub part: PartName,
 }
 
-/// Words that say which part.
+/// Words for parts.
 const TRAIN: &[&str] = &["train", "training", "trn", "tr"];
 const VAL: &[&str] = &["val", "valid", "validation", "dev", "cv", "va"];
 const TEST: &[&str] = &["test", "testing", "eval", "evaluation", "tst", "te"];
 
-/// Words that say which role.
+/// Words for roles.
 const SAMPLES: &[&str] = &[
     "x",
     "image",
@@ -78,10 +78,10 @@ impl fmt::Display for ArrayName {
 }
 
 impl ArrayName {
-    /// What a file's stem or an npz key says it is. The name must have a word
-    /// for exactly one part. A lone `x` or `y` decides the role; else the last
-    /// word that names one does (`song_labels` are labels); else `data`, or no
-    /// further word at all (`train.npy`), means samples. Other words are passed over.
+    /// The array that a file's stem or an npz key means. The name must have a word for exactly one
+    /// part. A lone `x` or `y` decides the role, otherwise the last word for a role (`song_labels` are
+    /// labels); otherwise `data`, or no further word (`train.npy`), means samples. Other words are
+    /// ignored.
     pub fn of(stem: &str) -> Option<Self> {
         let stem = stem.to_lowercase();
         let words: Vec<&str> = stem
@@ -103,7 +103,7 @@ impl ArrayName {
         Some(Self { role, part })
     }
 
-    /// Some names that would do, for messages.
+    /// Examples of accepted names, for messages.
     pub(super) fn accepted(self) -> Vec<String> {
         let part = self.part.as_str();
         let long = match self.part {

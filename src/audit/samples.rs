@@ -1,4 +1,4 @@
-//! The samples of all parts in one row: train, val, test.
+//! The samples of all parts in one list, and which of them share sound with another part.
 
 use std::collections::BTreeSet;
 
@@ -7,15 +7,15 @@ use rayon::prelude::*;
 use super::{Compromised, Match, Sample};
 use crate::data::{Dataset, Fingerprint, Part, PartName, Values};
 
-/// The samples, and where their values are.
-pub(super) struct All<'a> {
+/// The samples of train, val and test, in this order, and their values.
+pub(super) struct AllSamples<'a> {
     pub(super) data: &'a Dataset,
     pub(super) samples: Vec<Sample>,
     /// Values of a sample.
     pub(super) size: usize,
 }
 
-impl<'a> All<'a> {
+impl<'a> AllSamples<'a> {
     pub(super) fn of(data: &'a Dataset) -> Self {
         let of_part = |part: PartName| {
             let Part { y, song, .. } = data.part(part);
@@ -34,8 +34,8 @@ impl<'a> All<'a> {
         self.data.part(sample.part).x.get(from..from + self.size).unwrap_or_default()
     }
 
-    /// What tells equal and constant samples, in their order: as loading found it, or of a data
-    /// set that was put together otherwise from its values.
+    /// The fingerprints of all samples: from loading, or computed for a dataset that was made
+    /// otherwise.
     pub(super) fn fingerprints(&self) -> Vec<Fingerprint> {
         let found = self.data.found.iter().filter_map(|facts| match &facts.values {
             Values::Samples { fingerprints, .. } => Some(fingerprints),
@@ -54,27 +54,29 @@ impl<'a> All<'a> {
     }
 }
 
-/// Samples known to share sound with a part that theirs is judged by.
+/// Samples that share sound with a part that theirs must share nothing with.
 #[derive(Default)]
 pub(super) struct Marks(BTreeSet<Sample>);
 
 impl Marks {
+    /// Marks the sample of a match.
     pub(super) fn mark(&mut self, found: &Match) {
         self.0.insert(found.sample);
     }
 
     /// Marks all samples of a song, whatever their label.
-    pub(super) fn mark_song(&mut self, all: &All<'_>, part: PartName, song: i64) {
+    pub(super) fn mark_song(&mut self, all: &AllSamples<'_>, part: PartName, song: i64) {
         self.0.extend(all.of_part(part).filter(|sample| sample.song == Some(song)));
     }
 
     /// Marks all samples of a song of one label.
-    pub(super) fn mark_labelled(&mut self, all: &All<'_>, part: PartName, song: (i64, u32)) {
+    pub(super) fn mark_labelled(&mut self, all: &AllSamples<'_>, part: PartName, song: (i64, u32)) {
         let of_song = |s: &&Sample| (s.song, s.label) == (Some(song.0), song.1);
         self.0.extend(all.of_part(part).filter(of_song));
     }
 
-    pub(super) fn compromised(&self, all: &All<'_>, part: PartName) -> Compromised {
+    /// How much of a part is marked.
+    pub(super) fn compromised(&self, all: &AllSamples<'_>, part: PartName) -> Compromised {
         let known = all.data.part(part).song.is_some();
         let songs = |samples: &mut dyn Iterator<Item = &Sample>| {
             let songs: BTreeSet<_> = samples.map(|s| (s.song, s.label)).collect();
@@ -88,4 +90,9 @@ impl Marks {
             of_songs: songs(&mut all.of_part(part)),
         }
     }
+}
+
+/// The songs of a part, as id and label: as in voting, an id that occurs with two labels is two songs.
+pub(super) fn songs_of(part: &Part) -> BTreeSet<(i64, u32)> {
+    part.song.iter().flatten().copied().zip(part.y.iter().copied()).collect()
 }
