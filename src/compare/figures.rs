@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::job::RunFigures;
 use super::paired::{Difference, Verdicts};
+use super::run_figures::RunFigures;
 use crate::data::{Dataset, Part, PartName};
 use crate::error::Result;
 use crate::metrics::{

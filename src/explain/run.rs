@@ -18,7 +18,7 @@ use crate::data::{Part, PartName, band_means};
 use crate::error::{Error, Result};
 use crate::metrics::predictions;
 use crate::progress::Progress;
-use crate::train::{Opened, data_name, model_name};
+use crate::train::{LoadedRun, data_name, model_name};
 
 /// What is to be explained.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,9 +45,13 @@ impl Default for Wanted {
 ///
 /// # Errors
 /// If a layer or an index is not there, or the device fails.
-pub fn explain(opened: &Opened, wanted: &Wanted, progress: &dyn Progress) -> Result<Explanation> {
+pub fn explain(
+    opened: &LoadedRun,
+    wanted: &Wanted,
+    progress: &dyn Progress,
+) -> Result<Explanation> {
     let begin = Instant::now();
-    let Opened { folder, config, saved, graph, source } = opened;
+    let LoadedRun { folder, config, saved, graph, source } = opened;
     let (data, facts) = (&source.data, &saved.facts);
     let part = data.part(wanted.part);
     check(wanted, part, data.classes.len())?;
@@ -173,7 +177,7 @@ fn check(wanted: &Wanted, part: &Part, classes: usize) -> Result<()> {
 
 /// Shows samples of a part.
 struct Shower<'a> {
-    opened: &'a Opened,
+    opened: &'a LoadedRun,
     name: PartName,
     part: &'a Part,
 }
