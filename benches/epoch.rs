@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -145,7 +146,9 @@ impl Run<'_> {
     fn train(&mut self, order: &[u32]) -> Outcome<StepMetrics> {
         let batches = Batches { order, augmentations: &[], seed: SEED, first_step: self.steps };
         self.steps += order.len().div_ceil(BATCH) as u32;
-        Ok(self.backend.train_step(self.samples, &batches, self.sgd)?)
+        let go_on = &mut |_| ControlFlow::Continue(());
+        let steps = self.backend.train(self.samples, &batches, self.sgd, go_on)?;
+        Ok(steps.into_iter().sum())
     }
 }
 

@@ -7,7 +7,7 @@ use crate::data::PartName;
 use crate::device::Device;
 use crate::error::Result;
 use crate::explain::listen::{self, Listener};
-use crate::explain::{ExplainFolder, Wanted, explain};
+use crate::explain::{ExplainFolder, ExplainOptions, explain};
 use crate::gpu::{self, Kind};
 use crate::models::Model;
 use crate::progress::Progress;
@@ -77,11 +77,11 @@ impl Task {
     pub fn explain(&self, cache_dir: Option<&Path>, progress: &dyn Progress) -> Result<bool> {
         let folder = RunFolder::open(&self.job.folder)?;
         let out = ExplainFolder::of(&folder);
-        if out.read(&folder).is_ok_and(|found| found.asked == Wanted::default()) {
+        if out.read(&folder).is_ok_and(|found| found.asked == ExplainOptions::default()) {
             return Ok(false);
         }
         out.create()?;
-        let (config, wanted) = (self.job.config.clone(), Wanted::default());
+        let (config, wanted) = (self.job.config.clone(), ExplainOptions::default());
         let mut opened = Opened::open(folder, config, cache_dir, &PartName::ALL, progress)?;
         opened.scale();
         let mut explanation = explain(&opened, &wanted, progress)?;

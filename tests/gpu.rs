@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use common::cases;
 use common::gpu::open_with;
 use genre_gpu::Error;
-use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State};
+use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State, StepMetrics};
 use genre_gpu::gpu::{Form, Gpu, GpuOptions};
 use genre_gpu::graph::{Activation, Graph, Op, Padding, Shape};
 use genre_gpu::models::Model;
@@ -59,7 +59,7 @@ fn a_set_split_over_buffers_gives_the_same_bits() {
         let go_on = &mut |_| ControlFlow::Continue(());
         let tallies = gpu.train(samples, &batches, SGD, go_on).unwrap();
         let mut rows = Vec::new();
-        let tally = gpu.evaluate(samples, &mut rows).unwrap();
+        let tally: StepMetrics = gpu.evaluate(samples, &mut rows).unwrap().into_iter().sum();
         let gathers =
             gpu.dispatches().iter().filter(|(k, ..)| k.name.starts_with("gather")).count();
         assert_eq!(gathers, buffers);

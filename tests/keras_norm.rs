@@ -216,8 +216,10 @@ fn follows<B: Backend>(device: &str, open: impl Fn(Plan) -> Option<B>, bars: [f6
             let mut go_on = |_| ControlFlow::Continue(());
             let batches = Batches::plain(&order);
             let tallies = backend.train(train, &batches, sgd, &mut go_on).unwrap();
-            let both: [StepMetrics; 2] =
-                [tallies.into_iter().sum(), backend.evaluate(val, &mut Vec::new()).unwrap()];
+            let both: [StepMetrics; 2] = [
+                tallies.into_iter().sum(),
+                backend.evaluate(val, &mut Vec::new()).unwrap().into_iter().sum(),
+            ];
             let figures = |tally: StepMetrics| {
                 (tally.loss / tally.samples as f64, f64::from(tally.accuracy()))
             };

@@ -10,7 +10,7 @@ use super::say::{say, tell};
 use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::explain::listen::{self, Listener};
-use crate::explain::{ExplainFolder, Explanation, Wanted, explain};
+use crate::explain::{ExplainFolder, ExplainOptions, Explanation, explain};
 use crate::report::ColourMap;
 use crate::train::Opened;
 use crate::train::run_folder::RunFolder;
@@ -94,7 +94,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     opened.scale();
     let class = args.class.as_deref().map(|name| label(name, &opened.saved.facts.classes));
-    let wanted = Wanted {
+    let wanted = ExplainOptions {
         part: args.part,
         layers: args.layer.clone(),
         class: class.transpose()?,

@@ -175,7 +175,7 @@ mod tests {
             &mut self,
             samples: DatasetRef<'_>,
             rows: &mut Vec<f32>,
-        ) -> Result<StepMetrics> {
+        ) -> Result<Vec<StepMetrics>> {
             self.epochs -= 1;
             self.inner.evaluate(samples, rows)
         }

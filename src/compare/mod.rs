@@ -10,10 +10,12 @@ mod files;
 mod job;
 mod paired;
 mod text;
+mod values;
 mod verdict;
 
-pub use figures::{DataReport, ModelReport, ModelRuns, PartReport, RunPart, RunReport, Spread};
+pub use figures::ModelRuns;
 pub use files::{Report, write};
 pub use job::{Job, RunFigures, State};
 pub use paired::{BOOTSTRAP_SEED, Difference, Paired, RESAMPLES};
 pub use text::text;
+pub use values::{DataReport, ModelReport, PartReport, RunPart, RunReport, Spread};

@@ -67,7 +67,7 @@ impl Results {
     ) -> Result<Self> {
         let classes = backend.plan().graph().classes();
         let mut probabilities = Vec::new();
-        let tally = backend.evaluate(samples, &mut probabilities)?;
+        let tally = backend.evaluate(samples, &mut probabilities)?.into_iter().sum();
         Self::new(name, part, classes, tally, probabilities)
     }
 

@@ -193,9 +193,9 @@ impl<'a> Trainer<'a> {
             return Ok(false);
         }
         let mut between = |now: StepsDone| {
-            let tally = now.tally.map(|tally| seen + tally);
+            let tally = now.metrics.map(|tally| seen + tally);
             watch.step(done as u64 + now.samples, tally);
-            let diverged = now.tally.is_some_and(|tally| !tally.loss.is_finite());
+            let diverged = now.metrics.is_some_and(|tally| !tally.loss.is_finite());
             if diverged || stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let steps = n.div_ceil(config.batch_size);

@@ -4,7 +4,7 @@ use super::cases::Case;
 use super::close::assert_close;
 use super::naive;
 use genre_gpu::Error;
-use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, Tensor};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, StepMetrics, Tensor};
 use genre_gpu::graph::{NodeId, Op, Role, Shape};
 
 const STILL: Sgd = Sgd::plain(0.0);
@@ -89,7 +89,8 @@ pub fn compare_evaluation(case: &Case, backend: &mut dyn Backend, samples: Datas
     let x: Vec<f64> = samples.x().iter().map(|&v| f64::from(v)).collect();
     let want = naive::pass_in(naive::Mode::Evaluate, graph, &parameters, &x, samples.y());
     let mut probabilities = Vec::new();
-    let tally = backend.evaluate(samples, &mut probabilities).unwrap();
+    let tally: StepMetrics =
+        backend.evaluate(samples, &mut probabilities).unwrap().into_iter().sum();
     let loss = tally.loss / samples.y().len() as f64;
     assert!((loss - want.loss).abs() < 2e-6, "{}: loss {loss}, want {}", case.name, want.loss);
     let extents = [samples.y().len(), graph.classes()];
