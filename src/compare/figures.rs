@@ -1,8 +1,8 @@
 //! From runs to figures: each run's, each model's over its seeds, and each
 //! model's against the baseline.
 
-use super::job::RunFigures;
 use super::paired::{Difference, Verdicts};
+use super::run_figures::RunFigures;
 use super::text::conclusion;
 use super::values::{
     DataReport, ModelReport, PartReport, PartSize, RunPart, RunReport, Spread, Votes,

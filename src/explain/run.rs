@@ -18,19 +18,19 @@ use crate::data::{Part, PartName, band_means};
 use crate::error::{Error, Result};
 use crate::metrics::predictions;
 use crate::progress::Progress;
-use crate::train::{Opened, data_name, model_name};
+use crate::train::{LoadedRun, data_name, model_name};
 
 /// Explains a run whose samples are scaled.
 ///
 /// # Errors
 /// If a layer or an index is not there, or the device fails.
 pub fn explain(
-    opened: &Opened,
+    opened: &LoadedRun,
     wanted: &ExplainOptions,
     progress: &dyn Progress,
 ) -> Result<Explanation> {
     let begin = Instant::now();
-    let Opened { folder, config, saved, graph, source } = opened;
+    let LoadedRun { folder, config, saved, graph, source } = opened;
     let (data, facts) = (&source.data, &saved.facts);
     let part = data.part(wanted.part);
     check(wanted, part, data.classes.len())?;
@@ -156,7 +156,7 @@ fn check(wanted: &ExplainOptions, part: &Part, classes: usize) -> Result<()> {
 
 /// Shows samples of a part.
 struct SampleExplainer<'a> {
-    opened: &'a Opened,
+    opened: &'a LoadedRun,
     name: PartName,
     part: &'a Part,
 }

@@ -15,7 +15,7 @@ use crate::explain::{
 };
 use crate::files::{create_folder, write_atomic};
 use crate::progress::Progress;
-use crate::train::Opened;
+use crate::train::LoadedRun;
 
 /// Within a run's folder of explanations.
 pub const FOLDER: &str = "sound";
@@ -46,7 +46,7 @@ const NAMES: [&str; 3] = ["clip", "kept", "rest"];
 /// If a song is gone or has changed, the device fails, or a file cannot be written.
 pub fn write(
     listener: &Listener<'_>,
-    opened: &Opened,
+    opened: &LoadedRun,
     wanted: &ExplainOptions,
     explanation: &mut Explanation,
     folder: &Path,
@@ -65,7 +65,7 @@ pub fn write(
         .iter_mut()
         .filter(|shown| shown.part == wanted.part.as_str() && asked.contains(&shown.index))
         .collect();
-    let Opened { config, graph, saved, .. } = opened;
+    let LoadedRun { config, graph, saved, .. } = opened;
     let device = config.device_options();
     let mut explainer = Explainer::open(
         graph,
