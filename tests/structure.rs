@@ -159,11 +159,3 @@ fn libraries_stay_where_they_belong() {
         }
     }
 }
-
-#[test]
-fn no_file_needs_a_map() {
-    for (path, _, text) in files(&["src", "tests", "shaders", "benches"]) {
-        let lines = text.lines().count();
-        assert!(lines <= 400, "{path}: {lines} lines; cut it by what its parts do");
-    }
-}

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::config::Config;
 use super::recordings::Recordings;
+use super::settings::Config;
 use crate::audio::{CutFrom, Cutting, FrontEnd, ZeroDb};
 use crate::data::{ArrayName, DataFrom, DataOptions, Dataset, PartName};
 use crate::demo::{self, DemoCorpus};

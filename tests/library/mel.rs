@@ -1,5 +1,4 @@
 //! The log-mel spectrogram against librosa's own numbers (tests/fixtures/librosa/make.py).
-#![allow(clippy::unwrap_used, reason = "clippy.toml allows it in tests; helpers are tests too")]
 
 use std::path::Path;
 

@@ -1,7 +1,5 @@
 //! Loading, checking and scaling of data sets.
 
-#![allow(clippy::panic, clippy::unwrap_used, unreachable_pub)]
-
 mod audit;
 mod errors;
 mod files;

@@ -1,6 +1,5 @@
 //! Sound files of every kind against the WAV that they were made from
 //! (tests/fixtures/audio/make.py).
-#![allow(clippy::unwrap_used, reason = "clippy.toml allows it in tests; helpers are tests too")]
 
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,5 @@
 //! What must be true of the pictures whatever they look like.
 
-#![allow(clippy::unwrap_used, reason = "clippy's own exception does not reach helpers of tests")]
-
 use genre_gpu::Error;
 use genre_gpu::metrics::Confusion;
 use genre_gpu::report::{

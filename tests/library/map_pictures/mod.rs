@@ -1,8 +1,6 @@
 //! What must be true of the pictures of maps whatever they look like. Those of usual sizes are
 //! left in `target/tmp` to look at.
 
-#![allow(clippy::unwrap_used, reason = "clippy's own exception does not reach helpers of tests")]
-
 mod facts;
 mod made_up;
 

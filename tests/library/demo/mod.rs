@@ -1,5 +1,4 @@
 //! The demo corpus, in small: a few songs of each genre.
-#![allow(clippy::unwrap_used, reason = "clippy.toml allows it in tests; helpers are tests too")]
 
 mod cache;
 mod listen;

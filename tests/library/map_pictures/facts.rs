@@ -7,7 +7,7 @@ use genre_gpu::report::{
 };
 use image::RgbImage;
 
-use crate::made_up::{HEAT, TITLE, line, map_panel, place, profile, sample, spectrogram};
+use super::made_up::{HEAT, TITLE, line, map_panel, place, profile, sample, spectrogram};
 
 #[test]
 fn the_lowest_band_is_at_the_bottom_and_the_first_frame_left() {
