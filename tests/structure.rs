@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// A module and the crate's modules that it may name, from the bottom up: each
 /// names earlier ones only, so there is no circle. `error` everyone may.
-const MAY_NAME: [(&str, &[&str]); 28] = [
+const MAY_NAME: [(&str, &[&str]); 31] = [
     ("error", &[]),
     ("files", &[]),
     ("measure", &[]),
@@ -26,12 +26,15 @@ const MAY_NAME: [(&str, &[&str]); 28] = [
     ("metrics", &["random"]),
     ("report", &["files", "metrics", "text"]),
     ("audio", &[]),
-    ("data", &["audio", "files", "progress", "random"]),
+    ("data", &["metrics", "progress"]),
+    ("demo", &["audio", "data", "files", "progress", "random"]),
+    ("prepare", &["audio", "data", "files", "progress", "random"]),
+    ("audit", &["data", "files", "progress"]),
     (
         "train",
         &[
-            "audio", "backend", "data", "device", "files", "graph", "metrics", "models", "plan",
-            "progress", "random", "report", "text",
+            "audio", "audit", "backend", "data", "demo", "device", "files", "graph", "metrics",
+            "models", "plan", "prepare", "progress", "random", "report", "text",
         ],
     ),
     (
@@ -60,16 +63,16 @@ const MAY_NAME: [(&str, &[&str]); 28] = [
     (
         "page",
         &[
-            "compare", "data", "explain", "files", "graph", "metrics", "models", "report", "text",
-            "train",
+            "compare", "data", "demo", "explain", "files", "graph", "metrics", "models", "report",
+            "text", "train",
         ],
     ),
     (
         "cli",
         &[
-            "audio", "backend", "bench", "compare", "data", "device", "explain", "files", "gpu",
-            "graph", "measure", "metrics", "models", "page", "plan", "predict", "progress",
-            "random", "report", "tasks", "text", "train",
+            "audio", "audit", "backend", "bench", "compare", "data", "demo", "device", "explain",
+            "files", "gpu", "graph", "measure", "metrics", "models", "page", "plan", "predict",
+            "prepare", "progress", "random", "report", "tasks", "text", "train",
         ],
     ),
     ("lib", &[]),

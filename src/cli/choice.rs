@@ -4,10 +4,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::audio::{CutFrom, ZeroDb};
 use crate::bench::Devices;
-use crate::data::prepare::SplitKind;
 use crate::data::{DataFrom, PartName};
 use crate::device::Device;
 use crate::gpu::{Form, Tiles};
+use crate::prepare::SplitKind;
 use crate::report::ColourMap;
 use crate::train::settings::words;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::data::Part;
-use crate::metrics::mean_and_deviation;
+use crate::metrics::{mean_and_deviation, quantile};
 use crate::random::streams::Stream;
 
 /// How often units are drawn anew. An end of an interval is then off by a few per cent of its width.
@@ -39,10 +39,10 @@ impl Spread {
         let mut found: Vec<f64> = finite(values).collect();
         let (mean, deviation) = mean_and_deviation(&found);
         found.sort_unstable_by(f64::total_cmp);
-        let at = |share| quantile(&found, share);
+        let at = |thousandths| quantile(&found, thousandths);
         let n = found.len();
         let without = values.len() - n;
-        Self { n, without, mean, deviation, q10: at(0.1), q50: at(0.5), q90: at(0.9) }
+        Self { n, without, mean, deviation, q10: at(100), q50: at(500), q90: at(900) }
     }
 }
 
@@ -125,15 +125,7 @@ fn bootstrap(units: &[(f64, usize)]) -> Option<(f64, f64)> {
     };
     let mut means: Vec<f64> = (0..RESAMPLES).map(|_| mean()).collect();
     means.sort_unstable_by(f64::total_cmp);
-    quantile(&means, 0.025).zip(quantile(&means, 0.975))
-}
-
-/// The quantile, linear between neighbours as `numpy.quantile` has it.
-fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
-    let last = sorted.len().checked_sub(1)?;
-    let at = share * last as f64;
-    let (low, high) = (sorted[at as usize], sorted[(at as usize + 1).min(last)]);
-    Some(low + (high - low) * at.fract())
+    quantile(&means, 25).zip(quantile(&means, 975))
 }
 
 #[cfg(test)]

@@ -151,7 +151,7 @@ impl Predictor {
         let mut probabilities = Vec::new();
         self.backend.evaluate(DatasetRef::new(&heard.x, &y), &mut probabilities)?;
         let shape = self.facts.sample_shape;
-        let place = |spectra: &Spectra| spectra.place(&band_means(&heard.x, shape));
+        let place = |spectra: &Spectra| spectra.locate(&band_means(&heard.x, shape));
         let spectrum = self.facts.spectra.as_ref().map(place);
         Song::new(heard, &self.facts.classes, &probabilities, spectrum)
     }

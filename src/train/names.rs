@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use super::settings::Config;
-use crate::data::{Dataset, demo};
+use crate::data::Dataset;
+use crate::demo;
 
 /// `p1`, or `mine` for `models/mine.toml`.
 pub fn model_name(model: &str) -> String {

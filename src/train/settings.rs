@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{ScaleKind, demo};
+use crate::data::ScaleKind;
+use crate::demo;
 use crate::device::{Device, Options};
 use crate::error::{Error, Result};
 use crate::models::{Augment, Model, Schedule};

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use genre_gpu::data::audit::{Artists, Audit, How, Match, Names, Options, Quick, Sample};
+use genre_gpu::audit::{Artists, Audit, How, Match, Names, Options, Quick, Sample};
 use genre_gpu::data::{Dataset, Part, PartName, Scale};
 use genre_gpu::progress::{Progress, Silent};
 use genre_gpu::random::streams::Stream;

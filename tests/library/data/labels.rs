@@ -1,6 +1,6 @@
 //! Labels, classes and song ids.
 
-use genre_gpu::data::audit::Quick;
+use genre_gpu::audit::Quick;
 use genre_gpu::data::{DataOptions, Dataset, Values};
 use genre_gpu::error::{DataProblem, Error};
 use genre_gpu::progress::Silent;

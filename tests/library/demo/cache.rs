@@ -5,7 +5,7 @@ use std::path::Path;
 
 use genre_gpu::Error;
 use genre_gpu::data::PartName;
-use genre_gpu::data::demo::{self, Recipe};
+use genre_gpu::demo::{self, Recipe};
 use genre_gpu::progress::{Progress, Silent};
 use genre_gpu::train::settings::Settings;
 use genre_gpu::train::source;

@@ -1,9 +1,9 @@
 //! The sound behind samples: of the demo corpus and of files that `prepare` was given.
 
 use genre_gpu::audio::{CutFrom, Cutting, ZeroDb};
-use genre_gpu::data::prepare::{Options, SplitKind, prepare};
 use genre_gpu::data::{PartName, Scale, ScaleKind};
 use genre_gpu::explain::listen::Listener;
+use genre_gpu::prepare::{Options, SplitKind, prepare};
 use genre_gpu::train::settings::{Recipe, Settings};
 use genre_gpu::train::source::{self, Source};
 

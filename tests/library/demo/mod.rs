@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use genre_gpu::audio::{FrontEnd, LogMel, Reference};
-use genre_gpu::data::demo::{self, CUTS_PER_SONG, DemoCorpus, Genre, Recipe, SongRow, song};
+use genre_gpu::demo::{self, CUTS_PER_SONG, DemoCorpus, Genre, Recipe, SongRow, song};
 use genre_gpu::progress::{Progress, Silent};
 use ndarray::{Array1, Array3, Axis};
 use ndarray_npy::read_npy;

@@ -1,7 +1,7 @@
 //! `prepare` on the demo corpus's WAV files makes the very arrays that the corpus has.
 
 use genre_gpu::audio::{CutFrom, Cutting, ZeroDb};
-use genre_gpu::data::prepare::{Options, SplitKind, prepare};
+use genre_gpu::prepare::{Options, SplitKind, prepare};
 
 use super::*;
 

@@ -22,8 +22,8 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::PartName;
 use crate::audio::{Cutting, FrontEnd};
+use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -32,7 +32,6 @@ use songs::{Found, Song};
 use split::Plan;
 use work::{Made, Worker};
 
-pub(super) use output::WORK;
 pub use record::{Record, Settings, path_of, read};
 pub use split::SplitKind;
 

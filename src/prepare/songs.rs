@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Options;
 use crate::audio::EXTENSIONS;
-use crate::data::PartName;
-use crate::data::names::part_of;
+use crate::data::{PartName, part_of_word};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -260,7 +259,7 @@ impl Row {
     }
 
     pub(super) fn part(&self, word: &str) -> Result<PartName> {
-        part_of(&word.to_lowercase())
+        part_of_word(&word.to_lowercase())
             .ok_or_else(|| self.problem(&format!("expected part train, val or test, found {word}")))
     }
 

@@ -1,58 +1,58 @@
-//! The songs behind a data set, where their sound can be had again.
+//! The recordings that a dataset was cut from, where their sound is still available.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::demo::{self, Genre, SongRow};
-use super::prepare::{self, Record};
 use crate::audio::{decode, resample};
+use crate::demo::{self, Genre, SongRow};
 use crate::error::{Error, Result};
+use crate::prepare::{self, Record};
 
-/// Where samples came from.
+/// The recordings that samples were cut from.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Origin {
-    /// Songs that are synthesised anew from this seed; the folder lists them.
+pub enum Recordings {
+    /// Songs of the demo corpus, which are synthesised again.
     Demo {
-        /// With `songs.csv`.
+        /// The folder with `songs.csv`.
         folder: PathBuf,
-        /// Of the songs.
+        /// The seed of the corpus.
         seed: u64,
     },
-    /// Sound files, which must be what they were.
+    /// Sound files, which must not have changed.
     Files {
-        /// With `songs.csv`.
+        /// The folder with `songs.csv`.
         folder: PathBuf,
         /// How `prepare` made the arrays there.
         record: Box<Record>,
     },
 }
 
-/// One song of the demo corpus, or one file.
+/// One song of the demo corpus, or one sound file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Track {
     /// `rock/rock.00042.wav`, or `demo.rock.00042 (grunge, 118 bpm, E minor)`.
     pub name: String,
-    source: Source,
+    sound: Sound,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Source {
+enum Sound {
     Synthesised { seed: u64, genre: Genre, number: usize },
     File { path: PathBuf, blake3: String },
 }
 
-/// What is needed of `prepare`'s list of songs.
+/// The columns that are needed of `prepare`'s list of songs.
 #[derive(Deserialize)]
 struct FileRow {
     song: i64,
     file: String,
 }
 
-impl Origin {
-    /// The tracks of each song by its number in `song_*.npy`; several where a list says that
-    /// several files are one song.
+impl Recordings {
+    /// The tracks of each song by its id in `song_*.npy`; several if a list maps several files to one
+    /// song.
     ///
     /// # Errors
     /// If the folder's `songs.csv` cannot be read.
@@ -65,16 +65,16 @@ impl Origin {
                     let name = format!("demo.{genre}.{number:05} ({title})");
                     let known = Genre::ALL.into_iter().find(|known| known.as_str() == genre);
                     let genre = known.ok_or_else(|| damaged(folder, &format!("genre {genre}")))?;
-                    let source = Source::Synthesised { seed: *seed, genre, number };
-                    add(song, Track { name, source });
+                    let sound = Sound::Synthesised { seed: *seed, genre, number };
+                    add(song, Track { name, sound });
                 }
             }
             Self::Files { folder, record } => {
                 for FileRow { song, file } in rows(folder)? {
-                    // Files that are in no array have no hash.
+                    // Files that no array uses have no hash.
                     let Some(blake3) = record.files.get(&file).cloned() else { continue };
                     let path = prepare::path_of(&record.settings, &file);
-                    add(song, Track { name: file, source: Source::File { path, blake3 } });
+                    add(song, Track { name: file, sound: Sound::File { path, blake3 } });
                 }
             }
         }
@@ -83,17 +83,17 @@ impl Origin {
 }
 
 impl Track {
-    /// Its samples, mono, ±1, at `rate_hz`, as they were when the arrays were made.
+    /// The samples, mono, ±1, at `rate_hz`, as when the arrays were made.
     ///
     /// # Errors
-    /// If its file is gone, has changed since or cannot be decoded.
+    /// If its file is missing, has changed or cannot be decoded.
     pub fn samples(&self, rate_hz: u32) -> Result<Vec<f32>> {
-        match &self.source {
-            Source::Synthesised { seed, genre, number } => {
+        match &self.sound {
+            Sound::Synthesised { seed, genre, number } => {
                 let samples = demo::song(*seed, *genre, *number).samples;
                 resample(samples, demo::RATE_HZ, rate_hz)
             }
-            Source::File { path, blake3 } => {
+            Sound::File { path, blake3 } => {
                 let sound = decode(path, unchanged(path, blake3)?)?;
                 resample(sound.samples, sound.sample_rate_hz, rate_hz)
             }
@@ -101,7 +101,7 @@ impl Track {
     }
 }
 
-/// The bytes of a file that is what it was.
+/// The bytes of a file, which must have this hash.
 fn unchanged(path: &Path, blake3: &str) -> Result<Vec<u8>> {
     let fail = |problem: String| Error::Audio { path: path.into(), problem };
     let bytes = std::fs::read(path).map_err(|e| {

@@ -1,11 +1,11 @@
-//! The corpus as a folder of numpy arrays: made once, checked whenever it is opened.
+//! The corpus as a folder of numpy arrays: made once, verified whenever it is opened.
 //!
 //! ```text
 //! demo-1-42/x_train.npy     float32 [n, 80, 80], dB; likewise _val and _test
 //! demo-1-42/y_train.npy     uint8 [n], 0 classical … 3 rock
 //! demo-1-42/song_train.npy  int64 [n]
-//! demo-1-42/songs.csv       what each song is
-//! demo-1-42/demo.toml       the manifest: how it was made, each file's BLAKE3, and the data hash
+//! demo-1-42/songs.csv       style, tempo and key of each song
+//! demo-1-42/demo.toml       the manifest: the recipe, each file's BLAKE3, and the data hash
 //! ```
 
 use std::collections::BTreeMap;
@@ -24,14 +24,14 @@ use crate::error::{Error, Result};
 use crate::files::{create_folder, write_atomic};
 use crate::progress::{Progress, Silent};
 
-/// Counts up whenever the same seed makes other songs or other files.
+/// Version of the generator; must increase whenever the same seed makes other songs or files.
 const GENERATOR: u32 = 1;
 
 pub(super) const MANIFEST: &str = "demo.toml";
 const SONGS: &str = "songs.csv";
 const UNFINISHED: &str = ".partial-demo-";
 
-/// An opened corpus: a folder that the loader of arrays accepts.
+/// A corpus: a folder of arrays that [`Dataset::load`] reads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DemoCorpus {
     /// Where the arrays are.
@@ -42,18 +42,19 @@ pub struct DemoCorpus {
     pub classes: Vec<String>,
     /// The seed of the songs.
     pub seed: u64,
-    /// What [`Dataset::hash`] of all parts must be, where the arrays have not been looked at.
-    pub data_hash: Option<String>,
+    /// If the files have not been compared with their hashes: what [`Dataset::hash`] of all parts must
+    /// be. None for a verified corpus.
+    pub expected_hash: Option<String>,
 }
 
-/// How a folder was made.
+/// The contents of `demo.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Manifest {
     source: String,
     generator: u32,
     classes: Vec<String>,
-    /// Older manifests do not say.
+    /// Missing in older manifests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     data_hash: Option<String>,
     recipe: Recipe,
@@ -67,7 +68,7 @@ pub fn default_cache_dir() -> Option<PathBuf> {
     dirs::cache_dir().map(|folder| folder.join("genre-gpu"))
 }
 
-/// Opens the corpus in `cache_dir/demo-{generator}-{seed}`; makes it where it is
+/// Opens the corpus in `cache_dir/demo-{generator}-{seed}` and verifies its files; makes it if it is
 /// missing, of another size, or damaged.
 pub fn open(cache_dir: &Path, progress: &dyn Progress) -> Result<DemoCorpus> {
     open_recipe(cache_dir, &Recipe::default(), progress)
@@ -79,8 +80,7 @@ pub fn open_recipe(
     recipe: &Recipe,
     progress: &dyn Progress,
 ) -> Result<DemoCorpus> {
-    // Each generator and seed has its own folder: versions side by side leave each other's alone.
-    let folder = cache_dir.join(format!("demo-{GENERATOR}-{}", recipe.seed));
+    let folder = corpus_folder(cache_dir, recipe);
     let manifest = expected(recipe);
     if let Some(fault) = fault(&folder, &manifest) {
         renew(cache_dir, &folder, recipe, manifest, progress).map_err(|e| match e {
@@ -91,39 +91,47 @@ pub fn open_recipe(
     Ok(corpus(folder, expected(recipe)))
 }
 
+/// Each generator version and seed has its own folder.
+fn corpus_folder(cache_dir: &Path, recipe: &Recipe) -> PathBuf {
+    cache_dir.join(format!("demo-{GENERATOR}-{}", recipe.seed))
+}
+
+/// The corpus in `folder`, which has been verified if the manifest has no data hash.
 fn corpus(folder: PathBuf, manifest: Manifest) -> DemoCorpus {
     let Manifest { front_end, classes, recipe, data_hash, .. } = manifest;
-    DemoCorpus { folder, front_end, classes, seed: recipe.seed, data_hash }
+    DemoCorpus { folder, front_end, classes, seed: recipe.seed, expected_hash: data_hash }
 }
 
-/// [`open`] for who loads all arrays at once: they are not read here, where the manifest has
-/// their [`DemoCorpus::data_hash`], which is to be compared. If it is another, [`open`] tells why.
-pub fn open_to_load(cache_dir: &Path, progress: &dyn Progress) -> Result<DemoCorpus> {
+/// The corpus in `cache_dir` without reading its arrays: whoever loads them must compare their hash
+/// with [`DemoCorpus::expected_hash`], and call [`open`] if it differs. None if the manifest is not
+/// the expected one, has no such hash, or the list of songs is damaged.
+pub fn find_unverified(cache_dir: &Path) -> Option<DemoCorpus> {
     let recipe = Recipe::default();
-    let folder = cache_dir.join(format!("demo-{GENERATOR}-{}", recipe.seed));
-    let made = recognise_to_load(&folder).filter(|(manifest, _)| *manifest == expected(&recipe));
-    made.map_or_else(|| open(cache_dir, progress), |(_, corpus)| Ok(corpus))
+    let (manifest, corpus) = read_unverified(&corpus_folder(cache_dir, &recipe))?;
+    (manifest == expected(&recipe)).then_some(corpus)
 }
 
-/// [`recognise`] for who loads all arrays at once, likewise; `None` tells nothing.
-pub fn copy_to_load(folder: &Path) -> Option<DemoCorpus> {
-    let (manifest, corpus) = recognise_to_load(folder)?;
+/// As [`recognise`], without reading the arrays: whoever loads them must compare their hash with
+/// [`DemoCorpus::expected_hash`], and call [`recognise`] if it differs. None does not mean that
+/// `folder` is no copy, only that it must be verified file by file.
+pub fn recognise_unverified(folder: &Path) -> Option<DemoCorpus> {
+    let (manifest, corpus) = read_unverified(folder)?;
     (manifest.source == SOURCE && manifest.front_end.check().is_ok()).then_some(corpus)
 }
 
-/// The manifest, hashes excepted, and what it tells of, where its arrays have a data hash and its
-/// list of songs is whole.
-fn recognise_to_load(folder: &Path) -> Option<(Manifest, DemoCorpus)> {
+/// The manifest without hashes, and the corpus that it describes; none if it has no data hash or the
+/// list of songs is damaged.
+fn read_unverified(folder: &Path) -> Option<(Manifest, DemoCorpus)> {
     let text = fs::read_to_string(folder.join(MANIFEST)).ok()?;
-    let mut found: Manifest = toml::from_str(&text).ok()?;
+    let mut manifest: Manifest = toml::from_str(&text).ok()?;
     let songs = hash(&folder.join(SONGS)).ok()?;
-    if found.blake3.get(SONGS) != Some(&songs) {
+    if manifest.blake3.get(SONGS) != Some(&songs) {
         return None;
     }
-    let data_hash = Some(found.data_hash.take()?);
-    found.blake3.clear();
-    let corpus = DemoCorpus { data_hash, ..corpus(folder.to_path_buf(), found.clone()) };
-    Some((found, corpus))
+    let expected_hash = Some(manifest.data_hash.take()?);
+    manifest.blake3.clear();
+    let corpus = DemoCorpus { expected_hash, ..corpus(folder.to_path_buf(), manifest.clone()) };
+    Some((manifest, corpus))
 }
 
 /// Makes the corpus unless another process has just made it.
@@ -135,28 +143,29 @@ fn renew(
     progress: &dyn Progress,
 ) -> Result<()> {
     create_folder(cache_dir)?;
-    // One process makes it; others wait here and find it made.
+    // One process makes it; others wait here until it is made.
     let _lock = lock(&cache_dir.join("demo.lock"), progress)?;
     let Some(fault) = fault(folder, &manifest) else { return Ok(()) };
-    let told = format!("{SOURCE}: {fault}; making it now");
+    let notice = format!("{SOURCE}: {fault}; making it now");
     if folder.exists() {
-        progress.warn(&told);
+        progress.warn(&notice);
     } else {
-        progress.note(&told);
+        progress.note(&notice);
     }
     make(cache_dir, folder, recipe, manifest, progress)
 }
 
-/// The corpus that `folder` is a copy of, as `demo --arrays` writes it; `None` where it is none.
+/// The corpus of which `folder` is a copy, as `demo --arrays` writes it, with every file verified.
+/// None if there is no manifest or, with a warning, if it does not match the files.
 pub fn recognise(folder: &Path, progress: &dyn Progress) -> Option<DemoCorpus> {
     let path = folder.join(MANIFEST);
     let text = fs::read_to_string(&path).ok()?;
     let fault = match toml::from_str::<Manifest>(&text) {
-        Ok(mut found) if found.source == SOURCE && found.front_end.check().is_ok() => {
-            match damage(folder, &found.blake3) {
+        Ok(mut manifest) if manifest.source == SOURCE && manifest.front_end.check().is_ok() => {
+            match damage(folder, &manifest.blake3) {
                 None => {
-                    found.data_hash = None;
-                    return Some(corpus(folder.to_path_buf(), found));
+                    manifest.data_hash = None;
+                    return Some(corpus(folder.to_path_buf(), manifest));
                 }
                 Some(fault) => fault,
             }
@@ -164,13 +173,13 @@ pub fn recognise(folder: &Path, progress: &dyn Progress) -> Option<DemoCorpus> {
         _ => "it is damaged or of another version".to_owned(),
     };
     progress.warn(&format!(
-        "{} does not describe what lies beside it ({fault}): these count as arrays like any other",
+        "{} does not describe the files beside it ({fault}): they are read as other arrays",
         path.display()
     ));
     None
 }
 
-/// The manifest that a good folder has, its hashes excepted.
+/// The manifest that the corpus of a recipe must have, without hashes.
 fn expected(recipe: &Recipe) -> Manifest {
     Manifest {
         source: SOURCE.into(),
@@ -183,7 +192,7 @@ fn expected(recipe: &Recipe) -> Manifest {
     }
 }
 
-/// The files that a corpus has beside its manifest.
+/// The files of a corpus, without the manifest.
 pub(super) fn file_names() -> Vec<String> {
     let arrays = PartName::ALL
         .into_iter()
@@ -202,19 +211,19 @@ fn fault(folder: &Path, expected: &Manifest) -> Option<String> {
         }
         Err(e) => return Some(format!("{shown} cannot be read ({e})")),
     };
-    let mut found: Manifest = match toml::from_str(&text) {
-        Ok(found) => found,
+    let mut manifest: Manifest = match toml::from_str(&text) {
+        Ok(manifest) => manifest,
         Err(_) => return Some(format!("{shown} is damaged or of another version")),
     };
-    let hashes = std::mem::take(&mut found.blake3);
-    found.data_hash = None;
-    if found != *expected {
-        return Some(format!("{shown} tells of another generator, seed or size"));
+    let hashes = std::mem::take(&mut manifest.blake3);
+    manifest.data_hash = None;
+    if manifest != *expected {
+        return Some(format!("{shown} describes another generator, seed or size"));
     }
     damage(folder, &hashes)
 }
 
-/// The first file that is not as its hash says.
+/// The first file that differs from its hash, or cannot be read.
 fn damage(folder: &Path, hashes: &BTreeMap<String, String>) -> Option<String> {
     file_names().par_iter().find_map_first(|name| match hash(&folder.join(name)) {
         Ok(hash) if hashes.get(name) == Some(&hash) => None,
@@ -229,7 +238,7 @@ fn hash(path: &Path) -> io::Result<String> {
     Ok(hasher.finalize().to_hex().to_string())
 }
 
-/// Held until it is dropped; the system lets go of it if the process dies.
+/// Locks the cache until the file is dropped or the process ends.
 fn lock(path: &Path, progress: &dyn Progress) -> Result<File> {
     let file = File::options().create(true).append(true).open(path);
     let file = file.map_err(Error::io(path, "write"))?;
@@ -244,7 +253,7 @@ fn lock(path: &Path, progress: &dyn Progress) -> Result<File> {
     Ok(file)
 }
 
-/// Makes the corpus beside its place and moves it there whole. Call with the lock held.
+/// Makes the corpus in a temporary folder and renames it to `folder`. The lock must be held.
 fn make(
     cache_dir: &Path,
     folder: &Path,
@@ -253,37 +262,37 @@ fn make(
     progress: &dyn Progress,
 ) -> Result<()> {
     remove_unfinished(cache_dir)?;
-    let beside = folder_beside(cache_dir);
-    let beside = beside.map_err(Error::io(cache_dir, "create a folder in"))?;
-    write_corpus(beside.path(), recipe, &manifest.front_end, progress)?;
+    let unfinished = temporary_folder(cache_dir);
+    let unfinished = unfinished.map_err(Error::io(cache_dir, "create a folder in"))?;
+    write_corpus(unfinished.path(), recipe, &manifest.front_end, progress)?;
     for name in file_names() {
-        let path = beside.path().join(&name);
+        let path = unfinished.path().join(&name);
         manifest.blake3.insert(name, hash(&path).map_err(Error::io(&path, "read"))?);
     }
-    // A corpus without songs in some part cannot be loaded, but checked file by file.
-    let data = Dataset::load(&DataOptions::new(beside.path()), &Silent);
+    // A corpus without songs in some part cannot be loaded; it is verified file by file only.
+    let data = Dataset::load(&DataOptions::new(unfinished.path()), &Silent);
     manifest.data_hash = data.ok().map(|data| data.hash);
-    write_atomic(&beside.path().join(MANIFEST), |w| {
+    write_atomic(&unfinished.path().join(MANIFEST), |w| {
         let text = toml::to_string(&manifest).map_err(io::Error::other)?;
         w.write_all(text.as_bytes())
     })?;
     if folder.exists() {
-        let old = folder_beside(cache_dir);
+        let old = temporary_folder(cache_dir);
         let old = old.map_err(Error::io(cache_dir, "create a folder in"))?;
         fs::rename(folder, old.path().join("demo")).map_err(Error::io(folder, "move away"))?;
     }
-    fs::rename(beside.keep(), folder).map_err(Error::io(folder, "write"))
+    fs::rename(unfinished.keep(), folder).map_err(Error::io(folder, "write"))
 }
 
-/// A temporary folder that may become the corpus: as open to others as the umask has it.
-fn folder_beside(cache_dir: &Path) -> io::Result<tempfile::TempDir> {
+/// A temporary folder that becomes the corpus; its permissions follow the umask.
+fn temporary_folder(cache_dir: &Path) -> io::Result<tempfile::TempDir> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
     builder.prefix(UNFINISHED).tempdir_in(cache_dir)
 }
 
-/// Removes what killed processes left behind.
+/// Removes the temporary folders of processes that were killed.
 fn remove_unfinished(cache_dir: &Path) -> Result<()> {
     for entry in fs::read_dir(cache_dir).map_err(Error::io(cache_dir, "read"))? {
         let path = entry.map_err(Error::io(cache_dir, "read"))?.path();

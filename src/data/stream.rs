@@ -1,24 +1,24 @@
-//! Samples of a data set that stay on disk, and what is done in the same way with those in memory.
+//! Reads a dataset in blocks and by position, and computes over all samples of a part, in the same
+//! way from memory and from disk.
 
 use std::sync::Arc;
 
-use super::reading::each_block;
-use super::stats::{Chunks, chunk_squares, chunk_stats};
-use super::stored::Stored;
+use super::stats::{Chunks, Stats, chunk_squares, chunk_stats};
+use super::stored::StoredSamples;
 use super::{Dataset, PartName, Scale, ScaleKind, Values};
 use crate::error::Result;
 
 /// The files of samples that stay on disk.
 #[derive(Debug, Clone)]
-pub struct Disk(Arc<[Option<Stored>; 3]>);
+pub struct Disk(Arc<[Option<StoredSamples>; 3]>);
 
 impl Disk {
     /// In the order of [`PartName::ALL`].
-    pub(super) fn new(parts: [Option<Stored>; 3]) -> Self {
+    pub(super) fn new(parts: [Option<StoredSamples>; 3]) -> Self {
         Self(Arc::new(parts))
     }
 
-    fn part(&self, part: PartName) -> Option<&Stored> {
+    fn part(&self, part: PartName) -> Option<&StoredSamples> {
         self.0[part as usize].as_ref()
     }
 }
@@ -29,18 +29,18 @@ impl Dataset {
         self.sample_shape.iter().product()
     }
 
-    /// Fails where files that samples are read from have changed since they were opened: the
-    /// data would no longer be those of `hash`.
+    /// Checks that no file of samples has changed since it was opened: otherwise the samples would
+    /// no longer be those of `hash`.
     ///
     /// # Errors
-    /// If they have, or cannot be looked at.
+    /// If one has, or its metadata cannot be read.
     pub fn check_unchanged(&self) -> Result<()> {
         let mut parts = self.disk.iter().flat_map(|disk| disk.0.iter().flatten());
-        parts.try_for_each(Stored::check_unchanged)
+        parts.try_for_each(StoredSamples::check_unchanged)
     }
 
-    /// Reads samples of a part from disk into `to`, `[samples, h, w, c]`, scaled; of a data set in
-    /// memory nothing is read.
+    /// Reads samples of a part from disk into `to`, `[samples, h, w, c]`, scaled. Does nothing for
+    /// a dataset in memory.
     ///
     /// # Errors
     /// If they cannot be read.
@@ -52,11 +52,11 @@ impl Dataset {
         Ok(())
     }
 
-    /// Hands out a part's samples in order, `[.., h, w, c]`, scaled as they are now: all at once
-    /// from memory, block after block from disk.
+    /// Calls `each` with a part's samples in order, `[.., h, w, c]`, as they are scaled now: all at
+    /// once from memory, block by block from disk.
     ///
     /// # Errors
-    /// If they cannot be read, or what `each` says.
+    /// If they cannot be read, or the errors of `each`.
     pub fn each_block(
         &self,
         part: PartName,
@@ -64,32 +64,31 @@ impl Dataset {
     ) -> Result<()> {
         let Some(disk) = &self.disk else { return each(&self.part(part).x) };
         let Some(stored) = disk.part(part) else { return Ok(()) };
-        let n = self.part(part).len();
-        each_block(stored, [n, self.sample_len()], &mut |block| {
+        stored.for_each_block(&mut |block| {
             self.scale.apply(block);
             each(block)
         })
     }
 
-    /// The scale that fits the training samples, which are not scaled yet.
+    /// Fits a scale to the training samples, which must not be scaled yet.
     ///
     /// # Errors
-    /// If they have no spread to scale by, or cannot be read.
+    /// If all values are equal (nothing to scale by), or they cannot be read.
     pub fn fit(&self, kind: ScaleKind) -> Result<Scale> {
-        let (range, mean) = match self.known(PartName::Train) {
+        let (range, mean) = match self.range_and_mean_of_arrays(PartName::Train) {
             Some(known) => known,
             None => self.range_and_mean(PartName::Train)?,
         };
         Scale::of(kind, range, mean, || self.deviation_about(PartName::Train, mean))
     }
 
-    /// The least and greatest value of a part's arrays, if it was loaded.
+    /// The least and greatest value of a part's arrays before scaling, if it was loaded.
     pub fn range(&self, part: PartName) -> Option<[f32; 2]> {
-        Some(self.known(part)?.0)
+        Some(self.range_and_mean_of_arrays(part)?.0)
     }
 
-    /// Range and mean of a part's values, as loading found them.
-    fn known(&self, part: PartName) -> Option<([f32; 2], f64)> {
+    /// Range and mean of a part's values before scaling, as they were found while loading.
+    fn range_and_mean_of_arrays(&self, part: PartName) -> Option<([f32; 2], f64)> {
         self.found.iter().find_map(|facts| match &facts.values {
             Values::Samples { min, max, mean, .. } if facts.name.part == part => {
                 Some(([*min, *max], *mean))
@@ -98,8 +97,8 @@ impl Dataset {
         })
     }
 
-    /// Mean and (population) deviation over a part's values as they are now, in f64 and in an
-    /// order that no thread changes.
+    /// Mean and (population) standard deviation over a part's values as they are scaled now, in
+    /// f64, independent of the number of threads.
     ///
     /// # Errors
     /// If they cannot be read.
@@ -114,8 +113,8 @@ impl Dataset {
             chunks.add(block);
             Ok(())
         })?;
-        let found = chunks.stats();
-        Ok(([found.min, found.max], found.sum / self.values(part)))
+        let Stats { min, max, sum } = chunks.stats();
+        Ok(([min, max], sum / self.values(part)))
     }
 
     fn deviation_about(&self, part: PartName, mean: f64) -> Result<f64> {

@@ -28,7 +28,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Dataset, PartName};
+use crate::data::{Dataset, PartName};
 use crate::error::Result;
 use crate::files::write_atomic;
 use crate::progress::Progress;

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::record::{RECORD, Record, Settings};
+use crate::data::PREPARE_WORK;
 use crate::error::{Error, Result};
 use crate::files::{create_folder, write_atomic};
 
-/// While this lies in a folder, its arrays are not whole.
-pub(in crate::data) const WORK: &str = ".prepare";
 const SETTINGS: &str = "settings.json";
 
 /// A folder that is ours to fill.
@@ -42,7 +41,7 @@ impl Output {
                 let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
                 let mut names: Vec<String> =
                     names.map(|name| name.to_string_lossy().into_owned()).collect();
-                names.retain(|name| name != WORK);
+                names.retain(|name| name != PREPARE_WORK);
                 names.sort();
                 if let Some(name) = names.first() {
                     return Err(fail(format!(
@@ -59,7 +58,7 @@ impl Output {
 
     /// Where cuts are kept until all are made.
     pub(super) fn work(&self) -> PathBuf {
-        self.folder.join(WORK)
+        self.folder.join(PREPARE_WORK)
     }
 
     pub(super) fn file(&self, name: &str) -> PathBuf {
