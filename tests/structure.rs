@@ -155,6 +155,9 @@ fn libraries_stay_where_they_belong() {
     for (path, module, text) in files(&["src"]) {
         for (library, home) in ONLY_IN {
             let uses = text.contains(&format!("{library}::"));
+            // One struct is read from flags and files.
+            let home =
+                if path == "src/train/settings.rs" && library == "clap" { "train" } else { home };
             assert!(!uses || module == home, "{path}: only {home} may name {library}");
         }
     }
