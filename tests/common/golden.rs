@@ -87,7 +87,7 @@ pub fn train<B: Backend>(
     let (data, run) = (data(), run(name));
     let graph = p1(&data);
     let state = State::new(initial_parameters(&graph, SEED));
-    let mut backend = open(Plan::new(graph, BATCH).unwrap());
+    let mut backend = open(super::plan::of(&graph, BATCH));
     backend.set_state(&state).unwrap();
     let train = DatasetRef::new(&data.x, &data.y);
     let val = DatasetRef::new(&data.x_val, &data.y_val);

@@ -1,20 +1,15 @@
 //! What a device's limits and failures do: a set that is split, a plan that does
 //! not fit, a device that is lost.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
 use std::ops::ControlFlow;
 
-use common::cases;
-use common::gpu::open_with;
+use crate::common::gpu::{open_capped, open_plain_capped, skipped};
+use crate::common::{cases, plan};
 use genre_gpu::Error;
 use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State};
-use genre_gpu::gpu::{Form, Gpu, GpuOptions};
+use genre_gpu::gpu::Gpu;
 use genre_gpu::graph::{Activation, Graph, Op, Padding, Shape};
 use genre_gpu::models::Model;
-use genre_gpu::plan::Plan;
 use genre_gpu::random::streams::Stream;
 use genre_gpu::train::initial_parameters;
 
@@ -26,8 +21,7 @@ fn p1() -> Graph {
 
 /// P1 with its first weights; no buffer has more bytes than `cap`.
 fn ready(cap: Option<u64>) -> Option<Gpu> {
-    let options = GpuOptions { buffer_bytes: cap, ..GpuOptions::default() };
-    let mut gpu = open_with(Plan::new(p1(), 8).unwrap(), options)?.unwrap();
+    let mut gpu = open_capped(plan::of(&p1(), 8), cap)?.unwrap();
     gpu.set_state(&State::new(initial_parameters(&p1(), 42))).unwrap();
     Some(gpu)
 }
@@ -88,10 +82,7 @@ fn gradients_in_few_parts_are_those_in_many() {
 }
 
 fn limit(graph: &Graph, batch: usize, cap: u64) -> Option<Result<Gpu, Error>> {
-    // The plain kernels need no more than the plan's tensors.
-    let options =
-        GpuOptions { buffer_bytes: Some(cap), form: Form::Plain, ..GpuOptions::default() };
-    open_with(Plan::new(graph.clone(), batch).unwrap(), options)
+    open_plain_capped(plan::of(graph, batch), cap)
 }
 
 #[test]
@@ -166,7 +157,7 @@ fn gpu_name() -> String {
 
 #[test]
 fn an_adapter_is_found_by_any_part_of_what_it_is() {
-    if common::gpu::skipped() {
+    if skipped() {
         return;
     }
     let best = genre_gpu::gpu::adapters().remove(0);

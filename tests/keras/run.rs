@@ -4,12 +4,8 @@
 //! batch); the CPU path in f32 is then held to what rounding lets two correct
 //! programs agree on: Keras itself, with another thread count, stays no closer.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
-use common::golden::{BATCH, EPOCHS, SEED};
-use common::{golden, levels, naive};
+use crate::common::golden::{BATCH, EPOCHS, SEED};
+use crate::common::{golden, levels, naive};
 use genre_gpu::backend::{State, StepMetrics};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::graph::Graph;
@@ -153,10 +149,8 @@ fn any_number_of_threads_gives_the_same_bits() {
 #[test]
 fn cpu_follows_keras_at_every_vector_level() {
     levels::again(&[
-        "cpu_follows_keras_2_in_f32",
-        "cpu_follows_keras_2_in_f32_at_a_higher_rate",
-        "cpu_follows_keras_3_in_f32_at_a_higher_rate",
-        "cpu_follows_keras_3_in_f32",
-        "any_number_of_threads_gives_the_same_bits",
+        "run::cpu_follows_keras_2_in_f32",
+        "run::cpu_follows_keras_3_in_f32",
+        "run::any_number_of_threads_gives_the_same_bits",
     ]);
 }
