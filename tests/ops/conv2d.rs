@@ -3,7 +3,7 @@
 use genre_gpu::graph::{Activation, Graph, Op, Padding, Shape};
 
 use crate::common::cases::{Case, conv, dense, head, one};
-use crate::harness::nan::Poisoned;
+use crate::harness::nan::{Compare, Poisoned};
 use Activation::{Linear, Relu};
 use Padding::{Same, Valid};
 
@@ -118,6 +118,6 @@ fn with_nans() -> Vec<Poisoned> {
         nans("NaNs under conv 1×1, 20 filters", [2, 34, 8], conv(20, [1, 1], Same, Linear)),
         one_by_one("NaN under conv 3×3", [6, 6, 4], conv(4, [3, 3], Same, Linear)),
         one_by_one("NaN under conv 2×3 of a channel", [5, 8, 1], conv(5, [2, 3], Valid, Linear)),
-        Poisoned { gradients: false, ..relu },
+        Poisoned { gradients: Compare::None, ..relu },
     ]
 }

@@ -3,7 +3,7 @@
 use genre_gpu::graph::{Activation, Graph, Op, Shape};
 
 use crate::common::cases::{Case, head, norm, one};
-use crate::harness::nan::Poisoned;
+use crate::harness::nan::{Compare, Poisoned};
 
 op_tests! {
     "max_pool2d",
@@ -51,7 +51,7 @@ fn with_nans() -> Vec<Poisoned> {
         let pool = graph.push("pool", Op::MaxPool2d { window }, &[stem]).unwrap();
         head(&mut graph, pool);
         let case = Case { name, graph, batch: 1, partial: 1, ties: false };
-        Poisoned { train_gradients: false, ..Poisoned::new(case, extents, window) }
+        Poisoned { gradients: Compare::Logits, ..Poisoned::new(case, extents, window) }
     };
     vec![
         behind_conv("NaNs in pool 2×2", [6, 8, 3], [2, 2]),
