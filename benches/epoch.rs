@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -20,6 +21,7 @@ use genre_gpu::progress::Silent;
 use genre_gpu::random::keras::Shuffle;
 use genre_gpu::random::streams::Stream;
 use genre_gpu::train::initial_parameters;
+use genre_gpu::train::settings::Recipe;
 use serde_json::{Value, json};
 
 const BATCH: usize = 32;
@@ -145,7 +147,9 @@ impl Run<'_> {
     fn train(&mut self, order: &[u32]) -> Outcome<StepMetrics> {
         let batches = Batches { order, augmentations: &[], seed: SEED, first_step: self.steps };
         self.steps += order.len().div_ceil(BATCH) as u32;
-        Ok(self.backend.train_step(self.samples, &batches, self.sgd)?)
+        let go_on = &mut |_| ControlFlow::Continue(());
+        let steps = self.backend.train(self.samples, &batches, self.sgd, go_on)?;
+        Ok(steps.into_iter().sum())
     }
 }
 
@@ -205,7 +209,7 @@ fn main() -> Outcome<()> {
     if let Some(folder) = &args.write_start {
         return write_start(folder, &graph, &data);
     }
-    let rate = args.rate.or(model.recipe.learning_rate).unwrap_or(0.01);
+    let rate = args.rate.or(Recipe::of(&model)?.learning_rate).unwrap_or(0.01);
     let order = data.order();
     let threads = match (args.threads, device) {
         (Some(threads), _) => vec![threads],

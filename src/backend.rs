@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId};
 use crate::plan::Plan;
 
-/// Samples and their labels, as a backend reads them. Copies are known to be
-/// the same samples, so that a device uploads them once.
+/// Samples and their labels, borrowed. Copies of one `DatasetRef` have one id, so that a device
+/// uploads the samples once.
 #[derive(Debug, Clone, Copy)]
 pub struct DatasetRef<'a> {
     x: &'a [f32],
@@ -35,107 +35,183 @@ impl<'a> DatasetRef<'a> {
         self.y
     }
 
-    /// The same for copies only: the borrow keeps what it stands for as it is.
+    /// Equal for copies only: the borrow guarantees that the contents have not changed.
     pub fn id(&self) -> u64 {
         self.id
     }
+
+    /// Checks that there is a label for each whole sample of the plan's input shape.
+    ///
+    /// # Errors
+    /// If the lengths of samples and labels disagree.
+    pub fn check(&self, plan: &Plan) -> Result<()> {
+        let graph = plan.graph();
+        let shape = graph.node(graph.input()).shape;
+        if self.x.len() == self.y.len() * shape.len() {
+            return Ok(());
+        }
+        Err(Error::Mismatch {
+            what: "samples of a data set",
+            expected: format!("{} of {shape}, one for each label", self.y.len()),
+            found: format!("{} values", self.x.len()),
+        })
+    }
 }
 
-/// What the optimiser (stochastic gradient descent) does in a step:
+/// Stochastic gradient descent, as Keras computes it:
 /// `v ← momentum · v − rate · g`, `w ← w + v`, or with `nesterov`
-/// `w ← w + momentum · v − rate · g`, as Keras has it.
+/// `w ← w + momentum · v − rate · g`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sgd {
     /// Learning rate.
     pub learning_rate: f32,
-    /// Share of the velocity that is kept; 0 is plain descent.
+    /// Factor of the velocity; 0 is plain gradient descent.
     pub momentum: f32,
-    /// Whether weights go where the velocity would take them next.
+    /// Nesterov momentum.
     pub nesterov: bool,
 }
 
 impl Sgd {
-    /// Plain descent.
+    /// Plain gradient descent.
     pub const fn plain(learning_rate: f32) -> Self {
         Self { learning_rate, momentum: 0.0, nesterov: false }
     }
 }
 
-/// How a sample is varied when it is copied into a batch: rolled along time, then its level
-/// shifted, then a rectangle of bands and one of frames covered. All in units of the scaled input.
+/// How one sample is augmented when it is copied into a batch: rolled along time, shifted in level,
+/// then masked over a range of bands and a range of frames. Values are in units of the scaled input.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Augmentation {
     /// Frame `s` is taken from frame `(s + roll) mod w`; below `w`.
     pub roll: u32,
-    /// First band that is covered, and how many.
+    /// First masked band.
     pub band: u32,
-    /// Bands that are covered.
+    /// Number of masked bands.
     pub bands: u32,
-    /// First frame that is covered.
+    /// First masked frame.
     pub frame: u32,
-    /// Frames that are covered.
+    /// Number of masked frames.
     pub frames: u32,
     /// Added to every element.
     pub gain: f32,
-    /// What covered elements become.
+    /// Value of masked elements.
     pub fill: f32,
 }
 
-/// What a call of [`Backend::train`] goes over.
+/// The batches of one call of [`Backend::train`].
 #[derive(Debug, Clone, Copy)]
 pub struct Batches<'a> {
     /// Indices of the samples, batch after batch.
     pub order: &'a [u32],
-    /// How each of them is varied; empty if none is.
+    /// The augmentation of each of them; empty for none.
     pub augmentations: &'a [Augmentation],
-    /// What dropout is drawn from, with the number of the step.
+    /// Seed of dropout; its masks depend on this and on the number of the step.
     pub seed: u32,
-    /// Number of the first step since the run began.
+    /// Number of the first step, counted from the start of the run.
     pub first_step: u32,
 }
 
 impl<'a> Batches<'a> {
-    /// The samples as they are, from step 0 of seed 0.
+    /// No augmentation, step 0, seed 0.
     pub fn plain(order: &'a [u32]) -> Self {
         Self { order, augmentations: &[], seed: 0, first_step: 0 }
     }
 
-    /// Makes sure that augmentations, where there are any, are as many as samples.
+    /// Checks what all devices refuse: a plan's batch, indices, labels and augmentations.
     ///
     /// # Errors
-    /// If they are not.
-    pub fn check(&self) -> Result<()> {
-        if self.augmentations.is_empty() || self.augmentations.len() == self.order.len() {
+    /// If the order has more samples than the data set or an index beyond it, if a label that
+    /// would be used is no class of the graph, or if there are augmentations for some of the
+    /// samples only or beyond the sample's extents.
+    pub fn check(&self, plan: &Plan, data: DatasetRef<'_>) -> Result<()> {
+        data.check(plan)?;
+        check_order(plan, data, self.order)?;
+        self.check_augmentations(plan)
+    }
+
+    /// The part of [`Batches::check`] that needs no data set.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_augmentations(&self, plan: &Plan) -> Result<()> {
+        if self.augmentations.is_empty() {
             return Ok(());
         }
-        Err(Error::Mismatch {
-            what: "augmentations of samples",
-            expected: format!("none, or {}", self.order.len()),
-            found: self.augmentations.len().to_string(),
-        })
+        let mismatch = |expected, found| {
+            Err(Error::Mismatch { what: "augmentations of samples", expected, found })
+        };
+        if self.augmentations.len() != self.order.len() {
+            let expected = format!("none, or {}", self.order.len());
+            return mismatch(expected, self.augmentations.len().to_string());
+        }
+        let [h, w, _] = plan.graph().node(plan.graph().input()).shape.as_map().map(|n| n as u64);
+        let fits = |a: &&Augmentation| {
+            u64::from(a.roll) < w.max(1)
+                && u64::from(a.band) + u64::from(a.bands) <= h
+                && u64::from(a.frame) + u64::from(a.frames) <= w
+        };
+        match self.augmentations.iter().find(|a| !fits(a)) {
+            Some(outside) => {
+                mismatch(format!("extents within {h} bands and {w} frames"), format!("{outside:?}"))
+            }
+            None => Ok(()),
+        }
     }
 }
 
-/// Sums over samples: of the loss (cross-entropy + penalty, each batch with the
-/// weights before its step) and of right predictions.
+/// Checks an order of samples: as [`Batches::check`], without augmentations.
+fn check_order(plan: &Plan, data: DatasetRef<'_>, order: &[u32]) -> Result<()> {
+    let (n, classes) = (data.y().len(), plan.graph().classes());
+    let highest = order.iter().max().copied().unwrap_or(0);
+    if order.len() > n || (!order.is_empty() && highest as usize >= n) {
+        return Err(Error::Mismatch {
+            what: "the order of samples",
+            expected: format!("at most {n} indices below {n}"),
+            found: format!("{} up to {highest}", order.len()),
+        });
+    }
+    let label = order.iter().map(|&i| data.y()[i as usize]).find(|&y| y as usize >= classes);
+    match label {
+        Some(label) => Err(Error::Mismatch {
+            what: "labels of samples",
+            expected: format!("classes 0 to {}", classes - 1),
+            found: label.to_string(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Checks one batch, of at most the plan's size: as [`Batches::check`], without augmentations.
+///
+/// # Errors
+/// If the batch is larger than the plan's, an index is beyond the data set, or a label that would
+/// be used is no class of the graph.
+pub fn check_batch(plan: &Plan, data: DatasetRef<'_>, batch: &[u32]) -> Result<()> {
+    plan.check_batch(batch.len())?;
+    data.check(plan)?;
+    check_order(plan, data, batch)
+}
+
+/// Metrics of one step, or the sum over several: loss (cross-entropy + penalty, with the weights
+/// before the step) and correct predictions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepMetrics {
-    /// Samples seen.
+    /// Number of samples.
     pub samples: u64,
-    /// Sum over samples of the loss of their batch.
+    /// Sum over samples of the mean loss of their batch.
     pub loss: f64,
-    /// Samples whose most probable class (the first of equals) is theirs.
+    /// Samples whose most probable class (the first of equals) is their label.
     pub correct: u64,
 }
 
 impl StepMetrics {
-    /// Mean loss, rounded as it is reported.
+    /// Mean loss over the samples, in f32 as Keras reports it.
     pub fn mean_loss(&self) -> f32 {
         (self.loss / self.samples as f64) as f32
     }
 
-    /// Share of right predictions.
+    /// Share of correct predictions.
     pub fn accuracy(&self) -> f32 {
         (self.correct as f64 / self.samples as f64) as f32
     }
@@ -159,12 +235,13 @@ impl std::ops::Add for StepMetrics {
 }
 
 impl std::iter::Sum for StepMetrics {
-    fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
-        tallies.fold(Self::default(), std::ops::Add::add)
+    fn sum<I: Iterator<Item = Self>>(steps: I) -> Self {
+        steps.fold(Self::default(), std::ops::Add::add)
     }
 }
 
-/// All that a step changes (moving figures of batch norms among the parameters): two flat buffers in the graph's parameter order.
+/// All that a step changes: two flat buffers in the graph's parameter order. The moving statistics
+/// of batch norms are among the parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
     /// Weights.
@@ -174,10 +251,10 @@ pub struct State {
 }
 
 impl State {
-    /// Makes sure that it is of a graph's length.
+    /// Checks that both buffers have the graph's number of parameters.
     ///
     /// # Errors
-    /// If it is not.
+    /// If they have not.
     pub fn check(&self, graph: &Graph) -> Result<()> {
         let expected = graph.parameter_count();
         let found = [self.parameters.len(), self.velocity.len()];
@@ -191,93 +268,163 @@ impl State {
         })
     }
 
-    /// Weights at rest.
+    /// These weights, with a velocity of zero.
     pub fn new(parameters: Vec<f32>) -> Self {
         let velocity = vec![0.0; parameters.len()];
         Self { parameters, velocity }
     }
 }
 
-/// A device that trains and evaluates one plan. Its results for the same
-/// state, samples and order are the same bits every time.
+/// Which batch [`Backend::tensor`] reads. Both devices keep one of these, so that they refuse alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeptBatch {
+    /// No batch has been run.
+    #[default]
+    None,
+    /// The last batch of a call of `samples` samples, with gradients unless it was evaluated.
+    Kept {
+        /// Number of samples.
+        samples: usize,
+        /// Whether backward ran.
+        gradients: bool,
+    },
+    /// The last call of [`Backend::train`] was interrupted before its last batch.
+    Interrupted,
+}
+
+impl KeptBatch {
+    /// Number of samples of the kept batch.
+    ///
+    /// # Errors
+    /// If no batch, or no gradient of it, was kept.
+    pub fn samples(self, what: Tensor) -> Result<usize> {
+        let found = match (self, what) {
+            (Self::Kept { samples, .. }, Tensor::Value)
+            | (Self::Kept { samples, gradients: true }, Tensor::Gradient) => return Ok(samples),
+            (Self::Kept { gradients: false, .. }, Tensor::Gradient) => "an evaluation",
+            (Self::None, _) => "no call",
+            (Self::Interrupted, _) => "a call that was interrupted",
+        };
+        Err(Error::Mismatch {
+            what: "the last batch, whose tensor is read",
+            expected: match what {
+                Tensor::Value => "a call that ran to its end".into(),
+                Tensor::Gradient => "a call with a backward pass that ran to its end".into(),
+            },
+            found: found.into(),
+        })
+    }
+}
+
+/// A device that trains and evaluates one plan. The same state, data and order give the same
+/// bits every time. Every call checks its arguments as [`Batches::check`] and [`check_batch`] do,
+/// so all devices refuse alike; a call that is refused changes nothing.
 pub trait Backend {
     /// The plan it was opened with.
     fn plan(&self) -> &Plan;
 
-    /// One line for people: which device this is.
+    /// The device in one line, for people.
     fn describe(&self) -> String;
 
-    /// What the bits of a run depend on besides its settings: the same for any number of threads.
+    /// What the bits of a run depend on besides its settings; independent of the number of threads.
     fn identity(&self) -> String {
         self.describe()
     }
 
-    /// What people should know before they wait for it.
+    /// What a user should know before training on this device.
     fn warning(&self) -> Option<String> {
         None
     }
 
-    /// Brings samples to the device before they are asked for, where it keeps them.
-    fn prepare(&mut self, samples: DatasetRef<'_>) -> Result<()> {
-        let _ = samples;
-        Ok(())
+    /// Uploads a data set before its first use, on devices with memory of their own.
+    ///
+    /// # Errors
+    /// If the device has no room for it.
+    fn prepare(&mut self, data: DatasetRef<'_>) -> Result<()> {
+        data.check(self.plan())
     }
 
-    /// Takes steps over `batches`, each averaged over its own number of samples. Returns the tally of every step that was taken: of all, or
-    /// of those before `watch` said to stop.
+    /// Takes one step per batch of `batches`; a step's loss is the mean over its own samples.
+    /// Returns the metrics of every step taken: all, or those before `observe` asked to stop.
+    ///
+    /// # Errors
+    /// If the arguments do not fit the plan, or the device fails.
     fn train(
         &mut self,
-        samples: DatasetRef<'_>,
+        data: DatasetRef<'_>,
         batches: &Batches<'_>,
         sgd: Sgd,
-        watch: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
+        observe: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
     ) -> Result<Vec<StepMetrics>>;
 
-    /// One step on `batch`, of at most the plan's batch.
+    /// One step on a batch of at most the plan's size.
+    ///
+    /// # Errors
+    /// As [`Backend::train`], and if the batch is larger than the plan's.
     fn train_step(
         &mut self,
-        samples: DatasetRef<'_>,
+        data: DatasetRef<'_>,
         batch: &Batches<'_>,
         sgd: Sgd,
     ) -> Result<StepMetrics> {
-        let tallies = self.train(samples, batch, sgd, &mut |_| ControlFlow::Continue(()))?;
-        Ok(tallies.into_iter().sum())
+        self.plan().check_batch(batch.order.len())?;
+        let steps = self.train(data, batch, sgd, &mut |_| ControlFlow::Continue(()))?;
+        Ok(steps.into_iter().sum())
     }
 
-    /// Runs all samples forward, in order; `probabilities` becomes `[n, classes]`.
+    /// Runs all samples forward in inference mode, in order; `probabilities` becomes
+    /// `[n, classes]`. Returns the metrics of every batch.
+    ///
+    /// # Errors
+    /// If the data do not fit the plan, or the device fails.
     fn evaluate(
         &mut self,
-        samples: DatasetRef<'_>,
+        data: DatasetRef<'_>,
         probabilities: &mut Vec<f32>,
-    ) -> Result<StepMetrics>;
+    ) -> Result<Vec<StepMetrics>>;
 
-    /// Runs `batch`, of at most the plan's size, forward as [`Backend::evaluate`] does, then the
-    /// logit of each sample's own class (its label) back: [`Backend::tensor`] tells what the
-    /// logit's gradient is at a node. No weight changes; gradients of parameters mean nothing.
-    fn logit_gradients(&mut self, samples: DatasetRef<'_>, batch: &[u32]) -> Result<()>;
+    /// Runs a batch of at most the plan's size forward in inference mode, then backward from the
+    /// logit of each sample's label: [`Backend::tensor`] returns the logit's gradient at a node.
+    /// No weight changes; parameter gradients are undefined afterwards.
+    ///
+    /// # Errors
+    /// If the arguments do not fit the plan, or the device fails.
+    fn logit_gradients(&mut self, data: DatasetRef<'_>, batch: &[u32]) -> Result<()>;
 
-    /// Weights and velocity as they are now.
+    /// Current weights and velocity.
+    ///
+    /// # Errors
+    /// If the device fails.
     fn state(&mut self) -> Result<State>;
 
-    /// Replaces weights and velocity; their lengths must be the graph's.
+    /// Replaces weights and velocity.
+    ///
+    /// # Errors
+    /// If their lengths are not the graph's, or the device fails.
     fn set_state(&mut self, state: &State) -> Result<()>;
 
-    /// The output of a node in the last batch, `[batch, …]`, or the loss's (or logit's)
-    /// gradient at its sum (before the activation, where it has one). An error for a
-    /// node that the device fuses with the next.
+    /// A tensor of the last batch, `[batch, …]`: a node's output, or the gradient of the loss (or
+    /// of the logit) at its pre-activation. Empty where the plan computes no gradient.
+    ///
+    /// # Errors
+    /// For a node that is fused with the next; if no batch has been run; after a call of
+    /// [`Backend::train`] that was interrupted; for a gradient, after an evaluation.
     fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>>;
 
     /// The gradient of all parameters in the last step, penalty included.
+    ///
+    /// # Errors
+    /// If the device fails.
     fn parameter_gradients(&mut self) -> Result<Vec<f32>>;
 }
 
-/// How far a call of [`Backend::train`] has come.
+/// Progress of a call of [`Backend::train`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepsDone {
-    /// Samples that were trained on in this call.
+    /// Samples trained on in this call.
     pub samples: u64,
-    /// Sums over them, where the device has told already.
-    pub tally: Option<StepMetrics>,
+    /// Their metrics, if the device has read them back already.
+    pub metrics: Option<StepMetrics>,
 }
 
 /// Which tensor of a node.
@@ -285,6 +432,6 @@ pub struct StepsDone {
 pub enum Tensor {
     /// Its output.
     Value,
-    /// The loss's gradient there; empty where none is computed.
+    /// The gradient at its pre-activation; empty where none is computed.
     Gradient,
 }

@@ -44,6 +44,7 @@ pub mod graph;
 pub mod measure;
 pub mod metrics;
 pub mod models;
+pub mod ops;
 pub mod page;
 pub mod plan;
 pub mod predict;

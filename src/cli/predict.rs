@@ -13,8 +13,8 @@ use crate::data::{SpectraOf, Whereabouts};
 use crate::error::Result;
 use crate::predict::{Options, Predictor, Song, Strip, clock, json, letters};
 use crate::progress::Progress;
-use crate::train::config::Config;
 use crate::train::run_folder::RunFolder;
+use crate::train::settings::Config;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -34,7 +34,8 @@ pub use simd::levels;
 pub use timing::Lap;
 
 use crate::backend::{
-    Augmentation, Backend, Batches, DatasetRef, Sgd, State, StepMetrics, StepsDone, Tensor,
+    Augmentation, Backend, Batches, DatasetRef, KeptBatch, Sgd, State, StepMetrics, StepsDone,
+    Tensor, check_batch,
 };
 use crate::error::{Error, Result};
 use crate::graph::{NodeId, Shape};
@@ -60,8 +61,9 @@ pub struct Cpu {
     /// Whether the layers have the weights of `state` as their loops read them.
     taken: bool,
     parameter_gradients: Vec<f32>,
-    /// Samples of the batch at hand.
+    /// Samples of the current batch.
     batch: usize,
+    kept: KeptBatch,
 }
 
 impl Cpu {
@@ -102,6 +104,7 @@ impl Cpu {
             taken: false,
             parameter_gradients: vec![0.0; count],
             batch: 0,
+            kept: KeptBatch::None,
             plan,
         })
     }
@@ -271,7 +274,7 @@ impl Backend for Cpu {
         sgd: Sgd,
         watch: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
     ) -> Result<Vec<StepMetrics>> {
-        batches.check()?;
+        batches.check(&self.plan, samples)?;
         let size = self.plan.batch();
         let mut tallies = Vec::with_capacity(batches.order.len().div_ceil(size));
         let mut sum = StepMetrics::default();
@@ -286,9 +289,13 @@ impl Backend for Cpu {
                 let source = self.source(samples, &which, batch.len(), augmentations);
                 self.forward_and_back(source, pass, Some(sgd), i == last)
             });
+            self.kept = match i == last {
+                true => KeptBatch::Kept { samples: batch.len(), gradients: true },
+                false => KeptBatch::Interrupted,
+            };
             tallies.push(tally);
             sum += tally;
-            if watch(StepsDone { samples: sum.samples, tally: Some(sum) }).is_break() {
+            if watch(StepsDone { samples: sum.samples, metrics: Some(sum) }).is_break() {
                 break;
             }
         }
@@ -299,34 +306,39 @@ impl Backend for Cpu {
         &mut self,
         samples: DatasetRef<'_>,
         probabilities: &mut Vec<f32>,
-    ) -> Result<StepMetrics> {
+    ) -> Result<Vec<StepMetrics>> {
+        samples.check(&self.plan)?;
+        let order: Vec<u32> = (0..samples.y().len() as u32).collect();
+        Batches::plain(&order).check(&self.plan, samples)?;
         let graph = self.plan.graph();
         let (output, classes) = (self.plan.slot(graph.output()).0, graph.classes());
-        let mut total = StepMetrics::default();
+        let mut steps = Vec::with_capacity(samples.y().len().div_ceil(self.plan.batch()));
         probabilities.clear();
         let pool = Arc::clone(&self.pool);
         for start in (0..samples.y().len()).step_by(self.plan.batch()) {
             let n = self.plan.batch().min(samples.y().len() - start);
-            total += pool.install(|| {
+            steps.push(pool.install(|| {
                 self.gather(self.source(samples, &|k| start + k, n, &[]));
                 self.forward(Pass::Evaluate)
-            });
+            }));
+            self.kept = KeptBatch::Kept { samples: n, gradients: false };
             for part in &self.parts[..self.used()] {
                 probabilities
                     .extend_from_slice(&part.values[output][..part.labels.len() * classes]);
             }
         }
-        Ok(total)
+        Ok(steps)
     }
 
     fn logit_gradients(&mut self, samples: DatasetRef<'_>, batch: &[u32]) -> Result<()> {
-        self.plan.check_batch(batch.len())?;
+        check_batch(&self.plan, samples, batch)?;
         let pool = Arc::clone(&self.pool);
         pool.install(|| {
             let which = |k: usize| batch[k] as usize;
             let source = self.source(samples, &which, batch.len(), &[]);
             self.forward_and_back(source, Pass::Evaluate, None, true);
         });
+        self.kept = KeptBatch::Kept { samples: batch.len(), gradients: true };
         Ok(())
     }
 
@@ -347,6 +359,7 @@ impl Backend for Cpu {
         if kind::fused_pool(&self.plan, node).is_some() {
             return Err(Error::FusedAway { node: node_of.name.clone() });
         }
+        self.kept.samples(what)?;
         let (slot, len) = (self.plan.slot(node).0, node_of.shape.len());
         let mut all = Vec::with_capacity(self.batch * len);
         for part in &self.parts[..self.used()] {

@@ -39,7 +39,10 @@ pub use step::{STEP_FIELDS, STEP_SIZE};
 pub use tiles::Tiles;
 pub use timing::Timer;
 
-use crate::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics, StepsDone, Tensor};
+use crate::backend::{
+    Backend, Batches, DatasetRef, KeptBatch, Sgd, State, StepMetrics, StepsDone, Tensor,
+    check_batch,
+};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::plan::Plan;
@@ -80,8 +83,7 @@ pub struct Gpu {
     update: Dispatch,
     residents: VecDeque<Resident>,
     readback: Readback,
-    /// Samples in the last batch.
-    last: usize,
+    kept: KeptBatch,
     submits: u64,
     /// Steps in the next submission.
     pace: usize,
@@ -138,7 +140,7 @@ impl Gpu {
             update,
             residents: VecDeque::new(),
             readback,
-            last: 0,
+            kept: KeptBatch::None,
             submits: 0,
             pace: 1,
             context,
@@ -231,6 +233,7 @@ impl Backend for Gpu {
     }
 
     fn prepare(&mut self, samples: DatasetRef<'_>) -> Result<()> {
+        samples.check(&self.plan)?;
         self.hold(samples)
     }
 
@@ -241,7 +244,7 @@ impl Backend for Gpu {
         sgd: Sgd,
         watch: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
     ) -> Result<Vec<StepMetrics>> {
-        batches.check()?;
+        batches.check(&self.plan, samples)?;
         self.write_order(samples, batches.order)?;
         self.write_augmentations(batches.augmentations);
         let Batches { augmentations, seed, first_step, .. } = *batches;
@@ -253,19 +256,20 @@ impl Backend for Gpu {
         &mut self,
         samples: DatasetRef<'_>,
         probabilities: &mut Vec<f32>,
-    ) -> Result<StepMetrics> {
+    ) -> Result<Vec<StepMetrics>> {
         let n = samples.y().len();
         let order: Vec<u32> = (0..n as u32).collect();
+        Batches::plain(&order).check(&self.plan, samples)?;
         self.write_order(samples, &order)?;
         let tallies = self.run(Pass::Evaluate, n, &mut |_| ControlFlow::Continue(()))?;
-        let Some(resident) = self.residents.front() else { return Ok(StepMetrics::default()) };
+        let Some(resident) = self.residents.front() else { return Ok(Vec::new()) };
         let rows = [(&resident.rows, n * self.plan.graph().classes())];
         *probabilities = self.readback.read(&self.context, &rows)?.concat();
-        Ok(tallies.into_iter().sum())
+        Ok(tallies)
     }
 
     fn logit_gradients(&mut self, samples: DatasetRef<'_>, batch: &[u32]) -> Result<()> {
-        self.plan.check_batch(batch.len())?;
+        check_batch(&self.plan, samples, batch)?;
         self.write_order(samples, batch)?;
         self.run(Pass::Explain, batch.len(), &mut |_| ControlFlow::Continue(())).map(drop)
     }
@@ -301,7 +305,7 @@ impl Backend for Gpu {
             Tensor::Value => Some(self.memory.value(&self.plan, node)),
             Tensor::Gradient => self.memory.gradient(&self.plan, node),
         };
-        let n = self.last * self.plan.graph().node(node).shape.len();
+        let n = self.kept.samples(what)? * self.plan.graph().node(node).shape.len();
         let Some(slice) = slice else { return Ok(Vec::new()) };
         Ok(self.readback.read(&self.context, &[(&slice.buffer, n)])?.concat())
     }

@@ -8,8 +8,8 @@ use std::time::Instant;
 use super::resident::Resident;
 use super::step::{Pass, Step};
 use super::{Gpu, site};
-use crate::backend::{Augmentation, DatasetRef, StepMetrics, StepsDone};
-use crate::error::{Error, Result};
+use crate::backend::{Augmentation, DatasetRef, KeptBatch, StepMetrics, StepsDone};
+use crate::error::Result;
 
 /// Most steps in one submission.
 pub(super) const MOST_STEPS: usize = 8;
@@ -61,7 +61,7 @@ impl Gpu {
                 self.context.wait(Some(submission))?;
                 self.keep_pace(told.elapsed().as_secs_f64() / count as f64);
                 told = Instant::now();
-                stopped = watch(StepsDone { samples, tally: None }).is_break();
+                stopped = watch(StepsDone { samples, metrics: None }).is_break();
                 continue;
             }
             let group = &steps[taken..(taken + self.pace).min(steps.len())];
@@ -70,10 +70,17 @@ impl Gpu {
             flying.push_back((submission, group.len(), (taken * batch).min(n) as u64));
         }
         let tallies = self.tallies(&steps[..taken])?;
-        self.last = steps[..taken].last().map_or(0, |step| step.n as usize);
+        let gradients = pass != Pass::Evaluate;
+        self.kept = match steps.last() {
+            Some(last) if taken == steps.len() => {
+                KeptBatch::Kept { samples: last.n as usize, gradients }
+            }
+            Some(_) => KeptBatch::Interrupted,
+            None => self.kept,
+        };
         // Of these all is known; whoever wants to stop may do so after the call.
         let sum: StepMetrics = tallies.iter().copied().sum();
-        let _ = watch(StepsDone { samples: sum.samples, tally: Some(sum) });
+        let _ = watch(StepsDone { samples: sum.samples, metrics: Some(sum) });
         Ok(tallies)
     }
 
@@ -137,14 +144,6 @@ impl Gpu {
     }
 
     pub(super) fn write_order(&mut self, samples: DatasetRef<'_>, order: &[u32]) -> Result<()> {
-        let n = samples.y().len();
-        if order.len() > n || order.iter().any(|i| *i as usize >= n) {
-            return Err(Error::Mismatch {
-                what: "the order of samples",
-                expected: format!("at most {n} indices below {n}"),
-                found: format!("{} up to {}", order.len(), order.iter().max().unwrap_or(&0)),
-            });
-        }
         self.hold(samples)?;
         if let Some(resident) = self.residents.front() {
             self.context.queue.write_buffer(&resident.order, 0, bytemuck::cast_slice(order));

@@ -139,6 +139,15 @@ impl Graph {
             return Err(fail("nothing may follow the softmax".into()));
         }
         let shapes: Vec<Shape> = inputs.iter().map(|id| self.node(*id).shape).collect();
+        // All other shapes were checked when their nodes were pushed.
+        let input = self.node(self.input());
+        if input.shape.checked_len().is_none() {
+            return Err(Error::Node {
+                model: self.model.clone(),
+                node: input.name.clone(),
+                problem: too_large("shape", &input.shape.as_map()),
+            });
+        }
         let shape = op.output(&shapes).map_err(fail)?;
         let kernel: &[usize] = match (&op, shapes.as_slice()) {
             (Op::Conv2d { filters, kernel: [k_h, k_w], .. }, [Shape::Map { c, .. }]) => {
@@ -147,17 +156,10 @@ impl Graph {
             (Op::Dense { units, .. }, [shape]) => &[shape.len(), *units],
             _ => &[],
         };
-        let size: &[usize] = match &shape {
-            Shape::Map { h, w, c } => &[*h, *w, *c],
-            Shape::Flat(n) => &[*n],
-        };
-        for (what, extents) in [("output", size), ("kernel", kernel)] {
+        for (what, extents) in [("output", &shape.as_map()[..]), ("kernel", kernel)] {
             let count = extents.iter().try_fold(1usize, |product, n| product.checked_mul(*n));
             if count.is_none_or(|count| count > u32::MAX as usize) {
-                return Err(fail(format!(
-                    "its {what} {extents:?} would have more than {} elements",
-                    u32::MAX
-                )));
+                return Err(fail(too_large(what, extents)));
             }
         }
         let id = NodeId(self.nodes.len());
@@ -258,6 +260,11 @@ impl Graph {
         }
     }
 
+    /// The nodes that read a node, in execution order.
+    pub fn readers(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
+        self.ids().filter(move |reader| self.node(*reader).inputs.contains(&id))
+    }
+
     /// The last node.
     pub fn output(&self) -> NodeId {
         NodeId(self.nodes.len() - 1)
@@ -267,6 +274,10 @@ impl Graph {
     pub fn classes(&self) -> usize {
         self.node(self.output()).shape.len()
     }
+}
+
+fn too_large(what: &str, extents: &[usize]) -> String {
+    format!("its {what} {extents:?} would have more than {} elements", u32::MAX)
 }
 
 #[cfg(test)]
@@ -295,6 +306,18 @@ mod tests {
             graph.parameters().iter().map(|p| (p.name.as_str(), p.range())).collect();
         assert_eq!(names, [("a/kernel", 0..72), ("a/bias", 72..76), ("b/kernel", 76..196)]);
         assert_eq!(graph.parameter_count(), 196);
+    }
+
+    #[test]
+    fn an_input_beyond_32_bits_is_refused_at_the_first_node() {
+        for input in [
+            Shape::Map { h: usize::MAX, w: usize::MAX, c: 2 },
+            Shape::Map { h: 1 << 16, w: 1 << 16, c: 1 },
+        ] {
+            let mut graph = Graph::new("hostile", input);
+            let error = graph.push("flat", Op::Flatten, &[graph.input()]).unwrap_err().to_string();
+            assert!(error.starts_with("model hostile, node \"input\": its shape ["), "{error}");
+        }
     }
 
     #[test]

@@ -29,6 +29,24 @@ impl Shape {
         }
     }
 
+    /// Number of elements per sample, or none if it is beyond `u32`, which all devices index with.
+    pub fn checked_len(self) -> Option<usize> {
+        let extents = match self {
+            Self::Map { h, w, c } => [h, w, c],
+            Self::Flat(n) => [1, 1, n],
+        };
+        let len = extents.iter().try_fold(1usize, |product, n| product.checked_mul(*n));
+        len.filter(|len| *len <= u32::MAX as usize)
+    }
+
+    /// `[h, w, c]`; a vector is a map of one position.
+    pub fn as_map(self) -> [usize; 3] {
+        match self {
+            Self::Map { h, w, c } => [h, w, c],
+            Self::Flat(n) => [1, 1, n],
+        }
+    }
+
     /// Extent of the last axis: channels of a map, elements of a vector.
     pub fn channels(self) -> usize {
         match self {

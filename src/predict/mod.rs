@@ -25,8 +25,8 @@ use crate::device;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::progress::Progress;
-use crate::train::config::Config;
 use crate::train::run_folder::RunFolder;
+use crate::train::settings::Config;
 use crate::train::{ModelFacts, SavedModel};
 
 pub use json::json;

@@ -46,7 +46,7 @@ impl<'a> Feed<'a> {
             let [train, ..] = self.samples;
             return backend.train(train, batches, sgd, watch);
         }
-        batches.check()?;
+        batches.check_augmentations(backend.plan())?;
         let batch = backend.plan().batch();
         let (mut tallies, mut seen) = (Vec::new(), StepMetrics::default());
         self.windows(PartName::Train, batches.order, batch, &mut |first, samples| {
@@ -60,8 +60,8 @@ impl<'a> Feed<'a> {
             };
             let mut flow = ControlFlow::Continue(());
             let taken = backend.train(samples, &window, sgd, &mut |now| {
-                let tally = now.tally.map(|tally| seen + tally);
-                flow = watch(StepsDone { samples: seen.samples + now.samples, tally });
+                let tally = now.metrics.map(|tally| seen + tally);
+                flow = watch(StepsDone { samples: seen.samples + now.samples, metrics: tally });
                 flow
             })?;
             seen += taken.iter().copied().sum();
@@ -79,7 +79,8 @@ impl<'a> Feed<'a> {
         probabilities: &mut Vec<f32>,
     ) -> Result<StepMetrics> {
         if self.data.disk.is_none() {
-            return backend.evaluate(self.samples[part as usize], probabilities);
+            let steps = backend.evaluate(self.samples[part as usize], probabilities)?;
+            return Ok(steps.into_iter().sum());
         }
         probabilities.clear();
         let (batch, len) = (backend.plan().batch(), self.data.sample_len());
@@ -88,7 +89,7 @@ impl<'a> Feed<'a> {
         self.windows(part, &order, batch, &mut |_, samples| {
             // Batch by batch, so that sums are added up as they are over all samples.
             for (x, y) in samples.x().chunks(batch * len).zip(samples.y().chunks(batch)) {
-                total += backend.evaluate(DatasetRef::new(x, y), &mut rows)?;
+                total += backend.evaluate(DatasetRef::new(x, y), &mut rows)?.into_iter().sum();
                 probabilities.extend_from_slice(&rows);
             }
             Ok(ControlFlow::Continue(()))

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::config::Config;
+use super::settings::Config;
 use crate::audio::{CutFrom, Cutting, FrontEnd, ZeroDb};
 use crate::data::demo::{self, DemoCorpus};
 use crate::data::prepare;

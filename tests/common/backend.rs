@@ -1,7 +1,7 @@
 //! The implementations of the engine that the tests compare with the reference.
 
 use genre_gpu::Error;
-use genre_gpu::backend::{Backend, Batches, DatasetRef, State, Tensor};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, State, StepMetrics, Tensor};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::gpu::Gpu;
 use genre_gpu::graph::NodeId;
@@ -122,6 +122,13 @@ fn kept(backend: &mut dyn Backend, id: NodeId, what: Tensor) -> Option<Vec<f32>>
         }
         Err(error) => panic!("{error}"),
     }
+}
+
+/// Sums over all samples, and the probabilities, `[n, classes]`.
+pub fn evaluate(backend: &mut dyn Backend, samples: DatasetRef<'_>) -> (StepMetrics, Vec<f32>) {
+    let mut probabilities = Vec::new();
+    let steps = backend.evaluate(samples, &mut probabilities).unwrap();
+    (steps.into_iter().sum(), probabilities)
 }
 
 /// Batches with the dropout masks of the reference.

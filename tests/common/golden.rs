@@ -98,7 +98,7 @@ pub fn train<B: Backend>(
         let mut go_on = |_| ControlFlow::Continue(());
         let tallies = backend.train(train, &Batches::plain(&order), sgd, &mut go_on).unwrap();
         let tally = tallies.into_iter().sum();
-        history.push((tally, backend.evaluate(val, &mut Vec::new()).unwrap()));
+        history.push((tally, super::backend::evaluate(&mut backend, val).0));
     }
     (history, backend.state().unwrap())
 }

@@ -4,7 +4,11 @@ use genre_gpu::error::{Error, Result};
 use genre_gpu::gpu::{Form, Gpu, GpuOptions, Tiles};
 use genre_gpu::plan::Plan;
 
-pub use genre_gpu::gpu::{Form as Variant, Tiles as TileSize};
+/// The GPU's kernels for an op come in variants.
+pub type Variant = Form;
+
+/// How much of a convolution one thread owns.
+pub type TileSize = Tiles;
 
 /// All kernel variants, plainest first.
 pub const VARIANTS: [Variant; 4] = Variant::ALL;

@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use genre_gpu::Error;
 use genre_gpu::data::{ArrayName, DataOptions, Dataset, PartName, Role};
 use genre_gpu::error::DataProblem;
-use genre_gpu::models::Recipe;
 use genre_gpu::progress::Silent;
-use genre_gpu::train::config::Settings;
+use genre_gpu::train::settings::{Recipe, Settings};
 use genre_gpu::train::source;
 
 use super::files::{Files, Notes, f32s, i64s, load, problem, ramp};

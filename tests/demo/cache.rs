@@ -7,7 +7,7 @@ use genre_gpu::Error;
 use genre_gpu::data::PartName;
 use genre_gpu::data::demo::{self, Recipe};
 use genre_gpu::progress::{Progress, Silent};
-use genre_gpu::train::config::Settings;
+use genre_gpu::train::settings::Settings;
 use genre_gpu::train::source;
 
 use super::{Notes, TINY, bytes, make};
@@ -134,7 +134,7 @@ fn arrays_are_copied_as_they_are() {
 
     // A copy is still the demo corpus, unless something in it was changed.
     let settings = Settings { data: Some(copy.clone()), ..Settings::default() };
-    let config = settings.resolve(genre_gpu::models::Recipe::default()).unwrap();
+    let config = settings.resolve(genre_gpu::train::settings::Recipe::default()).unwrap();
     let load =
         |progress: &dyn Progress| source::load(&config, None, &PartName::ALL, progress).unwrap();
     let notes = Notes::default();

@@ -4,15 +4,14 @@ use genre_gpu::audio::{CutFrom, Cutting, ZeroDb};
 use genre_gpu::data::prepare::{Options, SplitKind, prepare};
 use genre_gpu::data::{PartName, Scale, ScaleKind};
 use genre_gpu::explain::listen::Listener;
-use genre_gpu::models::Recipe as Defaults;
-use genre_gpu::train::config::Settings;
+use genre_gpu::train::settings::{Recipe, Settings};
 use genre_gpu::train::source::{self, Source};
 
 use super::*;
 
 fn load(folder: &Path) -> Source {
     let settings = Settings { data: Some(folder.into()), ..Settings::default() };
-    let config = settings.resolve(Defaults::default()).unwrap();
+    let config = settings.resolve(Recipe::default()).unwrap();
     let mut source = source::load(&config, None, &PartName::ALL, &Silent).unwrap();
     let scale = Scale::fit(ScaleKind::Standard, &source.data.train.x).unwrap();
     source.data.apply(&scale);

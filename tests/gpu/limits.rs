@@ -3,6 +3,7 @@
 
 use std::ops::ControlFlow;
 
+use crate::common::backend::evaluate;
 use crate::common::gpu::{open_capped, open_plain_capped, skipped};
 use crate::common::{cases, plan};
 use genre_gpu::Error;
@@ -52,8 +53,7 @@ fn a_set_split_over_buffers_gives_the_same_bits() {
         let batches = Batches { augmentations: &augmentations, ..Batches::plain(&order) };
         let go_on = &mut |_| ControlFlow::Continue(());
         let tallies = gpu.train(samples, &batches, SGD, go_on).unwrap();
-        let mut rows = Vec::new();
-        let tally = gpu.evaluate(samples, &mut rows).unwrap();
+        let (tally, rows) = evaluate(&mut gpu, samples);
         let gathers =
             gpu.dispatches().iter().filter(|(k, ..)| k.name.starts_with("gather")).count();
         assert_eq!(gathers, buffers);

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::f64::consts::PI;
 use std::ops::ControlFlow;
 
+use crate::common::backend::evaluate;
 use crate::common::gpu::{self, VARIANTS};
 use crate::common::levels;
 use crate::common::naive::{self, Mode};
@@ -212,8 +213,7 @@ fn follows<B: Backend>(device: &str, open: impl Fn(Plan) -> Option<B>, bars: [f6
             let mut go_on = |_| ControlFlow::Continue(());
             let batches = Batches::plain(&order);
             let tallies = backend.train(train, &batches, sgd, &mut go_on).unwrap();
-            let both: [StepMetrics; 2] =
-                [tallies.into_iter().sum(), backend.evaluate(val, &mut Vec::new()).unwrap()];
+            let both: [StepMetrics; 2] = [tallies.into_iter().sum(), evaluate(&mut backend, val).0];
             let figures = |tally: StepMetrics| {
                 (tally.loss / tally.samples as f64, f64::from(tally.accuracy()))
             };

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use genre_gpu::backend::{Batches, DatasetRef, Sgd, State, StepMetrics};
 use genre_gpu::graph::{Graph, NodeId, Op, Parameter, Role, Shape};
 
-use crate::common::backend::{Device, Implementation, Tensors, batches, rows};
+use crate::common::backend::{self, Device, Implementation, Tensors, batches, rows};
 use crate::common::cases::{self, Case};
 use crate::common::close::{assert_close, assert_close_with_nans};
 use crate::common::naive::{self, Mode, batch_norm};
@@ -124,8 +124,7 @@ fn record(prepared: &Prepared, mut device: Device) -> Recorded {
         steps.push(take_step(&mut device, samples, batch));
     }
     let parameters = device.parameters();
-    let mut probabilities = Vec::new();
-    let metrics = device.backend().evaluate(samples, &mut probabilities).unwrap();
+    let (metrics, probabilities) = backend::evaluate(device.backend(), samples);
     let evaluation = Evaluation { parameters, metrics, probabilities };
     let mut explanations = Vec::new();
     for batch in [&prepared.batches[0], &prepared.batches[2]] {

@@ -3,7 +3,7 @@
 use genre_gpu::backend::DatasetRef;
 use genre_gpu::graph::{Activation, Graph, Op, Padding, Shape};
 
-use crate::common::backend::Implementation;
+use crate::common::backend::{Implementation, evaluate};
 use crate::common::cases::{self, Case, conv, dense};
 use crate::common::plan;
 
@@ -45,9 +45,7 @@ fn equal_logits(on: Implementation) {
     let Some(mut device) = on.open(plan::of(&case.graph, case.batch)) else { return };
     let (x, y, parameters) = cases::fill(&case, case.batch);
     device.set_parameters(&vec![0.0; parameters.len()]);
-    let mut probabilities = Vec::new();
-    let samples = DatasetRef::new(&x, &y);
-    let metrics = device.backend().evaluate(samples, &mut probabilities).unwrap();
+    let (metrics, probabilities) = evaluate(device.backend(), DatasetRef::new(&x, &y));
     let first = y.iter().filter(|label| **label == 0).count();
     assert_eq!(metrics.correct, first as u64);
     assert!(probabilities.iter().all(|p| (p - 0.2).abs() < 1e-7), "{probabilities:?}");

@@ -1,9 +1,9 @@
 use std::cell::Cell;
 use std::path::Path;
 
-use super::super::config::{Config, Settings};
 use super::super::history::Epoch;
-use super::super::{Outcome, Trainer, Watch};
+use super::super::settings::{Config, Recipe, Settings};
+use super::super::{Outcome, TrainObserver, Trainer};
 use crate::backend::{State, StepMetrics};
 use crate::data::{DataFrom, DataOptions, Dataset, ScaleKind};
 use crate::device::{self, Device, Options};
@@ -42,10 +42,10 @@ struct Steps {
     last: usize,
 }
 
-impl Watch for Steps {
+impl TrainObserver for Steps {
     fn epoch_begins(&self, _: usize, _: usize, _: usize, _: usize) {}
-    fn step(&self, _: u64, tally: Option<StepMetrics>) {
-        assert!(tally.is_some_and(|tally| tally.samples > 0));
+    fn step(&self, _: u64, metrics: Option<StepMetrics>) {
+        assert!(metrics.is_some_and(|metrics| metrics.samples > 0));
         self.seen.set(self.seen.get() + 1);
     }
     fn epoch_ends(&self, _: usize, _: usize, _: &Epoch) {}
@@ -101,7 +101,7 @@ fn windows_from_disk_train_to_the_bits_of_memory() {
         let (epochs, batch_size) = (Some(2), Some(7));
         let settings =
             Settings { model: Some(model.into()), epochs, batch_size, ..Settings::default() };
-        let config = settings.resolve(opened.recipe).unwrap();
+        let config = settings.resolve(Recipe::of(&opened).unwrap()).unwrap();
         assert_eq!(config.augment.is_none(), model == "p1");
         let whole = train(&memory, &config, 1, &[]);
         for (window, stops) in [(1, &[][..]), (14, &[]), (1000, &[]), (14, &[3, 5]), (21, &[8])] {

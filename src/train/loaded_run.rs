@@ -1,36 +1,37 @@
-//! A finished run with its data: what looks at it again begins with.
+//! A finished run with its data, as `evaluate` and `explain` need it.
 
 use std::path::Path;
 
 use super::SavedModel;
-use super::config::Config;
 use super::run_folder::RunFolder;
+use super::settings::Config;
 use super::source::{self, Source};
 use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::progress::Progress;
 
-/// Weights, network and data of a run; samples are not scaled yet.
+/// Weights, network and data of a run. Samples are scaled by [`LoadedRun::scale`].
 #[derive(Debug)]
-pub struct Opened {
-    /// Where it lies.
+pub struct LoadedRun {
+    /// Its folder.
     pub folder: RunFolder,
-    /// What it was told to do, but for what was asked to be otherwise now.
+    /// Its settings, with the changes that were asked for.
     pub config: Config,
-    /// The weights, and what their file says of them.
+    /// The weights and the facts stored with them.
     pub saved: SavedModel,
     /// The network.
     pub graph: Graph,
-    /// What it was trained on, or what was asked for instead.
+    /// The data it was trained on, or others that were asked for.
     pub source: Source,
 }
 
-impl Opened {
-    /// Opens a run's weights and the data that `config` names.
+impl LoadedRun {
+    /// Loads a run's weights and the data that `config` names.
     ///
     /// # Errors
-    /// If the run is not finished, a file is damaged, or the data are not such as its model takes.
+    /// If the run is not finished, a file is damaged, or the data have another shape or number of
+    /// classes than the model.
     pub fn open(
         folder: RunFolder,
         mut config: Config,
@@ -59,19 +60,19 @@ impl Opened {
         Ok(Self { folder, config, saved, graph, source })
     }
 
-    /// What to say where the run's own data are no longer what they were; the hash is over all
-    /// parts, so of some alone nothing is said.
-    pub fn change(&self, parts: &[PartName]) -> Option<String> {
-        let (data, was) = (&self.source.data, &self.saved.facts.data_hash);
-        (parts.len() == PartName::ALL.len() && data.hash != *was).then(|| {
+    /// A warning if the run's data have changed since. The hash is over all parts, so nothing is
+    /// known if only some are loaded.
+    pub fn data_change(&self, parts: &[PartName]) -> Option<String> {
+        let (data, trained_on) = (&self.source.data, &self.saved.facts.data_hash);
+        (parts.len() == PartName::ALL.len() && data.hash != *trained_on).then(|| {
             format!(
-                "{} has changed since the run: its hash is {}, that of the run's data {was}",
+                "{} has changed since the run: its hash is {}, that of the run's data {trained_on}",
                 data.source, data.hash
             )
         })
     }
 
-    /// Scales the samples as the training set was; once.
+    /// Scales the samples as the training set was. To be called once.
     pub fn scale(&mut self) {
         self.source.data.apply(&self.saved.facts.scale);
     }

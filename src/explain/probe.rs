@@ -1,20 +1,20 @@
-//! Making a layer readable: behind it an op that passes everything on, which no device fuses
-//! with its neighbours and whose gradient is that of the layer's output, after its ReLU.
+//! A probe is an identity op (a dropout of rate 0) behind a layer. No device fuses it with its
+//! neighbours, and its gradient is that of the layer's output, after its ReLU.
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Op, Shape};
 
-/// The graph with such an op behind each of `nodes`; all weights stay where they are. Returns
-/// the places of those ops, in the order of `nodes`.
+/// A copy of the graph with a probe behind each of `nodes`; the layout of the weights does not
+/// change. Returns the ids of the probes in the order of `nodes`.
 ///
 /// # Errors
 /// If a node has no positions, or nothing before it learns, so that it has no gradient.
-pub(super) fn tapped(graph: &Graph, nodes: &[NodeId]) -> Result<(Graph, Vec<NodeId>)> {
+pub(super) fn probed(graph: &Graph, nodes: &[NodeId]) -> Result<(Graph, Vec<NodeId>)> {
     let shape = graph.node(graph.input()).shape;
     let mut result = Graph::new(graph.model(), shape);
     // Where each old node's output is to be read.
     let mut now = vec![result.input()];
-    let mut taps = vec![None; nodes.len()];
+    let mut probes = vec![None; nodes.len()];
     for id in graph.ids().skip(1) {
         let node = graph.node(id);
         let inputs: Vec<NodeId> = node.inputs.iter().map(|input| now[input.index()]).collect();
@@ -22,17 +22,17 @@ pub(super) fn tapped(graph: &Graph, nodes: &[NodeId]) -> Result<(Graph, Vec<Node
         if let Some(k) = nodes.iter().position(|wanted| *wanted == id) {
             check(graph, id)?;
             at = result.push(&format!("{} (read)", node.name), Op::Dropout { rate: 0.0 }, &[at])?;
-            taps[k] = Some(at);
+            probes[k] = Some(at);
         }
         now.push(at);
     }
-    let taps: Option<Vec<NodeId>> = taps.into_iter().collect();
-    let taps = taps.ok_or_else(|| Error::Node {
+    let probes: Option<Vec<NodeId>> = probes.into_iter().collect();
+    let probes = probes.ok_or_else(|| Error::Node {
         model: graph.model().into(),
         node: "input".into(),
         problem: "the input cannot be explained, and no layer twice".into(),
     })?;
-    Ok((result, taps))
+    Ok((result, probes))
 }
 
 fn check(graph: &Graph, id: NodeId) -> Result<()> {
@@ -110,15 +110,15 @@ mod tests {
     fn weights_stay_where_they_are() {
         for model in ["p1", "p2", "p2-bands"] {
             let graph = graph(model);
-            let (tapped, taps) = tapped(&graph, &last_poolings(&graph)).unwrap();
+            let (probed, probes) = probed(&graph, &last_poolings(&graph)).unwrap();
             let places = |g: &Graph| -> Vec<_> {
                 g.parameters().iter().map(|p| (p.name.clone(), p.range())).collect()
             };
-            assert_eq!(places(&tapped), places(&graph));
-            assert_eq!(tapped.nodes().len(), graph.nodes().len() + taps.len());
-            for tap in taps {
-                let below = tapped.node(tapped.node(tap).inputs[0]).name.clone();
-                assert_eq!(tapped.node(tap).name, format!("{below} (read)"));
+            assert_eq!(places(&probed), places(&graph));
+            assert_eq!(probed.nodes().len(), graph.nodes().len() + probes.len());
+            for probe in probes {
+                let below = probed.node(probed.node(probe).inputs[0]).name.clone();
+                assert_eq!(probed.node(probe).name, format!("{below} (read)"));
             }
         }
     }
@@ -127,7 +127,7 @@ mod tests {
     fn a_layer_without_map_or_gradient_is_refused() {
         let p2 = graph("p2");
         let problem =
-            |node: &str| tapped(&p2, &[p2.find(node).unwrap()]).map(drop).unwrap_err().to_string();
+            |node: &str| probed(&p2, &[p2.find(node).unwrap()]).map(drop).unwrap_err().to_string();
         assert!(problem("head.dense").contains("[32] has no bands and frames"));
         assert!(problem("level.max").contains("nothing before it learns"));
     }

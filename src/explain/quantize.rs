@@ -1,9 +1,19 @@
-//! Spectrograms and maps in a byte for each value, for files that are looked at.
+//! Spectrograms and maps quantized to one byte per value, for files that are displayed.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
 
-use super::record::{Picture, SignedMap};
+/// A spectrogram in 256 steps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Picture {
+    /// What 0 stands for, in the unit of the arrays.
+    pub low: f32,
+    /// What 255 stands for.
+    pub high: f32,
+    /// Base64 of one byte for each of `[bands, frames]`, lowest band first.
+    pub bytes: String,
+}
 
 impl Picture {
     /// Of `values`, `[bands, frames]`, in 256 steps from the smallest to the largest.
@@ -22,6 +32,18 @@ impl Picture {
         let bytes = STANDARD.decode(&self.bytes).ok()?;
         Some(bytes.into_iter().map(|b| self.low + step * f32::from(b)).collect())
     }
+}
+
+/// A signed map in steps: a byte `b` from -127 to 127 stands for `high · b / 127` where it is
+/// positive and for `low · -b / 127` where it is negative.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SignedMap {
+    /// The largest value; 0 where none is positive: the heatmap is empty.
+    pub high: f32,
+    /// The smallest value; 0 where none is negative.
+    pub low: f32,
+    /// Base64 of one signed byte for each of `[h, w]`.
+    pub bytes: String,
 }
 
 impl SignedMap {

@@ -1,14 +1,10 @@
-//! One finding in words. Whoever changes a threshold here changes what is claimed.
+//! One finding as a sentence with its figures. The thresholds here decide what is claimed.
 
-use crate::explain::trust::curves::Gain;
-use crate::explain::trust::empty::Empty;
-use crate::explain::trust::figures::{counted, percent, rounded};
-use crate::explain::trust::randomisation::Similarity;
-use crate::explain::trust::spread::Estimate;
-use crate::explain::trust::verdict::{About, Outcome, Sentence};
-
-#[cfg(test)]
-mod tests;
+use super::curves::Gain;
+use super::empty::Empty;
+use super::figures::{counted, percent, rounded};
+use super::randomisation::Similarity;
+use crate::explain::spread::Estimate;
 
 /// Fewer songs than this bear no conclusion, as in `compare`: their interval is too narrow.
 const FEW_UNITS: usize = 20;
@@ -25,6 +21,62 @@ const RARE: f64 = 0.1;
 const FEW: &str = "these are too few to conclude anything from";
 
 const NOTHING: &str = "so there is nothing to conclude";
+
+/// A finding about one kind of map at one layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sentence {
+    /// Which question it answers.
+    pub about: About,
+    /// How it answers.
+    pub outcome: Outcome,
+    /// The answer with its figures.
+    pub text: String,
+}
+
+/// What can be asked of a map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// Does it depend on what was learned?
+    Randomisation,
+    /// Does it point at what the network uses?
+    OverRandom,
+    /// Better than loudness does?
+    OverEnergy,
+    /// Is it more than a picture of loudness?
+    Energy,
+    /// Is there one?
+    Empty,
+    /// Does it point at the bands that matter when muted?
+    OcclusionBands,
+    /// At the frames?
+    OcclusionFrames,
+}
+
+impl About {
+    /// As a list names it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Randomisation => "randomised weights",
+            Self::OverRandom => "deletion and insertion against random order",
+            Self::OverEnergy => "deletion and insertion against loudness",
+            Self::Energy => "independence of loudness",
+            Self::Empty => "maps that are not empty",
+            Self::OcclusionBands => "occlusion of bands",
+            Self::OcclusionFrames => "occlusion of frames",
+        }
+    }
+}
+
+/// How a check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The map can be trusted in this.
+    For,
+    /// It cannot.
+    Against,
+    /// In part, or nothing can be told.
+    Open,
+}
 
 /// An interval with its ends as they are printed, so that what is said agrees with what is read.
 enum Known {
@@ -45,7 +97,7 @@ fn known(estimate: &Estimate) -> Known {
 
 /// `stages` are nodes and what is left once they are redrawn, `cells` those of the map. All
 /// samples share the draws, so that the interval is one over songs for these draws.
-pub(in crate::explain::trust) fn randomisation(
+pub(super) fn randomisation(
     map: &str,
     stages: &[(&str, &Similarity)],
     draws: usize,
@@ -120,12 +172,7 @@ fn magnitude_by_chance(cells: usize) -> f64 {
 }
 
 /// Gains by deletion and by insertion.
-pub(in crate::explain::trust) fn against(
-    name: &str,
-    about: About,
-    other: &str,
-    gains: [&Gain; 2],
-) -> Sentence {
+pub(super) fn against(name: &str, about: About, other: &str, gains: [&Gain; 2]) -> Sentence {
     use std::cmp::Ordering::{Equal, Greater, Less};
     let sides = gains.map(|gain| match known(&gain.gain) {
         Known::Unmeasured | Known::Few => None,
@@ -174,7 +221,7 @@ pub(in crate::explain::trust) fn against(
     Sentence { about, outcome, text }
 }
 
-pub(in crate::explain::trust) fn follows_energy(map: &str, energy: &Estimate) -> Sentence {
+pub(super) fn follows_energy(map: &str, energy: &Estimate) -> Sentence {
     let (outcome, conclusion) = match known(energy) {
         Known::Unmeasured => (Outcome::Open, NOTHING),
         Known::Few => (Outcome::Open, FEW),
@@ -202,7 +249,7 @@ pub(in crate::explain::trust) fn follows_energy(map: &str, energy: &Estimate) ->
     Sentence { about: About::Energy, outcome, text }
 }
 
-pub(in crate::explain::trust) fn emptiness(name: &str, empty: &Empty) -> Sentence {
+pub(super) fn emptiness(name: &str, empty: &Empty) -> Sentence {
     let (mut right, mut wrong) = ((0, 0), (0, 0));
     for class in &empty.classes {
         right = (right.0 + class.right.empty, right.1 + class.right.of);
@@ -236,12 +283,7 @@ pub(in crate::explain::trust) fn emptiness(name: &str, empty: &Empty) -> Sentenc
     Sentence { about: About::Empty, outcome, text }
 }
 
-pub(in crate::explain::trust) fn occluded(
-    name: &str,
-    axis: &str,
-    about: About,
-    rho: Option<&Estimate>,
-) -> Sentence {
+pub(super) fn occluded(name: &str, axis: &str, about: About, rho: Option<&Estimate>) -> Sentence {
     let Some(rho) = rho else {
         let text = format!("The layer does not tell {axis} apart: it has one cell along them.");
         return Sentence { about, outcome: Outcome::Open, text };
@@ -271,4 +313,157 @@ pub(in crate::explain::trust) fn occluded(
         counted(rho)
     );
     Sentence { about, outcome, text }
+}
+
+/// Every sentence can come out otherwise.
+#[cfg(test)]
+mod tests {
+    use super::super::empty::{ClassEmpty, Count};
+    use super::*;
+    use crate::explain::spread::Spread;
+
+    fn estimate(low: f64, high: f64, units: usize) -> Estimate {
+        let mean = Some((low + high) / 2.0);
+        let spread = Spread { n: 96, mean, q10: mean, q90: mean, ..Spread::default() };
+        Estimate { spread, units, by_song: true, interval_95: Some((low, high)) }
+    }
+
+    /// What each of these intervals makes of a finding: outcome, and words that must be there.
+    fn each(cases: &[(f64, f64, Outcome, &str)], sentence: impl Fn(&Estimate) -> Sentence) {
+        for (low, high, outcome, words) in cases {
+            let got = sentence(&estimate(*low, *high, 96));
+            assert_eq!(got.outcome, *outcome, "{low} {high}: {}", got.text);
+            assert!(got.text.contains(words), "{low} {high}: {}", got.text);
+            let interval = format!("95 % interval {low:.3} to {high:.3}");
+            assert!(
+                got.text.contains(&interval) && got.text.contains("96 samples"),
+                "{}",
+                got.text
+            );
+        }
+        let few = sentence(&estimate(0.6, 0.9, FEW_UNITS - 1));
+        assert!(few.outcome == Open && few.text.contains(FEW), "{}", few.text);
+        let none = sentence(&Estimate::default());
+        assert!(none.outcome == Open && none.text.contains("0 samples"), "{}", none.text);
+    }
+
+    use Outcome::{Against, For, Open};
+
+    #[test]
+    fn randomisation_can_come_out_any_way() {
+        let similarity = |rho: &Estimate, magnitude| {
+            let magnitude = Spread { mean: Some(magnitude), ..Spread::default() };
+            Similarity { rho: *rho, magnitude }
+        };
+        let said = |rho: &Estimate, magnitude, cells| {
+            let first = similarity(&estimate(0.7, 0.8, 96), 0.75);
+            let last = similarity(rho, magnitude);
+            randomisation("HiResCAM", &[("dense", &first), ("conv2d", &last)], 3, cells)
+        };
+        let cases = [
+            (0.51, 0.9, Against, "most of the map survives"),
+            (0.3, 0.6, Open, "a part of the map survives"),
+            (0.001, 0.1, For, "less than 0.2 is left"),
+            (-0.1, 0.1, For, "less than 0.2 is left"),
+            (-0.4, 0.3, Open, "is not decided"),
+            (-0.4, -0.25, Open, "turned round"),
+        ];
+        each(&cases, |rho| said(rho, 0.15, 100));
+        let scattered = said(&estimate(-0.1, 0.1, 96), 0.3, 100);
+        assert!(scattered.outcome == Open && scattered.text.contains("either sign"));
+        let either = said(&estimate(-0.1, 0.1, 96), 0.6, 100);
+        assert_eq!(either.outcome, Against);
+        assert!(either.text.contains("with either sign"), "{}", either.text);
+        // Of four cells that is chance.
+        assert_eq!(said(&estimate(-0.1, 0.1, 96), 0.6, 4).outcome, For);
+        assert!(either.text.contains("first below 0.5 once conv2d is redrawn"), "{}", either.text);
+        let never = said(&estimate(0.6, 0.9, 96), 0.75, 100);
+        assert!(never.text.contains("below 0.5 at no stage"), "{}", never.text);
+        assert_eq!(randomisation("HiResCAM", &[], 3, 100).outcome, Open);
+    }
+
+    #[test]
+    fn gains_can_come_out_any_way() {
+        let (more, zero, less) = ((0.1, 0.2), (-0.1, 0.1), (-0.2, -0.1));
+        let gain = |(low, high)| Gain { gain: estimate(low, high, 96), better: Some(0.75) };
+        let cases = [
+            (more, more, For, "better than random order in both"),
+            (more, zero, Open, "by deletion alone"),
+            (zero, more, Open, "by insertion alone"),
+            (more, less, Open, "contradict"),
+            (less, more, Open, "contradict"),
+            (zero, zero, Open, "both intervals hold 0"),
+            (less, zero, Against, "worse than random order by deletion"),
+            (zero, less, Against, "worse than random order by insertion"),
+            (less, less, Against, "worse than random order in both"),
+        ];
+        for (deletion, insertion, outcome, words) in cases {
+            let gains = [&gain(deletion), &gain(insertion)];
+            let got = against("Grad-CAM", About::OverRandom, "random order", gains);
+            assert_eq!(got.outcome, outcome, "{}", got.text);
+            assert!(got.text.contains(words), "{}", got.text);
+            assert!(got.text.contains("more than 0 for 75.0 % of them"), "{}", got.text);
+        }
+        let few = Gain { gain: estimate(0.1, 0.2, 3), better: None };
+        let got = against("Grad-CAM", About::OverRandom, "random order", [&few, &gain(more)]);
+        assert_eq!(got.outcome, Open);
+    }
+
+    #[test]
+    fn correlations_can_come_out_any_way() {
+        let cases = [
+            (0.6, 0.8, Against, "a picture of loudness."),
+            (0.3, 0.6, Open, "leans towards what is loud"),
+            (-0.1, 0.1, For, "hardly follows loudness"),
+            (0.05, 0.1, For, "hardly follows loudness"),
+            (-0.3, 0.1, Open, "is not decided"),
+            (-0.4, -0.1, Open, "leans towards what is quiet"),
+            (-0.9, -0.6, Against, "loudness turned round"),
+        ];
+        each(&cases, |rho| follows_energy("HiResCAM", rho));
+        let mut wide = estimate(-0.1, 0.1, 96);
+        (wide.spread.q10, wide.spread.q90) = (Some(-0.7), Some(0.4));
+        assert_eq!(follows_energy("HiResCAM", &wide).outcome, Open);
+        let cases = [
+            (0.6, 0.8, For, "marks the bands that matter"),
+            (0.1, 0.6, Open, "tells in part"),
+            (0.05, 0.1, Against, "hardly tells"),
+            (-0.1, 0.1, Against, "hardly tells"),
+            (-0.1, 0.4, Open, "is not decided"),
+            (-0.9, -0.1, Against, "matter less"),
+        ];
+        each(&cases, |rho| occluded("HiResCAM", "bands", About::OcclusionBands, Some(rho)));
+        let none = occluded("HiResCAM", "bands", About::OcclusionBands, None);
+        assert!(none.outcome == Open && none.text.contains("one cell along them"));
+    }
+
+    #[test]
+    fn emptiness_can_come_out_any_way() {
+        let said = |empty: usize, low, high, units| {
+            let right = Count { empty, of: 80 };
+            let classes = vec![ClassEmpty { right, wrong: Count { empty: 0, of: 20 } }];
+            let mut share = estimate(low, high, units);
+            share.spread.mean = Some(empty as f64 / 100.0);
+            emptiness("Grad-CAM", &Empty { share, classes })
+        };
+        let got = said(4, 0.01, 0.08, 50);
+        assert_eq!(
+            got.text,
+            "4.0 % (95 % interval 1.0 % to 8.0 %, 50 songs) of maps of Grad-CAM have no positive \
+         value, 4 of 80 where the prediction is right and 0 of 20 where it is wrong: they are \
+         rare."
+        );
+        assert_eq!(got.outcome, For);
+        assert_eq!(said(40, 0.3, 0.5, 50).outcome, Against);
+        assert_eq!(said(10, 0.05, 0.2, 50).outcome, Open);
+        assert_eq!(said(10, 0.2, 0.3, 5).outcome, Open, "too few songs");
+        assert!(said(0, 0.0, 0.0, 50).text.contains("every sample has a heatmap"));
+    }
+
+    /// The mean over all orders of four is 12 / 24, by hand.
+    #[test]
+    fn chance_is_large_where_cells_are_few() {
+        assert!((magnitude_by_chance(4) - 0.5).abs() < 0.05);
+        assert!((magnitude_by_chance(101) - 0.08).abs() < 0.001);
+    }
 }

@@ -1,30 +1,30 @@
-//! Telling that a run has stopped learning, or is about to diverge.
+//! Detects that a run has stopped learning or is about to diverge.
 
 use super::history::Epoch;
 use crate::metrics::predictions;
 
-/// What was seen of the epochs so far; tells each trouble once.
+/// Checks a run after each epoch; reports one problem, once.
 #[derive(Debug, Default)]
-pub(super) struct Health {
-    told: bool,
+pub(super) struct TrainingMonitor {
+    reported: bool,
     /// Epochs in a row after which all validation samples had the same class.
     one_class: usize,
 }
 
-/// Epochs of one class that make a run look dead.
+/// Epochs with predictions of one class only after which a run counts as dead.
 const EPOCHS: usize = 3;
 /// Change of the training accuracy over them, below which nothing is learned.
 const STILL: f32 = 0.02;
 /// Difference of probabilities below which they are the same.
 const SAME: f32 = 1e-6;
-/// Growth of the loss since the first epoch that is no noise.
+/// Growth of the loss since the first epoch above which it is not noise.
 const GROWN: f32 = 10.0;
 
-impl Health {
-    /// What to tell after an epoch, if anything, up to the advice.
+impl TrainingMonitor {
+    /// The problem to report after an epoch, if any, without advice.
     ///
-    /// The loss alone says little: behind dead units the penalty keeps falling.
-    pub(super) fn look(
+    /// The loss alone is no evidence: with dead units the penalty keeps falling.
+    pub(super) fn check(
         &mut self,
         history: &[Epoch],
         probabilities: &[f32],
@@ -32,20 +32,20 @@ impl Health {
     ) -> Option<String> {
         let predicted = predictions(probabilities, classes).ok()?;
         let (rows, class) = (predicted.len(), *predicted.first()?);
-        let alike = rows > 1 && predicted.iter().all(|p| *p == class);
-        self.one_class = if alike { self.one_class + 1 } else { 0 };
-        let trouble = grown(history)
-            .or_else(|| blind(probabilities, classes, history.len()))
-            .or_else(|| self.still(history, rows, class));
-        // The loss of a run that was told of may grow on: once is enough.
-        if self.told || trouble.is_none() {
+        let one_class = rows > 1 && predicted.iter().all(|p| *p == class);
+        self.one_class = if one_class { self.one_class + 1 } else { 0 };
+        let problem = diverging(history)
+            .or_else(|| constant_output(probabilities, classes, history.len()))
+            .or_else(|| self.not_learning(history, rows, class));
+        // The same problem would be found after each epoch that follows.
+        if self.reported || problem.is_none() {
             return None;
         }
-        self.told = true;
-        trouble
+        self.reported = true;
+        problem
     }
 
-    fn still(&self, history: &[Epoch], rows: usize, class: u32) -> Option<String> {
+    fn not_learning(&self, history: &[Epoch], rows: usize, class: u32) -> Option<String> {
         let (Some(last), Some(first)) = (history.last(), history.iter().rev().nth(EPOCHS - 1))
         else {
             return None;
@@ -62,13 +62,13 @@ impl Health {
     }
 }
 
-/// The network no longer looks at its input.
-fn blind(probabilities: &[f32], classes: usize, epoch: usize) -> Option<String> {
+/// The output does not depend on the input.
+fn constant_output(probabilities: &[f32], classes: usize, epoch: usize) -> Option<String> {
     let first = &probabilities[..classes];
     let rows = probabilities.chunks_exact(classes);
     let same = |row: &[f32]| row.iter().zip(first).all(|(p, q)| (p - q).abs() <= SAME);
-    let (count, blind) = (rows.len(), rows.len() > 1 && { rows }.all(same));
-    blind.then(|| {
+    let (count, constant) = (rows.len(), rows.len() > 1 && { rows }.all(same));
+    constant.then(|| {
         format!(
             "the run looks dead: after epoch {epoch} all {count} validation samples are given \
              the same probabilities, whatever they are;"
@@ -76,8 +76,8 @@ fn blind(probabilities: &[f32], classes: usize, epoch: usize) -> Option<String> 
     })
 }
 
-/// The loss runs away.
-fn grown(history: &[Epoch]) -> Option<String> {
+/// The loss grows without bound.
+fn diverging(history: &[Epoch]) -> Option<String> {
     let (first, last) = (history.first()?, history.last()?);
     let worst = last.loss.max(last.val_loss);
     (worst > GROWN * first.loss.min(first.val_loss)).then(|| {
@@ -97,17 +97,17 @@ mod tests {
     const ONE_CLASS: [f32; 4] = [0.6, 0.4, 0.7, 0.3];
     const TWO_CLASSES: [f32; 4] = [0.6, 0.4, 0.3, 0.7];
 
-    /// Looks at an epoch after the other; the last epoch's answer.
+    /// Checks one epoch after another; returns the result of the last.
     fn after(losses: &[f32], accuracies: &[f32], probabilities: &[f32]) -> Option<String> {
-        let mut health = Health::default();
+        let mut monitor = TrainingMonitor::default();
         let mut history = Vec::new();
-        let mut answer = None;
+        let mut problem = None;
         for (&loss, &accuracy) in losses.iter().zip(accuracies) {
             let (val_loss, val_accuracy, seconds) = (loss, 0.25, 1.0);
             history.push(Epoch { loss, accuracy, val_loss, val_accuracy, seconds });
-            answer = health.look(&history, probabilities, 2);
+            problem = monitor.check(&history, probabilities, 2);
         }
-        answer
+        problem
     }
 
     #[test]
@@ -120,15 +120,15 @@ mod tests {
     }
 
     #[test]
-    fn a_network_that_sees_nothing_is_told_at_once_and_once() {
+    fn a_constant_output_is_reported_at_once_and_only_once() {
         let same = [0.6, 0.4, 0.6, 0.4];
         assert!(after(&[2.0], &[0.3], &same).is_some());
-        assert!(after(&[2.0, 1.9], &[0.3, 0.3], &same).is_none(), "told already");
+        assert!(after(&[2.0, 1.9], &[0.3, 0.3], &same).is_none(), "reported already");
         assert!(after(&[2.0], &[0.3], &same[..2]).is_none(), "one sample says nothing");
     }
 
     #[test]
-    fn a_loss_that_runs_away_is_told() {
+    fn a_diverging_loss_is_reported() {
         assert!(after(&[2.0, 21.0], &[0.3, 0.3], &TWO_CLASSES).is_some());
         assert!(after(&[2.0, 3.0], &[0.3, 0.3], &TWO_CLASSES).is_none());
         assert!(after(&[2.0], &[0.3], &TWO_CLASSES).is_none());

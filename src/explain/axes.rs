@@ -1,8 +1,31 @@
-//! Names for parts of the frequency axis, as those who mix music use them.
+//! Units of the bands and frames of a sample, and named parts of the frequency axis.
 
 use serde::{Deserialize, Serialize};
 
-/// A named part of the frequency axis.
+use crate::audio::FrontEnd;
+use crate::audio::mel::band_edges_hz;
+
+/// Units of a sample's axes; none where the front end is unknown.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Axes {
+    /// Centre of each band in Hz, lowest first.
+    pub band_hz: Option<Vec<f64>>,
+    /// Time from one frame to the next, in seconds.
+    pub frame_seconds: Option<f64>,
+}
+
+impl Axes {
+    /// The units of a front end's spectrograms.
+    pub fn of(front_end: &FrontEnd) -> Self {
+        let edges = band_edges_hz(front_end);
+        Self {
+            band_hz: Some(edges[1..=front_end.n_mels].to_vec()),
+            frame_seconds: Some(front_end.hop_samples as f64 / f64::from(front_end.sample_rate_hz)),
+        }
+    }
+}
+
+/// A named part of the frequency axis, as those who mix music name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NamedBand {

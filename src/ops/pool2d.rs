@@ -1,0 +1,44 @@
+//! Extents that max- and average-pooling share.
+
+use std::fmt;
+
+use crate::graph::Shape;
+
+/// Extents of a pooling with stride = window: `h_out = h_in / k_h`, `w_out = w_in / k_w`, rounded
+/// down; a remainder at the border is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the crate's letters for extents: see ARCHITECTURE.md")]
+pub struct Extents {
+    pub h_in: usize,
+    pub w_in: usize,
+    pub c: usize,
+    pub h_out: usize,
+    pub w_out: usize,
+    pub k_h: usize,
+    pub k_w: usize,
+}
+
+impl Extents {
+    /// From the shape of the input and the window.
+    pub fn new(input: Shape, [k_h, k_w]: [usize; 2]) -> Self {
+        let [h_in, w_in, c] = input.as_map();
+        Self { h_in, w_in, c, h_out: h_in / k_h, w_out: w_in / k_w, k_h, k_w }
+    }
+
+    /// Elements of one sample of the input.
+    pub fn in_len(&self) -> usize {
+        self.h_in * self.w_in * self.c
+    }
+
+    /// Elements of one sample of the output.
+    pub fn out_len(&self) -> usize {
+        self.h_out * self.w_out * self.c
+    }
+}
+
+impl fmt::Display for Extents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { h_in, w_in, c, h_out, w_out, k_h, k_w } = self;
+        write!(f, "{h_in}×{w_in}×{c} → {h_out}×{w_out}×{c}, window {k_h}×{k_w}")
+    }
+}
