@@ -78,7 +78,7 @@ pub fn shuffle(run: &str) -> Shuffle {
     if run.starts_with("k2") { Shuffle::Keras2 } else { Shuffle::Keras3 }
 }
 
-/// A run's first epochs again, on a backend: each epoch's training and validation tallies.
+/// A run's first epochs again, on a backend: each epoch's training and validation metrics.
 pub fn train<B: Backend>(
     name: &str,
     epochs: usize,
@@ -95,10 +95,10 @@ pub fn train<B: Backend>(
     let mut history = Vec::new();
     for e in 0..epochs {
         let order = shuffle(name).order(SEED, data.y.len(), e);
-        let mut go_on = |_| ControlFlow::Continue(());
-        let tallies = backend.train(train, &Batches::plain(&order), sgd, &mut go_on).unwrap();
-        let tally = tallies.into_iter().sum();
-        history.push((tally, super::backend::evaluate(&mut backend, val).0));
+        let mut watch = |_| ControlFlow::Continue(());
+        let steps = backend.train(train, &Batches::plain(&order), sgd, &mut watch).unwrap();
+        let metrics = steps.into_iter().sum();
+        history.push((metrics, super::backend::evaluate(&mut backend, val).0));
     }
     (history, backend.state().unwrap())
 }

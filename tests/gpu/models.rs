@@ -44,11 +44,11 @@ fn whole(name: &str, shape: [usize; 3], open: impl Fn(Plan) -> Option<Box<dyn Ba
     // The second batch, and a partial one over what it left.
     for batch in [32..64, 60..83] {
         let order: Vec<u32> = batch.collect();
-        let tally = backend.train_step(samples, &batches(&order), Sgd::plain(0.0)).unwrap();
+        let metrics = backend.train_step(samples, &batches(&order), Sgd::plain(0.0)).unwrap();
         let (x, y) = rows(samples, &order);
         let want = naive::pass(&graph, &naive::widen(&graph, &parameters), &x, &y);
         assert!(
-            (f64::from(tally.mean_loss()) - want.loss).abs() < 2e-6 * want.loss,
+            (f64::from(metrics.mean_loss()) - want.loss).abs() < 2e-6 * want.loss,
             "{name}: loss"
         );
         let values = backend.tensor(graph.output(), Tensor::Value).unwrap();
@@ -115,7 +115,7 @@ fn training_runs_follow_the_cpu_and_keras() {
             let train = (gpu.0, cpu.0, keras.loss[e]);
             let val = (gpu.1, cpu.1, keras.val_loss[e]);
             for (gpu, cpu, keras) in [Some(train), (e < together).then_some(val)].iter().flatten() {
-                let [gpu, cpu] = [gpu, cpu].map(|tally| f64::from(tally.mean_loss()));
+                let [gpu, cpu] = [gpu, cpu].map(|metrics| f64::from(metrics.mean_loss()));
                 let far = |want: f64| (gpu - want).abs() / want;
                 assert!(far(cpu) < 1e-3, "{name}, epoch {}: {gpu}, CPU {cpu}", e + 1);
                 assert!(far(*keras) < 1e-3, "{name}, epoch {}: {gpu}, Keras {keras}", e + 1);
@@ -142,7 +142,7 @@ fn nan_weight(variant: Variant) {
         let mut parameters = initial_parameters(&graph, 42);
         parameters[p.offset] = f32::NAN;
         gpu.set_state(&State::new(parameters)).unwrap();
-        let (tally, _) = evaluate(&mut gpu, samples);
-        assert!(!tally.loss.is_finite(), "{}", p.name);
+        let (metrics, _) = evaluate(&mut gpu, samples);
+        assert!(!metrics.loss.is_finite(), "{}", p.name);
     }
 }

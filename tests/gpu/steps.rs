@@ -46,8 +46,8 @@ fn epochs(variant: Variant) {
     for epoch in 0..3 {
         let order = Shuffle::Keras2.order(42, TRAIN, epoch);
         let before = gpu.submits();
-        let go_on = &mut |_| std::ops::ControlFlow::Continue(());
-        let steps = gpu.train(train, &Batches::plain(&order), sgd, go_on).unwrap().len() as u64;
+        let watch = &mut |_| std::ops::ControlFlow::Continue(());
+        let steps = gpu.train(train, &Batches::plain(&order), sgd, watch).unwrap().len() as u64;
         assert_eq!(steps, TRAIN.div_ceil(BATCH) as u64);
         let submits = gpu.submits() - before;
         // By the second epoch the pace is known.

@@ -125,7 +125,7 @@ fn maps_of_branches_agree_with_naive_loops() {
 }
 
 #[test]
-fn layers_that_are_not_there_are_told_with_those_that_are() {
+fn unknown_layers_are_reported_with_the_known_ones() {
     let graph = Model::open("p1").unwrap().graph([16, 24, 1], 4).unwrap();
     let layers = ["pool3".to_owned()];
     let error = Explainer::open(&graph, &layers, 2, Device::Cpu, Options::default()).unwrap_err();

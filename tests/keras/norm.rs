@@ -210,12 +210,12 @@ fn follows<B: Backend>(device: &str, open: impl Fn(Plan) -> Option<B>, bars: [f6
         for e in 0..EPOCHS {
             let learning_rate = schedule.rate(RATE, e, EPOCHS);
             let sgd = Sgd { learning_rate, momentum: MOMENTUM, nesterov };
-            let mut go_on = |_| ControlFlow::Continue(());
+            let mut watch = |_| ControlFlow::Continue(());
             let batches = Batches::plain(&order);
-            let tallies = backend.train(train, &batches, sgd, &mut go_on).unwrap();
-            let both: [StepMetrics; 2] = [tallies.into_iter().sum(), evaluate(&mut backend, val).0];
-            let figures = |tally: StepMetrics| {
-                (tally.loss / tally.samples as f64, f64::from(tally.accuracy()))
+            let steps = backend.train(train, &batches, sgd, &mut watch).unwrap();
+            let both: [StepMetrics; 2] = [steps.into_iter().sum(), evaluate(&mut backend, val).0];
+            let figures = |metrics: StepMetrics| {
+                (metrics.loss / metrics.samples as f64, f64::from(metrics.accuracy()))
             };
             history.push(both.map(figures));
         }

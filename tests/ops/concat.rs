@@ -11,7 +11,7 @@ op_tests! {
 }
 
 fn cases() -> Vec<Case> {
-    vec![branches(), concat_of_many(), aids_on_a_branch()]
+    vec![branches(), concat_of_many(), many_readers_of_one_node()]
 }
 
 /// A stem read by two branches and by the concat itself.
@@ -41,7 +41,7 @@ fn concat_of_many() -> Case {
 
 /// Ops without a ReLU of their own as readers of one node with one, so that gradients are added
 /// and masked.
-pub fn aids_on_a_branch() -> Case {
+pub fn many_readers_of_one_node() -> Case {
     let relu = |filters, kernel| conv(filters, kernel, Padding::Same, Activation::Relu);
     let mut graph = Graph::new("aids on a branch", Shape::Map { h: 5, w: 6, c: 1 });
     let stem = graph.push("stem", relu(3, [3, 3]), &[graph.input()]).unwrap();

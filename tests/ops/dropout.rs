@@ -8,7 +8,7 @@ use genre_gpu::graph::Op;
 use crate::common::backend::{Device, Implementation, default_gpu};
 use crate::common::cases::{self, Case, one};
 use crate::common::plan;
-use crate::concat::aids_on_a_branch;
+use crate::concat::many_readers_of_one_node;
 
 op_tests! {
     "dropout",
@@ -29,15 +29,15 @@ fn drops(device: &mut Device, case: &Case, seed: u32, first_step: u32) -> Vec<f3
     device.set_parameters(&parameters);
     let order: Vec<u32> = (0..3 * case.batch as u32).collect();
     let batches = Batches { seed, first_step, ..Batches::plain(&order) };
-    let resume = &mut |_| ControlFlow::Continue(());
+    let watch = &mut |_| ControlFlow::Continue(());
     let backend = device.backend();
-    backend.train(DatasetRef::new(&x, &y), &batches, Sgd::plain(0.0), resume).unwrap();
+    backend.train(DatasetRef::new(&x, &y), &batches, Sgd::plain(0.0), watch).unwrap();
     backend.tensor(case.graph.find("drop").unwrap(), Tensor::Value).unwrap()
 }
 
 #[test]
 fn masks_depend_on_step_and_seed_and_are_the_same_on_both_devices() {
-    let case = aids_on_a_branch();
+    let case = many_readers_of_one_node();
     let plan = || plan::of(&case.graph, case.batch);
     let mut cpu = Implementation::Cpu.open(plan()).unwrap();
     let first = drops(&mut cpu, &case, 42, 7);

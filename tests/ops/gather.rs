@@ -102,8 +102,8 @@ fn own_augmentations(on: Implementation) {
         Some(device)
     };
     let (Some(mut all), Some(mut one)) = (opened(), opened()) else { return };
-    let resume = &mut |_| ControlFlow::Continue(());
-    let whole = all.backend().train(samples, &batches, Sgd::plain(0.1), resume).unwrap();
+    let watch = &mut |_| ControlFlow::Continue(());
+    let whole = all.backend().train(samples, &batches, Sgd::plain(0.1), watch).unwrap();
     let pairs = order.chunks(2).zip(augmentations.chunks(2));
     let alone: Vec<_> = pairs
         .map(|(order, augmentations)| {

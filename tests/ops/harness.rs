@@ -257,9 +257,8 @@ pub fn many_steps(suite: &Suite, on: Implementation) {
         };
         let (Some(mut one), Some(mut each)) = (open(), open()) else { return };
         let (one, each) = (one.backend(), each.backend());
-        let mut resume = |_| ControlFlow::Continue(());
-        let all =
-            one.train(samples, &Batches::plain(&order), Sgd::plain(0.1), &mut resume).unwrap();
+        let mut watch = |_| ControlFlow::Continue(());
+        let all = one.train(samples, &Batches::plain(&order), Sgd::plain(0.1), &mut watch).unwrap();
         for (step, (batch, metrics)) in order.chunks(case.batch).zip(all).enumerate() {
             let batches = Batches { first_step: step as u32, ..Batches::plain(batch) };
             assert_eq!(each.train_step(samples, &batches, Sgd::plain(0.1)).unwrap(), metrics);

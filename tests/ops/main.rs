@@ -1,8 +1,9 @@
 //! Every op on every implementation against the naive f64 reference, which finite differences
 //! check in turn.
 //!
-//! `tests/ops/<op>.rs` has the cases of an op; `op_tests!` makes of them one test for each
-//! property and implementation, named `<op>::<property>::<implementation>`:
+//! `tests/ops/<op>.rs` has the cases of an op, `tests/common/naive/<op>.rs` its reference (which
+//! the binaries `keras` and `gpu` use too); `op_tests!` makes one test for each property and
+//! implementation, named `<op>::<property>::<implementation>`:
 //!
 //! ```text
 //! cargo test --test ops                                       everything
