@@ -1,12 +1,8 @@
 //! Maps of what a network attends to: against Keras, and against naive loops in f64.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
-
-use common::close::assert_close;
-use common::naive::{self, Mode};
-use common::{cases, golden};
+use crate::common::close::assert_close;
+use crate::common::naive::{self, Mode};
+use crate::common::{cases, golden};
 use genre_gpu::device::{Device, Options};
 use genre_gpu::explain::{Explainer, Maps};
 use genre_gpu::graph::{Graph, Role, Shape};
@@ -34,7 +30,7 @@ struct Case {
 }
 
 fn devices() -> Vec<Device> {
-    if common::gpu::skipped() { vec![Device::Cpu] } else { vec![Device::Cpu, Device::Gpu] }
+    if crate::common::gpu::skipped() { vec![Device::Cpu] } else { vec![Device::Cpu, Device::Gpu] }
 }
 
 fn open(graph: &Graph, layers: &[&str], batch: usize, device: Device) -> Explainer {
@@ -45,7 +41,7 @@ fn open(graph: &Graph, layers: &[&str], batch: usize, device: Device) -> Explain
 #[test]
 fn maps_are_those_of_keras() {
     let golden: Golden =
-        serde_json::from_str(include_str!("fixtures/keras/grad_cam.json")).unwrap();
+        serde_json::from_str(include_str!("../fixtures/keras/grad_cam.json")).unwrap();
     let data = golden::data();
     let graph = Model::open("p1").unwrap().graph(data.shape, 4).unwrap();
     let weights: Vec<f32> =
@@ -129,7 +125,7 @@ fn maps_of_branches_agree_with_naive_loops() {
 }
 
 #[test]
-fn layers_that_are_not_there_are_told_with_those_that_are() {
+fn unknown_layers_are_reported_with_the_known_ones() {
     let graph = Model::open("p1").unwrap().graph([16, 24, 1], 4).unwrap();
     let layers = ["pool3".to_owned()];
     let error = Explainer::open(&graph, &layers, 2, Device::Cpu, Options::default()).unwrap_err();

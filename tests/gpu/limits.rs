@@ -1,20 +1,16 @@
 //! What a device's limits and failures do: a set that is split, a plan that does
 //! not fit, a device that is lost.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
 use std::ops::ControlFlow;
 
-use common::cases;
-use common::gpu::open_with;
+use crate::common::backend::evaluate;
+use crate::common::gpu::{open_capped, open_plain_capped, skipped};
+use crate::common::{cases, plan};
 use genre_gpu::Error;
-use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State, StepMetrics};
-use genre_gpu::gpu::{Form, Gpu, GpuOptions};
+use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State};
+use genre_gpu::gpu::Gpu;
 use genre_gpu::graph::{Activation, Graph, Op, Padding, Shape};
 use genre_gpu::models::Model;
-use genre_gpu::plan::Plan;
 use genre_gpu::random::streams::Stream;
 use genre_gpu::train::initial_parameters;
 
@@ -26,8 +22,7 @@ fn p1() -> Graph {
 
 /// P1 with its first weights; no buffer has more bytes than `cap`.
 fn ready(cap: Option<u64>) -> Option<Gpu> {
-    let options = GpuOptions { buffer_bytes: cap, ..GpuOptions::default() };
-    let mut gpu = open_with(Plan::new(p1(), 8).unwrap(), options)?.unwrap();
+    let mut gpu = open_capped(plan::of(&p1(), 8), cap)?.unwrap();
     gpu.set_state(&State::new(initial_parameters(&p1(), 42))).unwrap();
     Some(gpu)
 }
@@ -56,14 +51,13 @@ fn a_set_split_over_buffers_gives_the_same_bits() {
             })
             .collect();
         let batches = Batches { augmentations: &augmentations, ..Batches::plain(&order) };
-        let go_on = &mut |_| ControlFlow::Continue(());
-        let tallies = gpu.train(samples, &batches, SGD, go_on).unwrap();
-        let mut rows = Vec::new();
-        let tally: StepMetrics = gpu.evaluate(samples, &mut rows).unwrap().into_iter().sum();
+        let watch = &mut |_| ControlFlow::Continue(());
+        let steps = gpu.train(samples, &batches, SGD, watch).unwrap();
+        let (metrics, rows) = evaluate(&mut gpu, samples);
         let gathers =
             gpu.dispatches().iter().filter(|(k, ..)| k.name.starts_with("gather")).count();
         assert_eq!(gathers, buffers);
-        results.push((tallies, tally, rows, gpu.state().unwrap()));
+        results.push((steps, metrics, rows, gpu.state().unwrap()));
     }
     assert!(results[0] == results[1]);
 }
@@ -88,20 +82,20 @@ fn gradients_in_few_parts_are_those_in_many() {
 }
 
 fn limit(graph: &Graph, batch: usize, cap: u64) -> Option<Result<Gpu, Error>> {
-    // The plain kernels need no more than the plan's tensors.
-    let options =
-        GpuOptions { buffer_bytes: Some(cap), form: Form::Plain, ..GpuOptions::default() };
-    open_with(Plan::new(graph.clone(), batch).unwrap(), options)
+    open_plain_capped(plan::of(graph, batch), cap)
 }
 
 #[test]
-fn a_batch_too_large_is_told_with_node_and_the_largest_that_fits() {
+fn a_batch_too_large_is_reported_with_its_node_and_the_largest_that_fits() {
     let Some(result) = limit(&p1(), 100_000, 300_000) else { return };
     let error = result.unwrap_err();
-    let said = error.to_string();
-    let Error::DeviceLimit { bytes, most, help, .. } = error else { panic!("{said}") };
-    assert_eq!((bytes, most), (100_000 * 16 * 12 * 4 * 4, 300_000), "{said}");
-    assert!(said.starts_with("model p1, node \"conv2d\", output for a batch of 100000"), "{said}");
+    let message = error.to_string();
+    let Error::DeviceLimit { bytes, most, help, .. } = error else { panic!("{message}") };
+    assert_eq!((bytes, most), (100_000 * 16 * 12 * 4 * 4, 300_000), "{message}");
+    assert!(
+        message.starts_with("model p1, node \"conv2d\", output for a batch of 100000"),
+        "{message}"
+    );
     let fits: usize =
         help.split_whitespace().find_map(|word| word.trim_end_matches(',').parse().ok()).unwrap();
     assert_eq!(fits, 300_000 / (16 * 12 * 4 * 4));
@@ -118,11 +112,20 @@ fn where_no_batch_fits_none_is_named() {
     let flat = graph.push("flatten", Op::Flatten, &[pool]).unwrap();
     graph.push("softmax", Op::Softmax, &[flat]).unwrap();
     let Some(result) = limit(&graph, 1, 200_000) else { return };
-    let said = result.unwrap_err().to_string();
-    assert!(said.starts_with("model wide, node \"input\", output for a batch of 1: "), "{said}");
-    assert!(said.contains("a single sample is too large") && said.contains("262144"), "{said}");
-    let said = limit(&p1(), 8, 80_000).unwrap().unwrap_err().to_string();
-    assert!(said.starts_with("model p1, all parameters, most of them conv2d_2/kernel: "), "{said}");
+    let message = result.unwrap_err().to_string();
+    assert!(
+        message.starts_with("model wide, node \"input\", output for a batch of 1: "),
+        "{message}"
+    );
+    assert!(
+        message.contains("a single sample is too large") && message.contains("262144"),
+        "{message}"
+    );
+    let message = limit(&p1(), 8, 80_000).unwrap().unwrap_err().to_string();
+    assert!(
+        message.starts_with("model p1, all parameters, most of them conv2d_2/kernel: "),
+        "{message}"
+    );
 }
 
 #[test]
@@ -145,18 +148,18 @@ fn a_lost_device_is_an_error_and_never_a_panic() {
             take_away();
             ControlFlow::Continue(())
         };
-        let said = |e: Error| {
-            let said = e.to_string();
-            assert!(matches!(e, Error::Gpu { .. }), "{when}: {said}");
-            assert!(said.starts_with(&gpu_name()), "{when}: {said}");
-            said
+        let message = |e: Error| {
+            let message = e.to_string();
+            assert!(matches!(e, Error::Gpu { .. }), "{when}: {message}");
+            assert!(message.starts_with(&gpu_name()), "{when}: {message}");
+            message
         };
         let first =
-            said(gpu.train(samples, &Batches::plain(&order), SGD, &mut between).unwrap_err());
+            message(gpu.train(samples, &Batches::plain(&order), SGD, &mut between).unwrap_err());
         assert!(first.contains("lost"), "{when}: {first}");
-        said(gpu.train(samples, &Batches::plain(&order), SGD, &mut between).unwrap_err());
-        said(gpu.evaluate(samples, &mut Vec::new()).unwrap_err());
-        said(gpu.state().unwrap_err());
+        message(gpu.train(samples, &Batches::plain(&order), SGD, &mut between).unwrap_err());
+        message(gpu.evaluate(samples, &mut Vec::new()).unwrap_err());
+        message(gpu.state().unwrap_err());
     }
 }
 
@@ -165,8 +168,8 @@ fn gpu_name() -> String {
 }
 
 #[test]
-fn an_adapter_is_found_by_any_part_of_what_it_is() {
-    if common::gpu::skipped() {
+fn an_adapter_is_found_by_name_kind_or_backend() {
+    if skipped() {
         return;
     }
     let best = genre_gpu::gpu::adapters().remove(0);

@@ -4,12 +4,8 @@
 //! batch); the CPU path in f32 is then held to what rounding lets two correct
 //! programs agree on: Keras itself, with another thread count, stays no closer.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
-use common::golden::{BATCH, EPOCHS, SEED};
-use common::{golden, levels, naive};
+use crate::common::golden::{BATCH, EPOCHS, SEED};
+use crate::common::{golden, levels, naive};
 use genre_gpu::backend::{State, StepMetrics};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::graph::Graph;
@@ -108,14 +104,14 @@ fn cpu_run(name: &str, threads: usize) -> (Vec<(StepMetrics, StepMetrics)>, Stat
 fn cpu_follows(name: &str, tolerance: impl Fn(usize) -> f64) {
     let want = golden::run(name).history;
     for (e, (train, val)) in cpu_run(name, 2).0.iter().enumerate() {
-        let off = |tally: &StepMetrics, want: f64| (f64::from(tally.mean_loss()) - want).abs();
+        let off = |metrics: &StepMetrics, want: f64| (f64::from(metrics.mean_loss()) - want).abs();
         let far = off(train, want.loss[e]).max(off(val, want.val_loss[e]));
         assert!(far < tolerance(e + 1), "{name}, epoch {}: off by {far:e}", e + 1);
         if tolerance(e + 1) <= 2e-6 {
             let accuracies = [(train, want.accuracy[e]), (val, want.val_accuracy[e])];
-            for (tally, want) in accuracies {
-                let correct = (want * tally.samples as f64).round() as u64;
-                assert_eq!(tally.correct, correct, "{name}, epoch {}", e + 1);
+            for (metrics, want) in accuracies {
+                let correct = (want * metrics.samples as f64).round() as u64;
+                assert_eq!(metrics.correct, correct, "{name}, epoch {}", e + 1);
             }
         }
     }
@@ -153,10 +149,8 @@ fn any_number_of_threads_gives_the_same_bits() {
 #[test]
 fn cpu_follows_keras_at_every_vector_level() {
     levels::again(&[
-        "cpu_follows_keras_2_in_f32",
-        "cpu_follows_keras_2_in_f32_at_a_higher_rate",
-        "cpu_follows_keras_3_in_f32_at_a_higher_rate",
-        "cpu_follows_keras_3_in_f32",
-        "any_number_of_threads_gives_the_same_bits",
+        "run::cpu_follows_keras_2_in_f32",
+        "run::cpu_follows_keras_3_in_f32",
+        "run::any_number_of_threads_gives_the_same_bits",
     ]);
 }

@@ -1,22 +1,20 @@
 //! Batch norm, pooling over axes, axes as channels, momentum and schedules against real Keras:
 //! whole runs of `fixtures/models/time_and_frequency.toml`, the last batches short.
 //!
-//! As in `keras_run.rs`, the naive f64 model pins the rules against Keras in f64, with loops,
+//! As in `run.rs`, the naive f64 model pins the rules against Keras in f64, with loops,
 //! optimiser and schedules of this file's own; the devices are then held to what rounding leaves.
-
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::f64::consts::PI;
 use std::ops::ControlFlow;
 
-use common::levels;
-use common::naive::{self, Mode};
+use crate::common::backend::evaluate;
+use crate::common::gpu::{self, VARIANTS};
+use crate::common::levels;
+use crate::common::naive::{self, Mode};
+use crate::common::plan;
 use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics};
 use genre_gpu::cpu::Cpu;
-use genre_gpu::gpu::Form;
 use genre_gpu::graph::{Graph, NodeId, Op, Role};
 use genre_gpu::models::{Model, Schedule};
 use genre_gpu::plan::Plan;
@@ -42,7 +40,7 @@ struct File {
 
 #[derive(Deserialize)]
 struct Run {
-    history: common::golden::History,
+    history: crate::common::golden::History,
     /// By Keras's names, which are the crate's.
     weights: BTreeMap<String, Vec<f64>>,
 }
@@ -58,8 +56,8 @@ struct Fixture {
 
 fn fixture() -> Fixture {
     let file: File =
-        serde_json::from_str(include_str!("fixtures/keras/time_and_frequency.json")).unwrap();
-    let model = include_str!("fixtures/models/time_and_frequency.toml");
+        serde_json::from_str(include_str!("../fixtures/keras/time_and_frequency.json")).unwrap();
+    let model = include_str!("../fixtures/models/time_and_frequency.toml");
     let graph = Model::parse("time_and_frequency", model).unwrap();
     let graph = graph.graph([file.h, file.w, 1], 4).unwrap();
     let scale = |q: &[i8]| q.iter().map(|&q| f32::from(q) / 32.0).collect();
@@ -201,8 +199,7 @@ fn naive_f64_follows_keras_in_f64() {
 fn follows<B: Backend>(device: &str, open: impl Fn(Plan) -> Option<B>, bars: [f64; 2]) {
     let fixture = fixture();
     for (name, nesterov, schedule) in RUNS {
-        let plan = Plan::new(fixture.graph.clone(), BATCH).unwrap();
-        let Some(mut backend) = open(plan) else { return };
+        let Some(mut backend) = open(plan::of(&fixture.graph, BATCH)) else { return };
         let state = State::new(initial_parameters(&fixture.graph, SEED));
         backend.set_state(&state).unwrap();
         let train = DatasetRef::new(&fixture.x, &fixture.y);
@@ -213,15 +210,12 @@ fn follows<B: Backend>(device: &str, open: impl Fn(Plan) -> Option<B>, bars: [f6
         for e in 0..EPOCHS {
             let learning_rate = schedule.rate(RATE, e, EPOCHS);
             let sgd = Sgd { learning_rate, momentum: MOMENTUM, nesterov };
-            let mut go_on = |_| ControlFlow::Continue(());
+            let mut watch = |_| ControlFlow::Continue(());
             let batches = Batches::plain(&order);
-            let tallies = backend.train(train, &batches, sgd, &mut go_on).unwrap();
-            let both: [StepMetrics; 2] = [
-                tallies.into_iter().sum(),
-                backend.evaluate(val, &mut Vec::new()).unwrap().into_iter().sum(),
-            ];
-            let figures = |tally: StepMetrics| {
-                (tally.loss / tally.samples as f64, f64::from(tally.accuracy()))
+            let steps = backend.train(train, &batches, sgd, &mut watch).unwrap();
+            let both: [StepMetrics; 2] = [steps.into_iter().sum(), evaluate(&mut backend, val).0];
+            let figures = |metrics: StepMetrics| {
+                (metrics.loss / metrics.samples as f64, f64::from(metrics.accuracy()))
             };
             history.push(both.map(figures));
         }
@@ -244,14 +238,14 @@ fn cpu_follows_keras_in_f32() {
 }
 
 #[test]
-fn gpu_follows_keras_in_f32_in_all_forms() {
-    for form in Form::ALL {
-        let device = format!("the GPU, {form:?}");
-        follows(&device, |plan| common::gpu::open(plan, form), BARS);
+fn gpu_follows_keras_in_f32_in_all_variants() {
+    for variant in VARIANTS {
+        let device = format!("the GPU, {variant:?}");
+        follows(&device, |plan| gpu::open(plan, variant), BARS);
     }
 }
 
 #[test]
 fn cpu_follows_keras_at_every_vector_level() {
-    levels::again(&["cpu_follows_keras_in_f32"]);
+    levels::again(&["norm::cpu_follows_keras_in_f32"]);
 }

@@ -1,7 +1,5 @@
 //! The rules for shaders, held against the files themselves.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -1,12 +1,10 @@
 //! Initial weights and sample orders against those of real Keras, bit for bit.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
-
 use genre_gpu::random::keras::{LayerSeeds, Shuffle, glorot_uniform};
 use serde_json::Value;
 
 fn fixture() -> Value {
-    let text = include_str!("fixtures/keras/rng.json");
+    let text = include_str!("../fixtures/keras/rng.json");
     serde_json::from_str(text).unwrap()
 }
 
@@ -65,7 +63,7 @@ fn sample_orders_are_those_of_keras_in_both_modes() {
 
 #[test]
 fn other_seeds_than_42_give_keras_weights_and_orders_too() {
-    let rows: Value = serde_json::from_str(include_str!("fixtures/keras/seeds.json")).unwrap();
+    let rows: Value = serde_json::from_str(include_str!("../fixtures/keras/seeds.json")).unwrap();
     assert_eq!(rows.as_array().unwrap().len(), 8);
     for row in rows.as_array().unwrap() {
         let seed = row["seed"].as_u64().unwrap() as u32;
