@@ -51,6 +51,7 @@ pub mod predict;
 pub mod progress;
 pub mod random;
 pub mod report;
+mod simd;
 pub mod tasks;
 mod text;
 pub mod train;
