@@ -369,3 +369,62 @@ impl Backend for Cpu {
         Ok(self.parameter_gradients.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Activation, Graph, Op, Padding, Shape};
+
+    /// A convolution with a fused pooling, one without, and a dense layer.
+    fn graph() -> Graph {
+        let conv = Op::Conv2d {
+            filters: 2,
+            kernel: [3, 3],
+            padding: Padding::Same,
+            bias: true,
+            activation: Activation::Relu,
+        };
+        let dense = Op::Dense { units: 3, bias: true, activation: Activation::Linear, l2: 0.0 };
+        let mut graph = Graph::new("test", Shape::Map { h: 4, w: 6, c: 1 });
+        let mut last = graph.input();
+        for (name, op) in [
+            ("first", conv),
+            ("pool", Op::MaxPool2d { window: [2, 2] }),
+            ("second", conv),
+            ("flat", Op::Flatten),
+            ("dense", dense),
+            ("softmax", Op::Softmax),
+        ] {
+            last = graph.push(name, op, &[last]).unwrap();
+        }
+        graph
+    }
+
+    #[test]
+    fn a_plan_for_inference_has_no_gradients_and_evaluates_alike() {
+        let (x, y) = (vec![0.25; 5 * 24], [0, 1, 2, 0, 1]);
+        let data = DatasetRef::new(&x, &y);
+        let weights = (0..graph().parameter_count()).map(|i| (i % 7) as f32 * 0.1 - 0.3).collect();
+        let state = State::new(weights);
+        let mut training = Cpu::new(Plan::new(graph(), 4).unwrap(), 2).unwrap();
+        let mut inference = Cpu::new(Plan::for_inference(graph(), 4).unwrap(), 2).unwrap();
+        let (mut expected, mut found) = (Vec::new(), Vec::new());
+        for (cpu, probabilities) in [(&mut training, &mut expected), (&mut inference, &mut found)] {
+            cpu.set_state(&state).unwrap();
+            cpu.evaluate(data, probabilities).unwrap();
+        }
+        assert_eq!(found, expected);
+
+        let gradients =
+            |cpu: &Cpu| cpu.shards.iter().flat_map(|s| &s.gradients).map(Vec::len).sum::<usize>();
+        assert!(gradients(&training) > 0 && training.streaming.is_some());
+        assert_eq!(gradients(&inference), 0);
+        assert!(inference.streaming.is_none() && inference.parameter_gradients.is_empty());
+        let plain = Sgd::plain(0.1);
+        let order = Batches::plain(&[0, 1]);
+        assert!(inference.train_step(data, &order, plain).is_err());
+        assert!(inference.logit_gradients(data, &[0]).is_err());
+        assert!(inference.parameter_gradients().is_err());
+        assert!(training.train_step(data, &order, plain).is_ok());
+    }
+}

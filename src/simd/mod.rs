@@ -54,6 +54,12 @@ fn named(name: &str) -> Option<Level> {
     }
 }
 
+/// All levels of this processor.
+#[cfg(test)]
+pub(crate) fn all() -> Vec<Level> {
+    NAMES.into_iter().filter_map(named).collect()
+}
+
 /// The level's name, as in Rust's and LLVM's target features.
 pub(crate) fn name() -> String {
     let level = format!("{:?}", level());

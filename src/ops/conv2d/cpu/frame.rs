@@ -109,3 +109,16 @@ pub(super) fn backward_bias(dz: &[f32], db: &mut [f32]) {
         db.iter_mut().zip(sums).for_each(|(db, sum)| *db += sum);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::cuts;
+
+    #[test]
+    fn a_length_is_cut_into_the_largest_sizes_first() {
+        let of = |len, sizes: &[usize]| cuts(len, sizes).collect::<Vec<_>>();
+        assert_eq!(of(9, &[5, 3, 1]), [(0, 5), (5, 3), (8, 1)]);
+        assert_eq!(of(4, &[2, 1]), [(0, 2), (2, 2)]);
+        assert_eq!(of(0, &[1]), []);
+    }
+}

@@ -250,3 +250,31 @@ impl Layer for Conv2dLayer {
         self.pack(kernel.parameters, self.op.bias.then_some(&*bias.parameters));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Extents;
+    use super::*;
+    use crate::graph::{Graph, Padding, Shape};
+    use crate::ops::pool2d;
+
+    #[test]
+    fn without_backward_there_is_no_workspace_for_it() {
+        let input = Shape::Map { h: 6, w: 8, c: 2 };
+        let extents = Extents::new(input, 4, [3, 3], Padding::Same);
+        let graph = Graph::new("test", input);
+        let pool = (graph.input(), pool2d::Extents::new(Shape::Map { h: 6, w: 8, c: 4 }, [2, 2]));
+        for max_pool2d in [None, Some(pool)] {
+            let op = Conv2d { extents, bias: true, activation: Activation::Relu, max_pool2d };
+            let sizes = |trains| {
+                let shards = Shards { count: 1, samples: 2, trains };
+                let layer = Conv2dLayer::new(op, trains, shards);
+                let w = layer.workspaces.lock(0);
+                let floats = w.dz.len() + w.frame_gradient.len() + w.dw.len() + w.db.len();
+                (floats + w.patches.len() + w.entries.len(), w.frames.len())
+            };
+            assert!(sizes(true).0 > 0);
+            assert_eq!(sizes(false), (0, sizes(true).1));
+        }
+    }
+}

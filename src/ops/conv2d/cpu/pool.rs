@@ -73,3 +73,37 @@ pub(super) fn max_first<S: Simd, V: Floats<S>>(simd: S, window: [V; 4]) -> (V, V
     }
     (best, argmax)
 }
+
+#[cfg(test)]
+mod tests {
+    use fearless_simd::{SimdBase, dispatch};
+
+    use super::*;
+    use crate::simd::all;
+
+    /// Maximum and argmax of a window by [`max_first`], from the first lane.
+    #[inline(always)]
+    fn first_lane<S: Simd>(simd: S, window: [f32; 4]) -> (f32, u32) {
+        let (max, argmax) = max_first(simd, window.map(|v| S::f32s::splat(simd, v)));
+        (max.as_slice()[0], argmax.as_slice()[0].to_bits())
+    }
+
+    #[test]
+    fn the_first_nan_of_a_window_is_its_argmax_wherever_it_is() {
+        let values = [f32::NEG_INFINITY, -1.0, 0.0, 2.0, f32::INFINITY, f32::NAN, -f32::NAN];
+        let all_windows = (0..values.len().pow(4))
+            .map(|k| [0, 1, 2, 3].map(|place| values[k / values.len().pow(place) % values.len()]));
+        let windows: Vec<[f32; 4]> = all_windows.collect();
+        for level in all() {
+            for &window in &windows {
+                let expected = (1..4).fold(0, |best: usize, k| {
+                    let (v, max) = (window[k], window[best]);
+                    if v > max || (v.is_nan() && !max.is_nan()) { k } else { best }
+                });
+                let (max, argmax) = dispatch!(level, simd => first_lane(simd, window));
+                assert_eq!(argmax as usize, expected, "{window:?} at {level:?}");
+                assert_eq!(max.to_bits(), window[expected].to_bits(), "{window:?} at {level:?}");
+            }
+        }
+    }
+}
