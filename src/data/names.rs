@@ -90,7 +90,7 @@ impl ArrayName {
             .flat_map(split_compound)
             .collect();
 
-        let mut parts = words.iter().filter_map(|word| part_of(word));
+        let mut parts = words.iter().filter_map(|word| part_of_word(word));
         let part = parts.next()?;
         if parts.any(|other| other != part) {
             return None;
@@ -126,7 +126,8 @@ impl ArrayName {
     }
 }
 
-pub(super) fn part_of(word: &str) -> Option<PartName> {
+/// The part that a word names.
+pub(crate) fn part_of_word(word: &str) -> Option<PartName> {
     let lists = [(TRAIN, PartName::Train), (VAL, PartName::Val), (TEST, PartName::Test)];
     lists.into_iter().find_map(|(list, part)| list.contains(&word).then_some(part))
 }
@@ -138,13 +139,13 @@ fn role_of(word: &str) -> Option<Role> {
 
 /// `xtrain` is `x` and `train`; `trainlabels` is `train` and `labels`.
 fn split_compound(word: &str) -> Vec<&str> {
-    let known = |w: &str| part_of(w).is_some() || role_of(w).is_some() || w == "data";
+    let known = |w: &str| part_of_word(w).is_some() || role_of(w).is_some() || w == "data";
     if known(word) {
         return vec![word];
     }
     let halves = word.char_indices().map(|(at, _)| word.split_at(at));
     halves
         .filter(|(a, b)| known(a) && known(b))
-        .find(|(a, b)| part_of(a).is_some() != part_of(b).is_some())
+        .find(|(a, b)| part_of_word(a).is_some() != part_of_word(b).is_some())
         .map_or_else(|| vec![word], |(a, b)| vec![a, b])
 }

@@ -9,21 +9,21 @@ const LANES: usize = 8;
 
 /// What a pass over values finds. All NaN or infinite input shows in `sum`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Stats {
-    pub(super) min: f32,
-    pub(super) max: f32,
-    pub(super) sum: f64,
+pub(crate) struct Stats {
+    pub(crate) min: f32,
+    pub(crate) max: f32,
+    pub(crate) sum: f64,
 }
 
 /// Range and sum; `min` is +∞ and `max` −∞ where there are no values.
-pub(super) fn stats(x: &[f32]) -> Stats {
+pub(crate) fn stats(x: &[f32]) -> Stats {
     let mut chunks = Chunks::new(chunk_stats);
     chunks.add(x);
     chunks.stats()
 }
 
 /// Sum of squared distances from `mean`.
-pub(super) fn squares_about(x: &[f32], mean: f64) -> f64 {
+pub(crate) fn squares_about(x: &[f32], mean: f64) -> f64 {
     let mut chunks = Chunks::new(|chunk: &[f32]| chunk_squares(chunk, mean));
     chunks.add(x);
     chunks.finish().iter().sum()

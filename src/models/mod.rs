@@ -49,7 +49,6 @@
 
 mod augment;
 mod built_in;
-mod recipe;
 mod schedule;
 mod spec;
 pub mod summary;
@@ -63,7 +62,6 @@ use crate::graph::{Graph, Op, Shape};
 
 pub use augment::Augment;
 use built_in::BUILT_IN;
-pub use recipe::Recipe;
 pub use schedule::Schedule;
 use spec::NodeSpec;
 
@@ -76,8 +74,6 @@ pub struct Model {
     pub text: String,
     /// Why it looks as it does.
     pub rationale: String,
-    /// Defaults for training.
-    pub recipe: Recipe,
     nodes: Vec<NodeSpec>,
 }
 
@@ -86,8 +82,9 @@ pub struct Model {
 struct File {
     #[serde(default)]
     rationale: String,
-    #[serde(default)]
-    train: Recipe,
+    // Settings for training, which `train` reads from the text.
+    #[serde(default, rename = "train")]
+    _train: serde::de::IgnoredAny,
     node: Vec<toml::Table>,
 }
 
@@ -134,7 +131,6 @@ impl Model {
             name: name.into(),
             text: text.into(),
             rationale: file.rationale.trim().into(),
-            recipe: file.train,
             nodes,
         })
     }

@@ -26,8 +26,8 @@ pub enum Schedule {
 }
 
 impl Schedule {
-    /// Whether the rates of early epochs depend on how many there will be.
-    pub fn looks_ahead(self) -> bool {
+    /// Whether the rates of early epochs depend on the total number of epochs.
+    pub fn depends_on_total_epochs(self) -> bool {
         match self {
             Self::Constant | Self::Step { .. } => false,
             Self::Cosine => true,
