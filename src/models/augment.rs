@@ -1,11 +1,11 @@
-//! How samples are varied in training, as it is written: `bands=0.1,frames=0.16,roll,gain=3`.
+//! Augmentation settings and their notation: `bands=0.1,frames=0.16,roll,gain=3`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What is drawn anew for each sample in each epoch. By default nothing.
+/// Augmentations, drawn for each sample in each epoch. By default none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Augment {
@@ -21,7 +21,7 @@ pub struct Augment {
 }
 
 impl Augment {
-    /// Whether samples stay as they are.
+    /// Whether no augmentation is set.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }

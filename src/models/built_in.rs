@@ -1,7 +1,6 @@
-//! The models that come with the program: P1 and its variants as controls, P2, P2 with a part of
-//! it missing, and another.
+//! The built-in models: P1 and its variants as controls, P2 and its ablations, and another.
 
-/// Name and text of each.
+/// Name and text of each model.
 pub(super) const BUILT_IN: [(&str, &str); 9] = [
     ("p1", include_str!("p1.toml")),
     ("p1-aug", include_str!("p1-aug.toml")),

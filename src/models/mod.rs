@@ -44,7 +44,7 @@
 //! | `flatten`, `concat`, `softmax` | |
 //! | `dense` | `units`, a number or `"classes"`, `bias = true`, `activation = "linear"`, `l2 = 0.0` |
 //!
-//! `[train]` may say `epochs`, `batch_size`, `learning_rate`, `momentum`, `nesterov`, `schedule`
+//! `[train]` may have `epochs`, `batch_size`, `learning_rate`, `momentum`, `nesterov`, `schedule`
 //! ([`Schedule`]) and `augment` ([`Augment`]).
 
 mod augment;
@@ -70,9 +70,9 @@ use spec::NodeSpec;
 pub struct Model {
     /// A built-in's name, or the path of its file.
     pub name: String,
-    /// The text that it was read from: kept with the weights.
+    /// The text that it was read from, which is saved with the weights.
     pub text: String,
-    /// Why it looks as it does.
+    /// The rationale of the design.
     pub rationale: String,
     nodes: Vec<NodeSpec>,
 }
@@ -92,7 +92,7 @@ impl Model {
     /// A built-in by its name, or any model file by its path.
     ///
     /// # Errors
-    /// If there is no such model, or the file is not one.
+    /// If there is no such model, or the file is not a model.
     pub fn open(name: &str) -> Result<Self> {
         if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
             return Self::parse(name, text);
@@ -112,10 +112,10 @@ impl Model {
         Self::parse(name, &text)
     }
 
-    /// Reads a model from its text; `name` stands for it in messages.
+    /// Reads a model from its text; `name` is used in messages.
     ///
     /// # Errors
-    /// If the text is not TOML, a key is unknown or a node says too little.
+    /// If the text is not TOML, a key is unknown or one is missing.
     pub fn parse(name: &str, text: &str) -> Result<Self> {
         let fail = |problem: String| Error::Model { model: name.into(), problem };
         let file: File = toml::from_str(text).map_err(|e| fail(e.to_string()))?;
@@ -135,7 +135,7 @@ impl Model {
         })
     }
 
-    /// The graph for samples of shape `[h, w, c]` and so many classes.
+    /// The graph for samples of shape `[h, w, c]` and this number of classes.
     ///
     /// # Errors
     /// If a node does not fit its input, or the last is not a softmax over the classes.

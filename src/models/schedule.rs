@@ -1,26 +1,25 @@
-//! How the learning rate goes from epoch to epoch, as it is written: `constant`, `cosine`,
-//! `step:10:0.1`.
+//! Learning-rate schedules and their notation: `constant`, `cosine`, `step:10:0.1`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The learning rate by epoch; it is the same for all steps of one.
+/// The learning rate of each epoch, the same for all its steps.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Schedule {
-    /// Always the same.
+    /// The same in all epochs.
     #[default]
     Constant,
     /// Half a cosine from the rate to almost 0: `rate / 2 · (1 + cos(π · epoch / epochs))`, epochs
     /// from 0 (Loshchilov and Hutter 2017, without restarts).
     Cosine,
-    /// Times `factor` after each `every` epochs.
+    /// Multiplied by `factor` after every `every` epochs.
     Step {
-        /// Epochs of one rate.
+        /// Number of epochs with one rate.
         every: usize,
-        /// What the rate is multiplied by.
+        /// Factor of the rate.
         factor: f32,
     },
 }

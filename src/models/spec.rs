@@ -4,16 +4,16 @@ use serde::Deserialize;
 
 use crate::graph::{Activation, Axis, Op, Padding, Shape};
 
-/// A node as written: its name, what it reads, what it does.
+/// A node as written: its name, its input, its operation.
 #[derive(Debug, Clone)]
 pub(super) struct NodeSpec {
     pub(super) name: String,
-    /// `None`: the node before it.
+    /// None for the preceding node.
     pub(super) inputs: Option<Vec<String>>,
     pub(super) op: OpSpec,
 }
 
-/// What a node does, with sizes that may depend on the number of classes.
+/// The operation of a node, with sizes that may depend on the number of classes.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum OpSpec {
@@ -110,7 +110,7 @@ pub(super) enum All {
     All,
 }
 
-/// What share of the bands is kept: more than 0, at most 1.
+/// The share of the bands that is kept: more than 0, at most 1.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "f32")]
 pub(super) struct Share(f32);
@@ -127,7 +127,7 @@ impl TryFrom<f32> for Share {
 }
 
 impl Share {
-    /// How many of the input's bands that is, at least one.
+    /// The number of the input's bands that are kept, at least one.
     fn of(self, input: Shape) -> usize {
         let h = match input {
             Shape::Map { h, .. } => h,
@@ -138,7 +138,7 @@ impl Share {
     }
 }
 
-/// The window in numbers over an input of that shape.
+/// The window's extents for an input of this shape.
 fn window([rows, columns]: [Extent; 2], input: Shape) -> [usize; 2] {
     let [h, w] = match input {
         Shape::Map { h, w, .. } => [h, w],
@@ -159,7 +159,7 @@ enum Inputs {
 }
 
 impl NodeSpec {
-    /// Takes `name` and `input` out of the table; the rest is the op's.
+    /// Removes `name` and `input` from the table; the rest belongs to the op.
     pub(super) fn read(mut table: toml::Table) -> Result<Self, String> {
         let name = match table.remove("name") {
             Some(toml::Value::String(name)) if !name.is_empty() => name,
@@ -180,7 +180,7 @@ impl NodeSpec {
 }
 
 impl OpSpec {
-    /// With the number of classes and the shape of the (first) input.
+    /// The op for this number of classes and shape of the (first) input.
     pub(super) fn resolve(self, classes: usize, input: Shape) -> Op {
         match self {
             Self::Conv2d { filters, kernel, padding, bias, activation } => {
