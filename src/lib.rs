@@ -104,6 +104,7 @@ pub mod progress;
 pub mod random;
 #[cfg(feature = "pictures")]
 pub mod report;
+mod simd;
 #[cfg(all(feature = "audio", feature = "gpu", feature = "pictures"))]
 pub mod tasks;
 mod text;

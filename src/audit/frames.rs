@@ -1,11 +1,11 @@
-//! Runs of equal frames: what overlapping cuts of one recording, or a segment that it
-//! repeats, leave in the arrays, at whatever position and level.
+//! Finds runs of equal frames, at any position and level: the trace of overlapping cuts of one
+//! recording, or of a segment that it repeats.
 //!
 //! Candidates are frames whose loudest bands are the same in the same order, which neither a
 //! change of level nor a rounding in the last bits disturbs. Each candidate is then compared
-//! band by band. Bands at a sample's floor (its least value) tell nothing and are left out; so
-//! are frames with too few bands above it, and frames that are the one before them again, since
-//! silence and held tones resemble each other in all recordings.
+//! band by band. Bands at a sample's floor (its least value) prove nothing and are left out, as are
+//! frames with too few bands above it and frames that repeat the one before: silence and held tones
+//! are similar in all recordings.
 
 use rayon::prelude::*;
 
@@ -17,7 +17,7 @@ use crate::progress::Progress;
 const LOUDEST: usize = 16;
 
 /// With fewer bands, frames of different recordings can be equal by chance
-/// ([`not_comparable`] tells the number).
+/// ([`not_comparable`] has the number).
 const LEAST_BANDS: usize = 8;
 
 /// If more frames than this have the same loudest bands, they are not compared.
@@ -86,7 +86,7 @@ impl Comparison {
                     compared += 1;
                     (x - y - level).abs() <= self.tolerance
                 }
-                // It must lie where the other is cut off.
+                // The other sample's floor hides it.
                 (true, false) => x - level <= b.floor + self.tolerance,
                 (false, true) => y + level <= a.floor + self.tolerance,
                 (false, false) => true,
@@ -157,7 +157,7 @@ pub(super) fn shared(
     (pairs.filter_map(matched).collect(), common)
 }
 
-/// The frames of a sample that tell something, by their loudest bands.
+/// The frames of a sample that can prove something, with keys from their loudest bands.
 fn keys(rule: &Comparison, sample: usize, values: Values<'_>) -> Vec<Frame> {
     let mut bands: Vec<(f32, usize)> = Vec::new();
     let mut frames = Vec::new();
@@ -171,11 +171,11 @@ fn keys(rule: &Comparison, sample: usize, values: Values<'_>) -> Vec<Frame> {
         bands.select_nth_unstable_by(rule.loudest - 1, louder);
         bands.truncate(rule.loudest);
         bands.sort_unstable_by(louder);
-        // Near silence, quantised values are few, and their order says little.
+        // Near silence there are few quantised values, and their order proves little.
         let different = bands.chunk_by(|a, b| a.0 == b.0).count();
         let held = at > 0 && rule.compare((values, at), (values, at - 1)).is_some();
         if different > rule.loudest / 2 && !held {
-            // FNV-1a; what it makes equal by chance the comparison tells apart.
+            // FNV-1a; the comparison rejects frames whose keys collide.
             let mix = |key: u64, (_, band): &(f32, usize)| {
                 (key ^ *band as u64).wrapping_mul(0x0100_0000_01b3)
             };
@@ -186,7 +186,7 @@ fn keys(rule: &Comparison, sample: usize, values: Values<'_>) -> Vec<Frame> {
     frames
 }
 
-/// Those of a group that are equal and stand in different parts.
+/// The frames of a group that are equal and in different parts.
 fn equal_frames(
     rule: &Comparison,
     all: &AllSamples<'_>,
@@ -195,7 +195,7 @@ fn equal_frames(
 ) -> Vec<Equal> {
     let mut equal = Vec::new();
     for (i, b) in group.iter().enumerate() {
-        // Samples stand in the order of their parts, so `a` is in the later one.
+        // Samples are in the order of their parts, so `a` is in the later one.
         let later =
             group[i..].iter().filter(|a| all.samples[a.sample].part != all.samples[b.sample].part);
         for a in later {

@@ -1,9 +1,9 @@
-//! Near duplicates: samples of different parts whose values correlate almost perfectly, as
-//! where one recording was encoded twice.
+//! Finds near duplicates: samples of different parts whose values correlate almost perfectly, such
+//! as one recording that was encoded twice.
 //!
-//! Every pair is looked at, by products of blocks of matrices: 66 thousand million
+//! All pairs are compared, by products of blocks of matrices: 66 thousand million
 //! multiplications for the course's 6,000 samples of 80×80, which take seconds. A projection to
-//! fewer dimensions would have to be checked in full, for r near 1 is where it tells least.
+//! fewer dimensions would have to be checked in full, since it is least precise for r near 1.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::progress::Progress;
 /// Samples in a block.
 const BLOCK: usize = 128;
 
-/// What a sum of products in f32 may be off by.
+/// The largest error of a sum of products in f32.
 const SLACK: f32 = 1e-4;
 
 /// The samples of a part, each with mean 0 and length 1; constant ones are 0.
@@ -27,8 +27,8 @@ struct Standardised<'a> {
     x: Vec<f32>,
 }
 
-/// For each sample and part that it is judged by, the sample there that it correlates with
-/// most, if r is at least `least`. Pairs that are `known` to be identical are not told again.
+/// For each sample and part that must not share it, the sample there with the largest correlation, if
+/// r is at least `least`. Pairs that are `known` to be identical are not reported again.
 pub(super) fn find(
     all: &AllSamples<'_>,
     known: &[Match],

@@ -1,4 +1,4 @@
-//! An audit for people.
+//! The audit as text.
 
 use std::fmt;
 
@@ -41,7 +41,7 @@ impl fmt::Display for Audit {
 }
 
 impl Audit {
-    /// What the arrays alone prove.
+    /// The findings from the arrays alone.
     fn arrays(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\nShared sound, from the arrays alone:")?;
         for kind in ["identical", "frames", "levelled_frames", "near"] {

@@ -195,14 +195,14 @@ impl<'a> Page<'a> {
             self.name(votes.product as usize)
         ));
         if let Some(place) = &song.spectrum {
-            text.push_str(&format!("\n  {}", whereabouts(place)));
+            text.push_str(&format!("\n  {}", spectral_distance(place)));
         }
         text
     }
 }
 
 /// How far the song lies from the training set, in words.
-fn whereabouts(place: &SpectralDistance) -> String {
+fn spectral_distance(place: &SpectralDistance) -> String {
     let of = match place.of {
         SpectraOf::Songs => "training songs",
         SpectraOf::Samples => "training samples",
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn the_words_follow_the_share() {
         let words = |farther| {
-            whereabouts(&SpectralDistance { distance: 1.5, farther, of: SpectraOf::Songs })
+            spectral_distance(&SpectralDistance { distance: 1.5, farther, of: SpectraOf::Songs })
         };
         assert!(
             words(0.8).ends_with("as close to the training songs' as most of them (distance 1.50)")
@@ -242,6 +242,6 @@ mod tests {
             words(0.0).contains("all training songs (distance 1.50):\n    the verdict is an extra")
         );
         let place = SpectralDistance { distance: 9.0, farther: 0.0, of: SpectraOf::Samples };
-        assert!(whereabouts(&place).contains("all training samples"));
+        assert!(spectral_distance(&place).contains("all training samples"));
     }
 }

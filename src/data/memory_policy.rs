@@ -56,7 +56,9 @@ impl SampleTotals {
         let needed = readable(self.bytes);
         let on_disk = match (from, &self.without_positions) {
             (DataFrom::Memory, _) => false,
-            (DataFrom::Disk, Some(place)) => return Err(Error::data(place, DataProblem::NoPlaces)),
+            (DataFrom::Disk, Some(place)) => {
+                return Err(Error::data(place, DataProblem::NoPositions));
+            }
             (DataFrom::Disk, None) => true,
             (DataFrom::Auto, without_positions) => {
                 let available = available();
@@ -65,7 +67,7 @@ impl SampleTotals {
                     progress.warn(&format!(
                         "samples take {needed} of {} of available memory; {place} {}",
                         readable(available.unwrap_or(0)),
-                        DataProblem::NoPlaces
+                        DataProblem::NoPositions
                     ));
                 }
                 too_large && without_positions.is_none()

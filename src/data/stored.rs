@@ -43,7 +43,7 @@ impl StoredSamples {
     /// # Errors
     /// If they cannot be read by position: in an npz, or with the sample axis fastest.
     pub(super) fn open(npy: Npy<'_>, transpose: bool) -> Result<Self> {
-        let no_positions = npy.problem(DataProblem::NoPlaces);
+        let no_positions = npy.problem(DataProblem::NoPositions);
         let (place, start, dtype) = (npy.place.clone(), npy.start, npy.dtype);
         let shape = npy.shape.clone();
         let (&[samples, a, b, ..], true) = (shape.as_slice(), npy.has_positions()) else {

@@ -1,11 +1,11 @@
-//! A band: who plays what when, in bars and beats, over a key and its chords.
+//! A band: which instrument plays which note when, in bars and beats, over a key and its chords.
 
 use super::drums::{Drum, Kit};
 use super::instruments::Instrument;
 use super::synth::{RATE, RATE_HZ};
 use crate::random::streams::Stream;
 
-/// Length of a song: fifteen cuts of 0.93 s fit side by side.
+/// Length of a song: fifteen cuts of 0.93 s fit end to end.
 pub(super) const SONG_SECONDS: usize = 14;
 
 pub(super) const BEATS_PER_BAR: usize = 4;
@@ -14,15 +14,15 @@ const MAJOR: [i32; 7] = [0, 2, 4, 5, 7, 9, 11];
 const MINOR: [i32; 7] = [0, 2, 3, 5, 7, 8, 10];
 const NAMES: [&str; 12] = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
 
-/// A way to play within a genre.
+/// A style within a genre.
 pub(super) struct Style {
     pub name: &'static str,
-    /// How often among its genre's styles, relative to the others.
+    /// Relative frequency among the styles of its genre.
     pub weight: f64,
     pub bpm: (f64, f64),
-    /// How often in minor.
+    /// Share of songs in a minor key.
     pub minor: f64,
-    /// The scale's degree (0 is the tonic) that each bar's chord stands on, over and over.
+    /// The scale's degree (0 is the tonic) that is the root of each bar's chord, repeated.
     pub chords: &'static [&'static [i32]],
     pub write: fn(&mut Band),
 }
@@ -45,7 +45,7 @@ impl Bus {
 /// A high cut at this frequency or above has no effect.
 pub(super) const OPEN_HZ: f32 = 18_000.0;
 
-/// What the desk does to a bus.
+/// The mixing desk's settings of a bus.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Channel {
     pub level_db: f32,
@@ -65,7 +65,7 @@ pub(super) struct Band {
     root: i32,
     scale: &'static [i32; 7],
     chords: &'static [i32],
-    /// How far notes stray from the grid, as a deviation in seconds.
+    /// Standard deviation of notes from the grid, in seconds.
     loose_s: f64,
     kit: Kit,
     pub channels: [Channel; Bus::COUNT],
@@ -100,7 +100,7 @@ impl Band {
         format!("{} {mode}", NAMES[self.root as usize])
     }
 
-    /// Bars begun within the song.
+    /// Number of bars that begin within the song.
     pub(super) fn bars(&self) -> usize {
         (SONG_SECONDS as f64 / self.bar_s()).ceil() as usize
     }
@@ -118,7 +118,7 @@ impl Band {
     }
 
     /// The MIDI pitch `steps` scale steps above the bar's chord root, which
-    /// lies in the octave above `lowest`.
+    /// is in the octave above `lowest`.
     pub(super) fn pitch(&self, bar: usize, steps: i32, lowest: i32) -> i32 {
         let degree = self.chords[bar % self.chords.len()];
         let root = self.root + self.scale[degree.rem_euclid(7) as usize];
@@ -163,7 +163,7 @@ impl Band {
         out.iter_mut().zip(&sound).for_each(|(y, x)| *y += x);
     }
 
-    /// The sample at which a beat falls, give or take the band's looseness.
+    /// The sample of a beat, with a random deviation from the grid.
     fn position(&mut self, bar: usize, beat: f64) -> usize {
         let s = bar as f64 * self.bar_s() + beat * 60.0 / self.bpm;
         ((s + self.loose_s * self.stream.normal()).max(0.0) * f64::from(RATE)) as usize

@@ -1,4 +1,4 @@
-//! From songs to parts: which song goes where, and its spectrograms.
+//! Splits songs into parts and computes their spectrograms.
 
 use ndarray::{ArrayView1, ArrayView3};
 use ndarray_npy::WriteNpyExt;
@@ -18,11 +18,11 @@ use crate::random::streams::Stream;
 /// Spectrograms cut from each song.
 pub const CUTS_PER_SONG: usize = 15;
 
-/// What makes a corpus; the default is the one that everyone has, smaller ones serve tests.
+/// The parameters of a corpus; the default is the one that is used, smaller ones serve tests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
-    /// Of all that is random about the songs and the split.
+    /// The seed of the songs and of the split.
     pub seed: u64,
     /// Songs of each genre in the training part.
     pub train_songs: usize,
@@ -78,7 +78,7 @@ pub struct SongRow {
     pub title: String,
 }
 
-/// Makes one part and writes its three arrays into `folder`; the rows for `songs.csv` come back.
+/// Makes one part and writes its three arrays into `folder`; returns the rows for `songs.csv`.
 pub(super) fn write_part(
     folder: &Path,
     recipe: &Recipe,
@@ -88,7 +88,7 @@ pub(super) fn write_part(
 ) -> Result<Vec<SongRow>> {
     let shape = [songs.len() * CUTS_PER_SONG, front_end.n_mels, front_end.frames];
     let mut x = vec![0.0f32; shape.iter().product()];
-    // Each song has its own place in the array, so the threads' order cannot show.
+    // Each song has its own rows in the array: the order of threads has no effect.
     let rows = songs
         .par_iter()
         .zip(x.par_chunks_mut(CUTS_PER_SONG * front_end.n_mels * front_end.frames))
@@ -136,7 +136,7 @@ fn write_cuts(
     Ok(song.title)
 }
 
-/// Makes the whole corpus in `folder`, its manifest excepted.
+/// Makes the whole corpus in `folder`, except its manifest.
 pub(super) fn write_corpus(
     folder: &Path,
     recipe: &Recipe,

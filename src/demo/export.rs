@@ -17,8 +17,8 @@ use crate::progress::Progress;
 
 /// Writes the first `songs_per_genre` songs of each genre into `folder` as
 /// 16-bit mono WAV files of 44,100 Hz, named like `demo.classical.00003.wav`: the
-/// very samples that the spectrograms were made of. `songs.csv` beside them says
-/// what each is.
+/// samples that the spectrograms were computed from. `songs.csv` beside them describes
+/// each song.
 pub fn write_wavs(
     folder: &Path,
     seed: u64,

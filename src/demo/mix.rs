@@ -1,4 +1,4 @@
-//! From the band's buses to one signal: effects, who rests when, the room, the recording.
+//! Mixes the band's buses into one signal: effects, rests, room and recording.
 
 use super::band::{Band, Bus, OPEN_HZ};
 use super::synth::{Filter, RATE, noise, soft_clip};
@@ -44,7 +44,7 @@ pub(super) fn mix(band: &mut Band) -> Vec<f32> {
 
 /// Scales to `rms`, counted over the samples that sound; false where none does.
 fn set_rms(samples: &mut [f32], rms: f32) -> bool {
-    // Eight sums at once: one alone would wait for each addition.
+    // Eight independent sums: a single one would wait for each addition.
     let (mut sums, mut counts) = ([0.0f64; 8], [0u32; 8]);
     for chunk in samples.chunks(8) {
         for (lane, x) in chunk.iter().enumerate() {
@@ -116,7 +116,7 @@ fn reverberate(samples: &mut [f32], size: f32, feedback: f32) {
     }
 }
 
-/// Tone, bandwidth, compression, noise and level of the recording: drawn alike for all genres.
+/// Tone, bandwidth, compression, noise and level of the recording: drawn from the same ranges for all genres.
 fn record(samples: &mut [f32], stream: &mut Stream) {
     let mut draw = |low: f64, high: f64| stream.between(low, high) as f32;
     let (bass_db, treble_db) = (draw(-6.0, 6.0), draw(-8.0, 6.0));

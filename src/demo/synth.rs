@@ -7,7 +7,7 @@ use crate::random::streams::Stream;
 
 /// Samples per second of the songs.
 pub const RATE_HZ: u32 = 44_100;
-/// The same, for arithmetic.
+/// The same as f32.
 pub(super) const RATE: f32 = RATE_HZ as f32;
 
 /// Partials at or above this are left out.
@@ -18,7 +18,7 @@ const HIGHEST_PARTIAL_HZ: f32 = 18_000.0;
 pub(super) struct Partial {
     pub hz: f32,
     pub gain: f32,
-    /// Until it has fallen to 1/e.
+    /// Time in which it falls to 1/e.
     pub decay_s: f32,
 }
 
@@ -127,7 +127,7 @@ pub(super) fn noise(stream: &mut Stream) -> f32 {
     2.0 * stream.uniform() as f32 - 1.0
 }
 
-/// A second-order state variable filter (A. Simper, 2013), tuned anew at will.
+/// A second-order state variable filter (A. Simper, 2013), whose frequency can be changed at any time.
 #[derive(Debug, Clone)]
 pub(super) struct Filter {
     kind: Kind,
@@ -187,8 +187,8 @@ impl Filter {
         }
     }
 
-    /// All `filters` one behind the other in one pass: each waits on its own
-    /// last output only, so several take hardly longer than one.
+    /// All `filters` in series in one pass: each depends on its own last output only, so several
+    /// take hardly longer than one.
     pub(super) fn run<const N: usize>(mut filters: [Self; N], samples: &mut [f32]) {
         for x in samples {
             *x = filters.iter_mut().fold(*x, |x, filter| filter.next(x));

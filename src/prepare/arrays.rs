@@ -1,4 +1,4 @@
-//! Cuts of all songs to the arrays of each part, and the list of songs.
+//! Writes the arrays of each part from the cuts of all songs, and the list of songs.
 
 use std::io::{self, Write};
 
@@ -28,7 +28,7 @@ struct Row<'a> {
     sample_rate_hz: Option<u32>,
     blake3: &'a str,
     cuts: usize,
-    /// Why it is in no array, or what is wrong with it though it is.
+    /// Why it is in no array, or what could not be decoded of it.
     remark: &'a str,
 }
 

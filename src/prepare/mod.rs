@@ -1,10 +1,10 @@
-//! Sound files to a data set: `genre-gpu prepare`.
+//! Makes a dataset from sound files: `genre-gpu prepare`.
 //!
 //! ```text
 //! songs.rs   a folder for each class, or a list -> songs
 //! split.rs   which song, or which cut, goes into which part
-//! work.rs    one file -> its cuts, kept in OUT/.prepare until all are done
-//! output.rs  the folder: begun, gone on with, finished
+//! work.rs    one file -> its cuts, cached in OUT/.prepare until all files are done
+//! output.rs  the output folder: started, resumed, finished
 //! record.rs  prepare.json: how a folder was made
 //! arrays.rs  cuts -> x, y and song of each part
 //! ```
@@ -35,13 +35,13 @@ use work::{Made, Worker};
 pub use record::{Record, Settings, path_of, read};
 pub use split::SplitKind;
 
-/// What to make.
+/// The settings of `prepare`.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The folder with a folder of songs for each class; GTZAN's own, above its
-    /// `genres_original` or `genres`, will do.
+    /// `genres_original` or `genres`, is accepted.
     pub audio: PathBuf,
-    /// A list of file, label and, if need be, part and song, instead of the folders' names.
+    /// A list of file, label and, if need be, part and song, instead of the folders.
     pub list: Option<PathBuf>,
     /// The classes in the order of their labels; where not given, all in alphabetical order.
     pub classes: Option<Vec<String>>,
@@ -49,11 +49,11 @@ pub struct Options {
     pub front_end: FrontEnd,
     /// How songs are cut.
     pub cutting: Cutting,
-    /// How parts are drawn.
+    /// How songs are split into parts.
     pub split: SplitKind,
     /// A list of file or song and part, for [`SplitKind::Csv`].
     pub parts: Option<PathBuf>,
-    /// Of the split.
+    /// Seed of the split.
     pub seed: u64,
     /// A file that cannot be used, or of which not all can be decoded, is an error.
     pub strict: bool,
@@ -63,7 +63,7 @@ pub struct Options {
     pub out: PathBuf,
 }
 
-/// What was made.
+/// The result of `prepare`.
 #[derive(Debug, Clone)]
 pub struct Summary {
     /// The classes' names, by label.
@@ -76,7 +76,7 @@ pub struct Summary {
     pub left_out: usize,
     /// Files that are in the arrays.
     pub files: usize,
-    /// Their length together.
+    /// Their total length.
     pub seconds: f64,
 }
 
@@ -89,7 +89,7 @@ pub struct Count {
     pub samples: usize,
 }
 
-/// A song with what became of it.
+/// A song after its cuts were made.
 struct Done {
     song: Song,
     /// Its cuts, or why there are none.
@@ -99,11 +99,11 @@ struct Done {
 }
 
 /// Finds songs, cuts them into spectrograms and writes the arrays that
-/// `train --data` reads. A folder with the same settings is gone on with.
+/// `train --data` reads. A folder that was started with the same settings is resumed.
 ///
 /// # Errors
-/// If there are no songs, a class has none in a part, a list says something
-/// impossible, `out` holds something else, or a file fails and `strict` is set.
+/// If there are no songs, a class has none in a part, a list is invalid, `out` holds other files, or
+/// a file fails and `strict` is set.
 pub fn prepare(options: &Options, progress: &dyn Progress) -> Result<Summary> {
     options.front_end.check()?;
     let pool = rayon::ThreadPoolBuilder::new()
@@ -195,7 +195,7 @@ fn summarise(classes: &[String], done: &[Done], skipped: Vec<(String, String)>) 
     }
 }
 
-/// For `strict`: every file is decoded to its end.
+/// For `strict`: every file must have been decoded completely.
 fn check_all_whole(options: &Options, done: &[Done], output: &Output) -> Result<()> {
     let mut faults = done.iter().filter_map(|done| {
         let reason = match &done.made {
@@ -218,7 +218,7 @@ fn check_all_whole(options: &Options, done: &[Done], output: &Output) -> Result<
     })
 }
 
-/// Every class needs songs in every part.
+/// Checks that every class has songs in every part.
 fn check_parts(options: &Options, summary: &Summary) -> Result<()> {
     for (class, name) in summary.classes.iter().enumerate() {
         for part in PartName::ALL {
@@ -244,7 +244,7 @@ fn check_parts(options: &Options, summary: &Summary) -> Result<()> {
     Ok(())
 }
 
-/// Files with the same bytes in different parts, or under different labels.
+/// Warns of files with the same bytes in different parts, or with different labels.
 fn warn_of_copies(done: &[Done], progress: &dyn Progress) {
     let mut by_hash: BTreeMap<&str, Vec<&Done>> = BTreeMap::new();
     for done in done.iter().filter(|done| !done.parts.is_empty()) {

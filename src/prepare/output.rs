@@ -1,4 +1,4 @@
-//! The folder that the arrays go into.
+//! The output folder.
 
 use std::path::{Path, PathBuf};
 
@@ -9,13 +9,13 @@ use crate::files::{create_folder, write_atomic};
 
 const SETTINGS: &str = "settings.json";
 
-/// A folder that is ours to fill.
+/// The output folder, while it is being filled.
 pub(super) struct Output {
     folder: PathBuf,
 }
 
 impl Output {
-    /// Takes a folder that is new or empty, or was begun or filled with the same settings.
+    /// Opens a folder that is new or empty, or was started or finished with the same settings.
     pub(super) fn open(folder: &Path, settings: &Settings) -> Result<Self> {
         let output = Self { folder: folder.to_path_buf() };
         create_folder(folder)?;
@@ -56,7 +56,7 @@ impl Output {
         Ok(output)
     }
 
-    /// Where cuts are kept until all are made.
+    /// The folder in which cuts are cached until all are made.
     pub(super) fn work(&self) -> PathBuf {
         self.folder.join(PREPARE_WORK)
     }
@@ -65,7 +65,7 @@ impl Output {
         self.folder.join(name)
     }
 
-    /// Removes what a stopped start had only half written.
+    /// Removes the incomplete files of an interrupted run.
     fn sweep(&self) -> Result<()> {
         for folder in [self.folder.clone(), self.work()] {
             let Ok(entries) = std::fs::read_dir(&folder) else { continue };
@@ -79,7 +79,7 @@ impl Output {
         Ok(())
     }
 
-    /// Drops the record of an earlier start: from now on its arrays are overwritten.
+    /// Removes the record of an earlier run, before its arrays are overwritten.
     pub(super) fn begin_arrays(&self) -> Result<()> {
         let path = self.file(RECORD);
         match std::fs::remove_file(&path) {
@@ -90,7 +90,7 @@ impl Output {
         }
     }
 
-    /// Writes the record, which says that the arrays are whole, and drops what was kept.
+    /// Writes the record, which marks the arrays as complete, and removes the cache.
     pub(super) fn finish(&self, record: &Record) -> Result<()> {
         write_atomic(&self.file(RECORD), |w| {
             serde_json::to_writer_pretty(&mut *w, record)?;

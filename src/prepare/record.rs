@@ -14,11 +14,11 @@ use crate::error::{Error, Result};
 
 pub(super) const RECORD: &str = "prepare.json";
 
-/// All that decides the arrays, the sound itself excepted.
+/// Everything that determines the arrays, except the sound.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The folder of audio, as a whole path.
+    /// The folder of audio, as an absolute path.
     pub audio: PathBuf,
     /// BLAKE3 of the list of labels, where one was given.
     pub list: Option<String>,
@@ -28,11 +28,11 @@ pub struct Settings {
     pub front_end: FrontEnd,
     /// How songs were cut.
     pub cutting: Cutting,
-    /// How parts were drawn.
+    /// How songs were split into parts.
     pub split: SplitKind,
     /// BLAKE3 of the list of parts, where one was given.
     pub parts: Option<String>,
-    /// Of the split.
+    /// Seed of the split.
     pub seed: u64,
 }
 
@@ -58,7 +58,7 @@ impl Settings {
         })
     }
 
-    /// The first thing that differs: `seed: 42 there, 7 here`.
+    /// The first setting that differs: `seed: 42 there, 7 here`.
     pub(super) fn difference(&self, here: &Self) -> Option<String> {
         let values = |settings: &Self| -> BTreeMap<String, String> {
             let value = serde_json::to_value(settings).unwrap_or_default();
@@ -83,7 +83,7 @@ impl Settings {
     }
 }
 
-/// What `prepare.json` holds.
+/// The contents of `prepare.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
@@ -149,7 +149,7 @@ pub fn read(folder: &Path) -> Result<Option<Record>> {
     if folder.is_dir() { Record::read_if_any(folder) } else { Ok(None) }
 }
 
-/// Where a file of [`Record::files`] lies, if it has not been moved since.
+/// The path of a file of [`Record::files`], if it has not been moved.
 pub fn path_of(settings: &Settings, file: &str) -> PathBuf {
     // A list's files are named from the folder itself.
     let root = if settings.list.is_some() { settings.audio.clone() } else { root(&settings.audio) };

@@ -1,4 +1,4 @@
-//! Which songs there are, and what they are labelled.
+//! The songs and their labels, from folders or from a list.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::progress::Progress;
 /// Song ids are class · this + number, or · 10,000 … where a class has more songs.
 const SONGS_PER_CLASS: usize = 1000;
 
-/// A file.
+/// A sound file.
 #[derive(Debug, Clone)]
 pub(super) struct Song {
     /// Its path within the folder of audio, with `/`: `rock/rock.00042.wav`.
@@ -20,7 +20,7 @@ pub(super) struct Song {
     pub(super) path: PathBuf,
     /// Its label.
     pub(super) class: usize,
-    /// What it is a part of: its own name, unless a list says that several files are one song.
+    /// The song that it belongs to: its own name, unless a list maps several files to one song.
     pub(super) group: String,
     /// Class · 1000 (or [more](SONGS_PER_CLASS)) + the song's number within its class, in
     /// alphabetical order.
@@ -117,7 +117,7 @@ fn number(songs: &mut [Song]) {
     }
 }
 
-/// GTZAN comes as a folder that holds the folder of classes.
+/// The folder of classes: GTZAN is distributed as a folder that contains it.
 pub(super) fn root(audio: &Path) -> PathBuf {
     let inner = ["genres_original", "genres"].map(|name| audio.join(name));
     inner.into_iter().find(|path| path.is_dir()).unwrap_or_else(|| audio.to_path_buf())
@@ -142,7 +142,7 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     Ok(found)
 }
 
-/// Lists and records are UTF-8, and two names that are not could be written as one.
+/// Refuses names that are not UTF-8: lists and records are, and could not tell two such names apart.
 pub(super) fn check_name(path: &Path) -> Result<()> {
     if path.to_str().is_some() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Which song, or which cut, goes into which part.
+//! Splits songs, or cuts, into parts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::random::streams::Stream;
 
-/// How parts are drawn.
+/// How songs are split into parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SplitKind {
@@ -23,12 +23,12 @@ pub enum SplitKind {
     Segment,
     /// The published split of GTZAN without repeats, artist-disjoint.
     FaultFiltered,
-    /// As a list says.
+    /// According to a list.
     Csv,
 }
 
 impl SplitKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 4] = [Self::Song, Self::Segment, Self::FaultFiltered, Self::Csv];
 
     /// The word in flags.
@@ -42,11 +42,11 @@ impl SplitKind {
     }
 }
 
-/// What is known of the split before songs are decoded.
+/// The split, as far as it is determined before songs are decoded.
 pub(super) enum Plan {
-    /// The part of each song, by id; those that are not named are left out.
+    /// The part of each song, by id; songs without a part are left out.
     Songs(BTreeMap<i64, PartName>),
-    /// Drawn once it is known how many cuts there are.
+    /// By cut: drawn when the number of cuts is known.
     Segments { seed: u64, classes: Vec<String> },
 }
 
@@ -58,7 +58,7 @@ fn shares(n: usize) -> [(PartName, usize); 3] {
     [(PartName::Train, train), (PartName::Val, val), (PartName::Test, test)]
 }
 
-/// One part for each of `n` things, at random.
+/// A random part for each of `n` songs or cuts.
 fn draw(n: usize, seed: u64, name: &str) -> Vec<PartName> {
     let mut order: Vec<usize> = (0..n).collect();
     Stream::new(seed, name).shuffle(&mut order);
@@ -200,7 +200,7 @@ fn stem(song: &Song) -> &str {
 }
 
 impl Plan {
-    /// Whether the split has a place for this song.
+    /// Whether the split has a part for this song.
     pub(super) fn names(&self, song: &Song) -> bool {
         match self {
             Self::Songs(parts) => parts.contains_key(&song.id),

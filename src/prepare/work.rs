@@ -1,4 +1,4 @@
-//! One file to its cuts, kept on disk until all are done.
+//! Makes the cuts of one file and caches them on disk until all files are done.
 
 use std::path::{Path, PathBuf};
 
@@ -11,31 +11,31 @@ use crate::error::Result;
 use crate::files::write_atomic;
 use crate::progress::Progress;
 
-/// What a file's cuts come from; the first line of the file that keeps them.
+/// How a file's cuts were made: the first line of their cache file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Made {
-    /// Of the file's bytes, in hexadecimal.
+    /// Hash of the file's bytes, in hexadecimal.
     pub(super) blake3: String,
-    /// Before any resampling.
+    /// Rate of the file, before resampling.
     pub(super) sample_rate_hz: u32,
     pub(super) seconds: f64,
-    /// How many spectrograms.
+    /// Number of spectrograms.
     pub(super) cuts: usize,
     /// Cuts share samples.
     pub(super) overlap: bool,
     /// What could not be decoded.
     pub(super) damage: Option<String>,
-    /// Where the cuts are kept.
+    /// The cache file of the cuts.
     #[serde(skip)]
     pub(super) kept: PathBuf,
 }
 
-/// Decodes, resamples and cuts; one for each thread.
+/// Decodes, resamples and cuts songs; one for each thread.
 pub(super) struct Worker {
     log_mel: LogMel,
     cutting: Cutting,
-    /// Names what is kept, beside the file's own hash.
+    /// Everything besides the file's bytes that the cuts depend on: part of the cache file's name.
     settings: String,
     folder: PathBuf,
 }
@@ -55,8 +55,8 @@ impl Worker {
         Ok(Self { log_mel: LogMel::new(front_end)?, cutting: *cutting, settings, folder })
     }
 
-    /// The cuts of a song, from where they are kept or from the file itself; what is
-    /// wrong with a file that cannot be used is the inner result.
+    /// Makes the cuts of a song, or finds them in the cache. The inner result is the problem of a
+    /// file that cannot be used.
     pub(super) fn make(
         &mut self,
         song: &Song,
@@ -128,7 +128,7 @@ fn keep(path: &Path, made: &Made, values: &[f32]) -> Result<()> {
     })
 }
 
-/// What is kept, if it is whole.
+/// The header of a cache file, if the file is complete.
 fn read_kept(path: &Path, size: usize) -> Option<Made> {
     let (made, values) = split_kept(std::fs::read(path).ok()?)?;
     (values.len() == made.cuts * size).then_some(made)

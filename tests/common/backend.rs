@@ -38,7 +38,7 @@ impl Implementation {
     pub const VARIANTS: [Self; 4] =
         [Self::GpuPlain, Self::GpuTiled, Self::GpuFused, Self::GpuSparse];
 
-    /// `None` where the environment says that there is no GPU.
+    /// `None` for a GPU if `GENRE_GPU_TESTS=skip`.
     pub fn open(self, plan: Plan) -> Option<Device> {
         let wide = TileSize::Wide;
         let gpu = match self {

@@ -13,8 +13,7 @@ pub type TileSize = Tiles;
 /// All kernel variants, plainest first.
 pub const VARIANTS: [Variant; 4] = Variant::ALL;
 
-/// The best adapter with a plan on it; `None` if `GENRE_GPU_TESTS=skip` says that
-/// none is to be looked for.
+/// A plan on the best adapter; `None` if `GENRE_GPU_TESTS=skip`.
 pub fn open(plan: Plan, form: Form) -> Option<Gpu> {
     let options = GpuOptions { form, ..GpuOptions::default() };
     open_with(plan, options).map(|gpu| gpu.unwrap_or_else(|e| panic!("{e}")))
@@ -52,7 +51,7 @@ pub fn open_plain_capped(plan: Plan, cap: u64) -> Option<Result<Gpu>> {
     open_with(plan, options)
 }
 
-/// Whether the environment says that there is no adapter.
+/// Whether the tests that need an adapter are left out (`GENRE_GPU_TESTS=skip`).
 pub fn skipped() -> bool {
     std::env::var("GENRE_GPU_TESTS").is_ok_and(|word| word == "skip")
 }

@@ -148,7 +148,7 @@ fn take_step(device: &mut Device, samples: DatasetRef<'_>, batch: &[u32]) -> Ste
     Step { metrics, tensors, before, after, parameter_gradients }
 }
 
-/// The steps with whole batches, and what the reference says.
+/// The steps with whole batches, and the results of the reference.
 fn whole<'a>(
     prepared: &'a Prepared,
     recorded: &'a Recorded,

@@ -17,7 +17,7 @@ mod nesterov {
     on_all! { super::follows_its_formula, true }
 }
 
-/// The CPU does what the formula says, in f32, bit by bit.
+/// On the CPU the result is bit-identical to the formula in f32.
 mod bits {
     #[test]
     fn cpu() {

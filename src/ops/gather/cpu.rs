@@ -1,10 +1,11 @@
-//! A sample on its way into a batch, varied as its augmentation says.
+//! Augmentation of a sample while it is copied into a batch, on the CPU. Shader twins:
+//! `shaders/gather/forward.wgsl`, `shaders/gather/forward_tiled.wgsl`.
 
-use crate::backend::Augmentation;
+use super::Augmentation;
 use crate::graph::Shape;
 
-/// `to[r, s] = covered ? fill : from[r, (s + roll) mod w] + gain`, whatever the channel.
-pub(super) fn vary(shape: Shape, augmentation: &Augmentation, from: &[f32], to: &mut [f32]) {
+/// `to[r, s, c] = masked(r, s) ? fill : from[r, (s + roll) mod w, c] + gain`.
+pub(crate) fn augment(shape: Shape, augmentation: &Augmentation, from: &[f32], to: &mut [f32]) {
     let (w, c) = match shape {
         Shape::Map { w, c, .. } => (w, c),
         Shape::Flat(n) => (1, n),

@@ -1,60 +1,72 @@
-//! Sums of `R` rows by `T` columns of outputs, each a vector of output channels, in
-//! registers. For one row of the frame and one input channel, the weights of up to five
-//! taps stay in registers too, while the inputs stream by: each input is loaded once for
-//! all taps and both rows of outputs. Sums run over frame rows, groups of taps, channels,
-//! and taps, in that order, after the bias.
+//! Forward by tiles of outputs: `z[r, s, o] = b[o] + Σ_{i,j,c} frame[r + i, s + j, c] · w[i, j, c, o]`,
+//! then [`Finish`] stores `f(z)` or pools it. As scalars, for one tile and one vector of filters `o`:
+//!
+//! ```text
+//! z[r][s] = b
+//! for f in frame rows              // f = r + i: both rows of outputs read it
+//!   for taps j in groups of 5, 3 or 1
+//!     for c in input channels
+//!       for q in columns of the frame          // q = s + j: loaded once
+//!         for r in rows, j in the group: z[r][q − j] += frame[f][q][c] · w[f − r][j][c]
+//! ```
+//!
+//! Sums run over frame rows, groups of taps, channels and taps, in that order, after the bias.
+//! Held in registers, each square a vector of filters:
+//!
+//! ```text
+//!          COLUMNS columns of outputs          TAPS taps of a kernel row
+//!         ┌───┬───┬───┬───┐                   ┌───┬───┬───┬───┬───┐
+//!  ROWS   │ z │ z │ z │ z │  row 0 uses       │ w │ w │ w │ w │ w │  kernel row f
+//!         ├───┼───┼───┼───┤                   ├───┼───┼───┼───┼───┤
+//!         │ z │ z │ z │ z │  row 1 uses       │ w │ w │ w │ w │ w │  kernel row f − 1
+//!         └───┴───┴───┴───┘                   └───┴───┴───┴───┴───┘
+//!  frame  x x x x x x x x    COLUMNS + TAPS − 1 inputs stream by, each as a splat
+//! ```
 
 use fearless_simd::{Select, Simd, dispatch, f32x4, f32x8, f32x16};
 
-use super::super::simd::{Floats, is_wide, level};
-use super::Dims;
+use super::super::Extents;
 use super::packed::{Block, Packed, group};
-use super::pool;
 use crate::graph::Activation;
-use crate::plan::Gradient;
+use crate::ops::Gradient;
+use crate::simd::{Floats, is_wide, level};
 
 /// A convolution of one framed sample.
 #[derive(Clone, Copy)]
 pub(super) struct Job<'a> {
-    pub(super) d: Dims,
+    pub(super) d: Extents,
     pub(super) activation: Activation,
     pub(super) frame: &'a [f32],
     pub(super) packed: &'a Packed,
 }
 
-/// All outputs into `y`, set or added.
+/// All outputs into `y`, set or added: `y[r, s, o] = f(z[r, s, o])`.
 pub(super) fn forward(job: Job<'_>, rule: Gradient, y: &mut [f32]) {
     dispatch!(level(), simd => each_block(simd, job, Plain { rule, y }));
 }
 
-/// Behind a 2×2 max-pooling: the largest of each window into `y` and which of the four it
-/// is into `corners`.
-pub(super) fn forward_pooled(job: Job<'_>, y: &mut [f32], corners: &mut [u32]) {
-    let corners = bytemuck::cast_slice_mut(corners);
-    dispatch!(level(), simd => each_block(simd, job, pool::Pooled { y, corners }));
-}
-
-/// What becomes of sums.
+/// What becomes of a tile's sums.
 pub(super) trait Finish {
-    /// Whether a pooling follows.
+    /// Whether they are pooled.
     const POOLS: bool;
 
-    /// Rows and columns of outputs that are needed.
-    fn extents(&self, d: Dims) -> [usize; 2];
+    /// Rows and columns of outputs that are computed.
+    fn extents(&self, d: Extents) -> [usize; 2];
 
-    /// Takes the sums of `R` rows and `T` columns from (`row`, `column`) on.
-    fn finish<S: Simd, V: Floats<S>, const T: usize, const R: usize>(
+    /// Stores the sums of `ROWS` rows and `COLUMNS` columns from `at` on, (row, column).
+    fn finish<S: Simd, V: Floats<S>, const COLUMNS: usize, const ROWS: usize>(
         &mut self,
         simd: S,
         job: Job<'_>,
         block: Block,
         at: [usize; 2],
-        sums: [[V; T]; R],
+        sums: [[V; COLUMNS]; ROWS],
     );
 }
 
+/// All blocks of filters.
 #[inline(always)]
-fn each_block<S: Simd, F: Finish>(simd: S, job: Job<'_>, mut finish: F) {
+pub(super) fn each_block<S: Simd, F: Finish>(simd: S, job: Job<'_>, mut finish: F) {
     for &block in &job.packed.blocks {
         match block.lanes {
             16 => each_width::<S, f32x16<S>, F>(simd, job, block, &mut finish),
@@ -64,8 +76,8 @@ fn each_block<S: Simd, F: Finish>(simd: S, job: Job<'_>, mut finish: F) {
     }
 }
 
-/// With few input channels the way from column to column is a constant, which is worth a tenth
-/// of the time or more; with many it does not matter.
+/// With few input channels the distance between columns is a constant, which saves a tenth of the
+/// time or more; with many it does not matter.
 #[inline(always)]
 fn each_width<S: Simd, V: Floats<S>, F: Finish>(
     simd: S,
@@ -81,10 +93,10 @@ fn each_width<S: Simd, V: Floats<S>, F: Finish>(
     }
 }
 
-/// A call of its own for each width: the code of all in one function is more than the
-/// compiler can keep in registers well. `C` is the number of input channels, or 0 for any.
+/// All tiles of a block of filters. A function of its own for each width of vectors: the compiler runs
+/// out of registers with several in one. `C_IN` is the number of input channels, or 0 for any.
 #[inline(always)]
-fn each_tile<S: Simd, V: Floats<S>, F: Finish, const C: usize>(
+fn each_tile<S: Simd, V: Floats<S>, F: Finish, const C_IN: usize>(
     simd: S,
     job: Job<'_>,
     block: Block,
@@ -99,16 +111,16 @@ fn each_tile<S: Simd, V: Floats<S>, F: Finish, const C: usize>(
                 let mut column = 0;
                 if is_wide::<S>() {
                     while column + 6 <= columns {
-                        two_rows::<S, V, F, 6, C>(simd, job, block, [row, column], finish);
+                        two_rows::<S, V, F, 6, C_IN>(simd, job, block, [row, column], finish);
                         column += 6;
                     }
                 }
                 while column + 4 <= columns {
-                    two_rows::<S, V, F, 4, C>(simd, job, block, [row, column], finish);
+                    two_rows::<S, V, F, 4, C_IN>(simd, job, block, [row, column], finish);
                     column += 4;
                 }
                 while column + 2 <= columns {
-                    two_rows::<S, V, F, 2, C>(simd, job, block, [row, column], finish);
+                    two_rows::<S, V, F, 2, C_IN>(simd, job, block, [row, column], finish);
                     column += 2;
                 }
                 if column < columns {
@@ -133,7 +145,7 @@ fn each_tile<S: Simd, V: Floats<S>, F: Finish, const C: usize>(
 }
 
 #[inline(always)]
-fn two_rows<S: Simd, V: Floats<S>, F: Finish, const T: usize, const C: usize>(
+fn two_rows<S: Simd, V: Floats<S>, F: Finish, const COLUMNS: usize, const C_IN: usize>(
     simd: S,
     job: Job<'_>,
     block: Block,
@@ -144,19 +156,25 @@ fn two_rows<S: Simd, V: Floats<S>, F: Finish, const T: usize, const C: usize>(
     let (x, stride) = (&job.frame[d.patch(at[0], at[1])..], d.stride());
     let (w, row) = (job.packed.weights(d, block), d.run() * V::LEN);
     let bias = V::from_slice(simd, job.packed.bias(block));
-    let (mut top, mut bottom) = ([bias; T], [bias; T]);
-    frame_row::<S, V, T, 1, C>(simd, d, x, [&w[..row]], [&mut top]);
+    let (mut top, mut bottom) = ([bias; COLUMNS], [bias; COLUMNS]);
+    frame_row::<S, V, COLUMNS, 1, C_IN>(simd, d, x, [&w[..row]], [&mut top]);
     for f in 1..d.k_h {
         let weights = [&w[f * row..][..row], &w[(f - 1) * row..][..row]];
-        frame_row::<S, V, T, 2, C>(simd, d, &x[f * stride..], weights, [&mut top, &mut bottom]);
+        frame_row::<S, V, COLUMNS, 2, C_IN>(
+            simd,
+            d,
+            &x[f * stride..],
+            weights,
+            [&mut top, &mut bottom],
+        );
     }
     let last = [&w[(d.k_h - 1) * row..]];
-    frame_row::<S, V, T, 1, C>(simd, d, &x[d.k_h * stride..], last, [&mut bottom]);
+    frame_row::<S, V, COLUMNS, 1, C_IN>(simd, d, &x[d.k_h * stride..], last, [&mut bottom]);
     finish.finish(simd, job, block, at, [top, bottom]);
 }
 
 #[inline(always)]
-fn one_row<S: Simd, V: Floats<S>, F: Finish, const T: usize>(
+fn one_row<S: Simd, V: Floats<S>, F: Finish, const COLUMNS: usize>(
     simd: S,
     job: Job<'_>,
     block: Block,
@@ -166,75 +184,75 @@ fn one_row<S: Simd, V: Floats<S>, F: Finish, const T: usize>(
     let d = job.d;
     let (x, stride) = (&job.frame[d.patch(at[0], at[1])..], d.stride());
     let (w, row) = (job.packed.weights(d, block), d.run() * V::LEN);
-    let mut sums = [V::from_slice(simd, job.packed.bias(block)); T];
+    let mut sums = [V::from_slice(simd, job.packed.bias(block)); COLUMNS];
     for (f, w) in w.chunks_exact(row).enumerate() {
-        frame_row::<S, V, T, 1, 0>(simd, d, &x[f * stride..], [w], [&mut sums]);
+        frame_row::<S, V, COLUMNS, 1, 0>(simd, d, &x[f * stride..], [w], [&mut sums]);
     }
     finish.finish(simd, job, block, at, [sums]);
 }
 
-/// Adds what one row of the frame gives to `R` rows of outputs, each with its kernel row.
+/// Adds the products of one row of the frame to `ROWS` rows of outputs, each with its kernel row.
 #[inline(always)]
-fn frame_row<S: Simd, V: Floats<S>, const T: usize, const R: usize, const C: usize>(
+fn frame_row<S: Simd, V: Floats<S>, const COLUMNS: usize, const ROWS: usize, const C_IN: usize>(
     simd: S,
-    d: Dims,
+    d: Extents,
     x: &[f32],
-    w: [&[f32]; R],
-    mut sums: [&mut [V; T]; R],
+    w: [&[f32]; ROWS],
+    mut sums: [&mut [V; COLUMNS]; ROWS],
 ) {
     let mut j = 0;
     while j < d.k_w {
         let x = &x[j * d.c_in..];
-        let mut some = w;
-        for w in &mut some {
+        let mut row = w;
+        for w in &mut row {
             *w = &w[j * d.c_in * V::LEN..];
         }
         let taps = group(d.k_w - j);
         match taps {
-            5 => some_taps::<S, V, T, 5, R, C>(simd, d.c_in, x, some, &mut sums),
-            3 => some_taps::<S, V, T, 3, R, C>(simd, d.c_in, x, some, &mut sums),
-            _ => some_taps::<S, V, T, 1, R, C>(simd, d.c_in, x, some, &mut sums),
+            5 => some_taps::<S, V, COLUMNS, 5, ROWS, C_IN>(simd, d.c_in, x, row, &mut sums),
+            3 => some_taps::<S, V, COLUMNS, 3, ROWS, C_IN>(simd, d.c_in, x, row, &mut sums),
+            _ => some_taps::<S, V, COLUMNS, 1, ROWS, C_IN>(simd, d.c_in, x, row, &mut sums),
         }
         j += taps;
     }
 }
 
-/// `K` neighbouring taps.
+/// `TAPS` neighbouring taps, all input channels.
 #[inline(always)]
 fn some_taps<
     S: Simd,
     V: Floats<S>,
-    const T: usize,
-    const K: usize,
-    const R: usize,
-    const C: usize,
+    const COLUMNS: usize,
+    const TAPS: usize,
+    const ROWS: usize,
+    const C_IN: usize,
 >(
     simd: S,
     c_in: usize,
     x: &[f32],
-    mut w: [&[f32]; R],
-    sums: &mut [&mut [V; T]; R],
+    mut w: [&[f32]; ROWS],
+    sums: &mut [&mut [V; COLUMNS]; ROWS],
 ) {
-    let c_in = if C == 0 { c_in } else { C };
+    let c_in = if C_IN == 0 { c_in } else { C_IN };
     for w in &mut w {
-        *w = &w[..c_in * K * V::LEN];
+        *w = &w[..c_in * TAPS * V::LEN];
     }
-    let x = &x[..(T + K - 1) * c_in];
+    let x = &x[..(COLUMNS + TAPS - 1) * c_in];
     for c in 0..c_in {
-        let mut held = [[V::splat(simd, 0.0); K]; R];
-        for a in 0..R {
-            let w = &w[a][c * K * V::LEN..][..K * V::LEN];
-            for j in 0..K {
-                held[a][j] = V::from_slice(simd, &w[j * V::LEN..][..V::LEN]);
+        let mut weights = [[V::splat(simd, 0.0); TAPS]; ROWS];
+        for a in 0..ROWS {
+            let w = &w[a][c * TAPS * V::LEN..][..TAPS * V::LEN];
+            for j in 0..TAPS {
+                weights[a][j] = V::from_slice(simd, &w[j * V::LEN..][..V::LEN]);
             }
         }
-        let x = &x[c..][..(T + K - 2) * c_in + 1];
-        for q in 0..T + K - 1 {
+        let x = &x[c..][..(COLUMNS + TAPS - 2) * c_in + 1];
+        for q in 0..COLUMNS + TAPS - 1 {
             let v = V::splat(simd, x[q * c_in]);
-            for a in 0..R {
-                for j in 0..K {
-                    if q >= j && q - j < T {
-                        sums[a][q - j] = v.mul_add(held[a][j], sums[a][q - j]);
+            for a in 0..ROWS {
+                for j in 0..TAPS {
+                    if q >= j && q - j < COLUMNS {
+                        sums[a][q - j] = v.mul_add(weights[a][j], sums[a][q - j]);
                     }
                 }
             }
@@ -242,7 +260,7 @@ fn some_taps<
     }
 }
 
-/// Sums as they are, after the activation.
+/// Stores every sum, after the activation.
 struct Plain<'a> {
     rule: Gradient,
     y: &'a mut [f32],
@@ -252,22 +270,22 @@ impl Finish for Plain<'_> {
     const POOLS: bool = false;
 
     #[inline(always)]
-    fn extents(&self, d: Dims) -> [usize; 2] {
-        [d.h_out(), d.w_out()]
+    fn extents(&self, d: Extents) -> [usize; 2] {
+        [d.h_out, d.w_out]
     }
 
     #[inline(always)]
-    fn finish<S: Simd, V: Floats<S>, const T: usize, const R: usize>(
+    fn finish<S: Simd, V: Floats<S>, const COLUMNS: usize, const ROWS: usize>(
         &mut self,
         simd: S,
         job: Job<'_>,
         block: Block,
         at: [usize; 2],
-        sums: [[V; T]; R],
+        sums: [[V; COLUMNS]; ROWS],
     ) {
         let d = job.d;
         for (a, sums) in sums.into_iter().enumerate() {
-            let y = &mut self.y[((at[0] + a) * d.w_out() + at[1]) * d.c_out..];
+            let y = &mut self.y[((at[0] + a) * d.w_out + at[1]) * d.c_out..];
             for (sum, y) in sums.into_iter().zip(y.chunks_exact_mut(d.c_out)) {
                 let y = &mut y[block.o..block.o + block.count];
                 let sum = activate(simd, job.activation, sum);
@@ -280,7 +298,7 @@ impl Finish for Plain<'_> {
     }
 }
 
-/// As many lanes as there are channels.
+/// Stores the first `to.len()` lanes.
 #[inline(always)]
 pub(super) fn store<S: Simd, V: Floats<S>>(v: V, to: &mut [f32]) {
     if to.len() == V::LEN {

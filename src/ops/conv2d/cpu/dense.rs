@@ -1,18 +1,24 @@
-//! The gradients of a convolution most of whose outputs have one: there is no
-//! pooling behind it, but a batch norm, say. Nothing is skipped.
+//! The gradient of the weights where every output has a gradient, as behind a batch norm:
+//! `dw[i, j, c, o] = Σ_{r,s} dz[r, s, o] · x[r + i − pad_top, s + j − pad_left, c]`.
+//!
+//! ```text
+//!                     vector of filters o …
+//!                    ┌─────────────────────┐
+//!  TAPS taps (i,j,c) │  sums in registers  │  × ROWS rows of outputs, added at the end
+//!                    └─────────────────────┘
+//! ```
 
 use fearless_simd::{Simd, dispatch, f32x4, f32x8, f32x16};
 
-use super::super::simd::{Floats, is_wide, level};
-use super::Dims;
-use super::bias;
+use super::super::Extents;
+use super::frame::backward_bias;
 use super::packed::{Block, Packed};
+use crate::simd::{Floats, is_wide, level};
 
 /// Adds the gradients of one sample: `dw` (`[k_h, k_w, c_in, c_out]`) and `db`.
-/// `dw[i, j, c, o] += Σ_{r,s} dz[r, s, o] · x[r + i − p_h, s + j − p_w, c]`, by columns within
-/// a row of outputs, then by rows.
+/// each sum runs over the columns of a row of outputs, then over the rows.
 pub(super) fn backward_weight(
-    d: Dims,
+    d: Extents,
     packed: &Packed,
     frame: &[f32],
     dz: &[f32],
@@ -37,11 +43,11 @@ pub(super) fn backward_weight(
             }
         }
     }
-    bias(dz, db);
+    backward_bias(dz, db);
 }
 
-/// Where a tap's input lies, from that of the first.
-fn place(d: Dims, tap: usize) -> usize {
+/// Offset of a tap's input from that of the first tap.
+fn tap_offset(d: Extents, tap: usize) -> usize {
     tap / d.run() * d.stride() + tap % d.run()
 }
 
@@ -49,7 +55,7 @@ fn place(d: Dims, tap: usize) -> usize {
 #[inline(always)]
 fn channels<S: Simd, V: Floats<S>>(
     simd: S,
-    d: Dims,
+    d: Extents,
     o: usize,
     frame: &[f32],
     dz: &[f32],
@@ -66,57 +72,57 @@ fn channels<S: Simd, V: Floats<S>>(
     }
 }
 
-/// `K` taps from `tap` on. Returns K.
+/// `TAPS` taps from `tap` on. Returns `TAPS`.
 #[inline(always)]
-fn some_taps<S: Simd, V: Floats<S>, const K: usize>(
+fn some_taps<S: Simd, V: Floats<S>, const TAPS: usize>(
     simd: S,
-    d: Dims,
+    d: Extents,
     [tap, o]: [usize; 2],
     frame: &[f32],
     dz: &[f32],
     dw: &mut [f32],
 ) -> usize {
-    let places: [usize; K] = std::array::from_fn(|k| place(d, tap + k));
+    let offsets: [usize; TAPS] = std::array::from_fn(|k| tap_offset(d, tap + k));
     let mut row = 0;
-    if K <= 5 || is_wide::<S>() {
-        while row + 2 <= d.h_out() {
-            some_rows::<S, V, K, 2>(simd, d, [tap, o, row], places, frame, dz, dw);
+    if TAPS <= 5 || is_wide::<S>() {
+        while row + 2 <= d.h_out {
+            some_rows::<S, V, TAPS, 2>(simd, d, [tap, o, row], offsets, frame, dz, dw);
             row += 2;
         }
     }
-    while row < d.h_out() {
-        some_rows::<S, V, K, 1>(simd, d, [tap, o, row], places, frame, dz, dw);
+    while row < d.h_out {
+        some_rows::<S, V, TAPS, 1>(simd, d, [tap, o, row], offsets, frame, dz, dw);
         row += 1;
     }
-    K
+    TAPS
 }
 
-/// `R` rows of outputs from `row` on, each with its own sums, so that additions need not wait.
+/// `ROWS` rows of outputs from `row` on, each with its own sums: independent chains of additions.
 #[inline(always)]
-fn some_rows<S: Simd, V: Floats<S>, const K: usize, const R: usize>(
+fn some_rows<S: Simd, V: Floats<S>, const TAPS: usize, const ROWS: usize>(
     simd: S,
-    d: Dims,
+    d: Extents,
     [tap, o, row]: [usize; 3],
-    places: [usize; K],
+    offsets: [usize; TAPS],
     frame: &[f32],
     dz: &[f32],
     dw: &mut [f32],
 ) {
-    let len = (d.w_out() - 1) * d.c_in + 1;
-    let mut x = [[frame; K]; R];
-    let mut g = [dz; R];
-    for r in 0..R {
-        let width = d.w_out() * d.c_out;
+    let len = (d.w_out - 1) * d.c_in + 1;
+    let mut x = [[frame; TAPS]; ROWS];
+    let mut g = [dz; ROWS];
+    for r in 0..ROWS {
+        let width = d.w_out * d.c_out;
         g[r] = &dz[(row + r) * width..][..width];
-        for k in 0..K {
-            x[r][k] = &frame[d.patch(row + r, 0) + places[k]..][..len];
+        for k in 0..TAPS {
+            x[r][k] = &frame[d.patch(row + r, 0) + offsets[k]..][..len];
         }
     }
-    let mut sums = [[V::splat(simd, 0.0); K]; R];
-    for column in 0..d.w_out() {
-        for r in 0..R {
+    let mut sums = [[V::splat(simd, 0.0); TAPS]; ROWS];
+    for column in 0..d.w_out {
+        for r in 0..ROWS {
             let g = V::from_slice(simd, &g[r][column * d.c_out + o..][..V::LEN]);
-            for k in 0..K {
+            for k in 0..TAPS {
                 sums[r][k] = V::splat(simd, x[r][k][column * d.c_in]).mul_add(g, sums[r][k]);
             }
         }
@@ -129,22 +135,22 @@ fn some_rows<S: Simd, V: Floats<S>, const K: usize, const R: usize>(
     }
 }
 
-/// A channel that no vector has room for.
-fn one_channel(d: Dims, o: usize, frame: &[f32], dz: &[f32], dw: &mut [f32]) {
+/// One filter of a block that does not fill its vector.
+fn one_channel(d: Extents, o: usize, frame: &[f32], dz: &[f32], dw: &mut [f32]) {
     for (tap, dw) in dw.chunks_exact_mut(d.c_out).enumerate() {
-        for (row, dz) in dz.chunks_exact(d.w_out() * d.c_out).enumerate() {
-            let x = frame[d.patch(row, 0) + place(d, tap)..].iter().step_by(d.c_in);
+        for (row, dz) in dz.chunks_exact(d.w_out * d.c_out).enumerate() {
+            let x = frame[d.patch(row, 0) + tap_offset(d, tap)..].iter().step_by(d.c_in);
             let dz = dz.iter().skip(o).step_by(d.c_out);
             dw[o] += x.zip(dz).map(|(x, g)| x * g).sum::<f32>();
         }
     }
 }
 
-/// `[k_h, k_w, c_in, c_out]` by half a turn, as `[k_h, k_w, c_out, c_in]`: with it the
-/// input's gradient is a convolution of the output's.
-pub(super) fn turn(d: Dims, w: &[f32], turned: &mut [f32]) {
+/// Rotates `w` (`[k_h, k_w, c_in, c_out]`) by 180° into `flipped` (`[k_h, k_w, c_out, c_in]`): with it
+/// the input's gradient is a convolution of the output's.
+pub(super) fn rotate_180(d: Extents, w: &[f32], flipped: &mut [f32]) {
     let tap = d.c_in * d.c_out;
-    for (from, to) in w.chunks_exact(tap).rev().zip(turned.chunks_exact_mut(tap)) {
+    for (from, to) in w.chunks_exact(tap).rev().zip(flipped.chunks_exact_mut(tap)) {
         for (c, from) in from.chunks_exact(d.c_out).enumerate() {
             for (o, w) in from.iter().enumerate() {
                 to[o * d.c_in + c] = *w;

@@ -1,9 +1,9 @@
-//! A kernel and bias as the forward loops read them.
+//! A kernel and bias in the order of the forward loops.
 
-use super::super::aligned::Aligned;
-use super::Dims;
+use super::super::Extents;
+use crate::simd::Aligned;
 
-/// Taps that are taken together where so many of a kernel row are left.
+/// Taps that are taken together where `left` of a kernel row are left.
 pub(super) fn group(left: usize) -> usize {
     match left {
         5.. => 5,
@@ -15,16 +15,16 @@ pub(super) fn group(left: usize) -> usize {
 /// Output channels that one vector holds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Block {
-    /// The first of them.
+    /// The first channel.
     pub(super) o: usize,
-    /// How many are real.
+    /// Channels, at most `lanes`.
     pub(super) count: usize,
     /// Floats of the vector: 4, 8 or 16.
     pub(super) lanes: usize,
-    /// Where its weights begin: for each kernel row and [`group`] of taps `[c_in, taps, lanes]`,
-    /// zeros where no channel is.
+    /// Offset of its weights: for each kernel row and [`group`] of taps `[c_in, taps, lanes]`, zeros
+    /// beyond `count`.
     pub(super) at: usize,
-    /// Where its bias begins.
+    /// Offset of its bias.
     pub(super) bias_at: usize,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Packed {
 
 impl Packed {
     /// For vectors of up to `widest` floats.
-    pub(super) fn new(d: Dims, widest: usize) -> Self {
+    pub(super) fn new(d: Extents, widest: usize) -> Self {
         let taps = d.k_h * d.run();
         let (mut blocks, mut o, mut at, mut bias_at) = (Vec::new(), 0, 0, 0);
         while o < d.c_out {
@@ -57,8 +57,8 @@ impl Packed {
         Self { blocks, weights: Aligned::zeros(at), bias: Aligned::zeros(bias_at) }
     }
 
-    /// Takes `w` (`[k_h, k_w, c_in, c_out]`) and `b` (`[c_out]`).
-    pub(super) fn pack(&mut self, d: Dims, w: &[f32], b: Option<&[f32]>) {
+    /// Packs `w` (`[k_h, k_w, c_in, c_out]`) and `b` (`[c_out]`).
+    pub(super) fn pack(&mut self, d: Extents, w: &[f32], b: Option<&[f32]>) {
         for block in &self.blocks {
             let Block { o, count, lanes, at, bias_at } = *block;
             let mut to = self.weights[at..].chunks_exact_mut(lanes);
@@ -81,7 +81,7 @@ impl Packed {
         }
     }
 
-    pub(super) fn weights(&self, d: Dims, block: Block) -> &[f32] {
+    pub(super) fn weights(&self, d: Extents, block: Block) -> &[f32] {
         &self.weights[block.at..][..d.k_h * d.run() * block.lanes]
     }
 

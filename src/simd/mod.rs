@@ -1,25 +1,32 @@
-//! Vectors of the width that this processor has: the level is chosen once, at run time.
+//! What the CPU's kernels and executor share: the vector level of this processor, chosen once at
+//! run time, buffers aligned for its vectors, and the size of a shard.
+
+mod aligned;
+mod shards;
 
 use std::sync::OnceLock;
 
 use fearless_simd::{Level, Simd, SimdBase, SimdFloat, dispatch};
+
+pub(crate) use aligned::{Aligned, LINE};
+pub(crate) use shards::{SAMPLES_PER_SHARD, assert_may_fork, in_shard};
 
 use crate::error::{Error, Result};
 
 static LEVEL: OnceLock<Level> = OnceLock::new();
 
 /// Floats of the widest vector of all levels.
-pub(super) const WIDEST: usize = 16;
+pub(crate) const WIDEST: usize = 16;
 
 /// A vector of floats of any width.
-pub(super) trait Floats<S: Simd>: SimdFloat<S, Element = f32> {}
+pub(crate) trait Floats<S: Simd>: SimdFloat<S, Element = f32> {}
 impl<S: Simd, V: SimdFloat<S, Element = f32>> Floats<S> for V {}
 
-/// Decides the level once, before the first step: what `GENRE_GPU_SIMD` says, or the best.
+/// Chooses the level once, before the first step: that of `GENRE_GPU_SIMD`, or the best.
 ///
 /// # Errors
 /// If the environment asks for a level that is unknown or that the processor lacks.
-pub(super) fn choose_level() -> Result<()> {
+pub(crate) fn choose_level() -> Result<()> {
     let wanted = std::env::var("GENRE_GPU_SIMD").unwrap_or_default();
     let Some(level) = named(&wanted) else {
         return Err(Error::SimdLevel { wanted, levels: levels().join(", ") });
@@ -28,7 +35,7 @@ pub(super) fn choose_level() -> Result<()> {
     Ok(())
 }
 
-/// What `GENRE_GPU_SIMD` may say on this processor, narrowest first.
+/// Values of `GENRE_GPU_SIMD` that this processor supports, narrowest first.
 pub fn levels() -> Vec<&'static str> {
     NAMES.into_iter().filter(|name| named(name).is_some()).collect()
 }
@@ -47,25 +54,31 @@ fn named(name: &str) -> Option<Level> {
     }
 }
 
-/// The level's name, as Rust's and LLVM's users know it.
-pub(super) fn name() -> String {
+/// All levels of this processor.
+#[cfg(test)]
+pub(crate) fn all() -> Vec<Level> {
+    NAMES.into_iter().filter_map(named).collect()
+}
+
+/// The level's name, as in Rust's and LLVM's target features.
+pub(crate) fn name() -> String {
     let level = format!("{:?}", level());
     level.split('(').next().unwrap_or_default().to_lowercase()
 }
 
-pub(super) fn level() -> Level {
+pub(crate) fn level() -> Level {
     *LEVEL.get_or_init(Level::new)
 }
 
-/// Runs `work`, plain loops, compiled for the level. Only what is inlined into it gains. The
-/// compiler neither reorders float sums nor fuses multiply and add by itself.
+/// Runs `work`, plain loops, compiled for the level. Only code that is inlined into it gains. The
+/// compiler neither reorders float sums nor contracts multiplications and additions.
 #[inline(always)]
-pub(super) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     dispatch!(level(), _simd => work())
 }
 
 /// Floats in a vector of the level.
-pub(super) fn lanes() -> usize {
+pub(crate) fn lanes() -> usize {
     #[inline(always)]
     fn of<S: Simd>(_simd: S) -> usize {
         S::f32s::LEN
@@ -75,6 +88,6 @@ pub(super) fn lanes() -> usize {
 
 /// Whether a level has 32 vector registers, as AVX-512 has; kernels keep half as many sums
 /// where there are 16.
-pub(super) const fn is_wide<S: Simd>() -> bool {
+pub(crate) const fn is_wide<S: Simd>() -> bool {
     <S::f32s as SimdBase<S>>::LEN >= 16
 }

@@ -1,4 +1,4 @@
-//! Floats that begin at a cache line, so that no vector lies across two.
+//! Buffers of floats that begin at a cache line, so that no vector lies across two lines.
 
 use std::ops::{Deref, DerefMut};
 
@@ -10,17 +10,17 @@ use bytemuck::{Pod, Zeroable};
 struct Line([f32; LINE]);
 
 /// Floats in a line.
-pub(super) const LINE: usize = 16;
+pub(crate) const LINE: usize = 16;
 
 /// A buffer of a fixed length.
 #[derive(Debug)]
-pub(super) struct Aligned {
+pub(crate) struct Aligned {
     lines: Vec<Line>,
     len: usize,
 }
 
 impl Aligned {
-    pub(super) fn zeros(len: usize) -> Self {
+    pub(crate) fn zeros(len: usize) -> Self {
         Self { lines: vec![Line([0.0; LINE]); len.div_ceil(LINE)], len }
     }
 }
