@@ -28,7 +28,7 @@ use fearless_simd::{Select, Simd, dispatch, f32x4, f32x8, f32x16};
 use super::super::Extents;
 use super::packed::{Block, Packed, group};
 use crate::graph::Activation;
-use crate::plan::Gradient;
+use crate::ops::Gradient;
 use crate::simd::{Floats, is_wide, level};
 
 /// A convolution of one framed sample.
