@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use common::cases;
 use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State, Tensor};
 use genre_gpu::cpu::Cpu;
-use genre_gpu::gpu::Form;
+use genre_gpu::gpu::KernelVariant;
 use genre_gpu::graph::{Activation, Graph, Op, Shape};
 use genre_gpu::plan::Plan;
 
@@ -53,7 +53,7 @@ fn by_hand(backend: &mut dyn Backend) {
 fn augmentations_roll_shift_and_cover() {
     by_hand(&mut Cpu::new(plan(1), 2).unwrap());
     // One kernel copies element by element, the other by fours.
-    for form in [Form::Plain, Form::default()] {
+    for form in [KernelVariant::Plain, KernelVariant::default()] {
         let Some(mut gpu) = common::gpu::open(plan(1), form) else { return };
         by_hand(&mut gpu);
     }
@@ -73,7 +73,7 @@ fn augmentations_carry_all_channels_along() {
     };
     check(&mut Cpu::new(plan(2), 1).unwrap());
     // One kernel copies element by element, the other by fours.
-    for form in [Form::Plain, Form::default()] {
+    for form in [KernelVariant::Plain, KernelVariant::default()] {
         let Some(mut gpu) = common::gpu::open(plan(2), form) else { return };
         check(&mut gpu);
     }
@@ -115,7 +115,7 @@ fn every_batch_has_its_own_augmentations() {
     };
     check(&|| Box::new(Cpu::new(plan(1), 2).unwrap()));
     if !common::gpu::skipped() {
-        check(&|| Box::new(common::gpu::open(plan(1), Form::default()).unwrap()));
+        check(&|| Box::new(common::gpu::open(plan(1), KernelVariant::default()).unwrap()));
     }
 }
 
@@ -146,7 +146,7 @@ fn dropout_is_drawn_anew_in_each_step_and_from_each_seed_and_alike_on_both_devic
     let drop = case.graph.find("drop").unwrap();
     assert!(first == cpu.tensor(drop, Tensor::Value).unwrap(), "the third step of three from 7");
     assert!(first != drops(&mut cpu, &case, 43, 7), "another seed");
-    let Some(mut gpu) = common::gpu::open(plan(), Form::default()) else { return };
+    let Some(mut gpu) = common::gpu::open(plan(), KernelVariant::default()) else { return };
     let zeros = |of: &[f32]| of.iter().map(|v| *v == 0.0).collect::<Vec<_>>();
     assert_eq!(zeros(&drops(&mut gpu, &case, 42, 7)), zeros(&first));
 }

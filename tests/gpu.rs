@@ -11,7 +11,7 @@ use common::cases;
 use common::gpu::open_with;
 use genre_gpu::Error;
 use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State, StepMetrics};
-use genre_gpu::gpu::{Form, Gpu, GpuOptions};
+use genre_gpu::gpu::{Gpu, GpuOptions, KernelVariant};
 use genre_gpu::graph::{Activation, Graph, Op, Padding, Shape};
 use genre_gpu::models::Model;
 use genre_gpu::plan::Plan;
@@ -89,8 +89,11 @@ fn gradients_in_few_parts_are_those_in_many() {
 
 fn limit(graph: &Graph, batch: usize, cap: u64) -> Option<Result<Gpu, Error>> {
     // The plain kernels need no more than the plan's tensors.
-    let options =
-        GpuOptions { buffer_bytes: Some(cap), form: Form::Plain, ..GpuOptions::default() };
+    let options = GpuOptions {
+        buffer_bytes: Some(cap),
+        variant: KernelVariant::Plain,
+        ..GpuOptions::default()
+    };
     open_with(Plan::new(graph.clone(), batch).unwrap(), options)
 }
 

@@ -5,7 +5,7 @@
 mod common;
 
 use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State};
-use genre_gpu::gpu::{Form, Gpu, Timer};
+use genre_gpu::gpu::{Gpu, KernelVariant, Timer};
 use genre_gpu::measure::Budget;
 use genre_gpu::models::Model;
 use genre_gpu::plan::Plan;
@@ -20,7 +20,7 @@ const BATCH: usize = 6;
 const TRAIN: usize = 30 * BATCH + 1;
 const VAL: usize = 5 * BATCH;
 
-fn p1(form: Form) -> Option<Gpu> {
+fn p1(form: KernelVariant) -> Option<Gpu> {
     let graph = Model::open("p1").unwrap().graph(SHAPE, CLASSES).unwrap();
     let start = State::new(initial_parameters(&graph, 42));
     let mut gpu = common::gpu::open(Plan::new(graph, BATCH).unwrap(), form)?;
@@ -37,7 +37,7 @@ fn random(n: usize) -> (Vec<f32>, Vec<u32>) {
 
 #[test]
 fn epochs_after_the_first_allocate_nothing_and_submit_less_than_they_step() {
-    for form in Form::ALL {
+    for form in KernelVariant::ALL {
         let Some(mut gpu) = p1(form) else { return };
         let (train, val) = (random(TRAIN), random(VAL));
         let (train, val) = (DatasetRef::new(&train.0, &train.1), DatasetRef::new(&val.0, &val.1));
@@ -63,7 +63,7 @@ fn epochs_after_the_first_allocate_nothing_and_submit_less_than_they_step() {
 
 #[test]
 fn every_dispatch_of_a_step_is_timed_by_either_clock_and_moves_no_weight() {
-    for form in Form::ALL {
+    for form in KernelVariant::ALL {
         let Some(mut gpu) = p1(form) else { return };
         let (x, y) = random(TRAIN);
         let samples = DatasetRef::new(&x, &y);
@@ -83,14 +83,14 @@ fn every_dispatch_of_a_step_is_timed_by_either_clock_and_moves_no_weight() {
 #[test]
 fn bytes_of_a_dispatch_are_those_of_a_batch_whatever_is_resident() {
     let of = |n: usize| {
-        let mut gpu = p1(Form::Plain)?;
+        let mut gpu = p1(KernelVariant::Plain)?;
         let (x, y) = random(n);
         gpu.prepare(DatasetRef::new(&x, &y)).unwrap();
         Some(gpu.dispatches().iter().map(|(k, _, work)| (k.name, *work)).collect::<Vec<_>>())
     };
     let (Some(few), Some(many)) = (of(BATCH), of(10 * BATCH)) else { return };
     assert_eq!(few, many);
-    let gather = few.iter().find(|(name, _)| *name == "gather").unwrap().1;
+    let gather = few.iter().find(|(name, _)| *name == "gather_forward").unwrap().1;
     let len: usize = SHAPE.iter().product();
     assert_eq!(gather.bytes, 4 * (BATCH * (2 * len + 1)) as u64);
 }

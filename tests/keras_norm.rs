@@ -16,7 +16,7 @@ use common::levels;
 use common::naive::{self, Mode};
 use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics};
 use genre_gpu::cpu::Cpu;
-use genre_gpu::gpu::Form;
+use genre_gpu::gpu::KernelVariant;
 use genre_gpu::graph::{Graph, NodeId, Op, Role};
 use genre_gpu::models::{Model, Schedule};
 use genre_gpu::plan::Plan;
@@ -245,7 +245,7 @@ fn cpu_follows_keras_in_f32() {
 
 #[test]
 fn gpu_follows_keras_in_f32_in_all_forms() {
-    for form in Form::ALL {
+    for form in KernelVariant::ALL {
         let device = format!("the GPU, {form:?}");
         follows(&device, |plan| common::gpu::open(plan, form), BARS);
     }

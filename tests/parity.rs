@@ -12,13 +12,13 @@ use common::golden::EPOCHS;
 use common::{cases, golden, naive};
 use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics, Tensor};
 use genre_gpu::cpu::Cpu;
-use genre_gpu::gpu::{Form, KERNELS, Tiles};
+use genre_gpu::gpu::{KERNELS, KernelVariant, TileConfig};
 use genre_gpu::models::Model;
 use genre_gpu::plan::Plan;
 use genre_gpu::train::initial_parameters;
 
 /// All one-op graphs with one form. Returns the kernels that did the work.
-fn ops(form: Form, tiles: Tiles) -> BTreeSet<&'static str> {
+fn ops(form: KernelVariant, tiles: TileConfig) -> BTreeSet<&'static str> {
     let mut ran = BTreeSet::new();
     for case in cases::all() {
         let (x, y, parameters) = cases::fill(&case, 2 * case.batch);
@@ -49,9 +49,9 @@ fn all_forms_agree_with_naive_tensor_by_tensor_and_use_all_kernels() {
         return;
     }
     let mut ran = BTreeSet::new();
-    for form in Form::ALL {
+    for form in KernelVariant::ALL {
         let before = ran.len();
-        ran.extend(ops(form, Tiles::Wide));
+        ran.extend(ops(form, TileConfig::Wide));
         assert!(ran.len() > before, "{form:?} brings no kernel of its own");
     }
     let all = KERNELS.iter().map(|kernel| kernel.name).filter(|name| !name.starts_with("bench_"));
@@ -61,8 +61,8 @@ fn all_forms_agree_with_naive_tensor_by_tensor_and_use_all_kernels() {
 /// What hardware adapters take is held here too, on whatever there is.
 #[test]
 fn narrow_tiles_agree_with_naive_tensor_by_tensor() {
-    for form in [Form::Tiled, Form::Fused] {
-        ops(form, Tiles::Narrow);
+    for form in [KernelVariant::Tiled, KernelVariant::Fused] {
+        ops(form, TileConfig::Narrow);
     }
 }
 
@@ -129,7 +129,7 @@ fn sums_over_a_large_batch_are_whole() {
     let (x, y, parameters) = cases::fill(&case, case.batch);
     let samples = DatasetRef::new(&x, &y);
     let order: Vec<u32> = (0..case.batch as u32).collect();
-    for form in [Form::Plain, Form::default()] {
+    for form in [KernelVariant::Plain, KernelVariant::default()] {
         let plan = Plan::new(case.graph.clone(), case.batch).unwrap();
         let Some(mut gpu) = common::gpu::open(plan, form) else { return };
         gpu.set_state(&State::new(parameters.clone())).unwrap();
@@ -148,7 +148,9 @@ fn whole_models_agree_on_the_cpu() {
 
 #[test]
 fn whole_models_agree_on_the_gpu_with_all_kernels() {
-    for ((model, shape), form) in MODELS.into_iter().flat_map(|m| Form::ALL.map(|form| (m, form))) {
+    for ((model, shape), form) in
+        MODELS.into_iter().flat_map(|m| KernelVariant::ALL.map(|form| (m, form)))
+    {
         whole(model, shape, |plan| Some(Box::new(common::gpu::open(plan, form)?)));
     }
 }
@@ -165,7 +167,7 @@ fn training_runs_follow_the_cpu_and_keras() {
         if common::gpu::skipped() {
             return;
         }
-        let open = |plan| common::gpu::open(plan, Form::default()).unwrap();
+        let open = |plan| common::gpu::open(plan, KernelVariant::default()).unwrap();
         let (gpu, _) = golden::train(name, EPOCHS, open);
         let (cpu, _) = golden::train(name, EPOCHS, |plan| Cpu::new(plan, 2).unwrap());
         let keras = golden::run(name).history;
@@ -184,7 +186,7 @@ fn training_runs_follow_the_cpu_and_keras() {
 
 #[test]
 fn the_same_run_twice_gives_the_same_bits() {
-    for form in Form::ALL {
+    for form in KernelVariant::ALL {
         if common::gpu::skipped() {
             return;
         }
@@ -199,7 +201,7 @@ fn a_nan_weight_reaches_the_loss() {
     let data = golden::data();
     let graph = golden::p1(&data);
     let samples = DatasetRef::new(&data.x, &data.y);
-    for form in Form::ALL {
+    for form in KernelVariant::ALL {
         let plan = Plan::new(graph.clone(), 32).unwrap();
         let Some(mut gpu) = common::gpu::open(plan, form) else { return };
         for p in graph.parameters() {

@@ -20,7 +20,7 @@ const MAY_NAME: [(&str, &[&str]); 28] = [
     ("plan", &["graph", "measure", "ops"]),
     ("backend", &["graph", "plan"]),
     ("cpu", &["backend", "graph", "measure", "plan", "random"]),
-    ("gpu", &["backend", "graph", "measure", "plan", "random"]),
+    ("gpu", &["backend", "graph", "measure", "ops", "plan"]),
     ("device", &["backend", "cpu", "gpu", "plan"]),
     ("models", &["graph", "text"]),
     ("metrics", &["random"]),

@@ -1,19 +1,19 @@
 //! Opening a GPU in tests: any adapter will do, a software one too.
 
 use genre_gpu::error::{Error, Result};
-use genre_gpu::gpu::{Form, Gpu, GpuOptions, Tiles};
+use genre_gpu::gpu::{Gpu, GpuOptions, KernelVariant, TileConfig};
 use genre_gpu::plan::Plan;
 
 /// The best adapter with a plan on it; `None` if `GENRE_GPU_TESTS=skip` says that
 /// none is to be looked for.
-pub fn open(plan: Plan, form: Form) -> Option<Gpu> {
-    let options = GpuOptions { form, ..GpuOptions::default() };
+pub fn open(plan: Plan, form: KernelVariant) -> Option<Gpu> {
+    let options = GpuOptions { variant: form, ..GpuOptions::default() };
     open_with(plan, options).map(|gpu| gpu.unwrap_or_else(|e| panic!("{e}")))
 }
 
 /// Likewise with tiles that another adapter would have.
-pub fn open_tiled(plan: Plan, form: Form, tiles: Tiles) -> Option<Gpu> {
-    let options = GpuOptions { form, tiles: Some(tiles), ..GpuOptions::default() };
+pub fn open_tiled(plan: Plan, form: KernelVariant, tiles: TileConfig) -> Option<Gpu> {
+    let options = GpuOptions { variant: form, tiles: Some(tiles), ..GpuOptions::default() };
     open_with(plan, options).map(|gpu| gpu.unwrap_or_else(|e| panic!("{e}")))
 }
 

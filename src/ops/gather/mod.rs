@@ -1,6 +1,8 @@
 //! Copying a batch out of a data set, each sample augmented on the way:
 //! `y[n, r, s, c] = masked(r, s) ? fill : x[order[n], r, (s + roll) mod w, c] + gain`.
 
+pub(crate) mod gpu;
+
 use super::work;
 use crate::graph::Shape;
 use crate::measure::Work;
