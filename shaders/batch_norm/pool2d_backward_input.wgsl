@@ -77,7 +77,10 @@ fn main(id: Invocation) {
             if relu && has_mean {
                 g = select(vec4(0.0), g, fma(d, scale, shift) > vec4(0.0));
             }
-            g = scale * (g - level - d * slope);
+            if step.training != 0u {
+                g = g - level - d * slope;
+            }
+            g *= scale;
             if mask {
                 g = select(vec4(0.0), g, v > vec4(0.0));
             }
