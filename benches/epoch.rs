@@ -21,6 +21,7 @@ use genre_gpu::progress::Silent;
 use genre_gpu::random::keras::Shuffle;
 use genre_gpu::random::streams::Stream;
 use genre_gpu::train::initial_parameters;
+use genre_gpu::train::settings::Recipe;
 use serde_json::{Value, json};
 
 const BATCH: usize = 32;
@@ -208,7 +209,7 @@ fn main() -> Outcome<()> {
     if let Some(folder) = &args.write_start {
         return write_start(folder, &graph, &data);
     }
-    let rate = args.rate.or(model.recipe.learning_rate).unwrap_or(0.01);
+    let rate = args.rate.or(Recipe::of(&model)?.learning_rate).unwrap_or(0.01);
     let order = data.order();
     let threads = match (args.threads, device) {
         (Some(threads), _) => vec![threads],

@@ -163,12 +163,12 @@ pub enum Error {
         /// What it said.
         problem: String,
     },
-    /// The device failed under a run that can be gone on with.
+    /// A run failed that can be resumed.
     #[error("{source}\n  help: {help}")]
-    Broken {
-        /// The device's failure.
+    RunInterrupted {
+        /// The failure.
         source: Box<Error>,
-        /// How to go on.
+        /// How to resume.
         help: String,
     },
     /// The environment asks for vector units that are not there.

@@ -29,12 +29,14 @@
 //! ```
 
 pub mod audio;
+pub mod audit;
 pub mod backend;
 pub mod bench;
 pub mod cli;
 pub mod compare;
 pub mod cpu;
 pub mod data;
+pub mod demo;
 pub mod device;
 pub mod error;
 pub mod explain;
@@ -46,8 +48,10 @@ pub mod metrics;
 pub mod models;
 pub mod ops;
 pub mod page;
+mod panics;
 pub mod plan;
 pub mod predict;
+pub mod prepare;
 pub mod progress;
 pub mod random;
 pub mod report;

@@ -1,6 +1,7 @@
 //! The CPU's figures: the same columns, by layer.
 
-use super::report::{Kernel, Measured, SetUp, Step};
+use super::kernel::Kernel;
+use super::report::{Measured, SetUp, Step};
 use super::steps::{order, steady, timed};
 use super::{SEED, SGD, Site, TRIES, dense};
 use crate::backend::{Backend, Batches, State};

@@ -1,7 +1,8 @@
 //! The GPU's figures.
 
 use super::elsewhere::elsewhere;
-use super::report::{Kernel, Measured, SetUp, Step};
+use super::kernel::Kernel;
+use super::report::{Measured, SetUp, Step};
 use super::steps::{order, steady, timed};
 use super::{SEED, SGD, Site, TRIES, dense};
 use crate::backend::{Backend, Batches, State};

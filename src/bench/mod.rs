@@ -6,12 +6,14 @@ mod cpu;
 mod dense;
 mod elsewhere;
 mod gpu;
+mod kernel;
 mod report;
 mod steps;
 mod table;
 
 pub use elsewhere::{Bound, Elsewhere, Floor, Reference};
-pub use report::{Kernel, Measured, Report, SetUp, Spread, Step};
+pub use kernel::{Kernel, Spread};
+pub use report::{Measured, Report, SetUp, Step};
 
 use crate::backend::{DatasetRef, Sgd};
 use crate::error::{Error, Result};

@@ -2,25 +2,25 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
 use super::bars::Bars;
+use super::choice;
 use super::data_args::DataArgs;
-use super::lines::title;
-use super::run_bars::RunBars;
+use super::run_bars::{self, RunText};
+use super::run_input::prepare_data;
 use super::say::{say, tell, this_command, warn_of};
-use super::session::stop_flag;
-use super::{audit, choice};
-use crate::compare::State;
+use super::stop::interruption;
+use crate::compare::RunFigures;
 use crate::data::{Dataset, PartName};
 use crate::device::{self, Device};
 use crate::error::{Error, Result};
 use crate::files::create_folder;
 use crate::page::Runs;
-use crate::tasks::{Assignment, Task};
-use crate::train::config::Settings;
-use crate::train::session::{Scaled, open};
+use crate::tasks::{Assignment, explain_run};
+use crate::train::run_folder::RunFolder;
+use crate::train::runs::{Job, PlannedRun, RunState};
+use crate::train::settings::Settings;
 use crate::train::source;
 
 const EXAMPLES: &str = "\
@@ -91,108 +91,94 @@ impl Args {
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let assignment = Assignment::new(&args.settings(), args.out.as_deref())?;
-    let [p1, p2] = &assignment.tasks;
-    // A run that is done needs none to be read.
-    if !p2.job.folder.join("model.safetensors").exists() {
-        device::find(p2.job.config.device, p2.job.config.device_options())?;
+    let [p1, p2] = &assignment.jobs;
+    // A complete run needs no device.
+    if !p2.folder.join("model.safetensors").exists() {
+        device::find(p2.config.device, p2.config.device_options())?;
     }
-    let stopped = stop_flag();
-    let stop = || stopped.load(Ordering::Relaxed);
+    let stop = interruption()?;
     let bars = Bars::new(args.quiet);
     let cache = args.data.cache_dir.as_deref();
-    let source = source::load(&p1.job.config, cache, &PartName::ALL, &bars)?;
-    args.say(&format!("Data: {}\n{}", source.data.source, source.data.describe().trim_end()))?;
-    audit::tell_of(&source.data, args.quiet)?;
-    args.say(&format!("P1 runs on the CPU, as it must. P2 runs on the {}.", assignment.place))?;
-    let scaled = Scaled::new(source, p1.job.config.scale)?;
+    let source = source::load(&p1.config, cache, &PartName::ALL, &bars)?;
+    let data = prepare_data(source, p1.config.scale, args.quiet)?;
+    args.say(&format!("P1 runs on the CPU, as it must. P2 runs on the {}.", assignment.p2_device))?;
     create_folder(&assignment.folder)?;
-    let states = [state(p1, &scaled.data)?, state(p2, &scaled.data)?];
-    if !train(args, &assignment, states, &scaled, &stop)? {
+    let runs = [p1.plan(&data.data)?, p2.plan(&data.data)?];
+    open_devices(args, &runs, &data.data)?;
+    let text = AssignmentText { data: &data.data };
+    if !run_bars::execute(&runs, &data, &text, args.quiet, &stop)? {
         tell(&format!("genre-gpu: stopped; go on with\n  {}", this_command()));
         return Ok(ExitCode::FAILURE);
     }
-    // Loaded again for each run, as `explain` does.
-    drop(scaled);
-    for task in &assignment.tasks {
+    // `explain` loads them again for each run.
+    drop(data);
+    for job in &assignment.jobs {
         let start = Instant::now();
-        let explained = task.explain(cache, &bars).map_err(|e| failed(task, e))?;
+        let explained = explain_run(job, cache, &bars).map_err(|source| Error::RunInterrupted {
+            source: Box::new(source),
+            help: help(job),
+        })?;
         let time = match explained {
             true => format!("{:.0} s", start.elapsed().as_secs_f64()),
             false => "done before".into(),
         };
-        let (name, folder) = (task.model.name.to_uppercase(), task.job.folder.join("explain"));
+        let (name, folder) = (name(job), job.folder.join("explain"));
         args.say(&format!("{name}: explained; {time}, in {}", folder.display()))?;
     }
     let report = assignment.folder.join("report.html");
-    // Always: whether it is of what lies there now is dearer to find out.
-    let folders = assignment.tasks.each_ref().map(|task| task.job.folder.clone());
+    // Always written: to check whether it is up to date would cost more.
+    let folders = assignment.jobs.each_ref().map(|job| job.folder.clone());
     Runs::read(&folders)?.write(&report, SystemTime::now())?;
     args.say(&format!("The report is in {}: open it in any browser.", report.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn state(task: &Task, data: &Dataset) -> Result<State> {
-    let graph = task.model.graph(data.sample_shape, data.classes.len())?;
-    task.job.state(data, &graph)
-}
-
-/// Makes what is missing, with a line for each run; false where it was stopped.
-fn train(
-    args: &Args,
-    assignment: &Assignment,
-    states: [State; 2],
-    scaled: &Scaled,
-    stop: &dyn Fn() -> bool,
-) -> Result<bool> {
-    let waiting = || assignment.tasks.iter().zip(states).filter(|(_, state)| *state != State::Done);
-    // A device that cannot be had is known before the first run.
-    for (task, _) in waiting() {
-        let (_, backend) = open(&task.job.config, &task.model, &scaled.data)?;
-        args.say(&format!("{}: {}", task.model.name.to_uppercase(), backend.describe()))?;
+/// Opens the devices of all runs that are not complete, so that one that cannot be opened fails
+/// before the first run.
+fn open_devices(args: &Args, runs: &[PlannedRun<'_>], data: &Dataset) -> Result<()> {
+    for run in runs.iter().filter(|run| run.state != RunState::Complete) {
+        let backend = run.job.open(data)?;
+        args.say(&format!("{}: {}", name(run.job), backend.describe()))?;
         warn_of(backend.as_ref());
     }
-    let bars = RunBars::new(args.quiet, waiting().map(|(task, _)| task.job.config.epochs).sum());
-    for (task, state) in assignment.tasks.iter().zip(states) {
-        let name = task.model.name.to_uppercase();
-        bars.begin(&name);
-        let start = Instant::now();
-        if state != State::Done {
-            let heading = title(&task.model.name, &scaled.data);
-            let trained = task.job.train(state, &task.model, scaled, &heading, &bars, stop);
-            let trained = trained.inspect_err(|_| bars.end()).map_err(|e| failed(task, e))?;
-            if !trained {
-                bars.end();
-                return Ok(false);
-            }
-        }
-        let scores = scores(task, &scaled.data).inspect_err(|_| bars.end())?;
-        let seconds = start.elapsed().as_secs_f64();
-        let time = match state {
-            State::Done => "done before".into(),
-            State::New => format!("{seconds:.0} s"),
-            State::Begun => format!("{seconds:.0} s, gone on with"),
-        };
-        bars.say(&format!("{name}: {scores}; {time}, in {}", task.job.folder.display()))?;
+    Ok(())
+}
+
+fn name(job: &Job) -> String {
+    job.model.name.to_uppercase()
+}
+
+fn help(job: &Job) -> String {
+    format!("this was {}; what is done is kept, and the same command goes on", job.folder.display())
+}
+
+struct AssignmentText<'a> {
+    data: &'a Dataset,
+}
+
+impl RunText for AssignmentText<'_> {
+    fn name(&self, job: &Job) -> String {
+        name(job)
     }
-    bars.end();
-    Ok(true)
+
+    fn completed(&self, job: &Job, time: &str) -> Result<String> {
+        let scores = scores(job, self.data)?;
+        Ok(format!("{}: {scores}; {time}, in {}", name(job), job.folder.display()))
+    }
+
+    fn help(&self, job: &Job) -> String {
+        help(job)
+    }
 }
 
 /// `test accuracy 80.67 % of samples, 89.17 % of songs`.
-fn scores(task: &Task, data: &Dataset) -> Result<String> {
-    let report = task.job.read(data)?.report(data, &[PartName::Test])?;
+fn scores(job: &Job, data: &Dataset) -> Result<String> {
+    let folder = RunFolder::open(&job.folder)?;
+    let figures = RunFigures::read(&folder, job.config.seed, &data.classes, data)?;
+    let report = figures.report(data, &[PartName::Test])?;
     let Some(test) = report.parts.get(PartName::Test.as_str()) else { return Ok(String::new()) };
     let songs = test.songs.map_or_else(String::new, |votes| {
         format!(", {:.2} % of songs", 100.0 * votes.mean_probability)
     });
     Ok(format!("test accuracy {:.2} % of samples{songs}", 100.0 * test.accuracy))
-}
-
-/// A run's failure, and the way on.
-fn failed(task: &Task, error: Error) -> Error {
-    let help = format!(
-        "this was {}; what is done is kept, and the same command goes on",
-        task.job.folder.display()
-    );
-    Error::Broken { source: Box::new(error), help }
 }

@@ -7,10 +7,10 @@ use super::bars::Bars;
 use super::data_args::DataArgs;
 use super::say::{say, tell};
 use super::summary::at_least;
-use crate::data::audit::{self, Audit, Names, Quick};
+use crate::audit::{self, Audit, Names, Quick};
 use crate::data::{Dataset, PartName};
 use crate::error::{Error, Result};
-use crate::models::Recipe;
+use crate::train::settings::Recipe;
 use crate::train::source::{self, Source};
 
 const EXAMPLES: &str = "\
@@ -90,12 +90,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     Ok(if found.test_is_compromised() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// The line that `train` prints; a fault is told in any case.
-pub(super) fn tell_of(data: &Dataset, quiet: bool) -> Result<()> {
+/// Prints the line of the quick audit; a fault is printed in any case.
+pub(super) fn quick(data: &Dataset, quiet: bool) -> Result<Quick> {
     let quick = Quick::of(data);
     if quick.finds_fault() {
         tell(&format!("genre-gpu: {}", quick.line()));
-        return Ok(());
+    } else if !quiet {
+        say(&quick.line())?;
     }
-    if quiet { Ok(()) } else { say(&quick.line()) }
+    Ok(quick)
 }

@@ -1,17 +1,14 @@
 //! Progress on a terminal: bars with rate and time left, gone when done.
 //! Where standard error is no terminal, nothing moves and lines stay plain.
 
-use std::cell::RefCell;
 use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use super::say::{say, tell};
+use super::say::tell;
 use crate::backend::StepMetrics;
 use crate::progress::Progress;
-use crate::train::Watch;
-use crate::train::history::Epoch;
 
 pub(super) fn bar(total: u64, template: &str) -> ProgressBar {
     // Hidden by itself where standard error is no terminal.
@@ -87,69 +84,19 @@ impl Progress for Bars {
     }
 }
 
-/// Draws a run: a bar for the epoch at hand, a line for each that is done.
-#[derive(Debug)]
-pub(super) struct EpochBars {
-    quiet: bool,
-    bar: RefCell<Option<ProgressBar>>,
-}
-
+/// Of the bar of an epoch.
 pub(super) const EPOCH: &str = "{prefix} {bar:24} {pos}/{len} samples, {rate}, {eta} left - {msg}";
 
-impl EpochBars {
-    pub(super) fn new(quiet: bool) -> Self {
-        Self { quiet, bar: RefCell::default() }
-    }
+/// `Epoch  3/20`.
+pub(super) fn heading(epoch: usize, epochs: usize) -> String {
+    format!("Epoch {epoch:>width$}/{epochs}", width = epochs.to_string().len())
 }
 
-pub(super) fn heading(epoch: usize, of: usize) -> String {
-    format!("Epoch {epoch:>width$}/{of}", width = of.to_string().len())
-}
-
-impl Watch for EpochBars {
-    fn epoch_begins(&self, epoch: usize, of: usize, samples: usize, done: usize) {
-        if !self.quiet {
-            let bar = bar(samples as u64, EPOCH).with_prefix(heading(epoch, of));
-            bar.set_position(done as u64);
-            // Samples of before a resume say nothing of the rate.
-            bar.reset_eta();
-            *self.bar.borrow_mut() = Some(bar);
-        }
-    }
-
-    fn step(&self, done: u64, tally: Option<StepMetrics>) {
-        if let Some(bar) = &*self.bar.borrow() {
-            bar.set_position(done);
-            if let Some(tally) = tally {
-                let (loss, accuracy) = (tally.mean_loss(), tally.accuracy());
-                bar.set_message(format!("loss: {loss:.4} - accuracy: {accuracy:.4}"));
-            }
-        }
-    }
-
-    fn epoch_ends(&self, epoch: usize, of: usize, e: &Epoch) {
-        if let Some(bar) = self.bar.borrow_mut().take() {
-            bar.finish_and_clear();
-        }
-        if !self.quiet {
-            // A closed pipe must not end a run, and a full one cannot be told better here.
-            let _ = say(&format!(
-                "{} - {:.2}s - loss: {:.4} - accuracy: {:.4} - val_loss: {:.4} - val_accuracy: {:.4}",
-                heading(epoch, of),
-                e.seconds,
-                e.loss,
-                e.accuracy,
-                e.val_loss,
-                e.val_accuracy
-            ));
-        }
-    }
-
-    fn note(&self, text: &str) {
-        let text = format!("genre-gpu: {text}");
-        match &*self.bar.borrow() {
-            Some(bar) => bar.suspend(|| tell(&text)),
-            None => tell(&text),
-        }
+/// Shows the samples of an epoch that are done, and its metrics where they are known.
+pub(super) fn show_metrics(bar: &ProgressBar, done: u64, metrics: Option<StepMetrics>) {
+    bar.set_position(done);
+    if let Some(metrics) = metrics {
+        let (loss, accuracy) = (metrics.mean_loss(), metrics.accuracy());
+        bar.set_message(format!("loss: {loss:.4} - accuracy: {accuracy:.4}"));
     }
 }

@@ -4,13 +4,12 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::audio::{CutFrom, ZeroDb};
 use crate::bench::Devices;
-use crate::data::prepare::SplitKind;
-use crate::data::{DataFrom, PartName, ScaleKind};
+use crate::data::{DataFrom, PartName};
 use crate::device::Device;
 use crate::gpu::{KernelVariant, TileConfig};
-use crate::random::keras::Shuffle;
+use crate::prepare::SplitKind;
 use crate::report::ColourMap;
-use crate::train::config::Keep;
+use crate::train::settings::words;
 
 fn one_of<T, const N: usize>(choices: [(&'static str, T); N]) -> impl TypedValueParser<Value = T>
 where
@@ -23,7 +22,7 @@ where
 }
 
 pub(super) fn device() -> impl TypedValueParser<Value = Device> {
-    one_of([("cpu", Device::Cpu), ("gpu", Device::Gpu)])
+    words(["cpu", "gpu"])
 }
 
 /// Where the bench measures.
@@ -40,20 +39,8 @@ pub(super) fn tiles() -> impl TypedValueParser<Value = TileConfig> {
     one_of(TileConfig::ALL.map(|tiles| (tiles.as_str(), tiles)))
 }
 
-pub(super) fn scale() -> impl TypedValueParser<Value = ScaleKind> {
-    one_of([ScaleKind::Standard, ScaleKind::MinMax, ScaleKind::None].map(|s| (s.as_str(), s)))
-}
-
 pub(super) fn data_from() -> impl TypedValueParser<Value = DataFrom> {
     one_of([DataFrom::Auto, DataFrom::Memory, DataFrom::Disk].map(|from| (from.as_str(), from)))
-}
-
-pub(super) fn shuffle() -> impl TypedValueParser<Value = Shuffle> {
-    one_of([("keras2", Shuffle::Keras2), ("keras3", Shuffle::Keras3)])
-}
-
-pub(super) fn keep() -> impl TypedValueParser<Value = Keep> {
-    one_of([("last", Keep::Last), ("best", Keep::Best)])
 }
 
 pub(super) fn colours() -> impl TypedValueParser<Value = ColourMap> {

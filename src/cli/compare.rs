@@ -1,25 +1,25 @@
 //! `genre-gpu compare`.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use super::bars::Bars;
-use super::lines::title;
-use super::run_bars::RunBars;
+use super::run_bars::{self, RunText};
+use super::run_input::prepare_data;
 use super::say::{say, tell, this_command, warn_of};
-use super::session::stop_flag;
-use super::{audit, choice, seeds};
-use crate::compare::{self, DataReport, Job, ModelRuns, Report, State};
-use crate::data::PartName;
+use super::stop::interruption;
+use super::{choice, seeds};
+use crate::compare::{self, DataReport, ModelRuns, Report, RunFigures};
+use crate::data::{Dataset, PartName};
 use crate::device::{self, Device};
 use crate::error::{Error, Result};
 use crate::files::create_folder;
 use crate::models::Model;
-use crate::train::config::Settings;
-use crate::train::session::{Scaled, open};
+use crate::train::run_folder::RunFolder;
+use crate::train::runs::Job;
+use crate::train::settings::{Recipe, Settings};
 use crate::train::{data_stem, model_name, run_name, source};
 
 const EXAMPLES: &str = "\
@@ -106,7 +106,7 @@ impl Args {
         if self.validation_only { &[PartName::Val] } else { &[PartName::Test, PartName::Val] }
     }
 
-    /// What the config file says, which does not choose models or seeds.
+    /// The settings of the config file, which must not choose models or seeds.
     fn file(&self) -> Result<Settings> {
         let Some(path) = &self.config else { return Ok(Settings::default()) };
         let file = Settings::read(path)?;
@@ -114,7 +114,7 @@ impl Args {
             (file.model.is_some(), "no key \"model\": --models says which are compared", "model"),
             (file.seed.is_some(), "no key \"seed\": --seeds says which are compared", "seed"),
         ];
-        let Some((_, expected, key)) = keys.into_iter().find(|(is_there, ..)| *is_there) else {
+        let Some((_, expected, key)) = keys.into_iter().find(|(is_given, ..)| *is_given) else {
             return Ok(file);
         };
         let found = format!("the key {key} in {}", path.display());
@@ -146,19 +146,18 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     if let Some(Job { config, .. }) = sets.iter().flat_map(|set| set.jobs.iter().flatten()).next() {
         device::find(config.device, config.device_options())?;
     }
-    let stopped = stop_flag();
-    let stop = || stopped.load(Ordering::Relaxed);
+    let stop = interruption()?;
     create_folder(&args.out)?;
-    let count = sets.iter().flat_map(|set| &set.jobs).map(Vec::len).sum();
-    let mut place = Place { done: 0, of: count };
+    let all = sets.iter().flat_map(|set| &set.jobs).map(Vec::len).sum();
+    let count = Count { complete: Cell::new(0), all };
     let mut reports = Vec::new();
     for set in &sets {
-        match compare_on(args, &models, set, baseline, &mut place, &stop)? {
+        match compare_on(args, set, baseline, &count, &stop)? {
             Some(report) => reports.push(report),
             None => {
                 tell(&format!(
-                    "genre-gpu: stopped; {} of {count} runs are done; go on with\n  {}",
-                    place.done,
+                    "genre-gpu: stopped; {} of {all} runs are done; go on with\n  {}",
+                    count.complete.get(),
                     this_command()
                 ));
                 return Ok(ExitCode::FAILURE);
@@ -175,13 +174,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The place of the baseline among the models, which must have names of their own.
+/// The index of the baseline among the models, which must have names of their own.
 fn baseline(args: &Args) -> Result<usize> {
     let names: Vec<String> = args.models.iter().map(|model| model_name(model)).collect();
     distinct("models", "models with names of their own", &names)?;
     let Some(wanted) = &args.baseline else { return Ok(0) };
-    let found = names.iter().position(|name| *name == model_name(wanted));
-    found.ok_or_else(|| Error::Setting {
+    let index = names.iter().position(|name| *name == model_name(wanted));
+    index.ok_or_else(|| Error::Setting {
         name: "baseline",
         expected: "one of --models",
         found: wanted.clone(),
@@ -199,6 +198,7 @@ fn sets(args: &Args, models: &[Model]) -> Result<Vec<Set>> {
     let paths = args.sets(file.data.take());
     let set = |data: Option<PathBuf>| {
         let jobs_of = |model: &Model| {
+            let recipe = Recipe::of(model)?;
             let job = |seed: &u32| {
                 let given = Settings {
                     model: Some(model.name.clone()),
@@ -211,9 +211,9 @@ fn sets(args: &Args, models: &[Model]) -> Result<Vec<Set>> {
                     threads: args.threads,
                     ..Settings::default()
                 };
-                let config = given.or(file.clone()).resolve(model.recipe)?.anchored();
+                let config = given.or(file.clone()).resolve(recipe)?.anchored();
                 let folder = args.out.join(run_name(&config));
-                Ok(Job { config, folder })
+                Ok(Job { model: model.clone(), config, folder, overwrite: false })
             };
             args.seeds.0.iter().map(job).collect::<Result<Vec<_>>>()
         };
@@ -225,12 +225,12 @@ fn sets(args: &Args, models: &[Model]) -> Result<Vec<Set>> {
     let sets: Vec<Set> = paths.into_iter().map(set).collect::<Result<_>>()?;
     let names: Vec<String> = sets.iter().map(|set| set.name.clone()).collect();
     distinct("data", "data sets with names of their own", &names)?;
-    own_folders(&sets)?;
+    distinct_folders(&sets)?;
     Ok(sets)
 }
 
 /// Names with hyphens may make one folder of two runs: `a-b` on `c`, and `a` on `b-c`.
-fn own_folders(sets: &[Set]) -> Result<()> {
+fn distinct_folders(sets: &[Set]) -> Result<()> {
     let mut taken: BTreeMap<&Path, String> = BTreeMap::new();
     for set in sets {
         for job in set.jobs.iter().flatten() {
@@ -249,100 +249,94 @@ fn own_folders(sets: &[Set]) -> Result<()> {
     Ok(())
 }
 
-/// How many runs are behind.
-struct Place {
-    done: usize,
-    of: usize,
+/// Counts runs over all data sets.
+struct Count {
+    complete: Cell<usize>,
+    all: usize,
 }
 
-/// Loads the data once and makes what is missing; none where it was stopped.
+/// Loads the data once and completes the runs on them; `None` if it was stopped.
 fn compare_on(
     args: &Args,
-    models: &[Model],
     set: &Set,
     baseline: usize,
-    place: &mut Place,
+    count: &Count,
     stop: &dyn Fn() -> bool,
 ) -> Result<Option<DataReport>> {
     let jobs = || set.jobs.iter().flatten();
-    let (Some(first), Some(model)) = (jobs().next(), models.first()) else { return Ok(None) };
-    let bars = Bars::new(args.quiet);
+    let Some(first) = jobs().next() else { return Ok(None) };
     let cache = args.cache_dir.as_deref();
+    let bars = Bars::new(args.quiet);
     let source = source::load(&first.config, cache, &PartName::ALL, &bars)?;
-    args.say(&format!("Data: {}\n{}", source.data.source, source.data.describe().trim_end()))?;
-    audit::tell_of(&source.data, args.quiet)?;
-    let scaled = Scaled::new(source, first.config.scale)?;
-    let data = &scaled.data;
-    let mut states = Vec::new();
-    let mut parameters = Vec::new();
-    for (model, jobs) in models.iter().zip(&set.jobs) {
-        let graph = model.graph(data.sample_shape, data.classes.len())?;
-        parameters.push(graph.trainable_count());
-        for job in jobs {
-            states.push(job.state(data, &graph)?);
-        }
-    }
-    // A device that cannot be had is known before the first run.
-    let (_, backend) = open(&first.config, model, data)?;
+    let prepared = prepare_data(source, first.config.scale, args.quiet)?;
+    let data = &prepared.data;
+    let runs = jobs().map(|job| job.plan(data)).collect::<Result<Vec<_>>>()?;
+    // A device that cannot be opened fails before the first run.
+    let backend = first.open(data)?;
     args.say(&format!("Device: {}", backend.describe()))?;
     warn_of(backend.as_ref());
     drop(backend);
-    let waiting = jobs().zip(&states).filter(|(_, state)| **state != State::Done);
-    let bars = RunBars::new(args.quiet, waiting.map(|(job, _)| job.config.epochs).sum());
-    let mut states = states.into_iter();
-    let mut runs = Vec::new();
-    for ((model, jobs), parameters) in models.iter().zip(&set.jobs).zip(parameters) {
-        let name = model_name(&model.name);
-        let mut of_model = ModelRuns { name, parameters, runs: Vec::new() };
-        for (job, state) in jobs.iter().zip(&mut states) {
-            let name = format!("{}, {}, seed {}", of_model.name, set.name, job.config.seed);
-            bars.begin(&name);
-            let start = Instant::now();
-            if state != State::Done {
-                let heading = title(&model.name, data);
-                let trained = job.train(state, model, &scaled, &heading, &bars, stop);
-                let trained =
-                    trained.inspect_err(|_| bars.end()).map_err(|e| failed(args, job, e))?;
-                if !trained {
-                    bars.end();
-                    return Ok(None);
-                }
-            }
-            let figures = job.read(data).inspect_err(|_| bars.end())?;
-            let report = figures.report(data, args.shown())?;
-            place.done += 1;
-            let part = args.shown().first().and_then(|part| report.parts.get(part.as_str()));
-            let score = part.map_or_else(String::new, |part| match part.songs {
-                Some(votes) => format!("songs {:.2} %", 100.0 * votes.mean_probability),
-                None => format!("samples {:.2} %", 100.0 * part.accuracy),
-            });
-            let time = match state {
-                State::Done => "done before".into(),
-                State::New => format!("{:.0} s", start.elapsed().as_secs_f64()),
-                State::Begun => format!("{:.0} s, gone on with", start.elapsed().as_secs_f64()),
-            };
-            bars.say(&format!("[{}/{}] {name}: {score}, {time}", place.done, place.of))?;
-            of_model.runs.push(figures);
-        }
-        runs.push(of_model);
+    let text = CompareText { args, set, data, count, figures: RefCell::default() };
+    if !run_bars::execute(&runs, &prepared, &text, args.quiet, stop)? {
+        return Ok(None);
     }
-    bars.end();
-    DataReport::new(&set.name, data, &runs, baseline, args.shown()).map(Some)
+    let mut figures = text.figures.into_inner().into_iter();
+    let models = set.jobs.iter().filter_map(|jobs| Some((jobs.first()?, jobs.len())));
+    let models = models.map(|(job, seeds)| {
+        Ok(ModelRuns {
+            name: model_name(&job.model.name),
+            parameters: job.graph(data)?.trainable_count(),
+            runs: figures.by_ref().take(seeds).collect(),
+        })
+    });
+    let models = models.collect::<Result<Vec<_>>>()?;
+    DataReport::new(&set.name, data, &models, baseline, args.shown()).map(Some)
 }
 
-/// A run's failure, and what becomes of the others.
-fn failed(args: &Args, job: &Job, error: Error) -> Error {
-    let model = model_name(&job.config.model);
-    let model = (args.models.len() > 1).then(|| format!("{model} out of --models"));
-    let seed = (args.seeds.0.len() > 1).then(|| format!("{} out of --seeds", job.config.seed));
-    let ways: Vec<String> = model.into_iter().chain(seed).collect();
-    let rest = match ways.is_empty() {
-        true => String::new(),
-        false => format!("; to have the table of the rest leave {}", ways.join(" or ")),
-    };
-    let help = format!(
-        "this was the run {}; runs that are done are kept, and the same command goes on{rest}",
-        job.folder.display()
-    );
-    Error::Broken { source: Box::new(error), help }
+struct CompareText<'a> {
+    args: &'a Args,
+    set: &'a Set,
+    data: &'a Dataset,
+    count: &'a Count,
+    /// Of each complete run.
+    figures: RefCell<Vec<RunFigures>>,
+}
+
+impl RunText for CompareText<'_> {
+    fn name(&self, job: &Job) -> String {
+        format!("{}, {}, seed {}", model_name(&job.model.name), self.set.name, job.config.seed)
+    }
+
+    fn completed(&self, job: &Job, time: &str) -> Result<String> {
+        let (shown, count) = (self.args.shown(), self.count);
+        let folder = RunFolder::open(&job.folder)?;
+        let figures = RunFigures::read(&folder, job.config.seed, &self.data.classes, self.data)?;
+        let report = figures.report(self.data, shown)?;
+        count.complete.set(count.complete.get() + 1);
+        let part = shown.first().and_then(|part| report.parts.get(part.as_str()));
+        let score = part.map_or_else(String::new, |part| match part.songs {
+            Some(votes) => format!("songs {:.2} %", 100.0 * votes.mean_probability),
+            None => format!("samples {:.2} %", 100.0 * part.accuracy),
+        });
+        self.figures.borrow_mut().push(figures);
+        let name = self.name(job);
+        Ok(format!("[{}/{}] {name}: {score}, {time}", count.complete.get(), count.all))
+    }
+
+    /// What is kept, and how to compare without this run.
+    fn help(&self, job: &Job) -> String {
+        let args = self.args;
+        let model = model_name(&job.config.model);
+        let model = (args.models.len() > 1).then(|| format!("{model} out of --models"));
+        let seed = (args.seeds.0.len() > 1).then(|| format!("{} out of --seeds", job.config.seed));
+        let ways: Vec<String> = model.into_iter().chain(seed).collect();
+        let rest = match ways.is_empty() {
+            true => String::new(),
+            false => format!("; to have the table of the rest leave {}", ways.join(" or ")),
+        };
+        format!(
+            "this was the run {}; runs that are done are kept, and the same command goes on{rest}",
+            job.folder.display()
+        )
+    }
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::error::Result;
-use crate::train::config::{Config, Settings};
 use crate::train::run_folder::RunFolder;
+use crate::train::settings::{Config, Settings};
 
 /// Which data; without --data it is the demo corpus.
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use clap::Args;
 use super::choice;
 use crate::device::{self, Device};
 use crate::error::Result;
-use crate::train::config::Config;
+use crate::train::settings::Config;
 
 #[derive(Debug, Args)]
 pub(super) struct DeviceArgs {

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use super::bars::Bars;
 use super::data_args::DataArgs;
 use super::device_args::DeviceArgs;
-use super::lines::{line, matrix, title};
-use super::say::{say, tell, warn_of};
+use super::lines::{line, matrix};
+use super::run_input::{load_run, run_config};
+use super::say::{say, warn_of};
 use super::{audit, choice};
 use crate::backend::{DatasetRef, State};
 use crate::data::PartName;
@@ -14,11 +15,11 @@ use crate::device;
 use crate::error::Result;
 use crate::metrics::ClassificationReport;
 use crate::plan::Plan;
-use crate::train::Opened;
 use crate::train::history::Epoch;
 use crate::train::results::Results;
 use crate::train::run_folder::{self, RunFolder};
 use crate::train::source::Source;
+use crate::train::{LoadedRun, run_title};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,17 +58,12 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<()> {
     let folder = RunFolder::open(&args.run)?;
     let out = args.out.as_deref().map(RunFolder::for_results).transpose()?;
-    let mut config = args.data.config_of(&folder)?;
-    args.device.apply(&mut config)?;
+    let config = run_config(&folder, &args.data, &args.device)?;
     let parts = if args.part.is_empty() { PartName::ALL.to_vec() } else { args.part.clone() };
-    let cache = args.data.cache_dir.as_deref();
-    let mut opened = Opened::open(folder, config, cache, &parts, &Bars::new(args.quiet))?;
-    if let (true, Some(change)) = (args.data.is_default(), opened.change(&parts)) {
-        tell(&format!("genre-gpu: {change}"));
-    }
-    audit::tell_of(&opened.source.data, true)?;
-    opened.scale();
-    let Opened { config, saved, graph, source: Source { data, .. }, .. } = opened;
+    let mut run = load_run(folder, config, &args.data, &parts, &Bars::new(args.quiet))?;
+    audit::quick(&run.source.data, true)?;
+    run.scale();
+    let LoadedRun { config, saved, graph, source: Source { data, .. }, .. } = run;
     let facts = &saved.facts;
     let plan = Plan::new(graph.clone(), config.batch_size.min(data.longest_part()))?;
     let mut backend = device::open(config.device, plan, config.device_options())?;
@@ -81,7 +77,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         })
         .collect::<Result<Vec<_>>>()?;
 
-    let title = title(&config.model, &data);
+    let title = run_title(&config.model, &data);
     if !args.quiet {
         say(&format!("{title}\nDevice: {}", backend.describe()))?;
         for result in &results {

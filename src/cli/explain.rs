@@ -6,13 +6,13 @@ use super::bars::Bars;
 use super::choice;
 use super::data_args::DataArgs;
 use super::device_args::DeviceArgs;
-use super::say::{say, tell};
+use super::run_input::{load_run, run_config};
+use super::say::say;
 use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::explain::listen::{self, Listener};
-use crate::explain::{ExplainFolder, Explanation, Wanted, explain};
+use crate::explain::{ExplainFolder, ExplainOptions, Explanation, explain};
 use crate::report::ColourMap;
-use crate::train::Opened;
 use crate::train::run_folder::RunFolder;
 
 const EXAMPLES: &str = "\
@@ -81,31 +81,26 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<()> {
     let folder = RunFolder::open(&args.run)?;
-    let mut config = args.data.config_of(&folder)?;
-    args.device.apply(&mut config)?;
+    let config = run_config(&folder, &args.data, &args.device)?;
     let own = ExplainFolder::of(&folder);
     let out = args.out.as_deref().map_or(own, ExplainFolder::at);
     out.create()?;
     let bars = Bars::new(args.quiet);
-    let cache = args.data.cache_dir.as_deref();
-    let mut opened = Opened::open(folder, config, cache, &PartName::ALL, &bars)?;
-    if let (true, Some(change)) = (args.data.is_default(), opened.change(&PartName::ALL)) {
-        tell(&format!("genre-gpu: {change}"));
-    }
-    opened.scale();
-    let class = args.class.as_deref().map(|name| label(name, &opened.saved.facts.classes));
-    let wanted = Wanted {
+    let mut run = load_run(folder, config, &args.data, &PartName::ALL, &bars)?;
+    run.scale();
+    let class = args.class.as_deref().map(|name| label(name, &run.saved.facts.classes));
+    let wanted = ExplainOptions {
         part: args.part,
         layers: args.layer.clone(),
         class: class.transpose()?,
         checks: !args.no_checks,
         indices: args.index.clone(),
     };
-    let listener = args.listen.then(|| Listener::asked(&opened.source)).transpose()?;
-    let mut explanation = explain(&opened, &wanted, &bars)?;
+    let listener = args.listen.then(|| Listener::asked(&run.source)).transpose()?;
+    let mut explanation = explain(&run, &wanted, &bars)?;
     out.clear()?;
     if let Some(listener) = &listener {
-        listen::write(listener, &opened, &wanted, &mut explanation, out.path(), &bars)?;
+        listen::write(listener, &run, &wanted, &mut explanation, out.path(), &bars)?;
     }
     out.write(&explanation, args.cmap, &bars)?;
     if !args.quiet {

@@ -1,18 +1,7 @@
 //! Lines and headings that several subcommands share.
 
-use crate::data::{Dataset, demo};
 use crate::metrics::{Confusion, Vote, wilson};
 use crate::train::results::Results;
-use crate::train::{data_name, model_name};
-
-/// What pictures are headed by: `P1 on gtzan.npz`.
-pub(super) fn title(model: &str, data: &Dataset) -> String {
-    let name = model_name(model);
-    // The built-ins are called by their letters.
-    let name = if name == model { name.to_uppercase() } else { name };
-    let article = if data.source == demo::SOURCE { "the " } else { "" };
-    format!("{name} on {article}{}", data_name(data))
-}
 
 /// `test: loss 0.4321, accuracy 85.11 % (1532 of 1800 samples); songs 90.83 % of 120 (95 %
 /// interval 84.3 to 94.8), by majority 90.00 %, by product 90.83 %`.

@@ -17,9 +17,10 @@ mod predict;
 mod prepare;
 mod report;
 mod run_bars;
+mod run_input;
 mod say;
 mod seeds;
-mod session;
+mod stop;
 mod summary;
 mod train;
 

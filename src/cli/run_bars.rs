@@ -1,50 +1,68 @@
-//! Progress of a comparison: a bar over all runs and one for the epoch at hand.
+//! Progress of several runs: a bar over all of them and one for the current epoch.
 
 use std::cell::RefCell;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 
-use super::bars::{EPOCH, bar, heading};
+use super::bars::{EPOCH, bar, heading, show_metrics};
 use super::say::{say, tell};
 use crate::backend::StepMetrics;
-use crate::error::Result;
-use crate::train::Watch;
+use crate::error::{Error, Result};
+use crate::train::TrainObserver;
 use crate::train::history::Epoch;
+use crate::train::runs::{self, Job, PlannedRun, PreparedData, RunObserver, RunOutcome, RunState};
 
 const ALL: &str = "{prefix} {bar:24} {pos}/{len} epochs, {eta} left - {msg}";
 
-/// Draws many runs. Where standard error is no terminal, nothing moves and lines stay plain.
-#[derive(Debug)]
-pub(super) struct RunBars {
+/// What a command prints about its runs.
+pub(super) trait RunText {
+    /// Name of a run.
+    fn name(&self, job: &Job) -> String;
+    /// The line for a complete run; `time` says how long it took, or that it was complete before.
+    ///
+    /// # Errors
+    /// If the run's files cannot be read.
+    fn completed(&self, job: &Job, time: &str) -> Result<String>;
+    /// What the user can do about a run that failed.
+    fn help(&self, job: &Job) -> String;
+}
+
+/// Executes runs under bars, with a line for each that is complete; false if it was stopped.
+pub(super) fn execute(
+    runs: &[PlannedRun<'_>],
+    data: &PreparedData,
+    text: &dyn RunText,
     quiet: bool,
+    stop: &dyn Fn() -> bool,
+) -> Result<bool> {
+    let incomplete = runs.iter().filter(|run| run.state != RunState::Complete);
+    let bars = RunBars::new(quiet, incomplete.map(|run| run.job.config.epochs).sum(), text);
+    let outcomes = runs::execute(runs, data, &bars, stop);
+    bars.end();
+    Ok(!matches!(outcomes?.last(), Some(RunOutcome::Stopped { .. })))
+}
+
+/// Draws many runs. Where standard error is no terminal, nothing moves and lines stay plain.
+struct RunBars<'a> {
+    quiet: bool,
+    text: &'a dyn RunText,
     bars: MultiProgress,
     all: ProgressBar,
     epoch: RefCell<Option<ProgressBar>>,
 }
 
-impl RunBars {
+impl<'a> RunBars<'a> {
     /// Over runs that have `epochs` still to do.
-    pub(super) fn new(quiet: bool, epochs: usize) -> Self {
+    fn new(quiet: bool, epochs: usize, text: &'a dyn RunText) -> Self {
         let target =
             if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bars = MultiProgress::with_draw_target(target);
         let all = bars.add(bar(epochs as u64, ALL).with_prefix("All"));
-        Self { quiet, bars, all, epoch: RefCell::default() }
+        Self { quiet, text, bars, all, epoch: RefCell::default() }
     }
 
-    /// The run at hand.
-    pub(super) fn begin(&self, name: &str) {
-        self.all.set_message(name.to_owned());
-        self.all.tick();
-    }
-
-    /// A line for the user, above the bars.
-    pub(super) fn say(&self, text: &str) -> Result<()> {
-        if self.quiet { Ok(()) } else { self.bars.suspend(|| say(text)) }
-    }
-
-    /// The bars may go.
-    pub(super) fn end(&self) {
+    /// Removes the bars.
+    fn end(&self) {
         if let Some(bar) = self.epoch.borrow_mut().take() {
             bar.finish_and_clear();
         }
@@ -52,26 +70,43 @@ impl RunBars {
     }
 }
 
-impl Watch for RunBars {
-    fn epoch_begins(&self, epoch: usize, of: usize, samples: usize, done: usize) {
-        let bar = bar(samples as u64, EPOCH).with_prefix(heading(epoch, of));
+impl RunObserver for RunBars<'_> {
+    fn run_begins(&self, run: &PlannedRun<'_>) {
+        self.all.set_message(self.text.name(run.job));
+        self.all.tick();
+    }
+
+    fn run_completed(&self, run: &PlannedRun<'_>, seconds: f64) -> Result<()> {
+        let time = match run.state {
+            RunState::Complete => "done before".into(),
+            RunState::New => format!("{seconds:.0} s"),
+            RunState::Started => format!("{seconds:.0} s, gone on with"),
+        };
+        let line = self.text.completed(run.job, &time)?;
+        if self.quiet { Ok(()) } else { self.bars.suspend(|| say(&line)) }
+    }
+
+    fn failed(&self, run: &PlannedRun<'_>, error: Error) -> Error {
+        Error::RunInterrupted { source: Box::new(error), help: self.text.help(run.job) }
+    }
+}
+
+impl TrainObserver for RunBars<'_> {
+    fn epoch_begins(&self, epoch: usize, epochs: usize, samples: usize, done: usize) {
+        let bar = bar(samples as u64, EPOCH).with_prefix(heading(epoch, epochs));
         let bar = self.bars.add(bar);
         bar.set_position(done as u64);
         bar.reset_eta();
         *self.epoch.borrow_mut() = Some(bar);
     }
 
-    fn step(&self, done: u64, tally: Option<StepMetrics>) {
+    fn step(&self, done: u64, metrics: Option<StepMetrics>) {
         if let Some(bar) = &*self.epoch.borrow() {
-            bar.set_position(done);
-            if let Some(tally) = tally {
-                let (loss, accuracy) = (tally.mean_loss(), tally.accuracy());
-                bar.set_message(format!("loss: {loss:.4} - accuracy: {accuracy:.4}"));
-            }
+            show_metrics(bar, done, metrics);
         }
     }
 
-    fn epoch_ends(&self, _epoch: usize, _of: usize, _figures: &Epoch) {
+    fn epoch_ends(&self, _epoch: usize, _epochs: usize, _figures: &Epoch) {
         if let Some(bar) = self.epoch.borrow_mut().take() {
             bar.finish_and_clear();
         }

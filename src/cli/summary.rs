@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::models::Model;
 use crate::models::summary::{LayerTable, capacity};
 use crate::text::fold;
+use crate::train::settings::Recipe;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,6 +51,8 @@ pub(super) fn at_least<const LEAST: usize>(text: &str) -> Result<usize, String> 
 
 pub(super) fn run(args: &Args) -> Result<()> {
     let model = Model::open(&args.model)?;
+    // Nothing is trained, but a wrong recipe is reported.
+    Recipe::of(&model)?;
     let [h, w] = args.input;
     let graph = model.graph([h, w, 1], args.classes)?;
     if !model.rationale.is_empty() {

@@ -1,5 +1,5 @@
-//! Models as text: a TOML file is a rationale, a training recipe and a list
-//! of nodes; given an input shape and a number of classes it is a [`Graph`].
+//! Models as text: a TOML file has a rationale, a training recipe and a list of nodes. With an input
+//! shape and a number of classes it becomes a [`Graph`].
 //!
 //! A node reads the node before it unless `input` names another (or, for
 //! `concat`, several):
@@ -31,7 +31,7 @@
 //! op = "softmax"
 //! ```
 //!
-//! The ops and their keys (those with a value may be left out):
+//! The ops and their keys (those with a value are optional):
 //!
 //! | op | keys |
 //! |---|---|
@@ -39,17 +39,17 @@
 //! | `max_pool2d`, `avg_pool2d` | `window = [mel, frames]`, each a number or `"all"` |
 //! | `batch_norm` | `momentum = 0.99`, `epsilon = 0.001`, `activation = "linear"` |
 //! | `dropout` | `rate` |
-//! | `crop` | `lowest`, the share of the mel bands that is kept, from below |
+//! | `crop` | `lowest`, the share of the mel bands that is kept, from the lowest |
 //! | `axis_to_channels` | `axis`, `"mel"` or `"time"`: becomes channels, so that a convolution runs along the other |
 //! | `flatten`, `concat`, `softmax` | |
 //! | `dense` | `units`, a number or `"classes"`, `bias = true`, `activation = "linear"`, `l2 = 0.0` |
 //!
-//! `[train]` may say `epochs`, `batch_size`, `learning_rate`, `momentum`, `nesterov`, `schedule`
+//! `[train]` may set `epochs`, `batch_size`, `learning_rate`, `momentum`, `nesterov`, `schedule`
 //! ([`Schedule`]) and `augment` ([`Augment`]).
 
 mod augment;
 mod built_in;
-mod recipe;
+mod number;
 mod schedule;
 mod spec;
 pub mod summary;
@@ -63,21 +63,18 @@ use crate::graph::{Graph, Op, Shape};
 
 pub use augment::Augment;
 use built_in::BUILT_IN;
-pub use recipe::Recipe;
 pub use schedule::Schedule;
 use spec::NodeSpec;
 
-/// A model as read, before its shapes are known.
+/// A model as read, before its input shape is known.
 #[derive(Debug, Clone)]
 pub struct Model {
     /// A built-in's name, or the path of its file.
     pub name: String,
-    /// The text that it was read from: kept with the weights.
+    /// The text of its file, which is stored with the weights.
     pub text: String,
-    /// Why it looks as it does.
+    /// The reasons for its design.
     pub rationale: String,
-    /// Defaults for training.
-    pub recipe: Recipe,
     nodes: Vec<NodeSpec>,
 }
 
@@ -86,8 +83,9 @@ pub struct Model {
 struct File {
     #[serde(default)]
     rationale: String,
-    #[serde(default)]
-    train: Recipe,
+    // Settings for training, which `train` reads from the text.
+    #[serde(default, rename = "train")]
+    _train: serde::de::IgnoredAny,
     node: Vec<toml::Table>,
 }
 
@@ -118,7 +116,7 @@ impl Model {
     /// Reads a model from its text; `name` stands for it in messages.
     ///
     /// # Errors
-    /// If the text is not TOML, a key is unknown or a node says too little.
+    /// If the text is not TOML, or a key is unknown or missing.
     pub fn parse(name: &str, text: &str) -> Result<Self> {
         let fail = |problem: String| Error::Model { model: name.into(), problem };
         let file: File = toml::from_str(text).map_err(|e| fail(e.to_string()))?;
@@ -134,12 +132,11 @@ impl Model {
             name: name.into(),
             text: text.into(),
             rationale: file.rationale.trim().into(),
-            recipe: file.train,
             nodes,
         })
     }
 
-    /// The graph for samples of shape `[h, w, c]` and so many classes.
+    /// The graph for samples of shape `[h, w, c]` and a number of classes.
     ///
     /// # Errors
     /// If a node does not fit its input, or the last is not a softmax over the classes.

@@ -9,10 +9,10 @@ use crate::explain::{ExplainFolder, Explanation, SignedMap};
 use crate::graph::Graph;
 use crate::models::Model;
 use crate::train::checkpoint::Checkpoint;
-use crate::train::config::Config;
 use crate::train::history::Epoch;
 use crate::train::results::PartMetrics;
-use crate::train::run_folder::{Metrics, RunFolder};
+use crate::train::run_folder::{Metrics, Predictions, RunFolder};
+use crate::train::settings::Config;
 use crate::train::{ModelFacts, SavedModel};
 
 /// A finished and explained run.
@@ -35,7 +35,7 @@ impl RunRecord {
         let folder = RunFolder::open(path)?;
         let config = Config::read(&folder.config())?;
         folder.check_finished()?;
-        folder.check_begun()?;
+        folder.check_resumable()?;
         let (saved, graph) = SavedModel::read(&folder.model())?;
         let SavedModel { facts, .. } = saved;
         let model = Model::parse(&facts.name, &facts.model)?;
@@ -66,7 +66,7 @@ impl RunRecord {
         let explanation = explanation(&folder, &facts)?;
         let labels = [PartName::Val, PartName::Test].into_iter();
         let labels = labels
-            .map(|part| Ok((part, labels_of(&folder.predictions(part), &facts.classes)?)))
+            .map(|part| Ok((part, labels_of(folder.read_predictions(part, &facts.classes)?))))
             .collect::<Result<_>>()?;
         Ok(Self { folder, config, metrics, history, facts, model, graph, explanation, labels })
     }
@@ -91,6 +91,11 @@ fn explanation(run: &RunFolder, facts: &ModelFacts) -> Result<Explanation> {
     };
     check(&found, facts).map_err(fail)?;
     Ok(found)
+}
+
+/// Number of cells, where it fits a word.
+fn cells([rows, columns]: [usize; 2]) -> Option<usize> {
+    rows.checked_mul(columns)
 }
 
 /// What the page relies on.
@@ -126,37 +131,33 @@ fn check(found: &Explanation, facts: &ModelFacts) -> Result<(), String> {
             return Err(format!("{place}: expected a map of each layer"));
         }
         for (layer, map) in found.layers.iter().zip(&shown.maps) {
-            let cells = layer.shape[0] * layer.shape[1];
-            let places = layer.place.bands.count * layer.place.frames.count;
-            let len = |map: &SignedMap| map.values().map_or(0, |values| values.len());
+            let [h, w, _] = layer.shape;
+            let count =
+                cells([h, w]).ok_or_else(|| format!("layer {}: {h} x {w} cells", layer.name))?;
+            let places = cells([layer.place.bands.count, layer.place.frames.count]);
+            let len = |map: &SignedMap| map.values().map(|values| values.len());
             let sizes = [places, len(&map.grad_cam), len(&map.hires_cam)];
-            if sizes.iter().any(|size| *size != cells) {
-                return Err(format!("{place}, layer {}: expected {cells} cells", layer.name));
+            if sizes.iter().any(|size| *size != Some(count)) {
+                return Err(format!("{place}, layer {}: expected {count} cells", layer.name));
             }
         }
     }
     Ok(())
 }
 
-/// Labels and songs of a `predictions_*.csv`, without samples.
-fn labels_of(path: &Path, classes: &[String]) -> Result<Part> {
-    let fail = |problem: String| Error::Run { path: path.to_path_buf(), problem };
-    let mut csv = csv::Reader::from_path(path).map_err(|e| fail(format!("cannot read: {e}")))?;
-    let (mut y, mut songs) = (Vec::new(), Vec::new());
-    for (i, row) in csv.records().enumerate() {
-        let row = row.map_err(|e| fail(format!("damaged: {e}")))?;
-        let cell = |at: usize| row.get(at).unwrap_or_default();
-        let label = classes.iter().position(|class| class == cell(2)).ok_or_else(|| {
-            fail(format!("row {}: expected a class, found \"{}\"", i + 1, cell(2)))
-        })?;
-        y.push(label as u32);
-        if !cell(1).is_empty() {
-            let id = cell(1).parse().map_err(|_| {
-                fail(format!("row {}: expected a song id, found \"{}\"", i + 1, cell(1)))
-            })?;
-            songs.push(id);
-        }
+/// Labels and songs of predictions, without samples.
+fn labels_of(predictions: Predictions) -> Part {
+    Part { x: Vec::new(), y: predictions.labels, song: predictions.songs }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_that_do_not_fit_a_word_are_refused() {
+        assert_eq!(cells([3, 5]), Some(15));
+        assert_eq!(cells([usize::MAX, 2]), None);
+        assert_eq!(cells([0, usize::MAX]), Some(0));
     }
-    let song: Option<Vec<i64>> = (songs.len() == y.len()).then_some(songs);
-    Ok(Part { x: Vec::new(), y, song })
 }

@@ -1,7 +1,7 @@
 //! The runs' models held against the first one's, on the same test songs.
 
 use super::record::RunRecord;
-use crate::compare::{DataReport, Job, ModelRuns};
+use crate::compare::{DataReport, ModelRuns, RunFigures};
 use crate::data::{Dataset, Part, PartName};
 use crate::error::Result;
 
@@ -27,9 +27,9 @@ pub(super) fn versus(first: &RunRecord, run: &RunRecord) -> Result<Versus> {
     let (first_name, name) = names(first, run);
     let data = dataset(first);
     let model = |name: String, run: &RunRecord| -> Result<ModelRuns> {
-        let job = Job { config: run.config.clone(), folder: run.folder.path().into() };
         let parameters = run.metrics.parameters;
-        Ok(ModelRuns { name, parameters, runs: vec![job.read(&data)?] })
+        let figures = RunFigures::read(&run.folder, run.config.seed, &run.facts.classes, &data)?;
+        Ok(ModelRuns { name, parameters, runs: vec![figures] })
     };
     let models = [model(first_name, first)?, model(name, run)?];
     let shown = [PartName::Test, PartName::Val];

@@ -1,4 +1,4 @@
-//! How the samples of an epoch are varied.
+//! Random augmentations of the samples of an epoch.
 
 use crate::backend::Augmentation;
 use crate::data::{Dataset, PartName};
@@ -6,43 +6,43 @@ use crate::error::Result;
 use crate::models::Augment;
 use crate::random::streams::Stream;
 
-/// Mean and deviation of the scaled training set.
+/// Mean and standard deviation of the scaled training set.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Spread {
-    /// What masks put.
+pub(super) struct InputStats {
+    /// The value of masked elements.
     pub(super) mean: f32,
-    /// The most that a level changes: of arrays in another unit than decibels, a gain in decibels
-    /// would leave nothing.
-    pub(super) deviation: f32,
+    /// Upper limit of a gain: in arrays of another unit than decibels, a gain in decibels would
+    /// drown the signal.
+    pub(super) standard_deviation: f32,
 }
 
-impl Spread {
-    /// Nothing is looked at where nothing is varied.
+impl InputStats {
+    /// Zeros without augmentation, which does not use them.
     pub(super) fn of(data: &Dataset, augment: Augment) -> Result<Self> {
         if augment.is_none() {
-            return Ok(Self { mean: 0.0, deviation: 0.0 });
+            return Ok(Self { mean: 0.0, standard_deviation: 0.0 });
         }
-        let (mean, deviation) = data.mean_and_deviation(PartName::Train)?;
-        Ok(Self { mean: mean as f32, deviation: deviation as f32 })
+        let (mean, standard_deviation) = data.mean_and_deviation(PartName::Train)?;
+        Ok(Self { mean: mean as f32, standard_deviation: standard_deviation as f32 })
     }
 }
 
-/// One augmentation for each of the training set's samples, by place in the epoch's order; none where
-/// nothing is varied.
+/// One augmentation for each sample of the training set, by its position in the epoch's order; empty
+/// without augmentation.
 pub(super) fn augmentations(
     augment: Augment,
     data: &Dataset,
-    spread: Spread,
+    stats: InputStats,
     seed: u32,
     epoch: usize,
 ) -> Vec<Augmentation> {
     if augment.is_none() {
         return Vec::new();
     }
-    let fill = spread.mean;
+    let fill = stats.mean;
     let mut stream = Stream::new(u64::from(seed), &format!("augment/{epoch}"));
     let [h, w, _] = data.sample_shape;
-    let gain = f64::from((augment.gain * data.scale.factor).min(spread.deviation));
+    let gain = f64::from((augment.gain * data.scale.factor).min(stats.standard_deviation));
     let augmentation = |_| {
         let [band, bands] = mask(&mut stream, augment.bands, h);
         let [frame, frames] = mask(&mut stream, augment.frames, w);
@@ -53,10 +53,10 @@ pub(super) fn augmentations(
     (0..data.train.len()).map(augmentation).collect()
 }
 
-/// First element and number of a mask of up to `share` of `n` elements.
+/// First element and length of a random mask of up to `share` of `n` elements.
 fn mask(stream: &mut Stream, share: f32, n: usize) -> [u32; 2] {
-    let most = (f64::from(share) * n as f64).round() as usize;
-    let count = stream.below(most.min(n) + 1);
+    let longest = (f64::from(share) * n as f64).round() as usize;
+    let count = stream.below(longest.min(n) + 1);
     [stream.below(n - count + 1) as u32, count as u32]
 }
 
@@ -82,11 +82,11 @@ mod tests {
     }
 
     #[test]
-    fn augmentations_keep_to_what_was_asked_for_and_use_all_of_it() {
+    fn augmentations_use_the_whole_range_and_stay_within_it() {
         let data = data();
-        let spread = Spread { mean: 0.25, deviation: 10.0 };
+        let stats = InputStats { mean: 0.25, standard_deviation: 10.0 };
         let all: Augment = "bands=0.3,frames=1,roll,gain=4".parse().unwrap();
-        let drawn = augmentations(all, &data, spread, 42, 0);
+        let drawn = augmentations(all, &data, stats, 42, 0);
         assert_eq!(drawn.len(), 200);
         for augmentation in &drawn {
             assert!(
@@ -105,14 +105,16 @@ mod tests {
             (Some(3), Some(3), Some(2))
         );
         assert!(drawn.iter().any(|v| v.gain > 1.5) && drawn.iter().any(|v| v.gain < -1.5));
-        assert!(drawn == augmentations(all, &data, spread, 42, 0), "the same again");
-        assert!(drawn != augmentations(all, &data, spread, 42, 1), "others in another epoch");
-        assert!(augmentations(Augment::default(), &data, spread, 42, 0).is_empty());
-        let masks = augmentations("bands=0.3".parse().unwrap(), &data, spread, 42, 0);
-        // Arrays from 0 to 1, say: a change of level is held to their deviation.
-        let narrow = Spread { mean: 0.25, deviation: 0.5 };
-        let held = augmentations("gain=4".parse().unwrap(), &data, narrow, 42, 0);
-        assert!(held.iter().all(|v| v.gain.abs() <= 0.5) && held.iter().any(|v| v.gain > 0.4));
+        assert!(drawn == augmentations(all, &data, stats, 42, 0), "the same again");
+        assert!(drawn != augmentations(all, &data, stats, 42, 1), "differs in another epoch");
+        assert!(augmentations(Augment::default(), &data, stats, 42, 0).is_empty());
+        let masks = augmentations("bands=0.3".parse().unwrap(), &data, stats, 42, 0);
+        // The gain is limited to the standard deviation, as of arrays from 0 to 1.
+        let narrow = InputStats { mean: 0.25, standard_deviation: 0.5 };
+        let limited = augmentations("gain=4".parse().unwrap(), &data, narrow, 42, 0);
+        assert!(
+            limited.iter().all(|v| v.gain.abs() <= 0.5) && limited.iter().any(|v| v.gain > 0.4)
+        );
         assert!(masks.iter().all(|v| v.roll == 0 && v.gain == 0.0 && v.frames == 0));
     }
 }

@@ -1,4 +1,4 @@
-//! Where a run stands: enough to go on to the same bits as if it had never stopped.
+//! Checkpoints: all that a run needs to resume bit-identically.
 
 use std::path::Path;
 
@@ -10,24 +10,25 @@ use crate::backend::{State, StepMetrics};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 
-/// Where a run stands.
+/// Weights and position of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
     /// Weights and velocity.
     pub state: State,
     /// The weights after the best epoch so far, where they are kept.
     pub best: Option<Vec<f32>>,
-    /// The rest.
+    /// The position in the run.
     pub position: Position,
 }
 
 /// The part of a checkpoint that is not weights.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Position {
-    /// Steps done in the epoch that is under way.
+    /// Steps done in the current epoch.
     pub step: usize,
-    /// Their sums.
-    pub tally: StepMetrics,
+    /// Their metrics.
+    #[serde(rename = "tally")]
+    pub metrics: StepMetrics,
     /// Their wall time.
     pub seconds: f64,
     /// The epochs that are done.
@@ -36,12 +37,32 @@ pub struct Position {
     pub data_hash: String,
     /// The network that it trains, as [`graph_hash`] has it.
     pub graph_hash: String,
-    /// What it was trained on last ([`crate::backend::Backend::identity`]); older checkpoints do not say.
+    /// Device of the last step ([`crate::backend::Backend::identity`]); empty in older checkpoints.
     #[serde(default)]
     pub device: String,
 }
 
-/// Tells networks apart that have equally many weights.
+impl Position {
+    /// Checks the position in the current epoch against the `n` samples of the training set.
+    pub(super) fn check(&self, n: usize, batch_size: usize) -> Result<(), String> {
+        let steps = n.div_ceil(batch_size);
+        if self.step > steps {
+            return Err(format!("expected at most {steps} steps in an epoch, found {}", self.step));
+        }
+        let done = (self.step * batch_size).min(n) as u64;
+        let StepMetrics { samples, correct, .. } = self.metrics;
+        if samples != done || correct > samples {
+            return Err(format!(
+                "expected metrics of {done} samples after {} steps, found {correct} correct of \
+                 {samples}",
+                self.step
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Hash of a network's nodes: differs between networks with equally many weights.
 pub fn graph_hash(graph: &Graph) -> String {
     let nodes = format!("{:?}", graph.nodes());
     blake3::hash(nodes.as_bytes()).to_hex()[..32].to_owned()

@@ -1,19 +1,19 @@
-//! What is kept of each epoch.
+//! Metrics of each epoch.
 
 use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-/// The figures of one epoch, as Keras's history has them.
+/// Metrics of one epoch, as in Keras's history.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
     /// Mean over the epoch's batches, each before its step; with the penalty.
     pub loss: f32,
-    /// Share of right predictions in those same passes.
+    /// Share of correct predictions in the same passes.
     pub accuracy: f32,
     /// After the epoch's last step; with the penalty.
     pub val_loss: f32,
-    /// Share of right predictions after the epoch's last step.
+    /// Share of correct predictions after the epoch's last step.
     pub val_accuracy: f32,
     /// Wall time of the epoch, training and validation.
     pub seconds: f64,

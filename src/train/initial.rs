@@ -1,11 +1,11 @@
-//! The weights that a run starts from.
+//! Initial weights.
 
 use crate::graph::{Graph, Role};
 use crate::random::keras::{LayerSeeds, glorot_uniform};
 
-/// Glorot-uniform kernels, zero biases, and batch norms that change nothing, in one flat
-/// buffer. Those that Keras makes of the same layers after `set_random_seed(seed)`, unless
-/// there are dropouts, which take seeds of their own from Keras's list and none from here.
+/// Glorot-uniform kernels, zero biases and identity batch norms, in one flat buffer. They equal
+/// Keras's for the same layers after `set_random_seed(seed)`, unless there are dropouts: in Keras
+/// those draw seeds from the same list, here they do not.
 pub fn initial_parameters(graph: &Graph, seed: u32) -> Vec<f32> {
     let mut seeds = LayerSeeds::new(seed);
     let mut parameters = Vec::with_capacity(graph.parameter_count());

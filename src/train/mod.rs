@@ -1,25 +1,26 @@
-//! Training: where a run starts, how it goes on, what it leaves.
+//! Training: settings, data, the training loop, runs and their folders.
 
 mod augment;
 pub mod checkpoint;
-pub mod config;
-mod feed;
-mod health;
 pub mod history;
 mod initial;
+mod loaded_run;
+mod loader;
+mod monitor;
 mod names;
-mod opened;
+pub mod recordings;
 pub mod results;
 pub mod run_folder;
+pub mod runs;
 mod saved;
-pub mod session;
+pub mod settings;
 pub mod source;
 mod tensors;
 mod trainer;
 pub mod words;
 
 pub use initial::initial_parameters;
-pub use names::{data_name, data_stem, model_name, run_name};
-pub use opened::Opened;
+pub use loaded_run::LoadedRun;
+pub use names::{data_name, data_stem, model_name, run_name, run_title};
 pub use saved::{ModelFacts, SavedModel};
-pub use trainer::{Outcome, Trainer, Watch};
+pub use trainer::{Outcome, TrainObserver, Trainer};

@@ -1,10 +1,11 @@
-//! Short names of models and data: without the folders that they lie in, so
-//! that a run's figures and weights are the same wherever it was made.
+//! Short names of models, data and runs. They leave out folders, so that a run's files are the same
+//! wherever it was made.
 
 use std::path::Path;
 
-use super::config::Config;
+use super::settings::Config;
 use crate::data::Dataset;
+use crate::demo;
 
 /// `p1`, or `mine` for `models/mine.toml`.
 pub fn model_name(model: &str) -> String {
@@ -30,8 +31,17 @@ pub fn data_stem(path: Option<&Path>) -> String {
     path.map_or_else(|| "demo".into(), stem)
 }
 
-/// What a run's folder is called: `p1-gtzan-seed42`.
+/// Name of a run's folder: `p1-gtzan-seed42`.
 pub fn run_name(config: &Config) -> String {
     let (model, data) = (stem(Path::new(&config.model)), data_stem(config.data.as_deref()));
     format!("{model}-{data}-seed{}", config.seed)
+}
+
+/// Title of a run's pictures and summary: `P1 on gtzan.npz`.
+pub fn run_title(model: &str, data: &Dataset) -> String {
+    let name = model_name(model);
+    // Built-in models are written in capitals.
+    let name = if name == model { name.to_uppercase() } else { name };
+    let article = if data.source == demo::SOURCE { "the " } else { "" };
+    format!("{name} on {article}{}", data_name(data))
 }

@@ -1,4 +1,4 @@
-//! The figures of a part under final weights.
+//! Metrics of a part of the data under final weights.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::metrics::{
     Confusion, SongVotes, Vote, all_song_votes, predictions, song_accuracy, wilson,
 };
 
-/// What a model makes of a part.
+/// Predictions and metrics of a model on a part.
 #[derive(Debug, Clone)]
 pub struct Results {
     /// Which part.
@@ -24,7 +24,7 @@ pub struct Results {
     pub confusion: Confusion,
     /// By song under the mean probability, where songs are known.
     pub songs: Option<Confusion>,
-    /// What each song's samples vote for, in order of id, then label.
+    /// Votes of each song's samples, in order of id, then label.
     pub song_votes: Option<Vec<SongVotes>>,
 }
 
@@ -33,13 +33,13 @@ pub struct Results {
 pub struct PartMetrics {
     /// Mean loss, penalty included.
     pub loss: f32,
-    /// Share of samples that are right.
+    /// Share of samples that are classified correctly.
     pub accuracy: f64,
-    /// Share of songs that are right under the mean probability.
+    /// Share of songs that are classified correctly under the mean probability.
     pub song_accuracy: Option<f64>,
-    /// Share of songs that are right under the majority vote.
+    /// Share of songs that are classified correctly under the majority vote.
     pub song_accuracy_majority: Option<f64>,
-    /// Share of songs that are right under the product of probabilities.
+    /// Share of songs that are classified correctly under the product of probabilities.
     pub song_accuracy_product: Option<f64>,
     /// Wilson's 95 % interval of `song_accuracy`. Samples of one song are not
     /// independent, so the share of samples gets none.
@@ -67,16 +67,16 @@ impl Results {
     ) -> Result<Self> {
         let classes = backend.plan().graph().classes();
         let mut probabilities = Vec::new();
-        let tally = backend.evaluate(samples, &mut probabilities)?.into_iter().sum();
-        Self::new(name, part, classes, tally, probabilities)
+        let metrics = backend.evaluate(samples, &mut probabilities)?.into_iter().sum();
+        Self::new(name, part, classes, metrics, probabilities)
     }
 
-    /// From what a backend made of a part: `probabilities` are `[n, classes]`.
+    /// From a backend's metrics and `probabilities`, `[n, classes]`, of a part.
     pub(super) fn new(
         name: PartName,
         part: &Part,
         classes: usize,
-        tally: StepMetrics,
+        metrics: StepMetrics,
         probabilities: Vec<f32>,
     ) -> Result<Self> {
         let predicted = predictions(&probabilities, classes)?;
@@ -89,11 +89,11 @@ impl Results {
             Confusion::new(&y, &mean, classes)
         };
         let songs = song_votes.as_ref().map(by_mean).transpose()?;
-        let loss = tally.mean_loss();
+        let loss = metrics.mean_loss();
         Ok(Self { part: name, loss, probabilities, predicted, confusion, songs, song_votes })
     }
 
-    /// The share of songs that a vote gets right, where songs are known.
+    /// The share of songs that a vote classifies correctly, where songs are known.
     pub fn song_accuracy(&self, vote: Vote) -> Option<f64> {
         self.song_votes.as_ref().map(|songs| song_accuracy(songs, vote))
     }

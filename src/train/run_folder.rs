@@ -1,14 +1,14 @@
-//! What a run leaves: one folder, each file written whole.
+//! The folder of a run and its files, each written atomically.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::config::Config;
 use super::history::{self, Epoch, best_epoch, seconds_per_epoch};
 use super::names::{data_name, model_name};
 use super::results::{PartMetrics, Results};
+use super::settings::Config;
 use crate::data::{Dataset, PartName};
 use crate::error::{Error, Result};
 use crate::files::{create_folder, write_atomic};
@@ -26,13 +26,13 @@ pub struct RunFolder {
 pub struct Metrics {
     /// The model's name.
     pub model: String,
-    /// What the data are.
+    /// Name of the data.
     pub data: String,
     /// The device.
     pub device: String,
     /// Number of trainable parameters.
     pub parameters: usize,
-    /// Epochs that the weights have seen.
+    /// Epochs that the weights were trained for.
     pub epochs: usize,
     /// The epoch (from 1) with the lowest validation loss.
     pub best_epoch: Option<usize>,
@@ -40,7 +40,7 @@ pub struct Metrics {
     pub seconds_per_epoch: f64,
     /// The classes' names, by label.
     pub classes: Vec<String>,
-    /// What the quick audit of the data said; results on other arrays and older runs have none.
+    /// Line of the quick audit of the data; absent in results on other arrays and in older runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<String>,
     /// `train`, `val` and `test`.
@@ -48,15 +48,26 @@ pub struct Metrics {
     pub parts: BTreeMap<String, PartMetrics>,
 }
 
+/// Contents of `predictions_<part>.csv`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Predictions {
+    /// True label of each sample.
+    pub labels: Vec<u32>,
+    /// Song of each sample, where all are known.
+    pub songs: Option<Vec<i64>>,
+    /// `[n, classes]`. The file has every digit of an f32.
+    pub probabilities: Vec<f32>,
+}
+
 impl RunFolder {
-    /// A folder for a fresh run, created now, so that a bad place is known before training.
+    /// Creates the folder of a new run, so that an unusable path fails before training.
     ///
     /// # Errors
     /// If it cannot be written to, or holds a run and `overwrite` is false.
     pub fn create(path: &Path, overwrite: bool) -> Result<Self> {
         let folder = Self { path: path.to_path_buf() };
-        let taken = folder.files().into_iter().find(|file| file.exists());
-        if let (Some(file), false) = (taken, overwrite) {
+        let existing = folder.files().into_iter().find(|file| file.exists());
+        if let (Some(file), false) = (existing, overwrite) {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
             return Err(Error::Run {
                 path: folder.path,
@@ -75,10 +86,10 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// A folder that only takes results, created now.
+    /// Creates a folder for results alone.
     ///
     /// # Errors
-    /// If it cannot be, or holds a run, whose own figures would be replaced.
+    /// If it cannot be created, or holds a run, whose own results would be replaced.
     pub fn for_results(path: &Path) -> Result<Self> {
         let folder = Self { path: path.to_path_buf() };
         if folder.config().exists() {
@@ -89,10 +100,10 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// The folder of a run that was begun.
+    /// The folder of an existing run.
     ///
     /// # Errors
-    /// If there is none at `path`.
+    /// If `path` holds no run.
     pub fn open(path: &Path) -> Result<Self> {
         let folder = Self { path: path.to_path_buf() };
         if !folder.config().exists() {
@@ -106,7 +117,7 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// The first of `base`, `base-2`, `base-3`, … that holds nothing.
+    /// The first of `base`, `base-2`, `base-3`, … that does not exist.
     pub fn unused(base: &Path) -> PathBuf {
         let name = base.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let numbered = |i: u32| match i {
@@ -116,7 +127,7 @@ impl RunFolder {
         (1..).map(numbered).find(|path| !path.exists()).unwrap_or_else(|| base.to_path_buf())
     }
 
-    /// Removes the files of an older run, which must not stand beside those of a new one.
+    /// Removes the files of an older run, so that they do not mix with those of a new one.
     ///
     /// # Errors
     /// If one cannot be removed.
@@ -132,13 +143,13 @@ impl RunFolder {
     /// All files of a run.
     pub fn files(&self) -> Vec<PathBuf> {
         let files = [self.config(), self.checkpoint(), self.model(), self.history()];
-        let more = [self.metrics(), self.curves(), self.confusion(), self.summary()];
+        let results = [self.metrics(), self.curves(), self.confusion(), self.summary()];
         let parts = PartName::ALL.map(|part| self.predictions(part));
         let songs = PartName::ALL.map(|part| self.songs(part));
-        files.into_iter().chain(more).chain(parts).chain(songs).collect()
+        files.into_iter().chain(results).chain(parts).chain(songs).collect()
     }
 
-    /// Makes sure that there are weights to use.
+    /// Checks that there are final weights.
     ///
     /// # Errors
     /// If there are none.
@@ -154,11 +165,11 @@ impl RunFolder {
         Err(Error::Run { path: self.path.clone(), problem })
     }
 
-    /// Makes sure that there is something to go on from.
+    /// Checks that there is a checkpoint to resume from.
     ///
     /// # Errors
-    /// If there is nothing.
-    pub fn check_begun(&self) -> Result<()> {
+    /// If there is none.
+    pub fn check_resumable(&self) -> Result<()> {
         if self.checkpoint().exists() {
             return Ok(());
         }
@@ -172,52 +183,52 @@ impl RunFolder {
         &self.path
     }
 
-    /// The effective configuration.
+    /// `config.toml`, the effective settings.
     pub fn config(&self) -> PathBuf {
         self.path.join("config.toml")
     }
 
-    /// Where the run stands.
+    /// `checkpoint.safetensors`.
     pub fn checkpoint(&self) -> PathBuf {
         self.path.join("checkpoint.safetensors")
     }
 
-    /// The weights.
+    /// `model.safetensors`, the final weights.
     pub fn model(&self) -> PathBuf {
         self.path.join("model.safetensors")
     }
 
-    /// Loss and accuracy by epoch.
+    /// `history.csv`, loss and accuracy by epoch.
     pub fn history(&self) -> PathBuf {
         self.path.join("history.csv")
     }
 
-    /// All final figures.
+    /// `metrics.json`, all final metrics.
     pub fn metrics(&self) -> PathBuf {
         self.path.join("metrics.json")
     }
 
-    /// The picture of loss and accuracy.
+    /// `curves.png`, loss and accuracy by epoch.
     pub fn curves(&self) -> PathBuf {
         self.path.join("curves.png")
     }
 
-    /// The picture of the confusion matrices.
+    /// `confusion.png`, the confusion matrices.
     pub fn confusion(&self) -> PathBuf {
         self.path.join("confusion.png")
     }
 
-    /// Layer table and what the figures say, for reading.
+    /// `summary.txt`, the table of layers and a summary in words.
     pub fn summary(&self) -> PathBuf {
         self.path.join("summary.txt")
     }
 
-    /// Probabilities of each sample of a part.
+    /// `predictions_<part>.csv`, the probabilities of each sample.
     pub fn predictions(&self, part: PartName) -> PathBuf {
         self.path.join(format!("predictions_{part}.csv"))
     }
 
-    /// What the samples of each song of a part vote for.
+    /// `songs_<part>.csv`, the votes of each song's samples.
     pub fn songs(&self, part: PartName) -> PathBuf {
         self.path.join(format!("songs_{part}.csv"))
     }
@@ -261,8 +272,8 @@ impl RunFolder {
                 self.write_songs(result.part, songs, &data.classes)?;
             }
         }
-        let shown = results.iter().filter(|result| result.part != PartName::Val);
-        let matrices: Vec<NamedMatrix<'_>> = shown
+        let without_val = results.iter().filter(|result| result.part != PartName::Val);
+        let matrices: Vec<NamedMatrix<'_>> = without_val
             .map(|result| NamedMatrix {
                 name: match result.part {
                     PartName::Train => "training set",
@@ -288,14 +299,44 @@ impl RunFolder {
             let rows = result.probabilities.chunks_exact(data.classes.len());
             for (i, row) in rows.enumerate() {
                 let song = part.song.as_ref().map_or(String::new(), |song| song[i].to_string());
-                let words = [name(part.y[i]), name(result.predicted[i])].map(String::from);
+                let labels = [name(part.y[i]), name(result.predicted[i])].map(String::from);
                 let probabilities = row.iter().map(ToString::to_string);
                 csv.write_record(
-                    [i.to_string(), song].into_iter().chain(words).chain(probabilities),
+                    [i.to_string(), song].into_iter().chain(labels).chain(probabilities),
                 )?;
             }
             csv.flush()
         })
+    }
+
+    /// Reads `predictions_<part>.csv`.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is not of these classes.
+    pub fn read_predictions(&self, part: PartName, classes: &[String]) -> Result<Predictions> {
+        let path = self.predictions(part);
+        let fail = |problem: String| Error::Run { path: path.clone(), problem };
+        let mut csv =
+            csv::Reader::from_path(&path).map_err(|e| fail(format!("cannot read: {e}")))?;
+        let (mut labels, mut songs, mut probabilities) = (Vec::new(), Vec::new(), Vec::new());
+        for (i, row) in csv.records().enumerate() {
+            let row = row.map_err(|e| fail(format!("damaged: {e}")))?;
+            let expected = |what: &str, cell: &str| {
+                fail(format!("row {}: expected {what}, found \"{cell}\"", i + 1))
+            };
+            let cell = |at: usize| row.get(at).unwrap_or_default();
+            let (song, class) = (cell(1), cell(2));
+            let label = classes.iter().position(|name| name == class);
+            labels.push(label.ok_or_else(|| expected("a class", class))? as u32);
+            if !song.is_empty() {
+                songs.push(song.parse().map_err(|_| expected("a song id", song))?);
+            }
+            for cell in row.iter().skip(row.len().saturating_sub(classes.len())) {
+                probabilities.push(cell.parse().map_err(|_| expected("a probability", cell))?);
+            }
+        }
+        let songs = (songs.len() == labels.len()).then_some(songs);
+        Ok(Predictions { labels, songs, probabilities })
     }
 
     fn write_songs(&self, part: PartName, songs: &[SongVotes], classes: &[String]) -> Result<()> {
@@ -347,7 +388,7 @@ impl RunFolder {
     }
 }
 
-/// Gathers `metrics.json`.
+/// The contents of `metrics.json`.
 pub fn metrics(
     config: &Config,
     device: &str,

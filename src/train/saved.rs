@@ -1,10 +1,11 @@
-//! A trained model as a file: weights under Keras's names and in its layout,
-//! and all that is needed to use them.
+//! A trained model as a file: weights under Keras's names and in its layout, and all that is needed
+//! to use them.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::settings::Recipe;
 use super::tensors::{Tensors, read_tensors, write_tensors};
 use crate::audio::{Cutting, FrontEnd};
 use crate::data::{Scale, Spectra};
@@ -17,11 +18,11 @@ use crate::models::Model;
 pub struct SavedModel {
     /// All weights in one flat buffer, in the graph's order.
     pub parameters: Vec<f32>,
-    /// What they belong to.
+    /// Facts about the model and its training.
     pub facts: ModelFacts,
 }
 
-/// What a file of weights says of itself.
+/// Facts stored in a file of weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelFacts {
     /// Version of the program that wrote it.
@@ -38,20 +39,40 @@ pub struct ModelFacts {
     pub scale: Scale,
     /// How sound became spectrograms, where that is known.
     pub front_end: Option<FrontEnd>,
-    /// How songs were cut, where that is known; older files do not say.
+    /// How songs were cut, where that is known; absent in older files.
     #[serde(default)]
     pub cutting: Option<Cutting>,
-    /// The training set's average spectra; older files lack them.
+    /// The training set's average spectra; absent in older files.
     #[serde(default)]
     pub spectra: Option<Spectra>,
     /// Seed of the run.
     pub seed: u32,
-    /// Epochs that the weights have seen.
+    /// Epochs that the weights were trained for.
     pub epochs: usize,
-    /// What the training data were.
+    /// Name of the training data.
     pub data_source: String,
     /// Their hash.
     pub data_hash: String,
+}
+
+impl ModelFacts {
+    /// Checks numbers that are computed with.
+    fn check(&self) -> Result<(), String> {
+        let shape = self.sample_shape;
+        let len = shape.into_iter().try_fold(1, usize::checked_mul);
+        if len.is_none_or(|len| len == 0 || len > u32::MAX as usize) {
+            return Err(format!("sample_shape: expected [h, w, c] above 0, found {shape:?}"));
+        }
+        let Scale { offset, factor, .. } = self.scale;
+        // Values in the unit of the arrays are x / factor + offset.
+        if !offset.is_finite() || !factor.is_finite() || factor == 0.0 {
+            return Err(format!(
+                "scale: expected a finite offset and a finite factor other than 0, found {offset} \
+                 and {factor}"
+            ));
+        }
+        Ok(())
+    }
 }
 
 const KEY: &str = "genre_gpu";
@@ -83,7 +104,9 @@ impl SavedModel {
             .as_ref()
             .map_or(Ok(()), FrontEnd::check)
             .map_err(|e| fail(e.to_string()))?;
+        facts.check().map_err(fail)?;
         let model = Model::parse(&facts.name, &facts.model)?;
+        Recipe::of(&model)?;
         let graph = model.graph(facts.sample_shape, facts.classes.len())?;
         let mut parameters = Vec::with_capacity(graph.parameter_count());
         for p in graph.parameters() {

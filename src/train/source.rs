@@ -1,30 +1,42 @@
-//! Where a run's samples come from: arrays of the user's, or the demo corpus.
+//! Loads the samples of a run: the user's arrays, or the demo corpus.
 
 use std::path::{Path, PathBuf};
 
-use super::config::Config;
+use super::recordings::Recordings;
+use super::settings::Config;
 use crate::audio::{CutFrom, Cutting, FrontEnd, ZeroDb};
-use crate::data::demo::{self, DemoCorpus};
-use crate::data::prepare;
-use crate::data::{ArrayName, DataFrom, DataOptions, Dataset, Origin, PartName};
+use crate::data::{ArrayName, DataFrom, DataOptions, Dataset, PartName};
+use crate::demo::{self, DemoCorpus};
 use crate::error::{Error, Result};
+use crate::prepare::{self, Record};
 use crate::progress::Progress;
 
-/// A data set, and how its sound became spectrograms where that is known.
+/// A dataset, and how its sound became spectrograms where that is known.
 #[derive(Debug)]
 pub struct Source {
     /// Samples, labels, songs.
     pub data: Dataset,
-    /// Known for the demo corpus and what `prepare` made; other arrays carry none.
+    /// How sound became spectrograms: known for the demo corpus and for arrays that `prepare` made.
     pub front_end: Option<FrontEnd>,
     /// How songs were cut, where the front end is known.
     pub cutting: Option<Cutting>,
-    /// The songs, where their sound can be had again.
-    pub origin: Option<Origin>,
+    /// The recordings that samples were cut from, where the front end is known.
+    pub recordings: Option<Recordings>,
 }
 
-/// Loads what a configuration names into memory: its arrays, or without any the demo
-/// corpus from `cache_dir` (the user's cache folder where none is given).
+/// What the arrays of a run are, decided before they are loaded.
+#[derive(Debug)]
+enum Origin {
+    /// The demo corpus in the cache folder.
+    Demo(DemoCorpus),
+    /// A copy of the demo corpus in the user's folder.
+    DemoCopy(DemoCorpus),
+    /// Other arrays, with the record beside them if `prepare` made them.
+    Arrays(Option<Box<Record>>),
+}
+
+/// Loads the arrays that a configuration names into memory, or without any the demo corpus from
+/// `cache_dir` (by default the user's cache folder).
 ///
 /// # Errors
 /// If arrays are missing or unusable, or the corpus cannot be made.
@@ -37,10 +49,10 @@ pub fn load(
     open(config, cache_dir, parts, DataFrom::Memory, progress)
 }
 
-/// [`load`] for what can do without samples in memory: those may stay on disk.
+/// As [`load`], but samples may stay on disk, according to `from`.
 ///
 /// # Errors
-/// As [`load`], or if samples are to stay on disk and lie so that they cannot.
+/// As [`load`], or if samples must stay on disk and cannot be read from there by position.
 pub fn open(
     config: &Config,
     cache_dir: Option<&Path>,
@@ -48,15 +60,42 @@ pub fn open(
     from: DataFrom,
     progress: &dyn Progress,
 ) -> Result<Source> {
-    let Some(path) = &config.data else {
-        return load_demo(cache_dir, parts, from, progress);
+    let (options, origin) = match &config.data {
+        Some(path) => {
+            let options = array_options(config, path, parts, from)?;
+            let origin = Origin::of_arrays(&options, progress)?;
+            (options, origin)
+        }
+        None => {
+            let corpus = open_demo(&demo_cache(cache_dir)?, parts, progress)?;
+            let options = DataOptions::new(&corpus.folder);
+            (DataOptions { parts: parts.to_vec(), from, ..options }, Origin::Demo(corpus))
+        }
     };
+    let Some(expected) = origin.expected_hash() else { return origin.load(options, progress) };
+    // The files were not compared with their hashes: reading them twice would take longer. The hash
+    // of what was loaded decides. Errors are those of the second attempt.
+    if let Ok(source) = origin.load(options.clone(), progress)
+        && source.data.hash == expected
+    {
+        return Ok(source);
+    }
+    origin.verified(cache_dir, &options, progress)?.load(options, progress)
+}
+
+/// The options for the arrays that a configuration names.
+fn array_options(
+    config: &Config,
+    path: &Path,
+    parts: &[PartName],
+    from: DataFrom,
+) -> Result<DataOptions> {
     let mut options = DataOptions::new(path);
     options.transpose = config.transpose;
     options.class_names.clone_from(&config.class_names);
     (options.parts, options.from) = (parts.to_vec(), from);
     for (key, array) in &config.arrays {
-        // Keys are no file names: one word for each array, so that none is given twice.
+        // One key for each array, so that none can be given twice.
         let name = ArrayName::of(key).filter(|name| name.to_string() == *key);
         let name = name.ok_or_else(|| Error::Setting {
             name: "arrays",
@@ -65,99 +104,129 @@ pub fn open(
         })?;
         options.explicit.insert(name, array.clone());
     }
-    // Whole copies of the demo corpus are still that corpus.
-    let whole = options.explicit.is_empty() && !options.transpose;
-    if whole
-        && parts == PartName::ALL
-        && let Some(corpus) = demo::copy_to_load(path)
-        && let Some(source) = load_whole(&corpus, &options, progress)
-    {
-        return Ok(source);
-    }
-    match if whole { demo::recognise(path, progress) } else { None } {
-        Some(corpus) => load_corpus(corpus, options, progress),
-        None => load_arrays(options, whole, progress),
-    }
+    Ok(options)
 }
 
-/// Arrays with all that the record beside them says, where `prepare` made them and they are `whole`.
-fn load_arrays(mut options: DataOptions, whole: bool, progress: &dyn Progress) -> Result<Source> {
-    let record = if whole { prepare::read(&options.path)? } else { None };
-    let Some(record) = record else {
-        let data = Dataset::load(&options, progress)?;
-        return Ok(Source { data, front_end: None, cutting: None, origin: None });
-    };
-    let settings = record.settings.clone();
-    options.class_names.get_or_insert(settings.classes);
-    let data = Dataset::load(&options, progress)?;
-    let FrontEnd { n_mels, frames, .. } = settings.front_end;
-    let fits = data.sample_shape == [n_mels, frames, 1];
-    if !fits {
-        progress.warn(&format!(
-            "{}: prepare.json tells of samples of {n_mels} x {frames}: the front end is not known",
-            data.source
-        ));
-    }
-    let cutting = fits.then_some(settings.cutting);
-    let (folder, record) = (options.path, Box::new(record));
-    let origin = fits.then_some(Origin::Files { folder, record });
-    Ok(Source { data, front_end: fits.then_some(settings.front_end), cutting, origin })
+/// The demo corpus in the cache. Its files are verified here unless all parts will be loaded, whose
+/// hash is then compared.
+fn open_demo(cache: &Path, parts: &[PartName], progress: &dyn Progress) -> Result<DemoCorpus> {
+    let unverified = if parts == PartName::ALL { demo::find_unverified(cache) } else { None };
+    unverified.map_or_else(|| demo::open(cache, progress), Ok)
 }
 
-fn load_demo(
-    cache_dir: Option<&Path>,
-    parts: &[PartName],
-    from: DataFrom,
-    progress: &dyn Progress,
-) -> Result<Source> {
-    let cache = demo_cache(cache_dir)?;
-    let options = |corpus: &DemoCorpus| {
-        let parts = parts.to_vec();
-        DataOptions { parts, from, ..DataOptions::new(&corpus.folder) }
-    };
-    if parts == PartName::ALL {
-        let corpus = demo::open_to_load(&cache, progress)?;
-        if let Some(source) = load_whole(&corpus, &options(&corpus), progress) {
-            return Ok(source);
+impl Origin {
+    /// What the arrays of a folder or npz are.
+    fn of_arrays(options: &DataOptions, progress: &dyn Progress) -> Result<Self> {
+        if options.parts == PartName::ALL
+            && as_in_files(options)
+            && let Some(corpus) = demo::recognise_unverified(&options.path)
+        {
+            return Ok(Self::DemoCopy(corpus));
+        }
+        Self::of_verified_arrays(options, progress)
+    }
+
+    /// The same, after every file of a copy of the demo corpus was compared with its hash.
+    fn of_verified_arrays(options: &DataOptions, progress: &dyn Progress) -> Result<Self> {
+        if !as_in_files(options) {
+            return Ok(Self::Arrays(None));
+        }
+        match demo::recognise(&options.path, progress) {
+            Some(corpus) => Ok(Self::DemoCopy(corpus)),
+            None => Ok(Self::Arrays(prepare::read(&options.path)?.map(Box::new))),
         }
     }
-    let corpus = demo::open(&cache, progress)?;
-    let options = options(&corpus);
-    load_corpus(corpus, options, progress)
+
+    /// The hash that the loaded data must have; none if nothing is left to verify.
+    fn expected_hash(&self) -> Option<String> {
+        match self {
+            Self::Demo(corpus) | Self::DemoCopy(corpus) => corpus.expected_hash.clone(),
+            Self::Arrays(_) => None,
+        }
+    }
+
+    /// Decides again where the loaded data did not have the expected hash: a damaged corpus in the
+    /// cache is made again, a damaged copy counts as arrays like any other.
+    fn verified(
+        &self,
+        cache_dir: Option<&Path>,
+        options: &DataOptions,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        match self {
+            Self::Demo(_) => Ok(Self::Demo(demo::open(&demo_cache(cache_dir)?, progress)?)),
+            Self::DemoCopy(_) | Self::Arrays(_) => Self::of_verified_arrays(options, progress),
+        }
+    }
+
+    /// Loads the arrays, with what is known of their sound.
+    fn load(&self, options: DataOptions, progress: &dyn Progress) -> Result<Source> {
+        match self {
+            Self::Demo(corpus) | Self::DemoCopy(corpus) => load_corpus(corpus, options, progress),
+            Self::Arrays(Some(record)) => load_prepared(record, options, progress),
+            Self::Arrays(None) => {
+                let data = Dataset::load(&options, progress)?;
+                Ok(Source { data, front_end: None, cutting: None, recordings: None })
+            }
+        }
+    }
 }
 
-/// Loads arrays that were not looked at before, so that they are read once: none if they are not
-/// what they must be, or no one knows what that is.
-fn load_whole(
-    corpus: &DemoCorpus,
-    options: &DataOptions,
-    progress: &dyn Progress,
-) -> Option<Source> {
-    let expected = corpus.data_hash.as_ref()?;
-    // What is wrong is told by who looks at each file.
-    let source = load_corpus(corpus.clone(), options.clone(), progress).ok()?;
-    (source.data.hash == *expected).then_some(source)
+/// Whether all arrays are read as they are in the files: a record beside them describes those only.
+fn as_in_files(options: &DataOptions) -> bool {
+    options.explicit.is_empty() && !options.transpose
 }
 
 fn load_corpus(
-    corpus: DemoCorpus,
+    corpus: &DemoCorpus,
     mut options: DataOptions,
     progress: &dyn Progress,
 ) -> Result<Source> {
-    options.class_names.get_or_insert(corpus.classes);
+    options.class_names.get_or_insert_with(|| corpus.classes.clone());
     let mut data = Dataset::load(&options, progress)?;
     data.source = demo::SOURCE.into();
     let segments = demo::CUTS_PER_SONG;
     let cutting = Cutting { segments, from: CutFrom::Spectrogram, zero_db: ZeroDb::Song };
-    let (front_end, cutting) = (Some(corpus.front_end), Some(cutting));
-    let origin = Some(Origin::Demo { folder: corpus.folder, seed: corpus.seed });
-    Ok(Source { data, front_end, cutting, origin })
+    let recordings = Recordings::Demo { folder: corpus.folder.clone(), seed: corpus.seed };
+    Ok(Source {
+        data,
+        front_end: Some(corpus.front_end.clone()),
+        cutting: Some(cutting),
+        recordings: Some(recordings),
+    })
+}
+
+/// Loads arrays that `prepare` made. Its record is ignored, with a warning, if it describes samples
+/// of another shape.
+fn load_prepared(
+    record: &Record,
+    mut options: DataOptions,
+    progress: &dyn Progress,
+) -> Result<Source> {
+    let settings = &record.settings;
+    options.class_names.get_or_insert_with(|| settings.classes.clone());
+    let data = Dataset::load(&options, progress)?;
+    let FrontEnd { n_mels, frames, .. } = settings.front_end;
+    if data.sample_shape != [n_mels, frames, 1] {
+        progress.warn(&format!(
+            "{}: prepare.json describes samples of {n_mels} x {frames}: the front end is unknown",
+            data.source
+        ));
+        return Ok(Source { data, front_end: None, cutting: None, recordings: None });
+    }
+    let recordings = Recordings::Files { folder: options.path, record: Box::new(record.clone()) };
+    Ok(Source {
+        data,
+        front_end: Some(settings.front_end.clone()),
+        cutting: Some(settings.cutting),
+        recordings: Some(recordings),
+    })
 }
 
 /// The folder that the demo corpus is kept in.
 ///
 /// # Errors
-/// If none is given and the system has none for caches.
+/// If none is given and the system has no cache folder.
 pub fn demo_cache(given: Option<&Path>) -> Result<PathBuf> {
     given.map(Path::to_path_buf).or_else(demo::default_cache_dir).ok_or(Error::NoCacheFolder)
 }

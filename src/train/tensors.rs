@@ -1,4 +1,4 @@
-//! Tensors and one text in a safetensors file.
+//! Files of tensors with one text of metadata, in the safetensors format.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -8,14 +8,14 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 
-/// What a file holds: named tensors (shape and values) and its text.
+/// Contents of a file: named tensors (shape and values) and its metadata.
 pub(super) struct Tensors {
     pub(super) tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
     pub(super) metadata: String,
 }
 
-/// Writes f32 tensors, and `metadata` under `key`. One key only: the format
-/// keeps no order of keys, and the same run shall write the same bytes.
+/// Writes f32 tensors, and `metadata` under `key`. One key only, because the format does not keep an
+/// order of keys, and equal runs write equal bytes.
 pub(super) fn write_tensors(
     path: &Path,
     tensors: &[(String, Vec<usize>, &[f32])],
@@ -55,8 +55,8 @@ pub(super) fn read_tensors(path: &Path, key: &str) -> Result<Tensors> {
         if view.dtype() != Dtype::F32 {
             return Err(fail(format!("tensor \"{name}\": expected F32, found {:?}", view.dtype())));
         }
-        let four = |four: &[u8]| f32::from_le_bytes([four[0], four[1], four[2], four[3]]);
-        let values = view.data().chunks_exact(4).map(four).collect();
+        let value = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        let values = view.data().chunks_exact(4).map(value).collect();
         tensors.insert(name, (view.shape().to_vec(), values));
     }
     Ok(Tensors { tensors, metadata })

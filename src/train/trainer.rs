@@ -1,32 +1,34 @@
-//! The loop: epochs of steps, a checkpoint after each epoch, and a stop that
-//! can be gone on from to the same bits.
+//! The training loop: epochs of steps, and a checkpoint after each epoch and when stopped. A
+//! resumed run is bit-identical to one that was never stopped.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::augment::{Spread, augmentations};
+use super::augment::{InputStats, augmentations};
 use super::checkpoint::{Checkpoint, Position, graph_hash};
-use super::config::{Config, Keep};
-use super::feed::Feed;
-use super::health::Health;
 use super::history::{Epoch, best_epoch};
 use super::initial::initial_parameters;
+use super::loader::DataLoader;
+use super::monitor::TrainingMonitor;
 use super::results::Results;
+use super::settings::{CheckpointSelection, Config};
 use crate::backend::{Backend, Batches, Sgd, State, StepMetrics, StepsDone};
 use crate::data::{Dataset, PartName, ScaleKind};
 use crate::error::{Error, Result};
 use crate::graph::Op;
 
-/// Listens to a run.
-pub trait Watch {
-    /// Epoch `epoch` (from 1) of `of` begins or goes on, with `done` of `samples` seen.
-    fn epoch_begins(&self, epoch: usize, of: usize, samples: usize, done: usize);
-    /// So many samples of the epoch are done; its sums so far, where they are known.
-    fn step(&self, done: u64, tally: Option<StepMetrics>);
-    /// The epoch is over.
-    fn epoch_ends(&self, epoch: usize, of: usize, figures: &Epoch);
-    /// Something that the user should know while the run goes on.
+/// Is called while a run trains.
+pub trait TrainObserver {
+    /// The run is resumed after its last epoch: only its results are computed again.
+    fn already_trained(&self, _epochs: usize) {}
+    /// Epoch `epoch` (from 1) of `epochs` starts or resumes, after `done` of its `samples`.
+    fn epoch_begins(&self, epoch: usize, epochs: usize, samples: usize, done: usize);
+    /// `done` samples of the epoch are done; its metrics so far, where they are known.
+    fn step(&self, done: u64, metrics: Option<StepMetrics>);
+    /// The epoch is done.
+    fn epoch_ends(&self, epoch: usize, epochs: usize, figures: &Epoch);
+    /// A notice for the user while the run continues.
     fn note(&self, text: &str);
 }
 
@@ -35,28 +37,28 @@ pub trait Watch {
 pub enum Outcome {
     /// All epochs are done.
     Finished,
-    /// It was asked to stop; the checkpoint says where it stands.
+    /// `stop` was true; the checkpoint has the position.
     Interrupted,
 }
 
-/// A run under way.
+/// A run that trains.
 pub struct Trainer<'a> {
     backend: &'a mut dyn Backend,
     data: &'a Dataset,
-    pub(super) feed: Feed<'a>,
+    pub(super) loader: DataLoader<'a>,
     config: &'a Config,
     checkpoint: PathBuf,
     position: Position,
     best: Option<Vec<f32>>,
-    health: Health,
+    monitor: TrainingMonitor,
     /// Of the scaled training set.
-    spread: Spread,
-    /// That the run goes on on another device, until it is told.
-    moved: Option<String>,
+    stats: InputStats,
+    /// Pending notice that the run resumes on another device.
+    device_change: Option<String>,
 }
 
 impl<'a> Trainer<'a> {
-    /// A fresh run. `data` is scaled; checkpoints go to the file `checkpoint`.
+    /// A new run. `data` is scaled; checkpoints go to the file `checkpoint`.
     ///
     /// # Errors
     /// If the device fails, or samples on disk cannot be read.
@@ -71,22 +73,21 @@ impl<'a> Trainer<'a> {
         let graph_hash = graph_hash(backend.plan().graph());
         let (data_hash, device) = (data.hash.clone(), backend.identity());
         let position = Position { data_hash, graph_hash, device, ..Position::default() };
-        let health = Health::default();
         Ok(Self {
             backend,
             data,
-            feed: Feed::new(data),
+            loader: DataLoader::new(data),
             config,
             checkpoint,
             position,
             best: None,
-            health,
-            spread: Spread::of(data, config.augment)?,
-            moved: None,
+            monitor: TrainingMonitor::default(),
+            stats: InputStats::of(data, config.augment)?,
+            device_change: None,
         })
     }
 
-    /// A run that stopped, from its checkpoint.
+    /// A run that was stopped, from its checkpoint.
     ///
     /// # Errors
     /// If the checkpoint is damaged, of another model or of other data.
@@ -130,9 +131,13 @@ impl<'a> Trainer<'a> {
                 ),
             });
         }
+        position.check(data.train.len(), config.batch_size).map_err(|problem| Error::Weights {
+            path: checkpoint.clone(),
+            problem: format!("damaged: {problem}"),
+        })?;
         backend.set_state(&state)?;
         let device = backend.identity();
-        let moved = (!position.device.is_empty() && position.device != device).then(|| {
+        let device_change = (!position.device.is_empty() && position.device != device).then(|| {
             format!(
                 "this run was trained on {} up to here and goes on on {device}: its bits will be \
                  others than on either alone",
@@ -140,9 +145,18 @@ impl<'a> Trainer<'a> {
             )
         });
         position.device = device;
-        let health = Health::default();
-        let (feed, spread) = (Feed::new(data), Spread::of(data, config.augment)?);
-        Ok(Self { backend, data, feed, config, checkpoint, position, best, health, spread, moved })
+        Ok(Self {
+            backend,
+            data,
+            loader: DataLoader::new(data),
+            config,
+            checkpoint,
+            position,
+            best,
+            monitor: TrainingMonitor::default(),
+            stats: InputStats::of(data, config.augment)?,
+            device_change,
+        })
     }
 
     /// The epochs that are done.
@@ -150,52 +164,63 @@ impl<'a> Trainer<'a> {
         &self.position.history
     }
 
-    /// Trains until all epochs are done or `stop` says so between two steps.
+    /// Trains until all epochs are done, or until `stop` is true between two steps.
     ///
     /// # Errors
     /// If the loss is not finite, the device fails or a checkpoint cannot be written.
-    pub fn run(&mut self, watch: &dyn Watch, stop: &dyn Fn() -> bool) -> Result<Outcome> {
-        let goes_on = self.position.history.len() < self.config.epochs;
-        if let Some(moved) = self.moved.take().filter(|_| goes_on) {
-            watch.note(&moved);
+    pub fn run(
+        &mut self,
+        observer: &dyn TrainObserver,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Outcome> {
+        let device_change = self.device_change.take();
+        if self.position.history.len() == self.config.epochs {
+            observer.already_trained(self.config.epochs);
+        } else if let Some(notice) = device_change {
+            observer.note(&notice);
         }
-        // What does not fit the device is known before the first epoch.
-        self.feed.prepare(self.backend)?;
+        // Data that do not fit the device fail before the first epoch.
+        self.loader.prepare(self.backend)?;
         while self.position.history.len() < self.config.epochs {
-            if !self.train_epoch(watch, stop)? {
+            if !self.train_epoch(observer, stop)? {
                 self.write_checkpoint()?;
                 return Ok(Outcome::Interrupted);
             }
-            self.end_epoch(watch)?;
+            self.end_epoch(observer)?;
             self.write_checkpoint()?;
         }
         Ok(Outcome::Finished)
     }
 
-    /// The rest of the epoch's steps; false if stopped.
-    fn train_epoch(&mut self, watch: &dyn Watch, stop: &dyn Fn() -> bool) -> Result<bool> {
+    /// Trains the remaining steps of the epoch; false if stopped.
+    fn train_epoch(
+        &mut self,
+        observer: &dyn TrainObserver,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<bool> {
         let config = self.config;
         let epoch = self.position.history.len();
         let n = self.data.train.len();
         let order = config.shuffle.order(config.seed, n, epoch);
         let sgd = Sgd {
-            learning_rate: self.rate(epoch),
+            learning_rate: self.learning_rate(epoch),
             momentum: config.momentum,
             nesterov: config.nesterov,
         };
         let augmentations =
-            augmentations(config.augment, self.data, self.spread, config.seed, epoch);
-        let (before, seen) = (self.position.seconds, self.position.tally);
+            augmentations(config.augment, self.data, self.stats, config.seed, epoch);
+        let (seconds_before, metrics_before) = (self.position.seconds, self.position.metrics);
         let start = Instant::now();
+        // The position was checked: this does not overflow.
         let done = (self.position.step * config.batch_size).min(n);
-        watch.epoch_begins(epoch + 1, config.epochs, n, done);
+        observer.epoch_begins(epoch + 1, config.epochs, n, done);
         if stop() {
             return Ok(false);
         }
-        let mut between = |now: StepsDone| {
-            let tally = now.metrics.map(|tally| seen + tally);
-            watch.step(done as u64 + now.samples, tally);
-            let diverged = now.metrics.is_some_and(|tally| !tally.loss.is_finite());
+        let mut after_step = |now: StepsDone| {
+            let metrics = now.metrics.map(|metrics| metrics_before + metrics);
+            observer.step(done as u64 + now.samples, metrics);
+            let diverged = now.metrics.is_some_and(|metrics| !metrics.loss.is_finite());
             if diverged || stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let steps = n.div_ceil(config.batch_size);
@@ -203,47 +228,47 @@ impl<'a> Trainer<'a> {
             order: &order[done..],
             augmentations: augmentations.get(done..).unwrap_or_default(),
             seed: config.seed,
-            first_step: (epoch * steps + self.position.step) as u32,
+            first_step: step_number(epoch, steps, self.position.step),
         };
-        let tallies = self.feed.train(self.backend, &batches, sgd, &mut between)?;
-        for tally in tallies {
+        let metrics_by_step = self.loader.train(self.backend, &batches, sgd, &mut after_step)?;
+        for metrics in metrics_by_step {
             self.position.step += 1;
-            if !tally.loss.is_finite() {
+            if !metrics.loss.is_finite() {
                 return Err(self.diverged(epoch));
             }
-            self.position.tally += tally;
+            self.position.metrics += metrics;
         }
-        self.position.seconds = before + start.elapsed().as_secs_f64();
+        self.position.seconds = seconds_before + start.elapsed().as_secs_f64();
         Ok(self.position.step == steps)
     }
 
     /// Validates and closes the epoch.
-    fn end_epoch(&mut self, watch: &dyn Watch) -> Result<()> {
+    fn end_epoch(&mut self, observer: &dyn TrainObserver) -> Result<()> {
         let start = Instant::now();
         let mut probabilities = Vec::new();
-        let val = self.feed.evaluate(self.backend, PartName::Val, &mut probabilities)?;
+        let val = self.loader.evaluate(self.backend, PartName::Val, &mut probabilities)?;
         if !val.loss.is_finite() {
             return Err(self.diverged(self.position.history.len()));
         }
-        let Position { history, tally, step, seconds, .. } = &mut self.position;
+        let Position { history, metrics, step, seconds, .. } = &mut self.position;
         let figures = Epoch {
-            loss: tally.mean_loss(),
-            accuracy: tally.accuracy(),
+            loss: metrics.mean_loss(),
+            accuracy: metrics.accuracy(),
             val_loss: val.mean_loss(),
             val_accuracy: val.accuracy(),
             seconds: *seconds + start.elapsed().as_secs_f64(),
         };
         history.push(figures);
-        (*tally, *step, *seconds) = (StepMetrics::default(), 0, 0.0);
+        (*metrics, *step, *seconds) = (StepMetrics::default(), 0, 0.0);
         let epoch = history.len();
-        if self.config.keep == Keep::Best && best_epoch(history) == Some(epoch - 1) {
+        if self.config.keep == CheckpointSelection::Best && best_epoch(history) == Some(epoch - 1) {
             self.best = Some(self.backend.state()?.parameters);
         }
-        watch.epoch_ends(epoch, self.config.epochs, &figures);
+        observer.epoch_ends(epoch, self.config.epochs, &figures);
         let classes = self.backend.plan().graph().classes();
-        let trouble = self.health.look(&self.position.history, &probabilities, classes);
-        if let Some(trouble) = trouble {
-            watch.note(&format!("{trouble} {}", self.advice()));
+        let problem = self.monitor.check(&self.position.history, &probabilities, classes);
+        if let Some(problem) = problem {
+            observer.note(&format!("{problem} {}", self.advice()));
         }
         Ok(())
     }
@@ -253,7 +278,8 @@ impl<'a> Trainer<'a> {
         Checkpoint { state: self.backend.state()?, best, position }.write(&self.checkpoint)
     }
 
-    /// The weights that the run ends with, now also the backend's, and how many epochs they saw.
+    /// The final weights, which the backend has then too, and the number of epochs they were
+    /// trained for.
     ///
     /// # Errors
     /// If the device fails.
@@ -268,36 +294,36 @@ impl<'a> Trainer<'a> {
         Ok((state.parameters, epochs))
     }
 
-    /// What the backend makes of each part with the weights that it has now.
+    /// Evaluates each part with the backend's weights.
     ///
     /// # Errors
     /// If the device fails.
     pub fn results(&mut self) -> Result<Vec<Results>> {
         let classes = self.backend.plan().graph().classes();
-        let of = |name: PartName| {
+        let evaluate = |name: PartName| {
             let mut probabilities = Vec::new();
-            let tally = self.feed.evaluate(self.backend, name, &mut probabilities)?;
-            Results::new(name, self.data.part(name), classes, tally, probabilities)
+            let metrics = self.loader.evaluate(self.backend, name, &mut probabilities)?;
+            Results::new(name, self.data.part(name), classes, metrics, probabilities)
         };
-        PartName::ALL.into_iter().map(of).collect()
+        PartName::ALL.into_iter().map(evaluate).collect()
     }
 
     fn diverged(&self, epoch: usize) -> Error {
         Error::Diverged {
             epoch: epoch + 1,
             step: self.position.step,
-            learning_rate: self.rate(epoch),
+            learning_rate: self.learning_rate(epoch),
             help: self.advice(),
         }
     }
 
     /// The learning rate of an epoch, from 0.
-    fn rate(&self, epoch: usize) -> f32 {
+    fn learning_rate(&self, epoch: usize) -> f32 {
         let Config { schedule, learning_rate, epochs, .. } = self.config;
         schedule.rate(*learning_rate, epoch, *epochs)
     }
 
-    /// What to try, from what is known of the inputs.
+    /// Suggestions against divergence, by what is known of the inputs.
     fn advice(&self) -> String {
         match self.config.scale {
             ScaleKind::None => {
@@ -321,4 +347,9 @@ impl<'a> Trainer<'a> {
             }
         }
     }
+}
+
+/// Number of a step, counted from the start of the run; modulo 2^32.
+fn step_number(epoch: usize, steps_per_epoch: usize, step: usize) -> u32 {
+    (epoch as u32).wrapping_mul(steps_per_epoch as u32).wrapping_add(step as u32)
 }

@@ -1,0 +1,79 @@
+//! A finished run with its data, as `evaluate` and `explain` need it.
+
+use std::path::Path;
+
+use super::SavedModel;
+use super::run_folder::RunFolder;
+use super::settings::Config;
+use super::source::{self, Source};
+use crate::data::PartName;
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::progress::Progress;
+
+/// Weights, network and data of a run. Samples are scaled by [`LoadedRun::scale`].
+#[derive(Debug)]
+pub struct LoadedRun {
+    /// Its folder.
+    pub folder: RunFolder,
+    /// Its settings, with the changes that were asked for.
+    pub config: Config,
+    /// The weights and the facts stored with them.
+    pub saved: SavedModel,
+    /// The network.
+    pub graph: Graph,
+    /// The data it was trained on, or others that were asked for.
+    pub source: Source,
+}
+
+impl LoadedRun {
+    /// Loads a run's weights and the data that `config` names.
+    ///
+    /// # Errors
+    /// If the run is not finished, a file is damaged, or the data have another shape or number of
+    /// classes than the model.
+    pub fn open(
+        folder: RunFolder,
+        mut config: Config,
+        cache_dir: Option<&Path>,
+        parts: &[PartName],
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        folder.check_finished()?;
+        let (saved, graph) = SavedModel::read(&folder.model())?;
+        let facts = &saved.facts;
+        config.class_names.get_or_insert_with(|| facts.classes.clone());
+        let source = source::load(&config, cache_dir, parts, progress)?;
+        let data = &source.data;
+        if (data.sample_shape, data.classes.len()) != (facts.sample_shape, facts.classes.len()) {
+            let problem = format!(
+                "expected samples of shape {:?} and {} classes, as its model was trained on; {} \
+                 has {:?} and {}",
+                facts.sample_shape,
+                facts.classes.len(),
+                data.source,
+                data.sample_shape,
+                data.classes.len()
+            );
+            return Err(Error::Run { path: folder.path().into(), problem });
+        }
+        Ok(Self { folder, config, saved, graph, source })
+    }
+
+    /// A warning if the run's data have changed since. The hash is over all parts, so nothing is
+    /// known if only some are loaded.
+    pub fn data_change(&self, parts: &[PartName]) -> Option<String> {
+        let (data, trained_on) = (&self.source.data, &self.saved.facts.data_hash);
+        (parts.len() == PartName::ALL.len() && data.hash != *trained_on).then(|| {
+            format!(
+                "{} has changed since the run: its hash is {}, that of the run's data {trained_on}",
+                data.source, data.hash
+            )
+        })
+    }
+
+    /// Scales the samples as the training set was. To be called once.
+    pub fn scale(&mut self) {
+        self.source.data.apply(&self.saved.facts.scale);
+    }
+}

@@ -1,0 +1,404 @@
+//! The executor of runs: from prepared data to complete run folders. It prints nothing; `train`,
+//! `compare` and `assignment` call [`execute`] with one, many and two runs.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::checkpoint::{Checkpoint, graph_hash};
+use super::history::Epoch;
+use super::results::Results;
+use super::run_folder::{self, RunFolder};
+use super::saved::{ModelFacts, SavedModel};
+use super::settings::Config;
+use super::source::Source;
+use super::trainer::{Outcome, TrainObserver, Trainer};
+use super::{data_name, model_name, run_title, words};
+use crate::audio::{Cutting, FrontEnd};
+use crate::audit::Quick;
+use crate::backend::Backend;
+use crate::data::{Dataset, PartName, Scale, ScaleKind, Spectra};
+use crate::device;
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::metrics::ClassificationReport;
+use crate::models::Model;
+use crate::models::summary::LayerTable;
+use crate::plan::Plan;
+use crate::text::fold;
+
+/// A scaled data set; several runs may share one.
+#[derive(Debug)]
+pub struct PreparedData {
+    /// The scaled data.
+    pub data: Dataset,
+    /// How sound became spectrograms, where that is known.
+    pub front_end: Option<FrontEnd>,
+    /// How songs were cut, where the front end is known.
+    pub cutting: Option<Cutting>,
+    /// The scale that was fitted and applied.
+    pub scale: Scale,
+    /// Line of the quick audit of the data.
+    pub audit: String,
+}
+
+impl PreparedData {
+    /// Fits the scale to the training set and applies it to all parts. `audit` is that of the data
+    /// before they are scaled.
+    ///
+    /// # Errors
+    /// If the training samples are constant, or cannot be read from disk.
+    pub fn new(source: Source, kind: ScaleKind, audit: &Quick) -> Result<Self> {
+        let Source { mut data, front_end, cutting, .. } = source;
+        let scale = data.fit(kind)?;
+        data.apply(&scale);
+        Ok(Self { data, front_end, cutting, scale, audit: audit.line() })
+    }
+}
+
+/// One run: what is trained, and where its files go.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The model as text.
+    pub model: Model,
+    /// The settings, seed included.
+    pub config: Config,
+    /// The run's folder.
+    pub folder: PathBuf,
+    /// Whether a new run replaces files of another run in the folder.
+    pub overwrite: bool,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// There is no checkpoint.
+    New,
+    /// There is a checkpoint to resume from, but not all files of a complete run.
+    Started,
+    /// All epochs and all files are there.
+    Complete,
+}
+
+/// A run that [`execute`] brings from its state to completion.
+#[derive(Debug, Clone, Copy)]
+pub struct PlannedRun<'a> {
+    /// The run.
+    pub job: &'a Job,
+    /// Its state before.
+    pub state: RunState,
+}
+
+/// Is called while runs are executed.
+pub trait RunObserver: TrainObserver {
+    /// The next run; it may be complete already.
+    fn run_begins(&self, _run: &PlannedRun<'_>) {}
+    /// The device of a run is open; its folder is not changed yet.
+    ///
+    /// # Errors
+    /// If the observer cannot go on; the run is not executed then.
+    fn device_opened(&self, _run: &PlannedRun<'_>, _backend: &dyn Backend) -> Result<()> {
+        Ok(())
+    }
+    /// The run is complete, `seconds` after it began.
+    ///
+    /// # Errors
+    /// If the observer cannot go on; no further run is executed then.
+    fn run_completed(&self, _run: &PlannedRun<'_>, _seconds: f64) -> Result<()> {
+        Ok(())
+    }
+    /// Adds to a run's error what the user can do about it.
+    fn failed(&self, _run: &PlannedRun<'_>, error: Error) -> Error {
+        error
+    }
+}
+
+/// How the execution of a run ended.
+#[derive(Debug)]
+pub enum RunOutcome {
+    /// It was trained to its end.
+    Trained(Box<TrainedRun>),
+    /// It was complete before.
+    AlreadyComplete,
+    /// `stop` was true; a checkpoint was written.
+    Stopped {
+        /// Epochs that are done.
+        epochs: usize,
+    },
+}
+
+/// Results of a run that was trained to its end.
+#[derive(Debug)]
+pub struct TrainedRun {
+    /// The device, for people.
+    pub device: String,
+    /// Metrics of each epoch.
+    pub history: Vec<Epoch>,
+    /// Of each part, under the final weights.
+    pub results: Vec<Results>,
+    /// The classification report of the test set.
+    pub report: String,
+    /// What the metrics say about overfitting, folded.
+    pub paragraph: String,
+}
+
+/// Brings runs to completion, one after another: trains those that are new from their beginning,
+/// resumes those that were started, skips those that are complete. If `stop` becomes true, the
+/// current run writes a checkpoint, its outcome is the last, and those after it are not executed.
+///
+/// # Errors
+/// If a device fails, a loss is not finite, a file cannot be written or the observer returns an
+/// error.
+pub fn execute(
+    runs: &[PlannedRun<'_>],
+    data: &PreparedData,
+    observer: &dyn RunObserver,
+    stop: &dyn Fn() -> bool,
+) -> Result<Vec<RunOutcome>> {
+    let mut outcomes = Vec::with_capacity(runs.len());
+    for run in runs {
+        observer.run_begins(run);
+        let start = Instant::now();
+        let outcome = match run.state {
+            RunState::Complete => RunOutcome::AlreadyComplete,
+            RunState::New | RunState::Started => {
+                let outcome = open_and_train(run, data, observer, stop);
+                outcome.map_err(|error| observer.failed(run, error))?
+            }
+        };
+        let stopped = matches!(outcome, RunOutcome::Stopped { .. });
+        outcomes.push(outcome);
+        if stopped {
+            break;
+        }
+        observer.run_completed(run, start.elapsed().as_secs_f64())?;
+    }
+    Ok(outcomes)
+}
+
+fn open_and_train(
+    run: &PlannedRun<'_>,
+    data: &PreparedData,
+    observer: &dyn RunObserver,
+    stop: &dyn Fn() -> bool,
+) -> Result<RunOutcome> {
+    // First: a model or device that cannot be opened leaves no folder.
+    let mut backend = run.job.open(&data.data)?;
+    observer.device_opened(run, backend.as_ref())?;
+    run.train_on(backend.as_mut(), data, observer, stop)
+}
+
+impl Job {
+    /// Checks that its folder holds no run with other settings.
+    ///
+    /// # Errors
+    /// If it does, or what is there is no run.
+    pub fn check(&self) -> Result<()> {
+        let Ok(folder) = RunFolder::open(&self.folder) else { return Ok(()) };
+        let existing = Config::read(&folder.config())?;
+        let differences = differences(&existing, &self.config);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        Err(self.other_run(&format!("with other settings ({})", differences.join("; "))))
+    }
+
+    fn other_run(&self, what: &str) -> Error {
+        let problem = format!(
+            "holds a run {what}; give the settings that it was made with, another --out, or \
+             remove this folder"
+        );
+        Error::Run { path: self.folder.clone(), problem }
+    }
+
+    /// The network for these data.
+    ///
+    /// # Errors
+    /// If the model does not fit the data.
+    pub fn graph(&self, data: &Dataset) -> Result<Graph> {
+        self.model.graph(data.sample_shape, data.classes.len())
+    }
+
+    /// Opens the network on the device that the settings name.
+    ///
+    /// # Errors
+    /// If the model does not fit the data, or the device is absent or too small.
+    pub fn open(&self, data: &Dataset) -> Result<Box<dyn Backend>> {
+        let Config { device, batch_size, .. } = self.config;
+        let plan = Plan::new(self.graph(data)?, batch_size.min(data.longest_part()))?;
+        device::open(device, plan, self.config.device_options())
+    }
+
+    /// Determines how far the run is on these data.
+    ///
+    /// # Errors
+    /// If its folder holds a run with other settings, on other data or of another network, or a
+    /// damaged one.
+    pub fn plan(&self, data: &Dataset) -> Result<PlannedRun<'_>> {
+        Ok(PlannedRun { job: self, state: self.state(data)? })
+    }
+
+    fn state(&self, data: &Dataset) -> Result<RunState> {
+        self.check()?;
+        let Ok(folder) = RunFolder::open(&self.folder) else { return Ok(RunState::New) };
+        if !folder.checkpoint().exists() {
+            return Ok(RunState::New);
+        }
+        let Checkpoint { state, best, position } = Checkpoint::read(&folder.checkpoint())?;
+        if position.data_hash != data.hash {
+            let (trained_on, given) = (&position.data_hash, &data.hash);
+            let what = format!("on data with hash {trained_on}, but {} has {given}", data.source);
+            return Err(self.other_run(&what));
+        }
+        if position.graph_hash != graph_hash(&self.graph(data)?) {
+            return Err(self.other_run("of another network: the model has changed since"));
+        }
+        let parts = PartName::ALL.map(|part| folder.predictions(part));
+        let files = [folder.model(), folder.metrics(), folder.history(), folder.curves()];
+        let more = [folder.confusion(), folder.summary()];
+        let all_exist = files.iter().chain(&more).chain(&parts).all(|file| file.exists());
+        if position.history.len() != self.config.epochs || position.step > 0 || !all_exist {
+            return Ok(RunState::Started);
+        }
+        // A run that was extended may have weights and results of fewer epochs. Weights are
+        // written last, so if they are those of the last epoch, so is all else.
+        let (saved, _) = SavedModel::read(&folder.model())?;
+        let last = best.unwrap_or(state.parameters);
+        Ok(if saved.parameters == last { RunState::Complete } else { RunState::Started })
+    }
+}
+
+impl PlannedRun<'_> {
+    /// The folder, without files of an older run if the run is new.
+    fn folder(&self) -> Result<RunFolder> {
+        let Job { folder: path, overwrite, .. } = self.job;
+        match self.state {
+            RunState::New => {
+                // A run with these settings that was stopped before its first checkpoint.
+                let without_checkpoint = path.join("config.toml").exists();
+                let folder = RunFolder::create(path, *overwrite || without_checkpoint)?;
+                folder.clear()?;
+                Ok(folder)
+            }
+            RunState::Started | RunState::Complete => RunFolder::open(path),
+        }
+    }
+
+    /// Trains on an open backend and writes all files of the run.
+    ///
+    /// # Errors
+    /// As [`execute`].
+    pub fn train_on(
+        &self,
+        backend: &mut dyn Backend,
+        prepared: &PreparedData,
+        observer: &dyn TrainObserver,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<RunOutcome> {
+        let PreparedData { data, front_end, cutting, scale, audit } = prepared;
+        let Job { config, model, .. } = self.job;
+        let folder = self.folder()?;
+        let title = run_title(&config.model, data);
+        let (graph, device) = (backend.plan().graph().clone(), backend.describe());
+        let begin = if self.state == RunState::New { Trainer::new } else { Trainer::resume };
+        let mut trainer = begin(backend, data, config, folder.checkpoint())?;
+        // After resuming, because a resume that is refused leaves the run as it was.
+        folder.write_config(config)?;
+        let outcome = trainer.run(observer, stop);
+        let history = trainer.history().to_vec();
+        // Also of a run that diverged: its curves show how. Training's error is returned first.
+        let written =
+            if history.is_empty() { Ok(()) } else { folder.write_history(&history, &title) };
+        let outcome = outcome?;
+        written?;
+        if outcome == Outcome::Interrupted {
+            return Ok(RunOutcome::Stopped { epochs: history.len() });
+        }
+        let (parameters, epochs) = trainer.finish()?;
+        let results = trainer.results()?;
+        folder.write_results(&results, data, &title)?;
+        let count = graph.trainable_count();
+        let mut metrics =
+            run_folder::metrics(config, &device, count, epochs, &history, data, &results);
+        metrics.audit = Some(audit.clone());
+        folder.write_metrics(&metrics)?;
+
+        let report = report_of_test(&results, &data.classes)?;
+        let accuracy = |name: PartName| {
+            let result = results.iter().find(|result| result.part == name)?;
+            Some(result.confusion.accuracy())
+        };
+        let (samples, songs) = (data.train.len(), words::songs(&data.train));
+        let accuracies = PartName::ALL.map(accuracy);
+        let paragraph = fold(&words::overfitting(&graph, samples, songs, &history, accuracies));
+        let table = LayerTable(&graph);
+        folder.write_summary(&format!("{title}\n\n{table}\n{paragraph}\n\nTest set:\n{report}"))?;
+
+        let facts = ModelFacts {
+            version: env!("CARGO_PKG_VERSION").into(),
+            name: model_name(&config.model),
+            model: model.text.clone(),
+            sample_shape: data.sample_shape,
+            classes: data.classes.clone(),
+            scale: *scale,
+            front_end: front_end.clone(),
+            cutting: *cutting,
+            spectra: Some(Spectra::fit(data)?),
+            seed: config.seed,
+            epochs,
+            data_source: data_name(data),
+            data_hash: data.hash.clone(),
+        };
+        // Last: if a folder has these weights, all its other files belong to them.
+        SavedModel { parameters, facts }.write(&folder.model(), &graph)?;
+        Ok(RunOutcome::Trained(Box::new(TrainedRun {
+            device,
+            history,
+            results,
+            report,
+            paragraph,
+        })))
+    }
+}
+
+fn report_of_test(results: &[Results], classes: &[String]) -> Result<String> {
+    let test = results.iter().find(|result| result.part == PartName::Test);
+    let report = test.map(|test| ClassificationReport::new(&test.confusion, classes));
+    Ok(report.transpose()?.map_or_else(String::new, |report| report.to_string()))
+}
+
+/// The settings of `existing` that differ from `wanted`, except those that change no result:
+/// threads, and the paths of data and model, whose contents are compared by hash.
+fn differences(existing: &Config, wanted: &Config) -> Vec<String> {
+    // Plain values, all of which TOML has.
+    let table = |config: &Config| toml::Table::try_from(config).unwrap_or_default();
+    let (existing, wanted) = (table(existing), table(wanted));
+    let keys: BTreeSet<&String> = existing.keys().chain(wanted.keys()).collect();
+    let text = |value: Option<&toml::Value>| value.map_or("none".into(), ToString::to_string);
+    keys.into_iter()
+        .filter(|key| !["threads", "data", "model"].contains(&key.as_str()))
+        .filter(|key| existing.get(*key) != wanted.get(*key))
+        .map(|key| format!("{key} {}, not {}", text(existing.get(key)), text(wanted.get(key))))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::settings::{Recipe, Settings};
+
+    #[test]
+    fn settings_that_change_no_result_may_differ() {
+        let config = |settings: Settings| settings.resolve(Recipe::default()).unwrap();
+        let one = config(Settings { threads: Some(1), ..Settings::default() });
+        let other = config(Settings {
+            threads: Some(7),
+            data: Some("moved".into()),
+            model: Some("elsewhere/p1.toml".into()),
+            ..Settings::default()
+        });
+        assert!(differences(&one, &other).is_empty());
+        let longer = config(Settings { epochs: Some(3), ..Settings::default() });
+        assert_eq!(differences(&one, &longer), ["epochs 20, not 3"]);
+    }
+}

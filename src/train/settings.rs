@@ -1,0 +1,487 @@
+//! The settings of a run, defined once: the fields of [`Settings`] (flags and config files),
+//! [`Recipe`] (the `[train]` table of a model file) and [`Config`] (a run's effective settings) come
+//! from one table. Layers override each other: defaults < recipe < config file < flags.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::ScaleKind;
+use crate::demo;
+use crate::device::{Device, Options};
+use crate::error::{Error, Result};
+use crate::models::{Augment, Model, Schedule};
+use crate::random::keras::Shuffle;
+
+/// Which weights a run ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckpointSelection {
+    /// Those of the last epoch, as Keras's `fit` does.
+    #[default]
+    Last,
+    /// Those of the epoch with the lowest validation loss.
+    Best,
+}
+
+/// Defines [`Settings`], [`Recipe`] and [`Config`] from one table of rows
+///
+/// ```text
+/// /// Help of the flag.
+/// [attributes of the flag] name: Type = default, #[serde attribute in config.toml];
+/// ```
+///
+/// A row without a default stays an `Option` in [`Config`]. Rows under `recipe` may also be set by a
+/// model file. The order of rows is that of the keys in `config.toml`.
+macro_rules! settings {
+    (run { $($first:tt)* } recipe { $($recipe:tt)* } run { $($last:tt)* }) => {
+        settings!(@settings $($first)* $($recipe)* $($last)*);
+        settings!(@config $($first)* $($recipe)* $($last)*);
+        settings!(@recipe $($recipe)*);
+    };
+    (@settings $($(#[doc = $doc:expr])* [$($flag:tt)*] $name:ident: $type:ty
+        $(= $default:expr)? $(, #[$file:meta])?;)*
+    ) => {
+        /// Settings as given by flags or by a config file: any may be absent.
+        #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+        #[cfg_attr(feature = "cli", derive(clap::Args))]
+        #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+        pub struct Settings {
+            $($(#[doc = $doc])*
+            #[cfg_attr(feature = "cli", arg($($flag)*))]
+            pub $name: Option<$type>,)*
+            /// Names of arrays that differ from the usual ones: `x_train = "mine.npy"`.
+            #[cfg_attr(feature = "cli", arg(skip))]
+            pub arrays: BTreeMap<String, String>,
+        }
+
+        impl Settings {
+            /// These settings; those that are absent are taken from `other`.
+            #[must_use]
+            pub fn or(self, mut other: Self) -> Self {
+                // Another device has other adapters.
+                if self.device.is_some() && other.device.is_some() && self.device != other.device {
+                    other.adapter = None;
+                }
+                let mut arrays = other.arrays;
+                arrays.extend(self.arrays);
+                Self { $($name: self.$name.or(other.$name),)* arrays }
+            }
+
+            /// The effective settings: those that are absent are taken from the model's recipe,
+            /// then from the defaults.
+            ///
+            /// # Errors
+            /// If a number is outside its range.
+            pub fn resolve(self, recipe: Recipe) -> Result<Config> {
+                let settings = self.or(recipe.into());
+                let config = Config {
+                    $($name: settings!(@value settings.$name, $($default)?),)*
+                    arrays: settings.arrays,
+                };
+                config.check()?;
+                Ok(config)
+            }
+        }
+    };
+    (@config $($(#[doc = $doc:expr])* [$($flag:tt)*] $name:ident: $type:ty
+        $(= $default:expr)? $(, #[$file:meta])?;)*
+    ) => {
+        /// Effective settings of a run. Written to the run's `config.toml`, which is itself a
+        /// config file.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+        pub struct Config {
+            $($(#[doc = $doc])*
+            $(#[$file])?
+            pub $name: settings!(@type $type, $($default)?),)*
+            /// Names of arrays that differ from the usual ones. Last, because TOML wants tables
+            /// after values.
+            #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+            pub arrays: BTreeMap<String, String>,
+        }
+    };
+    (@recipe $($(#[doc = $doc:expr])* [$($flag:tt)*] $name:ident: $type:ty
+        $(= $default:expr)? $(, #[$file:meta])?;)*
+    ) => {
+        /// Settings that a model file may carry in its table `[train]`.
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct Recipe {
+            $($(#[doc = $doc])*
+            pub $name: Option<$type>,)*
+        }
+
+        impl From<Recipe> for Settings {
+            fn from(recipe: Recipe) -> Self {
+                Self { $($name: recipe.$name,)* ..Self::default() }
+            }
+        }
+    };
+    (@value $given:expr, ) => { $given };
+    (@value $given:expr, $default:expr) => { $given.unwrap_or_else(|| $default) };
+    (@type $type:ty, ) => { Option<$type> };
+    (@type $type:ty, $default:expr) => { $type };
+}
+
+settings! {
+    run {
+        /// A built-in model (p1, p1-aug, p1-bn, p1-bn-aug, p1-bn-low, p2, p2-bands, p2-rhythm, p2-timbre) or a path to a model's .toml file [default: p1]
+        [long, value_name = "MODEL", conflicts_with = "resume"]
+        model: String = "p1".into();
+
+        /// Where the network runs [default: cpu]
+        [long, value_name = "DEVICE", value_parser = words::<Device, 2>(["cpu", "gpu"])]
+        device: Device = Device::default();
+
+        /// Part of the GPU's name, interface, driver or kind, in any case of letters [default: the best]
+        [long, value_name = "NAME"]
+        adapter: String, #[serde(skip_serializing_if = "Option::is_none")];
+
+        // The command line has these three, and the names of arrays, from its own flags for data,
+        // which commands that train nothing have too.
+        /// Folder or npz of the arrays; absent means the demo corpus
+        [skip]
+        data: PathBuf, #[serde(skip_serializing_if = "Option::is_none")];
+
+        /// Whether the arrays are `[n, frames, mel]`
+        [skip]
+        transpose: bool = false;
+
+        /// Names of the classes in the order of their labels
+        [skip]
+        class_names: Vec<String>, #[serde(skip_serializing_if = "Option::is_none")];
+
+        /// How inputs are scaled, by the training set's figures [default: standard]
+        [
+            long, value_name = "SCALE", conflicts_with = "resume",
+            value_parser = words::<ScaleKind, 3>(["standard", "minmax", "none"]),
+        ]
+        scale: ScaleKind = ScaleKind::default();
+
+        /// Seed of weights and orders, in the sense of keras.utils.set_random_seed [default: 42]
+        [long, value_name = "N", conflicts_with = "resume"]
+        seed: u32 = 42;
+
+        /// Order of samples: a fresh one each epoch (keras2) or the first repeated (keras3)
+        /// [default: keras2]
+        [
+            long, value_name = "MODE", conflicts_with = "resume",
+            value_parser = words::<Shuffle, 2>(["keras2", "keras3"]),
+        ]
+        shuffle: Shuffle = Shuffle::default();
+    }
+    recipe {
+        /// Passes over the training set [default: the model's, p1: 20]
+        [long, value_name = "N"]
+        epochs: usize = 20;
+
+        /// Samples per step [default: the model's, p1: 32]
+        [long, value_name = "N", conflicts_with = "resume"]
+        batch_size: usize = 32;
+
+        /// Step size of the gradient descent [default: the model's, p1: 0.01]
+        [long, value_name = "RATE", conflicts_with = "resume"]
+        learning_rate: f32 = 0.01;
+
+        /// Share of a step's velocity that the next keeps [default: the model's, p1: 0]
+        [long, value_name = "SHARE", conflicts_with = "resume"]
+        momentum: f32 = 0.0;
+
+        /// Step weights to where the velocity would take them next (Nesterov's momentum)
+        [long, action = clap::ArgAction::SetTrue, conflicts_with = "resume"]
+        nesterov: bool = false, #[serde(default)];
+
+        /// Step size by epoch: constant, cosine or step:EPOCHS:FACTOR [default: the model's, p1: constant]
+        [long, value_name = "SCHEDULE", conflicts_with = "resume"]
+        schedule: Schedule = Schedule::default(), #[serde(default)];
+
+        /// How training samples are varied, anew in each epoch: none, or some of bands=SHARE (mask of
+        /// mel bands), frames=SHARE (mask of frames), roll (along time), gain=DB (level), with commas
+        /// between [default: the model's, p1: none]
+        [long, value_name = "LIST", conflicts_with = "resume"]
+        augment: Augment = Augment::default(), #[serde(default)];
+    }
+    run {
+        /// CPU threads; changes no result [default: one for each core]
+        [long, value_name = "N"]
+        threads: usize = 0;
+
+        /// Weights to end with: those of the last epoch or of the lowest validation loss
+        /// [default: last]
+        [
+            long, value_name = "WHICH", conflicts_with = "resume",
+            value_parser = words::<CheckpointSelection, 2>(["last", "best"]),
+        ]
+        keep: CheckpointSelection = CheckpointSelection::default();
+    }
+}
+
+/// Parses a flag whose values are the words that config files use for `T`.
+#[cfg(feature = "cli")]
+pub(crate) fn words<T, const N: usize>(
+    words: [&'static str; N],
+) -> impl clap::builder::TypedValueParser<Value = T>
+where
+    T: serde::de::DeserializeOwned + Clone + Send + Sync + 'static,
+{
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    use serde::de::{IntoDeserializer, value::Error};
+    PossibleValuesParser::new(words)
+        .try_map(|word| T::deserialize(IntoDeserializer::<Error>::into_deserializer(word)))
+}
+
+impl Settings {
+    /// Reads a config file.
+    ///
+    /// # Errors
+    /// If it cannot be read or a key is unknown.
+    pub fn read(path: &Path) -> Result<Self> {
+        read_toml(path)
+    }
+}
+
+impl Recipe {
+    /// The recipe in a model's file.
+    ///
+    /// # Errors
+    /// If a key is unknown, or no setting that a model may carry.
+    pub fn of(model: &Model) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct File {
+            #[serde(default)]
+            train: Recipe,
+        }
+        // The whole text, so that the error names the line.
+        let file: File = toml::from_str(&model.text)
+            .map_err(|e| Error::Model { model: model.name.clone(), problem: e.to_string() })?;
+        Ok(file.train)
+    }
+}
+
+impl Config {
+    /// Reads a run's effective configuration.
+    ///
+    /// # Errors
+    /// If it cannot be read or is not one.
+    pub fn read(path: &Path) -> Result<Self> {
+        let config: Self = read_toml(path)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The same with absolute paths.
+    #[must_use]
+    pub fn anchored(mut self) -> Self {
+        let anchor = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        self.data = self.data.map(anchor);
+        if Path::new(&self.model).extension().is_some() {
+            self.model = anchor(self.model.into()).to_string_lossy().into_owned();
+        }
+        self
+    }
+
+    /// As `config.toml`.
+    pub fn to_toml(&self) -> String {
+        let head = match self.data {
+            Some(_) => String::new(),
+            None => format!("# data: {}\n", demo::SOURCE),
+        };
+        // Plain values and one table of strings, checked: nothing that TOML lacks.
+        head + &toml::to_string(self).unwrap_or_default()
+    }
+
+    /// Options of the device.
+    pub fn device_options(&self) -> Options<'_> {
+        Options { threads: self.threads, adapter: self.adapter.as_deref() }
+    }
+
+    /// Changes device and adapter. Another device has other adapters.
+    pub fn run_on(&mut self, device: Option<Device>, adapter: Option<String>) {
+        if let Some(device) = device.filter(|device| *device != self.device) {
+            (self.device, self.adapter) = (device, None);
+        }
+        self.adapter = adapter.or(self.adapter.take());
+    }
+
+    /// Replaces the data, or the names of some arrays.
+    pub fn read_from(&mut self, given: Settings) {
+        if given.data.is_some() {
+            self.data = given.data;
+            self.arrays = given.arrays;
+            self.transpose = given.transpose.unwrap_or(false);
+        } else {
+            self.arrays.extend(given.arrays);
+            self.transpose = given.transpose.unwrap_or(self.transpose);
+        }
+    }
+
+    /// Checks what types do not express.
+    ///
+    /// # Errors
+    /// If a number is outside its range, or arrays are chosen without data.
+    pub fn check(&self) -> Result<()> {
+        // TOML's integers end at 63 bits.
+        let counts = [("epochs", self.epochs), ("batch-size", self.batch_size)];
+        let sane = |value: &usize| (1..=u32::MAX as usize).contains(value);
+        if let Some((name, value)) = counts.into_iter().find(|(_, value)| !sane(value)) {
+            let found = value.to_string();
+            return Err(Error::Setting { name, expected: "1 to 4294967295", found });
+        }
+        // Text is all that config.toml can hold.
+        if let Some(path) = self.data.as_ref().filter(|path| path.to_str().is_none()) {
+            let (expected, found) = ("a path of valid UTF-8", path.display().to_string());
+            return Err(Error::Setting { name: "data", expected, found });
+        }
+        let names = self.class_names.as_deref().unwrap_or_default();
+        let twice = |(i, name): (usize, &String)| name.is_empty() || names[..i].contains(name);
+        if names.iter().enumerate().any(twice) {
+            let (expected, found) = ("names, each another", names.join(","));
+            return Err(Error::Setting { name: "class-names", expected, found });
+        }
+        if let (Device::Cpu, Some(adapter)) = (self.device, &self.adapter) {
+            let (expected, found) = ("--device gpu to go with it", format!("{adapter} alone"));
+            return Err(Error::Setting { name: "adapter", expected, found });
+        }
+        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
+            let found = self.learning_rate.to_string();
+            return Err(Error::Setting { name: "learning-rate", expected: "more than 0", found });
+        }
+        if !(0.0..1.0).contains(&self.momentum) {
+            let (expected, found) = ("at least 0 and below 1", self.momentum.to_string());
+            return Err(Error::Setting { name: "momentum", expected, found });
+        }
+        // The demo corpus has arrays and names of its own.
+        let chosen = match (&self.data, self.arrays.keys().next(), &self.class_names) {
+            (Some(_), ..) => None,
+            (None, Some(array), _) => Some(format!("--{}", array.replace('_', "-"))),
+            (None, None, Some(_)) => Some("--class-names".into()),
+            (None, None, None) => self.transpose.then(|| "--transpose".into()),
+        };
+        if let Some(chosen) = chosen {
+            let (expected, found) = ("a PATH to go with it", format!("{chosen} alone"));
+            return Err(Error::Setting { name: "data", expected, found });
+        }
+        Ok(())
+    }
+}
+
+fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
+    toml::from_str(&text)
+        .map_err(|e| Error::Config { path: path.to_path_buf(), problem: e.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_go_before_the_file_before_the_recipe_before_the_defaults() {
+        let flags = Settings { epochs: Some(3), ..Settings::default() };
+        let file = Settings { epochs: Some(4), batch_size: Some(8), ..Settings::default() };
+        let recipe = Recipe { batch_size: Some(16), momentum: Some(0.5), ..Recipe::default() };
+        let config = flags.or(file).resolve(recipe).unwrap();
+        assert_eq!((config.epochs, config.batch_size), (3, 8));
+        assert_eq!((config.momentum, config.learning_rate, config.seed), (0.5, 0.01, 42));
+    }
+
+    #[test]
+    fn another_device_leaves_the_files_adapter_behind() {
+        let file = Settings {
+            device: Some(Device::Gpu),
+            adapter: Some("nvidia".into()),
+            ..Settings::default()
+        };
+        let flags = Settings { device: Some(Device::Cpu), ..Settings::default() };
+        let config = flags.or(file.clone()).resolve(Recipe::default()).unwrap();
+        assert_eq!((config.device, config.adapter), (Device::Cpu, None));
+        let config = Settings::default().or(file).resolve(Recipe::default()).unwrap();
+        assert_eq!(config.adapter.as_deref(), Some("nvidia"));
+    }
+
+    #[test]
+    fn the_effective_configuration_is_itself_a_config_file() {
+        let arrays = BTreeMap::from([("x_train".to_owned(), "mine.npy".to_owned())]);
+        let data = Some("arrays.npz".into());
+        let settings = Settings { arrays, data, learning_rate: Some(0.3), ..Settings::default() };
+        let config = settings.resolve(Recipe::default()).unwrap();
+        let read: Settings = toml::from_str(&config.to_toml()).unwrap();
+        assert_eq!(read.resolve(Recipe::default()).unwrap(), config);
+        assert_eq!(toml::from_str::<Config>(&config.to_toml()).unwrap(), config);
+    }
+
+    #[test]
+    fn numbers_out_of_range_and_arrays_without_data_are_refused() {
+        for settings in [
+            Settings { epochs: Some(0), ..Settings::default() },
+            Settings { batch_size: Some(0), ..Settings::default() },
+            Settings { learning_rate: Some(f32::NAN), ..Settings::default() },
+            Settings { learning_rate: Some(-0.1), ..Settings::default() },
+            Settings { momentum: Some(1.0), ..Settings::default() },
+            Settings { transpose: Some(true), ..Settings::default() },
+            Settings {
+                arrays: [("x_train".into(), "mine.npy".into())].into(),
+                ..Settings::default()
+            },
+        ] {
+            let error = settings.clone().resolve(Recipe::default());
+            assert!(matches!(error, Err(Error::Setting { .. })), "{settings:?}");
+        }
+    }
+
+    fn recipe(train: &str) -> Result<Recipe> {
+        let text = format!("{train}\n[[node]]\nname = \"softmax\"\nop = \"softmax\"\n");
+        Recipe::of(&Model::parse("mine", &text).unwrap())
+    }
+
+    #[test]
+    fn a_recipe_sets_only_what_a_model_may_set() {
+        let train = "[train]\nepochs = 3\nbatch_size = 8\nschedule = \"cosine\"";
+        let (epochs, batch_size, schedule) = (Some(3), Some(8), Some(Schedule::Cosine));
+        let expected = Recipe { epochs, batch_size, schedule, ..Recipe::default() };
+        assert_eq!(recipe(train).unwrap(), expected);
+        assert_eq!(recipe("").unwrap(), Recipe::default());
+        for key in
+            ["seed = 1", "device = \"gpu\"", "batch-size = 8", "epoch = 3", "keep = \"best\""]
+        {
+            let error = recipe(&format!("[train]\n{key}")).unwrap_err().to_string();
+            let name = key.split(' ').next().unwrap();
+            assert!(error.contains("line 2") && error.contains(name), "{error}");
+            assert!(error.contains("expected one of `epochs`, `batch_size`"), "{error}");
+        }
+        assert!(recipe("train = 3").is_err());
+    }
+
+    #[test]
+    fn config_toml_has_its_keys_in_the_order_of_the_table() {
+        let settings = Settings {
+            data: Some("mine.npz".into()),
+            class_names: Some(vec!["a".into(), "b".into()]),
+            arrays: [("x_train".into(), "x".into())].into(),
+            ..Settings::default()
+        };
+        let config = settings.resolve(Recipe::default()).unwrap();
+        let expected = "model = \"p1\"\ndevice = \"cpu\"\ndata = \"mine.npz\"\n\
+                        transpose = false\nclass-names = [\"a\", \"b\"]\nscale = \"standard\"\n\
+                        seed = 42\nshuffle = \"keras2\"\nepochs = 20\nbatch-size = 32\n\
+                        learning-rate = 0.01\nmomentum = 0.0\nnesterov = false\n\
+                        schedule = \"constant\"\naugment = \"none\"\nthreads = 0\n\
+                        keep = \"last\"\n\n[arrays]\nx_train = \"x\"\n";
+        assert_eq!(config.to_toml(), expected);
+    }
+
+    #[test]
+    fn old_config_files_are_read_and_incomplete_ones_refused() {
+        let config = Settings::default().resolve(Recipe::default()).unwrap();
+        let without = |keys: &[&str]| {
+            let is_kept = |line: &&str| !keys.iter().any(|key| line.starts_with(key));
+            let toml = config.to_toml();
+            let kept: Vec<&str> = toml.lines().filter(is_kept).collect();
+            toml::from_str::<Config>(&kept.join("\n"))
+        };
+        assert_eq!(without(&["nesterov", "schedule", "augment"]).unwrap(), config);
+        assert!(without(&["epochs"]).is_err());
+    }
+}
