@@ -5,6 +5,7 @@
 use crate::data::PartName;
 
 /// The genres that the lists cover.
+#[cfg(any(test, feature = "audio"))]
 pub(crate) const GENRES: [&str; 4] = ["classical", "disco", "metal", "rock"];
 
 const LISTS: [(PartName, &str); 3] = [

@@ -37,14 +37,19 @@ pub(crate) mod stats;
 mod stored;
 mod stream;
 
+#[cfg(feature = "audio")]
 pub(crate) use array_source::PREPARE_WORK;
 pub use dataset::{DataOptions, Dataset};
 pub use facts::{ArrayFacts, Values};
 pub use hash::Fingerprint;
 pub use memory_policy::DataFrom;
+#[cfg(feature = "audio")]
 pub(crate) use names::part_of_word;
 pub use names::{ArrayName, Role};
 pub use part::{Part, PartName};
 pub use scale::{Scale, ScaleKind};
 pub use spectra::{Spectra, SpectraOf, SpectralDistance, band_means};
 pub use stream::Disk;
+
+/// The name of the demo corpus in every figure and print.
+pub const DEMO_SOURCE: &str = "demo corpus (synthesised)";

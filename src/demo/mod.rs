@@ -36,8 +36,7 @@ pub use export::{write_arrays, write_wavs};
 pub use song::{Genre, Song, song};
 pub use synth::RATE_HZ;
 
-/// The name of the corpus in every figure and print.
-pub const SOURCE: &str = "demo corpus (synthesised)";
+pub use crate::data::DEMO_SOURCE as SOURCE;
 
 /// The seed of the default corpus.
 pub const DEFAULT_SEED: u64 = 42;

@@ -8,6 +8,9 @@ mod loaded_run;
 mod loader;
 mod monitor;
 mod names;
+#[cfg(feature = "audio")]
+mod origin;
+#[cfg(feature = "audio")]
 pub mod recordings;
 pub mod results;
 pub mod run_folder;
