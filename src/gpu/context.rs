@@ -5,9 +5,11 @@ use std::cell::Cell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::adapter::{AdapterFacts, choose};
-use super::memory::WORD;
 use super::poll;
 use crate::error::{Error, Result};
+
+/// Bytes of a float or an index.
+pub(super) const WORD: u64 = crate::ops::WORD as u64;
 
 /// An open device.
 #[derive(Debug)]

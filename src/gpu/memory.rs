@@ -5,7 +5,6 @@ use std::collections::HashMap;
 
 use super::context::Context;
 use super::kernels::Access;
-use super::recorder::Buffers;
 use crate::error::Result;
 use crate::graph::{Graph, NodeId, Op, Role};
 use crate::ops::gpu::{Buffer, KernelVariant, TileConfig, UNIFORM_ELEMENTS};
@@ -14,8 +13,7 @@ use crate::ops::split_k::{self, SplitK};
 use crate::ops::{batch_norm, conv2d};
 use crate::plan::{LoweredOp, Plan};
 
-/// Bytes of a float or an index.
-pub(super) const WORD: u64 = 4;
+pub(super) use super::context::WORD;
 /// Elements that every tensor in a flat buffer begins at a multiple of: those of a workgroup of
 /// the optimiser, and 256 bytes, which every device can bind.
 const ALIGN: usize = GROUP;
@@ -30,6 +28,12 @@ pub(super) struct Slice {
     pub(super) start: u64,
     /// Number of elements, rounded up so that whole `vec4`s can be read.
     pub(super) len: u64,
+}
+
+/// Finds buffers by role: the buffer for an unused binding depends on the kernel's access.
+pub(super) trait Buffers {
+    /// The slice of a role, if there is one.
+    fn slice(&self, role: Buffer, access: Access) -> Option<Slice>;
 }
 
 impl Slice {

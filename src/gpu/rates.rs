@@ -2,9 +2,9 @@
 //! shaders/bench/copy.wgsl, shaders/bench/fma.wgsl.
 
 use super::kernels::{Access, bench};
-use super::memory::{Slice, WORD};
+use super::memory::{Buffers, Slice, WORD};
 use super::readback::Readback;
-use super::recorder::{Buffers, Dispatch};
+use super::recorder::Dispatch;
 use super::timing::Timer;
 use super::{Gpu, Step};
 use crate::error::Result;

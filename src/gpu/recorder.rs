@@ -5,11 +5,11 @@ use std::num::NonZeroU64;
 
 use super::context::Context;
 use super::kernels::{Access, Interface};
-use super::memory::{Slice, UNIFORM_BYTES, WORD};
+use super::memory::{Buffers, Slice, UNIFORM_BYTES, WORD};
 use super::step::STEP_BYTES;
 use crate::error::Result;
 use crate::measure::Work;
-use crate::ops::gpu::{Buffer, DispatchDesc, Grid, Kernel};
+use crate::ops::gpu::{DispatchDesc, Grid, Kernel};
 
 /// A kernel with its constants, its buffers and its grid.
 #[derive(Debug)]
@@ -30,12 +30,6 @@ impl Dispatch {
         pass.set_bind_group(0, &self.bindings, &[offset]);
         pass.dispatch_workgroups(self.groups[0], self.groups[1], self.groups[2]);
     }
-}
-
-/// Finds buffers by role: the buffer for an unused binding depends on the kernel's access.
-pub(super) trait Buffers {
-    /// The slice of a role, if there is one.
-    fn slice(&self, role: Buffer, access: Access) -> Option<Slice>;
 }
 
 /// Compiles kernels and binds buffers. Kernels with equal constants are compiled once.

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::recordings::Recordings;
-use super::source::Source;
+use super::super::recordings::Recordings;
+use super::Source;
 use crate::audio::{CutFrom, Cutting, FrontEnd, ZeroDb};
 use crate::data::{DataFrom, DataOptions, Dataset, PartName};
 use crate::demo::{self, DemoCorpus};

@@ -1,9 +1,10 @@
 //! Loads the samples of a run: the user's arrays, or the demo corpus.
 
+#[cfg(feature = "audio")]
+mod origin;
+
 use std::path::Path;
 
-#[cfg(feature = "audio")]
-use super::origin;
 #[cfg(feature = "audio")]
 use super::recordings::Recordings;
 use super::settings::Config;
@@ -13,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 
 #[cfg(feature = "audio")]
-pub use super::origin::demo_cache;
+pub use origin::demo_cache;
 
 /// A dataset, and how its sound became spectrograms where that is known.
 #[derive(Debug)]
