@@ -6,7 +6,7 @@
 
 use clap::Parser;
 use genre_gpu::bench::{Devices, Options, run};
-use genre_gpu::gpu::Form;
+use genre_gpu::gpu::KernelVariant;
 use genre_gpu::graph::Graph;
 use genre_gpu::measure::Budget;
 use genre_gpu::models::Model;
@@ -81,7 +81,7 @@ fn main() -> genre_gpu::Result<()> {
             batch: 32,
             samples: 320,
             adapter: None,
-            form: Form::default(),
+            variant: KernelVariant::default(),
             tiles: None,
             elsewhere: false,
             threads: 0,

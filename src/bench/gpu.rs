@@ -16,7 +16,7 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
     let Site { options, plan, samples, progress } = site;
     let opened = GpuOptions {
         adapter: options.adapter,
-        form: options.form,
+        variant: options.variant,
         tiles: options.tiles,
         buffer_bytes: None,
     };
@@ -57,7 +57,7 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
         // The driver is told apart.
         name: format!("gpu, {}", gpu.adapter()),
         adapter: Some(gpu.adapter().clone()),
-        kernels_form: Some(options.form.as_str()),
+        kernels_form: Some(options.variant.as_str()),
         tiles: Some(gpu.tiles().as_str()),
         threads: None,
         clock: timer.name(),

@@ -33,7 +33,7 @@ pub struct Node {
 }
 
 /// What a parameter tensor is to its node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Multiplies the input.
     Kernel,

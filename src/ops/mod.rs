@@ -15,11 +15,13 @@ pub mod crop;
 pub mod dense;
 pub mod dropout;
 pub mod gather;
+pub mod gpu;
 pub mod max_pool2d;
 pub mod penalty;
 pub mod pool2d;
 pub mod sgd;
 pub mod softmax;
+pub mod split_k;
 
 use crate::measure::Work;
 

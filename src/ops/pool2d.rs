@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::gpu::constants;
 use crate::graph::Shape;
 
 /// Extents of a pooling with stride = window: `h_out = h_in / k_h`, `w_out = w_in / k_w`, rounded
@@ -23,6 +24,19 @@ impl Extents {
     pub fn new(input: Shape, [k_h, k_w]: [usize; 2]) -> Self {
         let [h_in, w_in, c] = input.as_map();
         Self { h_in, w_in, c, h_out: h_in / k_h, w_out: w_in / k_w, k_h, k_w }
+    }
+
+    /// As constants of the GPU's kernels.
+    pub(crate) fn constants(&self) -> Vec<(&'static str, f64)> {
+        constants([
+            ("h_in", self.h_in),
+            ("w_in", self.w_in),
+            ("c", self.c),
+            ("h_out", self.h_out),
+            ("w_out", self.w_out),
+            ("k_h", self.k_h),
+            ("k_w", self.k_w),
+        ])
     }
 
     /// Elements of one sample of the input.

@@ -9,8 +9,6 @@ mod loader;
 mod monitor;
 mod names;
 #[cfg(feature = "audio")]
-mod origin;
-#[cfg(feature = "audio")]
 pub mod recordings;
 pub mod results;
 pub mod run_folder;

@@ -1,27 +1,28 @@
 //! Opening a GPU in tests: any adapter is used, a software one too.
 
 use genre_gpu::error::{Error, Result};
-use genre_gpu::gpu::{Form, Gpu, GpuOptions, Tiles};
+use genre_gpu::gpu::{Gpu, GpuOptions, KernelVariant, TileConfig};
 use genre_gpu::plan::Plan;
 
 /// The GPU's kernels for an op come in variants.
-pub type Variant = Form;
+pub type Variant = KernelVariant;
 
 /// How much of a convolution one thread owns.
-pub type TileSize = Tiles;
+pub type TileSize = TileConfig;
 
 /// All kernel variants, plainest first.
 pub const VARIANTS: [Variant; 4] = Variant::ALL;
 
-/// A plan on the best adapter; `None` if `GENRE_GPU_TESTS=skip`.
-pub fn open(plan: Plan, form: Form) -> Option<Gpu> {
-    let options = GpuOptions { form, ..GpuOptions::default() };
+/// The best adapter with a plan on it; `None` if `GENRE_GPU_TESTS=skip` says that
+/// none is to be looked for.
+pub fn open(plan: Plan, variant: KernelVariant) -> Option<Gpu> {
+    let options = GpuOptions { variant, ..GpuOptions::default() };
     open_with(plan, options).map(|gpu| gpu.unwrap_or_else(|e| panic!("{e}")))
 }
 
 /// The same with the tiles that another adapter would have.
-pub fn open_tiled(plan: Plan, form: Form, tiles: Tiles) -> Option<Gpu> {
-    let options = GpuOptions { form, tiles: Some(tiles), ..GpuOptions::default() };
+pub fn open_tiled(plan: Plan, variant: KernelVariant, tiles: TileConfig) -> Option<Gpu> {
+    let options = GpuOptions { variant, tiles: Some(tiles), ..GpuOptions::default() };
     open_with(plan, options).map(|gpu| gpu.unwrap_or_else(|e| panic!("{e}")))
 }
 
@@ -46,8 +47,11 @@ pub fn open_capped(plan: Plan, cap: Option<u64>) -> Option<Result<Gpu>> {
 
 /// The plain kernels, in buffers of at most `cap` bytes: they need no more than the plan's tensors.
 pub fn open_plain_capped(plan: Plan, cap: u64) -> Option<Result<Gpu>> {
-    let options =
-        GpuOptions { buffer_bytes: Some(cap), form: Form::Plain, ..GpuOptions::default() };
+    let options = GpuOptions {
+        buffer_bytes: Some(cap),
+        variant: KernelVariant::Plain,
+        ..GpuOptions::default()
+    };
     open_with(plan, options)
 }
 

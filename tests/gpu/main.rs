@@ -29,6 +29,7 @@ macro_rules! on_each_variant {
     };
 }
 
+mod contract;
 mod limits;
 mod models;
 mod shaders;

@@ -6,24 +6,45 @@ use std::path::Path;
 use genre_gpu::gpu::{Access, KERNELS, STEP_FIELDS, STEP_SIZE};
 use wgpu::naga;
 
+/// Path below `shaders/` and text of every file.
 fn files() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let text = |path: &Path| std::fs::read_to_string(path).unwrap();
-    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
-    entries.filter(|path| path.is_file()).map(|path| (name(&path), text(&path))).collect()
+    let entries = |path: &Path| {
+        std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
+    };
+    let files = entries(&folder).iter().flat_map(|path| entries(path)).collect::<Vec<_>>();
+    let name = |path: &Path| path.strip_prefix(&folder).unwrap().to_string_lossy().into_owned();
+    files.iter().map(|path| (name(path), std::fs::read_to_string(path).unwrap())).collect()
 }
 
 #[test]
-fn every_file_is_a_kernel_and_every_kernel_a_file() {
-    let kernels: BTreeSet<String> = KERNELS.iter().map(|k| format!("{}.wgsl", k.name)).collect();
-    let found: BTreeSet<String> = files().into_iter().map(|(name, _)| name).collect();
+fn every_file_is_a_kernel_or_included_and_every_kernel_a_file() {
+    let kernels: BTreeSet<String> = KERNELS.iter().map(|k| k.file()).collect();
+    let found: BTreeSet<String> = (files().into_iter())
+        .map(|(name, _)| format!("shaders/{name}"))
+        .filter(|name| !name.starts_with("shaders/include/"))
+        .collect();
     assert_eq!(found, kernels);
-    assert_eq!(kernels.len(), KERNELS.len(), "no name twice");
+    let labels: BTreeSet<&str> = KERNELS.iter().map(|k| k.name).collect();
+    assert_eq!(labels.len(), KERNELS.len(), "no name twice");
+    for kernel in KERNELS {
+        let file = kernel.file();
+        let path = file.strip_prefix("shaders/").and_then(|file| file.strip_suffix(".wgsl"));
+        assert_eq!(path.unwrap().replacen('/', "_", 1), kernel.name);
+    }
 }
 
 #[test]
-fn every_file_begins_with_what_it_is() {
+fn every_folder_is_an_operation() {
+    for (name, _) in files() {
+        let (folder, _) = name.split_once('/').unwrap();
+        let op = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops").join(folder);
+        assert!(["include", "bench"].contains(&folder) || op.join("gpu.rs").is_file(), "{name}");
+    }
+}
+
+#[test]
+fn every_file_begins_with_a_comment() {
     for (name, text) in files() {
         assert!(text.starts_with("// "), "{name}: expected a comment in its first line");
     }
@@ -46,7 +67,7 @@ fn every_kernel_is_valid_and_keeps_to_what_all_devices_have() {
 
 #[test]
 fn the_step_is_the_same_on_both_sides() {
-    let module = naga::front::wgsl::parse_str(&KERNELS[0].source()).unwrap();
+    let module = naga::front::wgsl::parse_str(&KERNELS[0].source().unwrap()).unwrap();
     let step = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some("Step"));
     let naga::TypeInner::Struct { members, span } = &step.unwrap().1.inner else { panic!() };
     let fields: Vec<(&str, usize)> =

@@ -90,7 +90,7 @@ fn bytes_of_a_dispatch_are_those_of_a_batch_whatever_is_resident() {
     };
     let (Some(few), Some(many)) = (of(BATCH), of(10 * BATCH)) else { return };
     assert_eq!(few, many);
-    let gather = few.iter().find(|(name, _)| *name == "gather").unwrap().1;
+    let gather = few.iter().find(|(name, _)| *name == "gather_forward").unwrap().1;
     let len: usize = SHAPE.iter().product();
     assert_eq!(gather.bytes, 4 * (BATCH * (2 * len + 1)) as u64);
 }

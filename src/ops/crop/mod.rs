@@ -2,6 +2,7 @@
 //! sample.
 
 pub(crate) mod cpu;
+pub(crate) mod gpu;
 
 use super::{Pass, work};
 use crate::measure::Work;

@@ -3,6 +3,7 @@
 //! number, so that it reaches the loss; of several NaNs the first wins.
 
 pub(crate) mod cpu;
+pub(crate) mod gpu;
 
 use super::pool2d::Extents;
 use super::{Pass, work};

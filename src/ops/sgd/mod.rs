@@ -3,6 +3,7 @@
 //! `w ← w + momentum · v − rate · g`.
 
 pub(crate) mod cpu;
+pub(crate) mod gpu;
 
 /// Stochastic gradient descent, as Keras computes it:
 /// `v ← momentum · v − rate · g`, `w ← w + v`, or with `nesterov`

@@ -78,7 +78,7 @@ impl Layout {
 /// Offset of a maximum's rows in the packed kernel, and its gradient.
 pub(super) type Entry = (u32, f32);
 
-/// The gradient of one sample's frame, argmax is cleared first. `entries` has room for one row of
+/// The gradient of one sample's frame, which is cleared first. `entries` has room for one row of
 /// windows.
 pub(super) fn backward_input(
     layout: Layout,
