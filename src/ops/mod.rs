@@ -15,12 +15,14 @@ pub mod crop;
 pub mod dense;
 pub mod dropout;
 pub mod gather;
+#[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod max_pool2d;
 pub mod penalty;
 pub mod pool2d;
 pub mod sgd;
 pub mod softmax;
+#[cfg(feature = "gpu")]
 pub mod split_k;
 
 use crate::measure::Work;

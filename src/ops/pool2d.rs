@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+#[cfg(feature = "gpu")]
 use super::gpu::constants;
 use crate::graph::Shape;
 
@@ -27,6 +28,7 @@ impl Extents {
     }
 
     /// As constants of the GPU's kernels.
+    #[cfg(feature = "gpu")]
     pub(crate) fn constants(&self) -> Vec<(&'static str, f64)> {
         constants([
             ("h_in", self.h_in),

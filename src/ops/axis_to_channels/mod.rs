@@ -2,6 +2,7 @@
 //! the elements, so the plan makes that an alias.
 
 pub(crate) mod cpu;
+#[cfg(feature = "gpu")]
 pub(crate) mod gpu;
 
 use super::{Pass, work};

@@ -7,6 +7,7 @@
 //! the last two terms are 0. Poolings over equal windows that alone read the output can be fused.
 
 pub(crate) mod cpu;
+#[cfg(feature = "gpu")]
 pub(crate) mod gpu;
 
 use super::pool2d;

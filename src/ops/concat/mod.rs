@@ -2,6 +2,7 @@
 //! vectors end to end (a row is the sample). `y[row, offset + k] = x[row, k]` for each input.
 
 pub(crate) mod cpu;
+#[cfg(feature = "gpu")]
 pub(crate) mod gpu;
 
 use super::{Pass, work};

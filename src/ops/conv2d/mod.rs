@@ -4,6 +4,7 @@
 //! it: then only the pooled output and the argmax are written.
 
 pub(crate) mod cpu;
+#[cfg(feature = "gpu")]
 pub(crate) mod gpu;
 
 use std::fmt;

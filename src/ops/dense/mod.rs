@@ -2,6 +2,7 @@
 //! `dw[i, o] = Σ_n x[n, i] · dz[n, o]`, `db[o] = Σ_n dz[n, o]`, `dx[n, i] = Σ_o dz[n, o] · w[i, o]`.
 
 pub(crate) mod cpu;
+#[cfg(feature = "gpu")]
 pub(crate) mod gpu;
 
 use super::{Pass, update_work, work};

@@ -3,6 +3,7 @@
 //! alone, so it is drawn again in the backward pass instead of being stored.
 
 pub(crate) mod cpu;
+#[cfg(feature = "gpu")]
 pub(crate) mod gpu;
 
 use super::{Pass, work};

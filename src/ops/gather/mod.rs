@@ -2,6 +2,7 @@
 //! `y[n, r, s, c] = masked(r, s) ? fill : x[order[n], r, (s + roll) mod w, c] + gain`.
 
 pub(crate) mod cpu;
+#[cfg(feature = "gpu")]
 pub(crate) mod gpu;
 
 use super::work;

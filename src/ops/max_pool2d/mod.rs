@@ -3,6 +3,7 @@
 //! number, so that it reaches the loss; of several NaNs the first wins.
 
 pub(crate) mod cpu;
+#[cfg(feature = "gpu")]
 pub(crate) mod gpu;
 
 use super::pool2d::Extents;

@@ -2,6 +2,7 @@
 //! Its gradient `2 · l2 · w` is added by the optimiser ([`super::sgd`]).
 
 pub(crate) mod cpu;
+#[cfg(feature = "gpu")]
 pub(crate) mod gpu;
 
 use super::work;

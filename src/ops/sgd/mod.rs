@@ -3,6 +3,7 @@
 //! `w ← w + momentum · v − rate · g`.
 
 pub(crate) mod cpu;
+#[cfg(feature = "gpu")]
 pub(crate) mod gpu;
 
 /// Stochastic gradient descent, as Keras computes it:

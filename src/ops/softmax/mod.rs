@@ -2,6 +2,7 @@
 //! `loss = log Σ exp(z − m) − (z_t − m)` with `m = max z`; `dz = (p − onehot) / n`.
 
 pub(crate) mod cpu;
+#[cfg(feature = "gpu")]
 pub(crate) mod gpu;
 
 use super::{Pass, work};
