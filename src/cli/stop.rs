@@ -7,7 +7,7 @@ use super::say::tell;
 use crate::error::{Error, Result};
 
 /// For tests: the number of checks after which a run is interrupted as by Ctrl-C. A run checks
-/// once before each epoch and after each step (on a GPU: each submission).
+/// once before each epoch and after each step (on a GPU: after each submission and after the last).
 const INTERRUPT_AFTER: &str = "GENRE_GPU_INTERRUPT_AFTER";
 
 /// A check for Ctrl-C (or a request to terminate); the second Ctrl-C ends the process at once.

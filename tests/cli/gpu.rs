@@ -198,8 +198,8 @@ fn a_run_stopped_on_the_gpu_goes_on_to_the_same_bits() {
     let work = Work::with(Set { samples: [320, 16, 16], ..Set::default() });
     let words = "train --data data --epochs 4 --batch-size 3 --learning-rate 0.001 --momentum 0.9 \
                  --keep best --device gpu";
-    // It looks for Ctrl-C before each epoch and after each submission, of which an epoch has one at
-    // least: within an epoch, or at the latest between the second and the third.
+    // It looks for Ctrl-C before each epoch, after each submission and after the last: this is
+    // within the first epoch or, if that is one submission, before the second.
     let stopped = super::stop::interrupt(&work, 4, &format!("{words} --out run"));
     assert_eq!(stopped.code, Some(1), "{}", stopped.err);
     stopped.told("the way on", &["genre-gpu train --resume run", "of 4; go on"]);
