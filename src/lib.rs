@@ -55,6 +55,7 @@ pub mod prepare;
 pub mod progress;
 pub mod random;
 pub mod report;
+mod simd;
 pub mod tasks;
 mod text;
 pub mod train;

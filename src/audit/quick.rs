@@ -1,6 +1,5 @@
 //! The fast part of an audit, without comparing values: fingerprints, song ids and counts.
 
-use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 use serde::Serialize;

@@ -4,7 +4,7 @@ use super::elsewhere::elsewhere;
 use super::kernel::Kernel;
 use super::report::{Measured, SetUp, Step};
 use super::steps::{order, steady, timed};
-use super::{SEED, SGD, Site, TRIES, dense};
+use super::{SEED, SGD, Site, TRIES};
 use crate::backend::{Backend, Batches, State};
 use crate::device::Device;
 use crate::error::Result;
@@ -50,7 +50,7 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
         dispatches: Some(kernels.len()),
         submits_per_step: Some(submits as f64 / steady.steps as f64),
         allocations_after_first_step: Some(allocations),
-        ..Step::new(&steady, plan.batch(), dense::step_flop(plan), &kernels)
+        ..Step::new(&steady, plan.batch(), plan.step_flop(), &kernels)
     };
     Ok(Measured {
         device: Device::Gpu,

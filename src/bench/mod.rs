@@ -3,7 +3,6 @@
 //! Returns plain values; [`Report`] is a table to people and JSON to programs.
 
 mod cpu;
-mod dense;
 mod elsewhere;
 mod gpu;
 mod kernel;

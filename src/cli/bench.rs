@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Form, Tiles};
 use crate::measure::Budget;
 use crate::models::Model;
+use crate::train::settings::Recipe;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -98,7 +99,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
         });
     }
     let [h, w] = args.input;
-    let graph = Model::open(&args.model)?.graph([h, w, 1], CLASSES)?;
+    let model = Model::open(&args.model)?;
+    // Not used here, but a wrong recipe is reported.
+    Recipe::of(&model)?;
+    let graph = model.graph([h, w, 1], CLASSES)?;
     let options = Options {
         devices: args.device.unwrap_or(Devices::Found),
         batch: args.batch_size,

@@ -1,19 +1,21 @@
-//! Augmentation settings and their notation: `bands=0.1,frames=0.16,roll,gain=3`.
+//! Augmentation of training samples, written as `bands=0.1,frames=0.16,roll,gain=3`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Augmentations, drawn for each sample in each epoch. By default none.
+use super::number::number_in;
+
+/// Random augmentation of each sample in each epoch. By default none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Augment {
     /// Largest share of the mel bands that a mask covers, 0 to 1 (Park et al. 2019, SpecAugment).
     pub bands: f32,
-    /// The same of the frames.
+    /// The same share of the frames.
     pub frames: f32,
-    /// Whether the sample is rolled along time by any number of frames.
+    /// Whether the sample is rolled along time by a random number of frames.
     pub roll: bool,
     /// Largest change of level either way, in the unit of the arrays (dB), but at most their
     /// standard deviation.
@@ -21,7 +23,7 @@ pub struct Augment {
 }
 
 impl Augment {
-    /// Whether no augmentation is set.
+    /// Whether samples are left unchanged.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
@@ -69,8 +71,7 @@ impl FromStr for Augment {
         for part in text.split(',').map(str::trim) {
             let (name, value) = part.split_once('=').map_or((part, None), |(n, v)| (n, Some(v)));
             let number = |most: f32, what: &str| {
-                let value = value.and_then(|v| v.trim().parse::<f32>().ok());
-                let value = value.filter(|v| (0.0..=most).contains(v));
+                let value = value.and_then(|v| number_in(v.trim(), 0.0..=most));
                 value.ok_or_else(|| format!("expected {name}={what}, found \"{part}\""))
             };
             if seen.contains(&name.trim()) {
@@ -99,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn written_text_is_read_back() {
         for text in ["none", "bands=0.1,frames=0.16,roll,gain=3", "roll", "gain=1.5"] {
             assert_eq!(text.parse::<Augment>().unwrap().to_string(), text);
         }

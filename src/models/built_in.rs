@@ -1,4 +1,4 @@
-//! The built-in models: P1 and its variants as controls, P2 and its ablations, and another.
+//! The built-in models: P1, its variants as controls, P2, and P2 with parts left out.
 
 /// Name and text of each model.
 pub(super) const BUILT_IN: [(&str, &str); 9] = [
@@ -27,7 +27,7 @@ mod tests {
     }
 
     #[test]
-    fn each_says_why_and_fits_the_usual_inputs() {
+    fn each_has_a_rationale_and_fits_the_usual_inputs() {
         for (name, _) in BUILT_IN {
             assert!(Model::open(name).unwrap().rationale.len() > 100, "{name}");
             for input in INPUTS {
@@ -46,9 +46,9 @@ mod tests {
         }
     }
 
-    /// What differs between a control and what it controls for.
+    /// The differences between a control and its original.
     #[test]
-    fn controls_differ_only_in_what_they_say() {
+    fn controls_differ_only_in_their_purpose() {
         let recipe = |name: &str| {
             let mut file: toml::Table = Model::open(name).unwrap().text.parse().unwrap();
             file.remove("train").map_or_else(toml::Table::new, |train| train.try_into().unwrap())

@@ -1,5 +1,5 @@
-//! Models as text: a TOML file is a rationale, a training recipe and a list
-//! of nodes; given an input shape and a number of classes it is a [`Graph`].
+//! Models as text: a TOML file has a rationale, a training recipe and a list of nodes. With an input
+//! shape and a number of classes it becomes a [`Graph`].
 //!
 //! A node reads the node before it unless `input` names another (or, for
 //! `concat`, several):
@@ -31,7 +31,7 @@
 //! op = "softmax"
 //! ```
 //!
-//! The ops and their keys (those with a value may be left out):
+//! The ops and their keys (those with a value are optional):
 //!
 //! | op | keys |
 //! |---|---|
@@ -39,16 +39,17 @@
 //! | `max_pool2d`, `avg_pool2d` | `window = [mel, frames]`, each a number or `"all"` |
 //! | `batch_norm` | `momentum = 0.99`, `epsilon = 0.001`, `activation = "linear"` |
 //! | `dropout` | `rate` |
-//! | `crop` | `lowest`, the share of the mel bands that is kept, from below |
+//! | `crop` | `lowest`, the share of the mel bands that is kept, from the lowest |
 //! | `axis_to_channels` | `axis`, `"mel"` or `"time"`: becomes channels, so that a convolution runs along the other |
 //! | `flatten`, `concat`, `softmax` | |
 //! | `dense` | `units`, a number or `"classes"`, `bias = true`, `activation = "linear"`, `l2 = 0.0` |
 //!
-//! `[train]` may have `epochs`, `batch_size`, `learning_rate`, `momentum`, `nesterov`, `schedule`
+//! `[train]` may set `epochs`, `batch_size`, `learning_rate`, `momentum`, `nesterov`, `schedule`
 //! ([`Schedule`]) and `augment` ([`Augment`]).
 
 mod augment;
 mod built_in;
+mod number;
 mod schedule;
 mod spec;
 pub mod summary;
@@ -65,14 +66,14 @@ use built_in::BUILT_IN;
 pub use schedule::Schedule;
 use spec::NodeSpec;
 
-/// A model as read, before its shapes are known.
+/// A model as read, before its input shape is known.
 #[derive(Debug, Clone)]
 pub struct Model {
     /// A built-in's name, or the path of its file.
     pub name: String,
-    /// The text that it was read from, which is saved with the weights.
+    /// The text of its file, which is stored with the weights.
     pub text: String,
-    /// The rationale of the design.
+    /// The reasons for its design.
     pub rationale: String,
     nodes: Vec<NodeSpec>,
 }
@@ -115,7 +116,7 @@ impl Model {
     /// Reads a model from its text; `name` is used in messages.
     ///
     /// # Errors
-    /// If the text is not TOML, a key is unknown or one is missing.
+    /// If the text is not TOML, or a key is unknown or missing.
     pub fn parse(name: &str, text: &str) -> Result<Self> {
         let fail = |problem: String| Error::Model { model: name.into(), problem };
         let file: File = toml::from_str(text).map_err(|e| fail(e.to_string()))?;
@@ -135,7 +136,7 @@ impl Model {
         })
     }
 
-    /// The graph for samples of shape `[h, w, c]` and this number of classes.
+    /// The graph for samples of shape `[h, w, c]` and a number of classes.
     ///
     /// # Errors
     /// If a node does not fit its input, or the last is not a softmax over the classes.

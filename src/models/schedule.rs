@@ -1,11 +1,14 @@
-//! Learning-rate schedules and their notation: `constant`, `cosine`, `step:10:0.1`.
+//! Learning-rate schedules, written as `constant`, `cosine` or `step:10:0.1`.
 
 use std::fmt;
+use std::ops::Bound;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The learning rate of each epoch, the same for all its steps.
+use super::number::number_in;
+
+/// The learning rate by epoch; all steps of an epoch have the same.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Schedule {
@@ -15,11 +18,11 @@ pub enum Schedule {
     /// Half a cosine from the rate to almost 0: `rate / 2 · (1 + cos(π · epoch / epochs))`, epochs
     /// from 0 (Loshchilov and Hutter 2017, without restarts).
     Cosine,
-    /// Multiplied by `factor` after every `every` epochs.
+    /// Multiplied by `factor` after each `every` epochs.
     Step {
-        /// Number of epochs with one rate.
+        /// Number of epochs with the same rate.
         every: usize,
-        /// Factor of the rate.
+        /// Factor from one rate to the next.
         factor: f32,
     },
 }
@@ -79,8 +82,8 @@ impl FromStr for Schedule {
     fn from_str(text: &str) -> Result<Self, String> {
         let step = || {
             let (every, factor) = text.strip_prefix("step:")?.split_once(':')?;
-            let every = every.parse().ok().filter(|n| *n > 0)?;
-            let factor = factor.parse().ok().filter(|f| (0.0..=1.0).contains(f) && *f > 0.0)?;
+            let every = number_in(every, 1..)?;
+            let factor = number_in(factor, (Bound::Excluded(0.0), Bound::Included(1.0)))?;
             Some(Self::Step { every, factor })
         };
         match text {

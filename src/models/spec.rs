@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::graph::{Activation, Axis, Op, Padding, Shape};
 
-/// A node as written: its name, its input, its operation.
+/// A node as written: its name, inputs and operation.
 #[derive(Debug, Clone)]
 pub(super) struct NodeSpec {
     pub(super) name: String,
@@ -13,7 +13,7 @@ pub(super) struct NodeSpec {
     pub(super) op: OpSpec,
 }
 
-/// The operation of a node, with sizes that may depend on the number of classes.
+/// The operation of a node; sizes may depend on the number of classes.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum OpSpec {
@@ -50,7 +50,7 @@ pub(super) enum OpSpec {
     AxisToChannels {
         axis: Axis,
     },
-    // Braces, so that unknown keys are refused here too.
+    // With braces serde refuses unknown keys here too.
     Flatten {},
     Concat {},
     Dense {
@@ -119,30 +119,30 @@ impl TryFrom<f32> for Share {
     type Error = String;
 
     fn try_from(share: f32) -> Result<Self, String> {
-        let fine = share > 0.0 && share <= 1.0;
-        fine.then_some(Self(share)).ok_or_else(|| {
+        let is_valid = share > 0.0 && share <= 1.0;
+        is_valid.then_some(Self(share)).ok_or_else(|| {
             format!("lowest must be a share of the bands, more than 0 and at most 1, found {share}")
         })
     }
 }
 
 impl Share {
-    /// The number of the input's bands that are kept, at least one.
-    fn of(self, input: Shape) -> usize {
+    /// The number of the input's bands, at least one.
+    fn bands(self, input: Shape) -> usize {
         let h = match input {
             Shape::Map { h, .. } => h,
-            // Refused where the node is pushed.
+            // `Graph::push` refuses it.
             Shape::Flat(_) => 1,
         };
         ((f64::from(self.0) * h as f64).round() as usize).max(1)
     }
 }
 
-/// The window's extents for an input of this shape.
+/// The size of the window over an input of that shape.
 fn window([rows, columns]: [Extent; 2], input: Shape) -> [usize; 2] {
     let [h, w] = match input {
         Shape::Map { h, w, .. } => [h, w],
-        // Refused where the node is pushed.
+        // `Graph::push` refuses it.
         Shape::Flat(_) => [1, 1],
     };
     [(rows, h), (columns, w)].map(|(extent, whole)| match extent {
@@ -159,28 +159,28 @@ enum Inputs {
 }
 
 impl NodeSpec {
-    /// Removes `name` and `input` from the table; the rest belongs to the op.
+    /// Reads `name` and `input`; the other keys are those of the op.
     pub(super) fn read(mut table: toml::Table) -> Result<Self, String> {
         let name = match table.remove("name") {
             Some(toml::Value::String(name)) if !name.is_empty() => name,
             Some(other) => return Err(format!("name must be a word, found {other}")),
             None => return Err("it has no name".into()),
         };
-        let within = |problem: &dyn std::fmt::Display| format!("\"{name}\": {problem}");
+        let in_node = |problem: &dyn std::fmt::Display| format!("\"{name}\": {problem}");
         let inputs = match table.remove("input") {
             None => None,
-            Some(value) => Some(match value.try_into().map_err(|e| within(&e))? {
+            Some(value) => Some(match value.try_into().map_err(|e| in_node(&e))? {
                 Inputs::One(one) => vec![one],
                 Inputs::Several(several) => several,
             }),
         };
-        let op = toml::Value::Table(table).try_into().map_err(|e| within(&e))?;
+        let op = toml::Value::Table(table).try_into().map_err(|e| in_node(&e))?;
         Ok(Self { name, inputs, op })
     }
 }
 
 impl OpSpec {
-    /// The op for this number of classes and shape of the (first) input.
+    /// The op for a number of classes and the shape of the (first) input.
     pub(super) fn resolve(self, classes: usize, input: Shape) -> Op {
         match self {
             Self::Conv2d { filters, kernel, padding, bias, activation } => {
@@ -192,7 +192,7 @@ impl OpSpec {
                 Op::BatchNorm { momentum, epsilon, activation }
             }
             Self::Dropout { rate } => Op::Dropout { rate },
-            Self::Crop { lowest } => Op::Crop { bands: lowest.of(input) },
+            Self::Crop { lowest } => Op::Crop { bands: lowest.bands(input) },
             Self::AxisToChannels { axis } => Op::AxisToChannels { axis },
             Self::Flatten {} => Op::Flatten,
             Self::Concat {} => Op::Concat,

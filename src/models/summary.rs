@@ -1,4 +1,4 @@
-//! The layer table in Keras's manner, and what the parameter count says.
+//! The layer table in Keras's format, and the parameter count in words.
 
 use std::fmt::{self, Write};
 
@@ -23,7 +23,7 @@ impl fmt::Display for LayerTable<'_> {
         let line = |cells: &[String; 4]| {
             let mut text = String::new();
             for (i, (cell, width)) in cells.iter().zip(&widths).enumerate() {
-                // Numbers are set to the right.
+                // Numbers are right-aligned.
                 let pad = " ".repeat(width - cell.chars().count());
                 let (before, after) = if i == 2 { (pad.as_str(), "") } else { ("", pad.as_str()) };
                 let _ = write!(text, " {before}{cell}{after} ");
@@ -39,8 +39,9 @@ impl fmt::Display for LayerTable<'_> {
             writeln!(f, "{}", line(row))?;
         }
         writeln!(f, "{}", rule("═"))?;
-        let (all, trainable) = (graph.parameter_count(), graph.trainable_count());
-        let counts = [("Total", all), ("Trainable", trainable), ("Non-trainable", all - trainable)];
+        let (total, trainable) = (graph.parameter_count(), graph.trainable_count());
+        let counts =
+            [("Total", total), ("Trainable", trainable), ("Non-trainable", total - trainable)];
         counts.into_iter().try_for_each(|(which, count)| {
             let kib = (count * 4) as f64 / 1024.0;
             writeln!(f, " {which} params: {} ({kib:.2} KiB)", thousands(count as u64))
@@ -75,7 +76,7 @@ fn reads_previous(graph: &Graph, id: NodeId) -> bool {
     matches!(graph.node(id).inputs.as_slice(), [one] if one.index() + 1 == id.index())
 }
 
-/// Where the parameters sit: the node with most of them, and its share.
+/// The node with the most trainable parameters, and their number.
 pub fn heaviest(graph: &Graph) -> Option<(&str, usize)> {
     graph
         .ids()
@@ -88,7 +89,7 @@ pub fn heaviest(graph: &Graph) -> Option<(&str, usize)> {
         .reduce(|best, next| if next.1 > best.1 { next } else { best })
 }
 
-/// Question 1, before training: the count beside what there is to learn from.
+/// Question 1, before training: the number of parameters relative to the training data.
 /// `songs` is the number of different songs in the training set, where known.
 pub fn capacity(graph: &Graph, samples: usize, songs: Option<usize>) -> String {
     let count = graph.trainable_count();
@@ -128,7 +129,7 @@ mod tests {
     use crate::models::Model;
 
     #[test]
-    fn p1_has_kerass_parameter_counts() {
+    fn p1_has_the_parameter_counts_of_keras() {
         let model = Model::open("p1").unwrap();
         for (h, w, count) in [(80, 80, 84_382), (128, 87, 132_382), (128, 25, 42_782)] {
             assert_eq!(model.graph([h, w, 1], 4).unwrap().parameter_count(), count);

@@ -10,6 +10,7 @@ pub mod axis_to_channels;
 pub mod batch_norm;
 pub mod concat;
 pub mod conv2d;
+pub(crate) mod cpu;
 pub mod crop;
 pub mod dense;
 pub mod dropout;

@@ -36,6 +36,25 @@ impl Extents {
     }
 }
 
+/// Floats of a window's row that the CPU takes side by side: a power of two, so that halves can be
+/// combined.
+pub(crate) const LANES: usize = 32;
+
+/// How the CPU walks windows.
+impl Extents {
+    /// Whether [`LANES`] hold whole positions, and a row of a window fills them.
+    pub(crate) fn fills_lanes(&self) -> bool {
+        LANES.is_multiple_of(self.c) && self.k_w * self.c >= LANES
+    }
+
+    /// Offsets of the rows of window number `window` in the input.
+    pub(crate) fn window_rows(&self, window: usize) -> impl Iterator<Item = usize> + use<> {
+        let Self { w_in, w_out, c, k_h, k_w, .. } = *self;
+        let (top, left) = (window / w_out * k_h, window % w_out * k_w);
+        (top..top + k_h).map(move |row| (row * w_in + left) * c)
+    }
+}
+
 impl fmt::Display for Extents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { h_in, w_in, c, h_out, w_out, k_h, k_w } = self;

@@ -430,4 +430,58 @@ mod tests {
             assert!(matches!(error, Err(Error::Setting { .. })), "{settings:?}");
         }
     }
+
+    fn recipe(train: &str) -> Result<Recipe> {
+        let text = format!("{train}\n[[node]]\nname = \"softmax\"\nop = \"softmax\"\n");
+        Recipe::of(&Model::parse("mine", &text).unwrap())
+    }
+
+    #[test]
+    fn a_recipe_sets_only_what_a_model_may_set() {
+        let train = "[train]\nepochs = 3\nbatch_size = 8\nschedule = \"cosine\"";
+        let (epochs, batch_size, schedule) = (Some(3), Some(8), Some(Schedule::Cosine));
+        let expected = Recipe { epochs, batch_size, schedule, ..Recipe::default() };
+        assert_eq!(recipe(train).unwrap(), expected);
+        assert_eq!(recipe("").unwrap(), Recipe::default());
+        for key in
+            ["seed = 1", "device = \"gpu\"", "batch-size = 8", "epoch = 3", "keep = \"best\""]
+        {
+            let error = recipe(&format!("[train]\n{key}")).unwrap_err().to_string();
+            let name = key.split(' ').next().unwrap();
+            assert!(error.contains("line 2") && error.contains(name), "{error}");
+            assert!(error.contains("expected one of `epochs`, `batch_size`"), "{error}");
+        }
+        assert!(recipe("train = 3").is_err());
+    }
+
+    #[test]
+    fn config_toml_has_its_keys_in_the_order_of_the_table() {
+        let settings = Settings {
+            data: Some("mine.npz".into()),
+            class_names: Some(vec!["a".into(), "b".into()]),
+            arrays: [("x_train".into(), "x".into())].into(),
+            ..Settings::default()
+        };
+        let config = settings.resolve(Recipe::default()).unwrap();
+        let expected = "model = \"p1\"\ndevice = \"cpu\"\ndata = \"mine.npz\"\n\
+                        transpose = false\nclass-names = [\"a\", \"b\"]\nscale = \"standard\"\n\
+                        seed = 42\nshuffle = \"keras2\"\nepochs = 20\nbatch-size = 32\n\
+                        learning-rate = 0.01\nmomentum = 0.0\nnesterov = false\n\
+                        schedule = \"constant\"\naugment = \"none\"\nthreads = 0\n\
+                        keep = \"last\"\n\n[arrays]\nx_train = \"x\"\n";
+        assert_eq!(config.to_toml(), expected);
+    }
+
+    #[test]
+    fn old_config_files_are_read_and_incomplete_ones_refused() {
+        let config = Settings::default().resolve(Recipe::default()).unwrap();
+        let without = |keys: &[&str]| {
+            let is_kept = |line: &&str| !keys.iter().any(|key| line.starts_with(key));
+            let toml = config.to_toml();
+            let kept: Vec<&str> = toml.lines().filter(is_kept).collect();
+            toml::from_str::<Config>(&kept.join("\n"))
+        };
+        assert_eq!(without(&["nesterov", "schedule", "augment"]).unwrap(), config);
+        assert!(without(&["epochs"]).is_err());
+    }
 }

@@ -1,5 +1,6 @@
 //! `genre-gpu evaluate`.
 
+use genre_gpu::train::{ModelFacts, SavedModel};
 use serde_json::Value;
 
 use super::data::Set;
@@ -98,4 +99,25 @@ fn damage_is_named() {
     work.fails("evaluate run", &[file, "\"genre_gpu\""]);
     std::fs::remove_file(work.path(file)).unwrap();
     work.fails("evaluate run", &["run: ", "not finished", "--resume run"]);
+}
+
+#[test]
+fn impossible_facts_of_a_model_are_refused() {
+    let work = Work::trained();
+    let file = work.path("run/model.safetensors");
+    let (whole, graph) = SavedModel::read(&file).unwrap();
+    let refuses = |change: &dyn Fn(&mut ModelFacts), told: &str| {
+        let mut hostile = whole.clone();
+        change(&mut hostile.facts);
+        hostile.write(&file, &graph).unwrap();
+        for command in ["evaluate", "explain"] {
+            work.fails(&format!("{command} run"), &["model.safetensors: ", told]);
+        }
+    };
+    refuses(&|facts| facts.sample_shape = [usize::MAX, 2, 1], "sample_shape: expected [h, w, c]");
+    refuses(&|facts| facts.sample_shape = [1 << 32, 1 << 32, 1], "sample_shape: expected");
+    refuses(&|facts| facts.sample_shape[1] = 0, "sample_shape: expected");
+    refuses(&|facts| facts.scale.factor = 0.0, "a finite factor other than 0, found");
+    whole.write(&file, &graph).unwrap();
+    work.ok("evaluate run");
 }

@@ -3,6 +3,7 @@
 use super::bits::assert_same;
 use super::data::Set;
 use super::program::{TRAIN, Work};
+use genre_gpu::train::checkpoint::Checkpoint;
 
 #[test]
 fn two_epochs_and_two_more_are_four() {
@@ -106,5 +107,25 @@ fn a_damaged_checkpoint_is_named() {
     std::fs::copy(work.path("run/model.safetensors"), work.path(file)).unwrap();
     work.fails("train --resume run --epochs 3", &[file, "genre_gpu_checkpoint"]);
     work.write(file, whole);
+    work.ok("train --resume run --epochs 3");
+}
+
+#[test]
+fn a_position_beyond_the_epoch_is_refused() {
+    let work = Work::trained();
+    let file = work.path("run/checkpoint.safetensors");
+    let whole = Checkpoint::read(&file).unwrap();
+    let refuses = |change: &dyn Fn(&mut Checkpoint), told: &str| {
+        let mut hostile = whole.clone();
+        change(&mut hostile);
+        hostile.write(&file).unwrap();
+        work.fails("train --resume run --epochs 3", &["checkpoint.safetensors: damaged", told]);
+    };
+    refuses(&|c| c.position.step = usize::MAX, "steps in an epoch");
+    refuses(&|c| c.position.step = usize::MAX / 2 + 1, "steps in an epoch");
+    refuses(&|c| c.position.step = 1, "expected metrics of");
+    refuses(&|c| c.position.metrics.samples = u64::MAX, "expected metrics of 0 samples");
+    refuses(&|c| c.position.metrics.correct = u64::MAX, "expected metrics of 0 samples");
+    whole.write(&file).unwrap();
     work.ok("train --resume run --epochs 3");
 }

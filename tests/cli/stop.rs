@@ -2,7 +2,6 @@
 //! a run at a chosen step, so that no test depends on when a signal arrives.
 
 use super::bits::assert_same;
-use super::data::Set;
 use super::program::{Ran, Work};
 
 /// Steps of an epoch in these tests: 48 samples in batches of 3.

@@ -1,5 +1,7 @@
 //! Average pooling, stride = window: `y[r, s, c] = (1 / (k_h · k_w)) Σ_{i,j} x[r·k_h + i, s·k_w + j, c]`.
 
+pub(crate) mod cpu;
+
 use super::pool2d::Extents;
 use super::{Pass, work};
 use crate::measure::Work;

@@ -1,6 +1,8 @@
 //! Mel bands as channels: `y[0, s, r · c_in + k] = x[r, s, k]`. Frames as channels keep the order of
 //! the elements, so the plan makes that an alias.
 
+pub(crate) mod cpu;
+
 use super::{Pass, work};
 use crate::measure::Work;
 

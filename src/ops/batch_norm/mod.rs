@@ -6,6 +6,8 @@
 //! `dgamma = Σ dz · x̂`, `dx = gamma · inv_std · (dz − dbeta / N − x̂ · dgamma / N)`; in inference
 //! the last two terms are 0. Poolings over equal windows that alone read the output can be fused.
 
+pub(crate) mod cpu;
+
 use super::pool2d;
 use super::{Pass, update_work, work};
 use crate::graph::{Activation, NodeId};

@@ -1,6 +1,8 @@
 //! Concatenation of rows: for maps along channels (a row is the channels of one position), for
 //! vectors end to end (a row is the sample). `y[row, offset + k] = x[row, k]` for each input.
 
+pub(crate) mod cpu;
+
 use super::{Pass, work};
 use crate::graph::Shape;
 use crate::measure::Work;

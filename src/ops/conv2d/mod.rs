@@ -3,6 +3,8 @@
 //! with `x = 0` outside its borders. A 2×2 max-pooling that alone reads the output can be fused with
 //! it: then only the pooled output and the argmax are written.
 
+pub(crate) mod cpu;
+
 use std::fmt;
 
 use super::pool2d;

@@ -1,6 +1,8 @@
 //! The lowest bands: `y[r, s, c] = x[r, s, c]` for `r < h_out`. They are the first elements of each
 //! sample.
 
+pub(crate) mod cpu;
+
 use super::{Pass, work};
 use crate::measure::Work;
 

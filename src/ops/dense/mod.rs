@@ -1,6 +1,8 @@
 //! Dense layer: `y[n, o] = f(b[o] + Σ_i x[n, i] · w[i, o])`, kernel `[in, out]`; backward
 //! `dw[i, o] = Σ_n x[n, i] · dz[n, o]`, `db[o] = Σ_n dz[n, o]`, `dx[n, i] = Σ_o dz[n, o] · w[i, o]`.
 
+pub(crate) mod cpu;
+
 use super::{Pass, update_work, work};
 use crate::graph::Activation;
 use crate::measure::Work;

@@ -2,6 +2,8 @@
 //! else 0; in inference `y = x`. The mask depends on the seed, the node, the step and the element
 //! alone, so it is drawn again in the backward pass instead of being stored.
 
+pub(crate) mod cpu;
+
 use super::{Pass, work};
 use crate::measure::Work;
 

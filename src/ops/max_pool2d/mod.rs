@@ -2,6 +2,8 @@
 //! goes to the first maximum in row-major order, as in Keras. A NaN counts as larger than any
 //! number, so that it reaches the loss; of several NaNs the first wins.
 
+pub(crate) mod cpu;
+
 use super::pool2d::Extents;
 use super::{Pass, work};
 use crate::measure::Work;

@@ -1,6 +1,8 @@
 //! The L2 penalty `Σ l2 · Σ w²` over the kernels that have one, added to the loss once per batch.
 //! Its gradient `2 · l2 · w` is added by the optimiser ([`super::sgd`]).
 
+pub(crate) mod cpu;
+
 use super::work;
 use crate::graph::{Graph, Parameter};
 use crate::measure::Work;

@@ -1,6 +1,8 @@
 //! Softmax with the cross-entropy taken from the logits, as Keras fuses them:
 //! `loss = log Σ exp(z − m) − (z_t − m)` with `m = max z`; `dz = (p − onehot) / n`.
 
+pub(crate) mod cpu;
+
 use super::{Pass, work};
 use crate::measure::Work;
 
