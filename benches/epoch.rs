@@ -28,8 +28,6 @@ const BATCH: usize = 32;
 const SEED: u32 = 42;
 const SAMPLES: usize = 3360;
 const SHAPE: [usize; 3] = [80, 80, 1];
-/// Multiplications and additions of P1 for a sample of [`SHAPE`], forward and dense backward.
-const P1_FLOP: f64 = (6.6 + 11.8) * 1e6;
 
 /// Time of an epoch: training alone, batch 32.
 #[derive(Parser)]
@@ -183,17 +181,13 @@ fn epochs(args: &Args, run: &mut Run<'_>, order: &[u32]) -> Outcome<Vec<f64>> {
     Ok(seconds)
 }
 
-fn print(args: &Args, device: &str, data: &Data, mut counted: Vec<f64>) {
+/// Median and range of the counted epochs, and the rate of arithmetic, counted densely.
+fn print(device: &str, plan: &Plan, samples: usize, mut counted: Vec<f64>) {
     counted.sort_by(f64::total_cmp);
     let (Some(low), Some(high)) = (counted.first(), counted.last()) else { return };
     let median = counted[counted.len() / 2];
-    let flop = P1_FLOP * data.y.len() as f64 / median / 1e9;
-    let dense = if args.model == "p1" && data.shape == SHAPE {
-        format!(", {flop:.1} GFLOP/s counted dense")
-    } else {
-        String::new()
-    };
-    println!("{device:<16} {median:.3} s ({low:.3} to {high:.3}){dense}");
+    let flop = plan.step_flop() as f64 / plan.batch() as f64 * samples as f64 / median / 1e9;
+    println!("{device:<16} {median:.3} s ({low:.3} to {high:.3}), {flop:.1} GFLOP/s counted dense");
 }
 
 fn main() -> Outcome<()> {
@@ -229,7 +223,7 @@ fn main() -> Outcome<()> {
         let seconds = epochs(&args, &mut run, &order)?;
         if !args.json {
             let counted = seconds.get(1..).unwrap_or_default().to_vec();
-            print(&args, &run.backend.describe(), &data, counted);
+            print(&run.backend.describe(), run.backend.plan(), data.y.len(), counted);
         }
     }
     Ok(())

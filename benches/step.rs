@@ -4,7 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
 use genre_gpu::bench::{Devices, Options, run};
-use genre_gpu::gpu::Form;
+use genre_gpu::gpu::KernelVariant;
 use genre_gpu::measure::Budget;
 use genre_gpu::models::Model;
 use genre_gpu::progress::Silent;
@@ -16,7 +16,7 @@ fn main() -> genre_gpu::Result<()> {
         batch: 32,
         samples: 3360,
         adapter: None,
-        form: Form::default(),
+        variant: KernelVariant::default(),
         tiles: None,
         elsewhere: false,
         threads: 0,

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId};
+pub use crate::ops::gather::Augmentation;
+pub use crate::ops::sgd::Sgd;
 use crate::plan::Plan;
 
 /// Samples and their labels, borrowed. Copies of one `DatasetRef` have one id, so that a device
@@ -56,47 +58,6 @@ impl<'a> DatasetRef<'a> {
             found: format!("{} values", self.x.len()),
         })
     }
-}
-
-/// Stochastic gradient descent, as Keras computes it:
-/// `v ← momentum · v − rate · g`, `w ← w + v`, or with `nesterov`
-/// `w ← w + momentum · v − rate · g`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sgd {
-    /// Learning rate.
-    pub learning_rate: f32,
-    /// Factor of the velocity; 0 is plain gradient descent.
-    pub momentum: f32,
-    /// Nesterov momentum.
-    pub nesterov: bool,
-}
-
-impl Sgd {
-    /// Plain gradient descent.
-    pub const fn plain(learning_rate: f32) -> Self {
-        Self { learning_rate, momentum: 0.0, nesterov: false }
-    }
-}
-
-/// How one sample is augmented when it is copied into a batch: rolled along time, shifted in level,
-/// then masked over a range of bands and a range of frames. Values are in units of the scaled input.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct Augmentation {
-    /// Frame `s` is taken from frame `(s + roll) mod w`; below `w`.
-    pub roll: u32,
-    /// First masked band.
-    pub band: u32,
-    /// Number of masked bands.
-    pub bands: u32,
-    /// First masked frame.
-    pub frame: u32,
-    /// Number of masked frames.
-    pub frames: u32,
-    /// Added to every element.
-    pub gain: f32,
-    /// Value of masked elements.
-    pub fill: f32,
 }
 
 /// The batches of one call of [`Backend::train`].

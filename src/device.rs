@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::backend::Backend;
 use crate::cpu::Cpu;
 use crate::error::Result;
+#[cfg(feature = "gpu")]
 use crate::gpu::{self, Gpu, GpuOptions};
 use crate::plan::Plan;
 
@@ -35,7 +36,10 @@ pub struct Options<'a> {
 pub fn find(device: Device, options: Options<'_>) -> Result<()> {
     match device {
         Device::Cpu => Ok(()),
+        #[cfg(feature = "gpu")]
         Device::Gpu => gpu::find(options.adapter).map(drop),
+        #[cfg(not(feature = "gpu"))]
+        Device::Gpu => Err(no_gpu(options)),
     }
 }
 
@@ -46,9 +50,17 @@ pub fn find(device: Device, options: Options<'_>) -> Result<()> {
 pub fn open(device: Device, plan: Plan, options: Options<'_>) -> Result<Box<dyn Backend>> {
     Ok(match device {
         Device::Cpu => Box::new(Cpu::new(plan, options.threads)?),
+        #[cfg(feature = "gpu")]
         Device::Gpu => {
             let options = GpuOptions { adapter: options.adapter, ..GpuOptions::default() };
             Box::new(Gpu::new(plan, options)?)
         }
+        #[cfg(not(feature = "gpu"))]
+        Device::Gpu => return Err(no_gpu(options)),
     })
+}
+
+#[cfg(not(feature = "gpu"))]
+fn no_gpu(_: Options<'_>) -> crate::error::Error {
+    crate::error::Error::Feature { what: "GPU support", feature: "gpu" }
 }

@@ -182,6 +182,14 @@ pub enum Error {
         /// What it may say here.
         levels: String,
     },
+    /// The library was compiled without a feature that is needed.
+    #[error("this build has no {what}; build with --features {feature}")]
+    Feature {
+        /// What it lacks.
+        what: &'static str,
+        /// The Cargo feature that has it.
+        feature: &'static str,
+    },
     /// Values that belong together do not fit each other.
     #[error("{what}: expected {expected}, found {found}")]
     Mismatch {

@@ -1,11 +1,11 @@
-//! Files appear whole or not at all: written beside their place, then renamed into it.
+//! Atomic writing of files: a temporary file is written in the same folder, then renamed.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Writes `path` through `fill`; nothing is left under that name if it fails.
+/// Writes `path` through `fill`; if that fails, the file is not created or replaced.
 pub fn write_atomic(
     path: &Path,
     fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
@@ -13,7 +13,7 @@ pub fn write_atomic(
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
         let mut builder = tempfile::Builder::new();
-        // Temporary files are private by default; results are ordinary files, as the umask has it.
+        // Temporary files are private by default; results have the permissions of the umask.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let mut file = builder.prefix(".partial-").tempfile_in(folder)?;
@@ -21,7 +21,7 @@ pub fn write_atomic(
         fill(&mut buffered)?;
         buffered.flush()?;
         drop(buffered);
-        // Else a power cut could leave the new name with none of its bytes.
+        // Otherwise a power failure could leave the new name without its contents.
         file.as_file().sync_all()?;
         file.persist(path).map_err(|e| e.error)?;
         Ok(())

@@ -1,55 +1,111 @@
-//! Classifies music genres from log-mel spectrograms with small convolutional
-//! networks: the very run that Keras makes of the same network, natively.
+//! Trains small convolutional networks on spectrograms, on the CPU or on a GPU through wgpu, and
+//! reproduces Keras runs: the same initial weights, the same order of samples, the same metrics.
+//! Training with one seed gives the same bits for any number of threads and across a resume.
 //!
-//! ```text
-//! main ── cli ── train ─┬─ device ── cpu, gpu ── backend ──┐
-//!                       │                                  ├── plan ── graph ── error
-//!                       ├─ models ─────────────────────────┘   (a model file becomes a Graph)
-//!                       ├─ data ── audio        (arrays, or songs synthesised here)
-//!                       ├─ random               (Keras's draws; named streams)
-//!                       └─ report ── metrics    (pictures of plain values)
-//! ```
+//! The program `genre-gpu` is this library with a command line; it classifies the genre of music.
 //!
-//! Layout: samples `[n, h, w, c]` with h = mel bands (0 lowest) and w = frames;
-//! kernels `[k_h, k_w, c_in, c_out]` and `[in, out]`, as in Keras.
+//! # Training on arrays
 //!
 //! ```
-//! use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State};
+//! use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics};
 //! use genre_gpu::{cpu::Cpu, models::Model, plan::Plan, train::initial_parameters};
+//! use std::ops::ControlFlow;
 //!
-//! let graph = Model::open("p1")?.graph([16, 24, 1], 4)?;
+//! // 8 samples of 16 mel bands and 24 frames, in two classes.
+//! let x: Vec<f32> = (0..8 * 16 * 24).map(|i| (i as f32).sin()).collect();
+//! let y = [0, 1, 0, 1, 0, 1, 0, 1];
+//! let samples = DatasetRef::new(&x, &y);
+//!
+//! let graph = Model::open("p1")?.graph([16, 24, 1], 2)?;
 //! let weights = State::new(initial_parameters(&graph, 42));
-//! let mut cpu = Cpu::new(Plan::new(graph, 32)?, 2)?;
+//! let batch_size = 4;
+//! let mut cpu = Cpu::new(Plan::new(graph, batch_size)?, 2)?;
 //! cpu.set_state(&weights)?;
-//! let x = vec![0.5; 2 * 16 * 24];
-//! let samples = DatasetRef::new(&x, &[0, 3]);
-//! let metrics = cpu.train_step(samples, &Batches::plain(&[0, 1]), Sgd::plain(0.01))?;
-//! assert!(metrics.mean_loss().is_finite());
+//! for _epoch in 0..3 {
+//!     let batches = Batches::plain(&[3, 1, 4, 0, 5, 2, 6, 7]);
+//!     cpu.train(samples, &batches, Sgd::plain(0.01), &mut |_| ControlFlow::Continue(()))?;
+//! }
+//!
+//! let mut probabilities = Vec::new();
+//! let steps = cpu.evaluate(samples, &mut probabilities)?;
+//! let metrics: StepMetrics = steps.into_iter().sum();
+//! assert!(metrics.mean_loss().is_finite() && probabilities.len() == 8 * 2);
 //! # Ok::<(), genre_gpu::Error>(())
 //! ```
+//!
+//! `examples/` has whole programs: `train_on_arrays`, `model_in_code` and `predict_file`. A run
+//! with settings, validation, checkpoints and a folder of results is [`train::runs::execute`].
+//!
+//! # Modules
+//!
+//! | To | see |
+//! |---|---|
+//! | write a model as TOML or use a built-in one | [`models`] |
+//! | write a model in code | [`graph`] |
+//! | train and evaluate it on a device | [`plan`], then [`backend`] with [`cpu`] or `gpu`; [`device`] opens either |
+//! | load, check and scale arrays (npy, npz) | [`data`], [`audit`] |
+//! | train whole runs and read them again | [`train`] |
+//! | judge predictions; compare runs | [`metrics`]; `compare` |
+//! | draw what Keras draws: initial weights, orders of samples | [`random`] |
+//! | make arrays of sound files, or predict sound files | `audio`, `prepare`, `predict` |
+//! | see what a network attends to | `explain` |
+//! | draw pictures, write the HTML report | `report`, `page` |
+//!
+//! # Features
+//!
+//! | Feature | adds |
+//! |---|---|
+//! | none (`--no-default-features`) | graphs, plans, the CPU, models, training on arrays, npy files, metrics |
+//! | `gpu` | `gpu`, `bench` |
+//! | `audio` | decoding and log-mel spectrograms in [`audio`]; `demo`, `prepare`, `predict` |
+//! | `pictures` | `report`, `compare`; with `audio` also `explain` and `page` |
+//! | `cli` (default) | all of them, and the program |
+//!
+//! # Layout in memory
+//!
+//! Samples are `[n, h, w, c]`, channels last: h = mel bands (0 is the lowest), w = frames. Kernels
+//! are `[k_h, k_w, c_in, c_out]` (conv2d) and `[in, out]` (dense), as in Keras.
 
 pub mod audio;
+pub mod audit;
 pub mod backend;
+#[cfg(feature = "gpu")]
 pub mod bench;
+#[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "pictures")]
 pub mod compare;
 pub mod cpu;
 pub mod data;
+#[cfg(feature = "audio")]
+pub mod demo;
 pub mod device;
 pub mod error;
+#[cfg(all(feature = "audio", feature = "pictures"))]
 pub mod explain;
 pub mod files;
+#[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod graph;
 pub mod measure;
 pub mod metrics;
 pub mod models;
+pub mod ops;
+#[cfg(all(feature = "audio", feature = "pictures"))]
 pub mod page;
+#[cfg(any(feature = "audio", feature = "gpu"))]
+mod panics;
 pub mod plan;
+#[cfg(feature = "audio")]
 pub mod predict;
+#[cfg(feature = "audio")]
+pub mod prepare;
 pub mod progress;
 pub mod random;
+#[cfg(feature = "pictures")]
 pub mod report;
+mod simd;
+#[cfg(all(feature = "audio", feature = "gpu", feature = "pictures"))]
 pub mod tasks;
 mod text;
 pub mod train;

@@ -1,21 +1,20 @@
-//! What a measurement counts and how long it may take: the same words for
-//! every device, so that their figures can stand beside each other.
+//! Work, rates and budgets of measurements, in the same units for every device.
 
 use std::time::Instant;
 
 use serde::Serialize;
 
-/// What a piece of a step does at a whole batch, to be held against its time.
+/// Arithmetic and memory traffic of a piece of a step at a whole batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Work {
     /// Multiplications and additions.
     pub flop: u64,
-    /// Bytes that must be read and written, each element once; what is read
-    /// and written back counts twice.
+    /// Bytes that must be read and written, each element once; an element that is read and written
+    /// back counts twice.
     pub bytes: u64,
 }
 
-/// What a device reaches at best, measured.
+/// The measured peak rates of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Rates {
     /// Multiplications and additions, in independent chains of both.
@@ -25,25 +24,24 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// The seconds that arithmetic and memory need at least, were the work done perfectly.
+    /// The roofline bound: the seconds that arithmetic or memory need at these rates.
     pub fn floor(&self, work: Work) -> f64 {
         let arithmetic = work.flop as f64 / self.flop_per_second;
         arithmetic.max(work.bytes as f64 / self.bytes_per_second)
     }
 }
 
-/// How long a measurement may take: it ends with whichever comes first, but is
-/// made once in any case.
+/// The limit of a measurement: it ends with whichever comes first, but is repeated at least once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Budget {
-    /// Most repetitions.
+    /// Largest number of repetitions.
     pub steps: usize,
-    /// After so long none begins.
+    /// No repetition begins after these seconds.
     pub seconds: f64,
 }
 
 impl Budget {
-    /// The repetitions that fit, from now.
+    /// Yields a number for each repetition within the budget, which starts now.
     pub fn repetitions(self) -> impl Iterator<Item = usize> {
         let begin = Instant::now();
         let in_time = move |i: &usize| *i == 0 || begin.elapsed().as_secs_f64() < self.seconds;

@@ -1,21 +1,20 @@
-//! How long work tells of itself without knowing a terminal: the library
-//! calls, `cli` draws.
+//! Progress of long work: the library reports it, `cli` draws bars and prints.
 
-/// Listens to work that takes a while. Calls may come from several threads.
+/// Receives the progress of long work. Calls may come from several threads.
 pub trait Progress: Sync {
     /// A piece of work of `total` units begins, e.g. `("demo corpus", 400, "songs")`.
     fn begin(&self, label: &str, total: u64, unit: &'static str);
     /// `by` more units are done.
     fn advance(&self, by: u64);
-    /// The work is done; its bar may go.
+    /// The work is done; its bar can be removed.
     fn end(&self);
-    /// A line for the user, printed above any bar; not with `--quiet`.
+    /// A notice for the user, printed above any bar; suppressed by `--quiet`.
     fn note(&self, text: &str);
-    /// Something that may be wrong: printed in any case.
+    /// A warning, which is always printed.
     fn warn(&self, text: &str);
 }
 
-/// Says nothing.
+/// Ignores all progress.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

@@ -6,7 +6,7 @@ use crate::data::PartName;
 use crate::device::Device;
 use crate::error::Result;
 use crate::explain::listen::{self, Listener};
-use crate::explain::{ExplainFolder, Wanted, explain};
+use crate::explain::{ExplainFolder, ExplainOptions, explain};
 use crate::gpu::{self, Kind};
 use crate::models::Model;
 use crate::progress::Progress;
@@ -66,11 +66,11 @@ impl Assignment {
 pub fn explain_run(job: &Job, cache_dir: Option<&Path>, progress: &dyn Progress) -> Result<bool> {
     let folder = RunFolder::open(&job.folder)?;
     let out = ExplainFolder::of(&folder);
-    if out.read(&folder).is_ok_and(|explanation| explanation.asked == Wanted::default()) {
+    if out.read(&folder).is_ok_and(|explanation| explanation.asked == ExplainOptions::default()) {
         return Ok(false);
     }
     out.create()?;
-    let (config, wanted) = (job.config.clone(), Wanted::default());
+    let (config, wanted) = (job.config.clone(), ExplainOptions::default());
     let mut run = LoadedRun::open(folder, config, cache_dir, &PartName::ALL, progress)?;
     run.scale();
     let mut explanation = explain(&run, &wanted, progress)?;

@@ -2,42 +2,48 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module and the crate's modules that it may name, from the bottom up: each
 /// names earlier ones only, so there is no circle. `error` everyone may.
-const MAY_NAME: [(&str, &[&str]); 27] = [
+const MAY_NAME: [(&str, &[&str]); 33] = [
     ("error", &[]),
     ("files", &[]),
     ("measure", &[]),
+    ("panics", &[]),
     ("progress", &[]),
     ("random", &[]),
     ("text", &[]),
     ("graph", &[]),
-    ("plan", &["graph"]),
-    ("backend", &["graph", "plan"]),
-    ("cpu", &["backend", "graph", "measure", "plan", "random"]),
-    ("gpu", &["backend", "graph", "measure", "plan", "random"]),
+    ("simd", &[]),
+    ("ops", &["graph", "measure", "random", "simd"]),
+    ("plan", &["graph", "measure", "ops"]),
+    ("backend", &["graph", "ops", "plan"]),
+    ("cpu", &["backend", "graph", "measure", "ops", "plan", "simd"]),
+    ("gpu", &["backend", "graph", "measure", "ops", "panics", "plan", "random"]),
     ("device", &["backend", "cpu", "gpu", "plan"]),
     ("models", &["graph", "text"]),
     ("metrics", &["random"]),
     ("report", &["files", "metrics", "text"]),
-    ("audio", &[]),
-    ("data", &["audio", "files", "progress", "random"]),
+    ("audio", &["panics"]),
+    ("data", &["metrics", "progress"]),
+    ("demo", &["audio", "data", "files", "progress", "random"]),
+    ("prepare", &["audio", "data", "files", "progress", "random"]),
+    ("audit", &["data", "files", "progress"]),
     (
         "train",
         &[
-            "audio", "backend", "data", "device", "files", "graph", "metrics", "models", "plan",
-            "progress", "random", "report", "text",
+            "audio", "audit", "backend", "data", "demo", "device", "files", "graph", "metrics",
+            "models", "plan", "prepare", "progress", "random", "report", "text",
         ],
     ),
     (
         "bench",
         &[
-            "backend", "cpu", "device", "files", "gpu", "graph", "measure", "models", "plan",
-            "progress", "random", "text", "train",
+            "backend", "cpu", "device", "files", "gpu", "graph", "measure", "models", "ops",
+            "plan", "progress", "random", "text", "train",
         ],
     ),
     (
@@ -59,16 +65,16 @@ const MAY_NAME: [(&str, &[&str]); 27] = [
     (
         "page",
         &[
-            "compare", "data", "explain", "files", "graph", "metrics", "models", "report", "text",
-            "train",
+            "compare", "data", "demo", "explain", "files", "graph", "metrics", "models", "report",
+            "text", "train",
         ],
     ),
     (
         "cli",
         &[
-            "audio", "backend", "bench", "compare", "data", "device", "explain", "files", "gpu",
-            "graph", "measure", "metrics", "models", "page", "plan", "predict", "progress",
-            "random", "report", "tasks", "text", "train",
+            "audio", "audit", "backend", "bench", "compare", "data", "demo", "device", "explain",
+            "files", "gpu", "graph", "measure", "metrics", "models", "page", "plan", "predict",
+            "prepare", "progress", "random", "report", "tasks", "text", "train",
         ],
     ),
     ("lib", &[]),
@@ -158,10 +164,207 @@ fn libraries_stay_where_they_belong() {
     }
 }
 
+/// Code without comments, strings' contents aside, and without unit tests, which stand last.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or("");
+    let lines = text.lines().map(|line| line.split("//").next().unwrap_or(""));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Sibling modules of every folder, and which of them each names by `super::` or `crate::`.
+fn siblings_named() -> BTreeMap<PathBuf, BTreeMap<String, BTreeSet<String>>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = Vec::new();
+    sources(&root.join("src"), &mut paths);
+    let module = |path: &Path| -> Vec<String> {
+        let inside = path.strip_prefix(root.join("src")).unwrap().with_extension("");
+        let parts = inside.components().map(|part| part.as_os_str().to_string_lossy().into_owned());
+        parts.filter(|part| part != "mod").collect()
+    };
+    let modules: Vec<(Vec<String>, String)> = (paths.iter())
+        .filter(|path| path.extension().is_some_and(|e| e == "rs"))
+        .map(|path| (module(path), code(&fs::read_to_string(path).unwrap())))
+        .filter(|(path, _)| !["lib", "main"].contains(&path[0].as_str()))
+        .collect();
+    let exists = |path: &[String]| modules.iter().any(|(known, _)| known.starts_with(path));
+    let mut named: BTreeMap<PathBuf, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    for (path, text) in &modules {
+        // `use super::{a, b::C}` names `super::a` and `super::b::C`.
+        for target in imports(text, path) {
+            for depth in 0..path.len() {
+                let (parent, child) = (&path[..depth], &path[depth]);
+                let sibling = target.get(depth).filter(|sibling| *sibling != child);
+                let Some(sibling) = sibling.filter(|_| target.starts_with(parent)) else {
+                    continue;
+                };
+                if exists(&[parent, std::slice::from_ref(sibling)].concat()) {
+                    let folder = named.entry(parent.iter().collect()).or_default();
+                    folder.entry(child.clone()).or_default().insert(sibling.clone());
+                }
+                break;
+            }
+        }
+    }
+    named
+}
+
+/// All paths that a file names from `crate`, `super` or `self`, as absolute module paths.
+fn imports(code: &str, module: &[String]) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("super::").chain(code.match_indices("crate::")) {
+        let before = code[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
+            continue;
+        }
+        let mut rest = &code[at..];
+        let mut base = if rest.starts_with("crate::") { Vec::new() } else { module.to_vec() };
+        rest = rest.strip_prefix("crate::").unwrap_or(rest);
+        while let Some(after) = rest.strip_prefix("super::") {
+            base.pop();
+            rest = after;
+        }
+        let end = rest.find([';', '(', ')', '<', '>', ',', ' ', '\n', '&']);
+        let (path, group) = match rest.find('{').filter(|open| end.is_none_or(|end| *open < end)) {
+            Some(open) => (&rest[..open], rest[open..].split('}').next().unwrap_or("")),
+            None => (&rest[..end.unwrap_or(rest.len())], ""),
+        };
+        base.extend(path.split("::").filter(|part| !part.is_empty()).map(str::to_owned));
+        found.push(base.clone());
+        for name in group.split(['{', ',']) {
+            let first = name.trim().split("::").next().unwrap_or("");
+            found.push([base.clone(), vec![first.to_owned()]].concat());
+        }
+    }
+    found
+}
+
 #[test]
-fn no_file_needs_a_map() {
-    for (path, _, text) in files(&["src", "tests", "shaders", "benches"]) {
-        let lines = text.lines().count();
-        assert!(lines <= 400, "{path}: {lines} lines; cut it by what its parts do");
+fn no_siblings_name_each_other_in_a_circle() {
+    let mut circles = Vec::new();
+    for (folder, named) in siblings_named() {
+        for start in named.keys() {
+            let mut reached = BTreeSet::new();
+            let mut waiting: Vec<&String> = named[start].iter().collect();
+            while let Some(next) = waiting.pop() {
+                if reached.insert(next) {
+                    waiting.extend(named.get(next).into_iter().flatten());
+                }
+            }
+            if reached.contains(start) {
+                circles.push(format!("src/{}: {start}", folder.display()));
+            }
+        }
+    }
+    assert!(circles.is_empty(), "in a circle with siblings:\n{}", circles.join("\n"));
+}
+
+/// Folders directly below one, by name.
+fn folders(path: &str) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let entries = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
+    let folders = entries.filter(|path| path.is_dir());
+    let mut names: Vec<String> =
+        folders.map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_operation_has_its_folder_its_shaders_and_its_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let ops = folders("src/ops");
+    for op in &ops {
+        let has = |path: String| root.join(path).exists();
+        assert!(has(format!("src/ops/{op}/mod.rs")), "{op} has no extents and costs");
+        let cpu = has(format!("src/ops/{op}/cpu.rs")) || has(format!("src/ops/{op}/cpu/mod.rs"));
+        assert!(cpu, "{op} has no CPU kernels");
+        assert!(has(format!("src/ops/{op}/gpu.rs")), "{op} has no GPU dispatches");
+        assert!(has(format!("shaders/{op}")), "{op} has no shaders");
+        assert!(has(format!("tests/ops/{op}.rs")), "{op} has no tests");
+    }
+    let shaders = folders("shaders").into_iter();
+    let others = ["bench".to_owned(), "include".to_owned()];
+    let of_ops: Vec<String> = shaders.filter(|folder| !others.contains(folder)).collect();
+    assert_eq!(of_ops, ops, "each folder of shaders is an operation's");
+}
+
+#[test]
+fn an_operation_knows_neither_the_plan_nor_the_executors() {
+    for (path, _, text) in files(&["src"]) {
+        let Some(inside) = path.strip_prefix("src/ops/") else { continue };
+        let (op, file) = inside.split_once('/').unwrap_or(("", inside));
+        let of_cpu = file.starts_with("cpu");
+        for line in code(&text).lines() {
+            let gpu = line.contains("gpu::") || line.contains("wgpu");
+            assert!(!(of_cpu && gpu), "{path}: a CPU kernel names the GPU: {line}");
+            let cpu = line.contains("cpu::") && !line.contains("cpu::{");
+            assert!(!(file == "gpu.rs" && cpu), "{path}: a dispatch names the CPU: {line}");
+        }
+        assert!(
+            !op.is_empty()
+                || ["mod.rs", "pool2d.rs", "split_k.rs", "cpu.rs", "gpu.rs"].contains(&file),
+            "{path}: belongs to an operation's folder"
+        );
+    }
+}
+
+/// Paths of this repository in a text: from one of its folders to a known ending.
+fn cited_paths(text: &str) -> BTreeSet<&str> {
+    const FOLDERS: [&str; 8] =
+        ["src/", "shaders/", "tests/", "benches/", "docs/", "examples/", "data/", ".ci/"];
+    const ENDINGS: [&str; 8] = [".rs", ".wgsl", ".md", ".toml", ".py", ".mjs", ".css", ".html"];
+    let of_path = |c: char| c.is_ascii_alphanumeric() || "._-/{},*<>".contains(c);
+    let words = text.split(|c: char| !of_path(c)).filter(|word| word.contains('/'));
+    let words = words.map(|word| word.trim_start_matches("../").trim_end_matches(['.', ',', '/']));
+    words
+        .filter(|word| FOLDERS.iter().any(|folder| word.starts_with(folder)))
+        .filter(|word| ENDINGS.iter().any(|ending| word.ends_with(ending)))
+        // Patterns for people: shaders/<op>/….
+        .filter(|word| !word.contains(['{', '<', '*', ',']))
+        .collect()
+}
+
+#[test]
+fn every_file_that_a_comment_or_document_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut texts = files(&["src", "shaders", "tests", "benches", "examples"]);
+    for document in ["ARCHITECTURE.md", "README.md", "CONTRIBUTING.md", "tests/run", ".ci/run"] {
+        let text = fs::read_to_string(root.join(document)).unwrap();
+        texts.push((document.into(), String::new(), text));
+    }
+    for entry in fs::read_dir(root.join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        texts.push((path.display().to_string(), String::new(), fs::read_to_string(path).unwrap()));
+    }
+    let mut dead = Vec::new();
+    for (path, _, text) in &texts {
+        // This file's own patterns, and what tests make up.
+        let made_up = path.ends_with("structure.rs") || path.contains("tests/cli");
+        for cited in cited_paths(text).into_iter().filter(|_| !made_up) {
+            if !cited.contains("nosuch") && !root.join(cited).exists() {
+                dead.push(format!("{path} names {cited}"));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "files that are not there:\n{}", dead.join("\n"));
+}
+
+#[test]
+fn every_shader_names_its_cpu_twin_and_every_twin_its_shaders() {
+    for (path, _, text) in files(&["shaders"]) {
+        if path.starts_with("shaders/include/") || path.starts_with("shaders/bench/") {
+            continue;
+        }
+        let header: Vec<&str> = text.lines().take_while(|line| line.starts_with("//")).collect();
+        let twins = header.join("\n");
+        let op = path.split('/').nth(1).unwrap();
+        let own = format!("src/ops/{op}/cpu");
+        assert!(twins.contains(&own), "{path}: its header names no CPU twin in {own}");
+    }
+    for op in folders("src/ops") {
+        let of_cpu = |path: &String| path.starts_with(&format!("src/ops/{op}/cpu"));
+        let texts = files(&["src"]).into_iter().filter(|(path, ..)| of_cpu(path));
+        let named = texts.map(|(.., text)| text).collect::<String>();
+        assert!(named.contains(&format!("shaders/{op}/")), "{op}: its CPU code names no shader");
     }
 }

@@ -1,24 +1,22 @@
-//! Sun's and NeXT's .au files, in which GTZAN was first given out.
+//! Sun's and NeXT's .au files, in which GTZAN was first distributed.
 //!
-//! Big-endian words: ".snd", where the data begin, their bytes (all ones, or 0
-//! where some follow: up to the end), encoding, sample rate, channels; then text,
-//! then the data.
+//! Big-endian words: ".snd", offset of the data, their number of bytes (all ones or 0 if unknown: up
+//! to the end of the file), encoding, sample rate, channels; then text, then the data.
 
-use super::Sound;
-use super::decode::mono;
+use super::sound::{Sound, mono};
 
 const MAGIC: [u8; 4] = *b".snd";
 const HEADER_BYTES: usize = 24;
 const UNKNOWN_SIZE: u32 = u32::MAX;
-/// More is a damaged header.
+/// More channels are taken for a damaged header.
 const MOST_CHANNELS: usize = 64;
 
-/// Whether a file begins as .au files do.
+/// Whether a file has the magic bytes of an .au file.
 pub(super) fn is_au(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC)
 }
 
-/// The sound of a whole file, or what is wrong with it.
+/// The sound of a whole file, or the problem with it.
 pub(super) fn decode(bytes: &[u8]) -> Result<Sound, String> {
     let words = bytes.get(MAGIC.len()..HEADER_BYTES).unwrap_or_default().as_chunks().0;
     let &[start, size, encoding, sample_rate_hz, channels] = words else {
@@ -35,8 +33,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Sound, String> {
     }
     let size = Some(size as usize).filter(|_| size != UNKNOWN_SIZE && size != 0);
     let samples: Vec<f32> = {
-        let said = size.unwrap_or(data.len());
-        let data = data.get(..said).unwrap_or(data);
+        let bytes = size.unwrap_or(data.len());
+        let data = data.get(..bytes).unwrap_or(data);
         match encoding {
             1 => data.iter().map(|&byte| f32::from(mu_law(byte)) / 32_768.0).collect(),
             2 => data.iter().map(|&byte| f32::from(byte as i8) / 128.0).collect(),
@@ -60,7 +58,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Sound, String> {
     Ok(Sound { samples: mono(&samples, channels), sample_rate_hz, damage })
 }
 
-/// Whole elements; the rest of a cut-off one is dropped.
+/// Converts whole elements; an incomplete last one is dropped.
 fn each<const BYTES: usize>(data: &[u8], value: impl Fn([u8; BYTES]) -> f32) -> Vec<f32> {
     data.as_chunks().0.iter().map(|&element| value(element)).collect()
 }
@@ -75,7 +73,7 @@ fn mu_law(byte: u8) -> i16 {
 
 /// One sample of ITU-T G.711's A-law as 16 bits.
 fn a_law(byte: u8) -> i16 {
-    // Every other bit is sent turned over.
+    // Every other bit is stored inverted.
     let byte = byte ^ 0x55;
     let (segment, step) = ((byte & 0x70) >> 4, i16::from(byte & 0x0f) << 4);
     let magnitude = if segment == 0 { step + 8 } else { (step + 0x108) << (segment - 1) };

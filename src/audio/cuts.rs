@@ -1,54 +1,10 @@
-//! From a song's samples to the spectrograms that a classifier sees.
+//! Cuts a song's samples into the spectrograms that a classifier is given.
 
 use std::ops::Range;
 
-use serde::{Deserialize, Serialize};
-
-use super::FrontEnd;
 use super::log_mel::{Decibels, LogMel, Reference};
+use super::{CutFrom, Cutting, FrontEnd, ZeroDb};
 use crate::error::Result;
-
-/// What a cut is cut from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CutFrom {
-    /// The sound: each spectrogram is made of its own samples, with zeros at both
-    /// ends, as librosa makes it of a cut.
-    Sound,
-    /// The spectrogram of the whole song: no zeros but at the song's ends.
-    Spectrogram,
-}
-
-impl CutFrom {
-    /// What goes with a preset, or with a front end that was made of one and is named for it.
-    pub fn usual(preset: &str) -> Self {
-        if preset.starts_with("bristol-80") { Self::Spectrogram } else { Self::Sound }
-    }
-}
-
-/// What 0 dB means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ZeroDb {
-    /// The loudest band and frame of the song (of its cuts, where they are cut from the sound).
-    Song,
-    /// That of each cut by itself.
-    Cut,
-    /// A power of 1.
-    Fixed,
-}
-
-/// How songs are cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cutting {
-    /// Spectrograms from each song, at least 1.
-    pub segments: usize,
-    /// What is cut.
-    pub from: CutFrom,
-    /// What 0 dB means.
-    pub zero_db: ZeroDb,
-}
 
 /// The spectrograms of a song.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,21 +15,20 @@ pub enum Cuts {
         values: Vec<f32>,
         /// Which samples of the song each covers, `[segments]`.
         spans: Vec<Range<usize>>,
-        /// What its power became dB by, `[segments]`.
+        /// The dB scale of each, `[segments]`.
         scales: Vec<Decibels>,
         /// Neighbours share samples.
         overlap: bool,
     },
-    /// It is too short for so many.
+    /// The song is too short for this number of cuts.
     TooShort {
-        /// The least length that will do, in samples.
+        /// The least sufficient length, in samples.
         needed: usize,
     },
 }
 
-/// Where `count` pieces of `length` begin that lie evenly over `total`, from its
-/// start to its end (one lies in the middle); none where neighbours would share
-/// more than half.
+/// The starts of `count` pieces of `length` that are evenly spaced over `total`, from its start to
+/// its end (a single one is in the middle); none if neighbours would overlap by more than half.
 pub fn starts(total: usize, length: usize, count: usize) -> Option<Vec<usize>> {
     let room = total.checked_sub(length)?;
     if count < 2 {
@@ -83,7 +38,7 @@ pub fn starts(total: usize, length: usize, count: usize) -> Option<Vec<usize>> {
     (room >= steps * length.div_ceil(2)).then(|| (0..count).map(|i| i * room / steps).collect())
 }
 
-/// How many cuts fit into so many samples (at the front end's rate) end to end.
+/// The number of cuts that fit end to end into `samples` samples at the front end's rate.
 pub fn fitting(samples: usize, front_end: &FrontEnd, from: CutFrom) -> usize {
     match from {
         CutFrom::Sound => samples / front_end.cut_samples().max(1),
@@ -92,10 +47,10 @@ pub fn fitting(samples: usize, front_end: &FrontEnd, from: CutFrom) -> usize {
     }
 }
 
-/// Cuts `samples` (mono, ±1, at the front end's rate). Cuts lie evenly over the
-/// song, its first sample in the first and its last in the last. Cuts from the
-/// sound are as long as equal shares of the song, as far as their number of frames
-/// allows: 2 s of 30 s for `librosa-2s`. Cuts of a short song overlap, by half at most.
+/// Cuts `samples` (mono, ±1, at the front end's rate). Cuts are evenly spaced from the first sample
+/// of the song to its last. Cuts from the sound are as long as equal shares of the song, within the
+/// lengths that have the right number of frames: 2 s of 30 s for `librosa-2s`. Cuts of a short song
+/// overlap, by half at most.
 ///
 /// # Errors
 /// If there are no samples.
@@ -104,7 +59,7 @@ pub fn cut(samples: &[f32], log_mel: &mut LogMel, cutting: Cutting) -> Result<Cu
     let Cutting { segments, from, zero_db } = cutting;
     let (total, length) = match from {
         CutFrom::Sound => {
-            // Any length between these has as many frames.
+            // All lengths between these have the same number of frames.
             let least = fe.cut_samples().max(1);
             let share = samples.len() / segments.max(1);
             (
@@ -131,15 +86,16 @@ pub fn cut(samples: &[f32], log_mel: &mut LogMel, cutting: Cutting) -> Result<Cu
             }
             decibels(&power, size, zero_db)
         }
-        (CutFrom::Spectrogram, ZeroDb::Cut) => {
-            let power = columns(&log_mel.mel_power(samples)?, total, &starts, length);
-            decibels(&power, size, zero_db)
-        }
         (CutFrom::Spectrogram, _) => {
-            let power = log_mel.mel_power(samples)?;
-            // One scale, of the whole song.
-            let (whole, scales) = decibels(&power, power.len(), zero_db);
-            (columns(&whole, total, &starts, length), scales)
+            let (power, loudest) = spectrogram_cuts(samples, log_mel, &starts, length)?;
+            match zero_db {
+                ZeroDb::Cut => decibels(&power, size, zero_db),
+                // One scale, of the whole song.
+                ZeroDb::Song | ZeroDb::Fixed => {
+                    let scale = Decibels::of_loudest(loudest, reference(zero_db));
+                    (scale.convert(&power), vec![scale])
+                }
+            }
         }
     };
     let overlap = starts.windows(2).any(|pair| pair[1] - pair[0] < length);
@@ -154,22 +110,47 @@ pub fn cut(samples: &[f32], log_mel: &mut LogMel, cutting: Cutting) -> Result<Cu
     Ok(Cuts::Made { values, spans, scales, overlap })
 }
 
-/// Of rows of `total` frames, `length` from each start: `[starts, rows, length]`.
-fn columns<T: Copy>(rows: &[T], total: usize, starts: &[usize], length: usize) -> Vec<T> {
-    let piece =
-        |&start: &usize| rows.chunks_exact(total).flat_map(move |row| &row[start..start + length]);
-    starts.iter().flat_map(piece).copied().collect()
+/// Of the spectrogram of a whole song: the mel power of `length` frames from each start,
+/// `[starts, n_mels, length]`, and the largest power of all frames. Starts ascend.
+fn spectrogram_cuts(
+    samples: &[f32],
+    log_mel: &mut LogMel,
+    starts: &[usize],
+    length: usize,
+) -> Result<(Vec<f64>, f64)> {
+    let front_end = log_mel.front_end();
+    let (lead, total) = (front_end.n_fft / 2, front_end.frames_of(samples.len()));
+    let size = front_end.n_mels * length;
+    let (mut cuts, mut loudest) = (vec![0.0; starts.len() * size], 0.0);
+    log_mel.each_frame(samples, lead, total, &mut |t, power| {
+        loudest = power.iter().copied().fold(loudest, f64::max);
+        let first = starts.partition_point(|start| start + length <= t);
+        let with_frame =
+            starts.iter().enumerate().skip(first).take_while(|(_, start)| **start <= t);
+        for (cut, start) in with_frame {
+            for (band, &power) in power.iter().enumerate() {
+                cuts[cut * size + band * length + t - start] = power;
+            }
+        }
+    })?;
+    Ok((cuts, loudest))
 }
 
-/// Power to dB, with the scales that were used: cuts of `size` one by one, or all at once.
+fn reference(zero_db: ZeroDb) -> Reference {
+    match zero_db {
+        ZeroDb::Song | ZeroDb::Cut => Reference::Max,
+        ZeroDb::Fixed => Reference::Fixed(1.0),
+    }
+}
+
+/// Power to dB, with the scales that were used: one for each cut of `size`, or one for all.
 fn decibels(power: &[f64], size: usize, zero_db: ZeroDb) -> (Vec<f32>, Vec<Decibels>) {
-    let (size, reference) = match zero_db {
-        ZeroDb::Song => (power.len(), Reference::Max),
-        ZeroDb::Fixed => (power.len(), Reference::Fixed(1.0)),
-        ZeroDb::Cut => (size, Reference::Max),
+    let size = match zero_db {
+        ZeroDb::Song | ZeroDb::Fixed => power.len(),
+        ZeroDb::Cut => size,
     };
     let cuts = || power.chunks(size.max(1));
-    let scales: Vec<Decibels> = cuts().map(|cut| Decibels::of(cut, reference)).collect();
+    let scales: Vec<Decibels> = cuts().map(|cut| Decibels::of(cut, reference(zero_db))).collect();
     let values = cuts().zip(&scales).flat_map(|(cut, scale)| scale.convert(cut)).collect();
     (values, scales)
 }
@@ -259,6 +240,34 @@ mod tests {
             assert!(song[0] < song[1] && song[1] < song[2] && song[2] <= 0.0, "{song:?}");
             assert!((fixed[1] - fixed[0] - (song[1] - song[0])).abs() < 1e-4, "{fixed:?}");
             assert!(fixed[2] > 1.0);
+        }
+    }
+
+    /// Cuts from frames that come one by one have the bits of cuts from the whole spectrogram.
+    #[test]
+    fn cuts_of_a_spectrogram_have_the_bits_of_the_whole() {
+        let fe = FrontEnd { frames: 20, ..FrontEnd::bristol_80() };
+        let samples = sound(512 * 70);
+        let mut log_mel = LogMel::new(&fe).unwrap();
+        let (total, power) = (fe.frames_of(samples.len()), log_mel.mel_power(&samples).unwrap());
+        // Apart, end to end and overlapping by half.
+        for segments in [2, 3, 6] {
+            let starts = starts(total, fe.frames, segments).unwrap();
+            let columns = |rows: &[f32], start: usize| -> Vec<u32> {
+                let rows = rows.chunks_exact(total);
+                rows.flat_map(|row| &row[start..start + fe.frames]).map(|x| x.to_bits()).collect()
+            };
+            for (zero_db, reference) in
+                [(ZeroDb::Song, Reference::Max), (ZeroDb::Fixed, Reference::Fixed(1.0))]
+            {
+                let whole = Decibels::of(&power, reference).convert(&power);
+                let want: Vec<u32> =
+                    starts.iter().flat_map(|start| columns(&whole, *start)).collect();
+                let cutting = Cutting { segments, from: CutFrom::Spectrogram, zero_db };
+                let (values, _) = made(&samples, &fe, cutting);
+                let got: Vec<u32> = values.into_iter().map(f32::to_bits).collect();
+                assert!(got == want, "{segments} {zero_db:?}");
+            }
         }
     }
 

@@ -1,10 +1,7 @@
 //! Sound files to mono samples.
 
-use std::cell::Cell;
 use std::io::Cursor;
-use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::Path;
-use std::sync::Once;
 
 use symphonia::core::codecs::audio::AudioDecoderOptions;
 use symphonia::core::codecs::audio::well_known::{
@@ -18,57 +15,58 @@ use symphonia::core::meta::MetadataOptions;
 
 use super::au;
 use super::front_end::MOST_HZ;
+use super::sound::{Sound, mono};
 use crate::error::{Error, Result};
+use crate::panics::quiet_catch_unwind;
 
-/// Files with these endings are taken for sound.
+/// Extensions of the sound files that can be decoded.
 pub const EXTENSIONS: [&str; 6] = ["wav", "au", "mp3", "flac", "ogg", "m4a"];
 
-/// Sample rates outside are damaged headers.
+/// A sample rate outside this range is taken for a damaged header.
 const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=MOST_HZ;
 
-/// A header may count samples that are none, such as the frame in which MP3 keeps the count.
+/// A header may count samples that are not decoded, such as the MP3 frame that holds the count.
 const SLACK_SAMPLES: u64 = 2 * 1152;
 
-/// The first frame of an MP3, with what fills the place before it.
+/// Bytes in which the first frame of an MP3 is searched, with any padding before it.
 const FIRST_FRAME_BYTES: usize = 4096;
 
-/// Sound of one channel.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sound {
-    /// Samples, ±1; of several channels their mean. 16-bit samples are divided by 32,768.
-    pub samples: Vec<f32>,
-    /// Samples per second.
-    pub sample_rate_hz: u32,
-    /// What is wrong with a file of which not all could be decoded.
-    pub damage: Option<String>,
-}
+/// The most samples that are decoded of one file: six hours at 48 kHz. A compressed file of a few
+/// megabytes can expand to any length; these take 4 GB of memory.
+const MOST_SAMPLES: usize = 6 * 3600 * 48_000;
 
-impl Sound {
-    /// Its length in seconds.
-    pub fn seconds(&self) -> f64 {
-        self.samples.len() as f64 / f64::from(self.sample_rate_hz)
-    }
-}
-
-/// Decodes a whole file that was read from `path`: WAV, AU, MP3, FLAC, Ogg
-/// Vorbis, AAC or ALAC in MP4, told by its bytes rather than by its name. A file
-/// that ends or breaks half-way gives what comes before, and says so in
-/// [`Sound::damage`] where its header tells how long it is: Ogg's does not, nor do
-/// MP3 files without a Xing, Info or VBRI frame.
+/// Decodes a whole file that was read from `path`: WAV, AU, MP3, FLAC, Ogg Vorbis, AAC or ALAC in
+/// MP4, recognised by its bytes, not by its name. Of a truncated or damaged file the samples before
+/// the damage are returned, and [`Sound::damage`] is set if the header has the length: Ogg's has
+/// not, nor have MP3 files without a Xing, Info or VBRI frame.
 ///
 /// # Errors
-/// `Error::Audio` if it is none of these, or there is no sound in it.
+/// `Error::Audio` if it is of another kind, has no sound, or is longer than six hours at 48 kHz.
 pub fn decode(path: &Path, bytes: Vec<u8>) -> Result<Sound> {
+    decode_at_most(path, bytes, MOST_SAMPLES)
+}
+
+/// [`decode`] with another limit of samples.
+fn decode_at_most(path: &Path, bytes: Vec<u8>, most_samples: usize) -> Result<Sound> {
     let fail = |problem: String| Error::Audio { path: path.into(), problem };
     let extension = path.extension().and_then(|extension| extension.to_str());
     let sound = if au::is_au(&bytes) {
         au::decode(&bytes)
     } else {
-        caught(|| decode_any(bytes, extension)).and_then(|sound| sound)
+        let decoded = quiet_catch_unwind(|| decode_any(bytes, extension, most_samples));
+        decoded.unwrap_or_else(|panic| Err(format!("is damaged: the decoder failed ({panic})")))
     };
     let sound = sound.map_err(fail)?;
     if !RATES_HZ.contains(&sound.sample_rate_hz) {
         return Err(fail(format!("its header says {} samples a second", sound.sample_rate_hz)));
+    }
+    if sound.samples.len() > most_samples {
+        let seconds = (most_samples / sound.sample_rate_hz as usize).min(3600);
+        return Err(fail(format!(
+            "is longer than {most_samples} samples, the most that are decoded of one file; cut it \
+             into pieces, such as with ffmpeg -ss 0 -t {seconds} -i \"{}\" piece.wav",
+            path.display()
+        )));
     }
     if sound.samples.is_empty() {
         let why = sound.damage.map_or_else(String::new, |damage| format!(" ({damage})"));
@@ -80,16 +78,15 @@ pub fn decode(path: &Path, bytes: Vec<u8>) -> Result<Sound> {
     Ok(sound)
 }
 
-/// The mean of interleaved channels.
-pub(super) fn mono(interleaved: &[f32], channels: usize) -> Vec<f32> {
-    let mean = |frame: &[f32]| frame.iter().sum::<f32>() / channels as f32;
-    interleaved.chunks_exact(channels.max(1)).map(mean).collect()
-}
-
-fn decode_any(bytes: Vec<u8>, extension: Option<&str>) -> Result<Sound, String> {
+/// Decodes with symphonia. Stops after `most_samples` were exceeded.
+fn decode_any(
+    bytes: Vec<u8>,
+    extension: Option<&str>,
+    most_samples: usize,
+) -> Result<Sound, String> {
     let unusable = |e: Symphonia| match e {
         Symphonia::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-            "is no sound file of a known kind, or ends within its header".to_owned()
+            "is not a sound file of a known kind, or ends within its header".to_owned()
         }
         e => format!("cannot be decoded: {e}"),
     };
@@ -97,7 +94,7 @@ fn decode_any(bytes: Vec<u8>, extension: Option<&str>) -> Result<Sound, String> 
     if let Some(extension) = extension {
         hint.with_extension(extension);
     }
-    let mp3_tells = mp3_tells_length(&bytes);
+    let mp3_has_length = mp3_has_length(&bytes);
     let stream = MediaSourceStream::new(Box::new(Cursor::new(bytes)), Default::default());
     let probe = symphonia::default::get_probe();
     let mut format = probe
@@ -105,7 +102,7 @@ fn decode_any(bytes: Vec<u8>, extension: Option<&str>) -> Result<Sound, String> 
         .map_err(|e| match e {
             Symphonia::Unsupported(_) => {
                 let kinds = EXTENSIONS.map(|extension| format!(".{extension}")).join(", ");
-                format!("is no sound file that can be read ({kinds})")
+                format!("is not a sound file that can be read ({kinds})")
             }
             e => unusable(e),
         })?;
@@ -114,10 +111,10 @@ fn decode_any(bytes: Vec<u8>, extension: Option<&str>) -> Result<Sound, String> 
     let codec = track.codec_params.as_ref().and_then(|params| params.audio());
     let promised = codec.and_then(|codec| {
         let known = match codec.codec {
-            // The sample at which the last page ends, wherever the first begins.
+            // Its count is the position at the end of the last page, wherever the first begins.
             CODEC_ID_VORBIS => false,
-            // Else it is guessed from the file's size.
-            CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3 => mp3_tells,
+            // Otherwise the count is an estimate from the file's size.
+            CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3 => mp3_has_length,
             _ => true,
         };
         track.num_frames.filter(|_| known).zip(codec.sample_rate)
@@ -156,8 +153,11 @@ fn decode_any(bytes: Vec<u8>, extension: Option<&str>) -> Result<Sound, String> 
                 }
                 decoded.copy_to_vec_interleaved(&mut interleaved);
                 sound.samples.extend(mono(&interleaved, channels));
+                if sound.samples.len() > most_samples {
+                    return Ok(sound);
+                }
             }
-            // Such a packet is passed over; those after it may be whole.
+            // The packet is skipped; later ones may be intact.
             Err(e @ (Symphonia::DecodeError(_) | Symphonia::IoError(_))) => {
                 bad += 1;
                 reason = e.to_string();
@@ -186,8 +186,8 @@ fn decode_any(bytes: Vec<u8>, extension: Option<&str>) -> Result<Sound, String> 
     Ok(sound)
 }
 
-/// Whether an MP3's first frame says how many there are.
-fn mp3_tells_length(bytes: &[u8]) -> bool {
+/// Whether an MP3's first frame has the number of frames.
+fn mp3_has_length(bytes: &[u8]) -> bool {
     // ID3: three letters, two bytes of version, flags, and the length in sevens of bits.
     let id3 = match *bytes {
         [b'I', b'D', b'3', _, _, _, a, b, c, d, ..] => {
@@ -200,35 +200,31 @@ fn mp3_tells_length(bytes: &[u8]) -> bool {
     first.windows(4).any(|word| matches!(word, b"Xing" | b"Info" | b"VBRI"))
 }
 
-thread_local! {
-    static DECODING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// A decoder that a damaged file brings to panic has found one more damaged file.
-fn caught<T>(decode: impl FnOnce() -> T) -> Result<T, String> {
-    // A panic that is caught must not be printed either; all others are, as ever.
-    static QUIET: Once = Once::new();
-    QUIET.call_once(|| {
-        let print = take_hook();
-        set_hook(Box::new(move |info| {
-            if !DECODING.get() {
-                print(info);
-            }
-        }));
-    });
-    DECODING.set(true);
-    let decoded = catch_unwind(AssertUnwindSafe(decode));
-    DECODING.set(false);
-    decoded.map_err(|_| "its damage is such that the decoder gave up".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
-    #[allow(clippy::panic)]
-    fn a_decoders_panic_is_an_answer() {
-        let answer: Result<(), String> = super::caught(|| panic!("index out of bounds"));
-        assert!(answer.unwrap_err().contains("gave up"));
-        assert_eq!(super::caught(|| 3), Ok(3));
+    fn a_file_longer_than_the_limit_names_a_way_out() {
+        let path = Path::new("songs/long.wav");
+        let wav = crate::audio::wav(&[0.25; 1000], 8000).unwrap();
+        // The header of an .au file: mu-law, 8 kHz, one channel.
+        let mut au = b".snd".to_vec();
+        au.extend([24u32, 1000, 1, 8000, 1].iter().flat_map(|word| word.to_be_bytes()));
+        au.resize(24 + 1000, 0);
+        for bytes in [wav, au] {
+            let sound = decode_at_most(path, bytes.clone(), 1000).unwrap();
+            assert_eq!(sound.samples.len(), 1000);
+            for (most, seconds) in [(999, 0), (10, 0)] {
+                let error = decode_at_most(path, bytes.clone(), most).unwrap_err().to_string();
+                let way_out = format!("ffmpeg -ss 0 -t {seconds} -i \"songs/long.wav\"");
+                for part in ["songs/long.wav", &format!("{most} samples"), &way_out] {
+                    assert!(error.contains(part), "{part}: {error}");
+                }
+            }
+        }
+        // The hour that the message proposes is within the limit at every rate that is decoded.
+        assert!(RATES_HZ.contains(&48_000) && MOST_SAMPLES / 48_000 == 6 * 3600);
+        assert!(MOST_SAMPLES / *RATES_HZ.end() as usize > 0);
     }
 }

@@ -1,16 +1,16 @@
-//! The numbers that say how sound becomes a spectrogram, and their named presets.
+//! The parameters of the log-mel front end, and their named presets.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// Sound of a higher rate is none.
+/// The highest sample rate, in Hz.
 pub(super) const MOST_HZ: u32 = 768_000;
 /// The longest FFT and hop: more than a second at any rate.
 const MOST_SAMPLES: usize = 1 << 20;
 /// The most mel bands, and the most frames.
 const MOST_LONG: usize = 1 << 16;
-/// The most values of a spectrogram (64 MiB): beyond, a song's cuts fill memory.
+/// The most values of a spectrogram (64 MiB): with more a song's cuts would fill the memory.
 const MOST_VALUES: usize = 1 << 24;
 
 /// How sound becomes a log-mel spectrogram of shape `[n_mels, frames]`.
@@ -23,7 +23,7 @@ pub struct FrontEnd {
     pub sample_rate_hz: u32,
     /// Length of the FFT and of its periodic Hann window, in samples.
     pub n_fft: usize,
-    /// From one frame to the next, in samples.
+    /// Samples from one frame to the next.
     pub hop_samples: usize,
     /// Number of mel bands.
     pub n_mels: usize,
@@ -31,7 +31,7 @@ pub struct FrontEnd {
     pub f_min_hz: f64,
     /// Upper edge of the highest band, in Hz; at most half the sample rate.
     pub f_max_hz: f64,
-    /// Width of one spectrogram as the classifier sees it, in frames.
+    /// Width of one spectrogram, the classifier's input, in frames.
     pub frames: usize,
 }
 
@@ -79,13 +79,13 @@ impl FrontEnd {
         }
     }
 
-    /// Frames that librosa makes of `samples` samples: `1 + samples / hop` for an even `n_fft`.
+    /// The number of frames that librosa computes from `samples` samples: `1 + samples / hop` for an even `n_fft`.
     pub fn frames_of(&self, samples: usize) -> usize {
         // n_fft / 2 zeros on both sides, so an odd n_fft lacks one sample.
         1 + samples.saturating_sub(self.n_fft % 2) / self.hop_samples
     }
 
-    /// The fewest samples of which librosa makes [`frames`](Self::frames) frames.
+    /// The least number of samples that give [`frames`](Self::frames) frames.
     pub fn cut_samples(&self) -> usize {
         self.frames.saturating_sub(1).saturating_mul(self.hop_samples) + self.n_fft % 2
     }
@@ -95,11 +95,11 @@ impl FrontEnd {
         self.frames as f64 * self.hop_samples as f64 / f64::from(self.sample_rate_hz)
     }
 
-    /// Says what is impossible about these numbers, if anything is. Front ends that are
-    /// read from files go through this before they are used.
+    /// Checks that all parameters are possible. Front ends that are read from files are checked
+    /// before they are used.
     ///
     /// # Errors
-    /// `Error::FrontEnd` with the number, its bounds and what was found.
+    /// `Error::FrontEnd` with the parameter, its bounds and the value found.
     pub fn check(&self) -> Result<()> {
         let fail = |problem: String| Err(Error::FrontEnd { name: self.name.clone(), problem });
         for (what, value, least, most) in [

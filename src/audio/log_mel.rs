@@ -14,17 +14,17 @@ use super::FrontEnd;
 use super::mel::{self, Triangle};
 use crate::error::{Error, Result};
 
-/// Powers below this count as this (librosa's `amin`).
+/// The least power (librosa's `amin`): smaller ones are raised to it.
 const AMIN: f64 = 1e-10;
-/// Nothing is further below the maximum than this, in dB (librosa's `top_db`).
+/// Range below the maximum in dB (librosa's `top_db`): smaller values are raised to its end.
 const TOP_DB: f64 = 80.0;
 
-/// What 0 dB means.
+/// The power that is 0 dB.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Reference {
     /// This power.
     Fixed(f64),
-    /// The largest power of the array at hand (librosa's `ref=np.max`).
+    /// The largest power of the array (librosa's `ref=np.max`).
     Max,
 }
 
@@ -76,7 +76,7 @@ impl LogMel {
         })
     }
 
-    /// The numbers this was planned from.
+    /// The parameters of the front end.
     pub fn front_end(&self) -> &FrontEnd {
         &self.front_end
     }
@@ -95,8 +95,8 @@ impl LogMel {
         self.mel_power_of(samples, lead, frames)
     }
 
-    /// Mel power of so many frames, the first of which begins `lead` samples before `samples` do:
-    /// `[n_mels, frames]`. There are zeros on both sides.
+    /// Mel power of `frames` frames, the first of which begins `lead` samples before `samples` do:
+    /// `[n_mels, frames]`. Samples outside are zero.
     ///
     /// # Errors
     /// If there are no samples.
@@ -106,23 +106,44 @@ impl LogMel {
         lead: usize,
         frames: usize,
     ) -> Result<Vec<f64>> {
+        let mut mel = vec![0.0; self.front_end.n_mels * frames];
+        self.each_frame(samples, lead, frames, &mut |t, power| {
+            for (band, &power) in power.iter().enumerate() {
+                mel[band * frames + t] = power;
+            }
+        })?;
+        Ok(mel)
+    }
+
+    /// Calls `each` with every frame's number and mel power, `[n_mels]`, in order; frames as in
+    /// [`LogMel::mel_power_of`]. Long sound needs no memory for its whole spectrogram.
+    ///
+    /// # Errors
+    /// If there are no samples.
+    pub fn each_frame(
+        &mut self,
+        samples: &[f32],
+        lead: usize,
+        frames: usize,
+        each: &mut dyn FnMut(usize, &[f64]),
+    ) -> Result<()> {
         if samples.is_empty() {
             return Err(Error::FrontEnd {
                 name: self.front_end.name.clone(),
                 problem: "expected at least one sample of sound, found none".into(),
             });
         }
-        let mut mel = vec![0.0; self.front_end.n_mels * frames];
+        let mut mel = vec![0.0; self.front_end.n_mels];
         for t in 0..frames {
             // Position in `samples` of the frame's first sample, which may lie in the zeros before.
             self.frame_power(samples, (t * self.front_end.hop_samples) as isize - lead as isize);
-            for (band, triangle) in self.filters.iter().enumerate() {
+            for (mel, triangle) in mel.iter_mut().zip(&self.filters) {
                 let power = &self.power[triangle.first_bin..];
-                mel[band * frames + t] =
-                    triangle.weights.iter().zip(power).map(|(w, p)| w * p).sum();
+                *mel = triangle.weights.iter().zip(power).map(|(w, p)| w * p).sum();
             }
+            each(t, &mel);
         }
-        Ok(mel)
+        Ok(())
     }
 
     /// |FFT|² of the windowed frame that begins at `start`, into `self.power`.
@@ -151,20 +172,24 @@ pub fn hann(n_fft: usize) -> Vec<f64> {
     (0..n_fft).map(|i| 0.5 - 0.5 * turn(i).cos()).collect()
 }
 
-/// From power to dB, with the zero and the floor of one array: another one, such as a part of
-/// the same sound, can be put on the same scale.
+/// A conversion from power to dB with the zero and the floor of one array, which can be applied to
+/// another one, such as a part of the same sound.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Decibels {
-    /// What is 0 dB, in dB above a power of 1.
+    /// The level of 0 dB, in dB above a power of 1.
     zero: f64,
-    /// Nothing is below this, in dB above `zero`.
+    /// The least value, in dB above `zero`.
     floor: f64,
 }
 
 impl Decibels {
     /// The scale of an array: its floor is `TOP_DB` below its largest power.
     pub fn of(power: &[f64], reference: Reference) -> Self {
-        let loudest = power.iter().copied().fold(0.0, f64::max);
+        Self::of_loudest(power.iter().copied().fold(0.0, f64::max), reference)
+    }
+
+    /// The scale of an array whose largest power is `loudest`.
+    pub(super) fn of_loudest(loudest: f64, reference: Reference) -> Self {
         let zero = decibels(match reference {
             Reference::Fixed(power) => power,
             Reference::Max => loudest,

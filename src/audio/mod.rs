@@ -1,17 +1,32 @@
 //! From sound files to log-mel spectrograms.
 
+#[cfg(feature = "audio")]
 mod au;
+#[cfg(feature = "audio")]
 mod cuts;
+mod cutting;
+#[cfg(feature = "audio")]
 mod decode;
 mod front_end;
+#[cfg(feature = "audio")]
 mod log_mel;
+#[cfg(feature = "audio")]
 pub mod mel;
+#[cfg(feature = "audio")]
 mod resample;
+#[cfg(feature = "audio")]
+mod sound;
+#[cfg(feature = "audio")]
 mod wav;
 
-pub use cuts::{CutFrom, Cuts, Cutting, ZeroDb, cut, fitting, starts};
-pub use decode::{EXTENSIONS, Sound, decode};
+pub use cutting::{CutFrom, Cutting, ZeroDb};
 pub use front_end::FrontEnd;
-pub use log_mel::{Decibels, LogMel, Reference, Spectrogram, hann, power_to_db};
-pub use resample::resample;
-pub use wav::wav;
+#[cfg(feature = "audio")]
+pub use {
+    cuts::{Cuts, cut, fitting, starts},
+    decode::{EXTENSIONS, decode},
+    log_mel::{Decibels, LogMel, Reference, Spectrogram, hann, power_to_db},
+    resample::resample,
+    sound::Sound,
+    wav::wav,
+};

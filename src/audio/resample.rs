@@ -1,7 +1,7 @@
 //! From one sample rate to another.
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Fft, FixedSync, Resampler, WindowFunction};
+use rubato::{Fft, FixedSync, Resampler, ResamplerConstructionError, WindowFunction};
 
 use crate::error::{Error, Result};
 
@@ -10,9 +10,8 @@ use crate::error::{Error, Result};
 const FILTER_SAMPLES: usize = 4096;
 
 /// `samples` at another rate: sample `k` is at time `k / to_hz`, and there are
-/// `⌈n · to_hz / from_hz⌉`, as librosa has it. In f64, so that the result is exact
-/// to a float's rounding. (librosa's own resampler, soxr, has another filter:
-/// resampled sound agrees with it up to the filters' edges.)
+/// `⌈n · to_hz / from_hz⌉`, as in librosa. Computed in f64, block by block, and rounded to f32.
+/// (librosa's own resampler, soxr, has another filter: the results agree below its cut-off.)
 ///
 /// # Errors
 /// If the resampler refuses the rates.
@@ -22,20 +21,42 @@ pub fn resample(samples: Vec<f32>, from_hz: u32, to_hz: u32) -> Result<Vec<f32>>
     }
     let fail = |problem: String| Error::Mismatch {
         what: "resampling",
-        expected: format!("a way from {from_hz} to {to_hz} Hz"),
+        expected: format!("a conversion from {from_hz} to {to_hz} Hz"),
         found: problem,
     };
+    let mut fft = resampler(from_hz, to_hz).map_err(|e| fail(e.to_string()))?;
+    let len = (fft.resample_ratio() * samples.len() as f64).ceil() as usize;
+    let mut resampled = Vec::with_capacity(len);
+    let mut delay = fft.output_delay();
+    let mut input = vec![0.0; fft.input_frames_next()];
+    let mut output = vec![0.0; fft.output_frames_max()];
+    let mut blocks = samples.chunks(input.len());
+    // After the last block zeros follow, until the filter's delay is made up for.
+    while resampled.len() < len {
+        let block = blocks.next().unwrap_or_default();
+        input.fill(0.0);
+        input.iter_mut().zip(block).for_each(|(to, &sample)| *to = f64::from(sample));
+        let (frames_in, frames_out) = (input.len(), output.len());
+        let from = InterleavedSlice::new(&input, 1, frames_in).map_err(|e| fail(e.to_string()))?;
+        let mut to = InterleavedSlice::new_mut(&mut output, 1, frames_out)
+            .map_err(|e| fail(e.to_string()))?;
+        let made =
+            fft.process_into_buffer(&from, &mut to, None).map_err(|e| fail(e.to_string()))?.1;
+        let skipped = delay.min(made);
+        delay -= skipped;
+        let room = len - resampled.len();
+        resampled.extend(output[skipped..made].iter().take(room).map(|&x| x as f32));
+    }
+    Ok(resampled)
+}
+
+fn resampler(from_hz: u32, to_hz: u32) -> Result<Fft<f64>, ResamplerConstructionError> {
     let (from, to) = (from_hz as usize, to_hz as usize);
     let block = from / gcd(from, to);
     // An even number of blocks: the filter's middle is then a whole sample at both rates.
     let chunk = FILTER_SAMPLES.div_ceil(2 * block) * 2 * block;
     let window = WindowFunction::BlackmanHarris2;
-    let mut fft = Fft::<f64>::new_custom(from, to, chunk, 1, 1, window, FixedSync::Both)
-        .map_err(|e| fail(e.to_string()))?;
-    let input: Vec<f64> = samples.into_iter().map(f64::from).collect();
-    let adapter = InterleavedSlice::new(&input, 1, input.len()).map_err(|e| fail(e.to_string()))?;
-    let output = fft.process_all(&adapter, input.len(), None).map_err(|e| fail(e.to_string()))?;
-    Ok(output.take_data().into_iter().map(|x| x as f32).collect())
+    Fft::new_custom(from, to, chunk, 1, 1, window, FixedSync::Both)
 }
 
 fn gcd(a: usize, b: usize) -> usize {
@@ -51,6 +72,26 @@ mod tests {
         let n = (seconds * f64::from(rate_hz)).round() as usize;
         let phase = |k: usize| std::f64::consts::TAU * hz * k as f64 / f64::from(rate_hz);
         (0..n).map(|k| (0.5 * phase(k).sin()) as f32).collect()
+    }
+
+    /// Blocks give the bits of the whole sound at once, whatever its length.
+    #[test]
+    fn blocks_give_the_bits_of_the_whole() {
+        for (from, to) in [(44_100, 22_050), (48_000, 22_050), (11_025, 44_100), (44_101, 22_050)] {
+            let mut fft = resampler(from, to).unwrap();
+            let block = fft.input_frames_next();
+            for n in [1, 100, block - 1, block, block + 1, 2 * block, 3 * block + 1234] {
+                let samples: Vec<f32> =
+                    (0..n).map(|i| (i as f32 * i as f32 * 0.37).sin()).collect();
+                let input: Vec<f64> = samples.iter().copied().map(f64::from).collect();
+                let input = InterleavedSlice::new(&input, 1, n).unwrap();
+                let whole = fft.process_all(&input, n, None).unwrap().take_data();
+                let whole: Vec<u32> = whole.into_iter().map(|x| (x as f32).to_bits()).collect();
+                let blocks = resample(samples, from, to).unwrap();
+                let blocks: Vec<u32> = blocks.into_iter().map(f32::to_bits).collect();
+                assert!(blocks == whole, "{n} samples, {from} to {to}");
+            }
+        }
     }
 
     #[test]

@@ -1,53 +1,60 @@
 //! The CPU's figures: the same columns, by layer.
 
-use super::report::{Kernel, Measured, SetUp, Step};
+use super::kernel::Kernel;
+use super::report::{Measured, SetUp, Step};
 use super::steps::{order, steady, timed};
-use super::{SEED, SGD, Site, TRIES, dense};
+use super::{SEED, SGD, Site, TRIES};
 use crate::backend::{Backend, Batches, State};
-use crate::cpu::{Cpu, Lap};
+use crate::cpu::{Cpu, Phase};
 use crate::device::Device;
 use crate::error::Result;
-use crate::graph::{NodeId, Op};
+use crate::graph::NodeId;
 use crate::measure::{Budget, Work};
+use crate::ops::Pass;
+use crate::ops::conv2d::Conv2d;
+use crate::ops::gather::Gather;
+use crate::ops::penalty::penalty_work;
+use crate::plan::{LoweredOp, Plan};
 use crate::train::initial_parameters;
 
-/// Kernel, node and work of a part; none of one that does nothing.
-fn describe(cpu: &Cpu, part: Lap) -> Option<(String, String, Work)> {
-    let plan = cpu.plan();
+/// Kernel, node and work of a phase; none of a phase without work.
+fn describe(plan: &Plan, phase: Phase) -> Option<(String, String, Work)> {
     let graph = plan.graph();
-    let all = |kernel: &str, work| Some((kernel.to_owned(), "all".to_owned(), work));
-    let named =
-        |id: NodeId, kernel: String, work| Some((kernel, graph.node(id).name.clone(), work));
-    match part {
-        Lap::Gather => all("gather", dense::gather(plan)),
-        Lap::Penalty => all("penalty", dense::penalty(plan)),
-        Lap::Forward(id) => match cpu.fused_pool(id) {
-            Some(pool) => {
-                let work = dense::fused_forward(plan, id, pool);
-                named(id, "conv2d_max_pool2d_forward".into(), work)
+    let all = |kernel: &str, work| (kernel.to_owned(), "all".to_owned(), work);
+    let of_node = |id: NodeId, pass: &str, passes: &[Pass]| {
+        let op = graph.node(id).op.name();
+        let kernel = match plan.lowered(id) {
+            LoweredOp::Conv2d(Conv2d { max_pool2d: Some(_), .. }) if pass != "update" => {
+                format!("{op}_max_pool2d_{pass}")
             }
-            None => {
-                named(id, format!("{}_forward", graph.node(id).op.name()), dense::forward(plan, id))
-            }
-        },
-        Lap::Backward(id) => match cpu.fused_pool(id) {
-            Some(pool) => {
-                let work = dense::fused_backward(plan, id, pool);
-                named(id, "conv2d_max_pool2d_backward".into(), work)
-            }
-            None => {
-                let work = match graph.node(id).op {
-                    Op::Dense { .. } => dense::dense_input_gradient(plan, id),
-                    _ => dense::backward(plan, id),
-                };
-                named(id, format!("{}_backward", graph.node(id).op.name()), work)
-            }
-        },
-        Lap::Update(id) => {
-            named(id, format!("{}_update", graph.node(id).op.name()), dense::update(plan, id))
+            _ => format!("{op}_{pass}"),
+        };
+        let work = passes.iter().map(|pass| plan.work(id, *pass));
+        (kernel, graph.node(id).name.clone(), work.fold(Work::default(), add))
+    };
+    let is_dense = |id| matches!(plan.lowered(id), LoweredOp::Dense(_));
+    let row = match phase {
+        Phase::Gather => {
+            let sample = graph.node(graph.input()).shape;
+            all("gather", Gather { sample }.work(plan.batch()))
         }
-    }
-    .filter(|(.., work)| *work != Work::default())
+        Phase::Penalty => all("penalty", penalty_work(graph)),
+        Phase::Forward(id) => of_node(id, "forward", &[Pass::Forward]),
+        // A dense layer's weight gradients are computed by its update.
+        Phase::Backward(id) if is_dense(id) => of_node(id, "backward", &[Pass::BackwardInput]),
+        Phase::Backward(id) => {
+            of_node(id, "backward", &[Pass::BackwardInput, Pass::BackwardWeight])
+        }
+        Phase::Update(id) if is_dense(id) => {
+            of_node(id, "update", &[Pass::BackwardWeight, Pass::Update])
+        }
+        Phase::Update(id) => of_node(id, "update", &[Pass::Update]),
+    };
+    (row.2 != Work::default()).then_some(row)
+}
+
+fn add(a: Work, b: Work) -> Work {
+    Work { flop: a.flop + b.flop, bytes: a.bytes + b.bytes }
 }
 
 pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
@@ -59,13 +66,13 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
     let (_, first) = timed(|| cpu.train_step(*samples, &Batches::plain(batch), SGD))?;
     let steady = steady(site, &mut cpu)?;
 
-    let mut times: Vec<(Lap, Vec<f64>)> = Vec::new();
+    let mut times: Vec<(Phase, Vec<f64>)> = Vec::new();
     progress.begin("layers", options.budget.steps as u64, "repetitions");
     for _ in options.budget.repetitions() {
-        for (i, (part, seconds)) in cpu.time_parts(*samples, batch, SGD).into_iter().enumerate() {
+        for (i, (phase, seconds)) in cpu.time_phases(*samples, batch, SGD).into_iter().enumerate() {
             match times.get_mut(i) {
                 Some((_, times)) => times.push(seconds),
-                None => times.push((part, vec![seconds])),
+                None => times.push((phase, vec![seconds])),
             }
         }
         progress.advance(1);
@@ -75,12 +82,12 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
     let rates = cpu.rates(tries);
 
     let kernels: Vec<Kernel> = (times.into_iter())
-        .filter_map(|(part, seconds)| {
-            let (kernel, node, work) = describe(&cpu, part)?;
+        .filter_map(|(phase, seconds)| {
+            let (kernel, node, work) = describe(cpu.plan(), phase)?;
             Some(Kernel::new(&kernel, &node, seconds, work, rates))
         })
         .collect();
-    let step = Step::new(&steady, plan.batch(), dense::step_flop(plan), &kernels);
+    let step = Step::new(&steady, plan.batch(), plan.step_flop(), &kernels);
     Ok(Measured {
         device: Device::Cpu,
         name: cpu.describe(),

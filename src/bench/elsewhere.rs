@@ -1,14 +1,10 @@
-//! What the same dispatches would be bound by on GPUs that are not here: arithmetic on published
-//! figures, by which kernels can be judged that only a software adapter has run. No measurement.
-
-use std::fmt;
+//! Estimated bounds of the recorded dispatches on other GPUs, computed from published rates, not
+//! measured. Kernels that only a software adapter has run can be judged by them.
 
 use serde::Serialize;
 
-use super::report::Kernel;
-use super::table::{aligned, figure};
+use super::kernel::Kernel;
 use crate::measure::{Rates, Work};
-use crate::text::fold;
 
 /// A GPU of each of the four makers, of the kind that people have at home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +22,7 @@ pub enum Reference {
 
 /// What a dispatch takes to begin, once the one before it is done: an assumption. Through
 /// WebGPU's own checks it may be five times that (arXiv:2604.02344 measured 24 to 36 µs on Vulkan).
-const LAUNCH_SECONDS: f64 = 5e-6;
+pub(super) const LAUNCH_SECONDS: f64 = 5e-6;
 
 impl Reference {
     /// All of them.
@@ -91,7 +87,7 @@ impl Floor {
         Self { arithmetic_seconds, memory_seconds, bound }
     }
 
-    fn work_seconds(self) -> f64 {
+    pub(super) fn work_seconds(self) -> f64 {
         self.arithmetic_seconds.max(self.memory_seconds)
     }
 
@@ -126,61 +122,6 @@ pub(super) fn elsewhere(kernels: &[Kernel]) -> Vec<Elsewhere> {
         Elsewhere { gpu, rates, launch_seconds, kernels, step_seconds }
     };
     Reference::ALL.map(on).into()
-}
-
-/// The table, beside the dispatches that it is of.
-pub(super) fn write(
-    f: &mut fmt::Formatter<'_>,
-    all: &[Elsewhere],
-    kernels: &[Kernel],
-) -> fmt::Result {
-    let head = ["kernel", "node", "flop/B"].into_iter().chain(all.iter().map(|on| on.gpu));
-    let mut rows = vec![head.map(String::from).collect::<Vec<_>>()];
-    for (i, kernel) in kernels.iter().enumerate() {
-        let Work { flop, bytes } = kernel.work;
-        let intensity = if flop == 0 { "-".into() } else { figure(flop as f64 / bytes as f64) };
-        let mut row = vec![kernel.kernel.clone(), kernel.node.clone(), intensity];
-        row.extend(all.iter().filter_map(|on| on.kernels.get(i)).map(|floor| cell(*floor)));
-        rows.push(row);
-    }
-    let totals = all.iter().map(|on| figure(on.step_seconds * 1e6));
-    let words = ["the whole step", "", ""].map(String::from).into_iter();
-    rows.push(words.chain(totals).collect());
-    writeln!(f, "What a step would be bound by elsewhere, µs")?;
-    write!(f, "{}", aligned(&rows))?;
-    let gpus: Vec<String> = all.iter().map(describe).collect();
-    let about = format!(
-        "Not measured: computed from the operations and bytes of the dispatches above and from what \
-         makers publish ({}). a: arithmetic takes longest, m: memory, l: less than the {} µs that \
-         beginning a dispatch is assumed to take, which then count in the whole step. All bytes are \
-         taken to come from memory; those of small maps would come from a cache.",
-        gpus.join("; "),
-        figure(LAUNCH_SECONDS * 1e6)
-    );
-    writeln!(f, "{}", fold(&about))
-}
-
-fn cell(floor: Floor) -> String {
-    let letter = match floor.bound {
-        Bound::Arithmetic => 'a',
-        Bound::Memory => 'm',
-        Bound::Launch => 'l',
-    };
-    format!("{} {letter}", figure(floor.work_seconds() * 1e6))
-}
-
-/// Its rates, and how many dispatches are bound by what.
-fn describe(on: &Elsewhere) -> String {
-    let count = |bound| on.kernels.iter().filter(|floor| floor.bound == bound).count();
-    format!(
-        "{}: {} TFLOP/s, {} GB/s, {} dispatches bound by arithmetic, {} by memory, {} by launching",
-        on.gpu,
-        figure(on.rates.flop_per_second / 1e12),
-        figure(on.rates.bytes_per_second / 1e9),
-        count(Bound::Arithmetic),
-        count(Bound::Memory),
-        count(Bound::Launch)
-    )
 }
 
 #[cfg(test)]

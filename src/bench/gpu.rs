@@ -1,9 +1,10 @@
 //! The GPU's figures.
 
 use super::elsewhere::elsewhere;
-use super::report::{Kernel, Measured, SetUp, Step};
+use super::kernel::Kernel;
+use super::report::{Measured, SetUp, Step};
 use super::steps::{order, steady, timed};
-use super::{SEED, SGD, Site, TRIES, dense};
+use super::{SEED, SGD, Site, TRIES};
 use crate::backend::{Backend, Batches, State};
 use crate::device::Device;
 use crate::error::Result;
@@ -15,7 +16,7 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
     let Site { options, plan, samples, progress } = site;
     let opened = GpuOptions {
         adapter: options.adapter,
-        form: options.form,
+        variant: options.variant,
         tiles: options.tiles,
         buffer_bytes: None,
     };
@@ -49,14 +50,14 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
         dispatches: Some(kernels.len()),
         submits_per_step: Some(submits as f64 / steady.steps as f64),
         allocations_after_first_step: Some(allocations),
-        ..Step::new(&steady, plan.batch(), dense::step_flop(plan), &kernels)
+        ..Step::new(&steady, plan.batch(), plan.step_flop(), &kernels)
     };
     Ok(Measured {
         device: Device::Gpu,
         // The driver is told apart.
         name: format!("gpu, {}", gpu.adapter()),
         adapter: Some(gpu.adapter().clone()),
-        kernels_form: Some(options.form.as_str()),
+        kernels_form: Some(options.variant.as_str()),
         tiles: Some(gpu.tiles().as_str()),
         threads: None,
         clock: timer.name(),

@@ -3,19 +3,20 @@
 //! Returns plain values; [`Report`] is a table to people and JSON to programs.
 
 mod cpu;
-mod dense;
 mod elsewhere;
 mod gpu;
+mod kernel;
 mod report;
 mod steps;
 mod table;
 
 pub use elsewhere::{Bound, Elsewhere, Floor, Reference};
-pub use report::{Kernel, Measured, Report, SetUp, Spread, Step};
+pub use kernel::{Kernel, Spread};
+pub use report::{Measured, Report, SetUp, Step};
 
 use crate::backend::{DatasetRef, Sgd};
 use crate::error::{Error, Result};
-use crate::gpu::{Form, Tiles};
+use crate::gpu::{KernelVariant, TileConfig};
 use crate::graph::Graph;
 use crate::measure::Budget;
 use crate::plan::Plan;
@@ -54,9 +55,9 @@ pub struct Options<'a> {
     /// Part of the GPU's name; none takes the best.
     pub adapter: Option<&'a str>,
     /// Which kernels of the GPU.
-    pub form: Form,
+    pub variant: KernelVariant,
     /// How much one of their threads owns; none takes what suits the GPU.
-    pub tiles: Option<Tiles>,
+    pub tiles: Option<TileConfig>,
     /// Whether to compute what the GPU's dispatches would be bound by on others.
     pub elsewhere: bool,
     /// Threads of the CPU; 0 means one for each core.

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use super::report::Spread;
+use super::kernel::Spread;
 use super::{SEED, SGD, Site};
 use crate::backend::{Backend, Batches, StepsDone};
 use crate::error::Result;

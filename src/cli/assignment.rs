@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
 use super::bars::Bars;
@@ -11,7 +10,7 @@ use super::data_args::DataArgs;
 use super::run_bars::{self, RunText};
 use super::run_input::prepare_data;
 use super::say::{say, tell, this_command, warn_of};
-use super::stop::stop_flag;
+use super::stop::interruption;
 use crate::compare::RunFigures;
 use crate::data::{Dataset, PartName};
 use crate::device::{self, Device};
@@ -97,8 +96,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     if !p2.folder.join("model.safetensors").exists() {
         device::find(p2.config.device, p2.config.device_options())?;
     }
-    let stopped = stop_flag();
-    let stop = || stopped.load(Ordering::Relaxed);
+    let stop = interruption()?;
     let bars = Bars::new(args.quiet);
     let cache = args.data.cache_dir.as_deref();
     let source = source::load(&p1.config, cache, &PartName::ALL, &bars)?;

@@ -7,7 +7,7 @@ use super::bars::Bars;
 use super::data_args::DataArgs;
 use super::say::{say, tell};
 use super::summary::at_least;
-use crate::data::audit::{self, Audit, Names, Quick};
+use crate::audit::{self, Audit, Names, Quick};
 use crate::data::{Dataset, PartName};
 use crate::error::{Error, Result};
 use crate::train::settings::Recipe;

@@ -8,7 +8,7 @@ use super::say::say;
 use super::summary::{at_least, size};
 use crate::bench::{self, Devices, Options};
 use crate::error::{Error, Result};
-use crate::gpu::{Form, Tiles};
+use crate::gpu::{KernelVariant, TileConfig};
 use crate::measure::Budget;
 use crate::models::Model;
 use crate::train::settings::Recipe;
@@ -57,12 +57,12 @@ pub(super) struct Args {
 
     /// Kernels of the GPU: the obvious ones, tiles in registers, convolutions fused with
     /// their pooling, or gradients straight from the places that pooling chose
-    #[arg(long, value_name = "FORM", default_value = Form::default().as_str(), value_parser = choice::kernels())]
-    kernels: Form,
+    #[arg(long, value_name = "FORM", default_value = KernelVariant::default().as_str(), value_parser = choice::kernels())]
+    kernels: KernelVariant,
 
     /// How much of a convolution one thread owns [default: wide on a software GPU, else narrow]
     #[arg(long, value_name = "TILES", value_parser = choice::tiles())]
-    tiles: Option<Tiles>,
+    tiles: Option<TileConfig>,
 
     /// Tell too what the GPU's kernels would be bound by on other GPUs, computed from published rates
     #[arg(long)]
@@ -108,7 +108,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         batch: args.batch_size,
         samples: args.samples,
         adapter: args.adapter.as_deref(),
-        form: args.kernels,
+        variant: args.kernels,
         tiles: args.tiles,
         elsewhere: args.gpus,
         threads: args.threads,

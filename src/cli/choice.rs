@@ -4,10 +4,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::audio::{CutFrom, ZeroDb};
 use crate::bench::Devices;
-use crate::data::prepare::SplitKind;
 use crate::data::{DataFrom, PartName};
 use crate::device::Device;
-use crate::gpu::{Form, Tiles};
+use crate::gpu::{KernelVariant, TileConfig};
+use crate::prepare::SplitKind;
 use crate::report::ColourMap;
 use crate::train::settings::words;
 
@@ -30,13 +30,13 @@ pub(super) fn devices() -> impl TypedValueParser<Value = Devices> {
     one_of([("cpu", Devices::Cpu), ("gpu", Devices::Gpu), ("both", Devices::Both)])
 }
 
-pub(super) fn kernels() -> impl TypedValueParser<Value = Form> {
-    one_of(Form::ALL.map(|form| (form.as_str(), form)))
+pub(super) fn kernels() -> impl TypedValueParser<Value = KernelVariant> {
+    one_of(KernelVariant::ALL.map(|variant| (variant.as_str(), variant)))
 }
 
 /// How much a thread of the GPU owns.
-pub(super) fn tiles() -> impl TypedValueParser<Value = Tiles> {
-    one_of(Tiles::ALL.map(|tiles| (tiles.as_str(), tiles)))
+pub(super) fn tiles() -> impl TypedValueParser<Value = TileConfig> {
+    one_of(TileConfig::ALL.map(|tiles| (tiles.as_str(), tiles)))
 }
 
 pub(super) fn data_from() -> impl TypedValueParser<Value = DataFrom> {

@@ -4,13 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 
 use super::bars::Bars;
 use super::run_bars::{self, RunText};
 use super::run_input::prepare_data;
 use super::say::{say, tell, this_command, warn_of};
-use super::stop::stop_flag;
+use super::stop::interruption;
 use super::{choice, seeds};
 use crate::compare::{self, DataReport, ModelRuns, Report, RunFigures};
 use crate::data::{Dataset, PartName};
@@ -147,8 +146,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     if let Some(Job { config, .. }) = sets.iter().flat_map(|set| set.jobs.iter().flatten()).next() {
         device::find(config.device, config.device_options())?;
     }
-    let stopped = stop_flag();
-    let stop = || stopped.load(Ordering::Relaxed);
+    let stop = interruption()?;
     create_folder(&args.out)?;
     let all = sets.iter().flat_map(|set| &set.jobs).map(Vec::len).sum();
     let count = Count { complete: Cell::new(0), all };

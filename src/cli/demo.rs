@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::bars::Bars;
 use super::say::say;
-use crate::data::demo::{self, DEFAULT_SEED, Recipe, SOURCE};
+use crate::demo::{self, DEFAULT_SEED, Recipe, SOURCE};
 use crate::error::Result;
 use crate::train::source::demo_cache;
 

@@ -65,7 +65,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     run.scale();
     let LoadedRun { config, saved, graph, source: Source { data, .. }, .. } = run;
     let facts = &saved.facts;
-    let plan = Plan::new(graph.clone(), config.batch_size.min(data.longest_part()))?;
+    let batch = config.batch_size.min(data.longest_part());
+    let plan = Plan::for_inference(graph.clone(), batch)?;
     let mut backend = device::open(config.device, plan, config.device_options())?;
     warn_of(backend.as_ref());
     backend.set_state(&State::new(saved.parameters))?;

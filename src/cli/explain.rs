@@ -11,7 +11,7 @@ use super::say::say;
 use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::explain::listen::{self, Listener};
-use crate::explain::{ExplainFolder, Explanation, Wanted, explain};
+use crate::explain::{ExplainFolder, ExplainOptions, Explanation, explain};
 use crate::report::ColourMap;
 use crate::train::run_folder::RunFolder;
 
@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let mut run = load_run(folder, config, &args.data, &PartName::ALL, &bars)?;
     run.scale();
     let class = args.class.as_deref().map(|name| label(name, &run.saved.facts.classes));
-    let wanted = Wanted {
+    let wanted = ExplainOptions {
         part: args.part,
         layers: args.layer.clone(),
         class: class.transpose()?,

@@ -9,7 +9,7 @@ use super::bars::Bars;
 use super::device_args::DeviceArgs;
 use super::say::{quoted, say, tell, warn_of};
 use crate::audio::FrontEnd;
-use crate::data::{SpectraOf, Whereabouts};
+use crate::data::{SpectraOf, SpectralDistance};
 use crate::error::Result;
 use crate::predict::{Options, Predictor, Song, Strip, clock, json, letters};
 use crate::progress::Progress;
@@ -195,19 +195,19 @@ impl<'a> Page<'a> {
             self.name(votes.product as usize)
         ));
         if let Some(place) = &song.spectrum {
-            text.push_str(&format!("\n  {}", whereabouts(place)));
+            text.push_str(&format!("\n  {}", spectral_distance(place)));
         }
         text
     }
 }
 
 /// How far the song lies from the training set, in words.
-fn whereabouts(place: &Whereabouts) -> String {
+fn spectral_distance(place: &SpectralDistance) -> String {
     let of = match place.of {
         SpectraOf::Songs => "training songs",
         SpectraOf::Samples => "training samples",
     };
-    let Whereabouts { distance, farther, .. } = place;
+    let SpectralDistance { distance, farther, .. } = place;
     let nearer = 100.0 * (1.0 - farther);
     let out = match *farther {
         0.0 => format!("farther out than all {of}"),
@@ -224,8 +224,9 @@ mod tests {
 
     #[test]
     fn the_words_follow_the_share() {
-        let words =
-            |farther| whereabouts(&Whereabouts { distance: 1.5, farther, of: SpectraOf::Songs });
+        let words = |farther| {
+            spectral_distance(&SpectralDistance { distance: 1.5, farther, of: SpectraOf::Songs })
+        };
         assert!(
             words(0.8).ends_with("as close to the training songs' as most of them (distance 1.50)")
         );
@@ -240,7 +241,7 @@ mod tests {
         assert!(
             words(0.0).contains("all training songs (distance 1.50):\n    the verdict is an extra")
         );
-        let place = Whereabouts { distance: 9.0, farther: 0.0, of: SpectraOf::Samples };
-        assert!(whereabouts(&place).contains("all training samples"));
+        let place = SpectralDistance { distance: 9.0, farther: 0.0, of: SpectraOf::Samples };
+        assert!(spectral_distance(&place).contains("all training samples"));
     }
 }

@@ -9,8 +9,8 @@ use super::choice;
 use super::say::{quoted, say};
 use crate::audio::{CutFrom, Cutting, FrontEnd, ZeroDb};
 use crate::data::PartName;
-use crate::data::prepare::{self, Options, SplitKind, Summary};
 use crate::error::{Error, Result};
+use crate::prepare::{self, Options, SplitKind, Summary};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,12 +1,28 @@
 //! Ctrl-C.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::say::tell;
+use crate::error::{Error, Result};
 
-/// Set by the first Ctrl-C (or a request to terminate); the second ends the process at once.
-pub(super) fn stop_flag() -> Arc<AtomicBool> {
+/// For tests: the number of checks after which a run is interrupted as by Ctrl-C. A run checks
+/// once before each epoch and after each step (on a GPU: each submission).
+const INTERRUPT_AFTER: &str = "GENRE_GPU_INTERRUPT_AFTER";
+
+/// A check for Ctrl-C (or a request to terminate); the second Ctrl-C ends the process at once.
+///
+/// # Errors
+/// If the environment asks for an interruption after something that is no number.
+pub(super) fn interruption() -> Result<impl Fn() -> bool> {
+    let last_check = match std::env::var(INTERRUPT_AFTER) {
+        Ok(text) => text.parse().map_err(|_| Error::Mismatch {
+            what: INTERRUPT_AFTER,
+            expected: "a number of checks".into(),
+            found: format!("{text:?}"),
+        })?,
+        Err(_) => u64::MAX,
+    };
     let stopped = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stopped);
     let handler = ctrlc::set_handler(move || {
@@ -18,5 +34,9 @@ pub(super) fn stop_flag() -> Arc<AtomicBool> {
     if let Err(error) = handler {
         tell(&format!("genre-gpu: Ctrl-C will not write a checkpoint: {error}"));
     }
-    stopped
+    let checks = AtomicU64::new(0);
+    Ok(move || {
+        let check = checks.fetch_add(1, Ordering::Relaxed) + 1;
+        stopped.load(Ordering::Relaxed) || check >= last_check
+    })
 }

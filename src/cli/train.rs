@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 
 use indicatif::ProgressBar;
 
@@ -13,7 +12,7 @@ use super::data_args::DataArgs;
 use super::lines::line;
 use super::run_input::prepare_data;
 use super::say::{quoted, say, tell, warn_of};
-use super::stop::stop_flag;
+use super::stop::interruption;
 use crate::backend::{Backend, StepMetrics};
 use crate::data::{DataFrom, PartName};
 use crate::device;
@@ -154,8 +153,7 @@ fn resume(args: &Args, folder: &RunFolder) -> Result<ExitCode> {
 fn train(args: &Args, run: &PlannedRun<'_>) -> Result<ExitCode> {
     let Job { config, folder, .. } = run.job;
     let data = load(args, config)?;
-    let stopped = stop_flag();
-    let stop = || stopped.load(Ordering::Relaxed);
+    let stop = interruption()?;
     let output = TrainOutput::new(args, &data);
     let outcomes = execute(std::slice::from_ref(run), &data, &output, &stop)?;
     match outcomes.first() {

@@ -5,9 +5,9 @@ use std::path::Path;
 use image::RgbImage;
 use serde::Serialize;
 
-use super::figures::{DataReport, ModelReport, RunReport};
 use super::paired::{BOOTSTRAP_SEED, Paired, RESAMPLES};
 use super::text::{part_word, text};
+use super::values::{DataReport, ModelReport, RunReport};
 use crate::data::PartName;
 use crate::error::Result;
 use crate::files::write_atomic;

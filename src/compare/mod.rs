@@ -6,10 +6,12 @@ mod files;
 mod paired;
 mod run_figures;
 mod text;
+mod values;
 mod verdict;
 
-pub use figures::{DataReport, ModelReport, ModelRuns, PartReport, RunPart, RunReport, Spread};
+pub use figures::ModelRuns;
 pub use files::{Report, write};
 pub use paired::{BOOTSTRAP_SEED, Difference, Paired, RESAMPLES};
 pub use run_figures::RunFigures;
 pub use text::text;
+pub use values::{DataReport, ModelReport, PartReport, RunPart, RunReport, Spread};

@@ -1,7 +1,7 @@
 //! A data set's comparison as people read it: two tables and plain sentences.
 
-use super::figures::{DataReport, ModelReport, Spread, Votes};
 use super::paired::{BOOTSTRAP_SEED, Paired, RESAMPLES};
+use super::values::{DataReport, ModelReport, Spread, Votes};
 use super::verdict::verdict;
 use crate::data::PartName;
 use crate::text::{fold, thousands};

@@ -1,27 +1,11 @@
-//! The CPU path. A batch is cut into parts; each goes through all layers on a thread.
-//! One file per op, named like the shader that does the same.
+//! The CPU's executor. A batch is cut into shards; each goes through all layers on one thread. The
+//! layers are the operations' own: `src/ops/<op>/cpu.rs`.
 
-mod activation;
-mod aligned;
-mod avg_pool2d;
-mod axis_to_channels;
-mod batch_norm;
-mod concat;
-mod conv2d;
-mod crop;
-mod dense;
-mod dropout;
-mod gather;
-mod kind;
-mod layer;
-mod lean;
-mod max_pool2d;
-mod part;
+mod node;
 mod phases;
 mod rates;
-mod sgd;
-mod simd;
-mod softmax;
+mod shard;
+mod streaming;
 mod threads;
 mod timing;
 
@@ -30,36 +14,46 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-pub use simd::levels;
-pub use timing::Lap;
+pub use crate::simd::levels;
+pub use timing::Phase;
 
 use crate::backend::{
     Augmentation, Backend, Batches, DatasetRef, KeptBatch, Sgd, State, StepMetrics, StepsDone,
     Tensor, check_batch,
 };
 use crate::error::{Error, Result};
-use crate::graph::{NodeId, Shape};
-use crate::plan::{Plan, Slot};
-use layer::{Layer, Pass};
-use lean::Lean;
-use part::{Part, Source};
-use phases::{Action, Phase, Phases};
-use sgd::Stretch;
-use threads::SAMPLES_PER_PART;
+use crate::graph::NodeId;
+use crate::ops::cpu::{Mode, Shards};
+use crate::ops::penalty::cpu::penalty;
+use crate::ops::sgd::cpu::ParamSlice;
+use crate::plan::{ConvLimits, Fusions, Plan};
+use crate::simd::{self, SAMPLES_PER_SHARD, assert_may_fork, in_shard};
+use node::{AnyLayer, Node};
+use phases::{Action, Phases, Segment, Step};
+use shard::{BatchSource, Shard};
+use streaming::StreamingExecutor;
+
+/// The fusions that the CPU has kernels for.
+pub const FUSIONS: Fusions = Fusions {
+    conv2d_max_pool2d: Some(ConvLimits { kernel_len: usize::MAX, filters_multiple_of: 1 }),
+    batch_norm_pool2d: None,
+};
 
 /// A plan on the CPU, with all its buffers: a step allocates nothing large.
 #[derive(Debug)]
 pub struct Cpu {
     plan: Plan,
-    /// Shared, so that work on it may change all else here.
+    /// Shared, so that work on it may change everything else here.
     pool: Arc<rayon::ThreadPool>,
-    layers: Vec<Layer>,
+    nodes: Vec<Node>,
     phases: Phases,
-    parts: Vec<Part>,
-    lean: Option<Lean>,
+    shards: Vec<Shard>,
+    /// None for a plan for inference, or whose shards wait for each other.
+    streaming: Option<StreamingExecutor>,
     state: State,
-    /// Whether the layers have the weights of `state` as their loops read them.
-    taken: bool,
+    /// Whether the layers have packed the weights of `state`.
+    packed: bool,
+    /// Empty for a plan for inference.
     parameter_gradients: Vec<f32>,
     /// Samples of the current batch.
     batch: usize,
@@ -67,189 +61,181 @@ pub struct Cpu {
 }
 
 impl Cpu {
-    /// Opens a plan with weights and velocity of zero; `threads` 0 means one for each core.
+    /// Opens a plan with weights and velocity of zero; `threads` 0 means one for each core. A plan for
+    /// inference gets no gradients and no workspaces for backward.
     ///
     /// # Errors
     /// If the system refuses the threads.
     pub fn new(plan: Plan, threads: usize) -> Result<Self> {
         simd::choose_level()?;
-        let ids = || plan.graph().ids();
-        let layers: Vec<Layer> = ids().map(|id| Layer::new(&plan, id)).collect();
-        let mut kept = vec![false; plan.slot_lens().len()];
-        ids().filter(|id| kind::fused_pool(&plan, *id).is_none()).for_each(|id| {
-            kept[plan.slot(id).0] = true;
-        });
-        let buffers = |needed: &dyn Fn(usize) -> bool| {
-            let len = |(i, len)| if kept[i] && needed(i) { SAMPLES_PER_PART * len } else { 0 };
-            plan.slot_lens().iter().copied().enumerate().map(|slot| vec![0.0; len(slot)]).collect()
+        let (plan, pool) = (plan.fused(&FUSIONS), threads::pool(threads)?);
+        let (threads, count) =
+            (pool.current_num_threads(), plan.batch().div_ceil(SAMPLES_PER_SHARD));
+        let nodes = |count| -> Vec<Node> {
+            let shards = Shards { count, samples: SAMPLES_PER_SHARD, trains: plan.trains() };
+            plan.graph().ids().filter_map(|id| Node::new(&plan, id, shards)).collect()
         };
-        let part = |first| Part {
-            values: buffers(&|_| true),
-            gradients: buffers(&|i| plan.has_gradient(Slot(i))),
-            rooms: layers.iter().map(Layer::room).collect(),
-            labels: Vec::with_capacity(SAMPLES_PER_PART),
-            first,
-            batch: 0,
-            tally: StepMetrics::default(),
-        };
-        let count = plan.graph().parameter_count();
-        let (pool, phases) = (threads::pool(threads)?, Phases::new(&layers));
+        let mut layers = nodes(count);
+        let waits = |node: &Node| matches!(node.layer, AnyLayer::PerBatch(_));
+        let streams = plan.trains() && !layers.iter().any(waits);
+        if streams {
+            // Each thread has a workspace of its own, behind those of the shards.
+            layers = nodes(count + threads);
+        }
+        let parameters = plan.graph().parameter_count();
         Ok(Self {
-            parts: (0..plan.batch()).step_by(SAMPLES_PER_PART).map(part).collect(),
-            lean: Lean::new(&phases, pool.current_num_threads(), part),
+            shards: (0..count).map(|i| Shard::new(&plan, i, i * SAMPLES_PER_SHARD)).collect(),
+            streaming: streams.then(|| StreamingExecutor::new(&plan, threads, count)),
             pool: Arc::new(pool),
-            phases,
-            layers,
-            state: State::new(vec![0.0; count]),
-            taken: false,
-            parameter_gradients: vec![0.0; count],
+            phases: Phases::new(&layers),
+            nodes: layers,
+            state: State::new(vec![0.0; parameters]),
+            packed: false,
+            parameter_gradients: vec![0.0; if plan.trains() { parameters } else { 0 }],
             batch: 0,
             kept: KeptBatch::None,
             plan,
         })
     }
 
-    /// The input's buffer and shape.
-    fn input(&self) -> (usize, Shape) {
-        let graph = self.plan.graph();
-        (self.plan.slot(graph.input()).0, graph.node(graph.input()).shape)
-    }
-
-    /// The parts that have samples.
+    /// The shards that have samples.
     fn used(&self) -> usize {
-        self.batch.div_ceil(SAMPLES_PER_PART)
+        self.batch.div_ceil(SAMPLES_PER_SHARD)
     }
 
-    /// A batch of the samples `which`; `augmentations` are theirs, or none.
+    /// A batch of `n` samples of a data set at `index`; `augmentations` are theirs, or none.
     fn source<'a>(
         &self,
-        samples: DatasetRef<'a>,
-        which: &'a (dyn Fn(usize) -> usize + Sync),
+        dataset: DatasetRef<'a>,
+        index: &'a (dyn Fn(usize) -> usize + Sync),
         n: usize,
         augmentations: &'a [Augmentation],
-    ) -> Source<'a> {
-        Source { samples, which, n, augmentations, input: self.input() }
+    ) -> BatchSource<'a> {
+        let (graph, input) = (self.plan.graph(), self.plan.graph().input());
+        let input = (self.plan.slot(input).0, graph.node(input).shape);
+        BatchSource { dataset, index, n, augmentations, input }
     }
 
-    /// Copies the samples of a batch into the parts. To be called on the pool, as all that
-    /// follows.
-    fn gather(&mut self, source: Source<'_>) {
+    /// Copies the samples of a batch into the shards. This and the following functions fork, and are
+    /// called on the pool.
+    fn gather(&mut self, source: BatchSource<'_>) {
+        assert_may_fork();
         self.batch = source.n;
         let used = self.used();
-        self.parts[..used].par_iter_mut().for_each(|part| part.gather(source));
+        self.shards[..used].par_iter_mut().for_each(|shard| shard.gather(source));
     }
 
-    /// The loss with the penalty.
-    fn forward(&mut self, pass: Pass) -> StepMetrics {
-        self.take();
-        self.walk(pass, |phases| &phases.forward);
-        self.tally(sgd::penalty(self.plan.graph(), &self.state.parameters))
+    /// Forward of a gathered batch. Returns its metrics, with the penalty.
+    fn forward(&mut self, mode: Mode) -> StepMetrics {
+        self.pack_weights();
+        self.run(mode, |phases| &phases.forward);
+        self.metrics(penalty(self.plan.graph(), &self.state.parameters))
     }
 
-    /// There and back: the loss, the gradients of all parameters, and the step that follows from
-    /// them, if any. `keep` says whether somebody may look at tensors afterwards.
-    fn forward_and_back(
-        &mut self,
-        source: Source<'_>,
-        pass: Pass,
-        sgd: Option<Sgd>,
-        keep: bool,
-    ) -> StepMetrics {
-        self.take();
-        let penalty = if let (Some(lean), false) = (&self.lean, keep) {
+    /// Forward and backward of a batch. Returns its metrics and leaves its gradients, of parameters
+    /// before the sum over the shards. `keep` says whether tensors may be read afterwards.
+    fn forward_backward(&mut self, source: BatchSource<'_>, mode: Mode, keep: bool) -> StepMetrics {
+        self.pack_weights();
+        let penalty = if let (Some(streaming), false) = (&self.streaming, keep) {
             self.batch = source.n;
             let used = self.used();
-            let Self { plan, layers, phases, parts, state, .. } = self;
-            let (parts, parameters) = (&mut parts[..used], &state.parameters);
-            let walk = || lean.walk(layers, phases, parts, source, parameters, pass);
-            rayon::join(walk, || sgd::penalty(plan.graph(), parameters)).1
+            let Self { plan, nodes, phases, shards, state, .. } = self;
+            let (shards, parameters) = (&mut shards[..used], &state.parameters);
+            let stream =
+                || streaming.forward_backward(nodes, phases, shards, source, parameters, mode);
+            assert_may_fork();
+            rayon::join(stream, || penalty(plan.graph(), parameters)).1
         } else {
             self.gather(source);
-            self.walk(pass, |phases| &phases.both);
-            sgd::penalty(self.plan.graph(), &self.state.parameters)
+            self.run(mode, |phases| &phases.forward_backward);
+            penalty(self.plan.graph(), &self.state.parameters)
         };
-        self.learn(sgd);
-        self.tally(penalty)
+        self.metrics(penalty)
     }
 
-    /// The gradients of all parameters, and the step that follows from them, if any.
-    fn learn(&mut self, sgd: Option<Sgd>) {
+    /// The gradients of all parameters and the optimiser's step.
+    fn update(&mut self, sgd: Sgd) {
+        assert_may_fork();
         let used = self.used();
-        let Self { layers, parts, state, parameter_gradients, .. } = self;
-        let parts = &parts[..used];
-        let own = stretches(layers, parameter_gradients, state);
-        layers.par_iter_mut().zip(own).enumerate().for_each(|(i, (layer, own))| {
-            layer.learn(i, parts, own, sgd);
-        });
+        let Self { nodes, shards, state, parameter_gradients, .. } = self;
+        let shards = &shards[..used];
+        let slices = param_slices(nodes, parameter_gradients, state);
+        let nodes = nodes.par_iter_mut().zip(slices);
+        nodes.for_each(|(node, slice)| node.update(shards, slice, sgd));
     }
 
-    /// All parts through some phases.
-    fn walk(&mut self, pass: Pass, which: impl Fn(&Phases) -> &Vec<Phase>) {
+    /// All shards through some segments.
+    fn run(&mut self, mode: Mode, segments: impl Fn(&Phases) -> &Vec<Segment>) {
+        assert_may_fork();
         let used = self.used();
-        let Self { layers, phases, parts, state, parameter_gradients, .. } = self;
-        let (parts, parameters) = (&mut parts[..used], &state.parameters);
-        for phase in which(phases) {
-            parts.par_iter_mut().for_each(|part| {
-                for step in &phase.steps {
-                    phases::run(layers, *step, part, parameters, pass);
-                }
+        let Self { nodes, phases, shards, state, parameter_gradients, .. } = self;
+        let (shards, parameters) = (&mut shards[..used], &state.parameters);
+        for segment in segments(phases) {
+            shards.par_iter_mut().for_each(|shard| {
+                in_shard(|| {
+                    for step in &segment.steps {
+                        phases::run(nodes, *step, shard, parameters, mode);
+                    }
+                });
             });
-            if let Some(step) = phase.norm() {
-                combine(layers, step, parts, parameters, pass, parameter_gradients);
+            if let Some(step) = segment.reduction() {
+                reduce(nodes, step, used, parameters, mode, parameter_gradients);
             }
         }
     }
 
-    /// Of the last batch, with the penalty.
-    fn tally(&self, penalty: f64) -> StepMetrics {
+    /// Metrics of the last batch, with the penalty.
+    fn metrics(&self, penalty: f64) -> StepMetrics {
         let n = self.batch as u64;
-        let mut tally = StepMetrics { samples: n, loss: penalty * n as f64, correct: 0 };
-        for part in &self.parts[..self.used()] {
-            tally.loss += part.tally.loss;
-            tally.correct += part.tally.correct;
+        let mut metrics = StepMetrics { samples: n, loss: penalty * n as f64, correct: 0 };
+        for shard in &self.shards[..self.used()] {
+            metrics.loss += shard.loss.sum;
+            metrics.correct += shard.loss.correct;
         }
-        tally
+        metrics
     }
 
-    /// Gives the layers the weights, if these are others than before.
-    fn take(&mut self) {
-        if !self.taken {
+    /// Packs the weights, if they are not those of the last step.
+    fn pack_weights(&mut self) {
+        if !self.packed {
+            assert_may_fork();
             let parameters = &self.state.parameters;
-            self.layers.par_iter_mut().for_each(|layer| layer.take(parameters));
-            self.taken = true;
+            self.nodes.par_iter_mut().for_each(|node| node.pack_weights(parameters));
+            self.packed = true;
         }
     }
 }
 
-/// What each layer learns: the stretches lie one behind the other.
-fn stretches<'a>(
-    layers: &[Layer],
+/// The slice of each node, which lie one behind the other.
+fn param_slices<'a>(
+    nodes: &[Node],
     gradients: &'a mut [f32],
     state: &'a mut State,
-) -> Vec<Stretch<'a>> {
+) -> Vec<ParamSlice<'a>> {
     let State { parameters, velocity } = state;
-    let mut rest = Stretch { gradients, parameters, velocity };
-    let mut stretches = Vec::with_capacity(layers.len());
-    for layer in layers {
-        let (own, behind) = rest.split_at(layer.parameters.len());
-        stretches.push(own);
+    let mut rest = ParamSlice { gradients, parameters, velocity };
+    let mut slices = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let (slice, behind) = rest.split_at(node.parameters.len());
+        slices.push(slice);
         rest = behind;
     }
-    stretches
+    slices
 }
 
-/// Puts together what a batch norm's parts have measured.
-fn combine(
-    layers: &mut [Layer],
-    (i, action): (usize, Action),
-    parts: &[Part],
+/// Combines what a step has measured of the first `shards`.
+fn reduce(
+    nodes: &mut [Node],
+    (i, action): Step,
+    shards: usize,
     parameters: &[f32],
-    pass: Pass,
-    parameter_gradients: &mut [f32],
+    mode: Mode,
+    gradients: &mut [f32],
 ) {
     match action {
-        Action::Measure => layers[i].combine(i, parts, parameters, pass),
-        _ => layers[i].combine_back(i, parts, parameter_gradients),
+        Action::MeasureForward => nodes[i].reduce_forward(shards, parameters, mode),
+        Action::MeasureBackward => nodes[i].reduce_backward(shards, gradients),
+        Action::Forward | Action::Backward => {}
     }
 }
 
@@ -269,74 +255,80 @@ impl Backend for Cpu {
 
     fn train(
         &mut self,
-        samples: DatasetRef<'_>,
+        dataset: DatasetRef<'_>,
         batches: &Batches<'_>,
         sgd: Sgd,
-        watch: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
+        observe: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
     ) -> Result<Vec<StepMetrics>> {
-        batches.check(&self.plan, samples)?;
+        self.plan.check_trains()?;
+        batches.check(&self.plan, dataset)?;
         let size = self.plan.batch();
-        let mut tallies = Vec::with_capacity(batches.order.len().div_ceil(size));
+        let count = batches.order.len().div_ceil(size);
+        let mut steps = Vec::with_capacity(count);
         let mut sum = StepMetrics::default();
         let pool = Arc::clone(&self.pool);
-        let last = batches.order.len().div_ceil(size).saturating_sub(1);
         for (i, batch) in batches.order.chunks(size).enumerate() {
+            let is_last = i + 1 == count;
             let augmentations = batches.augmentations.get(i * size..).unwrap_or_default();
             let step = batches.first_step.wrapping_add(i as u32);
-            let pass = Pass::Train { seed: batches.seed, step };
-            let tally = pool.install(|| {
-                let which = |k: usize| batch[k] as usize;
-                let source = self.source(samples, &which, batch.len(), augmentations);
-                self.forward_and_back(source, pass, Some(sgd), i == last)
+            let mode = Mode::Training { seed: batches.seed, step };
+            let metrics = pool.install(|| {
+                let index = |k: usize| batch[k] as usize;
+                let source = self.source(dataset, &index, batch.len(), augmentations);
+                let metrics = self.forward_backward(source, mode, is_last);
+                self.update(sgd);
+                metrics
             });
-            self.kept = match i == last {
+            self.kept = match is_last {
                 true => KeptBatch::Kept { samples: batch.len(), gradients: true },
                 false => KeptBatch::Interrupted,
             };
-            tallies.push(tally);
-            sum += tally;
-            if watch(StepsDone { samples: sum.samples, metrics: Some(sum) }).is_break() {
+            steps.push(metrics);
+            sum += metrics;
+            if observe(StepsDone { samples: sum.samples, metrics: Some(sum) }).is_break() {
                 break;
-            }
-        }
-        Ok(tallies)
-    }
-
-    fn evaluate(
-        &mut self,
-        samples: DatasetRef<'_>,
-        probabilities: &mut Vec<f32>,
-    ) -> Result<Vec<StepMetrics>> {
-        samples.check(&self.plan)?;
-        let order: Vec<u32> = (0..samples.y().len() as u32).collect();
-        Batches::plain(&order).check(&self.plan, samples)?;
-        let graph = self.plan.graph();
-        let (output, classes) = (self.plan.slot(graph.output()).0, graph.classes());
-        let mut steps = Vec::with_capacity(samples.y().len().div_ceil(self.plan.batch()));
-        probabilities.clear();
-        let pool = Arc::clone(&self.pool);
-        for start in (0..samples.y().len()).step_by(self.plan.batch()) {
-            let n = self.plan.batch().min(samples.y().len() - start);
-            steps.push(pool.install(|| {
-                self.gather(self.source(samples, &|k| start + k, n, &[]));
-                self.forward(Pass::Evaluate)
-            }));
-            self.kept = KeptBatch::Kept { samples: n, gradients: false };
-            for part in &self.parts[..self.used()] {
-                probabilities
-                    .extend_from_slice(&part.values[output][..part.labels.len() * classes]);
             }
         }
         Ok(steps)
     }
 
-    fn logit_gradients(&mut self, samples: DatasetRef<'_>, batch: &[u32]) -> Result<()> {
-        check_batch(&self.plan, samples, batch)?;
+    fn evaluate(
+        &mut self,
+        dataset: DatasetRef<'_>,
+        probabilities: &mut Vec<f32>,
+    ) -> Result<Vec<StepMetrics>> {
+        dataset.check(&self.plan)?;
+        let samples = dataset.y().len();
+        let order: Vec<u32> = (0..samples as u32).collect();
+        Batches::plain(&order).check(&self.plan, dataset)?;
+        let graph = self.plan.graph();
+        let (output, classes) = (self.plan.slot(graph.output()).0, graph.classes());
+        let mut steps = Vec::with_capacity(samples.div_ceil(self.plan.batch()));
+        probabilities.clear();
+        let pool = Arc::clone(&self.pool);
+        for start in (0..samples).step_by(self.plan.batch()) {
+            let n = self.plan.batch().min(samples - start);
+            steps.push(pool.install(|| {
+                self.gather(self.source(dataset, &|k| start + k, n, &[]));
+                self.forward(Mode::Inference)
+            }));
+            self.kept = KeptBatch::Kept { samples: n, gradients: false };
+            for shard in &self.shards[..self.used()] {
+                probabilities
+                    .extend_from_slice(&shard.values[output][..shard.labels.len() * classes]);
+            }
+        }
+        Ok(steps)
+    }
+
+    fn logit_gradients(&mut self, dataset: DatasetRef<'_>, batch: &[u32]) -> Result<()> {
+        self.plan.check_trains()?;
+        check_batch(&self.plan, dataset, batch)?;
         let pool = Arc::clone(&self.pool);
         pool.install(|| {
-            let which = |k: usize| batch[k] as usize;
-            let source = self.source(samples, &which, batch.len(), &[]);
-            self.forward_and_back(source, Pass::Evaluate, None, true);
+            let index = |k: usize| batch[k] as usize;
+            let source = self.source(dataset, &index, batch.len(), &[]);
+            self.forward_backward(source, Mode::Inference, true);
         });
         self.kept = KeptBatch::Kept { samples: batch.len(), gradients: true };
         Ok(())
@@ -350,29 +342,89 @@ impl Backend for Cpu {
         state.check(self.plan.graph())?;
         self.state.parameters.copy_from_slice(&state.parameters);
         self.state.velocity.copy_from_slice(&state.velocity);
-        self.taken = false;
+        self.packed = false;
         Ok(())
     }
 
     fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>> {
-        let node_of = self.plan.graph().node(node);
-        if kind::fused_pool(&self.plan, node).is_some() {
-            return Err(Error::FusedAway { node: node_of.name.clone() });
+        let of = self.plan.graph().node(node);
+        if !self.plan.is_materialized(node) {
+            return Err(Error::FusedAway { node: of.name.clone() });
         }
         self.kept.samples(what)?;
-        let (slot, len) = (self.plan.slot(node).0, node_of.shape.len());
-        let mut all = Vec::with_capacity(self.batch * len);
-        for part in &self.parts[..self.used()] {
+        let (slot, len) = (self.plan.slot(node).0, of.shape.len());
+        let mut tensor = Vec::with_capacity(self.batch * len);
+        for shard in &self.shards[..self.used()] {
             let buffer = match what {
-                Tensor::Value => &part.values[slot],
-                Tensor::Gradient => &part.gradients[slot],
+                Tensor::Value => &shard.values[slot],
+                Tensor::Gradient => &shard.gradients[slot],
             };
-            all.extend_from_slice(&buffer[..buffer.len().min(part.labels.len() * len)]);
+            tensor.extend_from_slice(&buffer[..buffer.len().min(shard.labels.len() * len)]);
         }
-        Ok(all)
+        Ok(tensor)
     }
 
     fn parameter_gradients(&mut self) -> Result<Vec<f32>> {
+        self.plan.check_trains()?;
         Ok(self.parameter_gradients.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Activation, Graph, Op, Padding, Shape};
+
+    /// A convolution with a fused pooling, one without, and a dense layer.
+    fn graph() -> Graph {
+        let conv = Op::Conv2d {
+            filters: 2,
+            kernel: [3, 3],
+            padding: Padding::Same,
+            bias: true,
+            activation: Activation::Relu,
+        };
+        let dense = Op::Dense { units: 3, bias: true, activation: Activation::Linear, l2: 0.0 };
+        let mut graph = Graph::new("test", Shape::Map { h: 4, w: 6, c: 1 });
+        let mut last = graph.input();
+        for (name, op) in [
+            ("first", conv),
+            ("pool", Op::MaxPool2d { window: [2, 2] }),
+            ("second", conv),
+            ("flat", Op::Flatten),
+            ("dense", dense),
+            ("softmax", Op::Softmax),
+        ] {
+            last = graph.push(name, op, &[last]).unwrap();
+        }
+        graph
+    }
+
+    #[test]
+    fn a_plan_for_inference_has_no_gradients_and_evaluates_alike() {
+        let (x, y) = (vec![0.25; 5 * 24], [0, 1, 2, 0, 1]);
+        let data = DatasetRef::new(&x, &y);
+        let weights = (0..graph().parameter_count()).map(|i| (i % 7) as f32 * 0.1 - 0.3).collect();
+        let state = State::new(weights);
+        let mut training = Cpu::new(Plan::new(graph(), 4).unwrap(), 2).unwrap();
+        let mut inference = Cpu::new(Plan::for_inference(graph(), 4).unwrap(), 2).unwrap();
+        let (mut expected, mut found) = (Vec::new(), Vec::new());
+        for (cpu, probabilities) in [(&mut training, &mut expected), (&mut inference, &mut found)] {
+            cpu.set_state(&state).unwrap();
+            cpu.evaluate(data, probabilities).unwrap();
+        }
+        assert_eq!(found, expected);
+
+        let gradients =
+            |cpu: &Cpu| cpu.shards.iter().flat_map(|s| &s.gradients).map(Vec::len).sum::<usize>();
+        assert!(gradients(&training) > 0 && training.streaming.is_some());
+        assert_eq!(gradients(&inference), 0);
+        assert!(inference.streaming.is_none() && inference.parameter_gradients.is_empty());
+        let plain = Sgd::plain(0.1);
+        let order = Batches::plain(&[0, 1]);
+        assert!(inference.train_step(data, &order, plain).is_err());
+        assert!(inference.logit_gradients(data, &[0]).is_err());
+        assert!(inference.parameter_gradients().is_err());
+        assert!(training.train_step(data, &order, plain).is_ok());
     }
 }

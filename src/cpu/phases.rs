@@ -1,96 +1,97 @@
-//! The order of a step. A part of a batch goes through layer after layer on its own; only
-//! a batch norm, whose figures are of all samples, has the parts wait for each other.
+//! The order of a step. A shard goes through layer after layer on its own; only at a layer with sums
+//! over the whole batch do the shards wait for each other.
 
-use super::kind::Kind;
-use super::layer::{Layer, Pass};
-use super::part::Part;
+use super::node::{AnyLayer, Node};
+use super::shard::Shard;
+use crate::ops::cpu::Mode;
 
-/// What is done with one layer.
+/// What is computed of one node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
+    /// The sums that forward needs.
+    MeasureForward,
     Forward,
-    /// Forward, before the figures of the batch are known.
-    Measure,
+    /// The sums that backward needs.
+    MeasureBackward,
     Backward,
-    /// Back, before the sums over the batch are known.
-    MeasureBack,
 }
 
-/// Steps that parts take without waiting.
+/// A node, by index, and what is computed of it.
+pub(super) type Step = (usize, Action);
+
+/// Steps that a shard takes without waiting.
 #[derive(Debug, Default)]
-pub(super) struct Phase {
-    /// Layers by number.
-    pub(super) steps: Vec<(usize, Action)>,
+pub(super) struct Segment {
+    pub(super) steps: Vec<Step>,
 }
 
-impl Phase {
-    /// The batch norm whose sums are put together after it, and on which way.
-    pub(super) fn norm(&self) -> Option<(usize, Action)> {
-        let last = self.steps.last().copied();
-        last.filter(|(_, action)| matches!(action, Action::Measure | Action::MeasureBack))
+impl Segment {
+    /// The last step, if its sums are combined before the next segment.
+    pub(super) fn reduction(&self) -> Option<Step> {
+        let measures = [Action::MeasureForward, Action::MeasureBackward];
+        self.steps.last().copied().filter(|(_, action)| measures.contains(action))
     }
 }
 
-/// The phases of a model.
+/// The segments of a model.
 #[derive(Debug)]
 pub(super) struct Phases {
-    /// There.
-    pub(super) forward: Vec<Phase>,
-    /// There and back: a part turns round by itself, while what it left is still in the cache.
-    pub(super) both: Vec<Phase>,
+    pub(super) forward: Vec<Segment>,
+    /// Forward and backward of a shard without waiting between them, while its activations are
+    /// still in the cache.
+    pub(super) forward_backward: Vec<Segment>,
 }
 
 impl Phases {
-    pub(super) fn new(layers: &[Layer]) -> Self {
-        let there = || cut(layers, 0..layers.len(), [Action::Measure, Action::Forward]);
-        let back = (0..layers.len()).rev();
-        let mut back = cut(layers, back, [Action::MeasureBack, Action::Backward]).into_iter();
-        let mut both = there();
-        if let (Some(last), Some(first)) = (both.last_mut(), back.next()) {
+    pub(super) fn new(nodes: &[Node]) -> Self {
+        let forward = || cut(nodes, 0..nodes.len(), [Action::MeasureForward, Action::Forward]);
+        let reversed = (0..nodes.len()).rev();
+        let backward = cut(nodes, reversed, [Action::MeasureBackward, Action::Backward]);
+        let mut backward = backward.into_iter();
+        let mut forward_backward = forward();
+        if let (Some(last), Some(first)) = (forward_backward.last_mut(), backward.next()) {
             last.steps.extend(first.steps);
         }
-        both.extend(back);
-        Self { forward: there(), both }
+        forward_backward.extend(backward);
+        Self { forward: forward(), forward_backward }
     }
 }
 
+/// Cuts the passes of all nodes, in an order, behind every measurement.
 fn cut(
-    layers: &[Layer],
+    nodes: &[Node],
     order: impl Iterator<Item = usize>,
-    [measure, run]: [Action; 2],
-) -> Vec<Phase> {
-    let mut phases = Vec::new();
-    let mut phase = Phase::default();
+    [measure, pass]: [Action; 2],
+) -> Vec<Segment> {
+    let mut segments = Vec::new();
+    let mut segment = Segment::default();
     for i in order {
-        match layers[i].kind {
-            Kind::Nothing => continue,
-            Kind::BatchNorm { .. } => {
-                phase.steps.push((i, measure));
-                phases.push(std::mem::take(&mut phase));
+        match nodes[i].layer {
+            AnyLayer::PerShard(_) => {}
+            AnyLayer::PerBatch(_) => {
+                segment.steps.push((i, measure));
+                segments.push(std::mem::take(&mut segment));
             }
-            _ => {}
         }
-        phase.steps.push((i, run));
+        segment.steps.push((i, pass));
     }
-    phases.push(phase);
-    phases
+    segments.push(segment);
+    segments
 }
 
-/// One action of one part.
+/// One step of one shard.
 pub(super) fn run(
-    layers: &[Layer],
-    (i, action): (usize, Action),
-    part: &mut Part,
+    nodes: &[Node],
+    (i, action): Step,
+    shard: &mut Shard,
     parameters: &[f32],
-    pass: Pass,
+    mode: Mode,
 ) {
-    let layer = &layers[i];
+    let node = &nodes[i];
     match action {
-        Action::Forward => layer.forward(i, part, parameters, pass),
-        // In evaluation a batch norm has its moving figures.
-        Action::Measure if matches!(pass, Pass::Evaluate) => {}
-        Action::Measure => layer.measure(i, part),
-        Action::Backward => layer.backward(i, part, parameters, pass),
-        Action::MeasureBack => layer.measure_back(i, part),
+        Action::MeasureForward => node.measure_forward(shard, mode),
+        Action::Forward => node.forward(shard, parameters, mode),
+        Action::MeasureBackward => node.measure_backward(shard),
+        Action::Backward => node.backward(shard, parameters, mode),
     }
 }

@@ -1,5 +1,5 @@
-//! What the processor's arithmetic and memory reach at best with the threads
-//! in use, by loops that are compiled for the same vector units as the layers.
+//! The best rates of the processor's arithmetic and memory with the pool's threads, by loops
+//! compiled for the same vector level as the layers.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -8,12 +8,12 @@ use fearless_simd::{Simd, SimdBase, SimdFloat, dispatch};
 use rayon::prelude::*;
 
 use super::Cpu;
-use super::simd::{lanes, level, vectorised};
 use crate::measure::{Budget, Rates};
+use crate::simd::{lanes, level, vectorised};
 
 /// Floats that are copied: more than caches hold.
 const COPY: usize = 16 << 20;
-/// The arithmetic runs for so many seconds at least.
+/// Least seconds that the arithmetic runs for.
 const LEAST: f64 = 0.01;
 
 impl Cpu {
@@ -49,7 +49,7 @@ impl Cpu {
         tries.repetitions().map(once).fold(f64::INFINITY, f64::min)
     }
 
-    /// Operations per second of a loop that `run`s on every thread, so many floats wide.
+    /// Operations per second of a loop that `run`s on every thread, `floats` wide.
     fn arithmetic(&self, run: fn(u32) -> f32, floats: usize, tries: Budget) -> f64 {
         let time = |rounds| {
             let begin = Instant::now();
@@ -66,14 +66,14 @@ impl Cpu {
     }
 }
 
-/// So many vectors, each multiplied and added to over and over; none waits for another.
+/// `VECTORS` independent chains of fused multiply-adds.
 fn chains<const VECTORS: usize>(rounds: u32) -> f32 {
     dispatch!(level(), simd => multiply_add::<_, VECTORS>(simd, rounds))
 }
 
 #[inline(always)]
 fn multiply_add<S: Simd, const VECTORS: usize>(simd: S, rounds: u32) -> f32 {
-    // Neither 0 nor infinity is ever near.
+    // The sums stay far from 0 and infinity.
     let factor = S::f32s::splat(simd, black_box(0.5));
     let summand = S::f32s::splat(simd, black_box(0.5));
     let mut sums = [summand; VECTORS];

@@ -1,14 +1,9 @@
-//! How work is cut for threads so that the bits do not depend on their number: a batch
-//! falls into parts of a fixed size, every element of a result has one owner, and sums
-//! over parts run in the order of the parts.
+//! The pool of threads. The bits do not depend on their number: a batch is cut into shards of a
+//! fixed size, every element of a result has one owner, and sums over shards run in their order.
 
 use crate::error::{Error, Result};
 
-/// Samples that one task walks through all layers. Two, so that a batch of 32 keeps 16
-/// threads busy and what a layer leaves is still in the cache when the next reads it.
-pub(super) const SAMPLES_PER_PART: usize = 2;
-
-/// So many would only wear the system down.
+/// Most threads of a pool.
 const MOST_THREADS: usize = 1024;
 
 /// A pool of its own, so that `--threads` holds whatever else the process does.

@@ -1,110 +1,108 @@
-//! A step with a look at the clock between its parts. Training does the same without,
-//! and without waiting: there a part of the batch goes from layer to layer on its own.
+//! A training step with the clock read after each phase. Unlike in training, all shards wait for
+//! each other after every layer.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::layer::Pass;
 use super::phases::{Action, run};
-use super::{Cpu, combine, kind, sgd, stretches};
+use super::{Cpu, param_slices, reduce};
 use crate::backend::{DatasetRef, Sgd};
 use crate::graph::NodeId;
+use crate::ops::cpu::Mode;
+use crate::ops::penalty::cpu::penalty;
+use crate::simd::in_shard;
 
-/// A part of a training step.
+/// A phase of a training step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lap {
+pub enum Phase {
     /// Copying the batch.
     Gather,
     /// The penalty on the weights.
     Penalty,
     /// A node's output.
     Forward(NodeId),
-    /// Back through a node: the gradients of its inputs, and what is known by then of those of its
-    /// parameters: all of a batch norm's, of a convolution's what each part of the batch adds.
+    /// The gradients of a node's inputs and, except for a dense layer, of its parameters.
     Backward(NodeId),
-    /// The rest of the gradients of a node's parameters, the optimiser's step, and the new weights
-    /// in the orders that the loops read.
+    /// The sum of the parameters' gradients over the shards (of a dense layer, the gradients
+    /// themselves), the optimiser's step and the packing of the new weights.
     Update(NodeId),
 }
 
-/// Laps and their seconds so far.
-struct Laps {
+/// Phases and their seconds so far.
+struct Timings {
     last: Instant,
-    laps: Vec<(Lap, f64)>,
+    phases: Vec<(Phase, f64)>,
 }
 
-impl Laps {
-    /// What is timed twice is one lap.
-    fn lap(&mut self, lap: Lap) {
+impl Timings {
+    /// Ends a phase; the seconds of one that occurs twice are added.
+    fn end(&mut self, phase: Phase) {
         let now = Instant::now();
         let seconds = (now - self.last).as_secs_f64();
-        match self.laps.iter_mut().find(|(known, _)| *known == lap) {
+        match self.phases.iter_mut().find(|(known, _)| *known == phase) {
             Some((_, sum)) => *sum += seconds,
-            None => self.laps.push((lap, seconds)),
+            None => self.phases.push((phase, seconds)),
         }
         self.last = now;
     }
 }
 
 impl Cpu {
-    /// Threads in use.
+    /// Number of threads.
     pub fn threads(&self) -> usize {
         self.pool.current_num_threads()
     }
 
-    /// The pooling that is done in one pass with a convolution.
-    pub fn fused_pool(&self, id: NodeId) -> Option<NodeId> {
-        kind::fused_pool(&self.plan, id)
-    }
-
-    /// Takes one step on the samples `batch`; returns the seconds of each of its parts, in order.
-    pub fn time_parts(
+    /// Takes one step on the samples `batch` of a data set; returns the seconds of each phase, in
+    /// order.
+    pub fn time_phases(
         &mut self,
-        samples: DatasetRef<'_>,
+        dataset: DatasetRef<'_>,
         batch: &[u32],
-        rates: Sgd,
-    ) -> Vec<(Lap, f64)> {
+        sgd: Sgd,
+    ) -> Vec<(Phase, f64)> {
         let pool = Arc::clone(&self.pool);
-        pool.install(|| self.laps(samples, batch, rates))
+        pool.install(|| self.timings(dataset, batch, sgd))
     }
 
-    fn laps(&mut self, samples: DatasetRef<'_>, batch: &[u32], rates: Sgd) -> Vec<(Lap, f64)> {
-        self.take();
-        let mut laps = Laps { last: Instant::now(), laps: Vec::new() };
-        let which = |k: usize| batch[k] as usize;
-        self.gather(self.source(samples, &which, batch.len(), &[]));
-        laps.lap(Lap::Gather);
+    fn timings(&mut self, dataset: DatasetRef<'_>, batch: &[u32], sgd: Sgd) -> Vec<(Phase, f64)> {
+        self.pack_weights();
+        let mut timings = Timings { last: Instant::now(), phases: Vec::new() };
+        let index = |k: usize| batch[k] as usize;
+        self.gather(self.source(dataset, &index, batch.len(), &[]));
+        timings.end(Phase::Gather);
         let used = self.used();
-        let pass = Pass::Train { seed: 0, step: 0 };
-        let Self { plan, layers, phases, parts, state, parameter_gradients, .. } = self;
+        let mode = Mode::Training { seed: 0, step: 0 };
+        let Self { plan, nodes, phases, shards, state, parameter_gradients, .. } = self;
         let parameters = &state.parameters;
-        sgd::penalty(plan.graph(), parameters);
-        laps.lap(Lap::Penalty);
-        let parts = &mut parts[..used];
-        let ids: Vec<NodeId> = plan.graph().ids().collect();
-        let lap_of = |(i, action)| match action {
-            Action::Forward | Action::Measure => Lap::Forward(ids[i]),
-            Action::Backward | Action::MeasureBack => Lap::Backward(ids[i]),
+        penalty(plan.graph(), parameters);
+        timings.end(Phase::Penalty);
+        let shards = &mut shards[..used];
+        let ids: Vec<NodeId> = nodes.iter().map(|node| node.id).collect();
+        let phase_of = |(i, action)| match action {
+            Action::Forward | Action::MeasureForward => Phase::Forward(ids[i]),
+            Action::Backward | Action::MeasureBackward => Phase::Backward(ids[i]),
         };
-        for phase in &phases.both {
-            for step in &phase.steps {
-                parts.par_iter_mut().for_each(|part| run(layers, *step, part, parameters, pass));
-                laps.lap(lap_of(*step));
+        for segment in &phases.forward_backward {
+            for step in &segment.steps {
+                let pass = |shard| in_shard(|| run(nodes, *step, shard, parameters, mode));
+                shards.par_iter_mut().for_each(pass);
+                timings.end(phase_of(*step));
             }
-            if let Some(step) = phase.norm() {
-                combine(layers, step, parts, parameters, pass, parameter_gradients);
-                laps.lap(lap_of(step));
-            }
-        }
-        let own = stretches(layers, parameter_gradients, state);
-        for ((i, layer), own) in layers.iter_mut().enumerate().zip(own) {
-            if !layer.parameters.is_empty() {
-                layer.learn(i, parts, own, Some(rates));
-                laps.lap(Lap::Update(ids[i]));
+            if let Some(step) = segment.reduction() {
+                reduce(nodes, step, used, parameters, mode, parameter_gradients);
+                timings.end(phase_of(step));
             }
         }
-        laps.laps
+        let slices = param_slices(nodes, parameter_gradients, state);
+        for (node, slice) in nodes.iter_mut().zip(slices) {
+            if !node.parameters.is_empty() {
+                node.update(shards, slice, sgd);
+                timings.end(Phase::Update(node.id));
+            }
+        }
+        timings.phases
     }
 }

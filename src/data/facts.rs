@@ -1,4 +1,4 @@
-//! What was found in the arrays, for people to read.
+//! What was found in the arrays, as values and as a table.
 
 use std::fmt;
 
@@ -15,11 +15,11 @@ pub struct ArrayFacts {
     pub shape: Vec<usize>,
     /// The element type as numpy calls it: `float32`.
     pub dtype: String,
-    /// What its values are.
+    /// A summary of its values.
     pub values: Values,
 }
 
-/// What the values of an array are.
+/// A summary of the values of an array.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
     /// Samples, in their own unit (dB for log-mel spectrograms), before any scaling.
@@ -30,7 +30,7 @@ pub enum Values {
         max: f32,
         /// The mean over all values.
         mean: f64,
-        /// What tells equal samples, one for each.
+        /// One for each sample.
         fingerprints: Vec<Fingerprint>,
     },
     /// Labels.

@@ -5,7 +5,8 @@
 use crate::data::PartName;
 
 /// The genres that the lists cover.
-pub(super) const GENRES: [&str; 4] = ["classical", "disco", "metal", "rock"];
+#[cfg(any(test, feature = "audio"))]
+pub(crate) const GENRES: [&str; 4] = ["classical", "disco", "metal", "rock"];
 
 const LISTS: [(PartName, &str); 3] = [
     (PartName::Train, include_str!("../../data/splits/train_filtered.txt")),
@@ -14,7 +15,7 @@ const LISTS: [(PartName, &str); 3] = [
 ];
 
 /// All songs with their parts: `("rock.00042", Train)`.
-pub(super) fn songs() -> impl Iterator<Item = (&'static str, PartName)> {
+pub(crate) fn songs() -> impl Iterator<Item = (&'static str, PartName)> {
     let lines = |(part, list): (PartName, &'static str)| {
         list.lines().map(str::trim).filter(|line| !line.is_empty()).map(move |line| (line, part))
     };

@@ -3,19 +3,20 @@
 use super::npy::{Npy, Number};
 use crate::error::{DataProblem, Result};
 
-/// More classes than this are a mistake, such as song ids for labels.
+/// More classes than this are taken for a mistake, such as song ids given as labels.
 pub(super) const MOST_CLASSES: usize = 1_000;
 
 /// Labels of one part.
 pub(super) struct Labels {
     /// `[n]`.
     pub(super) y: Vec<u32>,
-    /// The number of columns, if they were one-hot.
+    /// The number of one-hot columns; none for plain labels.
     pub(super) width: Option<usize>,
 }
 
-/// Reads labels of shape `[n]`, `[n, 1]` or one-hot `[n, classes]`. `classes`
-/// is their number and where it comes from, if that is known already.
+/// Reads labels of shape `[n]`, `[n, 1]` or one-hot `[n, classes]`. `samples` is the name of the
+/// array of samples and their number; `classes` the number of classes and where it was given, if it
+/// is already known.
 pub(super) fn read(
     npy: Npy<'_>,
     samples: (&str, usize),
@@ -63,8 +64,8 @@ pub(super) fn read_songs(npy: Npy<'_>, samples: (&str, usize)) -> Result<Vec<i64
     npy.into_numbers()?.into_iter().enumerate().map(id).collect()
 }
 
-/// The number of one-hot columns, if the labels have them; fails where there is
-/// not one label for each of the samples.
+/// The number of one-hot columns, none for plain labels; fails unless there is one label for each
+/// sample.
 pub(super) fn check_shape(npy: &Npy<'_>, samples: (&str, usize)) -> Result<Option<usize>> {
     let (n, width) = match npy.shape.as_slice() {
         &[n] | &[n, 1] => (n, None),
@@ -75,7 +76,7 @@ pub(super) fn check_shape(npy: &Npy<'_>, samples: (&str, usize)) -> Result<Optio
     Ok(width)
 }
 
-/// Fails where there is not one song id for each of the samples.
+/// Fails unless there is one song id for each sample.
 pub(super) fn check_song_shape(npy: &Npy<'_>, samples: (&str, usize)) -> Result<()> {
     let (&[n] | &[n, 1]) = npy.shape.as_slice() else {
         let found = npy.shape.clone();

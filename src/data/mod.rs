@@ -1,39 +1,55 @@
-//! Samples and labels: where they come from and how they are scaled.
+//! Datasets of numpy arrays: found, read, checked, scaled, streamed.
+//!
+//! ```text
+//! dataset.rs         Dataset::load: from a path to checked samples, labels and songs
+//! part.rs, names.rs  train, val, test; x, y, song; what a file name means
+//! array_source.rs    a folder of npy files or an npz, and which of its arrays are read
+//! npy.rs             the npy format: header, element types, axis orders
+//! stored.rs          samples of a npy file, read by their position
+//! read.rs            samples block by block: statistics, hash and fingerprints in one pass
+//! labels.rs          labels and song ids
+//! check.rs           shapes of samples, names of classes, classes of each part
+//! facts.rs           what was found in each array, as values and as a table
+//! hash.rs            the hash of a dataset, the fingerprints of its samples
+//! memory_policy.rs   whether samples are loaded into memory or stay on disk
+//! stream.rs          reading a dataset block by block, from memory or disk
+//! stats.rs           range, sum and squared deviations, independent of threads
+//! scale.rs           the input scale
+//! spectra.rs         average spectra of songs and distances from them
+//! fault_filtered.rs  the published artist-disjoint split of GTZAN
+//! ```
 
-pub mod audit;
-mod choose;
-mod classes;
+mod array_source;
+mod check;
 mod dataset;
-pub mod demo;
-mod disk;
 mod facts;
-mod fault_filtered;
-mod file_order;
-mod fingerprint;
-mod from;
+pub(crate) mod fault_filtered;
 mod hash;
-mod header;
 mod labels;
+mod memory_policy;
 mod names;
 mod npy;
-mod origin;
 mod part;
-mod place;
-pub mod prepare;
-mod reading;
-mod samples;
+mod read;
 mod scale;
 mod spectra;
-mod stats;
+pub(crate) mod stats;
 mod stored;
+mod stream;
 
+#[cfg(feature = "audio")]
+pub(crate) use array_source::PREPARE_WORK;
 pub use dataset::{DataOptions, Dataset};
-pub use disk::Disk;
 pub use facts::{ArrayFacts, Values};
-pub use fingerprint::Fingerprint;
-pub use from::DataFrom;
+pub use hash::Fingerprint;
+pub use memory_policy::DataFrom;
+#[cfg(feature = "audio")]
+pub(crate) use names::part_of_word;
 pub use names::{ArrayName, Role};
-pub use origin::{Origin, Track};
 pub use part::{Part, PartName};
 pub use scale::{Scale, ScaleKind};
-pub use spectra::{Spectra, SpectraOf, Whereabouts, band_means};
+pub use spectra::{Spectra, SpectraOf, SpectralDistance, band_means};
+pub use stream::Disk;
+
+/// The name of the demo corpus in every figure and print.
+pub const DEMO_SOURCE: &str = "demo corpus (synthesised)";

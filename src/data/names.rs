@@ -1,10 +1,10 @@
-//! Which array is which: reads `X_train`, `training_labels`, `dev-spectrograms`, …
+//! The names of arrays: `x_train`, and what `X_train`, `training_labels` or `dev-spectrograms` mean.
 
 use std::fmt;
 
 use super::PartName;
 
-/// What an array is for.
+/// The role of an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// The samples.
@@ -15,21 +15,21 @@ pub enum Role {
     Song,
 }
 
-/// One of the nine arrays of a data set; displays as `x_train`, `song_val`, …
+/// One of the nine arrays of a dataset; displays as `x_train`, `song_val`, …
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ArrayName {
-    /// What it is for.
+    /// Its role.
     pub role: Role,
     /// The part that it belongs to.
     pub part: PartName,
 }
 
-/// Words that say which part.
+/// Words for parts.
 const TRAIN: &[&str] = &["train", "training", "trn", "tr"];
 const VAL: &[&str] = &["val", "valid", "validation", "dev", "cv", "va"];
 const TEST: &[&str] = &["test", "testing", "eval", "evaluation", "tst", "te"];
 
-/// Words that say which role.
+/// Words for roles.
 const SAMPLES: &[&str] = &[
     "x",
     "image",
@@ -78,10 +78,10 @@ impl fmt::Display for ArrayName {
 }
 
 impl ArrayName {
-    /// What a file's stem or an npz key says it is. The name must have a word
-    /// for exactly one part. A lone `x` or `y` decides the role; else the last
-    /// word that names one does (`song_labels` are labels); else `data`, or no
-    /// further word at all (`train.npy`), means samples. Other words are passed over.
+    /// The array that a file's stem or an npz key means. The name must have a word for exactly one
+    /// part. A lone `x` or `y` decides the role, otherwise the last word for a role (`song_labels` are
+    /// labels); otherwise `data`, or no further word (`train.npy`), means samples. Other words are
+    /// ignored.
     pub fn of(stem: &str) -> Option<Self> {
         let stem = stem.to_lowercase();
         let words: Vec<&str> = stem
@@ -90,7 +90,7 @@ impl ArrayName {
             .flat_map(split_compound)
             .collect();
 
-        let mut parts = words.iter().filter_map(|word| part_of(word));
+        let mut parts = words.iter().filter_map(|word| part_of_word(word));
         let part = parts.next()?;
         if parts.any(|other| other != part) {
             return None;
@@ -103,7 +103,7 @@ impl ArrayName {
         Some(Self { role, part })
     }
 
-    /// Some names that would do, for messages.
+    /// Examples of accepted names, for messages.
     pub(super) fn accepted(self) -> Vec<String> {
         let part = self.part.as_str();
         let long = match self.part {
@@ -126,7 +126,8 @@ impl ArrayName {
     }
 }
 
-pub(super) fn part_of(word: &str) -> Option<PartName> {
+/// The part that a word names.
+pub(crate) fn part_of_word(word: &str) -> Option<PartName> {
     let lists = [(TRAIN, PartName::Train), (VAL, PartName::Val), (TEST, PartName::Test)];
     lists.into_iter().find_map(|(list, part)| list.contains(&word).then_some(part))
 }
@@ -138,13 +139,13 @@ fn role_of(word: &str) -> Option<Role> {
 
 /// `xtrain` is `x` and `train`; `trainlabels` is `train` and `labels`.
 fn split_compound(word: &str) -> Vec<&str> {
-    let known = |w: &str| part_of(w).is_some() || role_of(w).is_some() || w == "data";
+    let known = |w: &str| part_of_word(w).is_some() || role_of(w).is_some() || w == "data";
     if known(word) {
         return vec![word];
     }
     let halves = word.char_indices().map(|(at, _)| word.split_at(at));
     halves
         .filter(|(a, b)| known(a) && known(b))
-        .find(|(a, b)| part_of(a).is_some() != part_of(b).is_some())
+        .find(|(a, b)| part_of_word(a).is_some() != part_of_word(b).is_some())
         .map_or_else(|| vec![word], |(a, b)| vec![a, b])
 }

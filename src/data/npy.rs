@@ -1,18 +1,263 @@
-//! Reads a npy array as a stream: any number type, order and endianness, with
-//! one small buffer beside the result.
+//! The npy format, read as a stream: any number type, axis order and endianness, with one small
+//! buffer beside the result.
+//!
+//! The header is parsed here and not by a crate because a damaged header must be an error: npyz
+//! 0.9.1 multiplies the extents unchecked and allocates what the length field states.
 
 use std::fs::File;
 use std::io::Read;
 
 use half::f16;
 
-use super::file_order::FileOrder;
-use super::header::{Dtype, Header, Kind};
 use crate::error::{DataProblem, Error, Result};
 
+/// Bytes that are decoded at once.
 const BUFFER_BYTES: usize = 1 << 16;
 
-/// An array whose header has been read and whose size has been checked.
+/// numpy itself refuses headers above 10,000 characters.
+const LONGEST_HEADER: usize = 65_536;
+
+/// The header of a npy file.
+#[derive(Debug)]
+pub(super) struct Header {
+    pub(super) dtype: Dtype,
+    /// Fortran order: the first axis varies fastest.
+    pub(super) fortran: bool,
+    pub(super) shape: Vec<u64>,
+    /// Offset of the first element, in bytes.
+    pub(super) start: u64,
+}
+
+/// An element type that can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Dtype {
+    pub(super) kind: Kind,
+    pub(super) bytes: u8,
+    pub(super) big_endian: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Bool,
+    Int,
+    Uint,
+    Float,
+}
+
+impl Dtype {
+    /// f32 in this machine's byte order.
+    pub(super) const F32: Self =
+        Self { kind: Kind::Float, bytes: 4, big_endian: cfg!(target_endian = "big") };
+
+    /// numpy's name: `float32`, `int64`, `bool`.
+    pub(super) fn name(self) -> String {
+        let bits = u32::from(self.bytes) * 8;
+        match self.kind {
+            Kind::Bool => "bool".to_owned(),
+            Kind::Int => format!("int{bits}"),
+            Kind::Uint => format!("uint{bits}"),
+            Kind::Float => format!("float{bits}"),
+        }
+    }
+
+    fn parse(descr: &str) -> Result<Self, DataProblem> {
+        let unsupported = || {
+            let kind = match descr.trim_start_matches(['<', '>', '|', '=']).chars().next() {
+                Some('U' | 'S' | 'a' | 'T') => {
+                    return DataProblem::Text { found: descr.to_owned() };
+                }
+                Some('c') => "complex numbers",
+                Some('M' | 'm') => "dates",
+                Some('V') => "structured or raw data",
+                _ => "another type",
+            };
+            DataProblem::Dtype { found: format!("{kind} ('{descr}')") }
+        };
+        let mut chars = descr.chars();
+        let (order, kind) = (chars.next(), chars.next());
+        let bytes: u8 = match chars.as_str() {
+            "1" => 1,
+            "2" => 2,
+            "4" => 4,
+            "8" => 8,
+            _ if kind == Some('O') => return Err(DataProblem::Pickled),
+            _ => return Err(unsupported()),
+        };
+        let kind = match (kind, bytes) {
+            (Some('b'), 1) => Kind::Bool,
+            (Some('i'), _) => Kind::Int,
+            (Some('u'), _) => Kind::Uint,
+            (Some('f'), 2..) => Kind::Float,
+            _ => return Err(unsupported()),
+        };
+        match order {
+            Some('<' | '|') => Ok(Self { kind, bytes, big_endian: false }),
+            Some('>') => Ok(Self { kind, bytes, big_endian: true }),
+            _ => Err(unsupported()),
+        }
+    }
+}
+
+impl Header {
+    /// Reads up to the first element. `size` is the number of bytes in the file or npz entry.
+    pub(super) fn read(reader: &mut dyn Read, size: u64) -> Result<Self, DataProblem> {
+        if size == 0 {
+            return Err(DataProblem::EmptyFile);
+        }
+        let first = take(reader, 8)?;
+        let version = match first.as_slice() {
+            [0x93, b'N', b'U', b'M', b'P', b'Y', major, _minor] => *major,
+            // A file that ends within its magic bytes is a truncated one only if they are right.
+            _ => return Err(DataProblem::NotNpy { found: first }),
+        };
+        let (length, before) = match (version, take(reader, 2)?.as_slice()) {
+            (1, &[a, b]) => (u32::from(u16::from_le_bytes([a, b])), 10),
+            (2 | 3, &[a, b]) => match take(reader, 2)?.as_slice() {
+                &[c, d] => (u32::from_le_bytes([a, b, c, d]), 12),
+                _ => return Err(DataProblem::Length { expected: 12, found: size }),
+            },
+            (1..=3, _) => return Err(DataProblem::Length { expected: 10, found: size }),
+            _ => {
+                let problem = format!("format version {version} is not known (1, 2 and 3 are)");
+                return Err(DataProblem::Header { problem });
+            }
+        };
+        let length = length as usize;
+        let start = before + length as u64;
+        if length > LONGEST_HEADER {
+            let problem = format!("it claims {length} bytes (at most {LONGEST_HEADER} are read)");
+            return Err(DataProblem::Header { problem });
+        }
+        let text = take(reader, length)?;
+        if text.len() < length {
+            return Err(DataProblem::Length { expected: start, found: size });
+        }
+        Self::parse(&String::from_utf8_lossy(&text), start)
+    }
+
+    /// `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, as numpy writes it.
+    fn parse(text: &str, start: u64) -> Result<Self, DataProblem> {
+        let wrong = |key: &str| DataProblem::Header {
+            problem: format!("'{key}' is missing or not understood in {:.100}", text.trim_end()),
+        };
+
+        let descr = value(text, "descr").ok_or_else(|| wrong("descr"))?;
+        if descr.starts_with('[') {
+            // A list of fields; objects may hide in it, but neither can be read.
+            return Err(DataProblem::Dtype { found: format!("structured data ({descr:.40}…)") });
+        }
+        let descr = ['\'', '"']
+            .into_iter()
+            .find_map(|quote| Some(descr.strip_prefix(quote)?.split_once(quote)?.0))
+            .ok_or_else(|| wrong("descr"))?;
+        let dtype = Dtype::parse(descr)?;
+
+        let order = value(text, "fortran_order").ok_or_else(|| wrong("fortran_order"))?;
+        let fortran = match (order.starts_with("True"), order.starts_with("False")) {
+            (true, _) => true,
+            (_, true) => false,
+            _ => return Err(wrong("fortran_order")),
+        };
+
+        let shape = value(text, "shape")
+            .and_then(|rest| rest.strip_prefix('(')?.split_once(')'))
+            .ok_or_else(|| wrong("shape"))?;
+        let shape = shape
+            .0
+            .split(',')
+            // Python 2 wrote long integers as 3L.
+            .map(|extent| extent.trim().trim_end_matches('L'))
+            .filter(|extent| !extent.is_empty())
+            .map(|extent| extent.parse().map_err(|_| wrong("shape")))
+            .collect::<Result<Vec<u64>, _>>()?;
+        Ok(Self { dtype, fortran, shape, start })
+    }
+
+    /// Number of elements and of bytes in the whole file; fails where they overflow.
+    pub(super) fn extent(&self) -> Result<(usize, u64), DataProblem> {
+        let elements = self.shape.iter().try_fold(1u64, |all, &extent| all.checked_mul(extent));
+        let sizes = elements.and_then(|elements| {
+            let bytes = elements.checked_mul(u64::from(self.dtype.bytes))?;
+            Some((usize::try_from(elements).ok()?, bytes.checked_add(self.start)?))
+        });
+        sizes.ok_or_else(|| DataProblem::ImpossibleShape { shape: self.shape.clone() })
+    }
+}
+
+/// The text after `'key':`.
+fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    let (_, rest) = text
+        .split_once(&format!("'{key}':"))
+        .or_else(|| text.split_once(&format!("\"{key}\":")))?;
+    Some(rest.trim_start())
+}
+
+/// Up to `count` bytes; fewer where the file ends.
+fn take(reader: &mut dyn Read, count: usize) -> Result<Vec<u8>, DataProblem> {
+    let mut bytes = Vec::new();
+    let read = reader.take(count as u64).read_to_end(&mut bytes);
+    read.map_err(|source| DataProblem::Unreadable { source })?;
+    Ok(bytes)
+}
+
+/// The positions in a row-major result of the elements of a file, in the order of the file.
+pub(super) struct FileOrder {
+    /// Extent, stride in the result and current position of each axis, the file's fastest first.
+    axes: Vec<(usize, usize, usize)>,
+    offset: usize,
+}
+
+impl FileOrder {
+    /// For a file of this shape; `transpose` swaps axes 1 and 2 of the result.
+    pub(super) fn new(shape: &[usize], fortran: bool, transpose: bool) -> Self {
+        // Axes from the result's slowest to its fastest, then their strides.
+        let mut by_result: Vec<usize> = (0..shape.len()).collect();
+        if transpose && shape.len() > 2 {
+            by_result.swap(1, 2);
+        }
+        let extent = |axis: usize| shape.get(axis).copied().unwrap_or(1);
+        let mut stride = 1;
+        let mut axes: Vec<(usize, usize, usize)> = Vec::new();
+        for &axis in by_result.iter().rev() {
+            axes.push((axis, stride, 0));
+            stride *= extent(axis);
+        }
+        axes.sort_by_key(|&(axis, ..)| if fortran { axis } else { usize::MAX - axis });
+        for axis in &mut axes {
+            axis.0 = extent(axis.0);
+        }
+        // An axis of one element has no effect.
+        axes.retain(|&(extent, ..)| extent != 1);
+        Self { axes, offset: 0 }
+    }
+
+    /// The order of the file is that of the result.
+    pub(super) fn is_sequential(&self) -> bool {
+        let mut next = 1;
+        self.axes.iter().all(|&(extent, stride, _)| {
+            let fits = stride == next;
+            next *= extent;
+            fits
+        })
+    }
+
+    /// The position in the result of the file's next element.
+    pub(super) fn next(&mut self) -> usize {
+        let here = self.offset;
+        for (extent, stride, position) in &mut self.axes {
+            *position += 1;
+            self.offset += *stride;
+            if *position < *extent {
+                break;
+            }
+            self.offset -= *stride * *extent;
+            *position = 0;
+        }
+        here
+    }
+}
+
+/// An array whose header has been read and whose size has been checked against it.
 pub(super) struct Npy<'a> {
     /// The file, or file:key.
     pub(super) place: String,
@@ -20,16 +265,16 @@ pub(super) struct Npy<'a> {
     pub(super) dtype: Dtype,
     elements: usize,
     pub(super) fortran: bool,
-    /// Where the elements begin, in bytes.
+    /// Offset of the first element, in bytes.
     pub(super) start: u64,
     reader: Bytes<'a>,
 }
 
-/// Where an array's bytes come from.
+/// The bytes of an array.
 pub(super) enum Bytes<'a> {
     /// A file of its own.
     File(File),
-    /// An archive, which gives them one after the other.
+    /// An entry of an archive, which can only be read in sequence.
     Stream(Box<dyn Read + 'a>),
 }
 
@@ -42,7 +287,7 @@ impl Read for Bytes<'_> {
     }
 }
 
-/// An element before it becomes a sample's value, a label or an id.
+/// An element as it is in the file, before it becomes a sample's value, a label or an id.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Number {
     Int(i64),
@@ -70,7 +315,7 @@ impl<'a> Npy<'a> {
         Ok(Self { place, shape, dtype, elements, fortran, start, reader })
     }
 
-    /// Its file, where it has one of its own.
+    /// The file, if the array is not part of an archive.
     pub(super) fn into_file(self) -> Option<File> {
         match self.reader {
             Bytes::File(file) => Some(file),
@@ -78,14 +323,13 @@ impl<'a> Npy<'a> {
         }
     }
 
-    /// Whether it has a file of its own in which samples stand one after the other, so that each
-    /// can be read by its position.
-    pub(super) fn has_places(&self) -> bool {
-        let one = self.shape.iter().filter(|extent| **extent > 1).count() < 2;
-        matches!(self.reader, Bytes::File(_)) && (one || !self.fortran)
+    /// Whether samples are contiguous in a file of their own, so that each can be read by position.
+    pub(super) fn has_positions(&self) -> bool {
+        let one_axis = self.shape.iter().filter(|extent| **extent > 1).count() < 2;
+        matches!(self.reader, Bytes::File(_)) && (one_axis || !self.fortran)
     }
 
-    /// This array has that problem.
+    /// The error that names this array and the problem.
     pub(super) fn problem(&self, problem: DataProblem) -> Error {
         Error::data(&*self.place, problem)
     }
@@ -115,12 +359,14 @@ impl<'a> Npy<'a> {
         mut order: FileOrder,
         to: impl Fn(Number) -> T,
     ) -> Result<Vec<T>> {
-        let mut values = self.room()?;
+        let mut values = self.reserve()?;
         let read = if order.is_sequential() {
-            each(&mut self.reader, self.elements, self.dtype, |number| values.push(to(number)))
+            decode_each(&mut self.reader, self.elements, self.dtype, |number| {
+                values.push(to(number))
+            })
         } else {
             values.resize(self.elements, T::default());
-            each(&mut self.reader, self.elements, self.dtype, |number| {
+            decode_each(&mut self.reader, self.elements, self.dtype, |number| {
                 if let Some(value) = values.get_mut(order.next()) {
                     *value = to(number);
                 }
@@ -131,15 +377,15 @@ impl<'a> Npy<'a> {
         Ok(values)
     }
 
-    /// All elements, zero. Such memory costs nothing before it is written to, but where there is
-    /// not enough of it the process ends, so it is asked for first.
+    /// Zeros for all elements. The system provides zeroed memory lazily and ends the process where
+    /// there is not enough, so the same size is reserved, and checked, first.
     pub(super) fn zeros(&self) -> Result<Vec<f32>> {
-        drop(self.room::<f32>()?);
+        drop(self.reserve::<f32>()?);
         Ok(vec![0.0; self.elements])
     }
 
-    /// Memory for all elements.
-    fn room<T>(&self) -> Result<Vec<T>> {
+    /// Memory for all elements; an error where there is not enough.
+    fn reserve<T>(&self) -> Result<Vec<T>> {
         let mut values = Vec::new();
         values.try_reserve_exact(self.elements).map_err(|_| {
             let bytes = (self.elements as u64).saturating_mul(size_of::<T>() as u64);
@@ -148,7 +394,7 @@ impl<'a> Npy<'a> {
         Ok(values)
     }
 
-    /// An archive's checksum is compared only when its end has been seen.
+    /// Reads to the end of an archive's entry: only then is its checksum compared.
     fn finish(&mut self) -> Result<()> {
         let rest = self.reader.read(&mut [0u8]);
         rest.map(|_| ()).map_err(|source| self.problem(DataProblem::Unreadable { source }))
@@ -171,12 +417,12 @@ impl Number {
         }
     }
 
-    /// The whole number that this is, if it is one and fits.
+    /// The value as i64, if it is whole and fits.
     pub(super) fn whole(self) -> Option<i64> {
         match self {
             Self::Int(v) => Some(v),
             Self::Uint(v) => i64::try_from(v).ok(),
-            // Above 2^53 a float no longer tells neighbouring ids apart.
+            // Above 2^53 neighbouring ids are no longer distinct as floats.
             Self::Float(v) => {
                 (v.fract() == 0.0 && v.abs() <= 9_007_199_254_740_992.0).then_some(v as i64)
             }
@@ -195,7 +441,7 @@ impl std::fmt::Display for Number {
 }
 
 /// Decodes `count` elements and hands them to `put` one by one.
-pub(super) fn each(
+pub(super) fn decode_each(
     reader: &mut dyn Read,
     count: usize,
     dtype: Dtype,
@@ -274,7 +520,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_memory_holds_is_an_error() {
+    fn an_array_larger_than_memory_is_an_error() {
         let samples = huge("<f4", "(1152921504606846976,)", 1 << 62).into_f32(false);
         let labels = huge("|u1", "(1152921504606846976,)", 1 << 60).into_numbers();
         for (error, wanted) in [(samples.err(), 1u64 << 62), (labels.err(), u64::MAX)] {

@@ -1,18 +1,18 @@
-//! The three parts of a data set.
+//! The three parts of a dataset.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Which part of a data set.
+/// A part of a dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PartName {
-    /// What the weights are fitted to.
+    /// The training part, which weights are fitted to.
     Train,
-    /// What choices are made by.
+    /// The validation part, which checkpoints and settings are chosen by.
     Val,
-    /// What is looked at once, at the end.
+    /// The test part, which is evaluated once, at the end.
     Test,
 }
 
@@ -39,7 +39,7 @@ impl fmt::Display for PartName {
 /// Samples, labels and (where known) songs of one part.
 #[derive(Debug, Clone, Default)]
 pub struct Part {
-    /// Samples, `[n, h, w, c]` row-major, h = mel bands (0 lowest), w = frames; empty where they
+    /// Samples, `[n, h, w, c]` row-major, h = mel bands (0 lowest), w = frames; empty where samples
     /// stay on disk ([`super::Dataset::disk`]).
     pub x: Vec<f32>,
     /// The class of each sample, `[n]`.

@@ -12,12 +12,12 @@ use crate::error::{DataProblem, Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ScaleKind {
-    /// Mean 0 and (population) deviation 1 over the training set.
+    /// Mean 0 and (population) standard deviation 1 over the training set.
     #[default]
     Standard,
     /// The training set's least value becomes 0 and its greatest 1.
     MinMax,
-    /// As they are.
+    /// Not at all.
     None,
 }
 
@@ -38,15 +38,15 @@ impl fmt::Display for ScaleKind {
     }
 }
 
-/// A fitted scale. The numbers are exactly those that are applied, and are
-/// kept with the weights: a network knows only inputs scaled so.
+/// A fitted scale. The numbers are exactly those that are applied, and are saved with the weights:
+/// later inputs are scaled in the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Scale {
     /// How it was fitted.
     pub kind: ScaleKind,
     /// Subtracted first, in the input's unit (dB for log-mel spectrograms).
     pub offset: f32,
-    /// Multiplied then, per unit of the input.
+    /// Multiplied next, per unit of the input.
     pub factor: f32,
 }
 
@@ -54,16 +54,18 @@ impl Scale {
     /// Leaves values as they are.
     pub const NONE: Self = Self { kind: ScaleKind::None, offset: 0.0, factor: 1.0 };
 
-    /// Fits to the training samples `x`, in f64 and the same for any number of
-    /// threads; fails where they have no spread to scale by.
+    /// Fits to the training samples `x`, in f64 and bit-identical for any number of threads.
+    ///
+    /// # Errors
+    /// If all values are equal: there is nothing to scale by.
     pub fn fit(kind: ScaleKind, x: &[f32]) -> Result<Self> {
-        let (found, n) = (stats(x), x.len() as f64);
-        let mean = found.sum / n;
+        let (stats, n) = (stats(x), x.len() as f64);
+        let mean = stats.sum / n;
         let deviation = || Ok((squares_about(x, mean) / n).sqrt());
-        Self::of(kind, [found.min, found.max], mean, deviation)
+        Self::of(kind, [stats.min, stats.max], mean, deviation)
     }
 
-    /// Fits to values of which this is known; the deviation is asked for only where it is used.
+    /// Fits to values of this range and mean; the standard deviation is computed only if it is used.
     pub(super) fn of(
         kind: ScaleKind,
         [min, max]: [f32; 2],

@@ -1,8 +1,8 @@
 //! How far a song's average spectrum lies from those of the training set.
 //!
-//! A song's average spectrum is the mean of each mel band over its frames, as the
-//! network is given them. It shows level, bandwidth and balance of bass and treble, and so
-//! another codec or recording; it knows nothing of rhythm, melody or genre.
+//! A song's average spectrum is the mean of each mel band over its frames, scaled as the network's
+//! input. It depends on level, bandwidth and the balance of bass and treble, and so on codec and
+//! recording, not on rhythm, melody or genre.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,22 @@ use serde::{Deserialize, Serialize};
 
 use super::{Dataset, Part, PartName};
 use crate::error::Result;
+use crate::metrics::quantile;
 
-/// A band that hardly differs between songs counts as if it had this share of the bands'
-/// root-mean-square deviation: where all are alike (silence above a codec's edge), any
-/// difference would be infinitely far.
+/// The least standard deviation of a band, as a share of the bands' root-mean-square deviation:
+/// where a band is the same in all songs (silence above a codec's cut-off), any difference would
+/// otherwise be infinitely far.
 const LEAST_DEVIATION: f64 = 0.1;
+/// Number of stored quantiles: 0, 0.01, …, 1.
 const QUANTILES: usize = 101;
 
-/// What the average spectra are of.
+/// What each average spectrum covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SpectraOf {
     /// Songs.
     Songs,
-    /// Samples, where songs are not known.
+    /// Samples, where song ids are missing.
     Samples,
 }
 
@@ -41,27 +43,27 @@ impl SpectraOf {
 /// A summary of the training set's average spectra.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spectra {
-    /// Of songs or samples.
+    /// Songs or samples.
     pub of: SpectraOf,
-    /// How many.
+    /// Number of songs or samples.
     pub count: usize,
     /// Mean of each band over them, `[h]`, in units of the scaled input.
     pub mean: Vec<f32>,
-    /// Their deviation (population), `[h]`; at least a tenth of all bands' root mean square.
+    /// Their (population) standard deviation, `[h]`; at least a tenth of all bands' root mean square.
     pub deviation: Vec<f32>,
-    /// Their own distances: quantiles 0, 0.01, …, 1.
+    /// Quantiles 0, 0.01, …, 1 of their own distances.
     pub quantiles: Vec<f32>,
 }
 
-/// Where a song lies.
+/// The distance of a song's average spectrum from those of the training set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Whereabouts {
+pub struct SpectralDistance {
     /// Root mean square over bands of (song's band − mean) / deviation: about 1 for a
     /// training song.
     pub distance: f64,
-    /// Share of the training set that lies farther out, 0 to 1.
+    /// Share of the training set with a larger distance, 0 to 1.
     pub farther: f64,
-    /// What the training set was counted in.
+    /// What that share counts.
     pub of: SpectraOf,
 }
 
@@ -80,7 +82,7 @@ fn band_sums(sample: &[f32], [_, w, c]: [usize; 3]) -> Vec<f64> {
     sample.chunks_exact(w * c).map(sum).collect()
 }
 
-/// Means of bands over samples that come one after the other.
+/// Running means of bands over samples.
 #[derive(Debug, Default)]
 struct Means {
     sums: Vec<f64>,
@@ -100,18 +102,18 @@ impl Means {
     }
 }
 
-/// The average spectra of songs, or of samples where songs are not known, while samples come in
-/// their order.
-struct Gathered<'a> {
+/// Collects the average spectra of songs, or of samples where song ids are missing, from samples
+/// in their order.
+struct Collector<'a> {
     train: &'a Part,
     shape: [usize; 3],
     seen: usize,
-    // As songs vote: an id that occurs with two labels is two songs.
+    // As in voting, an id that occurs with two labels is two songs.
     songs: BTreeMap<(i64, u32), Means>,
     samples: Vec<Vec<f64>>,
 }
 
-impl<'a> Gathered<'a> {
+impl<'a> Collector<'a> {
     fn new(train: &'a Part, shape: [usize; 3]) -> Self {
         Self { train, shape, seen: 0, songs: BTreeMap::new(), samples: Vec::new() }
     }
@@ -150,17 +152,17 @@ impl<'a> Gathered<'a> {
 }
 
 impl Spectra {
-    /// Of the training part, scaled as the network is given it.
+    /// The summary of the training part, scaled as the network's input.
     ///
     /// # Errors
-    /// If its samples lie on disk and cannot be read.
+    /// If its samples are on disk and cannot be read.
     pub fn fit(data: &Dataset) -> Result<Self> {
-        let mut gathered = Gathered::new(&data.train, data.sample_shape);
+        let mut collector = Collector::new(&data.train, data.sample_shape);
         data.each_block(PartName::Train, &mut |block| {
-            gathered.add(block);
+            collector.add(block);
             Ok(())
         })?;
-        Ok(Self::of(gathered.finish(), data.sample_shape))
+        Ok(Self::of(collector.finish(), data.sample_shape))
     }
 
     fn of((of, each): (SpectraOf, Vec<Vec<f64>>), shape: [usize; 3]) -> Self {
@@ -171,7 +173,7 @@ impl Spectra {
         let mean = over(&|song, k| song[k]);
         let variance = over(&|song, k| (song[k] - mean[k]).powi(2));
         let overall = (variance.iter().sum::<f64>() / variance.len() as f64).sqrt();
-        // Where nothing differs at all, a unit of the scaled input has to do.
+        // If no band differs between songs, the unit is that of the scaled input.
         let least = if overall > 0.0 { LEAST_DEVIATION * overall } else { 1.0 };
         let mut fitted = Self {
             of,
@@ -182,11 +184,13 @@ impl Spectra {
         };
         let mut distances: Vec<f64> = each.iter().map(|song| fitted.distance(song)).collect();
         distances.sort_unstable_by(f64::total_cmp);
-        fitted.quantiles = (0..QUANTILES).map(|i| quantile(&distances, i) as f32).collect();
+        let share = |i: usize| i * 1000 / (QUANTILES - 1);
+        let quantiles = (0..QUANTILES).map(|i| quantile(&distances, share(i)).unwrap_or(0.0));
+        fitted.quantiles = quantiles.map(|quantile| quantile as f32).collect();
         fitted
     }
 
-    /// Whether it is of samples with so many bands, and whole.
+    /// Whether it has this number of bands and all its quantiles, and its numbers are possible.
     pub fn fits(&self, bands: usize) -> bool {
         let positive = |deviation: &f32| *deviation > 0.0;
         [self.mean.len(), self.deviation.len()] == [bands; 2]
@@ -195,10 +199,10 @@ impl Spectra {
             && self.deviation.iter().all(positive)
     }
 
-    /// Where a song with these band means lies.
-    pub fn place(&self, band_means: &[f64]) -> Whereabouts {
+    /// The distance of a song with these band means.
+    pub fn locate(&self, band_means: &[f64]) -> SpectralDistance {
         let distance = self.distance(band_means);
-        Whereabouts { distance, farther: self.farther(distance as f32), of: self.of }
+        SpectralDistance { distance, farther: self.farther(distance as f32), of: self.of }
     }
 
     fn distance(&self, band_means: &[f64]) -> f64 {
@@ -209,9 +213,10 @@ impl Spectra {
         (squares / self.mean.len() as f64).sqrt()
     }
 
-    /// 1 at the least of the training set's own distances, 0 at the largest and beyond.
+    /// Share of the training set beyond this distance: 1 at the least of its own distances, 0 at the
+    /// largest and beyond.
     fn farther(&self, distance: f32) -> f64 {
-        // Rounded as the quantiles are, so that a training song is not beyond its own.
+        // `distance` is rounded to f32 as the quantiles are: a training song is not beyond itself.
         let at = |i: usize| f64::from(self.quantiles[i]);
         let nearer = self.quantiles.partition_point(|q| *q < distance);
         if nearer == 0 || nearer >= self.quantiles.len() {
@@ -220,15 +225,6 @@ impl Spectra {
         let within = (f64::from(distance) - at(nearer - 1)) / (at(nearer) - at(nearer - 1));
         1.0 - ((nearer - 1) as f64 + within) / (QUANTILES - 1) as f64
     }
-}
-
-/// Quantile `i` of `QUANTILES - 1`, linear between neighbours, of values that rise.
-fn quantile(sorted: &[f64], i: usize) -> f64 {
-    let place = i as f64 / (QUANTILES - 1) as f64 * sorted.len().saturating_sub(1) as f64;
-    let below = place as usize;
-    let value = |at: usize| sorted.get(at).or(sorted.last()).copied().unwrap_or(0.0);
-    let (low, high) = (value(below), value(below + 1));
-    low + (high - low) * (place - below as f64)
 }
 
 #[cfg(test)]
@@ -243,9 +239,9 @@ mod tests {
     }
 
     fn fit(train: &Part) -> Spectra {
-        let mut gathered = Gathered::new(train, SHAPE);
-        gathered.add(&train.x);
-        Spectra::of(gathered.finish(), SHAPE)
+        let mut collector = Collector::new(train, SHAPE);
+        collector.add(&train.x);
+        Spectra::of(collector.finish(), SHAPE)
     }
 
     fn part(means: &[[f32; 2]], song: Option<Vec<i64>>) -> Part {
@@ -262,10 +258,10 @@ mod tests {
         assert_eq!((&spectra.mean[..], &spectra.deviation[..]), (&[2.0, 4.0][..], &[1.0, 2.0][..]));
         assert_eq!(spectra.quantiles, [1.0; 101]);
         assert!(spectra.fits(2) && !spectra.fits(3));
-        let place = spectra.place(&band_means(&sample([5.0, 4.0]), SHAPE));
+        let place = spectra.locate(&band_means(&sample([5.0, 4.0]), SHAPE));
         assert!((place.distance - 4.5f64.sqrt()).abs() < 1e-12, "{place:?}");
         assert_eq!(place.farther, 0.0);
-        assert_eq!(spectra.place(&[2.0, 4.0]).farther, 1.0);
+        assert_eq!(spectra.locate(&[2.0, 4.0]).farther, 1.0);
 
         let by_sample = fit(&part(&[[0.0, 2.0], [3.0, 6.0]], None));
         assert_eq!((by_sample.of, by_sample.count), (SpectraOf::Samples, 2));
@@ -284,7 +280,7 @@ mod tests {
         let spectra = fit(&part(&songs, None));
         assert!(spectra.quantiles.is_sorted());
         for (at, want) in [(0.0, 1.0), (25.0, 0.75), (50.0, 0.5), (99.0, 0.01), (101.0, 0.0)] {
-            let got = spectra.place(&[at, 0.0]).farther;
+            let got = spectra.locate(&[at, 0.0]).farther;
             assert!((got - want).abs() < 0.011, "{at}: {got}, want {want}");
         }
     }
@@ -294,16 +290,16 @@ mod tests {
         let spectra = fit(&part(&[[-1.0, 7.0], [1.0, 7.0]], None));
         // The bands' root mean square is sqrt(1/2).
         assert!((spectra.deviation[1] - 0.1 * 0.5f32.sqrt()).abs() < 1e-6, "{spectra:?}");
-        let near = spectra.place(&[1.0, 7.0]);
+        let near = spectra.locate(&[1.0, 7.0]);
         assert!(near.distance < 1.0 && near.distance.is_finite());
-        assert!(spectra.place(&[1.0, 8.0]).distance > 5.0, "but it is looked at");
+        assert!(spectra.locate(&[1.0, 8.0]).distance > 5.0, "but it is looked at");
 
         let alike = fit(&part(&[[4.0, 7.0]; 3], None));
         assert_eq!(alike.deviation, [1.0; 2]);
-        assert_eq!(alike.place(&[4.0, 7.0]).distance, 0.0);
+        assert_eq!(alike.locate(&[4.0, 7.0]).distance, 0.0);
         assert_eq!(
-            alike.place(&[5.0, 8.0]),
-            Whereabouts { distance: 1.0, farther: 0.0, of: SpectraOf::Samples }
+            alike.locate(&[5.0, 8.0]),
+            SpectralDistance { distance: 1.0, farther: 0.0, of: SpectraOf::Samples }
         );
     }
 

@@ -1,4 +1,4 @@
-//! Range, sum and spread of many values, the same for any number of threads:
+//! Range, sum and squared deviations of many values, bit-identical for any number of threads:
 //! chunks of 65,536 values; in each, lane i of eight adds the values i, i + 8, …
 //! in f64; the lanes are added in order, then the chunks in order.
 
@@ -7,40 +7,40 @@ use rayon::prelude::*;
 const CHUNK: usize = 1 << 16;
 const LANES: usize = 8;
 
-/// What a pass over values finds. All NaN or infinite input shows in `sum`.
+/// Range and sum of values. NaN and infinities always show in `sum`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Stats {
-    pub(super) min: f32,
-    pub(super) max: f32,
-    pub(super) sum: f64,
+pub(crate) struct Stats {
+    pub(crate) min: f32,
+    pub(crate) max: f32,
+    pub(crate) sum: f64,
 }
 
 /// Range and sum; `min` is +∞ and `max` −∞ where there are no values.
-pub(super) fn stats(x: &[f32]) -> Stats {
+pub(crate) fn stats(x: &[f32]) -> Stats {
     let mut chunks = Chunks::new(chunk_stats);
     chunks.add(x);
     chunks.stats()
 }
 
 /// Sum of squared distances from `mean`.
-pub(super) fn squares_about(x: &[f32], mean: f64) -> f64 {
+pub(crate) fn squares_about(x: &[f32], mean: f64) -> f64 {
     let mut chunks = Chunks::new(|chunk: &[f32]| chunk_squares(chunk, mean));
     chunks.add(x);
     chunks.finish().iter().sum()
 }
 
-/// What each chunk gives of values that come in pieces of any length, one after the other:
-/// the same as of all of them at once.
+/// Applies a function to each chunk of values that are added in pieces of any length: the result is
+/// that of all values at once.
 pub(super) struct Chunks<T, F> {
-    of: F,
-    found: Vec<T>,
-    /// The values of a chunk that is not full yet.
+    of_chunk: F,
+    results: Vec<T>,
+    /// The values of a chunk that is not complete yet.
     rest: Vec<f32>,
 }
 
 impl<T: Send, F: Fn(&[f32]) -> T + Sync> Chunks<T, F> {
-    pub(super) fn new(of: F) -> Self {
-        Self { of, found: Vec::new(), rest: Vec::new() }
+    pub(super) fn new(of_chunk: F) -> Self {
+        Self { of_chunk, results: Vec::new(), rest: Vec::new() }
     }
 
     pub(super) fn add(&mut self, mut x: &[f32]) {
@@ -51,20 +51,20 @@ impl<T: Send, F: Fn(&[f32]) -> T + Sync> Chunks<T, F> {
             if self.rest.len() < CHUNK {
                 return;
             }
-            self.found.push((self.of)(&self.rest));
+            self.results.push((self.of_chunk)(&self.rest));
             self.rest.clear();
         }
         let (whole, rest) = x.split_at(x.len() / CHUNK * CHUNK);
-        self.found.par_extend(whole.par_chunks(CHUNK).map(&self.of));
+        self.results.par_extend(whole.par_chunks(CHUNK).map(&self.of_chunk));
         self.rest.extend_from_slice(rest);
     }
 
     /// One for each chunk, in their order.
     pub(super) fn finish(mut self) -> Vec<T> {
         if !self.rest.is_empty() {
-            self.found.push((self.of)(&self.rest));
+            self.results.push((self.of_chunk)(&self.rest));
         }
-        self.found
+        self.results
     }
 }
 

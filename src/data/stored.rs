@@ -1,4 +1,4 @@
-//! Samples of a npy file, read by their position: memory holds those that are asked for.
+//! Samples of a npy file, read by their position: only those that are asked for are in memory.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -6,78 +6,107 @@ use std::time::SystemTime;
 
 use rayon::prelude::*;
 
-use super::file_order::FileOrder;
-use super::header::Dtype;
-use super::npy::{Npy, each};
+use super::npy::{Dtype, FileOrder, Npy, decode_each};
 use crate::error::{DataProblem, Error, Result};
 
 /// Bytes of samples, as f32, that one thread reads at once.
 const PIECE: usize = 1 << 18;
 
-/// An array of samples that stays in its file.
-#[derive(Debug)]
-pub(super) struct Stored {
-    place: String,
-    file: File,
-    /// Where the first sample begins, in bytes.
-    start: u64,
-    dtype: Dtype,
-    /// The axes of a sample as they stand in the file.
-    size: [usize; 2],
-    transpose: bool,
-    /// Size and time of the file when it was opened.
-    seen: (u64, Option<SystemTime>),
+/// Bytes of samples, as f32, in a block: few enough to stay in a cache from reading to hashing.
+const BLOCK: usize = 4 << 20;
+
+/// Samples of `sample_len` values in a block, at least one.
+pub(super) fn block_samples(sample_len: usize) -> usize {
+    (BLOCK / (4 * sample_len)).max(1)
 }
 
-impl Stored {
-    /// The samples of `npy`, whose shape has been checked; none where they have no places.
-    pub(super) fn new(npy: Npy<'_>, transpose: bool) -> Result<Option<Self>> {
-        let &[_, a, b, ..] = npy.shape.as_slice() else { return Ok(None) };
-        let (place, start, dtype, size) = (npy.place.clone(), npy.start, npy.dtype, [a, b]);
-        if !npy.has_places() {
-            return Ok(None);
-        }
-        let Some(file) = npy.into_file() else { return Ok(None) };
-        let seen = file.metadata().map(|found| stamp(&found));
-        let seen = seen.map_err(|source| unreadable(&place, source))?;
-        Ok(Some(Self { place, file, start, dtype, size, transpose, seen }))
+/// An array of samples that stays in its file.
+#[derive(Debug)]
+pub(super) struct StoredSamples {
+    place: String,
+    file: File,
+    /// Offset of the first sample, in bytes.
+    start: u64,
+    dtype: Dtype,
+    /// Number of samples.
+    samples: usize,
+    /// The axes of a sample in the order of the file.
+    size: [usize; 2],
+    transpose: bool,
+    /// Size and modification time of the file when it was opened.
+    stamp: (u64, Option<SystemTime>),
+}
+
+impl StoredSamples {
+    /// The samples of `npy`, whose shape has been checked.
+    ///
+    /// # Errors
+    /// If they cannot be read by position: in an npz, or with the sample axis fastest.
+    pub(super) fn open(npy: Npy<'_>, transpose: bool) -> Result<Self> {
+        let no_positions = npy.problem(DataProblem::NoPositions);
+        let (place, start, dtype) = (npy.place.clone(), npy.start, npy.dtype);
+        let shape = npy.shape.clone();
+        let (&[samples, a, b, ..], true) = (shape.as_slice(), npy.has_positions()) else {
+            return Err(no_positions);
+        };
+        let file = npy.into_file().ok_or(no_positions)?;
+        let metadata = file.metadata().map_err(|source| unreadable(&place, source))?;
+        let stamp = stamp(&metadata);
+        Ok(Self { place, file, start, dtype, samples, size: [a, b], transpose, stamp })
     }
 
     /// Values of a sample.
-    fn len(&self) -> usize {
+    fn sample_len(&self) -> usize {
         self.size.iter().product()
     }
 
-    /// Fails where the file is no longer what was opened.
+    /// Fails where the file's size or time differ from when it was opened.
     pub(super) fn check_unchanged(&self) -> Result<()> {
         let now = self.file.metadata().map_err(|source| unreadable(&self.place, source))?;
-        if stamp(&now) == self.seen {
+        if stamp(&now) == self.stamp {
             return Ok(());
         }
         Err(Error::data(&*self.place, DataProblem::Changed))
     }
 
-    /// Reads the samples from `first` on as f32, `[h, w]` each, until `to` is full.
-    pub(super) fn read_run(&self, first: usize, to: &mut [f32]) -> Result<()> {
-        let samples = (PIECE / (4 * self.len())).max(1);
-        let pieces = to.par_chunks_mut(samples * self.len()).enumerate();
-        pieces.try_for_each(|(i, to)| self.read(first + i * samples, to))
+    /// Calls `each` with all samples in order, `[.., h, w]`, block by block.
+    pub(super) fn for_each_block(
+        &self,
+        each: &mut dyn FnMut(&mut [f32]) -> Result<()>,
+    ) -> Result<()> {
+        let per_block = block_samples(self.sample_len());
+        let mut block = vec![0.0; per_block.min(self.samples) * self.sample_len()];
+        for first in (0..self.samples).step_by(per_block) {
+            let len = per_block.min(self.samples - first) * self.sample_len();
+            let (block, _) = block.split_at_mut(len);
+            self.read_run(first, block)?;
+            each(block)?;
+        }
+        Ok(())
     }
 
-    /// Reads these samples, in this order; `to` has room for as many.
+    /// Fills `to` with the samples from `first` on as f32, `[h, w]` each.
+    pub(super) fn read_run(&self, first: usize, to: &mut [f32]) -> Result<()> {
+        let per_piece = (PIECE / (4 * self.sample_len())).max(1);
+        let pieces = to.par_chunks_mut(per_piece * self.sample_len()).enumerate();
+        pieces.try_for_each(|(i, to)| self.read(first + i * per_piece, to))
+    }
+
+    /// Reads these samples, in this order, into `to`, `[samples, h, w]`.
     pub(super) fn read_each(&self, samples: &[u32], to: &mut [f32]) -> Result<()> {
-        let places = to.par_chunks_exact_mut(self.len()).zip(samples);
-        places.try_for_each(|(to, &sample)| self.read(sample as usize, to))
+        let rows = to.par_chunks_exact_mut(self.sample_len()).zip(samples);
+        rows.try_for_each(|(to, &sample)| self.read(sample as usize, to))
     }
 
     fn read(&self, first: usize, to: &mut [f32]) -> Result<()> {
         let bytes = u64::from(self.dtype.bytes);
-        let offset = self.start + (first * self.len()) as u64 * bytes;
+        let offset = self.start + (first * self.sample_len()) as u64 * bytes;
         let [a, b] = self.size;
-        let mut order = FileOrder::new(&[to.len() / self.len(), a, b], false, self.transpose);
-        let mut from = Positioned { file: &self.file, offset };
+        let shape = [to.len() / self.sample_len(), a, b];
+        let mut order = FileOrder::new(&shape, false, self.transpose);
+        let mut from = PositionedReader { file: &self.file, offset };
         let read = if !order.is_sequential() {
-            each(&mut from, to.len(), self.dtype, |number| {
+            decode_each(&mut from, to.len(), self.dtype, |number| {
                 if let Some(value) = to.get_mut(order.next()) {
                     *value = number.to_f32();
                 }
@@ -85,9 +114,9 @@ impl Stored {
         } else if self.dtype == Dtype::F32 {
             from.read_exact(bytemuck::cast_slice_mut(to))
         } else {
-            let (count, mut places) = (to.len(), to.iter_mut());
-            each(&mut from, count, self.dtype, |number| {
-                if let Some(value) = places.next() {
+            let (count, mut values) = (to.len(), to.iter_mut());
+            decode_each(&mut from, count, self.dtype, |number| {
+                if let Some(value) = values.next() {
                     *value = number.to_f32();
                 }
             })
@@ -96,6 +125,7 @@ impl Stored {
     }
 }
 
+/// Size and modification time.
 fn stamp(file: &Metadata) -> (u64, Option<SystemTime>) {
     (file.len(), file.modified().ok())
 }
@@ -104,13 +134,13 @@ fn unreadable(place: &str, source: io::Error) -> Error {
     Error::data(place, DataProblem::Unreadable { source })
 }
 
-/// A file from some byte on; many may read at once.
-struct Positioned<'a> {
+/// Reads a file from an offset on, without its shared position: many readers may read at once.
+struct PositionedReader<'a> {
     file: &'a File,
     offset: u64,
 }
 
-impl Read for Positioned<'_> {
+impl Read for PositionedReader<'_> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         let read = read_at(self.file, to, self.offset)?;
         self.offset += read as u64;

@@ -1,21 +1,21 @@
-//! What can be wrong with arrays that were given. `Error::Data` adds the place.
+//! Problems of arrays. `Error::Data` adds the file or the npz and key.
 
 use std::io;
 
 use super::words::{beside, flag, label_gap, list};
 
-/// What is wrong with a folder, an npz or an array; `array` is `x_train`, `y_val`, `song_test`, ….
+/// A problem of a folder, an npz or an array; `array` is `x_train`, `y_val`, `song_test`, ….
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataProblem {
-    /// There is nothing under this path.
+    /// The path does not exist.
     #[error("there is no such file or folder; expected a folder of .npy files or an .npz file")]
     NoSuchPath,
     /// The path is a file of another kind.
     #[error("expected a folder of .npy files or an .npz file, found another kind of file")]
     NeitherFolderNorNpz,
     /// `prepare` did not finish the folder.
-    #[error("prepare was stopped here, so its arrays are not whole: run it again")]
+    #[error("prepare was interrupted here, so its arrays are not complete: run it again")]
     PrepareStopped,
     /// A folder holds several npz files and no npy file.
     #[error(
@@ -29,10 +29,10 @@ pub enum DataProblem {
     /// The npz cannot be read as a ZIP archive.
     #[error("cannot be read as an .npz: {problem}; write it again with numpy.savez_compressed")]
     Npz {
-        /// What the reader said.
+        /// The reader's message.
         problem: String,
     },
-    /// No array has a name that says it is this one.
+    /// No array has a name that means this one.
     #[error(
         "no array for {array}: expected a name such as {} (any case), or --{} NAME; found {}{}",
         list(accepted),
@@ -43,14 +43,14 @@ pub enum DataProblem {
     Missing {
         /// The array that was looked for.
         array: String,
-        /// Some of the names that would do.
+        /// Some accepted names.
         accepted: Vec<String>,
         /// The arrays that are there.
         found: Vec<String>,
-        /// The npz files that lie beside them, unread.
+        /// The npz files in the folder, which are not read.
         npz: Vec<String>,
     },
-    /// Several arrays have a name that says they are this one.
+    /// Several arrays have a name that means this one.
     #[error(
         "several arrays could be {array}: {}; choose one with --{} NAME",
         list(candidates),
@@ -59,10 +59,10 @@ pub enum DataProblem {
     Ambiguous {
         /// The array that was looked for.
         array: String,
-        /// Those that would do.
+        /// Their names.
         candidates: Vec<String>,
     },
-    /// An array that was chosen by a flag is not there.
+    /// An array that a flag names does not exist.
     #[error("--{} {named}: there is no such array; found {}", flag(array), list(found))]
     NoSuchArray {
         /// The array that was chosen for.
@@ -75,58 +75,58 @@ pub enum DataProblem {
     /// The file has no bytes.
     #[error("expected a .npy array, found an empty file")]
     EmptyFile,
-    /// The file does not begin as a npy file does.
+    /// The file does not begin with the magic bytes of a npy file.
     #[error("expected a .npy array (first bytes \\x93NUMPY), found \"{}\"", found.escape_ascii())]
     NotNpy {
         /// Its first bytes.
         found: Vec<u8>,
     },
-    /// The npy header does not say what it must.
+    /// The npy header is incomplete or invalid.
     #[error("the .npy header cannot be read: {problem}; write the file again with numpy.save")]
     Header {
         /// What is wrong with it.
         problem: String,
     },
-    /// The file is shorter or longer than its header says.
+    /// The file is shorter or longer than its header states.
     #[error(
         "expected {expected} bytes (header and array), found {found}; copy or write the file again"
     )]
     Length {
-        /// The number of bytes that the header asks for.
+        /// The number of bytes according to the header.
         expected: u64,
-        /// The number of bytes that are there.
+        /// The size of the file.
         found: u64,
     },
-    /// The header's shape cannot be in any memory.
+    /// The header's shape exceeds any memory.
     #[error("the .npy header claims the impossible shape {shape:?}; write the file again")]
     ImpossibleShape {
         /// The shape that it claims.
         shape: Vec<u64>,
     },
-    /// The memory that the array needs cannot be had.
+    /// The array needs more memory than is available.
     #[error(
         "needs {bytes} bytes of memory, more than this system gives; \
          close other programs, or cut the array to fewer samples"
     )]
     TooLarge {
-        /// What its elements take once they are read.
+        /// Bytes of its elements in memory.
         bytes: u64,
     },
     /// Reading failed half-way: a damaged archive or disk.
     #[error("cannot be read to its end: {source}; copy or write the file again")]
     Unreadable {
-        /// The system's or the archive's answer.
+        /// The error of the system or the archive.
         source: io::Error,
     },
-    /// Samples that are to stay on disk cannot.
+    /// Samples that cannot stay on disk, since they cannot be read by position.
     #[error(
-        "samples can be read by their position only where .npy files hold them in C order, not \
-         in an .npz or in Fortran order; save them with numpy.save of numpy.ascontiguousarray, or \
+        "samples can be read by position only from .npy files in C order, not from an .npz or \
+         in Fortran order; save them with numpy.save of numpy.ascontiguousarray, or \
          use --data-from memory"
     )]
-    NoPlaces,
-    /// A file that samples are read from is another one than it was.
-    #[error("the file has changed since it was opened; begin again with what it holds now")]
+    NoPositions,
+    /// A file that samples are read from has changed.
+    #[error("the file has changed since it was opened; start again with its present contents")]
     Changed,
     /// An array of Python objects.
     #[error(
@@ -183,7 +183,7 @@ pub enum DataProblem {
         other: String,
         /// Its sample shape, h and w.
         expected: [usize; 2],
-        /// This file's.
+        /// The sample shape of this file.
         found: [usize; 2],
     },
     /// Values that are not finite as 32-bit floats.
@@ -191,7 +191,7 @@ pub enum DataProblem {
         "expected finite values, found {count} that are not; the first is {value} in sample {sample} at [h, w] = [{h}, {w}]"
     )]
     NotFinite {
-        /// How many.
+        /// Their number.
         count: usize,
         /// The first one.
         value: f32,
@@ -224,7 +224,7 @@ pub enum DataProblem {
         /// The number of labels or ids.
         found: usize,
     },
-    /// A label that is no class.
+    /// A label outside the classes.
     #[error(
         "expected labels that are whole numbers from 0 to {}, found {value} at index {index}",
         classes.saturating_sub(1)
@@ -234,12 +234,12 @@ pub enum DataProblem {
         index: usize,
         /// The label.
         value: String,
-        /// The number of classes that there may be.
+        /// The number of classes, or the most that are accepted.
         classes: usize,
     },
     /// A row of one-hot labels that is not one-hot.
     #[error(
-        "expected one-hot rows (one 1, else 0), found {ones} ones and {others} other values than 0 and 1 in row {row}"
+        "expected one-hot rows (one 1, otherwise 0), found {ones} ones and {others} other values than 0 and 1 in row {row}"
     )]
     OneHot {
         /// The row, from 0.
@@ -254,9 +254,9 @@ pub enum DataProblem {
         "expected one-hot labels for {expected} classes as {by} has them, found {found} columns"
     )]
     OneHotWidth {
-        /// The number of classes that is known already.
+        /// The number of classes.
         expected: usize,
-        /// Where that number comes from.
+        /// Where that number was given.
         by: String,
         /// The number of columns.
         found: usize,
@@ -269,19 +269,19 @@ pub enum DataProblem {
         /// The id.
         value: String,
     },
-    /// A `songs.csv` that does not say what songs are called.
+    /// A `songs.csv` without the songs' names.
     #[error("expected a line for each song with its number and file, but {problem}")]
     SongNames {
         /// What is wrong.
         problem: String,
     },
-    /// There is nothing to tell apart.
+    /// The training labels have one class only.
     #[error("expected at least two classes among the training labels, found only class {class}")]
     OneClass {
         /// The class of all samples.
         class: u32,
     },
-    /// Training labels that leave out a class below the highest.
+    /// Training labels without a class below the highest.
     #[error("{}", label_gap(*lowest, *highest, *missing, *others))]
     LabelGap {
         /// The lowest label of training.
@@ -290,21 +290,21 @@ pub enum DataProblem {
         highest: u32,
         /// The first class without a sample.
         missing: u32,
-        /// How many more have none.
+        /// The number of further classes without samples.
         others: usize,
     },
-    /// A part asks for what was never shown.
+    /// A part has a class that the training part does not have.
     #[error(
         "{count} samples are of class {class}, of which the training labels have none; \
-         split the data anew or check how the labels are numbered"
+         split the data again or check how the labels are numbered"
     )]
     ClassNotInTraining {
         /// The class.
         class: u32,
-        /// How many samples this part has of it.
+        /// The number of its samples in this part.
         count: usize,
     },
-    /// Samples without the spread that a scale needs.
+    /// Samples whose values are all equal, or whose range a scale cannot represent.
     #[error(
         "values from {min} to {max} cannot be scaled ({scale}); check the arrays, or use --scale none"
     )]

@@ -1,32 +1,43 @@
-//! Which bands and frames a cell of a layer's output stands for.
+//! A layer that is explained, and the bands and frames that each cell of its output covers.
 
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{Axis, Graph, NodeId, Op, Padding, Shape};
 
-/// One axis of a layer: cell `i` of `count` stands for the input from `first + i · size` on,
-/// `size` long. What it sees is wider by kernels.
+/// The cells of a layer along one axis: cell `i` covers the input from `first + i · size` to
+/// `first + (i + 1) · size`. Its receptive field is wider by the kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Cells {
-    /// Where the first cell begins.
+pub struct CellGrid {
+    /// Begin of the first cell, in bands or frames of the input.
     pub first: f64,
-    /// Length of each.
+    /// Length of each cell, in bands or frames of the input.
     pub size: f64,
-    /// How many.
+    /// Number of cells.
     pub count: usize,
 }
 
-/// Where a layer's cells lie on the input.
+/// The rectangle of the input that a layer's cells cover.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Place {
+pub struct ReceptiveSpan {
     /// Along mel bands.
-    pub bands: Cells,
+    pub bands: CellGrid,
     /// Along frames.
-    pub frames: Cells,
+    pub frames: CellGrid,
 }
 
-impl Cells {
-    /// Each element by itself.
+/// A layer that is explained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LayerFacts {
+    /// The node's name.
+    pub name: String,
+    /// `[h, w, c]` of its output.
+    pub shape: [usize; 3],
+    /// Where its cells lie on the input.
+    pub place: ReceptiveSpan,
+}
+
+impl CellGrid {
+    /// One cell for each of `count` elements.
     fn all(count: usize) -> Self {
         Self { first: 0.0, size: 1.0, count }
     }
@@ -51,20 +62,20 @@ impl Cells {
         Self { size: self.size * window as f64, count: self.count / window, ..self }
     }
 
-    /// One cell in place of all.
+    /// One cell that covers all of them.
     fn joined(self) -> Self {
         Self { size: self.size * self.count as f64, count: 1, ..self }
     }
 }
 
-impl Place {
-    /// Where a node's cells lie; none for vectors, which have no place.
+impl ReceptiveSpan {
+    /// The span of a node's cells; none for vectors, which have no positions.
     pub fn of(graph: &Graph, id: NodeId) -> Option<Self> {
         let node = graph.node(id);
         let Shape::Map { h, w, .. } = node.shape else { return None };
         let below = || node.inputs.first().and_then(|input| Self::of(graph, *input));
         match node.op {
-            Op::Input => Some(Self { bands: Cells::all(h), frames: Cells::all(w) }),
+            Op::Input => Some(Self { bands: CellGrid::all(h), frames: CellGrid::all(w) }),
             Op::Conv2d { kernel: [k_h, k_w], padding, .. } => below().map(|place| Self {
                 bands: place.bands.convolved(k_h, padding),
                 frames: place.frames.convolved(k_w, padding),
@@ -74,9 +85,8 @@ impl Place {
                     bands: place.bands.pooled(k_h),
                     frames: place.frames.pooled(k_w),
                 }),
-            Op::Crop { bands } => {
-                below().map(|place| Self { bands: Cells { count: bands, ..place.bands }, ..place })
-            }
+            Op::Crop { bands } => below()
+                .map(|place| Self { bands: CellGrid { count: bands, ..place.bands }, ..place }),
             Op::AxisToChannels { axis } => below().map(|place| match axis {
                 Axis::Mel => Self { bands: place.bands.joined(), ..place },
                 Axis::Time => Self { frames: place.frames.joined(), ..place },
@@ -92,31 +102,31 @@ mod tests {
     use super::*;
     use crate::models::Model;
 
-    fn place(model: &str, shape: [usize; 3], node: &str) -> Option<Place> {
+    fn place(model: &str, shape: [usize; 3], node: &str) -> Option<ReceptiveSpan> {
         let graph = Model::open(model).unwrap().graph(shape, 4).unwrap();
-        Place::of(&graph, graph.find(node).unwrap())
+        ReceptiveSpan::of(&graph, graph.find(node).unwrap())
     }
 
     #[test]
     fn pools_make_cells_of_windows() {
-        let cells = |size, count| Cells { first: 0.0, size, count };
-        let want = Place { bands: cells(8.0, 10), frames: cells(8.0, 3) };
+        let cells = |size, count| CellGrid { first: 0.0, size, count };
+        let want = ReceptiveSpan { bands: cells(8.0, 10), frames: cells(8.0, 3) };
         assert_eq!(place("p1", [80, 25, 1], "max_pooling2d_2"), Some(want));
         assert_eq!(place("p1", [80, 25, 1], "flatten"), None);
     }
 
     #[test]
     fn what_is_pooled_over_all_frames_is_one_cell_of_all() {
-        let cells = |size, count| Cells { first: 0.0, size, count };
-        let want = Place { bands: cells(16.0, 7), frames: cells(25.0, 1) };
+        let cells = |size, count| CellGrid { first: 0.0, size, count };
+        let want = ReceptiveSpan { bands: cells(16.0, 7), frames: cells(25.0, 1) };
         assert_eq!(place("p2", [128, 25, 1], "band.pool2"), Some(want));
-        let want = Place { bands: cells(1.0, 112), frames: cells(1.0, 25) };
+        let want = ReceptiveSpan { bands: cells(1.0, 112), frames: cells(1.0, 25) };
         assert_eq!(place("p2", [128, 25, 1], "time.norm"), Some(want));
     }
 
     #[test]
     fn a_valid_kernel_leaves_a_border() {
-        let got = Cells::all(10).convolved(5, Padding::Valid).pooled(2);
-        assert_eq!(got, Cells { first: 2.0, size: 2.0, count: 3 });
+        let got = CellGrid::all(10).convolved(5, Padding::Valid).pooled(2);
+        assert_eq!(got, CellGrid { first: 2.0, size: 2.0, count: 3 });
     }
 }

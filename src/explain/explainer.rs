@@ -4,39 +4,21 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::cam::{grad_cam, hires_cam};
-use super::cells::Place;
-use super::record::LayerFacts;
-use super::tap::{last_poolings, tapped};
+use super::cells::{LayerFacts, ReceptiveSpan};
+use super::maps::{Maps, SampleMaps};
+use super::probe::{last_poolings, probed};
 use crate::backend::{Backend, DatasetRef, State, Tensor};
 use crate::device::{self, Device, Options};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Shape};
 use crate::plan::Plan;
 
-/// Maps of one sample at one layer, `[h, w]`, signed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Maps {
-    /// See [`super::grad_cam`].
-    pub grad_cam: Vec<f32>,
-    /// See [`super::hires_cam`].
-    pub hires_cam: Vec<f32>,
-}
-
-/// What the network makes of one sample, and why.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SampleMaps {
-    /// Of each class, by label.
-    pub probabilities: Vec<f32>,
-    /// One for each of the explainer's layers, in order.
-    pub layers: Vec<Maps>,
-}
-
 /// A network opened so that chosen layers' outputs and gradients can be read.
 pub struct Explainer {
     backend: Box<dyn Backend>,
     layers: Vec<LayerFacts>,
     /// Where each layer is read.
-    taps: Vec<NodeId>,
+    probes: Vec<NodeId>,
 }
 
 impl fmt::Debug for Explainer {
@@ -69,11 +51,11 @@ impl Explainer {
         };
         let fact = |id: &NodeId| {
             let Shape::Map { h, w, c } = graph.node(*id).shape else { return None };
-            let place = Place::of(graph, *id)?;
+            let place = ReceptiveSpan::of(graph, *id)?;
             Some(LayerFacts { name: graph.node(*id).name.clone(), shape: [h, w, c], place })
         };
         let layers: Vec<LayerFacts> = nodes.iter().filter_map(fact).collect();
-        let (graph, taps) = tapped(graph, &nodes)?;
+        let (graph, probes) = probed(graph, &nodes)?;
         if layers.is_empty() {
             return Err(Error::Model {
                 model: graph.model().into(),
@@ -82,7 +64,7 @@ impl Explainer {
             });
         };
         let backend = device::open(device, Plan::new(graph, batch)?, options)?;
-        Ok(Self { backend, layers, taps })
+        Ok(Self { backend, layers, probes })
     }
 
     /// Whose maps these are.
@@ -150,8 +132,8 @@ impl Explainer {
             self.backend.logit_gradients(samples, batch)?;
             let mut read = |node, what| self.backend.tensor(node, what);
             let probabilities = read(output, Tensor::Value)?;
-            let tensors = (self.taps.iter())
-                .map(|tap| Ok([read(*tap, Tensor::Value)?, read(*tap, Tensor::Gradient)?]))
+            let tensors = (self.probes.iter())
+                .map(|probe| Ok([read(*probe, Tensor::Value)?, read(*probe, Tensor::Gradient)?]))
                 .collect::<Result<Vec<_>>>()?;
             for (i, row) in probabilities.chunks_exact(classes).enumerate() {
                 let of = |([a, g], layer): (&[Vec<f32>; 2], &LayerFacts)| {

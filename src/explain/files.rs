@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::pictures::{Drawing, write_pictures};
-use super::record::{ExplainedPart, Explanation};
-use super::run::Wanted;
+use super::record::{ExplainOptions, Explanation};
+use super::right_wrong::ExplainedPart;
 use crate::error::{Error, Result};
 use crate::files::{create_folder, write_atomic};
 use crate::progress::Progress;
@@ -169,7 +169,9 @@ impl ExplainFolder {
         if explanation.data_hash != saved.facts.data_hash {
             return fail(format!("it is of other data ({})", explanation.data));
         }
-        if (Wanted { checks: true, ..explanation.asked.clone() }) != Wanted::default() {
+        if (ExplainOptions { checks: true, ..explanation.asked.clone() })
+            != ExplainOptions::default()
+        {
             return fail("it is of layers, a part, a class or samples that were chosen".into());
         }
         Ok(explanation)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::record::{Class, ExplainedPart};
+use super::right_wrong::{Class, ExplainedPart};
 
 /// Samples of each cell of a confusion matrix that can be looked at.
 const OF_CELL: usize = 4;
@@ -32,7 +32,7 @@ pub(super) fn of_cells(part: &ExplainedPart) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::Wrong;
+    use super::super::right_wrong::Wrong;
     use super::*;
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::cells::{Cells, Place};
+use super::cells::{CellGrid, ReceptiveSpan};
 
 /// Which elements of a sample `[h, w, c]` each cell of a layer covers. A band or frame belongs to
 /// the cell that its middle lies in. What no cell covers (a rest that pooling drops, bands that are
@@ -18,7 +18,7 @@ pub struct Grid {
 
 impl Grid {
     /// Of a layer that lies so on samples of this shape.
-    pub fn new(place: &Place, shape: [usize; 3]) -> Self {
+    pub fn new(place: &ReceptiveSpan, shape: [usize; 3]) -> Self {
         Self {
             rows: ranges(&place.bands, shape[0]),
             columns: ranges(&place.frames, shape[1]),
@@ -66,7 +66,7 @@ pub(super) fn muted(fill: &[f32], [_, w, c]: [usize; 3]) -> Vec<f32> {
     fill.iter().flat_map(|mean| std::iter::repeat_n(*mean, w * c)).collect()
 }
 
-fn ranges(cells: &Cells, length: usize) -> Vec<Range<usize>> {
+fn ranges(cells: &CellGrid, length: usize) -> Vec<Range<usize>> {
     // The first whose middle is not before `at`.
     let bound = |at: f64| ((at - 0.5).ceil().max(0.0) as usize).min(length);
     let at = |i: usize| cells.first + i as f64 * cells.size;
@@ -77,12 +77,12 @@ fn ranges(cells: &Cells, length: usize) -> Vec<Range<usize>> {
 mod tests {
     use super::*;
 
-    fn cells(first: f64, size: f64, count: usize) -> Cells {
-        Cells { first, size, count }
+    fn cells(first: f64, size: f64, count: usize) -> CellGrid {
+        CellGrid { first, size, count }
     }
 
     fn grid() -> Grid {
-        let place = Place { bands: cells(0.0, 2.0, 2), frames: cells(1.0, 2.0, 1) };
+        let place = ReceptiveSpan { bands: cells(0.0, 2.0, 2), frames: cells(1.0, 2.0, 1) };
         Grid::new(&place, [5, 4, 1])
     }
 
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn channels_go_with_their_frame() {
-        let place = Place { bands: cells(0.0, 1.0, 1), frames: cells(1.0, 1.0, 1) };
+        let place = ReceptiveSpan { bands: cells(0.0, 1.0, 1), frames: cells(1.0, 1.0, 1) };
         let grid = Grid::new(&place, [1, 2, 3]);
         assert_eq!(grid.levels(&[9.0, 9.0, 9.0, 1.0, 2.0, 6.0]), [3.0]);
         assert_eq!(muted(&[7.0], [1, 2, 3]), [7.0; 6]);

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::explainer::{Maps, SampleMaps};
+use super::axes::{Axes, NamedBand};
+use super::cells::LayerFacts;
 use super::grid::Grid;
-use super::methods::Methods;
-use super::named_band::NamedBand;
-use super::record::{Axes, LayerFacts, SignedMap};
-use super::trust::Spread;
+use super::maps::{Maps, Methods, SampleMaps};
+use super::quantize::SignedMap;
+use super::spread::Spread;
 
 /// Mean heatmaps of one class at one layer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -174,13 +174,13 @@ fn shares(heatmaps: &[Vec<f64>], grid: &Grid, hz: &[f64]) -> Vec<BandShare> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explain::{Cells, Place};
+    use crate::explain::{CellGrid, ReceptiveSpan};
 
     /// Two rows of two bands and two columns of one frame; the fifth band has no cell.
     fn layer() -> LayerFacts {
-        let bands = Cells { first: 0.0, size: 2.0, count: 2 };
-        let frames = Cells { first: 0.0, size: 1.0, count: 2 };
-        LayerFacts { name: "pool".into(), shape: [2, 2, 1], place: Place { bands, frames } }
+        let bands = CellGrid { first: 0.0, size: 2.0, count: 2 };
+        let frames = CellGrid { first: 0.0, size: 1.0, count: 2 };
+        LayerFacts { name: "pool".into(), shape: [2, 2, 1], place: ReceptiveSpan { bands, frames } }
     }
 
     fn sample(map: [f32; 4]) -> SampleMaps {
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn one_row_has_no_profile_along_bands() {
         let mut layer = layer();
-        layer.place.bands = Cells { first: 0.0, size: 5.0, count: 1 };
+        layer.place.bands = CellGrid { first: 0.0, size: 5.0, count: 1 };
         let maps = [SampleMaps {
             probabilities: Vec::new(),
             layers: vec![Maps { grad_cam: vec![1.0, 3.0], hires_cam: vec![f32::NAN, 1.0] }],

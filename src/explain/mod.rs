@@ -1,25 +1,30 @@
-//! What a trained network attends to, and how far the maps that say so can be trusted.
+//! Maps of what a trained network attends to, and measurements of how far those maps can be
+//! trusted. Each module names only modules above it in this list.
 //!
 //! ```text
-//! explainer.rs  a network that is looked into: maps and probabilities, on either device
-//! cam.rs        from a layer's output and gradient to a map: Grad-CAM, HiResCAM
-//! tap.rs        making a layer readable
-//! cells.rs      which bands and frames a cell of a layer's output stands for
-//! steps.rs      spectrograms and maps in a byte for each value
-//! right_wrong.rs which samples are predicted rightly and wrongly
-//! gallery.rs    which samples are shown
-//! run.rs        from a finished run to all that is found about it
-//! files.rs      the folder that is left
-//! network.rs    what checks need of it, so that they can be given one that must fail them
-//! grid.rs       a layer's cells as elements of a sample
-//! occlusion.rs  what muting bands and frames does to a class
-//! means.rs      mean maps of each class, right and wrong; methods, named_band
-//! trust/        how far maps can be trusted, measured
-//! listen/       a sample as sound, with what a map keeps of it and the rest
-//! pictures/     drawing it
-//! record.rs     all that is found, as plain values: RUN/explain/explain.json
+//! cam.rs         a map from a layer's output and gradient: Grad-CAM, HiResCAM
+//! cells.rs       a layer and the rectangle of the input that each of its cells covers
+//! probe.rs       a copy of the graph in which chosen layers can be read
+//! quantize.rs    spectrograms and maps in one byte per value
+//! axes.rs        units of bands and frames, named parts of the frequency axis
+//! spread.rs      the spread of a figure over samples, the interval of its mean over songs
+//! maps.rs        maps of samples, and figures for each of the two methods
+//! right_wrong.rs the samples of each class that are predicted correctly and incorrectly
+//! explainer.rs   a network that computes maps and probabilities, on either device
+//! network.rs     the trait that the checks use, so that tests can supply a failing network
+//! grid.rs        a layer's cells as elements of a sample
+//! occlusion.rs   how muting bands and frames changes the probability of a class
+//! means.rs       mean maps of each class
+//! gallery.rs     the samples that are shown
+//! trust/         how far maps can be trusted, measured
+//! record.rs      options and results as plain values: RUN/explain/explain.json
+//! pictures/      the results as pictures
+//! files.rs       the folder RUN/explain
+//! run.rs         from a finished run to its results
+//! listen/        a sample as sound: the part that its map keeps, and the rest
 //! ```
 
+mod axes;
 mod cam;
 mod cells;
 mod explainer;
@@ -27,32 +32,31 @@ mod files;
 mod gallery;
 mod grid;
 pub mod listen;
+mod maps;
 mod means;
-mod methods;
-mod named_band;
 mod network;
 mod occlusion;
 mod pictures;
+mod probe;
+mod quantize;
 mod record;
 mod right_wrong;
 mod run;
-mod steps;
-mod tap;
+mod spread;
 pub mod trust;
 
+pub use axes::{Axes, NamedBand};
 pub use cam::{grad_cam, hires_cam};
-pub use cells::{Cells, Place};
-pub use explainer::{Explainer, Maps, SampleMaps};
+pub use cells::{CellGrid, LayerFacts, ReceptiveSpan};
+pub use explainer::Explainer;
 pub use files::ExplainFolder;
 pub use grid::Grid;
+pub use maps::{Maps, Methods, SampleMaps};
 pub use means::{BandShare, MeanMap, MeanOf, RightAndWrong, mean_maps};
-pub use methods::Methods;
-pub use named_band::NamedBand;
 pub use network::Network;
 pub use occlusion::{ClassOcclusion, MeanCurve, Occlusion, class_occlusions, occlusions};
-pub use record::{
-    Axes, Class, ExplainedPart, Explanation, Heard, LayerFacts, MapOf, Picture, Recording, Shown,
-    SignedMap, Wrong,
-};
-pub use right_wrong::FIRST;
-pub use run::{Wanted, explain};
+pub use quantize::{Picture, SignedMap};
+pub use record::{ExplainOptions, ExplainedSample, Explanation, Heard, MapOf, Recording};
+pub use right_wrong::{Class, ExplainedPart, FIRST, Wrong};
+pub use run::explain;
+pub use spread::{Estimate, Spread, Units};

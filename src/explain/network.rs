@@ -1,6 +1,7 @@
 //! What checks need of a network: so that they can be given one that must fail them.
 
-use super::explainer::{Explainer, SampleMaps};
+use super::explainer::Explainer;
+use super::maps::SampleMaps;
 use crate::error::Result;
 
 /// A network whose weights can be replaced, and that gives probabilities and maps.

@@ -1,12 +1,37 @@
-//! All that is found about a run, as plain values: what `explain` writes and `report` reads.
+//! Options and results of an explanation as plain values: `explain` writes them, `report` reads
+//! them.
 
 use serde::{Deserialize, Serialize};
 
-use super::cells::Place;
+use super::axes::Axes;
+use super::cells::LayerFacts;
 use super::means::MeanMap;
 use super::occlusion::ClassOcclusion;
-use super::run::Wanted;
+use super::quantize::{Picture, SignedMap};
+use super::right_wrong::ExplainedPart;
 use super::trust::Trust;
+use crate::data::PartName;
+
+/// Options of [`super::explain`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExplainOptions {
+    /// The part of the data whose samples are explained.
+    pub part: PartName,
+    /// Names of the layers to map; empty means the last pooling layers.
+    pub layers: Vec<String>,
+    /// The label whose logit is explained; none means each sample's predicted label.
+    pub class: Option<u32>,
+    /// Whether to measure how far maps can be trusted.
+    pub checks: bool,
+    /// Samples that are shown; empty means the first six right and wrong of each class.
+    pub indices: Vec<usize>,
+}
+
+impl Default for ExplainOptions {
+    fn default() -> Self {
+        Self { part: PartName::Train, layers: vec![], class: None, checks: true, indices: vec![] }
+    }
+}
 
 /// `explain.json` in a run's folder `explain`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,8 +46,8 @@ pub struct Explanation {
     pub data_hash: String,
     /// BLAKE3 of `model.safetensors`, 32 hex characters: whose weights are explained.
     pub weights_hash: String,
-    /// What was asked for.
-    pub asked: Wanted,
+    /// Its options.
+    pub asked: ExplainOptions,
     /// Where the network ran.
     pub device: String,
     /// The classes' names, by label.
@@ -42,67 +67,14 @@ pub struct Explanation {
     /// Mean maps of the part by layer and class, right and wrong.
     pub means: Vec<MeanMap>,
     /// Samples with spectrogram and maps: the twelve of each class first.
-    pub shown: Vec<Shown>,
+    pub shown: Vec<ExplainedSample>,
     /// Wall time of it all, in seconds.
     pub seconds: f64,
 }
 
-/// Units of the axes, known where the front end is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Axes {
-    /// Centre of each band in Hz, lowest first.
-    pub band_hz: Option<Vec<f64>>,
-    /// From one frame to the next.
-    pub frame_seconds: Option<f64>,
-}
-
-/// A layer that is explained.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LayerFacts {
-    /// The node's name.
-    pub name: String,
-    /// `[h, w, c]` of its output.
-    pub shape: [usize; 3],
-    /// Where its cells lie on the input.
-    pub place: Place,
-}
-
-/// A part of the data by class.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ExplainedPart {
-    /// `train`, `val` or `test`.
-    pub part: String,
-    /// By label.
-    pub classes: Vec<Class>,
-}
-
-/// Which samples of a class are predicted rightly and wrongly, in index order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Class {
-    /// Its name.
-    pub name: String,
-    /// Indices in the part.
-    pub right: Vec<usize>,
-    /// The others, with what they were taken for.
-    pub wrong: Vec<Wrong>,
-}
-
-/// A wrong prediction.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Wrong {
-    /// Index in the part.
-    pub index: usize,
-    /// Its song, where known.
-    pub song: Option<i64>,
-    /// Label of what it was taken for.
-    pub predicted: u32,
-    /// How sure the network was of that.
-    pub probability: f32,
-}
-
 /// A sample with all that is shown of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Shown {
+pub struct ExplainedSample {
     /// `train`, `val` or `test`.
     pub part: String,
     /// Index in the part.
@@ -162,17 +134,6 @@ pub struct Recording {
     pub probabilities: Vec<f32>,
 }
 
-/// A spectrogram in 256 steps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Picture {
-    /// What 0 stands for, in the unit of the arrays.
-    pub low: f32,
-    /// What 255 stands for.
-    pub high: f32,
-    /// Base64 of one byte for each of `[bands, frames]`, lowest band first.
-    pub bytes: String,
-}
-
 /// A sample's maps at one layer. Signed: ReLU and division by the maximum make the heatmap.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MapOf {
@@ -180,16 +141,4 @@ pub struct MapOf {
     pub grad_cam: SignedMap,
     /// Σ over channels of gradient · output, position by position.
     pub hires_cam: SignedMap,
-}
-
-/// A signed map in steps: a byte `b` from -127 to 127 stands for `high · b / 127` where it is
-/// positive and for `low · -b / 127` where it is negative.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SignedMap {
-    /// The largest value; 0 where none is positive: the heatmap is empty.
-    pub high: f32,
-    /// The smallest value; 0 where none is negative.
-    pub low: f32,
-    /// Base64 of one signed byte for each of `[h, w]`.
-    pub bytes: String,
 }

@@ -1,12 +1,46 @@
-//! Which samples are predicted rightly and wrongly, class by class.
+//! The samples of each class that are predicted correctly and incorrectly.
 
-use super::record::{Class, ExplainedPart, Wrong};
+use serde::{Deserialize, Serialize};
+
 use crate::data::{Part, PartName};
 use crate::error::Result;
 use crate::metrics::predictions;
 
 /// Pictures on each side of a class's grid.
 pub const FIRST: usize = 6;
+
+/// A part of the data by class.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExplainedPart {
+    /// `train`, `val` or `test`.
+    pub part: String,
+    /// By label.
+    pub classes: Vec<Class>,
+}
+
+/// The samples of a class that are predicted correctly and incorrectly, in index order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Class {
+    /// Its name.
+    pub name: String,
+    /// Indices in the part.
+    pub right: Vec<usize>,
+    /// The incorrect predictions.
+    pub wrong: Vec<Wrong>,
+}
+
+/// A wrong prediction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wrong {
+    /// Index in the part.
+    pub index: usize,
+    /// Its song, where known.
+    pub song: Option<i64>,
+    /// Predicted label.
+    pub predicted: u32,
+    /// Probability of the predicted label.
+    pub probability: f32,
+}
 
 impl ExplainedPart {
     /// Sorts a part by its `probabilities`, `[n, classes]`, in index order.

@@ -1,45 +1,24 @@
-//! From a finished run to all that is found about it.
+//! Explains a finished run: maps, means, occlusion and checks.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
-
-use super::explainer::{Explainer, SampleMaps};
+use super::axes::Axes;
+use super::explainer::Explainer;
 use super::files::weights_hash;
 use super::gallery::{of_cells, twelves};
+use super::maps::{Maps, SampleMaps};
 use super::means::mean_maps;
 use super::occlusion::{Occlusion, occlusions};
-use super::record::{Axes, ExplainedPart, Explanation, MapOf, Picture, Shown, SignedMap};
+use super::quantize::{Picture, SignedMap};
+use super::record::{ExplainOptions, ExplainedSample, Explanation, MapOf};
+use super::right_wrong::ExplainedPart;
 use super::trust::{Checks, Explained, Settings, Subject, trust};
-use crate::audio::FrontEnd;
-use crate::audio::mel::band_edges_hz;
 use crate::data::{Part, PartName, band_means};
 use crate::error::{Error, Result};
 use crate::metrics::predictions;
 use crate::progress::Progress;
 use crate::train::{LoadedRun, data_name, model_name};
-
-/// What is to be explained.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wanted {
-    /// Of which part.
-    pub part: PartName,
-    /// Whose maps; none means those of the last pooling layers.
-    pub layers: Vec<String>,
-    /// The label that maps speak for; none means each sample's predicted one.
-    pub class: Option<u32>,
-    /// Whether it is measured how far maps can be trusted.
-    pub checks: bool,
-    /// Which samples are shown; none means the first six right and wrong of each class.
-    pub indices: Vec<usize>,
-}
-
-impl Default for Wanted {
-    fn default() -> Self {
-        Self { part: PartName::Train, layers: vec![], class: None, checks: true, indices: vec![] }
-    }
-}
 
 /// Explains a run whose samples are scaled.
 ///
@@ -47,7 +26,7 @@ impl Default for Wanted {
 /// If a layer or an index is not there, or the device fails.
 pub fn explain(
     opened: &LoadedRun,
-    wanted: &Wanted,
+    wanted: &ExplainOptions,
     progress: &dyn Progress,
 ) -> Result<Explanation> {
     let begin = Instant::now();
@@ -113,7 +92,7 @@ pub fn explain(
         }
         let mut seen = BTreeSet::new();
         indices.retain(|index| seen.insert(*index));
-        let of_part = Shower { opened, name: *name, part: data.part(*name) };
+        let of_part = SampleExplainer { opened, name: *name, part: data.part(*name) };
         if is_explained {
             let x: Vec<f32> = indices.iter().flat_map(|i| of_part.sample(*i)).copied().collect();
             let own: Vec<u32> = indices.iter().map(|i| targets[*i]).collect();
@@ -159,7 +138,7 @@ pub fn explain(
     })
 }
 
-fn check(wanted: &Wanted, part: &Part, classes: usize) -> Result<()> {
+fn check(wanted: &ExplainOptions, part: &Part, classes: usize) -> Result<()> {
     if part.is_empty() {
         let found = format!("{}, which has no sample", wanted.part);
         return Err(Error::Setting { name: "part", expected: "a part with samples", found });
@@ -176,19 +155,19 @@ fn check(wanted: &Wanted, part: &Part, classes: usize) -> Result<()> {
 }
 
 /// Shows samples of a part.
-struct Shower<'a> {
+struct SampleExplainer<'a> {
     opened: &'a LoadedRun,
     name: PartName,
     part: &'a Part,
 }
 
-impl Shower<'_> {
+impl SampleExplainer<'_> {
     fn sample(&self, index: usize) -> &[f32] {
         let len = self.opened.source.data.sample_shape.iter().product::<usize>();
         &self.part.x[index * len..(index + 1) * len]
     }
 
-    fn show(&self, index: usize, target: u32, found: &SampleMaps) -> Shown {
+    fn show(&self, index: usize, target: u32, found: &SampleMaps) -> ExplainedSample {
         let scale = self.opened.saved.facts.scale;
         // In the unit of the arrays again.
         let values: Vec<f32> =
@@ -196,11 +175,11 @@ impl Shower<'_> {
         let best = |best: usize, k: usize| {
             if found.probabilities[k] > found.probabilities[best] { k } else { best }
         };
-        let map = |maps: &super::Maps| MapOf {
+        let map = |maps: &Maps| MapOf {
             grad_cam: SignedMap::of(&maps.grad_cam),
             hires_cam: SignedMap::of(&maps.hires_cam),
         };
-        Shown {
+        ExplainedSample {
             part: self.name.as_str().into(),
             index,
             song: self.part.song.as_ref().map(|song| song[index]),
@@ -213,17 +192,6 @@ impl Shower<'_> {
             band_occlusion: vec![],
             time_occlusion: vec![],
             sound: None,
-        }
-    }
-}
-
-impl Axes {
-    /// As a front end has them.
-    pub fn of(front_end: &FrontEnd) -> Self {
-        let edges = band_edges_hz(front_end);
-        Self {
-            band_hz: Some(edges[1..=front_end.n_mels].to_vec()),
-            frame_seconds: Some(front_end.hop_samples as f64 / f64::from(front_end.sample_rate_hz)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which GPUs there are, and choosing one.
+//! Lists the adapters and chooses one.
 
 use std::fmt;
 
@@ -12,13 +12,13 @@ use crate::error::{Error, Result};
 pub enum Kind {
     /// A graphics card.
     Discrete,
-    /// Beside the processor, sharing its memory.
+    /// Part of the processor, with whose memory it works.
     Integrated,
     /// Part of a virtual machine.
     Virtual,
-    /// Not told by its driver.
+    /// Not reported by its driver.
     Other,
-    /// A processor that plays a GPU.
+    /// Emulated on a processor.
     Software,
 }
 
@@ -34,7 +34,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// An adapter as people should see it.
+/// Properties of an adapter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AdapterFacts {
     /// Its name, e.g. `NVIDIA GeForce RTX 3060`.
@@ -98,7 +98,7 @@ impl fmt::Display for AdapterFacts {
 fn instance() -> wgpu::Instance {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = wgpu::Backends::PRIMARY;
-    // Faults are told in this program's words; drivers' own layers would only add noise.
+    // This program reports faults itself: no validation layers of drivers.
     descriptor.flags = wgpu::InstanceFlags::empty();
     wgpu::Instance::new(descriptor)
 }
@@ -107,12 +107,12 @@ fn found() -> Vec<(AdapterFacts, wgpu::Adapter)> {
     let adapters = pollster::block_on(instance().enumerate_adapters(wgpu::Backends::PRIMARY));
     let mut found: Vec<_> =
         adapters.into_iter().map(|adapter| (AdapterFacts::of(&adapter), adapter)).collect();
-    // Stable: equals stay in the system's order.
+    // Stable: equal kinds keep the system's order.
     found.sort_by_key(|(facts, _)| facts.kind);
     found
 }
 
-/// All adapters, best kind first: the first is what is chosen where none is named.
+/// All adapters, best kind first: the first is chosen where none is named.
 pub fn adapters() -> Vec<AdapterFacts> {
     found().into_iter().map(|(facts, _)| facts).collect()
 }
@@ -125,8 +125,8 @@ pub fn find(wanted: Option<&str>) -> Result<AdapterFacts> {
     choose(wanted).map(|(facts, _)| facts)
 }
 
-/// The best adapter, or the best of those whose name, interface, driver or kind
-/// holds `wanted` (in any case of letters).
+/// The best adapter, or the best of those whose name, interface, driver or kind contains `wanted`
+/// (letter case does not matter).
 pub(super) fn choose(wanted: Option<&str>) -> Result<(AdapterFacts, wgpu::Adapter)> {
     let found = found();
     if found.is_empty() {

@@ -1,13 +1,15 @@
-//! A device and its queue; what fails there is kept and returned by the next
-//! call that could know, never lost in a panic.
+//! A device and its queue. A failure there is stored and returned by the next call that waits for
+//! the device; it is never a panic.
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::adapter::{AdapterFacts, choose};
-use super::memory::WORD;
 use super::poll;
 use crate::error::{Error, Result};
+
+/// Bytes of a float or an index.
+pub(super) const WORD: u64 = crate::ops::WORD as u64;
 
 /// An open device.
 #[derive(Debug)]
@@ -16,30 +18,30 @@ pub(super) struct Context {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) limits: wgpu::Limits,
-    faults: Faults,
+    faults: SharedFaults,
     allocations: Cell<u64>,
 }
 
-/// What was told outside of a scope.
+/// Faults that the device reported outside of an error scope.
 #[derive(Debug, Clone, Default)]
-struct Faults(Arc<Mutex<Told>>);
+struct SharedFaults(Arc<Mutex<Faults>>);
 
 #[derive(Debug, Default)]
-struct Told {
+struct Faults {
     first: Option<String>,
-    /// That the device was lost explains all else that follows.
+    /// The loss of the device, which causes all later faults.
     lost: Option<String>,
 }
 
-impl Faults {
-    fn told(&self) -> MutexGuard<'_, Told> {
+impl SharedFaults {
+    fn lock(&self) -> MutexGuard<'_, Faults> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Context {
-    /// Opens the best adapter, or one whose name holds `wanted`. No buffer will have more
-    /// bytes than `cap`, whatever the adapter allows.
+    /// Opens the best adapter, or the best whose name contains `wanted`. No buffer has more bytes
+    /// than `cap`, even where the adapter allows more.
     pub(super) fn open(wanted: Option<&str>, cap: Option<u64>) -> Result<Self> {
         let (facts, adapter) = choose(wanted)?;
         let limits = adapter.limits();
@@ -54,15 +56,15 @@ impl Context {
             adapter: facts.to_string(),
             problem: format!("cannot be opened: {e}"),
         })?;
-        let faults = Faults::default();
+        let faults = SharedFaults::default();
         let keep = faults.clone();
         device.on_uncaptured_error(Arc::new(move |error| {
-            keep.told().first.get_or_insert_with(|| error.to_string());
+            keep.lock().first.get_or_insert_with(|| error.to_string());
         }));
         let keep = faults.clone();
-        // Told too when this program lets the device go; then nobody asks any more.
+        // Called too when this program drops the device; then nobody reads it.
         device.set_device_lost_callback(move |_, message| {
-            keep.told().lost = Some(format!("the device was lost: {message}"));
+            keep.lock().lost = Some(format!("the device was lost: {message}"));
         });
         let mut limits = limits;
         if let Some(cap) = cap {
@@ -78,7 +80,7 @@ impl Context {
         self.limits.max_buffer_size.min(self.limits.max_storage_buffer_binding_size)
     }
 
-    /// Buffers, bindings and pipelines made so far: a step must make none.
+    /// Buffers, bindings and pipelines made so far: a step makes none.
     pub(super) fn allocations(&self) -> u64 {
         self.allocations.get()
     }
@@ -136,21 +138,21 @@ impl Context {
         Error::Gpu { adapter: self.facts.to_string(), problem: problem.into() }
     }
 
-    /// Returns what has failed so far.
+    /// Returns the first fault, if there was any.
     pub(super) fn check(&self) -> Result<()> {
-        let told = self.faults.told();
-        let fault = told.lost.as_ref().or(told.first.as_ref()).cloned();
-        drop(told);
+        let faults = self.faults.lock();
+        let fault = faults.lost.as_ref().or(faults.first.as_ref()).cloned();
+        drop(faults);
         fault.map_or(Ok(()), |fault| Err(self.explained(fault)))
     }
 
-    /// A problem, or what is behind it: that the device was lost is told to those who wait.
+    /// A problem, or its cause: the loss of a device is reported while waiting for it.
     fn explained(&self, problem: String) -> Error {
-        if self.faults.told().lost.is_none() {
-            // Whether this fails is of no interest any more.
+        if self.faults.lock().lost.is_none() {
+            // A failure of this wait adds nothing.
             let _ = poll::wait(&self.device, None);
         }
-        let lost = self.faults.told().lost.clone();
+        let lost = self.faults.lock().lost.clone();
         self.fault(lost.unwrap_or(problem))
     }
 
@@ -161,7 +163,7 @@ impl Context {
         polled.map_err(|e| self.explained(format!("waiting failed: {e}")))
     }
 
-    /// Runs `make`, and returns what the device said against it.
+    /// Runs `make`, and returns the error that the device reports for it.
     pub(super) fn scoped<T>(&self, what: &str, make: impl FnOnce() -> T) -> Result<T> {
         let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);

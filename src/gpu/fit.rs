@@ -1,14 +1,13 @@
-//! Whether a plan fits an adapter, known before anything is made of it.
+//! Whether a plan fits an adapter, checked before anything is allocated.
 
 use super::adapter::AdapterFacts;
-use super::layers::Form;
 use super::memory::{Layout, UNIFORM_BYTES, WORD};
 use crate::error::{Error, Result};
 use crate::graph::{Node, NodeId, Op};
 use crate::plan::Plan;
 
-/// `most` is what a single buffer may have, in bytes.
-pub(super) fn check(plan: &Plan, form: Form, facts: &AdapterFacts, most: u64) -> Result<()> {
+/// Checks the plan's buffers; `most` is the limit of a single buffer, in bytes.
+pub(super) fn check(plan: &Plan, facts: &AdapterFacts, most: u64) -> Result<()> {
     let graph = plan.graph();
     let limit = |what: String, bytes: u64, help: String| Error::DeviceLimit {
         adapter: facts.to_string(),
@@ -24,8 +23,8 @@ pub(super) fn check(plan: &Plan, form: Form, facts: &AdapterFacts, most: u64) ->
         return Err(limit(what, flat, "use --device cpu or a smaller model".into()));
     }
     // The widest node decides how large a batch can be; the first of equals is named.
-    let kept = |id: &NodeId| form.keeps(plan, *id);
-    let nodes = graph.ids().rev().filter(kept).map(|id| graph.node(id));
+    let is_materialized = |id: &NodeId| plan.is_materialized(*id);
+    let nodes = graph.ids().rev().filter(is_materialized).map(|id| graph.node(id));
     let Some(node) = nodes.max_by_key(|node| widest(node)) else { return Ok(()) };
     // Buffers are whole vec4s.
     let bytes = |batch: u64| (batch * widest(node) * WORD).next_multiple_of(16);

@@ -1,79 +1,93 @@
-//! The shaders by name, and what they say of themselves: bindings and
-//! workgroup sizes are read from the WGSL, not repeated here.
+//! The kernels by name, their text with what it includes, and what the text declares: bindings,
+//! overrides and workgroup sizes are read from the WGSL, not repeated here.
 
 use wgpu::naga;
 
 use crate::error::{Error, Result};
+use crate::ops::gpu::Kernel;
+use crate::ops::{
+    avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout, gather,
+    max_pool2d, penalty, sgd, softmax,
+};
 
-/// A compute kernel: a file of `shaders/` with entry `main`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Kernel {
-    /// The file's name without `.wgsl`; also the label in timings and the bench.
-    pub name: &'static str,
+/// The kernels that measure the device.
+pub(super) mod bench {
+    crate::ops::gpu::kernels! { "bench": COPY = "copy", FMA = "fma" }
+}
+
+/// The kernels of each folder of `shaders/`.
+const FOLDERS: [&[Kernel]; 14] = [
+    avg_pool2d::gpu::KERNELS,
+    axis_to_channels::gpu::KERNELS,
+    batch_norm::gpu::KERNELS,
+    bench::KERNELS,
+    concat::gpu::KERNELS,
+    conv2d::gpu::KERNELS,
+    crop::gpu::KERNELS,
+    dense::gpu::KERNELS,
+    dropout::gpu::KERNELS,
+    gather::gpu::KERNELS,
+    max_pool2d::gpu::KERNELS,
+    penalty::gpu::KERNELS,
+    sgd::gpu::KERNELS,
+    softmax::gpu::KERNELS,
+];
+
+/// All kernels.
+pub const KERNELS: &[Kernel] = &all_kernels();
+
+const fn count() -> usize {
+    let (mut count, mut folder) = (0, 0);
+    while folder < FOLDERS.len() {
+        count += FOLDERS[folder].len();
+        folder += 1;
+    }
+    count
+}
+
+const fn all_kernels() -> [Kernel; count()] {
+    let mut all = [FOLDERS[0][0]; count()];
+    let (mut at, mut folder) = (0, 0);
+    while folder < FOLDERS.len() {
+        let mut i = 0;
+        while i < FOLDERS[folder].len() {
+            all[at] = FOLDERS[folder][i];
+            at += 1;
+            i += 1;
+        }
+        folder += 1;
+    }
+    all
+}
+
+/// What a line begins with that includes files of `shaders/include/` by name, separated by commas.
+const INCLUDE: &str = "//!include ";
+
+/// The files of `shaders/include/` by name.
+const INCLUDES: &[(&str, &str)] = &[
+    ("activation", include_str!("../../shaders/include/activation.wgsl")),
+    ("augmentation", include_str!("../../shaders/include/augmentation.wgsl")),
+    ("conv2d", include_str!("../../shaders/include/conv2d.wgsl")),
+    ("conv2d_tiled", include_str!("../../shaders/include/conv2d_tiled.wgsl")),
+    ("input_gradient", include_str!("../../shaders/include/input_gradient.wgsl")),
+    ("maximum", include_str!("../../shaders/include/maximum.wgsl")),
+    ("outer", include_str!("../../shaders/include/outer.wgsl")),
+    ("pool2d", include_str!("../../shaders/include/pool2d.wgsl")),
+    ("random", include_str!("../../shaders/include/random.wgsl")),
+    ("step", include_str!("../../shaders/include/step.wgsl")),
+];
+
+/// A file in the text that is compiled.
+struct Section {
+    file: String,
     text: &'static str,
 }
 
-/// Appended to every kernel, so that error lines stay those of its file.
-const STEP: &str = include_str!("../../shaders/shared/step.wgsl");
-
-macro_rules! kernels {
-    ($($constant:ident = $name:literal),* $(,)?) => {
-        $(
-            pub(super) const $constant: Kernel = Kernel {
-                name: $name,
-                text: include_str!(concat!("../../shaders/", $name, ".wgsl")),
-            };
-        )*
-        /// All kernels.
-        pub const ALL: &[Kernel] = &[$($constant),*];
-    };
-}
-
-kernels! {
-    AVG_POOL2D_BACKWARD_INPUT = "avg_pool2d_backward_input",
-    AVG_POOL2D_FORWARD = "avg_pool2d_forward",
-    AXIS_TO_CHANNELS_BACKWARD_INPUT = "axis_to_channels_backward_input",
-    AXIS_TO_CHANNELS_FORWARD = "axis_to_channels_forward",
-    BATCH_NORM_BACKWARD_INPUT = "batch_norm_backward_input",
-    BATCH_NORM_BACKWARD_WEIGHT = "batch_norm_backward_weight",
-    BATCH_NORM_FIGURES = "batch_norm_figures",
-    BATCH_NORM_FORWARD = "batch_norm_forward",
-    BATCH_NORM_MOMENTS = "batch_norm_moments",
-    BATCH_NORM_MOMENTS_TILED = "batch_norm_moments_tiled",
-    BATCH_NORM_POOL2D_BACKWARD_INPUT = "batch_norm_pool2d_backward_input",
-    BATCH_NORM_POOL2D_BACKWARD_WEIGHT = "batch_norm_pool2d_backward_weight",
-    BATCH_NORM_POOL2D_FORWARD = "batch_norm_pool2d_forward",
-    BENCH_COPY = "bench_copy",
-    BENCH_FMA = "bench_fma",
-    CONCAT_BACKWARD_INPUT = "concat_backward_input",
-    CONCAT_FORWARD = "concat_forward",
-    CONV2D_BACKWARD_INPUT = "conv2d_backward_input",
-    CONV2D_BACKWARD_INPUT_TILED = "conv2d_backward_input_tiled",
-    CONV2D_BACKWARD_WEIGHT = "conv2d_backward_weight",
-    CONV2D_BACKWARD_WEIGHT_TILED = "conv2d_backward_weight_tiled",
-    CONV2D_FORWARD = "conv2d_forward",
-    CONV2D_FORWARD_TILED = "conv2d_forward_tiled",
-    CONV2D_MAX_POOL2D_BACKWARD_INPUT = "conv2d_max_pool2d_backward_input",
-    CONV2D_MAX_POOL2D_BACKWARD_WEIGHT = "conv2d_max_pool2d_backward_weight",
-    CONV2D_MAX_POOL2D_FORWARD = "conv2d_max_pool2d_forward",
-    CROP_BACKWARD_INPUT = "crop_backward_input",
-    CROP_FORWARD = "crop_forward",
-    DENSE_BACKWARD_INPUT = "dense_backward_input",
-    DENSE_BACKWARD_TILED = "dense_backward_tiled",
-    DENSE_BACKWARD_WEIGHT = "dense_backward_weight",
-    DENSE_FORWARD = "dense_forward",
-    DENSE_FORWARD_TILED = "dense_forward_tiled",
-    DROPOUT_BACKWARD_INPUT = "dropout_backward_input",
-    DROPOUT_FORWARD = "dropout_forward",
-    GATHER = "gather",
-    GATHER_TILED = "gather_tiled",
-    MAX_POOL2D_BACKWARD_INPUT = "max_pool2d_backward_input",
-    MAX_POOL2D_BACKWARD_INPUT_TILED = "max_pool2d_backward_input_tiled",
-    MAX_POOL2D_FORWARD = "max_pool2d_forward",
-    PENALTY = "penalty",
-    SGD_STEP = "sgd_step",
-    SOFTMAX = "softmax",
-    SUM_PARTS = "sum_parts",
+impl Section {
+    /// Lines that it has in the whole text, with the line break that ends it.
+    fn lines(&self) -> usize {
+        self.text.matches('\n').count() + 1
+    }
 }
 
 /// What a binding of a kernel takes.
@@ -87,7 +101,7 @@ pub enum Access {
     Write,
 }
 
-/// What a kernel's text says of itself.
+/// What a kernel's text declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interface {
     /// Access of bindings 0, 1, … of group 0.
@@ -101,30 +115,56 @@ pub struct Interface {
 }
 
 impl Kernel {
-    /// Its file, for messages.
+    /// Its file.
     pub fn file(&self) -> String {
-        format!("shaders/{}.wgsl", self.name)
+        self.path.into()
     }
 
-    /// The whole text that is compiled.
-    pub fn source(&self) -> String {
-        format!("{}\n{STEP}", self.text)
+    /// The whole text that is compiled: the kernel's file, so that errors have its line numbers,
+    /// then what it includes.
+    ///
+    /// # Errors
+    /// If it includes a file that does not exist.
+    pub fn source(&self) -> Result<String> {
+        let texts: Vec<&str> = self.sections()?.iter().map(|section| section.text).collect();
+        Ok(texts.join("\n"))
+    }
+
+    /// Its file and the included ones, each once.
+    fn sections(&self) -> Result<Vec<Section>> {
+        let mut sections = vec![Section { file: self.file(), text: self.text }];
+        for (i, line) in self.text.lines().enumerate() {
+            let Some(names) = line.strip_prefix(INCLUDE) else { continue };
+            for name in names.split(',').map(str::trim) {
+                let Some((_, text)) = INCLUDES.iter().find(|(known, _)| *known == name) else {
+                    let file = format!("shaders/include/{name}.wgsl");
+                    return Err(self.fail(format!("line {}: there is no {file}", i + 1)));
+                };
+                let file = format!("shaders/include/{name}.wgsl");
+                if !sections.iter().any(|section| section.file == file) {
+                    sections.push(Section { file, text });
+                }
+            }
+        }
+        Ok(sections)
     }
 
     fn fail(&self, problem: impl Into<String>) -> Error {
         Error::Shader { file: self.file(), problem: problem.into() }
     }
 
-    /// A fault at a place of the whole text, in the file that the place is in.
+    /// A fault at a place of the whole text, in the file that has it.
     fn fail_at(&self, at: Option<naga::SourceLocation>, problem: &str) -> Error {
-        let Some(at) = at else { return self.fail(problem) };
-        let own = self.text.matches('\n').count() as u32 + 1;
-        let (file, line) = match at.line_number.checked_sub(own) {
-            None | Some(0) => (self.file(), at.line_number),
-            Some(line) => ("shaders/shared/step.wgsl".into(), line),
-        };
-        let problem = format!("line {line}, column {}: {problem}", at.line_position);
-        Error::Shader { file, problem }
+        let (Some(at), Ok(sections)) = (at, self.sections()) else { return self.fail(problem) };
+        let mut line = at.line_number as usize;
+        for section in sections {
+            if line <= section.lines() {
+                let problem = format!("line {line}, column {}: {problem}", at.line_position);
+                return Error::Shader { file: section.file, problem };
+            }
+            line -= section.lines();
+        }
+        self.fail(problem)
     }
 
     /// Checks its text, and reads its bindings, its workgroup and its overrides.
@@ -133,7 +173,7 @@ impl Kernel {
     /// If the text is no valid shader with an entry `main` and bindings 0, 1, … of group 0.
     pub fn interface(&self) -> Result<Interface> {
         let fail = |problem: &str| self.fail(problem);
-        let source = self.source();
+        let source = self.source()?;
         let module = naga::front::wgsl::parse_str(&source)
             .map_err(|e| self.fail_at(e.location(&source), &causes(&e)))?;
         let (flags, all) = (naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all());
@@ -178,7 +218,7 @@ impl Kernel {
         Ok(Interface { bindings, workgroup_size, workgroup_bytes, overrides })
     }
 
-    /// Makes sure that it is given the values that it asks for, and no others.
+    /// Checks that each override is given a value, and nothing else is.
     pub(super) fn check(&self, interface: &Interface, constants: &[(&str, f64)]) -> Result<()> {
         let known = |name: &str| interface.overrides.iter().any(|(o, _)| o == name);
         if let Some((name, _)) = constants.iter().find(|(name, _)| !known(name)) {
@@ -187,13 +227,20 @@ impl Kernel {
         let given = |name: &str| constants.iter().any(|(constant, _)| *constant == name);
         let missing = interface.overrides.iter().find(|(name, must)| *must && !given(name));
         let Some((name, _)) = missing else { return Ok(()) };
-        let declared = |line: &str| line.trim_start().starts_with(&format!("override {name}:"));
-        let line = self.text.lines().position(declared).map_or(0, |i| i + 1);
-        Err(self.fail(format!("line {line}: override {name} is given no value")))
+        let declaration = format!("override {name}:");
+        let declares = |line: &str| line.trim_start().starts_with(&declaration);
+        let problem = format!("override {name} is given no value");
+        for section in self.sections()? {
+            if let Some(i) = section.text.lines().position(declares) {
+                let problem = format!("line {}: {problem}", i + 1);
+                return Err(Error::Shader { file: section.file, problem });
+            }
+        }
+        Err(self.fail(problem))
     }
 }
 
-/// An error and what lies behind it, in one line.
+/// An error and its causes in one line.
 fn causes(error: &dyn std::error::Error) -> String {
     let all = std::iter::successors(Some(error), |error| error.source());
     all.map(ToString::to_string).collect::<Vec<_>>().join(": ")
@@ -202,57 +249,85 @@ fn causes(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::gather::gpu::FORWARD as GATHER;
 
-    const GOOD: &str = "let at = linear(group, groups, local);";
+    const GOOD: &str = "let at = thread_index(id);";
 
-    /// What is said of the kernel with another line in place of the good one.
-    fn broken(line: &str) -> String {
+    /// The kernel with another line in place of the good one.
+    fn broken(line: &str) -> Kernel {
         let text = GATHER.text.replacen(GOOD, line, 1).leak();
         assert_ne!(text, GATHER.text);
-        let kernel = Kernel { text, ..GATHER };
-        kernel.interface().unwrap_err().to_string()
+        Kernel { text, ..GATHER }
     }
 
     #[test]
-    fn a_broken_shader_is_told_by_file_and_line() {
+    fn a_broken_shader_is_reported_by_file_and_line() {
         let place = GATHER.text.lines().position(|line| line.contains(GOOD)).unwrap() + 1;
-        let begin = format!("shaders/gather.wgsl: line {place}, column ");
+        let begin = format!("shaders/gather/forward.wgsl: line {place}, column ");
         for (line, told) in [
             ("let at = = 1u;", "expected expression"),
-            ("let at: f32 = linear(group, groups, local);", "f32"),
-            ("let at = linear(group, groups, nowhere);", "nowhere"),
-            ("let at = linear(group, groups, local); order[0] = at;", ""),
+            ("let at: f32 = thread_index(id);", "f32"),
+            ("let at = thread_index(nowhere);", "nowhere"),
+            ("let at = thread_index(id); order[0] = at;", ""),
         ] {
-            let said = broken(line);
+            let said = broken(line).interface().unwrap_err().to_string();
             assert!(said.starts_with(&begin) && said.contains(told), "{line}\n{said}");
             assert_eq!(said.lines().count(), 1, "{said}");
         }
     }
 
+    /// For every include of every kernel, the line that begins with its first declaration.
     #[test]
-    fn a_fault_in_the_shared_part_is_told_there() {
-        let at = GATHER.source().lines().position(|line| line.starts_with("struct Step")).unwrap();
-        let at = naga::SourceLocation {
-            line_number: at as u32 + 1,
-            line_position: 1,
-            offset: 0,
-            length: 1,
-        };
-        let line = STEP.lines().position(|line| line.starts_with("struct Step")).unwrap() + 1;
-        let said = GATHER.fail_at(Some(at), "wrong").to_string();
-        assert_eq!(said, format!("shaders/shared/step.wgsl: line {line}, column 1: wrong"));
+    fn an_error_in_an_included_file_is_reported_there() {
+        for kernel in KERNELS {
+            let source = kernel.source().unwrap();
+            for (name, text) in INCLUDES {
+                let Some(begin) = source.find(text) else { continue };
+                for (i, _) in text.lines().enumerate() {
+                    let at = naga::SourceLocation {
+                        line_number: (source[..begin].matches('\n').count() + i + 1) as u32,
+                        line_position: 1,
+                        offset: 0,
+                        length: 1,
+                    };
+                    let said = kernel.fail_at(Some(at), "wrong").to_string();
+                    let file = format!("shaders/include/{name}.wgsl");
+                    assert_eq!(said, format!("{file}: line {}, column 1: wrong", i + 1));
+                }
+            }
+        }
     }
 
     #[test]
-    fn overrides_are_given_all_and_no_others() {
+    fn every_included_file_is_used_and_an_unknown_one_is_refused() {
+        for (name, _) in INCLUDES {
+            let file = format!("shaders/include/{name}.wgsl");
+            let includes =
+                |kernel: &Kernel| kernel.sections().unwrap().iter().any(|s| s.file == file);
+            assert!(KERNELS.iter().any(includes), "{file}");
+        }
+        let line = GATHER.text.lines().position(|line| line.starts_with(INCLUDE)).unwrap() + 1;
+        let text = GATHER.text.replacen(INCLUDE, "//!include nosuch, ", 1).leak();
+        let said = Kernel { text, ..GATHER }.interface().unwrap_err().to_string();
+        assert_eq!(
+            said,
+            format!(
+                "shaders/gather/forward.wgsl: line {line}: there is no shaders/include/nosuch.wgsl"
+            )
+        );
+    }
+
+    #[test]
+    fn every_override_is_given_a_value_and_nothing_else_is() {
         let interface = GATHER.interface().unwrap();
-        let all = [("len", 1.0), ("w", 1.0), ("c", 1.0), ("start", 0.0), ("count", 1.0)];
+        let all = [("len", 1.0), ("w", 1.0), ("c", 1.0)];
         GATHER.check(&interface, &all).unwrap();
-        let line = GATHER.text.lines().position(|line| line == "override count: u32;").unwrap() + 1;
         let said = |constants: &[_]| GATHER.check(&interface, constants).unwrap_err().to_string();
-        let begin = format!("shaders/gather.wgsl: line {line}: override count");
-        assert!(said(&all[..4]).starts_with(&begin), "{}", said(&all[..4]));
+        let (_, included) = INCLUDES.iter().find(|(name, _)| *name == "augmentation").unwrap();
+        let line = included.lines().position(|line| line == "override c: u32;").unwrap() + 1;
+        let begin = format!("shaders/include/augmentation.wgsl: line {line}: override c is given");
+        assert!(said(&all[..2]).starts_with(&begin), "{}", said(&all[..2]));
         let more = [&all[..], &[("nosuch", 1.0)]].concat();
-        assert!(said(&more).starts_with("shaders/gather.wgsl: has no override nosuch"));
+        assert!(said(&more).starts_with("shaders/gather/forward.wgsl: has no override nosuch"));
     }
 }

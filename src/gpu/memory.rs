@@ -1,26 +1,24 @@
-//! Everything that lies on the device for a plan: one buffer for each slot and
-//! its gradient, and the parameters, their gradients and the optimiser's state
-//! as one flat buffer each.
+//! The buffers of a plan on the device, by role: one for each slot's values and gradients, and one
+//! flat buffer each for the parameters, their gradients, the velocity and the penalty's factors.
+
+use std::collections::HashMap;
 
 use super::context::Context;
-use super::conv2d::Parts;
-use super::layers::Form;
-use super::tiles::Tiles;
+use super::kernels::Access;
 use crate::error::Result;
 use crate::graph::{Graph, NodeId, Op, Role};
-use crate::plan::{Plan, Slot};
+use crate::ops::gpu::{Buffer, KernelVariant, TileConfig, UNIFORM_ELEMENTS};
+use crate::ops::sgd::gpu::{Chunk, GROUP, chunks};
+use crate::ops::split_k::{self, SplitK};
+use crate::ops::{batch_norm, conv2d};
+use crate::plan::{LoweredOp, Plan};
 
-/// Bytes of a float or an index.
-pub(super) const WORD: u64 = 4;
-/// Every tensor in a flat buffer begins at a multiple of so many elements: 256
-/// bytes, which every device can bind, and as many as a group of `sgd_step` does.
-pub(super) const ALIGN: usize = 64;
-/// Bytes that a uniform binding has on every device. A kernel that reads weights
-/// through one binds so many, whatever follows them.
-pub(super) const UNIFORM_BYTES: u64 = 65_536;
-
-/// Of each channel of a batch norm: mean, inverse deviation, scale, shift.
-const FIGURES: usize = 4;
+pub(super) use super::context::WORD;
+/// Elements that every tensor in a flat buffer begins at a multiple of: those of a workgroup of
+/// the optimiser, and 256 bytes, which every device can bind.
+const ALIGN: usize = GROUP;
+/// Bytes of a uniform binding, whatever of it a kernel reads.
+pub(super) const UNIFORM_BYTES: u64 = UNIFORM_ELEMENTS as u64 * WORD;
 
 /// Some elements of a buffer.
 #[derive(Debug, Clone)]
@@ -30,15 +28,31 @@ pub(super) struct Slice {
     pub(super) start: u64,
     /// Number of elements, rounded up so that whole `vec4`s can be read.
     pub(super) len: u64,
-    /// Elements that a dispatch reads and writes, to be held against its time.
-    pub(super) touched: u64,
 }
 
-/// Where parameter tensors lie in the flat buffers.
+/// Finds buffers by role: the buffer for an unused binding depends on the kernel's access.
+pub(super) trait Buffers {
+    /// The slice of a role, if there is one.
+    fn slice(&self, role: Buffer, access: Access) -> Option<Slice>;
+}
+
+impl Slice {
+    /// The first `len` elements of a buffer.
+    pub(super) fn whole(buffer: &wgpu::Buffer, len: usize) -> Self {
+        Self { buffer: buffer.clone(), start: 0, len: (len as u64).next_multiple_of(4) }
+    }
+
+    /// `len` elements from `start` on.
+    fn part(buffer: &wgpu::Buffer, start: usize, len: usize) -> Self {
+        Self { start: start as u64, ..Self::whole(buffer, len) }
+    }
+}
+
+/// Where parameter tensors begin in the flat buffers.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
     starts: Vec<usize>,
-    /// Elements up to the end of the last tensor.
+    /// Elements up to the end of the last tensor, padding included.
     pub(super) len: usize,
 }
 
@@ -55,20 +69,26 @@ impl Layout {
         Self { starts, len }
     }
 
-    /// The graph's flat parameters as they lie on the device; `fill` between them.
-    pub(super) fn spread(&self, graph: &Graph, flat: &[f32]) -> Vec<f32> {
-        let mut spread = vec![0.0; self.len];
-        for (p, &start) in graph.parameters().iter().zip(&self.starts) {
-            spread[start..start + p.len()].copy_from_slice(&flat[p.range()]);
-        }
-        spread
+    /// Where a node's tensor begins.
+    pub(super) fn start(&self, graph: &Graph, id: NodeId, role: Role) -> Option<usize> {
+        let index = graph.parameters().iter().position(|p| p.node == id && p.role == role)?;
+        Some(self.starts[index])
     }
 
-    /// The other way.
-    pub(super) fn gather(&self, graph: &Graph, spread: &[f32]) -> Vec<f32> {
+    /// The graph's flat parameters as they lie on the device, with zeros between tensors.
+    pub(super) fn to_padded(&self, graph: &Graph, flat: &[f32]) -> Vec<f32> {
+        let mut padded = vec![0.0; self.len];
+        for (p, &start) in graph.parameters().iter().zip(&self.starts) {
+            padded[start..start + p.len()].copy_from_slice(&flat[p.range()]);
+        }
+        padded
+    }
+
+    /// The inverse of [`Layout::to_padded`].
+    pub(super) fn to_flat(&self, graph: &Graph, padded: &[f32]) -> Vec<f32> {
         let mut flat = vec![0.0; graph.parameter_count()];
         for (p, &start) in graph.parameters().iter().zip(&self.starts) {
-            flat[p.range()].copy_from_slice(&spread[start..start + p.len()]);
+            flat[p.range()].copy_from_slice(&padded[start..start + p.len()]);
         }
         flat
     }
@@ -78,186 +98,209 @@ impl Layout {
 #[derive(Debug)]
 pub(super) struct Memory {
     pub(super) layout: Layout,
-    /// By slot; a stub where a fused pass keeps the output to itself.
-    values: Vec<wgpu::Buffer>,
-    gradients: Vec<Option<wgpu::Buffer>>,
-    /// Of each max-pooling, by node: indices of the winners; stubs for other nodes.
-    winners: Vec<wgpu::Buffer>,
-    /// Of each batch norm, by node: what it subtracts and multiplies by; stubs for other nodes.
-    figures: Vec<wgpu::Buffer>,
-    /// Of each convolution, by node: how its weight gradients are summed, and where its parts begin.
-    parts: Vec<Option<(Parts, usize)>>,
-    /// All those parts, one after another.
-    pub(super) sums: wgpu::Buffer,
-    pub(super) parameters: wgpu::Buffer,
-    pub(super) velocity: wgpu::Buffer,
-    pub(super) parameter_gradients: wgpu::Buffer,
-    /// Factor of the penalty for each parameter.
-    pub(super) l2: wgpu::Buffer,
-    /// Whether any is not 0.
-    pub(super) penalised: bool,
+    /// All that exist; a tensor that a fused pass does not write has none.
+    slices: HashMap<Buffer, Slice>,
+    /// For each node whose weight gradients are split: how, and where its partial sums begin.
+    splits: Vec<Option<(SplitK, usize)>>,
+    /// Bound in place of [`Buffer::Unused`] where a kernel reads.
+    unused: wgpu::Buffer,
+    /// Bound in place of [`Buffer::Unused`] where a kernel writes.
+    unused_output: wgpu::Buffer,
+    /// What each workgroup of the optimiser does.
+    pub(super) chunks: Vec<Chunk>,
+    /// Whether any parameter has a penalty.
+    pub(super) has_penalty: bool,
 }
 
 impl Memory {
-    pub(super) fn new(context: &Context, plan: &Plan, form: Form, tiles: Tiles) -> Result<Self> {
-        let graph = plan.graph();
-        let layout = Layout::new(graph);
-        let batch = plan.batch();
-        let owner = |slot: usize| graph.ids().find(|id| plan.slot(*id).0 == slot);
-        let activation = |slot: usize, what: &str, kept: bool| {
-            let node = owner(slot).map_or("a slot", |id| &graph.node(id).name);
-            let len = if kept { batch * plan.slot_lens()[slot] } else { 0 };
-            context.storage(&format!("{what} of {node}"), len)
+    /// Allocates all buffers of a plan.
+    pub(super) fn new(
+        context: &Context,
+        plan: &Plan,
+        variant: KernelVariant,
+        tiles: TileConfig,
+    ) -> Result<Self> {
+        let limit = (context.largest() / WORD) as usize;
+        let (splits, partial_sums) = split_weight_gradients(plan, variant, tiles, limit);
+        let mut memory = Self {
+            layout: Layout::new(plan.graph()),
+            slices: HashMap::new(),
+            splits,
+            unused: context.storage("unused input", 1)?,
+            unused_output: context.storage("unused output", 1)?,
+            chunks: Vec::new(),
+            has_penalty: plan.graph().parameters().iter().any(|p| p.l2 != 0.0),
         };
-        let keeps = |slot| owner(slot).is_none_or(|id| form.keeps(plan, id));
-        let slots = 0..plan.slot_lens().len();
-        let values = { slots.clone() }
-            .map(|slot| activation(slot, "output", keeps(slot)))
-            .collect::<Result<_>>()?;
-        let gradients = slots
-            .map(|slot| {
-                let needed = plan.has_gradient(Slot(slot));
-                let kept = keeps(slot);
-                needed.then(|| activation(slot, "gradient", kept)).transpose()
-            })
-            .collect::<Result<_>>()?;
-        let winners = (graph.nodes().iter())
-            .map(|node| {
-                let pools = matches!(node.op, Op::MaxPool2d { .. });
-                let len = if pools { batch * node.shape.len() } else { 0 };
-                context.storage(&format!("winners of {}", node.name), len)
-            })
-            .collect::<Result<_>>()?;
-        let figures = (graph.nodes().iter())
-            .map(|node| {
-                let norm = matches!(node.op, Op::BatchNorm { .. });
-                let len = if norm { FIGURES * node.shape.channels() } else { 0 };
-                context.storage(&format!("figures of {}", node.name), len)
-            })
-            .collect::<Result<_>>()?;
-        let most = (context.largest() / WORD) as usize;
-        let (parts, sums) = Self::lay_out_parts(plan, (form, tiles), most);
-        // A uniform view may reach beyond the last tensor.
-        let flat = |what: &str| context.storage(what, layout.len + UNIFORM_BYTES as usize / 4);
+        memory.allocate_slots(context, plan)?;
+        memory.allocate_nodes(context, plan)?;
+        memory.allocate_parameters(context, plan)?;
+        if plan.trains() {
+            memory.allocate_update(context, plan, partial_sums)?;
+        }
+        Ok(memory)
+    }
+
+    /// Values and gradients.
+    fn allocate_slots(&mut self, context: &Context, plan: &Plan) -> Result<()> {
+        for (slot, buffer) in plan.buffers().iter().enumerate() {
+            if !buffer.is_materialized {
+                continue;
+            }
+            let len = plan.batch() * buffer.len;
+            let name = &plan.graph().node(buffer.node).name;
+            let readers = || plan.graph().ids().filter(|id| plan.slot(*id).0 == slot);
+            let value = Slice::whole(&context.storage(&format!("output of {name}"), len)?, len);
+            self.slices.extend(readers().map(|id| (Buffer::Value(id), value.clone())));
+            if buffer.has_gradient {
+                let gradient =
+                    Slice::whole(&context.storage(&format!("gradient of {name}"), len)?, len);
+                self.slices.extend(readers().map(|id| (Buffer::Gradient(id), gradient.clone())));
+            }
+        }
+        Ok(())
+    }
+
+    /// The argmax of max-poolings, and statistics and partial sums of batch norms.
+    fn allocate_nodes(&mut self, context: &Context, plan: &Plan) -> Result<()> {
+        for id in plan.graph().ids() {
+            let node = plan.graph().node(id);
+            let mut allocate = |role: Buffer, what: &str, len: usize| -> Result<()> {
+                let buffer = context.storage(&format!("{what} of {}", node.name), len)?;
+                self.slices.insert(role, Slice::whole(&buffer, len));
+                Ok(())
+            };
+            // Fused or not: the argmax is that of the pooling's node.
+            if matches!(node.op, Op::MaxPool2d { .. }) {
+                allocate(Buffer::Argmax(id), "argmax", plan.batch() * node.shape.len())?;
+            }
+            if let LoweredOp::BatchNorm(op) = plan.lowered(id) {
+                let stats = batch_norm::gpu::STATS_PER_CHANNEL * op.c;
+                allocate(Buffer::BatchStats(id), "statistics", stats)?;
+                let sums = batch_norm::gpu::partial_sums(op, plan.batch(), plan.trains());
+                allocate(Buffer::PartialSums(id), "partial sums", sums)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Parameters, velocity and penalty factors, and the tensors in them.
+    fn allocate_parameters(&mut self, context: &Context, plan: &Plan) -> Result<()> {
+        let graph = plan.graph();
+        let parameters = self.allocate_flat(context, Buffer::AllParameters, "parameters")?;
+        self.allocate_flat(context, Buffer::Velocity, "velocity")?;
+        let factors = self.allocate_flat(context, Buffer::PenaltyFactors, "penalty factors")?;
         let mut l2 = vec![0.0; graph.parameter_count()];
         for p in graph.parameters() {
             l2[p.range()].fill(p.l2);
         }
-        let memory = Self {
-            values,
-            gradients,
-            winners,
-            figures,
-            parts,
-            sums: context.storage("partial weight gradients", sums)?,
-            parameters: flat("parameters")?,
-            velocity: flat("velocity")?,
-            parameter_gradients: flat("parameter gradients")?,
-            l2: flat("penalty factors")?,
-            penalised: l2.iter().any(|l2| *l2 != 0.0),
-            layout,
-        };
-        let l2 = memory.layout.spread(graph, &l2);
-        context.queue.write_buffer(&memory.l2, 0, bytemuck::cast_slice(&l2));
-        Ok(memory)
+        let l2 = self.layout.to_padded(graph, &l2);
+        context.queue.write_buffer(&factors, 0, bytemuck::cast_slice(&l2));
+        for (p, &start) in graph.parameters().iter().zip(&self.layout.starts) {
+            let slice = Slice::part(&parameters, start, p.len());
+            self.slices.insert(Buffer::Parameter(p.node, p.role), slice);
+        }
+        Ok(())
     }
 
-    /// Where the parts of each convolution's weight gradients go, and the elements of all:
-    /// no more than `most`, if one part for each convolution is not.
-    fn lay_out_parts(
+    /// A flat buffer over all parameters; a uniform binding may reach beyond the last tensor.
+    fn allocate_flat(
+        &mut self,
+        context: &Context,
+        role: Buffer,
+        what: &str,
+    ) -> Result<wgpu::Buffer> {
+        let buffer = context.storage(what, self.layout.len + UNIFORM_ELEMENTS)?;
+        self.slices.insert(role, Slice::whole(&buffer, self.layout.len));
+        Ok(buffer)
+    }
+
+    /// What only training needs: gradients of parameters, their partial sums, and the
+    /// optimiser's chunks.
+    fn allocate_update(
+        &mut self,
+        context: &Context,
         plan: &Plan,
-        (form, tiles): (Form, Tiles),
-        most: usize,
-    ) -> (Vec<Option<(Parts, usize)>>, usize) {
-        let ids: Vec<NodeId> = plan.graph().ids().collect();
-        let aligned = |parts: Parts| parts.len.next_multiple_of(ALIGN);
-        let least = |id: &NodeId| Parts::of(plan, form, tiles, *id, 0).map_or(0, aligned);
-        let mut later: usize = ids.iter().map(least).sum();
-        let mut used = 0;
-        let all = (ids.iter())
-            .map(|id| {
-                later -= least(id);
-                let room = most.saturating_sub(used + later) / ALIGN * ALIGN;
-                let parts = Parts::of(plan, form, tiles, *id, room)?;
-                let start = used;
-                used += aligned(parts);
-                Some((parts, start))
-            })
-            .collect();
-        (all, used)
+        partial_sums: usize,
+    ) -> Result<()> {
+        let graph = plan.graph();
+        let flat =
+            self.allocate_flat(context, Buffer::AllParameterGradients, "parameter gradients")?;
+        for (p, &start) in graph.parameters().iter().zip(&self.layout.starts) {
+            let slice = Slice::part(&flat, start, p.len());
+            self.slices.insert(Buffer::ParameterGradient(p.node, p.role), slice);
+            if let (Role::Gamma, Some(beta)) =
+                (p.role, self.layout.start(graph, p.node, Role::Beta))
+            {
+                let both = Slice::part(&flat, start, beta - start + p.len());
+                self.slices.insert(Buffer::NormGradients(p.node), both);
+            }
+        }
+        let sums = context.storage("partial weight gradients", partial_sums)?;
+        // A buffer is never empty.
+        let all = Slice::whole(&sums, (sums.size() / WORD) as usize);
+        self.slices.insert(Buffer::AllPartialSums, all);
+        for (id, split) in graph.ids().zip(&self.splits) {
+            if let Some((split, start)) = split {
+                let slice = Slice::part(&sums, *start, split.len(plan.batch()));
+                self.slices.insert(Buffer::PartialSums(id), slice);
+            }
+        }
+        self.chunks = chunks(graph, |id| self.splits[id.index()]);
+        let words: &[u32] = bytemuck::cast_slice(&self.chunks);
+        let table = context.storage("chunks of parameters", words.len())?;
+        context.queue.write_buffer(&table, 0, bytemuck::cast_slice(words));
+        // The kernel asks for the number of chunks: no rounding.
+        let chunks = Slice { buffer: table, start: 0, len: words.len() as u64 };
+        self.slices.insert(Buffer::UpdateChunks, chunks);
+        Ok(())
     }
 
-    /// How a convolution's weight gradients are summed, and its parts.
-    pub(super) fn parts(&self, id: NodeId) -> Option<(Parts, Slice)> {
-        let (parts, start) = self.parts[id.index()]?;
-        Some((parts, Slice { start: start as u64, ..Slice::whole(&self.sums, parts.len) }))
+    /// The buffer of a role, if there is one.
+    pub(super) fn buffer(&self, role: Buffer) -> Option<&Slice> {
+        self.slices.get(&role)
     }
 
-    /// A node's output.
-    pub(super) fn value(&self, plan: &Plan, id: NodeId) -> Slice {
-        let slot = plan.slot(id).0;
-        Slice::whole(&self.values[slot], plan.batch() * plan.slot_lens()[slot])
+    /// All values and gradients.
+    pub(super) fn activations(&self) -> impl Iterator<Item = &Slice> {
+        let is_activation = |role: &Buffer| matches!(role, Buffer::Value(_) | Buffer::Gradient(_));
+        self.slices.iter().filter(move |(role, _)| is_activation(role)).map(|(_, slice)| slice)
     }
 
-    /// The loss's gradient at a node's sum, if it is ever computed.
-    pub(super) fn gradient(&self, plan: &Plan, id: NodeId) -> Option<Slice> {
-        let slot = plan.slot(id).0;
-        let len = plan.batch() * plan.slot_lens()[slot];
-        self.gradients[slot].as_ref().map(|buffer| Slice::whole(buffer, len))
+    /// How a node's weight gradients are split.
+    pub(super) fn split_k(&self, id: NodeId) -> Option<SplitK> {
+        self.splits[id.index()].map(|(split, _)| split)
     }
 
-    /// The winners of a max-pooling.
-    pub(super) fn winners(&self, plan: &Plan, id: NodeId) -> Slice {
-        let len = plan.batch() * plan.graph().node(id).shape.len();
-        Slice::whole(&self.winners[id.index()], len)
-    }
-
-    /// Mean, inverse deviation, scale and shift of a batch norm in the last pass.
-    pub(super) fn figures(&self, plan: &Plan, id: NodeId) -> Slice {
-        let len = FIGURES * plan.graph().node(id).shape.channels();
-        Slice::whole(&self.figures[id.index()], len)
-    }
-
-    /// A tensor of a node's in one of the flat buffers.
-    pub(super) fn tensor(
-        &self,
-        flat: &wgpu::Buffer,
-        graph: &Graph,
-        id: NodeId,
-        role: Role,
-    ) -> Option<Slice> {
-        let i = graph.parameters().iter().position(|p| p.node == id && p.role == role)?;
-        let (start, len) = (self.layout.starts[i] as u64, graph.parameters()[i].len());
-        Some(Slice { start, ..Slice::whole(flat, len) })
+    /// Elements of the partial sums of all weight gradients.
+    pub(super) fn partial_sums(&self, batch: usize) -> usize {
+        self.splits.iter().flatten().map(|(split, _)| split.len(batch)).sum()
     }
 }
 
-impl Memory {
-    /// A few elements of a flat buffer behind all tensors.
-    pub(super) fn unused(&self, flat: &wgpu::Buffer) -> Slice {
-        Slice { start: self.layout.len as u64, ..Slice::whole(flat, 4) }.touching(0)
+impl Buffers for Memory {
+    fn slice(&self, role: Buffer, access: Access) -> Option<Slice> {
+        let unused = match access {
+            Access::Uniform | Access::Read => &self.unused,
+            Access::Write => &self.unused_output,
+        };
+        match role {
+            Buffer::Unused => Some(Slice::whole(unused, 1)),
+            _ => self.slices.get(&role).cloned(),
+        }
     }
 }
 
-impl Slice {
-    /// The first `len` elements of a buffer.
-    pub(super) fn whole(buffer: &wgpu::Buffer, len: usize) -> Self {
-        let bound = (len as u64).next_multiple_of(4);
-        Self { buffer: buffer.clone(), start: 0, len: bound, touched: len as u64 }
-    }
-
-    /// The same, of which a dispatch touches so many elements only.
-    pub(super) fn touching(self, elements: usize) -> Self {
-        Self { touched: elements as u64, ..self }
-    }
-
-    /// The same, read only if so.
-    pub(super) fn read_if(self, read: bool) -> Self {
-        Self { touched: if read { self.touched } else { 0 }, ..self }
-    }
-
-    /// The same, read and written back.
-    pub(super) fn updated(self) -> Self {
-        Self { touched: 2 * self.touched, ..self }
-    }
+/// How the weight gradients of each convolution are split, and the elements of all partial sums.
+fn split_weight_gradients(
+    plan: &Plan,
+    variant: KernelVariant,
+    tiles: TileConfig,
+    limit: usize,
+) -> (Vec<Option<(SplitK, usize)>>, usize) {
+    let ids: Vec<NodeId> = plan.graph().ids().collect();
+    let split = |node: usize, limit: usize| {
+        let LoweredOp::Conv2d(op) = plan.lowered(ids[node]) else { return None };
+        plan.trains().then(|| conv2d::gpu::split_k(op, variant, tiles, plan.batch(), limit))
+    };
+    split_k::lay_out(ids.len(), plan.batch(), ALIGN, limit, split)
 }

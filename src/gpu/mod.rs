@@ -1,42 +1,28 @@
-//! The GPU path: the plan as dispatches of the kernels in `shaders/`, bound
-//! once and replayed. The data set stays on the device, many steps go into a
-//! submission, and the host waits only when something is read.
+//! The GPU's executor: the plan's operations as dispatches of the kernels in `shaders/`, which are
+//! bound once and replayed. The data set stays on the device, a submission has many steps, and the
+//! host waits only when it reads something.
 
 mod adapter;
-mod avg_pool2d;
-mod axis_to_channels;
-mod batch_norm;
-mod batch_norm_pool2d;
-mod concat;
 mod context;
-mod conv2d;
-mod crop;
-mod dense;
-mod dropout;
+mod device_dataset;
+mod dispatches;
 mod fit;
 mod kernels;
-mod layers;
-mod max_pool2d;
 mod memory;
 mod poll;
 mod rates;
 mod readback;
 mod recorder;
 mod replay;
-mod resident;
 mod step;
-mod tiles;
 mod timing;
-mod update;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 pub use adapter::{AdapterFacts, Kind, adapters, find};
-pub use kernels::{ALL as KERNELS, Access, Interface, Kernel};
-pub use layers::Form;
+pub use kernels::{Access, Interface, KERNELS};
 pub use step::{STEP_FIELDS, STEP_SIZE};
-pub use tiles::Tiles;
 pub use timing::Timer;
 
 use crate::backend::{
@@ -45,49 +31,83 @@ use crate::backend::{
 };
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
-use crate::plan::Plan;
+use crate::ops::gpu::Buffer;
+use crate::ops::gpu::{DispatchDesc, UNIFORM_ELEMENTS};
+pub use crate::ops::gpu::{Kernel, KernelVariant, TileConfig};
+use crate::ops::sgd;
+use crate::ops::split_k::MAX_POSITIONS;
+use crate::plan::{ConvLimits, Fusions, NormLimits, Plan};
 use context::Context;
-use layers::Site;
+use device_dataset::DeviceDataset;
+use dispatches::Dispatches;
 use memory::Memory;
 use readback::Readback;
-use recorder::{Dispatch, Recorder, STEP_BYTES};
-use resident::Resident;
-use step::{Pass, Step, Training};
+use recorder::{Dispatch, Recorder};
+use step::{Pass, STEP_BYTES, Step, Training};
 
 /// How a [`Gpu`] is opened.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct GpuOptions<'a> {
-    /// Part of the adapter's name; none takes the best.
+    /// Part of the adapter's name; the best adapter if there is none.
     pub adapter: Option<&'a str>,
     /// Which kernels.
-    pub form: Form,
-    /// How much one thread owns; none takes what suits the adapter.
-    pub tiles: Option<Tiles>,
+    pub variant: KernelVariant,
+    /// Tiles of the tiled kernels; those for the adapter's kind if there are none.
+    pub tiles: Option<TileConfig>,
     /// Most bytes in a buffer, where that is less than the adapter's limit: for tests.
     pub buffer_bytes: Option<u64>,
+}
+
+impl KernelVariant {
+    /// The fusions that it has kernels for.
+    fn fusions(self) -> Fusions {
+        match self {
+            Self::Plain | Self::Tiled => Fusions::NONE,
+            Self::Fused | Self::Sparse => Fusions {
+                conv2d_max_pool2d: Some(ConvLimits {
+                    kernel_len: UNIFORM_ELEMENTS,
+                    filters_multiple_of: 4,
+                }),
+                batch_norm_pool2d: Some(NormLimits {
+                    channels_multiple_of: 4,
+                    window: MAX_POSITIONS,
+                }),
+            },
+        }
+    }
+}
+
+impl TileConfig {
+    /// The tiles for an adapter of which only the kind is known.
+    fn for_kind(kind: Kind) -> Self {
+        match kind {
+            Kind::Software => Self::Wide,
+            Kind::Discrete | Kind::Integrated | Kind::Virtual | Kind::Other => Self::Narrow,
+        }
+    }
 }
 
 /// A plan on a GPU, with all its buffers and dispatches.
 #[derive(Debug)]
 pub struct Gpu {
     plan: Plan,
-    form: Form,
-    tiles: Tiles,
+    variant: KernelVariant,
+    tiles: TileConfig,
     memory: Memory,
     recorder: Recorder,
     steps: wgpu::Buffer,
     /// Bytes between two steps in `steps`.
     stride: usize,
     forward: Vec<Dispatch>,
+    /// Empty if the plan is for inference, as is `update`.
     backward: Vec<Dispatch>,
-    update: Dispatch,
-    residents: VecDeque<Resident>,
+    update: Option<Dispatch>,
+    datasets: VecDeque<DeviceDataset>,
     readback: Readback,
     kept: KeptBatch,
     submits: u64,
-    /// Steps in the next submission.
-    pace: usize,
-    // Last, so that all that was made of it goes before it.
+    steps_per_submit: usize,
+    // Last, so that all that was made of it is dropped before it.
     context: Context,
 }
 
@@ -103,33 +123,41 @@ impl Gpu {
     }
 
     fn on(context: Context, plan: Plan, options: GpuOptions<'_>) -> Result<Self> {
-        let form = options.form;
-        let tiles = options.tiles.unwrap_or_else(|| Tiles::of(context.facts.kind));
-        fit::check(&plan, form, &context.facts, context.largest())?;
-        let memory = Memory::new(&context, &plan, form, tiles)?;
+        let variant = options.variant;
+        let tiles = options.tiles.unwrap_or_else(|| TileConfig::for_kind(context.facts.kind));
+        let plan = plan.fused(&variant.fusions());
+        fit::check(&plan, &context.facts, context.largest())?;
+        let memory = Memory::new(&context, &plan, variant, tiles)?;
         let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
         let stride = (STEP_BYTES as usize).next_multiple_of(alignment);
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let steps = context.buffer("steps", (stride * replay::MOST_STEPS) as u64, usage)?;
         let mut recorder = Recorder::new(steps.clone());
-        let (mut forward, mut backward) = (Vec::new(), Vec::new());
+        let mut record =
+            |node: &str, desc: &DispatchDesc| recorder.record(&context, node, desc, &memory);
+        let dispatches = Dispatches { plan: &plan, memory: &memory, variant, tiles };
+        let (mut forward, mut backward, mut update) = (Vec::new(), Vec::new(), None);
         for id in plan.graph().ids() {
-            let mut site = site(&context, &mut recorder, &plan, &memory, (form, tiles), id);
-            site.forward()?;
-            forward.append(&mut site.dispatches);
+            for desc in dispatches.forward(id) {
+                forward.push(record(&plan.graph().node(id).name, &desc)?);
+            }
         }
-        for id in plan.graph().ids().rev() {
-            let mut site = site(&context, &mut recorder, &plan, &memory, (form, tiles), id);
-            site.backward()?;
-            backward.append(&mut site.dispatches);
+        if plan.trains() {
+            for id in plan.graph().ids().rev() {
+                for desc in dispatches.backward(id) {
+                    backward.push(record(&plan.graph().node(id).name, &desc)?);
+                }
+            }
+            let partial_sums = memory.partial_sums(plan.batch());
+            let desc = sgd::gpu::step(&memory.chunks, memory.layout.len, partial_sums);
+            update = Some(record("all", &desc)?);
         }
         let mut readback = Readback::default();
         // For weights and velocity.
         readback.reserve(&context, 2 * memory.layout.len)?;
-        let update = update::record(&context, &mut recorder, &plan, &memory)?;
         Ok(Self {
             plan,
-            form,
+            variant,
             tiles,
             memory,
             recorder,
@@ -138,11 +166,11 @@ impl Gpu {
             forward,
             backward,
             update,
-            residents: VecDeque::new(),
+            datasets: VecDeque::new(),
             readback,
             kept: KeptBatch::None,
             submits: 0,
-            pace: 1,
+            steps_per_submit: 1,
             context,
         })
     }
@@ -152,14 +180,19 @@ impl Gpu {
         &self.context.facts
     }
 
-    /// How much one thread of the tiled kernels owns.
-    pub fn tiles(&self) -> Tiles {
+    /// Tiles of the tiled kernels.
+    pub fn tiles(&self) -> TileConfig {
         self.tiles
     }
 
-    /// Buffers, bindings and pipelines made so far: steps on data that are known make none.
+    /// Buffers, bindings and pipelines made so far: steps on an uploaded data set make none.
     pub fn allocations(&self) -> u64 {
         self.context.allocations()
+    }
+
+    /// Pipelines compiled so far: their number depends on the plan only.
+    pub fn pipelines(&self) -> usize {
+        self.recorder.pipelines()
     }
 
     /// Submissions of steps so far; each readback is one more.
@@ -167,28 +200,35 @@ impl Gpu {
         self.submits
     }
 
-    /// Fills all outputs and gradients with a value, so that a test sees what was not written.
+    /// Fills all outputs and gradients with a value, so that a test finds what is not written.
     pub fn fill(&self, value: f32) {
-        for id in self.plan.graph().ids() {
-            let output = Some(self.memory.value(&self.plan, id));
-            let gradient = self.memory.gradient(&self.plan, id);
-            for slice in [output, gradient].into_iter().flatten() {
-                let values = vec![value; (slice.buffer.size() / memory::WORD) as usize];
-                self.context.queue.write_buffer(&slice.buffer, 0, bytemuck::cast_slice(&values));
-            }
+        for slice in self.memory.activations() {
+            let values = vec![value; (slice.buffer.size() / memory::WORD) as usize];
+            self.context.queue.write_buffer(&slice.buffer, 0, bytemuck::cast_slice(&values));
         }
     }
 
-    /// What takes the device away, as a driver does after a fault: for tests of what follows.
+    /// A function that destroys the device, as a driver does after a fault: for tests.
     pub fn breaker(&self) -> impl Fn() + use<> {
         let device = self.context.device.clone();
         move || device.destroy()
     }
 
+    /// Flat buffers over all parameters, without their padding.
+    fn read_parameters<const N: usize>(&mut self, roles: [Buffer; N]) -> Result<[Vec<f32>; N]> {
+        let Self { memory, plan, context, readback, .. } = self;
+        let slices: Vec<_> = roles.iter().filter_map(|role| memory.buffer(*role)).collect();
+        let buffers: Vec<_> =
+            slices.iter().map(|slice| (&slice.buffer, memory.layout.len)).collect();
+        let mut padded = readback.read(context, &buffers)?.into_iter();
+        let flat = |padded: Vec<f32>| memory.layout.to_flat(plan.graph(), &padded);
+        Ok(std::array::from_fn(|_| padded.next().map(flat).unwrap_or_default()))
+    }
+
     /// All dispatches of a step, in order.
     fn step<'a>(
         &'a self,
-        resident: &'a Resident,
+        dataset: &'a DeviceDataset,
         pass: Pass,
     ) -> impl Iterator<Item = &'a Dispatch> {
         let (back, update) = match pass {
@@ -196,21 +236,10 @@ impl Gpu {
             Pass::Explain => (true, false),
             Pass::Evaluate => (false, false),
         };
-        let forward = resident.gather.iter().chain(&self.forward).chain(&resident.loss);
+        let forward = dataset.gather.iter().chain(&self.forward).chain(&dataset.loss);
         let backward = back.then_some(&self.backward).into_iter().flatten();
-        forward.chain(backward).chain(update.then_some(&self.update))
+        forward.chain(backward).chain(self.update.as_ref().filter(|_| update))
     }
-}
-
-fn site<'a>(
-    context: &'a Context,
-    recorder: &'a mut Recorder,
-    plan: &'a Plan,
-    memory: &'a Memory,
-    (form, tiles): (Form, Tiles),
-    id: NodeId,
-) -> Site<'a> {
-    Site { context, recorder, plan, memory, form, tiles, id, dispatches: Vec::new() }
 }
 
 impl Backend for Gpu {
@@ -232,87 +261,86 @@ impl Backend for Gpu {
         })
     }
 
-    fn prepare(&mut self, samples: DatasetRef<'_>) -> Result<()> {
-        samples.check(&self.plan)?;
-        self.hold(samples)
+    fn prepare(&mut self, data: DatasetRef<'_>) -> Result<()> {
+        data.check(&self.plan)?;
+        self.ensure_uploaded(data)
     }
 
     fn train(
         &mut self,
-        samples: DatasetRef<'_>,
+        data: DatasetRef<'_>,
         batches: &Batches<'_>,
         sgd: Sgd,
-        watch: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
+        observe: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
     ) -> Result<Vec<StepMetrics>> {
-        batches.check(&self.plan, samples)?;
-        self.write_order(samples, batches.order)?;
+        self.plan.check_trains()?;
+        batches.check(&self.plan, data)?;
+        self.write_order(data, batches.order)?;
         self.write_augmentations(batches.augmentations);
         let Batches { augmentations, seed, first_step, .. } = *batches;
-        let training = Training { sgd, varied: !augmentations.is_empty(), seed, first_step };
-        self.run(Pass::Train(training), batches.order.len(), watch)
+        let training = Training { sgd, augmented: !augmentations.is_empty(), seed, first_step };
+        self.run(Pass::Train(training), batches.order.len(), observe)
     }
 
     fn evaluate(
         &mut self,
-        samples: DatasetRef<'_>,
+        data: DatasetRef<'_>,
         probabilities: &mut Vec<f32>,
     ) -> Result<Vec<StepMetrics>> {
-        let n = samples.y().len();
+        let n = data.y().len();
         let order: Vec<u32> = (0..n as u32).collect();
-        Batches::plain(&order).check(&self.plan, samples)?;
-        self.write_order(samples, &order)?;
-        let tallies = self.run(Pass::Evaluate, n, &mut |_| ControlFlow::Continue(()))?;
-        let Some(resident) = self.residents.front() else { return Ok(Vec::new()) };
-        let rows = [(&resident.rows, n * self.plan.graph().classes())];
+        Batches::plain(&order).check(&self.plan, data)?;
+        self.write_order(data, &order)?;
+        let metrics = self.run(Pass::Evaluate, n, &mut |_| ControlFlow::Continue(()))?;
+        let Some(dataset) = self.datasets.front() else { return Ok(Vec::new()) };
+        let rows = [(&dataset.probabilities, n * self.plan.graph().classes())];
         *probabilities = self.readback.read(&self.context, &rows)?.concat();
-        Ok(tallies)
+        Ok(metrics)
     }
 
-    fn logit_gradients(&mut self, samples: DatasetRef<'_>, batch: &[u32]) -> Result<()> {
-        check_batch(&self.plan, samples, batch)?;
-        self.write_order(samples, batch)?;
+    fn logit_gradients(&mut self, data: DatasetRef<'_>, batch: &[u32]) -> Result<()> {
+        self.plan.check_trains()?;
+        check_batch(&self.plan, data, batch)?;
+        self.write_order(data, batch)?;
         self.run(Pass::Explain, batch.len(), &mut |_| ControlFlow::Continue(())).map(drop)
     }
 
     fn state(&mut self) -> Result<State> {
-        let Memory { layout, parameters, velocity, .. } = &self.memory;
-        let buffers = [(parameters, layout.len), (velocity, layout.len)];
-        let read = self.readback.read(&self.context, &buffers)?;
-        let mut flat = read.iter().map(|spread| layout.gather(self.plan.graph(), spread));
-        let (parameters, velocity) = (flat.next(), flat.next());
-        Ok(State {
-            parameters: parameters.unwrap_or_default(),
-            velocity: velocity.unwrap_or_default(),
-        })
+        let [parameters, velocity] =
+            self.read_parameters([Buffer::AllParameters, Buffer::Velocity])?;
+        Ok(State { parameters, velocity })
     }
 
     fn set_state(&mut self, state: &State) -> Result<()> {
         state.check(self.plan.graph())?;
-        let Memory { layout, parameters, velocity, .. } = &self.memory;
-        for (buffer, flat) in [(parameters, &state.parameters), (velocity, &state.velocity)] {
-            let spread = layout.spread(self.plan.graph(), flat);
-            self.context.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&spread));
+        let flat =
+            [(Buffer::AllParameters, &state.parameters), (Buffer::Velocity, &state.velocity)];
+        for (role, flat) in flat {
+            let padded = self.memory.layout.to_padded(self.plan.graph(), flat);
+            if let Some(slice) = self.memory.buffer(role) {
+                self.context.queue.write_buffer(&slice.buffer, 0, bytemuck::cast_slice(&padded));
+            }
         }
         self.context.check()
     }
 
     fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>> {
-        if !self.form.keeps(&self.plan, node) {
+        if !self.plan.is_materialized(node) {
             let node = self.plan.graph().node(node).name.clone();
             return Err(Error::FusedAway { node });
         }
-        let slice = match what {
-            Tensor::Value => Some(self.memory.value(&self.plan, node)),
-            Tensor::Gradient => self.memory.gradient(&self.plan, node),
+        let role = match what {
+            Tensor::Value => Buffer::Value(node),
+            Tensor::Gradient => Buffer::Gradient(node),
         };
         let n = self.kept.samples(what)? * self.plan.graph().node(node).shape.len();
-        let Some(slice) = slice else { return Ok(Vec::new()) };
+        let Some(slice) = self.memory.buffer(role) else { return Ok(Vec::new()) };
         Ok(self.readback.read(&self.context, &[(&slice.buffer, n)])?.concat())
     }
 
     fn parameter_gradients(&mut self) -> Result<Vec<f32>> {
-        let Memory { layout, parameter_gradients, .. } = &self.memory;
-        let read = self.readback.read(&self.context, &[(parameter_gradients, layout.len)])?;
-        Ok(layout.gather(self.plan.graph(), &read.concat()))
+        self.plan.check_trains()?;
+        let [gradients] = self.read_parameters([Buffer::AllParameterGradients])?;
+        Ok(gradients)
     }
 }

@@ -1,27 +1,43 @@
-//! What the adapter's arithmetic and memory reach at best:
-//! shaders/bench_copy.wgsl, shaders/bench_fma.wgsl.
+//! The best rates of the adapter's arithmetic and memory:
+//! shaders/bench/copy.wgsl, shaders/bench/fma.wgsl.
 
-use super::kernels::{BENCH_COPY, BENCH_FMA, Kernel};
-use super::memory::{Slice, WORD};
+use super::kernels::{Access, bench};
+use super::memory::{Buffers, Slice, WORD};
 use super::readback::Readback;
-use super::recorder::{Call, Dispatch, Grid};
+use super::recorder::Dispatch;
 use super::timing::Timer;
 use super::{Gpu, Step};
 use crate::error::Result;
 use crate::measure::{Budget, Rates};
+use crate::ops::gpu::{Buffer, DispatchDesc, Grid, Kernel, constants};
 
 /// Bytes that are copied: more than caches hold, less than a small device has.
 const COPY_BYTES: u64 = 128 << 20;
 /// Floats of a `vec4`.
 const VEC4: usize = 4;
-/// Invocations of the arithmetic, enough to fill any device.
+/// Threads of the arithmetic, enough to fill any device.
 const THREADS: usize = 1 << 17;
 /// Multiplications and additions in one round of one invocation: eight chains, four of both.
 const ROUND_FLOP: f64 = 8.0 * 4.0 * 2.0;
-/// The arithmetic runs for so many seconds at least.
-const LEAST: f64 = 0.01;
-/// Factor, summand and the beginnings of chains; they stay far from 0 and infinity.
+/// Least seconds of the arithmetic.
+const MIN_SECONDS: f64 = 0.01;
+/// Factor, summand and first values of the chains, which stay far from 0 and infinity.
 const VALUES: [f32; 10] = [0.5, 0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9];
+
+/// The input and the output of a measurement, which have no role in a plan.
+struct BenchBuffers {
+    x: Slice,
+    y: Slice,
+}
+
+impl Buffers for BenchBuffers {
+    fn slice(&self, _: Buffer, access: Access) -> Option<Slice> {
+        match access {
+            Access::Uniform | Access::Read => Some(self.x.clone()),
+            Access::Write => Some(self.y.clone()),
+        }
+    }
+}
 
 impl Gpu {
     /// Measures the adapter: the best of `tries`.
@@ -33,16 +49,16 @@ impl Gpu {
         let most = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
         let bytes = COPY_BYTES.min(most);
         let len = (bytes / WORD) as usize;
-        let copy = self.record_bench(BENCH_COPY, &[], len, len / VEC4)?;
+        let copy = self.record_bench(bench::COPY, &[], len, len / VEC4)?;
         let seconds = self.best(timer, &copy, tries)?;
         let bytes_per_second = 2.0 * bytes as f64 / seconds;
 
-        let fma = self.record_bench(BENCH_FMA, &VALUES, THREADS, THREADS)?;
+        let fma = self.record_bench(bench::FMA, &VALUES, THREADS, THREADS)?;
         let mut rounds = 1;
         let seconds = loop {
             self.write_rounds(rounds);
             let once = Budget { steps: 1, ..tries };
-            if self.best(timer, &fma, once)? >= LEAST || rounds > u32::MAX / 2 {
+            if self.best(timer, &fma, once)? >= MIN_SECONDS || rounds > u32::MAX / 2 {
                 break self.best(timer, &fma, tries)?;
             }
             rounds *= 2;
@@ -51,8 +67,8 @@ impl Gpu {
         Ok(Rates { flop_per_second: flop / seconds, bytes_per_second })
     }
 
-    /// One of the two kernels on buffers of its own: `len` floats written from `values`,
-    /// or from as many of any value.
+    /// One of the two kernels on buffers of its own: it writes `len` floats from `values`, or from
+    /// as many of any value.
     fn record_bench(
         &mut self,
         kernel: Kernel,
@@ -64,15 +80,15 @@ impl Gpu {
         let x = self.context.storage("a measurement's input", x_len)?;
         let y = self.context.storage("a measurement's output", len)?;
         self.context.queue.write_buffer(&x, 0, bytemuck::cast_slice(values));
-        let call = Call {
+        let desc = DispatchDesc {
             kernel,
-            node: "none",
-            constants: &[("len", threads as f64)],
-            buffers: &[Slice::whole(&x, x_len), Slice::whole(&y, len)],
+            constants: constants([("len", threads)]),
+            bindings: vec![Buffer::Unused.with_traffic(x_len), Buffer::Unused.with_traffic(len)],
             grid: Grid::Threads(threads),
             flop: 0,
         };
-        self.recorder.record(&self.context, &call)
+        let buffers = BenchBuffers { x: Slice::whole(&x, x_len), y: Slice::whole(&y, len) };
+        self.recorder.record(&self.context, "none", &desc, &buffers)
     }
 
     fn write_rounds(&self, rounds: u32) {

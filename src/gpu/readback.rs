@@ -6,24 +6,24 @@ use super::context::Context;
 use super::memory::WORD;
 use crate::error::Result;
 
-/// Room on the host's side, kept from one readback to the next.
+/// A staging buffer, kept from one readback to the next.
 #[derive(Debug, Default)]
 pub(super) struct Readback {
     staging: Option<wgpu::Buffer>,
 }
 
 impl Readback {
-    /// Makes room for so many floats now, so that reading them makes none.
+    /// Allocates room for `len` floats, so that reading them allocates nothing.
     pub(super) fn reserve(&mut self, context: &Context, len: usize) -> Result<()> {
         let bytes = len as u64 * WORD;
         if self.staging.as_ref().is_none_or(|staging| staging.size() < bytes) {
             let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-            self.staging = Some(context.buffer("room for results", bytes, usage)?);
+            self.staging = Some(context.buffer("staging buffer of results", bytes, usage)?);
         }
         Ok(())
     }
 
-    /// The first `len` floats of each buffer, once all that was submitted is done.
+    /// The first `len` floats of each buffer, after all submissions so far.
     pub(super) fn read(
         &mut self,
         context: &Context,
@@ -43,14 +43,14 @@ impl Readback {
             at += size;
         }
         let submission = context.queue.submit([encoder.finish()]);
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         staging.map_async(wgpu::MapMode::Read, 0..bytes, move |mapped| {
-            // Whoever listens has gone only if this call has failed already.
-            let _ = tell.send(mapped);
+            // The receiver is dropped only if this call has failed already.
+            let _ = sender.send(mapped);
         });
         context.wait(Some(submission))?;
         let failed = |e: String| context.fault(format!("reading results failed: {e}"));
-        told.recv().map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
+        receiver.recv().map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
         let view = staging.get_mapped_range(0..bytes).map_err(|e| failed(e.to_string()))?;
         let mut at = 0;
         let mut read = Vec::with_capacity(buffers.len());

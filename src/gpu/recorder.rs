@@ -1,34 +1,21 @@
-//! Turns "this kernel, these extents, these buffers" into a dispatch that is
-//! bound once and replayed at every step.
+//! Turns a [`DispatchDesc`] into a dispatch that is bound once and replayed at every step.
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
 
 use super::context::Context;
-use super::kernels::{Access, Interface, Kernel};
-use super::memory::{Slice, UNIFORM_BYTES, WORD};
+use super::kernels::{Access, Interface};
+use super::memory::{Buffers, Slice, UNIFORM_BYTES, WORD};
+use super::step::STEP_BYTES;
 use crate::error::Result;
 use crate::measure::Work;
+use crate::ops::gpu::{DispatchDesc, Grid, Kernel};
 
-/// Bytes of `Step` in shaders/shared/step.wgsl, rounded up.
-pub(super) const STEP_BYTES: u64 = 48;
-
-/// How many invocations or groups a kernel needs.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Grid {
-    /// So many invocations, in groups as large as the kernel says.
-    Threads(usize),
-    /// So many invocations for each of so many layers (the groups' z).
-    Layers(usize, usize),
-    /// So many groups.
-    Groups(usize),
-}
-
-/// A kernel with its extents, its buffers and its grid.
+/// A kernel with its constants, its buffers and its grid.
 #[derive(Debug)]
 pub(super) struct Dispatch {
     pub(super) kernel: Kernel,
-    /// The node that it works for.
+    /// The node that it computes.
     pub(super) node: String,
     pub(super) work: Work,
     pipeline: wgpu::ComputePipeline,
@@ -45,24 +32,11 @@ impl Dispatch {
     }
 }
 
-/// What is to be recorded.
-pub(super) struct Call<'a> {
-    pub(super) kernel: Kernel,
-    pub(super) node: &'a str,
-    /// Values of the kernel's `override`s.
-    pub(super) constants: &'a [(&'a str, f64)],
-    /// Bindings 1, 2, …: what is read, then what is written.
-    pub(super) buffers: &'a [Slice],
-    pub(super) grid: Grid,
-    /// Multiplications and additions.
-    pub(super) flop: usize,
-}
-
-/// Compiles kernels and binds buffers. Kernels with equal extents are compiled once.
+/// Compiles kernels and binds buffers. Kernels with equal constants are compiled once.
 #[derive(Debug)]
 pub(super) struct Recorder {
     interfaces: HashMap<&'static str, (Interface, wgpu::ShaderModule, wgpu::BindGroupLayout)>,
-    /// By kernel and the bits of its constants.
+    /// By kernel and the bits of its constants, which depend on the plan only.
     pipelines: HashMap<(&'static str, Vec<u64>), wgpu::ComputePipeline>,
     steps: wgpu::Buffer,
 }
@@ -73,42 +47,40 @@ impl Recorder {
         Self { interfaces: HashMap::new(), pipelines: HashMap::new(), steps }
     }
 
-    pub(super) fn record(&mut self, context: &Context, call: &Call<'_>) -> Result<Dispatch> {
-        let kernel = call.kernel;
+    /// Number of pipelines compiled.
+    pub(super) fn pipelines(&self) -> usize {
+        self.pipelines.len()
+    }
+
+    /// Compiles and binds a dispatch for the node of that name.
+    pub(super) fn record(
+        &mut self,
+        context: &Context,
+        node: &str,
+        desc: &DispatchDesc,
+        buffers: &dyn Buffers,
+    ) -> Result<Dispatch> {
+        let kernel = desc.kernel;
         if !self.interfaces.contains_key(kernel.name) {
             self.interfaces.insert(kernel.name, load(context, kernel)?);
         }
         let (interface, module, layout) = &self.interfaces[kernel.name];
-        let key = (kernel.name, call.constants.iter().map(|(_, value)| value.to_bits()).collect());
+        let key = (kernel.name, desc.constants.iter().map(|(_, value)| value.to_bits()).collect());
         if !self.pipelines.contains_key(&key) {
-            kernel.check(interface, call.constants)?;
-            let pipeline = compile(context, kernel, call.constants, module, layout)?;
+            kernel.check(interface, &desc.constants)?;
+            let pipeline = compile(context, kernel, &desc.constants, module, layout)?;
             self.pipelines.insert(key.clone(), pipeline);
         }
-        let what = format!("node \"{}\", {}", call.node, kernel.file());
-        let bindings = self.bind(context, &what, interface, layout, call.buffers)?;
-        let size = interface.workgroup_size as usize;
-        let (groups, z) = match call.grid {
-            Grid::Threads(threads) => (threads.div_ceil(size), 1),
-            Grid::Layers(threads, layers) => (threads.div_ceil(size), layers),
-            Grid::Groups(groups) => (groups, 1),
-        };
-        let most = context.limits.max_compute_workgroups_per_dimension as usize;
-        let (x, y) = (groups.clamp(1, most), groups.max(1).div_ceil(most));
-        if y > most || z > most {
-            return Err(context.fault(format!(
-                "{what}: {groups} x {z} workgroups are more than {most} by {most} by {most}; try a \
-                 smaller --batch-size"
-            )));
-        }
-        let bytes = call.buffers.iter().map(|slice| slice.touched * WORD).sum();
+        let what = format!("node \"{node}\", {}", kernel.file());
+        let bindings = self.bind(context, &what, desc, buffers)?;
+        let elements: usize = desc.bindings.iter().map(|binding| binding.elements).sum();
         Ok(Dispatch {
             kernel,
-            node: call.node.into(),
-            work: Work { flop: call.flop as u64, bytes },
+            node: node.into(),
+            work: Work { flop: desc.flop as u64, bytes: elements as u64 * WORD },
             pipeline: self.pipelines[&key].clone(),
             bindings,
-            groups: [x as u32, y as u32, z as u32],
+            groups: groups(context, &what, desc.grid, interface.workgroup_size as usize)?,
         })
     }
 
@@ -116,10 +88,18 @@ impl Recorder {
         &self,
         context: &Context,
         what: &str,
-        interface: &Interface,
-        layout: &wgpu::BindGroupLayout,
-        buffers: &[Slice],
+        desc: &DispatchDesc,
+        buffers: &dyn Buffers,
     ) -> Result<wgpu::BindGroup> {
+        let (interface, _, layout) = &self.interfaces[desc.kernel.name];
+        let access = |i: usize| interface.bindings.get(i + 1).copied().unwrap_or(Access::Read);
+        let slices: Vec<Slice> = (desc.bindings.iter().enumerate())
+            .map(|(i, binding)| {
+                buffers.slice(binding.buffer, access(i)).ok_or_else(|| {
+                    context.fault(format!("{what}: {:?} has no buffer", binding.buffer))
+                })
+            })
+            .collect::<Result<_>>()?;
         let step = wgpu::BufferBinding {
             buffer: &self.steps,
             offset: 0,
@@ -129,10 +109,10 @@ impl Recorder {
             binding: 0,
             resource: wgpu::BindingResource::Buffer(step),
         }];
-        for (i, slice) in buffers.iter().enumerate() {
-            let bytes = match interface.bindings.get(i + 1) {
-                Some(Access::Uniform) => UNIFORM_BYTES,
-                _ => slice.len * WORD,
+        for (i, slice) in slices.iter().enumerate() {
+            let bytes = match access(i) {
+                Access::Uniform => UNIFORM_BYTES,
+                Access::Read | Access::Write => slice.len * WORD,
             };
             entries.push(wgpu::BindGroupEntry {
                 binding: i as u32 + 1,
@@ -152,12 +132,31 @@ impl Recorder {
     }
 }
 
-/// Compiles a kernel's text as far as it goes without extents.
+/// The workgroups of a grid: more than a dimension may have are folded over y.
+fn groups(context: &Context, what: &str, grid: Grid, workgroup_size: usize) -> Result<[u32; 3]> {
+    let (groups, z) = match grid {
+        Grid::Threads(threads) => (threads.div_ceil(workgroup_size), 1),
+        Grid::Layers(threads, layers) => (threads.div_ceil(workgroup_size), layers),
+        Grid::Groups(groups) => (groups, 1),
+    };
+    let most = context.limits.max_compute_workgroups_per_dimension as usize;
+    let (x, y) = (groups.clamp(1, most), groups.max(1).div_ceil(most));
+    if y > most || z > most {
+        return Err(context.fault(format!(
+            "{what}: {groups} x {z} workgroups are more than {most} by {most} by {most}; try a \
+             smaller --batch-size"
+        )));
+    }
+    Ok([x as u32, y as u32, z as u32])
+}
+
+/// Compiles a kernel's text as far as that is possible without its constants.
 fn load(
     context: &Context,
     kernel: Kernel,
 ) -> Result<(Interface, wgpu::ShaderModule, wgpu::BindGroupLayout)> {
     let interface = kernel.interface()?;
+    let source = kernel.source()?;
     let entries: Vec<_> = (interface.bindings.iter().enumerate())
         .map(|(i, access)| wgpu::BindGroupLayoutEntry {
             binding: i as u32,
@@ -168,7 +167,7 @@ fn load(
                     Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
                     Access::Write => wgpu::BufferBindingType::Storage { read_only: false },
                 },
-                // The step at hand is chosen when the dispatch is encoded.
+                // The step is chosen when the dispatch is encoded.
                 has_dynamic_offset: i == 0,
                 min_binding_size: None,
             },
@@ -178,7 +177,7 @@ fn load(
     context.scoped(&kernel.file(), || {
         let module = context.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(kernel.name),
-            source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
+            source: wgpu::ShaderSource::Wgsl(source.into()),
         });
         let descriptor =
             wgpu::BindGroupLayoutDescriptor { label: Some(kernel.name), entries: &entries };

@@ -1,75 +1,75 @@
-//! Running batches: the recorded dispatches, many steps to a submission, a few
-//! submissions on their way, one readback at the end.
+//! Runs batches: the recorded dispatches, many steps in a submission, a few submissions in flight,
+//! and one readback at the end.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use super::resident::Resident;
+use super::Gpu;
+use super::device_dataset::DeviceDataset;
+use super::dispatches::Dispatches;
 use super::step::{Pass, Step};
-use super::{Gpu, site};
 use crate::backend::{Augmentation, DatasetRef, KeptBatch, StepMetrics, StepsDone};
 use crate::error::Result;
+use crate::ops::softmax::gpu::METRICS;
 
 /// Most steps in one submission.
 pub(super) const MOST_STEPS: usize = 8;
-/// What a submission should take at most: a slow device must not be taken for a dead one
-/// (Windows resets it after 2 seconds), and Ctrl-C should be heard.
+/// Most seconds of a submission: Windows resets a device after 2, and Ctrl-C should take effect.
 const SUBMISSION_SECONDS: f64 = 0.5;
-/// Submissions on their way before the oldest is waited for.
+/// Submissions in flight before the oldest is waited for.
 const IN_FLIGHT: usize = 3;
 /// Data sets kept on the device: training, validation, test.
-const RESIDENTS: usize = 3;
+const MAX_DATASETS: usize = 3;
 
 impl Gpu {
-    /// Makes sure that the samples are on the device, in front of the others.
-    pub(super) fn hold(&mut self, samples: DatasetRef<'_>) -> Result<()> {
-        let known = self.residents.iter().position(|resident| resident.id == samples.id());
-        let resident = match known.and_then(|i| self.residents.remove(i)) {
-            Some(resident) => resident,
+    /// Uploads the data set unless it is on the device already, and puts it before the others.
+    pub(super) fn ensure_uploaded(&mut self, data: DatasetRef<'_>) -> Result<()> {
+        let known = self.datasets.iter().position(|dataset| dataset.id == data.id());
+        let dataset = match known.and_then(|i| self.datasets.remove(i)) {
+            Some(dataset) => dataset,
             None => {
-                self.residents.truncate(RESIDENTS - 1);
-                let output = self.plan.graph().output();
-                let Self { context, recorder, plan, memory, form, tiles, .. } = self;
-                let site = site(context, recorder, plan, memory, (*form, *tiles), output);
-                let held = Resident::new(site, samples)?;
-                self.readback.reserve(&self.context, held.longest_read())?;
-                held
+                self.datasets.truncate(MAX_DATASETS - 1);
+                let Self { context, recorder, plan, memory, variant, tiles, .. } = self;
+                let dispatches = Dispatches { plan, memory, variant: *variant, tiles: *tiles };
+                let dataset = DeviceDataset::new(context, recorder, dispatches, data)?;
+                self.readback.reserve(&self.context, dataset.longest_read())?;
+                dataset
             }
         };
-        self.residents.push_front(resident);
+        self.datasets.push_front(dataset);
         Ok(())
     }
 
-    /// Runs batches of the front data set in the order that was written to it.
-    /// Returns the tally of each step.
+    /// Runs batches of the front data set in the order that was written to it. Returns the
+    /// metrics of each step.
     pub(super) fn run(
         &mut self,
         pass: Pass,
         n: usize,
-        watch: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
+        observe: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
     ) -> Result<Vec<StepMetrics>> {
         let batch = self.plan.batch();
         let steps: Vec<Step> =
             (0..n.div_ceil(batch)).map(|i| Step::new(pass, n, batch, i)).collect();
-        let mut flying = VecDeque::new();
+        let mut in_flight = VecDeque::new();
         let (mut taken, mut stopped) = (0, false);
-        let mut told = Instant::now();
+        let mut last = Instant::now();
         while taken < steps.len() && !stopped {
-            if flying.len() == IN_FLIGHT {
-                let Some((submission, count, samples)) = flying.pop_front() else { break };
+            if in_flight.len() == IN_FLIGHT {
+                let Some((submission, count, samples)) = in_flight.pop_front() else { break };
                 self.context.wait(Some(submission))?;
-                self.keep_pace(told.elapsed().as_secs_f64() / count as f64);
-                told = Instant::now();
-                stopped = watch(StepsDone { samples, metrics: None }).is_break();
+                self.adapt_steps_per_submit(last.elapsed().as_secs_f64() / count as f64);
+                last = Instant::now();
+                stopped = observe(StepsDone { samples, metrics: None }).is_break();
                 continue;
             }
-            let group = &steps[taken..(taken + self.pace).min(steps.len())];
+            let group = &steps[taken..(taken + self.steps_per_submit).min(steps.len())];
             let submission = self.submit(pass, group)?;
             taken += group.len();
-            flying.push_back((submission, group.len(), (taken * batch).min(n) as u64));
+            in_flight.push_back((submission, group.len(), (taken * batch).min(n) as u64));
         }
-        let tallies = self.tallies(&steps[..taken])?;
+        let metrics = self.step_metrics(&steps[..taken])?;
         let gradients = pass != Pass::Evaluate;
         self.kept = match steps.last() {
             Some(last) if taken == steps.len() => {
@@ -78,20 +78,21 @@ impl Gpu {
             Some(_) => KeptBatch::Interrupted,
             None => self.kept,
         };
-        // Of these all is known; whoever wants to stop may do so after the call.
-        let sum: StepMetrics = tallies.iter().copied().sum();
-        let _ = watch(StepsDone { samples: sum.samples, metrics: Some(sum) });
-        Ok(tallies)
+        // All steps are done: the answer has no effect.
+        let sum: StepMetrics = metrics.iter().copied().sum();
+        let _ = observe(StepsDone { samples: sum.samples, metrics: Some(sum) });
+        Ok(metrics)
     }
 
-    /// Chooses how many steps the next submission takes, from the seconds of one. The first of
-    /// all takes one; results do not depend on it.
-    fn keep_pace(&mut self, seconds: f64) {
-        self.pace = (SUBMISSION_SECONDS / seconds).clamp(1.0, MOST_STEPS as f64) as usize;
+    /// Chooses the steps of the next submission from the seconds of one step. The first submission
+    /// has one step; results do not depend on it.
+    fn adapt_steps_per_submit(&mut self, seconds: f64) {
+        self.steps_per_submit =
+            (SUBMISSION_SECONDS / seconds).clamp(1.0, MOST_STEPS as f64) as usize;
     }
 
-    /// Hands some steps to the device. What is written to a queue comes before what is
-    /// submitted after it, so that one buffer of steps serves all submissions.
+    /// Submits some steps. A queue executes a write before what is submitted after it, so that one
+    /// buffer of steps serves all submissions.
     pub(super) fn submit(&mut self, pass: Pass, steps: &[Step]) -> Result<wgpu::SubmissionIndex> {
         let mut bytes = vec![0; self.stride * steps.len()];
         for (to, step) in bytes.chunks_exact_mut(self.stride).zip(steps) {
@@ -99,10 +100,10 @@ impl Gpu {
         }
         self.context.queue.write_buffer(&self.steps, 0, &bytes);
         let mut encoder = self.context.device.create_command_encoder(&Default::default());
-        if let Some(resident) = self.residents.front() {
+        if let Some(dataset) = self.datasets.front() {
             let mut compute = encoder.begin_compute_pass(&Default::default());
             for i in 0..steps.len() {
-                for dispatch in self.step(resident, pass) {
+                for dispatch in self.step(dataset, pass) {
                     dispatch.encode(&mut compute, (i * self.stride) as u32);
                 }
             }
@@ -113,14 +114,15 @@ impl Gpu {
         Ok(submission)
     }
 
-    fn tallies(&mut self, steps: &[Step]) -> Result<Vec<StepMetrics>> {
-        let Some(resident) = self.residents.front() else { return Ok(Vec::new()) };
-        let parts = resident.parts_per_step;
+    fn step_metrics(&mut self, steps: &[Step]) -> Result<Vec<StepMetrics>> {
+        let Some(dataset) = self.datasets.front() else { return Ok(Vec::new()) };
+        let parts = dataset.penalties_per_step;
+        let sums_len = METRICS * steps.len();
         let buffers =
-            [(&resident.tally, 2 * steps.len()), (&resident.penalties, parts * steps.len())];
+            [(&dataset.step_metrics, sums_len), (&dataset.penalties, parts * steps.len())];
         let read = self.readback.read(&self.context, &buffers)?.concat();
-        let (sums, penalties) = read.split_at(2 * steps.len());
-        let tally = |(i, (step, sums)): (usize, (&Step, &[f32]))| {
+        let (sums, penalties) = read.split_at(sums_len);
+        let metrics = |(i, (step, sums)): (usize, (&Step, &[f32]))| {
             let penalty: f64 =
                 penalties[i * parts..(i + 1) * parts].iter().copied().map(f64::from).sum();
             StepMetrics {
@@ -129,24 +131,25 @@ impl Gpu {
                 correct: sums[1] as u64,
             }
         };
-        Ok(steps.iter().zip(sums.chunks_exact(2)).enumerate().map(tally).collect())
+        Ok(steps.iter().zip(sums.chunks_exact(METRICS)).enumerate().map(metrics).collect())
     }
 
-    /// How the samples of the order that was written are varied.
+    /// Writes the augmentations of the samples in the order that was written.
     pub(super) fn write_augmentations(&self, augmentations: &[Augmentation]) {
-        if let (Some(resident), false) = (self.residents.front(), augmentations.is_empty()) {
+        if let (Some(dataset), false) = (self.datasets.front(), augmentations.is_empty()) {
             self.context.queue.write_buffer(
-                &resident.augmentations,
+                &dataset.augmentations,
                 0,
                 bytemuck::cast_slice(augmentations),
             );
         }
     }
 
-    pub(super) fn write_order(&mut self, samples: DatasetRef<'_>, order: &[u32]) -> Result<()> {
-        self.hold(samples)?;
-        if let Some(resident) = self.residents.front() {
-            self.context.queue.write_buffer(&resident.order, 0, bytemuck::cast_slice(order));
+    /// Uploads the data set if necessary, and writes the order of its samples.
+    pub(super) fn write_order(&mut self, data: DatasetRef<'_>, order: &[u32]) -> Result<()> {
+        self.ensure_uploaded(data)?;
+        if let Some(dataset) = self.datasets.front() {
+            self.context.queue.write_buffer(&dataset.order, 0, bytemuck::cast_slice(order));
         }
         Ok(())
     }

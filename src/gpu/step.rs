@@ -4,7 +4,7 @@ use std::mem::offset_of;
 
 use crate::backend::Sgd;
 
-/// `Step` of shaders/shared/step.wgsl.
+/// `Step` of shaders/include/step.wgsl.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub(super) struct Step {
@@ -15,12 +15,12 @@ pub(super) struct Step {
     pub(super) momentum: f32,
     pub(super) nesterov: u32,
     pub(super) training: u32,
-    pub(super) varied: u32,
+    pub(super) augmented: u32,
     pub(super) seed: u32,
-    pub(super) drawn: u32,
+    pub(super) run_step: u32,
 }
 
-/// Fields of a step with their offsets, in bytes. A test holds the shaders' against them.
+/// Fields of a step with their offsets, in bytes: a test compares the shaders' with them.
 pub const STEP_FIELDS: [(&str, usize); 10] = [
     ("n", offset_of!(Step, n)),
     ("first", offset_of!(Step, first)),
@@ -29,39 +29,41 @@ pub const STEP_FIELDS: [(&str, usize); 10] = [
     ("momentum", offset_of!(Step, momentum)),
     ("nesterov", offset_of!(Step, nesterov)),
     ("training", offset_of!(Step, training)),
-    ("varied", offset_of!(Step, varied)),
+    ("augmented", offset_of!(Step, augmented)),
     ("seed", offset_of!(Step, seed)),
-    ("drawn", offset_of!(Step, drawn)),
+    ("run_step", offset_of!(Step, run_step)),
 ];
 
 /// Bytes of a step.
 pub const STEP_SIZE: usize = size_of::<Step>();
+/// Bytes of its uniform binding: whole `vec4`s.
+pub(super) const STEP_BYTES: u64 = STEP_SIZE.next_multiple_of(16) as u64;
 
-/// What steps do.
+/// What the steps of a call do.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Pass {
     Train(Training),
     Evaluate,
-    /// As evaluation, then the logit of each sample's class back.
+    /// As evaluation, then backward from the logit of each sample's class.
     Explain,
 }
 
-/// What all steps of a call have.
+/// What all training steps of a call share.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Training {
     pub(super) sgd: Sgd,
     /// Whether augmentations were written.
-    pub(super) varied: bool,
-    /// What dropout is drawn from.
+    pub(super) augmented: bool,
+    /// Seed of dropout.
     pub(super) seed: u32,
     /// Number of the call's first step since the run began.
     pub(super) first_step: u32,
 }
 
 impl Training {
-    /// On samples as they are, with no dropout of its own.
+    /// Without augmentation, seed 0, step 0.
     pub(super) fn plain(sgd: Sgd) -> Self {
-        Self { sgd, varied: false, seed: 0, first_step: 0 }
+        Self { sgd, augmented: false, seed: 0, first_step: 0 }
     }
 }
 
@@ -70,18 +72,18 @@ impl Step {
     pub(super) fn new(pass: Pass, n: usize, batch: usize, index: usize) -> Self {
         let first = index * batch;
         let count = batch.min(n - first);
-        let place =
+        let step =
             Self { n: count as u32, first: first as u32, index: index as u32, ..Self::default() };
-        let Pass::Train(Training { sgd, varied, seed, first_step }) = pass else { return place };
+        let Pass::Train(Training { sgd, augmented, seed, first_step }) = pass else { return step };
         Self {
             learning_rate: sgd.learning_rate,
             momentum: sgd.momentum,
             nesterov: sgd.nesterov.into(),
             training: 1,
-            varied: varied.into(),
+            augmented: augmented.into(),
             seed,
-            drawn: first_step.wrapping_add(index as u32),
-            ..place
+            run_step: first_step.wrapping_add(index as u32),
+            ..step
         }
     }
 }

@@ -1,10 +1,8 @@
-//! How long opening takes, and each dispatch of a step by itself. Training
-//! knows nothing of it: a step is timed in passes of its own.
+//! Times of opening, and of each dispatch of a step, which is run in passes of its own.
 
 use std::time::Instant;
 
 use super::context::Context;
-use super::kernels::Kernel;
 use super::memory::WORD;
 use super::readback::Readback;
 use super::recorder::Dispatch;
@@ -13,17 +11,18 @@ use super::{Gpu, GpuOptions};
 use crate::backend::{DatasetRef, Sgd};
 use crate::error::Result;
 use crate::measure::Work;
+use crate::ops::gpu::Kernel;
 use crate::plan::Plan;
 
-/// A step that leaves the weights where they are.
-const STILL: Sgd = Sgd::plain(0.0);
-/// By the wall clock, a dispatch is repeated until it takes so many seconds:
-/// submitting and waiting then weigh little.
-const LEAST_WALL: f64 = 0.02;
+/// A step that changes no weight.
+const NO_UPDATE: Sgd = Sgd::plain(0.0);
+/// Least seconds of a measurement by the wall clock, for which a dispatch is repeated, so that
+/// submitting and waiting add little.
+const MIN_WALL_SECONDS: f64 = 0.02;
 /// Before and after.
 const QUERIES: usize = 2;
 
-/// What dispatches are timed by.
+/// A clock for dispatches.
 #[derive(Debug, Default)]
 pub struct Timer(Option<Queries>);
 
@@ -37,7 +36,7 @@ struct Queries {
 }
 
 impl Timer {
-    /// The host's clock, which every adapter has.
+    /// The host's clock.
     pub fn wall() -> Self {
         Self(None)
     }
@@ -66,7 +65,7 @@ impl Timer {
         Ok(Self(Some(Queries { set, resolved, tick })))
     }
 
-    /// Seconds of each dispatch, run in order with the step that lies first in the buffer of steps.
+    /// Seconds of each dispatch, run in order with the first step in the buffer of steps.
     pub(super) fn time(
         &self,
         context: &Context,
@@ -112,7 +111,7 @@ impl Queries {
         let words: &[u32] = bytemuck::cast_slice(&read);
         let ticks: Vec<u64> =
             words.chunks_exact(2).map(|w| u64::from(w[0]) | u64::from(w[1]) << 32).collect();
-        // What is done within a tick took no more than that, but it took something.
+        // A dispatch within one tick took more than nothing.
         let seconds = |t: &[u64]| t[1].saturating_sub(t[0]).max(1) as f64 * self.tick;
         Ok(ticks.chunks_exact(QUERIES).map(seconds).collect())
     }
@@ -130,7 +129,7 @@ fn wall(context: &Context, dispatch: &Dispatch) -> Result<f64> {
         let submission = context.queue.submit([encoder.finish()]);
         context.wait(Some(submission))?;
         let seconds = begin.elapsed().as_secs_f64();
-        if seconds >= LEAST_WALL {
+        if seconds >= MIN_WALL_SECONDS {
             return Ok(seconds / f64::from(repeat));
         }
         repeat *= 2;
@@ -147,18 +146,22 @@ impl Gpu {
         let context = Context::open(options.adapter, options.buffer_bytes)?;
         let open = begin.elapsed();
         let gpu = Self::on(context, plan, options)?;
-        // Some of what was written waits for the queue.
+        // Written data is uploaded by the queue.
         gpu.context.wait(None)?;
         Ok((gpu, [open, begin.elapsed() - open].map(|time| time.as_secs_f64())))
     }
 
-    /// Kernels of a training step, in order, with the nodes they work for.
-    /// Those of the data set come with the first samples.
+    /// Kernels of a training step (of an evaluation step, if the plan is for inference), in order,
+    /// with the nodes they compute. Empty before the first data set is uploaded.
     pub fn dispatches(&self) -> Vec<(Kernel, &str, Work)> {
-        let resident = self.residents.front();
-        let pass = Pass::Train(Training::plain(STILL));
-        let all = resident.into_iter().flat_map(|resident| self.step(resident, pass));
-        all.map(|d| (d.kernel, d.node.as_str(), d.work)).collect()
+        let dataset = self.datasets.front();
+        let pass = if self.plan.trains() {
+            Pass::Train(Training::plain(NO_UPDATE))
+        } else {
+            Pass::Evaluate
+        };
+        let dispatches = dataset.into_iter().flat_map(|dataset| self.step(dataset, pass));
+        dispatches.map(|d| (d.kernel, d.node.as_str(), d.work)).collect()
     }
 
     /// Timestamps where the adapter has them, else the wall clock.
@@ -169,25 +172,25 @@ impl Gpu {
         Timer::new(&self.context)
     }
 
-    /// Takes one step that moves no weights (a velocity becomes 0, the moving figures of a
-    /// batch norm move) and returns the seconds of
-    /// each of its [`Gpu::dispatches`].
+    /// Takes one step that changes no weight (the velocity becomes 0, and batch norms update
+    /// their moving statistics) and returns the seconds of each of its [`Gpu::dispatches`].
     ///
     /// # Errors
-    /// If the device fails.
+    /// If the plan is for inference, or the device fails.
     pub fn time_dispatches(
         &mut self,
         timer: &Timer,
         samples: DatasetRef<'_>,
         batch: &[u32],
     ) -> Result<Vec<f64>> {
+        self.plan.check_trains()?;
         self.write_order(samples, batch)?;
-        let pass = Pass::Train(Training::plain(STILL));
+        let pass = Pass::Train(Training::plain(NO_UPDATE));
         let step = Step::new(pass, batch.len(), self.plan.batch(), 0);
         let submission = self.submit(pass, &[step])?;
         self.context.wait(Some(submission))?;
-        let Some(resident) = self.residents.front() else { return Ok(Vec::new()) };
-        let dispatches: Vec<&Dispatch> = self.step(resident, pass).collect();
+        let Some(dataset) = self.datasets.front() else { return Ok(Vec::new()) };
+        let dispatches: Vec<&Dispatch> = self.step(dataset, pass).collect();
         let mut readback = Readback::default();
         timer.time(&self.context, &mut readback, &dispatches)
     }

@@ -33,7 +33,7 @@ pub struct Node {
 }
 
 /// What a parameter tensor is to its node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Multiplies the input.
     Kernel,
@@ -258,6 +258,11 @@ impl Graph {
             | Op::Concat
             | Op::Softmax => false,
         }
+    }
+
+    /// The nodes that read a node, in execution order.
+    pub fn readers(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
+        self.ids().filter(move |reader| self.node(*reader).inputs.contains(&id))
     }
 
     /// The last node.

@@ -6,6 +6,7 @@ mod bootstrap;
 mod confusion;
 mod interval;
 mod mcnemar;
+mod quantile;
 mod scores;
 mod songs;
 mod spread;
@@ -14,6 +15,7 @@ pub use bootstrap::bootstrap_mean;
 pub use confusion::Confusion;
 pub use interval::wilson;
 pub use mcnemar::{holm, mcnemar};
+pub use quantile::quantile;
 pub use scores::{ClassificationReport, Scores};
 pub use songs::{
     SongVerdict, SongVotes, Vote, all_song_votes, song_accuracy, song_confusion, song_votes,

@@ -1,6 +1,6 @@
 //! The built-in models: P1, its variants as controls, P2, and P2 with parts left out.
 
-/// Name and text of each.
+/// Name and text of each model.
 pub(super) const BUILT_IN: [(&str, &str); 9] = [
     ("p1", include_str!("p1.toml")),
     ("p1-aug", include_str!("p1-aug.toml")),

@@ -93,7 +93,7 @@ impl Model {
     /// A built-in by its name, or any model file by its path.
     ///
     /// # Errors
-    /// If there is no such model, or the file is not one.
+    /// If there is no such model, or the file is not a model.
     pub fn open(name: &str) -> Result<Self> {
         if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
             return Self::parse(name, text);
@@ -113,7 +113,7 @@ impl Model {
         Self::parse(name, &text)
     }
 
-    /// Reads a model from its text; `name` stands for it in messages.
+    /// Reads a model from its text; `name` is used in messages.
     ///
     /// # Errors
     /// If the text is not TOML, or a key is unknown or missing.

@@ -8,7 +8,7 @@ use crate::graph::{Activation, Axis, Op, Padding, Shape};
 #[derive(Debug, Clone)]
 pub(super) struct NodeSpec {
     pub(super) name: String,
-    /// `None`: the node before it.
+    /// None for the preceding node.
     pub(super) inputs: Option<Vec<String>>,
     pub(super) op: OpSpec,
 }

@@ -8,8 +8,8 @@ use super::record::RunRecord;
 use super::sound::{self, Player};
 use crate::error::{Error, Result};
 use crate::explain::{
-    Axes, Class as ExplainedClass, ExplainedPart, Explanation, FIRST, LayerFacts, MapOf, Place,
-    Shown,
+    Axes, Class as ExplainedClass, ExplainedPart, ExplainedSample, Explanation, FIRST, LayerFacts,
+    MapOf, ReceptiveSpan,
 };
 
 /// Bytes that recordings may fill, as Base64.
@@ -42,7 +42,7 @@ struct Run<'a> {
 #[derive(Serialize)]
 struct Layer<'a> {
     name: &'a str,
-    place: Place,
+    place: ReceptiveSpan,
 }
 
 #[derive(Serialize)]
@@ -127,12 +127,13 @@ fn run(run: &RunRecord, mut players: BTreeMap<usize, Vec<Player>>, most: usize) 
 /// first, are shown in any case.
 fn fitting(found: &Explanation, most: usize) -> usize {
     let map = |map: &MapOf| map.grad_cam.bytes.len() + map.hires_cam.bytes.len();
-    let size = |one: &Shown| one.picture.bytes.len() + one.maps.iter().map(map).sum::<usize>();
+    let size =
+        |one: &ExplainedSample| one.picture.bytes.len() + one.maps.iter().map(map).sum::<usize>();
     let first =
         |class: &ExplainedClass| class.right.len().min(FIRST) + class.wrong.len().min(FIRST);
     let least = found.parts.first().map_or(0, |part| part.classes.iter().map(first).sum());
     let mut room = most;
-    let fits = |one: &&Shown| match room.checked_sub(size(one)) {
+    let fits = |one: &&ExplainedSample| match room.checked_sub(size(one)) {
         Some(rest) => {
             room = rest;
             true
@@ -154,7 +155,7 @@ fn part(part: &ExplainedPart) -> Part<'_> {
     Part { part: &part.part, classes: classes.collect() }
 }
 
-fn sample(shown: &Shown, audio: Vec<Player>) -> Sample<'_> {
+fn sample(shown: &ExplainedSample, audio: Vec<Player>) -> Sample<'_> {
     Sample {
         part: &shown.part,
         index: shown.index,

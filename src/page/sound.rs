@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::record::RunRecord;
 use crate::error::{Error, Result};
-use crate::explain::{ExplainFolder, Heard, Recording, Shown};
+use crate::explain::{ExplainFolder, ExplainedSample, Heard, Recording};
 
 /// A recording that can be played.
 #[derive(Debug, Serialize)]
@@ -57,7 +57,7 @@ fn named(heard: &Heard) -> [(&'static str, &Recording); 3] {
 /// Part, class, and whether it is predicted rightly.
 type Group<'a> = (&'a str, u32, bool);
 
-fn group(shown: &Shown) -> Group<'_> {
+fn group(shown: &ExplainedSample) -> Group<'_> {
     (&shown.part, shown.truth, shown.truth == shown.predicted)
 }
 

@@ -1,7 +1,9 @@
 //! Sentences made from measured figures; each states the figures that it rests on.
 
 use crate::data::PartName;
-use crate::explain::{Class, ExplainedPart, Explanation, LayerFacts, MapOf, Shown, SignedMap};
+use crate::explain::{
+    Class, ExplainedPart, ExplainedSample, Explanation, LayerFacts, MapOf, SignedMap,
+};
 use crate::metrics::mean_and_deviation;
 use crate::text::thousands;
 use crate::train::results::PartMetrics;
@@ -148,7 +150,7 @@ pub(super) fn right_and_wrong(part: &ExplainedPart) -> Vec<String> {
 }
 
 /// How many of the maps that are shown are empty, by layer.
-pub(super) fn empty_maps(found: &Explanation, shown: &[&Shown]) -> Vec<String> {
+pub(super) fn empty_maps(found: &Explanation, shown: &[&ExplainedSample]) -> Vec<String> {
     let of_layer = |(i, layer): (usize, &LayerFacts)| {
         let [h, w, c] = layer.shape;
         let empty = |of: fn(&MapOf) -> &SignedMap| {

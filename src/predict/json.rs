@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::ser::Serializer;
 
 use super::Song;
-use crate::data::Whereabouts;
+use crate::data::SpectralDistance;
 use crate::error::{Error, Result};
 
 /// Values under the classes' names, in the order of labels.
@@ -25,7 +25,7 @@ struct SongObject<'a> {
     verdict: &'a str,
     probabilities: ByClass<'a, f64>,
     votes: VotesObject<'a>,
-    distance: Option<Whereabouts>,
+    distance: Option<SpectralDistance>,
     cuts: Vec<CutObject<'a>>,
 }
 

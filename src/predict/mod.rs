@@ -42,6 +42,15 @@ pub struct Options<'a> {
     pub cuts: Option<usize>,
 }
 
+/// Most cuts in one batch. A run may have been trained with any batch size, and every sample of a
+/// batch has its own activations.
+const MOST_CUTS: usize = 256;
+
+/// Cuts in one batch, for a run trained with `batch_size` and at most `cuts` per song.
+fn batch(batch_size: usize, cuts: Option<usize>) -> usize {
+    batch_size.min(MOST_CUTS).min(cuts.unwrap_or(MOST_CUTS)).max(1)
+}
+
 /// A trained model, ready for sound.
 pub struct Predictor {
     facts: ModelFacts,
@@ -74,7 +83,7 @@ impl Predictor {
             .num_threads(config.threads)
             .build()
             .map_err(|e| Error::Threads { threads: config.threads, problem: e.to_string() })?;
-        let plan = Plan::new(graph, config.batch_size)?;
+        let plan = Plan::for_inference(graph, batch(config.batch_size, options.cuts))?;
         let mut backend = device::open(config.device, plan, config.device_options())?;
         backend.set_state(&State::new(parameters))?;
         Ok(Self { facts, ear, backend, pool })
@@ -151,8 +160,21 @@ impl Predictor {
         let mut probabilities = Vec::new();
         self.backend.evaluate(DatasetRef::new(&heard.x, &y), &mut probabilities)?;
         let shape = self.facts.sample_shape;
-        let place = |spectra: &Spectra| spectra.place(&band_means(&heard.x, shape));
+        let place = |spectra: &Spectra| spectra.locate(&band_means(&heard.x, shape));
         let spectrum = self.facts.spectra.as_ref().map(place);
         Song::new(heard, &self.facts.classes, &probabilities, spectrum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::batch;
+
+    #[test]
+    fn a_run_of_large_batches_predicts_in_small_ones() {
+        assert_eq!(batch(100_000, None), 256);
+        assert_eq!(batch(32, None), 32);
+        assert_eq!(batch(100_000, Some(15)), 15);
+        assert_eq!(batch(32, Some(0)), 1);
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::ear::Heard;
-use crate::data::Whereabouts;
+use crate::data::SpectralDistance;
 use crate::error::{Error, Result};
 use crate::metrics::{SongVotes, all_song_votes, predictions};
 
@@ -25,7 +25,7 @@ pub struct Song {
     /// The cuts in their order.
     pub cuts: Vec<Cut>,
     /// How far its average spectrum lies from the training set's, where that is known.
-    pub spectrum: Option<Whereabouts>,
+    pub spectrum: Option<SpectralDistance>,
 }
 
 /// The class under each vote, as label.
@@ -57,7 +57,7 @@ impl Song {
         heard: Heard,
         classes: &[String],
         probabilities: &[f32],
-        spectrum: Option<Whereabouts>,
+        spectrum: Option<SpectralDistance>,
     ) -> Result<Self> {
         let k = classes.len();
         let n = heard.spans_s.len();

@@ -1,7 +1,7 @@
-//! Random bits by counting: element `index` of a draw needs no state, so that
-//! threads and shaders draw the same ones in any order.
+//! Counter-based random bits: element `index` of a draw is a function of a key and the index, so that
+//! threads and shaders produce the same bits in any order.
 
-/// A permutation of 32 bits whose outputs look unrelated ("lowbias32" of C. Wellons,
+/// A permutation of 32-bit words that mixes all bits ("lowbias32" of C. Wellons,
 /// "Prospecting for hash functions", 2018).
 pub fn mix(mut bits: u32) -> u32 {
     bits = (bits ^ (bits >> 16)).wrapping_mul(0x7FEB_352D);
@@ -9,7 +9,7 @@ pub fn mix(mut bits: u32) -> u32 {
     bits ^ (bits >> 16)
 }
 
-/// The key of one draw: of a node in a step of a run.
+/// The key of one draw, for a node in a step of a run.
 pub fn key(seed: u32, node: u32, step: u32) -> u32 {
     mix(mix(mix(seed).wrapping_add(node)).wrapping_add(step))
 }
@@ -19,7 +19,7 @@ pub fn survives(key: u32, index: u32, threshold: u32) -> bool {
     mix(mix(index) ^ key) >= threshold
 }
 
-/// What of 2^32 numbers stands for a probability of `rate`, from 0 to below 1.
+/// `rate` (from 0 to below 1) as a share of 2^32: a random word is below it with that probability.
 pub fn threshold(rate: f32) -> u32 {
     (f64::from(rate) * 4_294_967_296.0) as u32
 }
@@ -29,13 +29,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_share_of_the_rate_falls_and_draws_differ() {
+    fn the_dropped_share_is_the_rate_and_draws_differ() {
         let n = 100_000;
         for rate in [0.1, 0.3, 0.5] {
-            let fallen = |key| (0..n).filter(|i| !survives(key, *i, threshold(rate))).count();
+            let dropped = |key| (0..n).filter(|i| !survives(key, *i, threshold(rate))).count();
             for step in 0..5 {
-                let share = fallen(key(42, 3, step)) as f64 / f64::from(n);
-                // Five deviations of a fair draw.
+                let share = dropped(key(42, 3, step)) as f64 / f64::from(n);
+                // Five standard deviations of a binomial share.
                 let far = 5.0 * (f64::from(rate) * f64::from(1.0 - rate) / f64::from(n)).sqrt();
                 assert!((share - f64::from(rate)).abs() < far, "{rate}, step {step}: {share}");
             }

@@ -11,6 +11,7 @@ mod model_scores;
 mod png;
 mod style;
 
+#[cfg(feature = "audio")]
 pub(crate) use axis::{decimals, epoch_ticks, number, range, ticks};
 pub use confusion::{NamedMatrix, confusion};
 pub use curves::{EpochRow, curves};

@@ -12,7 +12,7 @@ use crate::files::write_atomic;
 pub fn png_bytes(picture: &RgbImage) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let encoder =
-        PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::NoFilter);
+        PngEncoder::new_with_quality(&mut bytes, CompressionType::Level(6), FilterType::NoFilter);
     picture.write_with_encoder(encoder).map_err(|e| Error::Picture { problem: e.to_string() })?;
     Ok(bytes)
 }

@@ -2,12 +2,14 @@
 
 mod augment;
 pub mod checkpoint;
-mod feed;
 pub mod history;
 mod initial;
 mod loaded_run;
+mod loader;
 mod monitor;
 mod names;
+#[cfg(feature = "audio")]
+pub mod recordings;
 pub mod results;
 pub mod run_folder;
 pub mod runs;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::settings::Config;
-use crate::data::{Dataset, demo};
+use crate::data::{DEMO_SOURCE, Dataset};
 
 /// `p1`, or `mine` for `models/mine.toml`.
 pub fn model_name(model: &str) -> String {
@@ -41,6 +41,6 @@ pub fn run_title(model: &str, data: &Dataset) -> String {
     let name = model_name(model);
     // Built-in models are written in capitals.
     let name = if name == model { name.to_uppercase() } else { name };
-    let article = if data.source == demo::SOURCE { "the " } else { "" };
+    let article = if data.source == DEMO_SOURCE { "the " } else { "" };
     format!("{name} on {article}{}", data_name(data))
 }

@@ -13,6 +13,7 @@ use crate::data::{Dataset, PartName};
 use crate::error::{Error, Result};
 use crate::files::{create_folder, write_atomic};
 use crate::metrics::SongVotes;
+#[cfg(feature = "pictures")]
 use crate::report::{EpochRow, NamedMatrix, confusion, curves, write_png};
 
 /// A run's folder.
@@ -242,12 +243,17 @@ impl RunFolder {
         write_atomic(&self.config(), |to| to.write_all(text.as_bytes()))
     }
 
-    /// Writes `history.csv` and the picture of it.
+    /// Writes `history.csv` and, with the feature `pictures`, the picture of it.
     ///
     /// # Errors
     /// If a file cannot be written.
     pub fn write_history(&self, history: &[Epoch], title: &str) -> Result<()> {
         write_atomic(&self.history(), |to| history::write_csv(history, to))?;
+        self.draw_history(history, title)
+    }
+
+    #[cfg(feature = "pictures")]
+    fn draw_history(&self, history: &[Epoch], title: &str) -> Result<()> {
         let row = |(i, e): (usize, &Epoch)| EpochRow {
             epoch: i as u32 + 1,
             train_loss: e.loss.into(),
@@ -260,8 +266,14 @@ impl RunFolder {
         write_png(&self.curves(), &curves(&rows, best, title)?)
     }
 
+    #[cfg(not(feature = "pictures"))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "nothing is drawn")]
+    fn draw_history(&self, _: &[Epoch], _: &str) -> Result<()> {
+        Ok(())
+    }
+
     /// Writes predictions of each part by sample and, where songs are known, by song,
-    /// and the matrices of training and test as a picture.
+    /// and, with the feature `pictures`, the matrices of training and test as a picture.
     ///
     /// # Errors
     /// If a file cannot be written.
@@ -272,6 +284,11 @@ impl RunFolder {
                 self.write_songs(result.part, songs, &data.classes)?;
             }
         }
+        self.draw_matrices(results, data, title)
+    }
+
+    #[cfg(feature = "pictures")]
+    fn draw_matrices(&self, results: &[Results], data: &Dataset, title: &str) -> Result<()> {
         let without_val = results.iter().filter(|result| result.part != PartName::Val);
         let matrices: Vec<NamedMatrix<'_>> = without_val
             .map(|result| NamedMatrix {
@@ -285,6 +302,12 @@ impl RunFolder {
             })
             .collect();
         write_png(&self.confusion(), &confusion(&matrices, &data.classes, title)?)
+    }
+
+    #[cfg(not(feature = "pictures"))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "nothing is drawn")]
+    fn draw_matrices(&self, _: &[Results], _: &Dataset, _: &str) -> Result<()> {
+        Ok(())
     }
 
     fn write_predictions(&self, result: &Results, data: &Dataset) -> Result<()> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{ScaleKind, demo};
+use crate::data::{DEMO_SOURCE, ScaleKind};
 use crate::device::{Device, Options};
 use crate::error::{Error, Result};
 use crate::models::{Augment, Model, Schedule};
@@ -285,7 +285,7 @@ impl Config {
     pub fn to_toml(&self) -> String {
         let head = match self.data {
             Some(_) => String::new(),
-            None => format!("# data: {}\n", demo::SOURCE),
+            None => format!("# data: {DEMO_SOURCE}\n"),
         };
         // Plain values and one table of strings, checked: nothing that TOML lacks.
         head + &toml::to_string(self).unwrap_or_default()

@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use super::augment::{InputStats, augmentations};
 use super::checkpoint::{Checkpoint, Position, graph_hash};
-use super::feed::Feed;
 use super::history::{Epoch, best_epoch};
 use super::initial::initial_parameters;
+use super::loader::DataLoader;
 use super::monitor::TrainingMonitor;
 use super::results::Results;
 use super::settings::{CheckpointSelection, Config};
@@ -45,7 +45,7 @@ pub enum Outcome {
 pub struct Trainer<'a> {
     backend: &'a mut dyn Backend,
     data: &'a Dataset,
-    pub(super) feed: Feed<'a>,
+    pub(super) loader: DataLoader<'a>,
     config: &'a Config,
     checkpoint: PathBuf,
     position: Position,
@@ -76,7 +76,7 @@ impl<'a> Trainer<'a> {
         Ok(Self {
             backend,
             data,
-            feed: Feed::new(data),
+            loader: DataLoader::new(data),
             config,
             checkpoint,
             position,
@@ -148,7 +148,7 @@ impl<'a> Trainer<'a> {
         Ok(Self {
             backend,
             data,
-            feed: Feed::new(data),
+            loader: DataLoader::new(data),
             config,
             checkpoint,
             position,
@@ -180,7 +180,7 @@ impl<'a> Trainer<'a> {
             observer.note(&notice);
         }
         // Data that do not fit the device fail before the first epoch.
-        self.feed.prepare(self.backend)?;
+        self.loader.prepare(self.backend)?;
         while self.position.history.len() < self.config.epochs {
             if !self.train_epoch(observer, stop)? {
                 self.write_checkpoint()?;
@@ -230,7 +230,7 @@ impl<'a> Trainer<'a> {
             seed: config.seed,
             first_step: step_number(epoch, steps, self.position.step),
         };
-        let metrics_by_step = self.feed.train(self.backend, &batches, sgd, &mut after_step)?;
+        let metrics_by_step = self.loader.train(self.backend, &batches, sgd, &mut after_step)?;
         for metrics in metrics_by_step {
             self.position.step += 1;
             if !metrics.loss.is_finite() {
@@ -246,7 +246,7 @@ impl<'a> Trainer<'a> {
     fn end_epoch(&mut self, observer: &dyn TrainObserver) -> Result<()> {
         let start = Instant::now();
         let mut probabilities = Vec::new();
-        let val = self.feed.evaluate(self.backend, PartName::Val, &mut probabilities)?;
+        let val = self.loader.evaluate(self.backend, PartName::Val, &mut probabilities)?;
         if !val.loss.is_finite() {
             return Err(self.diverged(self.position.history.len()));
         }
@@ -302,7 +302,7 @@ impl<'a> Trainer<'a> {
         let classes = self.backend.plan().graph().classes();
         let evaluate = |name: PartName| {
             let mut probabilities = Vec::new();
-            let metrics = self.feed.evaluate(self.backend, name, &mut probabilities)?;
+            let metrics = self.loader.evaluate(self.backend, name, &mut probabilities)?;
             Results::new(name, self.data.part(name), classes, metrics, probabilities)
         };
         PartName::ALL.into_iter().map(evaluate).collect()

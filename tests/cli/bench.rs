@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use genre_gpu::backend::{Backend, DatasetRef};
-use genre_gpu::gpu::{Form, Gpu, GpuOptions};
+use genre_gpu::gpu::{Gpu, GpuOptions, KernelVariant};
 use genre_gpu::models::Model;
 use genre_gpu::plan::Plan;
 use serde_json::Value;
@@ -97,7 +97,9 @@ fn the_gpu_dispatch_by_dispatch() {
     if skipped() {
         return;
     }
-    for (word, form, tiles) in [("plain", Form::Plain, "wide"), ("fused", Form::Fused, "narrow")] {
+    for (word, form, tiles) in
+        [("plain", KernelVariant::Plain, "wide"), ("fused", KernelVariant::Fused, "narrow")]
+    {
         let report = measured(&format!("--device gpu --kernels {word} --tiles {tiles} --gpus"));
         let devices = report["devices"].as_array().unwrap();
         let [device] = &devices[..] else { panic!("{report}") };
@@ -133,7 +135,7 @@ fn the_gpu_dispatch_by_dispatch() {
         assert_eq!(step["allocations_after_first_step"], 0, "{step}");
 
         let graph = Model::open("p1").unwrap().graph([12, 20, 1], 4).unwrap();
-        let options = GpuOptions { form, ..GpuOptions::default() };
+        let options = GpuOptions { variant: form, ..GpuOptions::default() };
         let mut gpu = Gpu::new(Plan::new(graph, 4).unwrap(), options).unwrap();
         gpu.prepare(DatasetRef::new(&[0.0; 4 * 12 * 20], &[0, 1, 2, 3])).unwrap();
         let dispatches = gpu.dispatches();

@@ -1,6 +1,5 @@
 //! `compare`: its runs, its files and what it says.
 
-use std::path::Path;
 use std::time::SystemTime;
 
 use serde_json::Value;
@@ -8,8 +7,7 @@ use serde_json::Value;
 use super::bits::assert_same;
 use super::data::Set;
 use super::program::Work;
-#[cfg(unix)]
-use super::stop::interrupt_at;
+use super::stop::{STEPS, interrupt};
 
 const SMALL: &str = r#"
 rationale = "One dense layer."
@@ -376,15 +374,13 @@ fn usage() {
     assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", ""));
 }
 
-#[cfg(unix)]
 #[test]
 fn an_interrupted_comparison_goes_on_to_the_same_figures() {
-    let work = work_with(Set { samples: [480, 24, 96], ..Set::default() });
-    let words = "compare --models p1,small.toml --seeds 42,43 --data data --epochs 40 \
+    let work = work();
+    let words = "compare --models p1,small.toml --seeds 42,43 --data data --epochs 3 \
                  --batch-size 3 --threads 1 --out";
-    let begun = |path: &Path| path.join("p1-data-seed43/checkpoint.safetensors").exists();
-    let out = work.path("out");
-    let stopped = interrupt_at(&work, &format!("{words} out"), || begun(&out));
+    // In the second epoch of p1's second seed.
+    let stopped = interrupt(&work, 4 * (STEPS + 1) + 1 + 5, &format!("{words} out"));
     let way = format!("genre-gpu {words} out");
     stopped.failed("interrupted", &["stopped; 1 of 4 runs are done", "p1,small.toml"]);
     assert!(stopped.err.replace('\'', "").contains(&way), "{}", stopped.err);

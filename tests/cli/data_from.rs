@@ -75,8 +75,7 @@ fn what_has_no_places_cannot_stay_on_disk() {
     let mut fortran = ndarray::Array3::zeros(ndarray::ShapeBuilder::f(shape));
     fortran.assign(&x);
     ndarray_npy::write_npy(work.path("data/x_train.npy"), &fortran).unwrap();
-    let told =
-        ["data/x_train.npy: samples can be read by their position only", "--data-from memory"];
+    let told = ["data/x_train.npy: samples can be read by position only", "--data-from memory"];
     work.fails("train --data data --data-from disk --out run", &told);
     assert!(!work.exists("run"));
     work.ok("train --data data --epochs 1 --out run");

@@ -190,7 +190,6 @@ fn what_does_not_fit_is_told_before_the_first_epoch() {
     assert!(!ran.out.contains("Epoch") && !work.exists("run"), "{}", ran.out);
 }
 
-#[cfg(unix)]
 #[test]
 fn a_run_stopped_on_the_gpu_goes_on_to_the_same_bits() {
     if skipped() {
@@ -199,7 +198,9 @@ fn a_run_stopped_on_the_gpu_goes_on_to_the_same_bits() {
     let work = Work::with(Set { samples: [320, 16, 16], ..Set::default() });
     let words = "train --data data --epochs 4 --batch-size 3 --learning-rate 0.001 --momentum 0.9 \
                  --keep best --device gpu";
-    let stopped = super::stop::interrupt(&work, &format!("{words} --out run"));
+    // It looks for Ctrl-C before each epoch and after each submission, of which an epoch has one at
+    // least: within an epoch, or at the latest between the second and the third.
+    let stopped = super::stop::interrupt(&work, 4, &format!("{words} --out run"));
     assert_eq!(stopped.code, Some(1), "{}", stopped.err);
     stopped.told("the way on", &["genre-gpu train --resume run", "of 4; go on"]);
     work.ok("train --resume run");

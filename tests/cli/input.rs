@@ -1,4 +1,4 @@
-//! Bad data through the binary; tests/data holds the loader itself to account.
+//! Bad data through the binary; tests/library/data holds the loader itself to account.
 
 use ndarray::{Array1, Array3};
 use ndarray_npy::{read_npy, write_npy};

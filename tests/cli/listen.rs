@@ -1,6 +1,6 @@
 //! `explain --listen`.
 
-use genre_gpu::explain::{Explanation, Shown};
+use genre_gpu::explain::{ExplainedSample, Explanation};
 
 use super::predict::trained;
 use super::program::Work;
@@ -17,7 +17,7 @@ fn wav(work: &Work, file: &str) -> Vec<i32> {
 }
 
 /// The three files of a sample hold what they say.
-fn check(work: &Work, folder: &str, shown: &Shown) {
+fn check(work: &Work, folder: &str, shown: &ExplainedSample) {
     let heard = shown.sound.as_ref().unwrap();
     let three = [&heard.clip, &heard.kept, &heard.rest];
     for (recording, name) in three.iter().zip(["clip", "kept", "rest"]) {
@@ -50,7 +50,8 @@ fn sounds(work: &Work, what: &str) {
     let work_folder = "run/explain";
     let ran = work.ok("explain run --no-checks --listen --threads 1");
     let found = explained(work, work_folder);
-    let with: Vec<&Shown> = found.shown.iter().filter(|shown| shown.sound.is_some()).collect();
+    let with: Vec<&ExplainedSample> =
+        found.shown.iter().filter(|shown| shown.sound.is_some()).collect();
     // The first six right and wrong of each class, of train alone.
     let asked: usize = (found.parts[0].classes.iter())
         .map(|class| class.right.len().min(6) + class.wrong.len().min(6))

@@ -29,7 +29,6 @@ mod program;
 mod report;
 mod resume;
 mod run_folder;
-#[cfg(unix)]
 mod stop;
 mod summary;
 #[cfg(unix)]

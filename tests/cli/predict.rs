@@ -109,7 +109,7 @@ fn several_songs_as_text_and_as_json() {
     let text = work.fails(
         words,
         &[
-            "genre-gpu: broken.wav: is no sound file that can be read",
+            "genre-gpu: broken.wav: is not a sound file that can be read",
             "genre-gpu: nowhere.mp3: cannot read",
             "genre-gpu: short.wav: 0.09 s are too short for one cut of 0.13 s",
         ],

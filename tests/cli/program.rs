@@ -98,6 +98,8 @@ impl Work {
         command.env("HOME", self.0.path()).env("XDG_CACHE_HOME", self.path("cache"));
         // Mesa says a line on standard error where there is none.
         command.env("XDG_RUNTIME_DIR", self.0.path());
+        // Compiled shaders are shared: compiling them takes longer than most tests.
+        command.env("MESA_SHADER_CACHE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/mesa"));
         command.env_remove("RUST_BACKTRACE");
         command
     }

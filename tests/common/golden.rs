@@ -78,7 +78,7 @@ pub fn shuffle(run: &str) -> Shuffle {
     if run.starts_with("k2") { Shuffle::Keras2 } else { Shuffle::Keras3 }
 }
 
-/// A run's first epochs again, on a backend: each epoch's training and validation tallies.
+/// A run's first epochs again, on a backend: each epoch's training and validation metrics.
 pub fn train<B: Backend>(
     name: &str,
     epochs: usize,
@@ -87,7 +87,7 @@ pub fn train<B: Backend>(
     let (data, run) = (data(), run(name));
     let graph = p1(&data);
     let state = State::new(initial_parameters(&graph, SEED));
-    let mut backend = open(Plan::new(graph, BATCH).unwrap());
+    let mut backend = open(super::plan::of(&graph, BATCH));
     backend.set_state(&state).unwrap();
     let train = DatasetRef::new(&data.x, &data.y);
     let val = DatasetRef::new(&data.x_val, &data.y_val);
@@ -95,10 +95,10 @@ pub fn train<B: Backend>(
     let mut history = Vec::new();
     for e in 0..epochs {
         let order = shuffle(name).order(SEED, data.y.len(), e);
-        let mut go_on = |_| ControlFlow::Continue(());
-        let tallies = backend.train(train, &Batches::plain(&order), sgd, &mut go_on).unwrap();
-        let tally = tallies.into_iter().sum();
-        history.push((tally, backend.evaluate(val, &mut Vec::new()).unwrap().into_iter().sum()));
+        let mut watch = |_| ControlFlow::Continue(());
+        let steps = backend.train(train, &Batches::plain(&order), sgd, &mut watch).unwrap();
+        let metrics = steps.into_iter().sum();
+        history.push((metrics, super::backend::evaluate(&mut backend, val).0));
     }
     (history, backend.state().unwrap())
 }

@@ -1,24 +1,33 @@
-//! Opening a GPU in tests: any adapter will do, a software one too.
+//! Opening a GPU in tests: any adapter is used, a software one too.
 
 use genre_gpu::error::{Error, Result};
-use genre_gpu::gpu::{Form, Gpu, GpuOptions, Tiles};
+use genre_gpu::gpu::{Gpu, GpuOptions, KernelVariant, TileConfig};
 use genre_gpu::plan::Plan;
+
+/// The GPU's kernels for an op come in variants.
+pub type Variant = KernelVariant;
+
+/// How much of a convolution one thread owns.
+pub type TileSize = TileConfig;
+
+/// All kernel variants, plainest first.
+pub const VARIANTS: [Variant; 4] = Variant::ALL;
 
 /// The best adapter with a plan on it; `None` if `GENRE_GPU_TESTS=skip` says that
 /// none is to be looked for.
-pub fn open(plan: Plan, form: Form) -> Option<Gpu> {
-    let options = GpuOptions { form, ..GpuOptions::default() };
+pub fn open(plan: Plan, variant: KernelVariant) -> Option<Gpu> {
+    let options = GpuOptions { variant, ..GpuOptions::default() };
     open_with(plan, options).map(|gpu| gpu.unwrap_or_else(|e| panic!("{e}")))
 }
 
-/// Likewise with tiles that another adapter would have.
-pub fn open_tiled(plan: Plan, form: Form, tiles: Tiles) -> Option<Gpu> {
-    let options = GpuOptions { form, tiles: Some(tiles), ..GpuOptions::default() };
+/// The same with the tiles that another adapter would have.
+pub fn open_tiled(plan: Plan, variant: KernelVariant, tiles: TileConfig) -> Option<Gpu> {
+    let options = GpuOptions { variant, tiles: Some(tiles), ..GpuOptions::default() };
     open_with(plan, options).map(|gpu| gpu.unwrap_or_else(|e| panic!("{e}")))
 }
 
-/// Likewise with other options; that there is no adapter at all fails here.
-pub fn open_with(plan: Plan, options: GpuOptions<'_>) -> Option<Result<Gpu>> {
+/// The same with other options; that there is no adapter at all fails here.
+fn open_with(plan: Plan, options: GpuOptions<'_>) -> Option<Result<Gpu>> {
     if skipped() {
         return None;
     }
@@ -31,7 +40,22 @@ pub fn open_with(plan: Plan, options: GpuOptions<'_>) -> Option<Result<Gpu>> {
     Some(gpu)
 }
 
-/// Whether whoever runs the tests has no adapter and knows it.
+/// The best adapter; no buffer has more than `cap` bytes.
+pub fn open_capped(plan: Plan, cap: Option<u64>) -> Option<Result<Gpu>> {
+    open_with(plan, GpuOptions { buffer_bytes: cap, ..GpuOptions::default() })
+}
+
+/// The plain kernels, in buffers of at most `cap` bytes: they need no more than the plan's tensors.
+pub fn open_plain_capped(plan: Plan, cap: u64) -> Option<Result<Gpu>> {
+    let options = GpuOptions {
+        buffer_bytes: Some(cap),
+        variant: KernelVariant::Plain,
+        ..GpuOptions::default()
+    };
+    open_with(plan, options)
+}
+
+/// Whether the tests that need an adapter are left out (`GENRE_GPU_TESTS=skip`).
 pub fn skipped() -> bool {
     std::env::var("GENRE_GPU_TESTS").is_ok_and(|word| word == "skip")
 }

@@ -1,4 +1,5 @@
-//! What the tests share: the naive reference, comparison, the data of the golden runs.
+//! What the tests of the engine share: the naive reference, the implementations that are compared
+//! with it, small graphs, the data and runs of real Keras.
 
 #![allow(
     dead_code,
@@ -9,10 +10,11 @@
     clippy::panic
 )]
 
+pub mod backend;
 pub mod cases;
 pub mod close;
-pub mod compare;
 pub mod golden;
 pub mod gpu;
 pub mod levels;
 pub mod naive;
+pub mod plan;

@@ -8,9 +8,10 @@ use rayon::prelude::*;
 use super::clip::Clip;
 use super::masker::Masker;
 use crate::audio::{Cuts, Cutting, FrontEnd, LogMel, cut};
-use crate::data::{Dataset, PartName, Scale, Track};
+use crate::data::{Dataset, PartName, Scale};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
+use crate::train::recordings::Track;
 use crate::train::source::Source;
 
 /// A cut is a sample's own if no value is further off, in dB: a platform's own logarithm may
@@ -39,11 +40,12 @@ impl<'a> Listener<'a> {
     /// # Errors
     /// If the list of songs cannot be read, or the front end's windows overlap too little.
     pub fn open(source: &'a Source) -> Result<Option<Self>> {
-        let Source { data, front_end, cutting, origin } = source;
-        let (Some(front_end), Some(cutting), Some(origin)) = (front_end, *cutting, origin) else {
+        let Source { data, front_end, cutting, recordings } = source;
+        let (Some(front_end), Some(cutting), Some(recordings)) = (front_end, *cutting, recordings)
+        else {
             return Ok(None);
         };
-        let (tracks, masker) = (origin.tracks()?, Masker::new(front_end)?);
+        let (tracks, masker) = (recordings.tracks()?, Masker::new(front_end)?);
         Ok(Some(Self { data, front_end, cutting, tracks, masker }))
     }
 

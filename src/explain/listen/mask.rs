@@ -2,7 +2,7 @@
 
 use crate::audio::FrontEnd;
 use crate::audio::mel;
-use crate::explain::{Cells, Place};
+use crate::explain::{CellGrid, ReceptiveSpan};
 
 /// A map's positive part over its maximum: 0 to 1, or 0 everywhere where nothing is positive.
 pub fn heatmap(map: &[f32]) -> Vec<f32> {
@@ -14,7 +14,7 @@ pub fn heatmap(map: &[f32]) -> Vec<f32> {
 /// Resizes a heatmap `[h, w]`, whose cells lie at `place`, to `[bands, frames]`: bilinearly
 /// between the cells' middles, level from the outer ones to their edges. Beyond, where no cell
 /// stands for anything, it is 0.
-pub fn spread(heatmap: &[f32], place: Place, [bands, frames]: [usize; 2]) -> Vec<f32> {
+pub fn spread(heatmap: &[f32], place: ReceptiveSpan, [bands, frames]: [usize; 2]) -> Vec<f32> {
     let columns: Vec<_> = (0..frames).map(|frame| between(place.frames, frame)).collect();
     let value = |row: usize, column: usize| {
         heatmap.get(row * place.frames.count + column).copied().unwrap_or(0.0)
@@ -37,7 +37,7 @@ pub fn spread(heatmap: &[f32], place: Place, [bands, frames]: [usize; 2]) -> Vec
 }
 
 /// The cell whose middle lies before the middle of band or frame `at`, and how far on to the next.
-fn between(cells: Cells, at: usize) -> Option<(usize, f32)> {
+fn between(cells: CellGrid, at: usize) -> Option<(usize, f32)> {
     let position = (at as f64 + 0.5 - cells.first) / cells.size;
     if !(0.0..cells.count as f64).contains(&position) {
         return None;
@@ -91,8 +91,8 @@ impl Bins {
 mod tests {
     use super::*;
 
-    fn cells(first: f64, size: f64, count: usize) -> Cells {
-        Cells { first, size, count }
+    fn cells(first: f64, size: f64, count: usize) -> CellGrid {
+        CellGrid { first, size, count }
     }
 
     #[test]
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn cells_are_joined_by_straight_lines_between_their_middles() {
         // Middles at 1, 3 and 5; bands' middles at 0.5, 1.5, …; one cell for all frames.
-        let place = Place { bands: cells(0.0, 2.0, 3), frames: cells(0.0, 4.0, 1) };
+        let place = ReceptiveSpan { bands: cells(0.0, 2.0, 3), frames: cells(0.0, 4.0, 1) };
         let mask = spread(&[0.0, 1.0, 0.5], place, [7, 4]);
         let column: Vec<f32> = mask.chunks(4).map(|row| row[0]).collect();
         assert_eq!(column, [0.0, 0.25, 0.75, 0.875, 0.625, 0.5, 0.0], "band 6 has no cell");
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_map_of_one_cell_for_each_place_stays_as_it_is() {
-        let place = Place { bands: cells(1.0, 1.0, 2), frames: cells(0.0, 1.0, 3) };
+        let place = ReceptiveSpan { bands: cells(1.0, 1.0, 2), frames: cells(0.0, 1.0, 3) };
         let mask = spread(&[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], place, [3, 3]);
         assert_eq!(mask, [0.0, 0.0, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]);
     }

@@ -10,7 +10,9 @@ use crate::audio::{FrontEnd, LogMel, wav};
 use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::explain::gallery::twelves;
-use crate::explain::{Explainer, Explanation, Heard, LayerFacts, Recording, Shown, Wanted};
+use crate::explain::{
+    ExplainOptions, ExplainedSample, Explainer, Explanation, Heard, LayerFacts, Recording,
+};
 use crate::files::{create_folder, write_atomic};
 use crate::progress::Progress;
 use crate::train::LoadedRun;
@@ -45,7 +47,7 @@ const NAMES: [&str; 3] = ["clip", "kept", "rest"];
 pub fn write(
     listener: &Listener<'_>,
     opened: &LoadedRun,
-    wanted: &Wanted,
+    wanted: &ExplainOptions,
     explanation: &mut Explanation,
     folder: &Path,
     progress: &dyn Progress,
@@ -59,7 +61,7 @@ pub fn write(
         (Some(part), true) => twelves(part),
         _ => wanted.indices.clone(),
     };
-    let mut shown: Vec<&mut Shown> = shown
+    let mut shown: Vec<&mut ExplainedSample> = shown
         .iter_mut()
         .filter(|shown| shown.part == wanted.part.as_str() && asked.contains(&shown.index))
         .collect();
@@ -77,7 +79,7 @@ pub fn write(
     for some in shown.chunks_mut(AT_ONCE) {
         let picks: Vec<_> = some.iter().map(|shown| (wanted.part, shown.index)).collect();
         let clips = listener.clips(&picks, progress)?;
-        let map = |shown: &Shown| shown.maps.get(at).and_then(|of| of.grad_cam.values());
+        let map = |shown: &ExplainedSample| shown.maps.get(at).and_then(|of| of.grad_cam.values());
         let maps: Vec<Vec<f32>> = some.iter().map(|shown| map(shown).unwrap_or_default()).collect();
         let parts: Vec<Result<Parts>> = clips
             .into_par_iter()
@@ -159,7 +161,7 @@ fn take_apart(
 }
 
 fn record(
-    shown: &Shown,
+    shown: &ExplainedSample,
     Parts { clip, sounds, .. }: &Parts,
     probabilities: &[f32],
     front_end: &FrontEnd,
@@ -188,8 +190,8 @@ fn record(
 
 /// How many samples were heard, and the mean probability of the class that their maps speak for
 /// in clip, kept part and rest; none where no sample was.
-pub fn mean_probabilities(shown: &[Shown]) -> Option<(usize, [f64; 3])> {
-    let of = |(shown, heard): (&Shown, &Heard)| {
+pub fn mean_probabilities(shown: &[ExplainedSample]) -> Option<(usize, [f64; 3])> {
+    let of = |(shown, heard): (&ExplainedSample, &Heard)| {
         let own = |recording: &Recording| {
             let probability = recording.probabilities.get(shown.target as usize);
             probability.copied().map_or(0.0, f64::from)

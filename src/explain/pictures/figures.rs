@@ -6,8 +6,10 @@ use super::{axes, place, title};
 use crate::error::Result;
 use crate::explain::means::{MeanMap, MeanOf};
 use crate::explain::occlusion::MeanCurve;
-use crate::explain::record::{Explanation, SignedMap};
-use crate::explain::trust::{Course, Estimate, Test, Trust};
+use crate::explain::quantize::SignedMap;
+use crate::explain::record::Explanation;
+use crate::explain::spread::Estimate;
+use crate::explain::trust::{Course, Stage, Test, Trust};
 use crate::report::{
     AxisCells, BandLine, ColourMap, GenreOcclusion, MeanMaps, Occlusion, Profile, cascade,
     deletion_insertion as draw_curves, genre_occlusion, mean_maps,
@@ -82,7 +84,7 @@ fn trust(of: &Explanation, layer: usize) -> Option<&Trust> {
 
 pub(super) fn randomisation(of: &Explanation, layer: usize) -> Result<RgbImage> {
     let stages = trust(of, layer).map(|trust| &trust.randomisation.stages[..]).unwrap_or_default();
-    let line = |name: &str, pick: fn(&crate::explain::trust::Stage) -> &Estimate| {
+    let line = |name: &str, pick: fn(&Stage) -> &Estimate| {
         let value = |of: fn(&Estimate) -> Option<f64>| {
             stages.iter().map(|stage| of(pick(stage)).unwrap_or(f64::NAN)).collect()
         };

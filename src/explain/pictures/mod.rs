@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::record::{Explanation, LayerFacts};
+use super::cells::{CellGrid, LayerFacts};
+use super::record::Explanation;
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::report::write_png;
@@ -149,11 +150,8 @@ fn axes(of: &Explanation) -> SampleAxes {
 }
 
 fn place(layer: &LayerFacts) -> MapPlace {
-    let cells = |cells: super::Cells| AxisCells {
-        first: cells.first,
-        size: cells.size,
-        count: cells.count,
-    };
+    let cells =
+        |cells: CellGrid| AxisCells { first: cells.first, size: cells.size, count: cells.count };
     MapPlace { bands: cells(layer.place.bands), frames: cells(layer.place.frames) }
 }
 

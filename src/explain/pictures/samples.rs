@@ -4,16 +4,17 @@ use image::RgbImage;
 
 use super::{Drawing, axes, place, title};
 use crate::error::{Error, Result};
-use crate::explain::record::{Explanation, Shown, SignedMap};
+use crate::explain::quantize::SignedMap;
+use crate::explain::record::{ExplainedSample, Explanation};
 use crate::explain::right_wrong::FIRST;
 use crate::report::{
     ColourMap, MapKind, MapPanel, SamplePanel, Spectrogram, map_grid, spectrogram_grid,
 };
 
 /// Right and wrong ones of a class among those shown of the explained part; none if there are none.
-pub(super) fn panels(of: &Explanation, class: usize) -> Option<[Vec<&Shown>; 2]> {
+pub(super) fn panels(of: &Explanation, class: usize) -> Option<[Vec<&ExplainedSample>; 2]> {
     let part = &of.parts.first()?.part;
-    let own = |shown: &&Shown| shown.part == *part && shown.truth as usize == class;
+    let own = |shown: &&ExplainedSample| shown.part == *part && shown.truth as usize == class;
     let (right, wrong): (Vec<_>, Vec<_>) =
         of.shown.iter().filter(own).partition(|shown| shown.predicted == shown.truth);
     let first = |mut panels: Vec<_>| {
@@ -23,7 +24,7 @@ pub(super) fn panels(of: &Explanation, class: usize) -> Option<[Vec<&Shown>; 2]>
     (right.len() + wrong.len() > 0).then(|| [first(right), first(wrong)])
 }
 
-fn sample(of: &Explanation, shown: &Shown) -> Result<SamplePanel> {
+fn sample(of: &Explanation, shown: &ExplainedSample) -> Result<SamplePanel> {
     let [bands, frames] = of.sample_shape;
     let values = shown.picture.values().ok_or_else(damaged)?;
     let taken_for = (shown.predicted != shown.truth).then(|| named(of, shown, shown.predicted));
@@ -35,7 +36,7 @@ fn sample(of: &Explanation, shown: &Shown) -> Result<SamplePanel> {
     })
 }
 
-fn named(of: &Explanation, shown: &Shown, class: u32) -> (String, f32) {
+fn named(of: &Explanation, shown: &ExplainedSample, class: u32) -> (String, f32) {
     (of.classes[class as usize].clone(), shown.probabilities[class as usize])
 }
 
@@ -50,10 +51,10 @@ fn damaged() -> Error {
 fn rows<T>(
     of: &Explanation,
     class: usize,
-    panel: impl Fn(&Shown) -> Result<T>,
+    panel: impl Fn(&ExplainedSample) -> Result<T>,
 ) -> Result<[Vec<T>; 2]> {
     let [right, wrong] = panels(of, class).unwrap_or_default();
-    let all = |row: Vec<&Shown>| row.into_iter().map(&panel).collect::<Result<Vec<T>>>();
+    let all = |row: Vec<&ExplainedSample>| row.into_iter().map(&panel).collect::<Result<Vec<T>>>();
     Ok([all(right)?, all(wrong)?])
 }
 
@@ -71,7 +72,7 @@ pub(super) fn maps(of: &Explanation, drawing: Drawing, heat: ColourMap) -> Resul
         Drawing::HiresCam(layer, class) => (layer, class, MapKind::Heat(heat), "HiResCAM"),
         _ => return spectrograms(of, 0),
     };
-    let values = |shown: &Shown| -> Option<Vec<f32>> {
+    let values = |shown: &ExplainedSample| -> Option<Vec<f32>> {
         let maps = shown.maps.get(layer)?;
         let map: &SignedMap = match drawing {
             Drawing::HiresCam(..) => &maps.hires_cam,

@@ -5,13 +5,12 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::rank::spearman;
-use super::spread::{Estimate, Units};
 use super::views::positive;
-use crate::explain::explainer::Maps;
 use crate::explain::grid::Grid;
+use crate::explain::maps::{Maps, Methods};
 use crate::explain::means::profiles;
-use crate::explain::methods::Methods;
 use crate::explain::occlusion::Occlusion;
+use crate::explain::spread::{Estimate, Units};
 
 /// Rank correlation of a heatmap's profile with the occlusion curve, over samples. Both are taken
 /// at the layer's resolution: the heatmap's sum over the other axis, and the mean fall of
@@ -60,12 +59,12 @@ fn by_cell(curve: &[f32], cells: &[Range<usize>]) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::data::Part;
-    use crate::explain::{Cells, Place};
+    use crate::explain::{CellGrid, ReceptiveSpan};
 
     #[test]
     fn profiles_are_held_against_curves_at_the_layers_resolution() {
-        let bands = Cells { first: 0.0, size: 2.0, count: 3 };
-        let place = Place { bands, frames: Cells { first: 0.0, size: 4.0, count: 1 } };
+        let bands = CellGrid { first: 0.0, size: 2.0, count: 3 };
+        let place = ReceptiveSpan { bands, frames: CellGrid { first: 0.0, size: 4.0, count: 1 } };
         let grid = Grid::new(&place, [7, 4, 1]);
         // Means of cells 3, 2, 5; the seventh band has none.
         let bands = vec![6.0, 0.0, 2.0, 2.0, 4.0, 6.0, 99.0];

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::explained::Explained;
 use super::orders::{Orders, RANDOM_DRAWS};
-use super::spread::{Estimate, Spread, Units};
 use crate::error::Result;
 use crate::explain::grid::{Grid, muted};
-use crate::explain::methods::Methods;
+use crate::explain::maps::Methods;
 use crate::explain::network::{Network, samples_at_once, target_probabilities};
 use crate::explain::occlusion::MeanCurve;
+use crate::explain::spread::{Estimate, Spread, Units};
 use crate::progress::Progress;
 
 /// Steps from none to all cells, where there are as many.
@@ -227,7 +227,7 @@ fn area(shares: &[f64], curve: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explain::{Cells, Maps, Place};
+    use crate::explain::{CellGrid, Maps, ReceptiveSpan};
 
     #[test]
     fn points_are_spaced_over_cells() {
@@ -247,8 +247,8 @@ mod tests {
     /// Three cells of one element each; the fourth element belongs to none.
     #[test]
     fn variants_by_hand() {
-        let frames = Cells { first: 0.0, size: 1.0, count: 3 };
-        let place = Place { bands: Cells { first: 0.0, size: 1.0, count: 1 }, frames };
+        let frames = CellGrid { first: 0.0, size: 1.0, count: 3 };
+        let place = ReceptiveSpan { bands: CellGrid { first: 0.0, size: 1.0, count: 1 }, frames };
         let grid = Grid::new(&place, [1, 4, 1]);
         let (x, nothing) = ([1.0, 2.0, 3.0, 4.0], [0.0; 4]);
         let maps = Maps { grad_cam: vec![0.5, 2.0, 1.0], hires_cam: vec![3.0, 2.0, 1.0] };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::spread::{Estimate, Units};
+use crate::explain::spread::{Estimate, Units};
 
 /// Maps without a positive value at one layer: nothing speaks for the class there, and there is no
 /// heatmap to draw.

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use crate::data::Part;
 use crate::error::{Error, Result};
-use crate::explain::explainer::{Maps, SampleMaps};
+use crate::explain::cells::LayerFacts;
 use crate::explain::grid::Grid;
-use crate::explain::record::LayerFacts;
+use crate::explain::maps::{Maps, SampleMaps};
 use crate::graph::Graph;
 use crate::metrics::predictions;
 

@@ -1,6 +1,6 @@
 //! Figures as sentences state them.
 
-use super::spread::Estimate;
+use crate::explain::spread::Estimate;
 
 /// To the three decimals that are printed; never a negative zero.
 pub(super) fn rounded(value: f64) -> f64 {
@@ -45,7 +45,7 @@ pub(super) fn counted(estimate: &Estimate) -> String {
 mod tests {
     use super::*;
     use crate::data::Part;
-    use crate::explain::trust::Units;
+    use crate::explain::spread::Units;
 
     #[test]
     fn figures_are_stated_with_their_numbers() {

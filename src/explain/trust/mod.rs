@@ -2,7 +2,6 @@
 //!
 //! ```text
 //! explained.rs      what is looked at, and which samples of it
-//! spread.rs         a figure over samples: spread, and the interval of its mean over songs
 //! rank.rs           rank correlation
 //! views.rs          maps as they are ranked
 //! randomisation.rs  do maps depend on what was learned?
@@ -10,8 +9,9 @@
 //! curves.rs         do maps point at what the network uses? Deletion and insertion
 //! agreement.rs      do maps and occlusion point at the same?
 //! empty.rs          maps that point at nothing
-//! verdict.rs        what the figures allow to be said, with
-//! words.rs          each finding in words; figures.rs states figures
+//! figures.rs        figures as sentences state them
+//! sentence.rs       one finding as a sentence with its figures
+//! verdict.rs        the sentences that the figures of a layer allow
 //! ```
 //!
 //! All in all some 270 forward passes for each chosen sample and layer, and maps of it under 3
@@ -26,12 +26,11 @@ mod figures;
 mod orders;
 mod randomisation;
 mod rank;
-mod spread;
+mod sentence;
 #[cfg(test)]
 mod tests;
 mod verdict;
 mod views;
-mod words;
 
 use serde::{Deserialize, Serialize};
 
@@ -41,15 +40,15 @@ pub use empty::{ClassEmpty, Count, Empty};
 pub use explained::{Explained, Subject};
 pub use randomisation::{Randomisation, Similarity, Stage};
 pub use rank::spearman;
-pub use spread::{Estimate, Spread, Units};
-pub use verdict::{About, Outcome, Sentence, sentences, summary};
+pub use sentence::{About, Outcome, Sentence};
+pub use verdict::{sentences, summary};
 pub use views::Views;
 
-use super::explainer::Maps;
 use super::grid::Grid;
-use super::methods::Methods;
+use super::maps::{Maps, Methods};
 use super::network::Network;
 use super::occlusion::{ClassOcclusion, class_occlusions, occlusions};
+use super::spread::{Estimate, Units};
 use crate::error::Result;
 use crate::progress::Progress;
 

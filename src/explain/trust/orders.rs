@@ -1,6 +1,6 @@
 //! The orders in which cells are deleted and inserted.
 
-use crate::explain::explainer::Maps;
+use crate::explain::maps::Maps;
 use crate::random::streams::Stream;
 
 /// Random orders for each sample.

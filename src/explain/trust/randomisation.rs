@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::explained::{Explained, Subject};
 use super::rank::spearman;
-use super::spread::{Estimate, Spread, Units};
 use super::views::{View, Views};
 use crate::error::Result;
-use crate::explain::explainer::SampleMaps;
+use crate::explain::maps::SampleMaps;
 use crate::explain::network::Network;
+use crate::explain::spread::{Estimate, Spread, Units};
 use crate::graph::{Graph, NodeId, Role};
 use crate::progress::Progress;
 use crate::random::streams::Stream;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::data::Part;
-use crate::explain::{Cells, LayerFacts, Place, SampleMaps};
+use crate::explain::{CellGrid, LayerFacts, ReceptiveSpan, SampleMaps};
 use crate::graph::Graph;
 use crate::models::Model;
 use crate::progress::Silent;
@@ -37,8 +37,8 @@ fn grid(layer: &LayerFacts) -> Grid {
 }
 
 fn layer() -> LayerFacts {
-    let cells = Cells { first: 0.0, size: 4.0, count: 4 };
-    let place = Place { bands: cells, frames: cells };
+    let cells = CellGrid { first: 0.0, size: 4.0, count: 4 };
+    let place = ReceptiveSpan { bands: cells, frames: cells };
     LayerFacts { name: "pool".into(), shape: [4, 4, 2], place }
 }
 
@@ -266,8 +266,8 @@ fn the_summary_names_each_check_once() {
 
 #[test]
 fn a_layer_of_one_cell_has_no_order_and_no_profile() {
-    let cells = Cells { first: 0.0, size: 16.0, count: 1 };
-    let one = LayerFacts { place: Place { bands: cells, frames: cells }, ..layer() };
+    let cells = CellGrid { first: 0.0, size: 16.0, count: 1 };
+    let one = LayerFacts { place: ReceptiveSpan { bands: cells, frames: cells }, ..layer() };
     let (checks, _) = measure(Shows::Level, one);
     let trust = &checks.trust[0];
     assert!(trust.curves.is_none());

@@ -1,65 +1,12 @@
 //! What the figures allow to be said: every sentence states those that it rests on, and each can
 //! come out the other way.
 
-use super::words::{against, emptiness, follows_energy, occluded, randomisation};
-use super::{Agreement, Empty, Estimate, Gain, Similarity, Trust, Views};
-use crate::explain::methods::Methods;
-
-/// A finding about one kind of map at one layer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sentence {
-    /// Which question it answers.
-    pub about: About,
-    /// How it answers.
-    pub outcome: Outcome,
-    /// The answer with its figures.
-    pub text: String,
-}
-
-/// What can be asked of a map.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum About {
-    /// Does it depend on what was learned?
-    Randomisation,
-    /// Does it point at what the network uses?
-    OverRandom,
-    /// Better than loudness does?
-    OverEnergy,
-    /// Is it more than a picture of loudness?
-    Energy,
-    /// Is there one?
-    Empty,
-    /// Does it point at the bands that matter when muted?
-    OcclusionBands,
-    /// At the frames?
-    OcclusionFrames,
-}
-
-impl About {
-    /// As a list names it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Randomisation => "randomised weights",
-            Self::OverRandom => "deletion and insertion against random order",
-            Self::OverEnergy => "deletion and insertion against loudness",
-            Self::Energy => "independence of loudness",
-            Self::Empty => "maps that are not empty",
-            Self::OcclusionBands => "occlusion of bands",
-            Self::OcclusionFrames => "occlusion of frames",
-        }
-    }
-}
-
-/// How a check came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// The map can be trusted in this.
-    For,
-    /// It cannot.
-    Against,
-    /// In part, or nothing can be told.
-    Open,
-}
+use super::sentence::{
+    About, Outcome, Sentence, against, emptiness, follows_energy, occluded, randomisation,
+};
+use super::{Agreement, Empty, Gain, Similarity, Trust, Views};
+use crate::explain::maps::Methods;
+use crate::explain::spread::Estimate;
 
 /// What is measured at a layer, in words, for either kind of map.
 pub fn sentences(trust: &Trust) -> Methods<Vec<Sentence>> {

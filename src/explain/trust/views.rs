@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::explain::explainer::Maps;
+use crate::explain::maps::Maps;
 
 /// The same of Grad-CAM as it is, of what is drawn of it, and of HiResCAM as it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! Right and wrong samples of each class.
 
-use crate::explain::{Class, Explanation, Shown};
+use crate::explain::{Class, ExplainedSample, Explanation};
 use crate::page::words::counted;
 
 /// So many right and so many wrong of each class.
@@ -63,10 +63,10 @@ fn genre(found: &Explanation, part: &str, label: u32, class: &Class) -> GenreVie
     };
     let right: Vec<String> = class.right.iter().map(ToString::to_string).collect();
     let row = |right: bool, wanted: &[usize]| {
-        let is_it = |shown: &&(usize, &Shown), index: usize| {
+        let is_it = |shown: &&(usize, &ExplainedSample), index: usize| {
             shown.1.part == part && shown.1.index == index && shown.1.truth == label
         };
-        let all: Vec<(usize, &Shown)> = found.shown.iter().enumerate().collect();
+        let all: Vec<(usize, &ExplainedSample)> = found.shown.iter().enumerate().collect();
         let first = &wanted[..wanted.len().min(ROW)];
         let items: Vec<Item> = first
             .iter()
@@ -104,12 +104,12 @@ fn are(n: usize) -> String {
     format!("{n} {}", if n == 1 { "is" } else { "are" })
 }
 
-fn caption(shown: &Shown) -> String {
+fn caption(shown: &ExplainedSample) -> String {
     let song = shown.song.map_or_else(String::new, |song| format!(", song {song}"));
     format!("{}{song}", shown.index)
 }
 
-fn verdict(shown: &Shown, classes: &[String]) -> String {
+fn verdict(shown: &ExplainedSample, classes: &[String]) -> String {
     let p = shown.probabilities[shown.predicted as usize];
     match shown.predicted == shown.truth {
         true => format!("p {p:.2}"),
@@ -118,7 +118,7 @@ fn verdict(shown: &Shown, classes: &[String]) -> String {
 }
 
 /// The samples that [`genres`] shows.
-pub(super) fn twelve<'a>(found: &'a Explanation, genres: &[GenreView]) -> Vec<&'a Shown> {
+pub(super) fn twelve<'a>(found: &'a Explanation, genres: &[GenreView]) -> Vec<&'a ExplainedSample> {
     let items = genres.iter().flat_map(|g| g.first_right.items.iter().chain(&g.first_wrong.items));
     items.filter_map(|item| found.shown.get(item.at)).collect()
 }

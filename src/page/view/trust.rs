@@ -3,10 +3,9 @@
 use super::means::{self, MeanRow};
 use super::tables::Table;
 use crate::explain::trust::{
-    About, Curves, Estimate, Gain, Outcome, Sentence, Similarity, Stage, Test, Trust, sentences,
-    summary,
+    About, Curves, Gain, Outcome, Sentence, Similarity, Stage, Test, Trust, sentences, summary,
 };
-use crate::explain::{ClassOcclusion, Explanation, Methods};
+use crate::explain::{ClassOcclusion, Estimate, Explanation, Methods};
 use crate::page::svg::{Lines, lines};
 use crate::page::words::counted;
 

@@ -1,0 +1,141 @@
+// Convolution, bias, activation and 2×2 max-pooling (stride 2) in one, for c_out % 4 = 0 and a kernel of at most 16,384
+// elements, which a uniform holds:
+//   y[n, r, s, o] = max_{u,v < 2} z[n, 2r + u, 2s + v, o],
+//   z[n, r, s, o] = f(b[o] + Σ_{i,j,c} x[n, r + i - pad_top, s + j - pad_left, c] · w[i, j, c, o])
+// x [n, h_in, w_in, c_in], w [k_h, k_w, c_in, c_out], b [c_out], y and argmax [n, h_out / 2, w_out / 2, c_out],
+// where h_out and w_out are z's. argmax is the index within its sample of z of the first maximum in row-major order,
+// or none (all bits set) where the ReLU passes no gradient; z is never written. An odd last row or column is dropped.
+// A thread owns 4 pooled columns, which are 2 rows and 8 columns of z, and blocks_o (1 or 2) blocks of 4 channels:
+//
+//   z           2s …  2s+3   2s+4 … 2s+7
+//   row 2r     ┌───────────┬────────────┐
+//              │ a0        │ b0         │      second block: c0, d0
+//   row 2r + 1 │ a1        │ b1         │                    c1, d1
+//              └───────────┴────────────┘
+//
+// Each weight serves 16 sums. Sums start at the bias and go over i, c, j. The matrices are written out: wgpu adds a
+// counter to every loop. CPU twins: src/ops/conv2d/cpu/tile.rs, src/ops/conv2d/cpu/pool.rs.
+// Grid: batch · (h_out / 2) · ceil(w_out / 2 / 4) threads, in ceil(c_out / 4 / blocks_o) layers.
+
+//!include step, conv2d, outer, activation, conv2d_tiled, maximum
+
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> argmax: array<vec4<u32>>;
+
+/// Eight neighbouring columns of a row of x.
+struct Window {
+    /// Where the row begins in x.
+    base: u32,
+    inside: bool,
+    a: vec4<f32>,
+    b: vec4<f32>,
+}
+
+/// x at a column, 0 outside. A column below 0 wraps to more than w_in.
+fn value(v: ptr<function, Window>, column: u32, c: u32) -> f32 {
+    let inside = (*v).inside && column < w_in;
+    return select(0.0, x[select(0u, (*v).base + column * c_in + c, inside)], inside);
+}
+
+fn row_of(n: u32, row: u32) -> Window {
+    var v: Window;
+    v.base = (n * h_in + row) * w_in * c_in;
+    v.inside = row < h_in;
+    return v;
+}
+
+/// Begins one column before `left`: the first tap shifts there.
+fn begin(v: ptr<function, Window>, left: u32, c: u32) {
+    (*v).a = vec4(0.0, value(v, left, c), value(v, left + 1u, c), value(v, left + 2u, c));
+    (*v).b = vec4(value(v, left + 3u, c), value(v, left + 4u, c), value(v, left + 5u, c), value(v, left + 6u, c));
+}
+
+fn shift(v: ptr<function, Window>, next: f32) {
+    (*v).a = vec4((*v).a.yzw, (*v).b.x);
+    (*v).b = vec4((*v).b.yzw, next);
+}
+
+/// Pools two cells from four columns of both rows; (row, column) is the first cell's place in y.
+fn store(top: mat4x4<f32>, bottom: mat4x4<f32>, n: u32, row: u32, column: u32, block: u32) {
+    store_one(top[0], top[1], bottom[0], bottom[1], n, row, column, block);
+    store_one(top[2], top[3], bottom[2], bottom[3], n, row, column + 1u, block);
+}
+
+fn store_one(v0: vec4<f32>, v1: vec4<f32>, v2: vec4<f32>, v3: vec4<f32>, n: u32, row: u32, column: u32, block: u32) {
+    if column >= w_out / 2u || block >= c_out / 4u {
+        return;
+    }
+    let first = (2u * row * w_out + 2u * column) * c_out + 4u * block;
+    var best = activated4(v0);
+    var index = vec4(first) + vec4(0u, 1u, 2u, 3u);
+    let corner = index;
+    let right = activated4(v1);
+    index = select(index, corner + c_out, exceeds4(right, best));
+    best = select(best, right, exceeds4(right, best));
+    let below = activated4(v2);
+    index = select(index, corner + w_out * c_out, exceeds4(below, best));
+    best = select(best, below, exceeds4(below, best));
+    let last = activated4(v3);
+    index = select(index, corner + (w_out + 1u) * c_out, exceeds4(last, best));
+    best = select(best, last, exceeds4(last, best));
+    let to = ((n * (h_out / 2u) + row) * (w_out / 2u) + column) * (c_out / 4u) + block;
+    y[to] = best;
+    if relu {
+        index = select(vec4(0xffffffffu), index, is_positive4(best));
+    }
+    argmax[to] = index;
+}
+
+@compute @workgroup_size(64)
+fn main(id: Invocation) {
+    let at = thread_index(id);
+    let runs = (w_out / 2u + 3u) / 4u;
+    if at >= step.n * (h_out / 2u) * runs {
+        return;
+    }
+    let s = at % runs * 4u;
+    let r = at / runs % (h_out / 2u);
+    let n = at / (runs * (h_out / 2u));
+    let block = id.group.z * blocks_o;
+    let left = 2u * s - pad_left;
+    // Sums: a and b are columns 0 to 3 and 4 to 7 of the first block, c and d of the second; 0 and 1 are the rows.
+    var a0 = start(block);
+    var b0 = a0;
+    var a1 = a0;
+    var b1 = a0;
+    var c0 = start(block + 1u);
+    var d0 = c0;
+    var c1 = c0;
+    var d1 = c0;
+    for (var i = 0u; i < k_h; i++) {
+        var top = row_of(n, 2u * r + i - pad_top);
+        var bottom = row_of(n, 2u * r + 1u + i - pad_top);
+        for (var c = 0u; c < c_in; c++) {
+            begin(&top, left, c);
+            begin(&bottom, left, c);
+            for (var j = 0u; j < k_w; j++) {
+                shift(&top, value(&top, left + 7u + j, c));
+                shift(&bottom, value(&bottom, left + 7u + j, c));
+                let tap = ((i * k_w + j) * c_in + c) * (c_out / 4u) + block;
+                let w0 = w[tap];
+                a0 += outer(top.a, w0);
+                b0 += outer(top.b, w0);
+                a1 += outer(bottom.a, w0);
+                b1 += outer(bottom.b, w0);
+                if blocks_o > 1u {
+                    let w1 = w[tap + 1u];
+                    c0 += outer(top.a, w1);
+                    d0 += outer(top.b, w1);
+                    c1 += outer(bottom.a, w1);
+                    d1 += outer(bottom.b, w1);
+                }
+            }
+        }
+    }
+    store(a0, a1, n, r, s, block);
+    store(b0, b1, n, r, s + 2u, block);
+    if blocks_o > 1u {
+        store(c0, c1, n, r, s, block + 1u);
+        store(d0, d1, n, r, s + 2u, block + 1u);
+    }
+}

@@ -1,0 +1,98 @@
+//! The samples of all parts in one list, and which of them share sound with another part.
+
+use std::collections::BTreeSet;
+
+use rayon::prelude::*;
+
+use super::{Compromised, Match, Sample};
+use crate::data::{Dataset, Fingerprint, Part, PartName, Values};
+
+/// The samples of train, val and test, in this order, and their values.
+pub(super) struct AllSamples<'a> {
+    pub(super) data: &'a Dataset,
+    pub(super) samples: Vec<Sample>,
+    /// Values of a sample.
+    pub(super) size: usize,
+}
+
+impl<'a> AllSamples<'a> {
+    pub(super) fn of(data: &'a Dataset) -> Self {
+        let of_part = |part: PartName| {
+            let Part { y, song, .. } = data.part(part);
+            y.iter().enumerate().map(move |(index, &label)| {
+                let song = song.as_ref().and_then(|song| song.get(index)).copied();
+                Sample { part, index, label, song }
+            })
+        };
+        let samples = PartName::ALL.into_iter().flat_map(of_part).collect();
+        Self { data, samples, size: data.sample_shape.iter().product() }
+    }
+
+    /// A sample's values, `[h, w]`.
+    pub(super) fn x(&self, sample: &Sample) -> &'a [f32] {
+        let from = sample.index * self.size;
+        self.data.part(sample.part).x.get(from..from + self.size).unwrap_or_default()
+    }
+
+    /// The fingerprints of all samples: from loading, or computed for a dataset that was made
+    /// otherwise.
+    pub(super) fn fingerprints(&self) -> Vec<Fingerprint> {
+        let found = self.data.found.iter().filter_map(|facts| match &facts.values {
+            Values::Samples { fingerprints, .. } => Some(fingerprints),
+            _ => None,
+        });
+        let known: Vec<Fingerprint> = found.flatten().copied().collect();
+        if known.len() == self.samples.len() {
+            return known;
+        }
+        self.samples.par_iter().map(|sample| Fingerprint::of(self.x(sample))).collect()
+    }
+
+    /// The samples of a part.
+    pub(super) fn of_part(&self, part: PartName) -> impl Iterator<Item = &Sample> {
+        self.samples.iter().filter(move |sample| sample.part == part)
+    }
+}
+
+/// Samples that share sound with a part that theirs must share nothing with.
+#[derive(Default)]
+pub(super) struct Marks(BTreeSet<Sample>);
+
+impl Marks {
+    /// Marks the sample of a match.
+    pub(super) fn mark(&mut self, found: &Match) {
+        self.0.insert(found.sample);
+    }
+
+    /// Marks all samples of a song, whatever their label.
+    pub(super) fn mark_song(&mut self, all: &AllSamples<'_>, part: PartName, song: i64) {
+        self.0.extend(all.of_part(part).filter(|sample| sample.song == Some(song)));
+    }
+
+    /// Marks all samples of a song of one label.
+    pub(super) fn mark_labelled(&mut self, all: &AllSamples<'_>, part: PartName, song: (i64, u32)) {
+        let of_song = |s: &&Sample| (s.song, s.label) == (Some(song.0), song.1);
+        self.0.extend(all.of_part(part).filter(of_song));
+    }
+
+    /// How much of a part is marked.
+    pub(super) fn compromised(&self, all: &AllSamples<'_>, part: PartName) -> Compromised {
+        let known = all.data.part(part).song.is_some();
+        let songs = |samples: &mut dyn Iterator<Item = &Sample>| {
+            let songs: BTreeSet<_> = samples.map(|s| (s.song, s.label)).collect();
+            known.then_some(songs.len())
+        };
+        let marked = || self.0.iter().filter(|sample| sample.part == part);
+        Compromised {
+            samples: marked().count(),
+            of_samples: all.data.part(part).len(),
+            songs: songs(&mut marked()),
+            of_songs: songs(&mut all.of_part(part)),
+        }
+    }
+}
+
+/// The songs of a part, as id and label: as in voting, an id that occurs with two labels is two songs.
+pub(super) fn songs_of(part: &Part) -> BTreeSet<(i64, u32)> {
+    part.song.iter().flatten().copied().zip(part.y.iter().copied()).collect()
+}

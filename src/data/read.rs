@@ -1,0 +1,140 @@
+//! Reads the samples of one part, block by block: one pass over the values gives their statistics,
+//! hash and fingerprints, whether the samples then stay in memory or on disk.
+
+use rayon::prelude::*;
+
+use super::hash::DataHash;
+use super::npy::Npy;
+use super::stats::{Chunks, Stats, chunk_stats};
+use super::stored::{StoredSamples, block_samples};
+use super::{Fingerprint, Values};
+use crate::error::{DataProblem, Error, Result};
+use crate::progress::Progress;
+
+/// Samples in order, in blocks of whole samples.
+trait BlockSource {
+    /// Calls `each` with every block, in order.
+    fn for_each_block(&mut self, each: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()>;
+}
+
+/// Samples that stay in their file; one block at a time is in memory.
+struct FileBlocks(StoredSamples);
+
+impl BlockSource for FileBlocks {
+    fn for_each_block(&mut self, each: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()> {
+        self.0.for_each_block(&mut |block| each(block))
+    }
+}
+
+/// Samples in memory.
+struct MemoryBlocks {
+    /// `[n, h, w]`.
+    x: Vec<f32>,
+    sample_len: usize,
+    /// Where the values are still to be read from: the first pass fills `x` block by block, so that
+    /// each block is read and examined while it is in the cache.
+    unread: Option<StoredSamples>,
+}
+
+impl MemoryBlocks {
+    fn open(npy: Npy<'_>, transpose: bool, sample_len: usize) -> Result<Self> {
+        if !npy.has_positions() {
+            return Ok(Self { x: npy.into_f32(transpose)?, sample_len, unread: None });
+        }
+        let x = npy.zeros()?;
+        let unread = Some(StoredSamples::open(npy, transpose)?);
+        Ok(Self { x, sample_len, unread })
+    }
+}
+
+impl BlockSource for MemoryBlocks {
+    fn for_each_block(&mut self, each: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()> {
+        let samples = block_samples(self.sample_len);
+        let unread = self.unread.take();
+        for (i, block) in self.x.chunks_mut(samples * self.sample_len).enumerate() {
+            if let Some(stored) = &unread {
+                stored.read_run(i * samples, block)?;
+            }
+            each(block)?;
+        }
+        Ok(())
+    }
+}
+
+/// Samples of one part.
+pub(super) struct Samples {
+    /// All of them; empty where they stay on disk.
+    pub(super) x: Vec<f32>,
+    /// The samples in their file, where they stay on disk.
+    pub(super) stored: Option<StoredSamples>,
+    /// Their statistics and fingerprints.
+    pub(super) values: Values,
+}
+
+/// How samples are read.
+pub(super) struct Reader<'a> {
+    pub(super) transpose: bool,
+    /// Samples stay on disk.
+    pub(super) on_disk: bool,
+    pub(super) hash: &'a mut DataHash,
+    pub(super) progress: &'a dyn Progress,
+}
+
+impl Reader<'_> {
+    /// Reads the samples of `npy`, `[n, h, w]` with this h and w, all of which must be finite.
+    pub(super) fn read(&mut self, npy: Npy<'_>, size: [usize; 2]) -> Result<Samples> {
+        let place = npy.place.clone();
+        if self.on_disk {
+            let mut source = FileBlocks(StoredSamples::open(npy, self.transpose)?);
+            let values = self.examine(&mut source, &place, size)?;
+            return Ok(Samples { x: Vec::new(), stored: Some(source.0), values });
+        }
+        let mut source = MemoryBlocks::open(npy, self.transpose, size[0] * size[1])?;
+        let values = self.examine(&mut source, &place, size)?;
+        Ok(Samples { x: source.x, stored: None, values })
+    }
+
+    /// Statistics and fingerprints of all samples of `[h, w]`; adds them to the hash.
+    fn examine(
+        &mut self,
+        source: &mut dyn BlockSource,
+        place: &str,
+        size: [usize; 2],
+    ) -> Result<Values> {
+        let sample_len = size[0] * size[1];
+        let mut stats = Chunks::new(chunk_stats as fn(&[f32]) -> Stats);
+        let mut fingerprints: Vec<Fingerprint> = Vec::new();
+        source.for_each_block(&mut |block| {
+            stats.add(block);
+            fingerprints.par_extend(block.par_chunks_exact(sample_len).map(Fingerprint::of));
+            self.hash.samples(block);
+            self.progress.advance((block.len() / sample_len) as u64);
+            Ok(())
+        })?;
+        let Stats { min, max, sum } = stats.stats();
+        if !sum.is_finite()
+            && let Some(problem) = non_finite(source, size)?
+        {
+            return Err(Error::data(place, problem));
+        }
+        let mean = sum / (fingerprints.len() * sample_len) as f64;
+        Ok(Values::Samples { min, max, mean, fingerprints })
+    }
+}
+
+/// Counts the values that are not finite, in a second pass; none if all are.
+fn non_finite(source: &mut dyn BlockSource, [h, w]: [usize; 2]) -> Result<Option<DataProblem>> {
+    let (mut seen, mut count, mut first) = (0, 0, None);
+    source.for_each_block(&mut |block| {
+        for (index, &value) in (seen..).zip(block).filter(|(_, value)| !value.is_finite()) {
+            count += 1;
+            first.get_or_insert((index, value));
+        }
+        seen += block.len();
+        Ok(())
+    })?;
+    Ok(first.map(|(index, value)| {
+        let (sample, h, w) = (index / (h * w), index / w % h, index % w);
+        DataProblem::NotFinite { count, value, sample, h, w }
+    }))
+}

@@ -1,0 +1,93 @@
+//! Units of the bands and frames of a sample, and named parts of the frequency axis.
+
+use serde::{Deserialize, Serialize};
+
+use crate::audio::FrontEnd;
+use crate::audio::mel::band_edges_hz;
+
+/// Units of a sample's axes; none where the front end is unknown.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Axes {
+    /// Centre of each band in Hz, lowest first.
+    pub band_hz: Option<Vec<f64>>,
+    /// Time from one frame to the next, in seconds.
+    pub frame_seconds: Option<f64>,
+}
+
+impl Axes {
+    /// The units of a front end's spectrograms.
+    pub fn of(front_end: &FrontEnd) -> Self {
+        let edges = band_edges_hz(front_end);
+        Self {
+            band_hz: Some(edges[1..=front_end.n_mels].to_vec()),
+            frame_seconds: Some(front_end.hop_samples as f64 / f64::from(front_end.sample_rate_hz)),
+        }
+    }
+}
+
+/// A named part of the frequency axis, as those who mix music name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NamedBand {
+    /// Below 60 Hz.
+    Sub,
+    /// 60 to 250 Hz.
+    Bass,
+    /// 250 to 500 Hz.
+    LowMid,
+    /// 500 Hz to 2 kHz.
+    Mid,
+    /// 2 to 6 kHz.
+    Presence,
+    /// 6 kHz and above.
+    Air,
+}
+
+impl NamedBand {
+    /// Lowest first.
+    pub const ALL: [Self; 6] =
+        [Self::Sub, Self::Bass, Self::LowMid, Self::Mid, Self::Presence, Self::Air];
+
+    /// As people say it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sub => "sub",
+            Self::Bass => "bass",
+            Self::LowMid => "low mid",
+            Self::Mid => "mid",
+            Self::Presence => "presence",
+            Self::Air => "air",
+        }
+    }
+
+    /// From (including) and to, in Hz; no end is infinity.
+    pub fn range_hz(self) -> (f64, f64) {
+        match self {
+            Self::Sub => (0.0, 60.0),
+            Self::Bass => (60.0, 250.0),
+            Self::LowMid => (250.0, 500.0),
+            Self::Mid => (500.0, 2_000.0),
+            Self::Presence => (2_000.0, 6_000.0),
+            Self::Air => (6_000.0, f64::INFINITY),
+        }
+    }
+
+    /// Whether a mel band with this centre lies in it.
+    pub fn holds(self, hz: f64) -> bool {
+        let (low, high) = self.range_hz();
+        low <= hz && hz < high
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_frequency_has_one_name() {
+        for hz in [0.0, 59.9, 60.0, 250.0, 499.0, 500.0, 2_000.0, 5_999.0, 6_000.0, 22_050.0] {
+            assert_eq!(NamedBand::ALL.iter().filter(|band| band.holds(hz)).count(), 1, "{hz}");
+        }
+        assert!(NamedBand::Bass.holds(60.0) && NamedBand::Air.holds(6_000.0));
+    }
+}

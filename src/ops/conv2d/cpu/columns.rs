@@ -1,0 +1,143 @@
+//! A first layer with a fused 2×2 max-pooling: one input channel and at most four filters fill no
+//! vector, neighbouring columns do. Computes what [`super::pool`] does. Each sum begins at the bias
+//! and runs over frame rows and taps, in that order.
+//!
+//! ```text
+//!                columns of outputs, VECTORS vectors of them
+//!             ┌───────────────┬───────────────┐
+//!  top row    │ filters 0 … 3 │ filters 0 … 3 │  ⎫ windows of 2×2: one
+//!  bottom row │ filters 0 … 3 │ filters 0 … 3 │  ⎭ maximum per pair of columns
+//!             └───────────────┴───────────────┘
+//! ```
+
+use fearless_simd::{Simd, SimdBase, dispatch};
+
+use super::super::Extents;
+use super::pool::max_first;
+use super::tile::{Job, activate};
+use crate::simd::{Floats, WIDEST, is_wide, level};
+
+/// Filters at a time.
+const C: usize = 4;
+
+/// Whether this is the faster kernel.
+pub(super) fn suits(d: Extents) -> bool {
+    d.c_in == 1 && d.c_out <= C
+}
+
+/// As [`super::pool::forward`]; the weights are packed for vectors of four.
+pub(super) fn forward(job: Job<'_>, y: &mut [f32], argmax: &mut [u32]) {
+    let argmax: &mut [f32] = bytemuck::cast_slice_mut(argmax);
+    dispatch!(level(), simd => rows(simd, job, y, argmax));
+}
+
+#[inline(always)]
+fn rows<S: Simd>(simd: S, job: Job<'_>, y: &mut [f32], argmax: &mut [f32]) {
+    let d = job.d;
+    let (h, w) = (d.h_out / 2, d.w_out / 2);
+    let outputs = y.chunks_exact_mut(w * d.c_out).zip(argmax.chunks_exact_mut(w * d.c_out));
+    for (row, (y, argmax)) in outputs.take(h).enumerate() {
+        let mut column = 0;
+        // Two vectors at a time where there are registers for them; the last may reach beyond the
+        // row: its sums there are dropped.
+        while column < w {
+            let wide = is_wide::<S>() && column + S::f32s::LEN / 2 < w;
+            let frame = &job.frame[d.patch(2 * row, 2 * column)..];
+            let to = column * d.c_out;
+            let (y, argmax) = (&mut y[to..], &mut argmax[to..]);
+            column += if wide {
+                pooled::<S, S::f32s, 2>(simd, job, frame, y, argmax)
+            } else {
+                pooled::<S, S::f32s, 1>(simd, job, frame, y, argmax)
+            };
+        }
+    }
+}
+
+/// Two rows of `VECTORS` vectors of outputs, pooled. Returns the pooled columns.
+#[inline(always)]
+fn pooled<S: Simd, V: Floats<S>, const VECTORS: usize>(
+    simd: S,
+    job: Job<'_>,
+    frame: &[f32],
+    y: &mut [f32],
+    argmax: &mut [f32],
+) -> usize {
+    let d = job.d;
+    let block = job.packed.blocks[0];
+    let (w, bias) = (job.packed.weights(d, block), job.packed.bias(block));
+    let row = d.k_w * C;
+    let mut sums = [[[V::splat(simd, 0.0); VECTORS]; C]; 2];
+    for (c, &b) in bias.iter().enumerate().take(C) {
+        sums[0][c] = [V::splat(simd, b); VECTORS];
+        sums[1][c] = [V::splat(simd, b); VECTORS];
+    }
+    let [top, bottom] = &mut sums;
+    let window = |f: usize| &frame[f * d.stride()..][..d.k_w - 1 + VECTORS * V::LEN];
+    taps::<S, V, VECTORS, 1>(simd, window(0), [&w[..row]], &mut [top]);
+    for f in 1..d.k_h {
+        let weights = [&w[f * row..][..row], &w[(f - 1) * row..][..row]];
+        taps::<S, V, VECTORS, 2>(simd, window(f), weights, &mut [top, bottom]);
+    }
+    taps::<S, V, VECTORS, 1>(simd, window(d.k_h), [&w[(d.k_h - 1) * row..]], &mut [bottom]);
+
+    let mut best = [V::splat(simd, 0.0); C];
+    let mut index = best;
+    for c in 0..C {
+        let (top, bottom) = (sums[0][c], sums[1][c]);
+        // With one vector its second half is the first again.
+        let ((t0, t1), (b0, b1)) =
+            (top[0].deinterleave(top[VECTORS - 1]), bottom[0].deinterleave(bottom[VECTORS - 1]));
+        let (value, which) = max_first(simd, [t0, t1, b0, b1]);
+        (best[c], index[c]) = (activate(simd, job.activation, value), which);
+    }
+    let columns = VECTORS * V::LEN / 2;
+    store(d.c_out, columns, best, y);
+    store(d.c_out, columns, index, argmax);
+    columns
+}
+
+/// Adds the products of one row of the frame to `ROWS` rows of outputs, each with its kernel row.
+#[inline(always)]
+fn taps<S: Simd, V: Floats<S>, const VECTORS: usize, const ROWS: usize>(
+    simd: S,
+    x: &[f32],
+    w: [&[f32]; ROWS],
+    sums: &mut [&mut [[V; VECTORS]; C]; ROWS],
+) {
+    let taps = x.len() + 1 - VECTORS * V::LEN;
+    for j in 0..taps {
+        let mut inputs = [V::splat(simd, 0.0); VECTORS];
+        for (v, input) in inputs.iter_mut().enumerate() {
+            *input = V::from_slice(simd, &x[j + v * V::LEN..][..V::LEN]);
+        }
+        for a in 0..ROWS {
+            let Some(w) = w[a][j * C..].first_chunk::<C>() else { continue };
+            for c in 0..C {
+                let w = V::splat(simd, w[c]);
+                for n in 0..VECTORS {
+                    sums[a][c][n] = inputs[n].mul_add(w, sums[a][c][n]);
+                }
+            }
+        }
+    }
+}
+
+/// Transposes filters to `[column, filter]` and stores up to `columns` columns.
+#[inline(always)]
+fn store<S: Simd, V: Floats<S>>(c_out: usize, columns: usize, v: [V; C], to: &mut [f32]) {
+    let ((a, b), (c, d)) = (v[0].interleave(v[2]), v[1].interleave(v[3]));
+    let ((p, q), (r, s)) = (a.interleave(c), b.interleave(d));
+    let mut rows = [0.0; C * WIDEST];
+    for (rows, v) in rows.chunks_exact_mut(V::LEN).zip([p, q, r, s]) {
+        v.store_slice(rows);
+    }
+    if c_out == C {
+        let n = to.len().min(columns * C);
+        to[..n].copy_from_slice(&rows[..n]);
+        return;
+    }
+    for (to, row) in to.chunks_exact_mut(c_out).zip(rows.chunks_exact(C)).take(columns) {
+        to.copy_from_slice(&row[..c_out]);
+    }
+}

@@ -1,0 +1,109 @@
+//! Forward with a fused 2×2 max-pooling: of each window of four sums only the largest is stored,
+//! after the activation, and its argmax. Of equal sums the first in row-major order is the argmax, as
+//! in Keras.
+
+use fearless_simd::{Select, Simd, dispatch};
+
+use super::super::Extents;
+use super::packed::Block;
+use super::tile::{Finish, Job, activate, each_block, store};
+use crate::simd::{Floats, level};
+
+/// The maximum of each window into `y` and its argmax, 0 to 3, into `argmax`:
+/// `y[r, s, o] = f(max_{i,j<2} z[2r + i, 2s + j, o])` with the sums `z` of [`super::tile`].
+pub(super) fn forward(job: Job<'_>, y: &mut [f32], argmax: &mut [u32]) {
+    let argmax = bytemuck::cast_slice_mut(argmax);
+    dispatch!(level(), simd => each_block(simd, job, Pooled { y, argmax }));
+}
+
+/// `[h_out / 2, w_out / 2, c_out]`.
+struct Pooled<'a> {
+    y: &'a mut [f32],
+    /// The bits of 0 (top left), 1, 2 or 3 (bottom right).
+    argmax: &'a mut [f32],
+}
+
+impl Finish for Pooled<'_> {
+    const POOLS: bool = true;
+
+    /// A last odd row or column is dropped: it is never computed.
+    #[inline(always)]
+    fn extents(&self, d: Extents) -> [usize; 2] {
+        [d.h_out / 2 * 2, d.w_out / 2 * 2]
+    }
+
+    #[inline(always)]
+    fn finish<S: Simd, V: Floats<S>, const COLUMNS: usize, const ROWS: usize>(
+        &mut self,
+        simd: S,
+        job: Job<'_>,
+        block: Block,
+        at: [usize; 2],
+        sums: [[V; COLUMNS]; ROWS],
+    ) {
+        let d = job.d;
+        let first = (at[0] / 2 * (d.w_out / 2) + at[1] / 2) * d.c_out + block.o;
+        for p in 0..COLUMNS / 2 {
+            let window = [
+                sums[0][2 * p],
+                sums[0][2 * p + 1],
+                sums[ROWS - 1][2 * p],
+                sums[ROWS - 1][2 * p + 1],
+            ];
+            let (best, argmax) = max_first(simd, window);
+            let best = activate(simd, job.activation, best);
+            let to = first + p * d.c_out..first + p * d.c_out + block.count;
+            store(best, &mut self.y[to.clone()]);
+            store(argmax, &mut self.argmax[to]);
+        }
+    }
+}
+
+/// The first maximum and the bits of its number. A NaN is larger than any number, so that it
+/// reaches the loss; of several the first is the maximum.
+#[inline(always)]
+pub(super) fn max_first<S: Simd, V: Floats<S>>(simd: S, window: [V; 4]) -> (V, V) {
+    let number = |k: u32| V::splat(simd, f32::from_bits(k));
+    let (mut best, mut argmax) = (window[0], number(0));
+    for (k, v) in (1..).zip(&window[1..]) {
+        let larger = v.simd_gt(best) | !v.simd_eq(*v);
+        let wins = larger & best.simd_eq(best);
+        best = wins.select(*v, best);
+        argmax = wins.select(number(k), argmax);
+    }
+    (best, argmax)
+}
+
+#[cfg(test)]
+mod tests {
+    use fearless_simd::{SimdBase, dispatch};
+
+    use super::*;
+    use crate::simd::all;
+
+    /// Maximum and argmax of a window by [`max_first`], from the first lane.
+    #[inline(always)]
+    fn first_lane<S: Simd>(simd: S, window: [f32; 4]) -> (f32, u32) {
+        let (max, argmax) = max_first(simd, window.map(|v| S::f32s::splat(simd, v)));
+        (max.as_slice()[0], argmax.as_slice()[0].to_bits())
+    }
+
+    #[test]
+    fn the_first_nan_of_a_window_is_its_argmax_wherever_it_is() {
+        let values = [f32::NEG_INFINITY, -1.0, 0.0, 2.0, f32::INFINITY, f32::NAN, -f32::NAN];
+        let all_windows = (0..values.len().pow(4))
+            .map(|k| [0, 1, 2, 3].map(|place| values[k / values.len().pow(place) % values.len()]));
+        let windows: Vec<[f32; 4]> = all_windows.collect();
+        for level in all() {
+            for &window in &windows {
+                let expected = (1..4).fold(0, |best: usize, k| {
+                    let (v, max) = (window[k], window[best]);
+                    if v > max || (v.is_nan() && !max.is_nan()) { k } else { best }
+                });
+                let (max, argmax) = dispatch!(level, simd => first_lane(simd, window));
+                assert_eq!(argmax as usize, expected, "{window:?} at {level:?}");
+                assert_eq!(max.to_bits(), window[expected].to_bits(), "{window:?} at {level:?}");
+            }
+        }
+    }
+}

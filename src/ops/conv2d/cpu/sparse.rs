@@ -1,0 +1,164 @@
+//! The gradient of the weights behind a fused 2×2 max-pooling, where one of four sums has a gradient:
+//! `dw[o, i, j, c] = Σ_windows dz[window, o] · frame[patch(window, o) + (i, j, c)]`, windows in
+//! row-major order.
+//!
+//! ```text
+//!                       VECTORS vectors of a kernel row (j, c …)
+//!                      ┌───────┬───────┬───────┐
+//!  ROWS kernel rows i  │  sums in registers    │  × FILTERS filters o
+//!                      └───────┴───────┴───────┘
+//! ```
+//!
+//! The maxima of the windows stream by; those whose ReLU is off have a gradient of 0 and are not
+//! skipped: the branch would be mispredicted too often.
+
+use fearless_simd::{Simd, dispatch, f32x8};
+
+use super::super::Extents;
+use super::frame::{backward_bias, cuts};
+use super::maxima::Maxima;
+use crate::simd::{Floats, is_wide, level};
+
+/// Floats of a kernel row in this file's layout: whole vectors of eight.
+pub(super) fn padded_run(d: Extents) -> usize {
+    d.run().next_multiple_of(8)
+}
+
+/// Elements of one filter in that layout.
+fn filter_len(d: Extents) -> usize {
+    d.k_h * padded_run(d)
+}
+
+/// Elements of a kernel in that layout, `[c_out, k_h, padded run]`.
+pub(super) fn padded_len(d: Extents) -> usize {
+    d.c_out * filter_len(d)
+}
+
+/// From the layout of [`backward_weight`] to `[k_h, k_w, c_in, c_out]`.
+pub(super) fn unpack(d: Extents, packed: &[f32], w: &mut [f32]) {
+    for (o, filter) in packed.chunks_exact(filter_len(d)).enumerate() {
+        let rows = filter.chunks_exact(padded_run(d)).zip(w.chunks_exact_mut(d.run() * d.c_out));
+        for (from, to) in rows {
+            to.chunks_exact_mut(d.c_out).zip(from).for_each(|(to, w)| to[o] = *w);
+        }
+    }
+}
+
+/// Adds the gradients of one sample, `dw` as `[c_out, k_h, padded run]`, and `db`.
+pub(super) fn backward_weight(
+    d: Extents,
+    maxima: Maxima<'_>,
+    frame: &[f32],
+    dw: &mut [f32],
+    db: &mut [f32],
+) {
+    dispatch!(level(), simd => all_blocks(simd, Job { d, maxima, frame }, dw));
+    backward_bias(maxima.dz, db);
+}
+
+/// One sample.
+#[derive(Clone, Copy)]
+struct Job<'a> {
+    d: Extents,
+    maxima: Maxima<'a>,
+    frame: &'a [f32],
+}
+
+/// Calls [`block`] with the constants of the listed `[filters, rows, vectors]`.
+macro_rules! call_block {
+    ($shape:expr, $args:tt, $([$filters:literal, $rows:literal, $vectors:literal]),+ $(,)?) => {
+        match $shape {
+            $([$filters, $rows, $vectors] => call_block!(@ $filters, $rows, $vectors, $args),)+
+            shape => debug_assert!(false, "no block of {shape:?}"),
+        }
+    };
+    (@ $filters:literal, $rows:literal, $vectors:literal, ($simd:ident, $job:ident, $at:expr, $dw:ident)) => {
+        block::<S, f32x8<S>, $filters, $rows, $vectors>($simd, $job, $at, $dw)
+    };
+}
+
+/// Cuts the kernel into blocks of filters, vectors and rows whose sums fit registers. Filters whose
+/// rows are one vector are taken several at a time: independent chains of additions.
+#[inline(always)]
+fn all_blocks<S: Simd>(simd: S, job: Job<'_>, dw: &mut [f32]) {
+    let (d, vectors) = (job.d, padded_run(job.d) / 8);
+    let filter_sizes: &[usize] = match (vectors, is_wide::<S>()) {
+        (1, true) => &[4, 2, 1],
+        (1, false) => &[2, 1],
+        _ => &[1],
+    };
+    for (o, filters) in cuts(d.c_out, filter_sizes) {
+        for (v, vectors) in cuts(vectors, &[5, 3, 1]) {
+            let row_sizes: &[usize] = match (vectors, is_wide::<S>()) {
+                (5, true) => &[5, 2, 1],
+                (5, false) => &[2, 1],
+                (3, true) => &[5, 3, 1],
+                (3, false) => &[3, 1],
+                _ => &[5, 1],
+            };
+            for (i, rows) in cuts(d.k_h, row_sizes) {
+                call_block!(
+                    [filters, rows, vectors],
+                    (simd, job, [o, i, v * 8], dw),
+                    [4, 5, 1],
+                    [4, 1, 1],
+                    [2, 5, 1],
+                    [2, 1, 1],
+                    [1, 5, 5],
+                    [1, 2, 5],
+                    [1, 1, 5],
+                    [1, 5, 3],
+                    [1, 3, 3],
+                    [1, 1, 3],
+                    [1, 5, 1],
+                    [1, 1, 1],
+                );
+            }
+        }
+    }
+}
+
+/// The sums of `FILTERS` filters, `ROWS` kernel rows and `VECTORS` vectors from (filter, row, float)
+/// on. Not inlined: the compiler runs out of registers with several of these in one function.
+#[inline(never)]
+fn block<S: Simd, V: Floats<S>, const FILTERS: usize, const ROWS: usize, const VECTORS: usize>(
+    simd: S,
+    Job { d, maxima, frame }: Job<'_>,
+    [o, i, float]: [usize; 3],
+    dw: &mut [f32],
+) {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let Maxima { dz, patches, .. } = maxima;
+            // Rows of one length, so that one bounds check is enough for all.
+            let len = frame.len() - ((i + ROWS - 1) * d.stride() + float);
+            let mut rows = [frame; ROWS];
+            for (r, row) in rows.iter_mut().enumerate() {
+                *row = &frame[(i + r) * d.stride() + float..][..len];
+            }
+            let mut sums = [[[V::splat(simd, 0.0); VECTORS]; ROWS]; FILTERS];
+            for (dz, patches) in dz.chunks_exact(d.c_out).zip(patches.chunks_exact(d.c_out)) {
+                let (dz, patches) = (&dz[o..][..FILTERS], &patches[o..][..FILTERS]);
+                for k in 0..FILTERS {
+                    let (at, g) = (patches[k] as usize, V::splat(simd, dz[k]));
+                    for r in 0..ROWS {
+                        let x = &rows[r][at..][..VECTORS * V::LEN];
+                        for n in 0..VECTORS {
+                            let x = V::from_slice(simd, &x[n * V::LEN..][..V::LEN]);
+                            sums[k][r][n] = x.mul_add(g, sums[k][r][n]);
+                        }
+                    }
+                }
+            }
+            for (k, sums) in sums.iter().enumerate() {
+                for (r, sums) in sums.iter().enumerate() {
+                    let row = ((o + k) * d.k_h + i + r) * padded_run(d) + float;
+                    for (sum, dw) in sums.iter().zip(dw[row..].chunks_exact_mut(V::LEN)) {
+                        (*sum + V::from_slice(simd, dw)).store_slice(dw);
+                    }
+                }
+            }
+        },
+    );
+}

@@ -1,0 +1,211 @@
+//! Max-pooling on the CPU. Shader twins: `shaders/max_pool2d/forward.wgsl`,
+//! `shaders/max_pool2d/backward_input.wgsl`, `shaders/max_pool2d/backward_input_tiled.wgsl`.
+
+use super::MaxPool2d;
+use crate::ops::Gradient;
+use crate::ops::cpu::{Backward, Export, Forward, Layer, Shards, Update, Workspaces};
+use crate::ops::pool2d::{Extents, LANES};
+use crate::simd::vectorised;
+
+#[derive(Debug)]
+pub(crate) struct MaxPool2dLayer {
+    extents: Extents,
+    /// Index of each maximum within its sample, `[samples, h_out, w_out, c]`.
+    argmax: Workspaces<Vec<u32>>,
+}
+
+impl MaxPool2dLayer {
+    pub(crate) fn new(op: MaxPool2d, shards: Shards) -> Self {
+        let len = shards.samples * op.extents.out_len();
+        Self { extents: op.extents, argmax: Workspaces::new(shards.count, || vec![0; len]) }
+    }
+}
+
+impl Layer for MaxPool2dLayer {
+    /// No weights.
+    fn pack_weights(&mut self, _parameters: &[f32]) {}
+
+    fn forward(&self, io: Forward<'_>) {
+        let mut argmax = self.argmax.lock(io.shard.workspace);
+        forward(self.extents, io.x.get(0), io.y, &mut argmax[..io.y.len()]);
+    }
+
+    fn backward(&self, mut io: Backward<'_>) {
+        let Some((rule, dx)) = io.dx.get(0) else { return };
+        let argmax = self.argmax.lock(io.shard.workspace);
+        backward_input(self.extents, &argmax[..io.dy.len()], io.dy, rule, dx);
+    }
+
+    /// Nothing is saved for the update.
+    fn export_saved(&self, _io: Export<'_>) {}
+
+    /// No parameters.
+    fn update(&mut self, _io: Update<'_>) {}
+}
+
+/// `y[r, s, c] = max_{i,j} x[r·k_h + i, s·k_w + j, c]`; `argmax` gets the index of each maximum
+/// within its sample.
+fn forward(d: Extents, x: &[f32], y: &mut [f32], argmax: &mut [u32]) {
+    let (len_in, len_out) = (d.in_len(), d.out_len());
+    let samples = x.chunks_exact(len_in).zip(y.chunks_exact_mut(len_out));
+    for ((x, y), argmax) in samples.zip(argmax.chunks_exact_mut(len_out)) {
+        vectorised(
+            #[inline(always)]
+            || forward_sample(d, x, y, argmax),
+        );
+    }
+}
+
+/// Cuts a window's rows, or else the channels, into blocks that fit registers.
+#[inline(always)]
+fn forward_sample(d: Extents, x: &[f32], y: &mut [f32], argmax: &mut [u32]) {
+    if d.fills_lanes() {
+        return forward_lanes(d, x, y, argmax);
+    }
+    let mut c = 0;
+    while c < d.c {
+        c += match d.c - c {
+            16.. => forward_channels::<16>(d, c, x, y, argmax),
+            8.. => forward_channels::<8>(d, c, x, y, argmax),
+            4.. => forward_channels::<4>(d, c, x, y, argmax),
+            _ => forward_channels::<1>(d, c, x, y, argmax),
+        };
+    }
+}
+
+/// Channels `c..c + CHANNELS` of all windows. Returns `CHANNELS`.
+#[inline(always)]
+fn forward_channels<const CHANNELS: usize>(
+    d: Extents,
+    c: usize,
+    x: &[f32],
+    y: &mut [f32],
+    argmax: &mut [u32],
+) -> usize {
+    let windows = y.chunks_exact_mut(d.c).zip(argmax.chunks_exact_mut(d.c));
+    for (window, (y, argmax)) in windows.enumerate() {
+        let (mut max, mut index) = ([f32::NEG_INFINITY; CHANNELS], [u32::MAX; CHANNELS]);
+        for row in d.window_rows(window) {
+            for at in (row + c..).step_by(d.c).take(d.k_w) {
+                let x = &x[at..][..CHANNELS];
+                for k in 0..CHANNELS {
+                    max_first(&mut max[k], &mut index[k], x[k], (at + k) as u32);
+                }
+            }
+        }
+        y[c..c + CHANNELS].copy_from_slice(&max);
+        argmax[c..c + CHANNELS].copy_from_slice(&index);
+    }
+    CHANNELS
+}
+
+/// Wide windows: each lane has the first maximum of its own positions, so that no comparison
+/// waits for the one before; then halves of the lanes are combined until one position is left.
+#[inline(always)]
+fn forward_lanes(d: Extents, x: &[f32], y: &mut [f32], argmax: &mut [u32]) {
+    let windows = y.chunks_exact_mut(d.c).zip(argmax.chunks_exact_mut(d.c));
+    for (window, (y, argmax)) in windows.enumerate() {
+        let (mut max, mut index) = ([f32::NEG_INFINITY; LANES], [u32::MAX; LANES]);
+        for row in d.window_rows(window) {
+            // The last begins earlier where it would reach beyond the row: elements that are
+            // compared twice change nothing.
+            let last = d.k_w * d.c - LANES;
+            for at in (0..last + LANES).step_by(LANES) {
+                let at = row + at.min(last);
+                let x = &x[at..][..LANES];
+                for k in 0..LANES {
+                    max_first(&mut max[k], &mut index[k], x[k], (at + k) as u32);
+                }
+            }
+        }
+        let mut half = LANES / 2;
+        while half >= d.c {
+            let (low, high) = max.split_at_mut(half);
+            let (low_index, high_index) = index.split_at_mut(half);
+            for k in 0..half {
+                max_first(&mut low[k], &mut low_index[k], high[k], high_index[k]);
+            }
+            half /= 2;
+        }
+        y.copy_from_slice(&max[..d.c]);
+        argmax.copy_from_slice(&index[..d.c]);
+    }
+}
+
+/// Replaces a maximum and its index by `v` at index `at` if `v` is larger, or equal at a lower
+/// index. A NaN is larger than any number, and equal to a NaN. The start, minus infinity at an
+/// index beyond all others, loses to any element. Without branches, so that it vectorises.
+#[inline(always)]
+fn max_first(max: &mut f32, index: &mut u32, v: f32, at: u32) {
+    let larger = ((v > *max) | v.is_nan()) & !max.is_nan();
+    let equal = (v == *max) | v.is_nan();
+    let wins = larger | (equal & (at < *index));
+    *max = if wins { v } else { *max };
+    *index = if wins { at } else { *index };
+}
+
+/// `dx[argmax[r, s, c]] += dy[r, s, c]`; `rule` says whether `dx` is cleared first.
+fn backward_input(d: Extents, argmax: &[u32], dy: &[f32], rule: Gradient, dx: &mut [f32]) {
+    let (len_in, len_out) = (d.in_len(), d.out_len());
+    if rule == Gradient::Set {
+        dx.fill(0.0);
+    }
+    let samples = dx.chunks_exact_mut(len_in).zip(dy.chunks_exact(len_out));
+    for ((dx, dy), argmax) in samples.zip(argmax.chunks_exact(len_out)) {
+        for (&g, &at) in dy.iter().zip(argmax) {
+            dx[at as usize] += g;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Shape;
+
+    /// The rule, one comparison after another.
+    fn naive(d: Extents, x: &[f32]) -> (Vec<f32>, Vec<u32>) {
+        let of = |k: usize| {
+            let (window, c) = (k / d.c, k % d.c);
+            let places = d.window_rows(window).flat_map(|row| (0..d.k_w).map(move |j| (row, j)));
+            let mut places = places.map(|(row, j)| row + j * d.c + c);
+            let first = places.next().unwrap();
+            places.fold(first, |best, at| {
+                let larger = x[at] > x[best] || (x[at].is_nan() && !x[best].is_nan());
+                if larger { at } else { best }
+            })
+        };
+        let argmax: Vec<usize> = (0..d.out_len()).map(of).collect();
+        (argmax.iter().map(|&at| x[at]).collect(), argmax.iter().map(|&at| at as u32).collect())
+    }
+
+    fn check(d: Extents, x: &[f32], what: &str) {
+        let (mut y, mut argmax) = (vec![0.0; d.out_len()], vec![0; d.out_len()]);
+        forward(d, x, &mut y, &mut argmax);
+        let (max, index) = naive(d, x);
+        assert_eq!(argmax, index, "{what}");
+        let bits = |v: &[f32]| v.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&y), bits(&max), "{what}");
+    }
+
+    #[test]
+    fn the_first_nan_of_a_window_is_its_argmax_wherever_it_is() {
+        // By blocks of 1, 4 and 16 channels, and by lanes.
+        for (shape, window) in [([4, 6, 3], [2, 3]), ([4, 4, 21], [2, 2]), ([3, 40, 2], [3, 20])] {
+            let [h, w, c] = shape;
+            let d = Extents::new(Shape::Map { h, w, c }, window);
+            let x: Vec<f32> = (0..d.in_len()).map(|i| ((i * 7919) % 13) as f32 - 6.0).collect();
+            check(d, &x, "numbers");
+            for at in 0..d.in_len() {
+                let mut x = x.clone();
+                x[at] = f32::NAN;
+                check(d, &x, &format!("{shape:?}, NaN at {at}"));
+                // A second NaN with other bits, before or after.
+                x[(at * 5 + 11) % d.in_len()] = -f32::NAN;
+                check(d, &x, &format!("{shape:?}, NaN at {at} and another"));
+            }
+            check(d, &vec![f32::NEG_INFINITY; d.in_len()], "minus infinity");
+            check(d, &vec![f32::NAN; d.in_len()], "nothing but NaN");
+        }
+    }
+}

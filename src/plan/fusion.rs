@@ -1,0 +1,88 @@
+//! Which neighbouring nodes are computed in one pass: the rule for each fusion, written once. A
+//! device says by [`Fusions`] which of them it has kernels for.
+
+use crate::graph::{Graph, Node, NodeId, Op};
+use crate::ops::batch_norm::FusedPools;
+use crate::ops::pool2d;
+
+/// The fusions that a device has kernels for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Fusions {
+    /// A convolution with the 2×2 max-pooling that alone reads it.
+    pub conv2d_max_pool2d: Option<ConvLimits>,
+    /// A batch norm with the poolings that alone read it: one max and one average pooling at most,
+    /// over equal windows.
+    pub batch_norm_pool2d: Option<NormLimits>,
+}
+
+/// The convolutions that a fused kernel takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConvLimits {
+    /// Most elements of the kernel.
+    pub kernel_len: usize,
+    /// The number of filters is a multiple of this.
+    pub filters_multiple_of: usize,
+}
+
+/// The batch norms that a fused kernel takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NormLimits {
+    /// The number of channels is a multiple of this.
+    pub channels_multiple_of: usize,
+    /// Most positions of a window.
+    pub window: usize,
+}
+
+impl Fusions {
+    /// Every node is a pass of its own.
+    pub const NONE: Self = Self { conv2d_max_pool2d: None, batch_norm_pool2d: None };
+
+    /// The max-pooling that is computed in the pass of the convolution `id`.
+    pub(super) fn conv2d(&self, graph: &Graph, id: NodeId) -> Option<(NodeId, pool2d::Extents)> {
+        let limits = self.conv2d_max_pool2d?;
+        let node = graph.node(id);
+        let Op::Conv2d { filters, kernel: [k_h, k_w], .. } = node.op else { return None };
+        let c_in = graph.node(node.inputs[0]).shape.channels();
+        let mut readers = graph.readers(id);
+        let (pool, None) = (readers.next()?, readers.next()) else { return None };
+        let fits = graph.node(pool).op == Op::MaxPool2d { window: [2, 2] }
+            && k_h * k_w * c_in * filters <= limits.kernel_len
+            && filters.is_multiple_of(limits.filters_multiple_of);
+        fits.then(|| (pool, pool2d::Extents::new(node.shape, [2, 2])))
+    }
+
+    /// The poolings that are computed in the pass of the batch norm `id`.
+    pub(super) fn batch_norm(&self, graph: &Graph, id: NodeId) -> Option<FusedPools> {
+        let limits = self.batch_norm_pool2d?;
+        let node = graph.node(id);
+        let Op::BatchNorm { .. } = node.op else { return None };
+        if !node.shape.channels().is_multiple_of(limits.channels_multiple_of) {
+            return None;
+        }
+        let mut pools: Option<FusedPools> = None;
+        for reader in graph.readers(id) {
+            let (window, max, mean) = match graph.node(reader).op {
+                Op::MaxPool2d { window } => (window, Some(reader), None),
+                Op::AvgPool2d { window } => (window, None, Some(reader)),
+                _ => return None,
+            };
+            let extents = pool2d::Extents::new(node.shape, window);
+            let known = pools.unwrap_or(FusedPools { extents, max: None, mean: None });
+            let twice = known.max.and(max).or(known.mean.and(mean)).is_some();
+            if twice || known.extents != extents || window[0] * window[1] > limits.window {
+                return None;
+            }
+            pools = Some(FusedPools { extents, max: known.max.or(max), mean: known.mean.or(mean) });
+        }
+        pools
+    }
+
+    /// The node in whose pass the pooling `node` is computed.
+    pub(super) fn absorbed_by(&self, graph: &Graph, id: NodeId, node: &Node) -> Option<NodeId> {
+        let below = *node.inputs.first()?;
+        let by_conv = self.conv2d(graph, below).is_some_and(|(pool, _)| pool == id);
+        let by_norm = self.batch_norm(graph, below);
+        let by_norm = by_norm.is_some_and(|pools| [pools.max, pools.mean].contains(&Some(id)));
+        (by_conv || by_norm).then_some(below)
+    }
+}

@@ -1,0 +1,274 @@
+//! Makes a dataset from sound files: `genre-gpu prepare`.
+//!
+//! ```text
+//! songs.rs   a folder for each class, or a list -> songs
+//! split.rs   which song, or which cut, goes into which part
+//! work.rs    one file -> its cuts, cached in OUT/.prepare until all files are done
+//! output.rs  the output folder: started, resumed, finished
+//! record.rs  prepare.json: how a folder was made
+//! arrays.rs  cuts -> x, y and song of each part
+//! ```
+
+mod arrays;
+mod output;
+mod record;
+mod songs;
+mod split;
+mod work;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::audio::{Cutting, FrontEnd};
+use crate::data::PartName;
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+
+use output::Output;
+use songs::{Found, Song};
+use split::Plan;
+use work::{Made, Worker};
+
+pub use record::{Record, Settings, path_of, read};
+pub use split::SplitKind;
+
+/// The settings of `prepare`.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The folder with a folder of songs for each class; GTZAN's own, above its
+    /// `genres_original` or `genres`, is accepted.
+    pub audio: PathBuf,
+    /// A list of file, label and, if need be, part and song, instead of the folders.
+    pub list: Option<PathBuf>,
+    /// The classes in the order of their labels; where not given, all in alphabetical order.
+    pub classes: Option<Vec<String>>,
+    /// How sound becomes spectrograms.
+    pub front_end: FrontEnd,
+    /// How songs are cut.
+    pub cutting: Cutting,
+    /// How songs are split into parts.
+    pub split: SplitKind,
+    /// A list of file or song and part, for [`SplitKind::Csv`].
+    pub parts: Option<PathBuf>,
+    /// Seed of the split.
+    pub seed: u64,
+    /// A file that cannot be used, or of which not all can be decoded, is an error.
+    pub strict: bool,
+    /// Files decoded at once; 0 means one for each core.
+    pub threads: usize,
+    /// The folder for the arrays.
+    pub out: PathBuf,
+}
+
+/// The result of `prepare`.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// The classes' names, by label.
+    pub classes: Vec<String>,
+    /// Songs and samples of each part and class.
+    pub counts: BTreeMap<(PartName, usize), Count>,
+    /// Files that could not be used, and why.
+    pub skipped: Vec<(String, String)>,
+    /// Files that the split does not name.
+    pub left_out: usize,
+    /// Files that are in the arrays.
+    pub files: usize,
+    /// Their total length.
+    pub seconds: f64,
+}
+
+/// Songs and samples.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// Songs that have samples here.
+    pub songs: usize,
+    /// Samples.
+    pub samples: usize,
+}
+
+/// A song after its cuts were made.
+struct Done {
+    song: Song,
+    /// Its cuts, or why there are none.
+    made: Result<Made, String>,
+    /// The part of each cut; empty where there are none or the split leaves the song out.
+    parts: Vec<PartName>,
+}
+
+/// Finds songs, cuts them into spectrograms and writes the arrays that
+/// `train --data` reads. A folder that was started with the same settings is resumed.
+///
+/// # Errors
+/// If there are no songs, a class has none in a part, a list is invalid, `out` holds other files, or
+/// a file fails and `strict` is set.
+pub fn prepare(options: &Options, progress: &dyn Progress) -> Result<Summary> {
+    options.front_end.check()?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .build()
+        .map_err(|e| Error::Threads { threads: options.threads, problem: e.to_string() })?;
+    let found = songs::find(options, progress)?;
+    let plan = split::plan(options, &found, progress)?;
+    let settings = Settings::new(options, &found.classes)?;
+    let output = Output::open(&options.out, &settings)?;
+    let done = pool.install(|| make_all(options, found, &plan, &output, progress))?;
+    if options.strict {
+        check_all_whole(options, &done, &output)?;
+    }
+    let skipped: Vec<_> = (done.iter())
+        .filter_map(|done| Some((done.song.name.clone(), done.made.as_ref().err()?.clone())))
+        .collect();
+    let summary = summarise(&settings.classes, &done, skipped);
+    check_parts(options, &summary)?;
+    warn_of_copies(&done, progress);
+    output.begin_arrays()?;
+    arrays::write(&output, &settings, &done, progress)?;
+    output.finish(&Record::new(settings, &summary, &done))?;
+    Ok(summary)
+}
+
+/// Cuts all songs that the plan names, in parallel; the order is that of the songs.
+fn make_all(
+    options: &Options,
+    found: Found,
+    plan: &Plan,
+    output: &Output,
+    progress: &dyn Progress,
+) -> Result<Vec<Done>> {
+    let total = found.songs.iter().filter(|song| plan.names(song)).count();
+    progress.begin("songs", total as u64, "songs");
+    let done = found.songs.into_par_iter().map_init(
+        || Worker::new(options, output.work()),
+        |worker, song| {
+            if !plan.names(&song) {
+                let made = Ok(Made::default());
+                return Ok(Done { song, made, parts: Vec::new() });
+            }
+            let worker = worker.as_mut().map_err(|e| Error::FrontEnd {
+                name: options.front_end.name.clone(),
+                problem: e.to_string(),
+            })?;
+            let made = worker.make(&song, progress)?;
+            if let Err(reason) = &made {
+                progress.warn(&format!("{} is skipped: {reason}", song.name));
+            }
+            progress.advance(1);
+            Ok(Done { song, made, parts: Vec::new() })
+        },
+    );
+    let done = done.collect::<Result<Vec<_>>>();
+    progress.end();
+    let mut done = done?;
+    let overlap = done.iter().flat_map(|done| &done.made).filter(|made| made.overlap).count();
+    if overlap > 0 {
+        progress.note(&format!(
+            "in {overlap} of {total} songs cuts overlap, because the song is shorter than all its \
+             cuts together"
+        ));
+    }
+    plan.assign(&mut done);
+    Ok(done)
+}
+
+fn summarise(classes: &[String], done: &[Done], skipped: Vec<(String, String)>) -> Summary {
+    let mut counts: BTreeMap<(PartName, usize), Count> = BTreeMap::new();
+    let mut songs = std::collections::BTreeSet::new();
+    for Done { song, parts, .. } in done {
+        for &part in parts {
+            let count = counts.entry((part, song.class)).or_default();
+            count.samples += 1;
+            count.songs += usize::from(songs.insert((part, song.id)));
+        }
+    }
+    let used = || done.iter().filter(|done| !done.parts.is_empty());
+    let made = used().filter_map(|done| done.made.as_ref().ok());
+    Summary {
+        classes: classes.to_vec(),
+        counts,
+        left_out: done.iter().filter(|d| d.parts.is_empty() && d.made.is_ok()).count(),
+        skipped,
+        files: used().count(),
+        seconds: made.map(|made| made.seconds).sum(),
+    }
+}
+
+/// For `strict`: every file must have been decoded completely.
+fn check_all_whole(options: &Options, done: &[Done], output: &Output) -> Result<()> {
+    let mut faults = done.iter().filter_map(|done| {
+        let reason = match &done.made {
+            Ok(made) => made.damage.as_ref()?,
+            Err(reason) => reason,
+        };
+        Some((&done.song.name, reason))
+    });
+    let Some((name, reason)) = faults.next() else { return Ok(()) };
+    Err(Error::Prepare {
+        place: options.audio.display().to_string(),
+        problem: format!(
+            "{} of {} files cannot be used or not be decoded to their end, the first {name} \
+             ({reason}), and --strict is set: no arrays were written; the others are kept in {} \
+             for the next start",
+            1 + faults.count(),
+            done.len(),
+            output.work().display()
+        ),
+    })
+}
+
+/// Checks that every class has songs in every part.
+fn check_parts(options: &Options, summary: &Summary) -> Result<()> {
+    for (class, name) in summary.classes.iter().enumerate() {
+        for part in PartName::ALL {
+            if summary.counts.contains_key(&(part, class)) {
+                continue;
+            }
+            let skipped = match summary.skipped.len() {
+                0 => String::new(),
+                n => format!("; {n} files could not be used, such as {}", {
+                    let (file, reason) = &summary.skipped[0];
+                    format!("{file} ({reason})")
+                }),
+            };
+            return Err(Error::Prepare {
+                place: options.audio.display().to_string(),
+                problem: format!(
+                    "class {name} has no song in {part}{skipped}; add songs, choose other classes \
+                     with --genres, or another --split"
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Warns of files with the same bytes in different parts, or with different labels.
+fn warn_of_copies(done: &[Done], progress: &dyn Progress) {
+    let mut by_hash: BTreeMap<&str, Vec<&Done>> = BTreeMap::new();
+    for done in done.iter().filter(|done| !done.parts.is_empty()) {
+        if let Ok(made) = &done.made {
+            by_hash.entry(&made.blake3).or_default().push(done);
+        }
+    }
+    for copies in by_hash.values().filter(|copies| copies.len() > 1) {
+        let parts = |done: &Done| (done.song.class, done.parts.clone());
+        if copies.iter().any(|copy| parts(copy) != parts(copies[0])) {
+            let names: Vec<String> = copies
+                .iter()
+                .map(|copy| format!("{} ({})", copy.song.name, part_of(&copy.parts)))
+                .collect();
+            progress.warn(&format!("the same file several times: {}", names.join(", ")));
+        }
+    }
+}
+
+/// The part of a song, or `several`.
+fn part_of(parts: &[PartName]) -> &'static str {
+    match parts {
+        [] => "",
+        [first, rest @ ..] if rest.iter().all(|part| part == first) => first.as_str(),
+        _ => "several",
+    }
+}

@@ -1,0 +1,106 @@
+//! The output folder.
+
+use std::path::{Path, PathBuf};
+
+use super::record::{RECORD, Record, Settings};
+use crate::data::PREPARE_WORK;
+use crate::error::{Error, Result};
+use crate::files::{create_folder, write_atomic};
+
+const SETTINGS: &str = "settings.json";
+
+/// The output folder, while it is being filled.
+pub(super) struct Output {
+    folder: PathBuf,
+}
+
+impl Output {
+    /// Opens a folder that is new or empty, or was started or finished with the same settings.
+    pub(super) fn open(folder: &Path, settings: &Settings) -> Result<Self> {
+        let output = Self { folder: folder.to_path_buf() };
+        create_folder(folder)?;
+        let begun = output.work().join(SETTINGS);
+        let fail =
+            |problem: String| Error::Prepare { place: folder.display().to_string(), problem };
+        let before = match (read_json::<Settings>(&begun), Record::read_if_any(folder)?) {
+            (Some(settings), _) => Some(settings),
+            (None, Some(record)) => Some(record.settings),
+            (None, None) => None,
+        };
+        match before {
+            Some(before) => {
+                if let Some(difference) = before.difference(settings) {
+                    return Err(fail(format!(
+                        "holds arrays of other settings ({difference}); give another --out, or \
+                         remove this folder"
+                    )));
+                }
+            }
+            None => {
+                let entries = std::fs::read_dir(folder).map_err(Error::io(folder, "read"))?;
+                let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+                let mut names: Vec<String> =
+                    names.map(|name| name.to_string_lossy().into_owned()).collect();
+                names.retain(|name| name != PREPARE_WORK);
+                names.sort();
+                if let Some(name) = names.first() {
+                    return Err(fail(format!(
+                        "expected a new or empty folder, found {name} in it; give another --out"
+                    )));
+                }
+            }
+        }
+        output.sweep()?;
+        create_folder(&output.work())?;
+        write_atomic(&begun, |w| Ok(serde_json::to_writer_pretty(w, settings)?))?;
+        Ok(output)
+    }
+
+    /// The folder in which cuts are cached until all are made.
+    pub(super) fn work(&self) -> PathBuf {
+        self.folder.join(PREPARE_WORK)
+    }
+
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Removes the incomplete files of an interrupted run.
+    fn sweep(&self) -> Result<()> {
+        for folder in [self.folder.clone(), self.work()] {
+            let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+            for entry in entries.flatten() {
+                if entry.file_name().to_string_lossy().starts_with(".partial-") {
+                    let path = entry.path();
+                    std::fs::remove_file(&path).map_err(Error::io(&path, "remove"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the record of an earlier run, before its arrays are overwritten.
+    pub(super) fn begin_arrays(&self) -> Result<()> {
+        let path = self.file(RECORD);
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io(&path, "remove")(e))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the record, which marks the arrays as complete, and removes the cache.
+    pub(super) fn finish(&self, record: &Record) -> Result<()> {
+        write_atomic(&self.file(RECORD), |w| {
+            serde_json::to_writer_pretty(&mut *w, record)?;
+            w.write_all(b"\n")
+        })?;
+        let work = self.work();
+        std::fs::remove_dir_all(&work).map_err(Error::io(&work, "remove"))
+    }
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}

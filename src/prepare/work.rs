@@ -1,0 +1,150 @@
+//! Makes the cuts of one file and caches them on disk until all files are done.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Options;
+use super::songs::Song;
+use crate::audio::{Cuts, Cutting, FrontEnd, LogMel, cut, decode, resample};
+use crate::error::Result;
+use crate::files::write_atomic;
+use crate::progress::Progress;
+
+/// How a file's cuts were made: the first line of their cache file.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Made {
+    /// Hash of the file's bytes, in hexadecimal.
+    pub(super) blake3: String,
+    /// Rate of the file, before resampling.
+    pub(super) sample_rate_hz: u32,
+    pub(super) seconds: f64,
+    /// Number of spectrograms.
+    pub(super) cuts: usize,
+    /// Cuts share samples.
+    pub(super) overlap: bool,
+    /// What could not be decoded.
+    pub(super) damage: Option<String>,
+    /// The cache file of the cuts.
+    #[serde(skip)]
+    pub(super) kept: PathBuf,
+}
+
+/// Decodes, resamples and cuts songs; one for each thread.
+pub(super) struct Worker {
+    log_mel: LogMel,
+    cutting: Cutting,
+    /// Everything besides the file's bytes that the cuts depend on: part of the cache file's name.
+    settings: String,
+    folder: PathBuf,
+}
+
+impl Worker {
+    pub(super) fn new(options: &Options, folder: PathBuf) -> Result<Self> {
+        let Options { front_end, cutting, .. } = options;
+        // All that decides a file's cuts; the name of a front end does not.
+        let FrontEnd {
+            sample_rate_hz, n_fft, hop_samples, n_mels, f_min_hz, f_max_hz, frames, ..
+        } = front_end;
+        let version = env!("CARGO_PKG_VERSION");
+        let settings = format!(
+            "{version} {sample_rate_hz} {n_fft} {hop_samples} {n_mels} {f_min_hz} {f_max_hz} \
+             {frames} {cutting:?}"
+        );
+        Ok(Self { log_mel: LogMel::new(front_end)?, cutting: *cutting, settings, folder })
+    }
+
+    /// Makes the cuts of a song, or finds them in the cache. The inner result is the problem of a
+    /// file that cannot be used.
+    pub(super) fn make(
+        &mut self,
+        song: &Song,
+        progress: &dyn Progress,
+    ) -> Result<Result<Made, String>> {
+        let bytes = match std::fs::read(&song.path) {
+            Ok(bytes) => bytes,
+            Err(e) => return Ok(Err(format!("cannot be read: {e}"))),
+        };
+        let hash = blake3::hash(&bytes).to_hex().to_string();
+        let key = blake3::hash(format!("{hash} {}", self.settings).as_bytes());
+        let kept = self.folder.join(format!("{}.cuts", key.to_hex()));
+        let fe = self.log_mel.front_end().clone();
+        let size = size_of::<f32>() * fe.n_mels * fe.frames;
+        let made = match read_kept(&kept, size) {
+            Some(made) => made,
+            None => {
+                let sound = match decode(&song.path, bytes) {
+                    Ok(sound) => sound,
+                    // The name is told beside it.
+                    Err(crate::Error::Audio { problem, .. }) => return Ok(Err(problem)),
+                    Err(e) => return Err(e),
+                };
+                let seconds = sound.seconds();
+                let samples = resample(sound.samples, sound.sample_rate_hz, fe.sample_rate_hz)?;
+                let (values, overlap) = match cut(&samples, &mut self.log_mel, self.cutting)? {
+                    Cuts::Made { values, overlap, .. } => (values, overlap),
+                    Cuts::TooShort { needed } => {
+                        return Ok(Err(too_short(seconds, needed, self.cutting, &fe)));
+                    }
+                };
+                let made = Made {
+                    blake3: hash,
+                    sample_rate_hz: sound.sample_rate_hz,
+                    seconds,
+                    cuts: self.cutting.segments,
+                    overlap,
+                    damage: sound.damage,
+                    kept: PathBuf::new(),
+                };
+                keep(&kept, &made, &values)?;
+                made
+            }
+        };
+        if let Some(damage) = &made.damage {
+            progress
+                .warn(&format!("{}: {damage}; {:.1} s of it are used", song.name, made.seconds));
+        }
+        Ok(Ok(Made { kept, ..made }))
+    }
+}
+
+fn too_short(seconds: f64, needed: usize, cutting: Cutting, fe: &FrontEnd) -> String {
+    format!(
+        "{seconds:.2} s are too short: {} cuts of {:.2} s that overlap by no more than half need \
+         {:.2} s; try fewer --segments",
+        cutting.segments,
+        fe.seconds(),
+        needed as f64 / f64::from(fe.sample_rate_hz)
+    )
+}
+
+/// One line of JSON, then the cuts as little-endian f32.
+fn keep(path: &Path, made: &Made, values: &[f32]) -> Result<()> {
+    write_atomic(path, |w| {
+        serde_json::to_writer(&mut *w, made)?;
+        w.write_all(b"\n")?;
+        values.iter().try_for_each(|value| w.write_all(&value.to_le_bytes()))
+    })
+}
+
+/// The header of a cache file, if the file is complete.
+fn read_kept(path: &Path, size: usize) -> Option<Made> {
+    let (made, values) = split_kept(std::fs::read(path).ok()?)?;
+    (values.len() == made.cuts * size).then_some(made)
+}
+
+fn split_kept(mut bytes: Vec<u8>) -> Option<(Made, Vec<u8>)> {
+    let end = bytes.iter().position(|&byte| byte == b'\n')?;
+    let values = bytes.split_off(end + 1);
+    Some((serde_json::from_slice(&bytes).ok()?, values))
+}
+
+impl Made {
+    /// The cuts as little-endian f32, `[cuts, n_mels, frames]`.
+    pub(super) fn values(&self) -> std::io::Result<Vec<u8>> {
+        let bytes = std::fs::read(&self.kept)?;
+        let damaged = || std::io::Error::other(format!("{} is damaged", self.kept.display()));
+        split_kept(bytes).map(|(_, values)| values).ok_or_else(damaged)
+    }
+}

@@ -1,0 +1,97 @@
+//! Loads the samples of a run: the user's arrays, or the demo corpus.
+
+#[cfg(feature = "audio")]
+mod origin;
+
+use std::path::Path;
+
+#[cfg(feature = "audio")]
+use super::recordings::Recordings;
+use super::settings::Config;
+use crate::audio::{Cutting, FrontEnd};
+use crate::data::{ArrayName, DataFrom, DataOptions, Dataset, PartName};
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+
+#[cfg(feature = "audio")]
+pub use origin::demo_cache;
+
+/// A dataset, and how its sound became spectrograms where that is known.
+#[derive(Debug)]
+pub struct Source {
+    /// Samples, labels, songs.
+    pub data: Dataset,
+    /// How sound became spectrograms: known for the demo corpus and for arrays that `prepare` made.
+    pub front_end: Option<FrontEnd>,
+    /// How songs were cut, where the front end is known.
+    pub cutting: Option<Cutting>,
+    /// The recordings that samples were cut from, where the front end is known.
+    #[cfg(feature = "audio")]
+    pub recordings: Option<Recordings>,
+}
+
+/// Loads the arrays that a configuration names into memory, or without any the demo corpus from
+/// `cache_dir` (by default the user's cache folder).
+///
+/// # Errors
+/// If arrays are missing or unusable, or the corpus cannot be made.
+pub fn load(
+    config: &Config,
+    cache_dir: Option<&Path>,
+    parts: &[PartName],
+    progress: &dyn Progress,
+) -> Result<Source> {
+    open(config, cache_dir, parts, DataFrom::Memory, progress)
+}
+
+/// As [`load`], but samples may stay on disk, according to `from`.
+///
+/// # Errors
+/// As [`load`], or if samples must stay on disk and cannot be read from there by position.
+pub fn open(
+    config: &Config,
+    cache_dir: Option<&Path>,
+    parts: &[PartName],
+    from: DataFrom,
+    progress: &dyn Progress,
+) -> Result<Source> {
+    let options =
+        config.data.as_deref().map(|path| array_options(config, path, parts, from)).transpose()?;
+    #[cfg(feature = "audio")]
+    return match options {
+        Some(options) => origin::load_arrays(&options, cache_dir, progress),
+        None => origin::load_demo(cache_dir, parts, from, progress),
+    };
+    #[cfg(not(feature = "audio"))]
+    {
+        // The corpus is synthesised, and arrays of prepare are arrays like any other.
+        let _ = cache_dir;
+        let missing = Error::Feature { what: "demo corpus", feature: "audio" };
+        let data = Dataset::load(&options.ok_or(missing)?, progress)?;
+        Ok(Source { data, front_end: None, cutting: None })
+    }
+}
+
+/// The options for the arrays that a configuration names.
+fn array_options(
+    config: &Config,
+    path: &Path,
+    parts: &[PartName],
+    from: DataFrom,
+) -> Result<DataOptions> {
+    let mut options = DataOptions::new(path);
+    options.transpose = config.transpose;
+    options.class_names.clone_from(&config.class_names);
+    (options.parts, options.from) = (parts.to_vec(), from);
+    for (key, array) in &config.arrays {
+        // One key for each array, so that none can be given twice.
+        let name = ArrayName::of(key).filter(|name| name.to_string() == *key);
+        let name = name.ok_or_else(|| Error::Setting {
+            name: "arrays",
+            expected: "keys x_train, y_train, song_train, or the same with val or test",
+            found: key.clone(),
+        })?;
+        options.explicit.insert(name, array.clone());
+    }
+    Ok(options)
+}

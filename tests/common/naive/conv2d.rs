@@ -1,0 +1,74 @@
+//! `z[r, q, o] = b[o] + Σ_{i,j,c} x[r + i - before, q + j - before, c] · w[i, j, c, o]`.
+
+use genre_gpu::graph::{Padding, Role};
+
+use super::{Gradients, Node};
+
+pub fn forward(node: &Node<'_>, kernel: [usize; 2], padding: Padding) -> Vec<f64> {
+    let w = node.parameter(Role::Kernel).unwrap();
+    let c_out = node.shape[2];
+    let bias = |o: usize| node.parameter(Role::Bias).map_or(0.0, |bias| bias[o]);
+    let mut z: Vec<f64> = (0..node.len()).map(|i| bias(i % c_out)).collect();
+    products(node, kernel, padding, |x, k, y| z[y] += node.inputs[0][x] * w[k]);
+    z
+}
+
+pub fn backward(node: &Node<'_>, kernel: [usize; 2], padding: Padding, dz: &[f64]) -> Gradients {
+    let (x, w) = (node.inputs[0], node.parameter(Role::Kernel).unwrap());
+    let (mut dx, mut dw) = (vec![0.0; x.len()], vec![0.0; w.len()]);
+    products(node, kernel, padding, |at, k, y| {
+        dw[k] += x[at] * dz[y];
+        dx[at] += w[k] * dz[y];
+    });
+    let mut parameters = vec![(Role::Kernel, dw)];
+    if node.parameter(Role::Bias).is_some() {
+        parameters.push((Role::Bias, bias_gradient(dz, node.shape[2])));
+    }
+    Gradients { inputs: vec![dx], parameters }
+}
+
+/// The sum of `dz` over everything but its last axis.
+pub fn bias_gradient(dz: &[f64], c: usize) -> Vec<f64> {
+    (0..c).map(|o| dz.iter().skip(o).step_by(c).sum()).collect()
+}
+
+/// Calls `f(index in x, index in w, index in z)` for every product of the sum.
+fn products(
+    node: &Node<'_>,
+    [k_h, k_w]: [usize; 2],
+    padding: Padding,
+    mut f: impl FnMut(usize, usize, usize),
+) {
+    let ([h, w, c_in], [h_out, w_out, c_out]) = (node.input_shapes[0], node.shape);
+    let before = match padding {
+        Padding::Same => [(k_h - 1) / 2, (k_w - 1) / 2],
+        Padding::Valid => [0, 0],
+    };
+    for s in 0..node.n {
+        for r in 0..h_out {
+            for q in 0..w_out {
+                for i in 0..k_h {
+                    for j in 0..k_w {
+                        let (row, column) = (r + i, q + j);
+                        if row < before[0] || column < before[1] {
+                            continue;
+                        }
+                        let (row, column) = (row - before[0], column - before[1]);
+                        if row >= h || column >= w {
+                            continue;
+                        }
+                        for c in 0..c_in {
+                            for o in 0..c_out {
+                                f(
+                                    ((s * h + row) * w + column) * c_in + c,
+                                    ((i * k_w + j) * c_in + c) * c_out + o,
+                                    ((s * h_out + r) * w_out + q) * c_out + o,
+                                );
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Whole models against the reference, and whole runs: CPU, GPU and Keras beside each other.
+
+use genre_gpu::backend::{Backend, DatasetRef, Sgd, State, Tensor};
+use genre_gpu::cpu::Cpu;
+use genre_gpu::models::Model;
+use genre_gpu::plan::Plan;
+use genre_gpu::train::initial_parameters;
+
+use crate::common::backend::{batches, evaluate, rows};
+use crate::common::golden::{self, EPOCHS};
+use crate::common::gpu::{VARIANTS, Variant, open, skipped};
+use crate::common::{naive, plan};
+
+mod agree_with_naive {
+    #[test]
+    fn cpu() {
+        super::on_the_cpu();
+    }
+    on_each_variant! { super::on_the_gpu }
+}
+
+mod same_run_gives_same_bits {
+    on_each_variant! { super::same_run_twice }
+}
+
+mod nan_weight_reaches_loss {
+    on_each_variant! { super::nan_weight }
+}
+
+#[test]
+fn the_tests_of_each_variant_are_of_all() {
+    let tested = [Variant::Plain, Variant::Tiled, Variant::Fused, Variant::Sparse];
+    assert_eq!(VARIANTS, tested);
+}
+
+/// Whole models on the golden images: the loss, the probabilities and every gradient by name.
+fn whole(name: &str, shape: [usize; 3], open: impl Fn(Plan) -> Option<Box<dyn Backend>>) {
+    let data = golden::data();
+    let graph = Model::open(name).unwrap().graph(shape, 4).unwrap();
+    let parameters = initial_parameters(&graph, 42);
+    let Some(mut backend) = open(plan::of(&graph, 32)) else { return };
+    backend.set_state(&State::new(parameters.clone())).unwrap();
+    let samples = DatasetRef::new(&data.x, &data.y);
+    // The second batch, and a partial one over what it left.
+    for batch in [32..64, 60..83] {
+        let order: Vec<u32> = batch.collect();
+        let metrics = backend.train_step(samples, &batches(&order), Sgd::plain(0.0)).unwrap();
+        let (x, y) = rows(samples, &order);
+        let want = naive::pass(&graph, &naive::widen(&graph, &parameters), &x, &y);
+        assert!(
+            (f64::from(metrics.mean_loss()) - want.loss).abs() < 2e-6 * want.loss,
+            "{name}: loss"
+        );
+        let values = backend.tensor(graph.output(), Tensor::Value).unwrap();
+        let probabilities = want.values.last().unwrap();
+        assert!(relative(&values, probabilities) < 2e-6, "{name}: probabilities");
+        let gradients = backend.parameter_gradients().unwrap();
+        for (p, want) in graph.parameters().iter().zip(&want.parameter_gradients) {
+            if !p.role.is_trainable() {
+                assert!(gradients[p.range()].iter().all(|g| *g == 0.0), "{name}: {}", p.name);
+                continue;
+            }
+            let far = relative(&gradients[p.range()], want);
+            assert!(far < 5e-6, "{name}: gradient of {} is off by {far:e}", p.name);
+        }
+    }
+}
+
+/// `|got - want| / |want|`.
+fn relative(got: &[f32], want: &[f64]) -> f64 {
+    assert_eq!(got.len(), want.len());
+    let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|v| v * v).sum::<f64>().sqrt();
+    let difference = norm(&mut got.iter().zip(want).map(|(g, w)| f64::from(*g) - w));
+    difference / norm(&mut want.iter().copied())
+}
+
+/// And what the golden images' pixels are taken for: P2 wants more bands than they have rows.
+const MODELS: [(&str, [usize; 3]); 5] = [
+    ("p1", [16, 24, 1]),
+    ("p1-bn", [16, 24, 1]),
+    ("p2", [96, 4, 1]),
+    ("p2-bands", [16, 24, 1]),
+    (concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/models/two_branches.toml"), [16, 24, 1]),
+];
+
+fn on_the_cpu() {
+    for (model, shape) in MODELS {
+        whole(model, shape, |plan| Some(Box::new(Cpu::new(plan, 2).unwrap())));
+    }
+}
+
+fn on_the_gpu(variant: Variant) {
+    for (model, shape) in MODELS {
+        whole(model, shape, |plan| Some(Box::new(open(plan, variant)?)));
+    }
+}
+
+/// P1 for 20 epochs on the golden images: GPU, CPU and Keras beside each other.
+/// In `k3_f32_lr05` a ReLU or a winner flips in epoch 17 by another
+/// rounding (so do Keras in f32 and in f64 in `k3_f32`), after which the 40
+/// validation samples part by up to 2.1e-3; the training loss stays within the bar.
+#[test]
+fn training_runs_follow_the_cpu_and_keras() {
+    for (name, together) in
+        [("k2_f32", 20), ("k2_f32_lr05", 20), ("k3_f32", 20), ("k3_f32_lr05", 16)]
+    {
+        if skipped() {
+            return;
+        }
+        let gpu = |plan| open(plan, Variant::default()).unwrap();
+        let (gpu, _) = golden::train(name, EPOCHS, gpu);
+        let (cpu, _) = golden::train(name, EPOCHS, |plan| Cpu::new(plan, 2).unwrap());
+        let keras = golden::run(name).history;
+        for (e, (gpu, cpu)) in gpu.iter().zip(&cpu).enumerate() {
+            let train = (gpu.0, cpu.0, keras.loss[e]);
+            let val = (gpu.1, cpu.1, keras.val_loss[e]);
+            for (gpu, cpu, keras) in [Some(train), (e < together).then_some(val)].iter().flatten() {
+                let [gpu, cpu] = [gpu, cpu].map(|metrics| f64::from(metrics.mean_loss()));
+                let far = |want: f64| (gpu - want).abs() / want;
+                assert!(far(cpu) < 1e-3, "{name}, epoch {}: {gpu}, CPU {cpu}", e + 1);
+                assert!(far(*keras) < 1e-3, "{name}, epoch {}: {gpu}, Keras {keras}", e + 1);
+            }
+        }
+    }
+}
+
+fn same_run_twice(variant: Variant) {
+    if skipped() {
+        return;
+    }
+    let run = || golden::train("k2_f32_lr05", 3, |plan| open(plan, variant).unwrap());
+    assert!(run() == run());
+}
+
+/// A weight that is NaN must reach the loss, where the host looks for it.
+fn nan_weight(variant: Variant) {
+    let data = golden::data();
+    let graph = golden::p1(&data);
+    let samples = DatasetRef::new(&data.x, &data.y);
+    let Some(mut gpu) = open(plan::of(&graph, 32), variant) else { return };
+    for p in graph.parameters() {
+        let mut parameters = initial_parameters(&graph, 42);
+        parameters[p.offset] = f32::NAN;
+        gpu.set_state(&State::new(parameters)).unwrap();
+        let (metrics, _) = evaluate(&mut gpu, samples);
+        assert!(!metrics.loss.is_finite(), "{}", p.name);
+    }
+}

@@ -1,0 +1,10 @@
+//! Loading, checking and scaling of data sets.
+
+mod audit;
+mod errors;
+mod files;
+mod labels;
+mod names;
+mod numpy;
+mod scale;
+mod types;

@@ -1,0 +1,57 @@
+//! dropout.
+
+use std::ops::ControlFlow;
+
+use genre_gpu::backend::{Batches, DatasetRef, Sgd, Tensor};
+use genre_gpu::graph::Op;
+
+use crate::common::backend::{Device, Implementation, default_gpu};
+use crate::common::cases::{self, Case, one};
+use crate::common::plan;
+use crate::concat::many_readers_of_one_node;
+
+op_tests! {
+    "dropout",
+    cases,
+    [forward, backward_input, evaluate, logit_gradients, partial_batch]
+}
+
+fn cases() -> Vec<Case> {
+    vec![
+        one("dropout", [5, 7, 3], 4, 3, Op::Dropout { rate: 0.4 }),
+        one("dropout of nothing", [3, 2, 2], 4, 3, Op::Dropout { rate: 0.0 }),
+    ]
+}
+
+/// Outputs of the node `drop` after the last of three steps of one call.
+fn drops(device: &mut Device, case: &Case, seed: u32, first_step: u32) -> Vec<f32> {
+    let (x, y, parameters) = cases::fill(case, 3 * case.batch);
+    device.set_parameters(&parameters);
+    let order: Vec<u32> = (0..3 * case.batch as u32).collect();
+    let batches = Batches { seed, first_step, ..Batches::plain(&order) };
+    let watch = &mut |_| ControlFlow::Continue(());
+    let backend = device.backend();
+    backend.train(DatasetRef::new(&x, &y), &batches, Sgd::plain(0.0), watch).unwrap();
+    backend.tensor(case.graph.find("drop").unwrap(), Tensor::Value).unwrap()
+}
+
+#[test]
+fn masks_depend_on_step_and_seed_and_are_the_same_on_both_devices() {
+    let case = many_readers_of_one_node();
+    let plan = || plan::of(&case.graph, case.batch);
+    let mut cpu = Implementation::Cpu.open(plan()).unwrap();
+    let first = drops(&mut cpu, &case, 42, 7);
+    assert!(first == drops(&mut cpu, &case, 42, 7), "the same again");
+    assert!(first != drops(&mut cpu, &case, 42, 8), "another step");
+    let (x, y, _) = cases::fill(&case, 3 * case.batch);
+    let order: Vec<u32> = (2 * case.batch as u32..3 * case.batch as u32).collect();
+    let third = Batches { seed: 42, first_step: 9, ..Batches::plain(&order) };
+    cpu.backend().train_step(DatasetRef::new(&x, &y), &third, Sgd::plain(0.0)).unwrap();
+    let drop = case.graph.find("drop").unwrap();
+    let value = cpu.backend().tensor(drop, Tensor::Value).unwrap();
+    assert!(first == value, "the third step of three from 7");
+    assert!(first != drops(&mut cpu, &case, 43, 7), "another seed");
+    let Some(mut gpu) = default_gpu(plan()) else { return };
+    let zeros = |of: &[f32]| of.iter().map(|v| *v == 0.0).collect::<Vec<_>>();
+    assert_eq!(zeros(&drops(&mut gpu, &case, 42, 7)), zeros(&first));
+}

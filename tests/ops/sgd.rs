@@ -1,0 +1,83 @@
+//! The optimiser's update: momentum and Nesterov's.
+
+use genre_gpu::backend::{DatasetRef, Sgd, State};
+
+use crate::common::backend::{Device, Implementation, batches};
+use crate::common::cases::{self, Case, conv, one};
+use crate::common::close::assert_close;
+use crate::common::naive;
+use crate::common::plan;
+use genre_gpu::graph::{Activation, Padding};
+
+mod momentum {
+    on_all! { super::follows_its_formula, false }
+}
+
+mod nesterov {
+    on_all! { super::follows_its_formula, true }
+}
+
+/// On the CPU the result is bit-identical to the formula in f32.
+mod bits {
+    #[test]
+    fn cpu() {
+        for nesterov in [false, true] {
+            super::bits_of_the_formula(nesterov);
+        }
+    }
+}
+
+fn case() -> Case {
+    let op = conv(4, [5, 5], Padding::Same, Activation::Relu);
+    one("conv 5×5 same", [7, 11, 3], 5, 3, op)
+}
+
+fn sgd(nesterov: bool) -> Sgd {
+    Sgd { momentum: 0.9, nesterov, ..Sgd::plain(0.1) }
+}
+
+/// Takes three steps; `after` sees each one's gradients.
+fn steps(device: &mut Device, nesterov: bool, after: &mut dyn FnMut(&[f32])) -> State {
+    let case = case();
+    let (x, y, parameters) = cases::fill(&case, case.batch);
+    let samples = DatasetRef::new(&x, &y);
+    device.set_parameters(&parameters);
+    let batch: Vec<u32> = (0..case.batch as u32).collect();
+    for _ in 0..3 {
+        device.backend().train_step(samples, &batches(&batch), sgd(nesterov)).unwrap();
+        after(&device.backend().parameter_gradients().unwrap());
+    }
+    device.backend().state().unwrap()
+}
+
+/// The reference's formula in f64, with the implementation's own gradients.
+fn follows_its_formula(nesterov: bool, on: Implementation) {
+    let case = case();
+    let Some(mut device) = on.open(plan::of(&case.graph, case.batch)) else { return };
+    let (_, _, parameters) = cases::fill(&case, case.batch);
+    let widen = |x: &[f32]| x.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
+    let mut w = widen(&parameters);
+    let mut v = vec![0.0; w.len()];
+    let reference = naive::sgd::Sgd {
+        rate: f64::from(sgd(nesterov).learning_rate),
+        momentum: f64::from(sgd(nesterov).momentum),
+        nesterov,
+    };
+    let state = steps(&mut device, nesterov, &mut |g| reference.step(&mut w, &mut v, &widen(g)));
+    assert_close("velocity", &[v.len()], &state.velocity, &v, 1e-7, 1e-6);
+    assert_close("weights", &[w.len()], &state.parameters, &w, 1e-7, 1e-6);
+}
+
+fn bits_of_the_formula(nesterov: bool) {
+    let case = case();
+    let mut cpu = Implementation::Cpu.open(plan::of(&case.graph, case.batch)).unwrap();
+    let (_, _, parameters) = cases::fill(&case, case.batch);
+    let (mut w, mut v) = (parameters.clone(), vec![0.0; parameters.len()]);
+    let state = steps(&mut cpu, nesterov, &mut |gradients| {
+        for ((w, v), g) in w.iter_mut().zip(&mut v).zip(gradients) {
+            *v = 0.9 * *v - 0.1 * g;
+            *w += if nesterov { 0.9 * *v - 0.1 * g } else { *v };
+        }
+    });
+    assert_eq!(state, State { parameters: w, velocity: v });
+}

@@ -1,0 +1,47 @@
+//! What holds for the cases of all ops together.
+
+use std::collections::BTreeSet;
+
+use genre_gpu::gpu::KERNELS;
+
+use crate::SUITES;
+use crate::common::backend::Implementation;
+use crate::common::{gpu, levels, plan};
+
+/// Every kernel but those of the bench is compared with the reference in one variant or another.
+#[test]
+fn every_variant_brings_kernels_of_its_own_and_all_kernels_are_used() {
+    if gpu::skipped() {
+        return;
+    }
+    let mut ran = BTreeSet::new();
+    for variant in Implementation::VARIANTS {
+        let before = ran.len();
+        for suite in SUITES {
+            let cases = suite.results(variant).unwrap();
+            ran.extend(cases.iter().flat_map(|recorded| recorded.kernels.iter().copied()));
+        }
+        assert!(ran.len() > before, "{variant:?} brings no kernel of its own");
+    }
+    let all = KERNELS.iter().map(|kernel| kernel.name).filter(|name| !name.starts_with("bench_"));
+    assert_eq!(ran, all.collect());
+}
+
+#[test]
+fn the_first_layer_never_computes_its_input_gradient() {
+    for case in SUITES.iter().flat_map(|suite| suite.cases()).map(|prepared| &prepared.case) {
+        let plan = plan::of(&case.graph, case.batch);
+        for id in case.graph.ids() {
+            for (i, input) in case.graph.node(id).inputs.iter().enumerate() {
+                let skipped = plan::skips_input_gradient(&plan, id, i);
+                assert!(skipped || *input != case.graph.input(), "{}", case.name);
+            }
+        }
+    }
+}
+
+/// All that the CPU is compared in, with vectors of each width.
+#[test]
+fn the_cpu_agrees_at_every_vector_level() {
+    levels::again(&["::cpu"]);
+}
