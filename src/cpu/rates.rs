@@ -4,12 +4,12 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use fearless_simd::{Simd, SimdBase, SimdFloat, dispatch};
+use fearless_simd::{Simd, SimdBase, SimdFloat};
 use rayon::prelude::*;
 
 use super::Cpu;
 use crate::measure::{Budget, Rates};
-use crate::simd::{lanes, level, vectorised};
+use crate::simd::{dispatch, lanes, level, vectorised};
 
 /// Floats that are copied: more than caches hold.
 const COPY: usize = 16 << 20;

@@ -362,7 +362,7 @@ impl<'a> Npy<'a> {
         let mut values = self.reserve()?;
         let read = if order.is_sequential() {
             decode_each(&mut self.reader, self.elements, self.dtype, |number| {
-                values.push(to(number))
+                values.push(to(number));
             })
         } else {
             values.resize(self.elements, T::default());

@@ -6,7 +6,7 @@ mod shards;
 
 use std::sync::OnceLock;
 
-use fearless_simd::{Level, Simd, SimdBase, SimdFloat, dispatch};
+use fearless_simd::{Level, Simd, SimdBase, SimdFloat};
 
 pub(crate) use aligned::{Aligned, LINE};
 pub(crate) use shards::{SAMPLES_PER_SHARD, assert_may_fork, in_shard};
@@ -44,7 +44,7 @@ const NAMES: [&str; 3] = ["baseline", "avx2", "avx512"];
 
 fn named(name: &str) -> Option<Level> {
     match name {
-        "" => Some(Level::new()),
+        "" => Some(best()),
         "baseline" => Some(Level::baseline()),
         #[cfg(target_arch = "x86_64")]
         "avx2" => Level::new().as_avx2().map(Level::Avx2),
@@ -67,8 +67,56 @@ pub(crate) fn name() -> String {
 }
 
 pub(crate) fn level() -> Level {
-    *LEVEL.get_or_init(Level::new)
+    *LEVEL.get_or_init(best)
 }
+
+/// The widest level of this processor that kernels are compiled for.
+fn best() -> Level {
+    let level = Level::new();
+    #[cfg(target_arch = "x86_64")]
+    if level.as_avx2().is_none() {
+        return Level::baseline();
+    }
+    level
+}
+
+/// Runs an expression compiled for a level, with the level's token bound to `$simd`: as
+/// [`fearless_simd::dispatch`], but on x86-64 for three levels (SSE2, AVX2, AVX-512) instead of
+/// four. SSE4.2, for processors from before AVX2, would be a quarter of the code of all kernels.
+macro_rules! dispatch {
+    ($level:expr, $simd:pat => $work:expr) => {{
+        #[cfg(target_arch = "x86_64")]
+        match $level {
+            fearless_simd::Level::Avx512(token) => {
+                $crate::simd::dispatch!(@with token, $simd => $work)
+            }
+            fearless_simd::Level::Avx2(token) => {
+                $crate::simd::dispatch!(@with token, $simd => $work)
+            }
+            fearless_simd::Level::Sse2(token) => {
+                $crate::simd::dispatch!(@with token, $simd => $work)
+            }
+            // The baseline of a build for x86-64-v2.
+            #[cfg(target_feature = "sse4.2")]
+            fearless_simd::Level::Sse4_2(token) => {
+                $crate::simd::dispatch!(@with token, $simd => $work)
+            }
+            _ => unreachable!("`best` and `named` choose no other level"),
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        fearless_simd::dispatch!($level, $simd => $work)
+    }};
+    (@with $token:expr, $simd:pat => $work:expr) => {{
+        let token = $token;
+        let $simd = token;
+        fearless_simd::Simd::vectorize(
+            token,
+            #[inline(always)]
+            || $work,
+        )
+    }};
+}
+pub(crate) use dispatch;
 
 /// Runs `work`, plain loops, compiled for the level. Only code that is inlined into it gains. The
 /// compiler neither reorders float sums nor contracts multiplications and additions.

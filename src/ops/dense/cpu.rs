@@ -5,7 +5,7 @@
 //! forward, of two samples by four rows of the kernel for `dx`, of four rows by up to four vectors
 //! of outputs for `dw`. Products are fused multiply-adds, summed in the order that each states.
 
-use fearless_simd::{Simd, SimdBase, dispatch, f32x4};
+use fearless_simd::{Simd, SimdBase, f32x4};
 use rayon::prelude::*;
 
 use super::Dense;
@@ -13,7 +13,7 @@ use crate::ops::Gradient;
 use crate::ops::cpu::{
     Backward, Export, Forward, Layer, Update, activate, activate_backward, kernel_and_bias,
 };
-use crate::simd::{Floats, WIDEST, is_wide, level};
+use crate::simd::{Floats, WIDEST, dispatch, is_wide, level};
 
 /// Rows of the kernel that one task updates.
 const ROWS: usize = 64;

@@ -10,12 +10,12 @@
 //!             └───────────────┴───────────────┘
 //! ```
 
-use fearless_simd::{Simd, SimdBase, dispatch};
+use fearless_simd::{Simd, SimdBase};
 
 use super::super::Extents;
 use super::pool::max_first;
 use super::tile::{Job, activate};
-use crate::simd::{Floats, WIDEST, is_wide, level};
+use crate::simd::{Floats, WIDEST, dispatch, is_wide, level};
 
 /// Filters at a time.
 const C: usize = 4;

@@ -8,12 +8,12 @@
 //!                    └─────────────────────┘
 //! ```
 
-use fearless_simd::{Simd, dispatch, f32x4, f32x8, f32x16};
+use fearless_simd::{Simd, f32x4, f32x8, f32x16};
 
 use super::super::Extents;
 use super::frame::backward_bias;
 use super::packed::{Block, Packed};
-use crate::simd::{Floats, is_wide, level};
+use crate::simd::{Floats, dispatch, is_wide, level};
 
 /// Adds the gradients of one sample: `dw` (`[k_h, k_w, c_in, c_out]`) and `db`.
 /// each sum runs over the columns of a row of outputs, then over the rows.

@@ -2,12 +2,12 @@
 //! after the activation, and its argmax. Of equal sums the first in row-major order is the argmax, as
 //! in Keras.
 
-use fearless_simd::{Select, Simd, dispatch};
+use fearless_simd::{Select, Simd};
 
 use super::super::Extents;
 use super::packed::Block;
 use super::tile::{Finish, Job, activate, each_block, store};
-use crate::simd::{Floats, level};
+use crate::simd::{Floats, dispatch, level};
 
 /// The maximum of each window into `y` and its argmax, 0 to 3, into `argmax`:
 /// `y[r, s, o] = f(max_{i,j<2} z[2r + i, 2s + j, o])` with the sums `z` of [`super::tile`].
@@ -76,10 +76,10 @@ pub(super) fn max_first<S: Simd, V: Floats<S>>(simd: S, window: [V; 4]) -> (V, V
 
 #[cfg(test)]
 mod tests {
-    use fearless_simd::{SimdBase, dispatch};
+    use fearless_simd::SimdBase;
 
     use super::*;
-    use crate::simd::all;
+    use crate::simd::{all, dispatch};
 
     /// Maximum and argmax of a window by [`max_first`], from the first lane.
     #[inline(always)]

@@ -12,12 +12,12 @@
 //! The maxima of the windows stream by; those whose ReLU is off have a gradient of 0 and are not
 //! skipped: the branch would be mispredicted too often.
 
-use fearless_simd::{Simd, dispatch, f32x8};
+use fearless_simd::{Simd, f32x8};
 
 use super::super::Extents;
 use super::frame::{backward_bias, cuts};
 use super::maxima::Maxima;
-use crate::simd::{Floats, is_wide, level};
+use crate::simd::{Floats, dispatch, is_wide, level};
 
 /// Floats of a kernel row in this file's layout: whole vectors of eight.
 pub(super) fn padded_run(d: Extents) -> usize {

@@ -23,13 +23,13 @@
 //!  frame  x x x x x x x x    COLUMNS + TAPS − 1 inputs stream by, each as a splat
 //! ```
 
-use fearless_simd::{Select, Simd, dispatch, f32x4, f32x8, f32x16};
+use fearless_simd::{Select, Simd, f32x4, f32x8, f32x16};
 
 use super::super::Extents;
 use super::packed::{Block, Packed, group};
 use crate::graph::Activation;
 use crate::ops::Gradient;
-use crate::simd::{Floats, is_wide, level};
+use crate::simd::{Floats, dispatch, is_wide, level};
 
 /// A convolution of one framed sample.
 #[derive(Clone, Copy)]

@@ -16,12 +16,12 @@
 //!  the patch     └───────┴───────┴───────┘    columns s, with a row of zeros before and behind for r
 //! ```
 
-use fearless_simd::{Simd, dispatch, f32x8};
+use fearless_simd::{Simd, f32x8};
 
 use super::super::Extents;
 use super::frame::cuts;
 use super::maxima::Maxima;
-use crate::simd::{Floats, level};
+use crate::simd::{Floats, dispatch, level};
 
 /// The layout of kernels in this file: for each filter and each column of a window, the rows of the
 /// kernel at their columns of the window's patch, with zeros elsewhere.
