@@ -151,7 +151,7 @@ pub enum Error {
     },
     /// A device that fuses a node with the next never has its tensors.
     #[error("node \"{node}\" is fused with the next: this device keeps no tensor of it")]
-    FusedAway {
+    TensorNotMaterialized {
         /// The node.
         node: String,
     },

@@ -77,7 +77,7 @@ mod tests {
     /// Blocks give the bits of the whole sound at once, whatever its length.
     #[test]
     fn blocks_give_the_bits_of_the_whole() {
-        for (from, to) in [(44_100, 22_050), (48_000, 22_050), (11_025, 44_100), (44_101, 22_050)] {
+        for (from, to) in [(44_100, 22_050), (48_000, 22_050), (11_025, 44_100)] {
             let mut fft = resampler(from, to).unwrap();
             let block = fft.input_frames_next();
             for n in [1, 100, block - 1, block, block + 1, 2 * block, 3 * block + 1234] {

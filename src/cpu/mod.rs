@@ -349,7 +349,7 @@ impl Backend for Cpu {
     fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>> {
         let of = self.plan.graph().node(node);
         if !self.plan.is_materialized(node) {
-            return Err(Error::FusedAway { node: of.name.clone() });
+            return Err(Error::TensorNotMaterialized { node: of.name.clone() });
         }
         self.kept.samples(what)?;
         let (slot, len) = (self.plan.slot(node).0, of.shape.len());

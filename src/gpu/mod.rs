@@ -60,7 +60,7 @@ pub struct GpuOptions<'a> {
 
 impl KernelVariant {
     /// The fusions that it has kernels for.
-    fn fusions(self) -> Fusions {
+    pub fn fusions(self) -> Fusions {
         match self {
             Self::Plain | Self::Tiled => Fusions::NONE,
             Self::Fused | Self::Sparse => Fusions {
@@ -327,7 +327,7 @@ impl Backend for Gpu {
     fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>> {
         if !self.plan.is_materialized(node) {
             let node = self.plan.graph().node(node).name.clone();
-            return Err(Error::FusedAway { node });
+            return Err(Error::TensorNotMaterialized { node });
         }
         let role = match what {
             Tensor::Value => Buffer::Value(node),

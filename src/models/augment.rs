@@ -71,7 +71,7 @@ impl FromStr for Augment {
         for part in text.split(',').map(str::trim) {
             let (name, value) = part.split_once('=').map_or((part, None), |(n, v)| (n, Some(v)));
             let number = |most: f32, what: &str| {
-                let value = value.and_then(|v| number_in(v.trim(), 0.0..=most));
+                let value = value.and_then(|v| number_in(v.trim(), &(0.0..=most)));
                 value.ok_or_else(|| format!("expected {name}={what}, found \"{part}\""))
             };
             if seen.contains(&name.trim()) {

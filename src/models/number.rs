@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// Parses a number within a range; `None` if it is no number or outside.
 pub(super) fn number_in<T: FromStr + PartialOrd>(
     text: &str,
-    range: impl RangeBounds<T>,
+    range: &impl RangeBounds<T>,
 ) -> Option<T> {
     text.parse().ok().filter(|number| range.contains(number))
 }

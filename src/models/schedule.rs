@@ -82,8 +82,8 @@ impl FromStr for Schedule {
     fn from_str(text: &str) -> Result<Self, String> {
         let step = || {
             let (every, factor) = text.strip_prefix("step:")?.split_once(':')?;
-            let every = number_in(every, 1..)?;
-            let factor = number_in(factor, (Bound::Excluded(0.0), Bound::Included(1.0)))?;
+            let every = number_in(every, &(1..))?;
+            let factor = number_in(factor, &(Bound::Excluded(0.0), Bound::Included(1.0)))?;
             Some(Self::Step { every, factor })
         };
         match text {

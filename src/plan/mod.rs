@@ -231,18 +231,6 @@ impl Plan {
         &self.input_gradients[id.index()]
     }
 
-    /// The max-pooling that alone reads a convolution.
-    pub fn pooled_by(&self, id: NodeId) -> Option<NodeId> {
-        let limits = ConvLimits { kernel_len: usize::MAX, filters_multiple_of: 1 };
-        let fusions = Fusions { conv2d_max_pool2d: Some(limits), batch_norm_pool2d: None };
-        fusions.conv2d(&self.graph, id).map(|(pool, _)| pool)
-    }
-
-    /// Elements per sample of each buffer.
-    pub fn slot_lens(&self) -> Vec<usize> {
-        self.buffers.iter().map(|buffer| buffer.len).collect()
-    }
-
     /// Arithmetic and bytes of a pass through a node at a whole batch; nothing for a node that is
     /// no pass of its own.
     pub fn work(&self, id: NodeId, pass: Pass) -> Work {

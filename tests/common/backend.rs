@@ -114,10 +114,14 @@ pub struct Tensors {
 /// A tensor, unless the node is a convolution or a batch norm that the device fuses with its
 /// pooling: what comes of it is then compared behind the pooling.
 fn kept(backend: &mut dyn Backend, id: NodeId, what: Tensor) -> Option<Vec<f32>> {
+    let fused = plan::is_fused(backend.plan(), id);
     match backend.tensor(id, what) {
-        Ok(tensor) => Some(tensor),
-        Err(Error::FusedAway { .. }) => {
-            assert!(plan::may_be_fused(backend.plan(), id));
+        Ok(tensor) => {
+            assert!(!fused);
+            Some(tensor)
+        }
+        Err(Error::TensorNotMaterialized { .. }) => {
+            assert!(fused);
             None
         }
         Err(error) => panic!("{error}"),

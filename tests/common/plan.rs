@@ -1,6 +1,6 @@
 //! What the tests read of a plan.
 
-use genre_gpu::graph::{Graph, NodeId, Op};
+use genre_gpu::graph::{Graph, NodeId};
 use genre_gpu::plan::{Gradient, Plan};
 
 pub fn of(graph: &Graph, batch: usize) -> Plan {
@@ -17,8 +17,7 @@ pub fn skips_input_gradient(plan: &Plan, id: NodeId, input: usize) -> bool {
     plan.input_gradients(id)[input] == Gradient::Skip
 }
 
-/// Whether a device may fuse a node with the poolings behind it, and so not keep its output: a
-/// batch norm, or a convolution that one max-pooling alone reads.
-pub fn may_be_fused(plan: &Plan, id: NodeId) -> bool {
-    matches!(plan.graph().node(id).op, Op::BatchNorm { .. }) || plan.pooled_by(id).is_some()
+/// Whether the device fuses a node with the poolings behind it, and so keeps no tensor of it.
+pub fn is_fused(plan: &Plan, id: NodeId) -> bool {
+    !plan.is_materialized(id)
 }

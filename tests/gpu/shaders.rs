@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use genre_gpu::gpu::{Access, KERNELS, STEP_FIELDS, STEP_SIZE};
+use genre_gpu::gpu::{Access, KERNELS, Kernel, STEP_FIELDS, STEP_SIZE};
 use wgpu::naga;
 
 /// Path below `shaders/` and text of every file.
@@ -19,7 +19,7 @@ fn files() -> Vec<(String, String)> {
 
 #[test]
 fn every_file_is_a_kernel_or_included_and_every_kernel_a_file() {
-    let kernels: BTreeSet<String> = KERNELS.iter().map(|k| k.file()).collect();
+    let kernels: BTreeSet<String> = KERNELS.iter().map(Kernel::file).collect();
     let found: BTreeSet<String> = (files().into_iter())
         .map(|(name, _)| format!("shaders/{name}"))
         .filter(|name| !name.starts_with("shaders/include/"))

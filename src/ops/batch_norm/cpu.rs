@@ -293,10 +293,11 @@ impl BatchStats {
             to.iter_mut().zip(from).for_each(|(to, from)| *to = *from as f32);
         }
         let count = count as f32;
-        let kept = if self.of_batch { 1.0 } else { 0.0 };
+        // Not a product with 0, which would spread the NaN of one sample over all.
+        let of_batch = |factor: f32| if self.of_batch { factor } else { 0.0 };
         let inv_std = &self.inv_std;
-        repeat(&mut self.slope, norm.c, |k| kept * (inv_std[k] * dgamma[k] / count));
-        repeat(&mut self.level, norm.c, |k| kept * (dbeta[k] / count));
+        repeat(&mut self.slope, norm.c, |k| of_batch(inv_std[k] * dgamma[k] / count));
+        repeat(&mut self.level, norm.c, |k| of_batch(dbeta[k] / count));
     }
 }
 
