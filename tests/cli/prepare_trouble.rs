@@ -15,7 +15,7 @@ fn arrays_of_two_starts_are_never_taken_for_one() {
     work.fails(&words, &["x_val.npy: cannot write"]);
     assert!(!work.exists("out/prepare.json"), "the arrays beside it are not whole");
     for words in ["train --data out --epochs 1", "audit out"] {
-        work.fails(words, &["out: prepare was stopped here", "run it again"]);
+        work.fails(words, &["out: prepare was interrupted here", "run it again"]);
     }
     std::fs::remove_dir_all(work.path("out/x_val.npy")).unwrap();
     work.ok(&words);
