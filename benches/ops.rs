@@ -13,7 +13,7 @@ use genre_gpu::models::Model;
 use genre_gpu::progress::Silent;
 
 /// All operations with kernels.
-const OPS: [&str; 13] = [
+const OPS: [&str; 14] = [
     "conv2d",
     "max_pool2d",
     "avg_pool2d",
@@ -22,6 +22,7 @@ const OPS: [&str; 13] = [
     "crop",
     "axis_to_channels",
     "concat",
+    "add",
     "dense",
     "softmax",
     "gather",
@@ -30,7 +31,7 @@ const OPS: [&str; 13] = [
 ];
 
 /// Models that have them all between them.
-const MODELS: [&str; 3] = ["p1", "p2", "p2-bands"];
+const MODELS: [&str; 4] = ["p1", "p2", "p2-bands", "tests/fixtures/models/residual.toml"];
 
 /// Times operations pass by pass at the extents that the built-in models give them.
 #[derive(Parser)]

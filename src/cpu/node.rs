@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::shard::Shard;
 use crate::backend::Sgd;
 use crate::graph::{NodeId, Parameter};
+use crate::ops::add::cpu::AddLayer;
 use crate::ops::avg_pool2d::cpu::AvgPool2dLayer;
 use crate::ops::axis_to_channels::cpu::AxisToChannelsLayer;
 use crate::ops::batch_norm::cpu::BatchNormLayer;
@@ -82,6 +83,7 @@ impl Node {
             LoweredOp::Crop(op) => Box::new(CropLayer(op)),
             LoweredOp::AxisToChannels(op) => Box::new(AxisToChannelsLayer(op)),
             LoweredOp::Concat(op) => Box::new(ConcatLayer(op)),
+            LoweredOp::Add(_) => Box::new(AddLayer),
             LoweredOp::Dense(op) => Box::new(DenseLayer(op)),
             LoweredOp::Softmax(op) => Box::new(SoftmaxLayer(op)),
         };

@@ -91,7 +91,7 @@ impl ReceptiveSpan {
                 Axis::Mel => Self { bands: place.bands.joined(), ..place },
                 Axis::Time => Self { frames: place.frames.joined(), ..place },
             }),
-            Op::BatchNorm { .. } | Op::Dropout { .. } | Op::Concat => below(),
+            Op::BatchNorm { .. } | Op::Dropout { .. } | Op::Concat | Op::Add => below(),
             Op::Flatten | Op::Dense { .. } | Op::Softmax => None,
         }
     }

@@ -4,8 +4,8 @@ use super::memory::Memory;
 use crate::graph::{NodeId, Role};
 use crate::ops::gpu::{DispatchDesc, InputContext, KernelVariant, NodeContext, TileConfig};
 use crate::ops::{
-    avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout, max_pool2d,
-    softmax,
+    add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout,
+    max_pool2d, softmax,
 };
 use crate::plan::{LoweredOp, Plan};
 
@@ -58,6 +58,7 @@ impl Dispatches<'_> {
             LoweredOp::Crop(op) => crop::gpu::forward(op, &node),
             LoweredOp::AxisToChannels(op) => axis_to_channels::gpu::forward(op, &node),
             LoweredOp::Concat(op) => concat::gpu::forward(op, &node),
+            LoweredOp::Add(op) => add::gpu::forward(op, &node),
             LoweredOp::Dense(op) => dense::gpu::forward(op, &node),
         }
     }
@@ -85,6 +86,7 @@ impl Dispatches<'_> {
             LoweredOp::Crop(op) => crop::gpu::backward(op, &node),
             LoweredOp::AxisToChannels(op) => axis_to_channels::gpu::backward(op, &node),
             LoweredOp::Concat(op) => concat::gpu::backward(op, &node),
+            LoweredOp::Add(op) => add::gpu::backward(op, &node),
             LoweredOp::Dense(op) => dense::gpu::backward(op, &node),
         }
     }

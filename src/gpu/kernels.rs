@@ -6,7 +6,7 @@ use wgpu::naga;
 use crate::error::{Error, Result};
 use crate::ops::gpu::Kernel;
 use crate::ops::{
-    avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout, gather,
+    add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout, gather,
     max_pool2d, penalty, sgd, softmax,
 };
 
@@ -16,7 +16,8 @@ pub(super) mod bench {
 }
 
 /// The kernels of each folder of `shaders/`.
-const FOLDERS: [&[Kernel]; 14] = [
+const FOLDERS: [&[Kernel]; 15] = [
+    add::gpu::KERNELS,
     avg_pool2d::gpu::KERNELS,
     axis_to_channels::gpu::KERNELS,
     batch_norm::gpu::KERNELS,

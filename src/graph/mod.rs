@@ -256,6 +256,7 @@ impl Graph {
             | Op::AxisToChannels { .. }
             | Op::Flatten
             | Op::Concat
+            | Op::Add
             | Op::Softmax => false,
         }
     }

@@ -163,6 +163,8 @@ pub enum Op {
     Flatten,
     /// Joins maps of equal h and w along channels, or vectors end to end.
     Concat,
+    /// Sum of two inputs of equal shape, element by element: a residual connection (He et al. 2016).
+    Add,
     /// `y = x W + b`. Kernel `[in, out]`.
     Dense {
         /// Output features.
@@ -193,6 +195,7 @@ impl Op {
             Self::AxisToChannels { .. } => "axis_to_channels",
             Self::Flatten => "flatten",
             Self::Concat => "concat",
+            Self::Add => "add",
             Self::Dense { .. } => "dense",
             Self::Softmax => "softmax",
         }
@@ -274,6 +277,11 @@ impl Op {
             }
             Self::Flatten => one().map(|shape| Shape::Flat(shape.len())),
             Self::Concat => concat_output(inputs),
+            Self::Add => match inputs {
+                [a, b] if a == b => Ok(*a),
+                [a, b] => Err(format!("expected two inputs of one shape, found {a} and {b}")),
+                _ => Err(format!("add takes two inputs, found {}", inputs.len())),
+            },
             Self::Dense { units, l2, .. } => match one()? {
                 Shape::Flat(_) if units == 0 => Err("units must be at least 1".into()),
                 Shape::Flat(_) if !(l2.is_finite() && l2 >= 0.0) => {
@@ -336,5 +344,12 @@ pub(super) mod tests {
         assert!(shape(Op::Dropout { rate: 1.0 }).is_err());
         assert_eq!(shape(Op::Flatten), Ok(Shape::Flat(30)));
         assert_eq!(Op::Concat.output(&[MAP, MAP]), Ok(Shape::Map { h: 3, w: 5, c: 4 }));
+        assert_eq!(Op::Add.output(&[MAP, MAP]), Ok(MAP));
+        let unlike = Op::Add.output(&[MAP, Shape::Flat(30)]);
+        assert_eq!(
+            unlike.unwrap_err(),
+            "expected two inputs of one shape, found [3, 5, 2] and [30]"
+        );
+        assert_eq!(Op::Add.output(&[MAP]).unwrap_err(), "add takes two inputs, found 1");
     }
 }

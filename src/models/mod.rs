@@ -41,7 +41,7 @@
 //! | `dropout` | `rate` |
 //! | `crop` | `lowest`, the share of the mel bands that is kept, from the lowest |
 //! | `axis_to_channels` | `axis`, `"mel"` or `"time"`: becomes channels, so that a convolution runs along the other |
-//! | `flatten`, `concat`, `softmax` | |
+//! | `flatten`, `concat`, `add`, `softmax` | |
 //! | `dense` | `units`, a number or `"classes"`, `bias = true`, `activation = "linear"`, `l2 = 0.0` |
 //!
 //! `[train]` may set `epochs`, `batch_size`, `learning_rate`, `momentum`, `nesterov`, `schedule`

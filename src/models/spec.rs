@@ -53,6 +53,7 @@ pub(super) enum OpSpec {
     // With braces serde refuses unknown keys here too.
     Flatten {},
     Concat {},
+    Add {},
     Dense {
         units: Units,
         #[serde(default = "yes")]
@@ -196,6 +197,7 @@ impl OpSpec {
             Self::AxisToChannels { axis } => Op::AxisToChannels { axis },
             Self::Flatten {} => Op::Flatten,
             Self::Concat {} => Op::Concat,
+            Self::Add {} => Op::Add,
             Self::Dense { units, bias, activation, l2 } => {
                 let units = match units {
                     Units::Count(n) => n,

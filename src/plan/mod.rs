@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Axis, Graph, NodeId, Op, Shape};
 use crate::measure::Work;
 pub use crate::ops::Gradient;
+use crate::ops::add::Add;
 use crate::ops::avg_pool2d::AvgPool2d;
 use crate::ops::axis_to_channels::AxisToChannels;
 use crate::ops::batch_norm::BatchNorm;
@@ -66,6 +67,8 @@ pub enum LoweredOp {
     AxisToChannels(AxisToChannels),
     /// A concatenation.
     Concat(Concat),
+    /// A sum of two inputs.
+    Add(Add),
     /// A dense layer.
     Dense(Dense),
     /// The softmax and the loss.
@@ -247,6 +250,7 @@ impl Plan {
             LoweredOp::Crop(op) => op.work(pass, batch, gradients),
             LoweredOp::AxisToChannels(op) => op.work(pass, batch, gradients),
             LoweredOp::Concat(op) => op.work(pass, batch, gradients),
+            LoweredOp::Add(op) => op.work(pass, batch, gradients),
             LoweredOp::Dense(op) => op.work(pass, batch, gradients),
             LoweredOp::Softmax(op) => op.work(pass, batch, gradients),
         }
@@ -302,6 +306,7 @@ fn lower_node(graph: &Graph, fusions: &Fusions, id: NodeId) -> LoweredOp {
             LoweredOp::AxisToChannels(AxisToChannels { h_in, w_in, c_in })
         }
         Op::Concat => LoweredOp::Concat(Concat::new(&inputs, node.shape)),
+        Op::Add => LoweredOp::Add(Add { len: node.shape.len() }),
         Op::Dense { units, bias, activation, l2 } => {
             LoweredOp::Dense(Dense { n_in: input.len(), n_out: units, bias, activation, l2 })
         }
@@ -413,6 +418,7 @@ impl LoweredOp {
             Self::Concat(Concat { rows, widths, total }) => {
                 format!("concat of {rows} rows, widths {widths:?}, together {total}")
             }
+            Self::Add(Add { len }) => format!("add of {len} elements"),
             Self::Dense(Dense { n_in, n_out, bias, activation, l2 }) => {
                 format!("dense {n_in} → {n_out}, bias {bias}, {activation:?}, l2 {l2}")
             }

@@ -198,7 +198,10 @@ fn a_file_that_cannot_be_used_is_named_and_with_strict_an_error() {
         &["2 of 12 files", "low/broken.wav", "--strict", "no arrays were written"],
     );
     assert_eq!(work.list("out"), [".prepare"]);
-    work.fails("train --data out --epochs 1", &["out: prepare was interrupted here", "run it again"]);
+    work.fails(
+        "train --data out --epochs 1",
+        &["out: prepare was interrupted here", "run it again"],
+    );
 
     let ran = work.ok(&words);
     for told in

@@ -42,6 +42,7 @@ mod common;
 #[macro_use]
 mod harness;
 
+mod add;
 mod avg_pool2d;
 mod axis_to_channels;
 mod batch_norm;
@@ -63,7 +64,8 @@ mod variants;
 use harness::Suite;
 
 /// The cases of all ops.
-static SUITES: [&Suite; 12] = [
+static SUITES: [&Suite; 13] = [
+    &add::SUITE,
     &avg_pool2d::SUITE,
     &axis_to_channels::SUITE,
     &batch_norm::SUITE,

@@ -136,6 +136,7 @@ pub(in crate::page) fn what(node: &Node) -> String {
         Op::AxisToChannels { .. } => "axis to channels".into(),
         Op::Flatten => "flatten".into(),
         Op::Concat => "join".into(),
+        Op::Add => "sum".into(),
         Op::Dense { units, activation, l2, .. } => {
             let penalty = if l2 > 0.0 { format!(", L2 {l2}") } else { String::new() };
             format!("dense {units}{}{penalty}", relu(activation))

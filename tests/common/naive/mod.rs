@@ -5,6 +5,7 @@
 //! are read by several test binaries (`ops`, `keras`, `gpu`); the cases that they are compared on
 //! are in `tests/ops/<op>.rs`.
 
+pub mod add;
 pub mod avg_pool2d;
 pub mod axis_to_channels;
 pub mod batch_norm;
@@ -182,21 +183,21 @@ fn walk_back(
         let node = Node::new(mode, (graph, id), parameters, values, y);
         let found = backward(op, &node, out, &gradients[id.index()]);
         for (input, dx) in graph.node(id).inputs.iter().zip(found.inputs) {
-            add(&mut gradients[input.index()], &dx);
+            accumulate(&mut gradients[input.index()], &dx);
         }
         for (role, dw) in found.parameters {
             let mut all = graph.parameters().iter();
             let at = all.position(|p| p.node == id && p.role == role).unwrap();
-            add(&mut of_parameters[at], &dw);
+            accumulate(&mut of_parameters[at], &dw);
         }
     }
     for ((p, w), dw) in graph.parameters().iter().zip(parameters).zip(&mut of_parameters) {
-        add(dw, &penalty::gradient(p.l2, w));
+        accumulate(dw, &penalty::gradient(p.l2, w));
     }
     (gradients, of_parameters)
 }
 
-fn add(to: &mut [f64], more: &[f64]) {
+fn accumulate(to: &mut [f64], more: &[f64]) {
     assert_eq!(to.len(), more.len());
     to.iter_mut().zip(more).for_each(|(to, more)| *to += more);
 }
@@ -214,6 +215,7 @@ fn activation(op: Op) -> Activation {
         | Op::AxisToChannels { .. }
         | Op::Flatten
         | Op::Concat
+        | Op::Add
         | Op::Softmax => Activation::Linear,
     }
 }
@@ -231,6 +233,7 @@ fn forward(op: Op, node: &Node<'_>, x: &[f64]) -> Vec<f64> {
         Op::AxisToChannels { axis } => axis_to_channels::forward(node, axis),
         Op::Flatten => flatten::forward(node),
         Op::Concat => concat::forward(node),
+        Op::Add => add::forward(node),
         Op::Dense { .. } => dense::forward(node),
         Op::Softmax => softmax::forward(node),
     }
@@ -249,6 +252,7 @@ fn backward(op: Op, node: &Node<'_>, y: &[f64], dz: &[f64]) -> Gradients {
         Op::AxisToChannels { axis } => axis_to_channels::backward(node, axis, dz),
         Op::Flatten => flatten::backward(dz),
         Op::Concat => concat::backward(node, dz),
+        Op::Add => add::backward(dz),
         Op::Dense { .. } => dense::backward(node, dz),
         Op::Softmax => softmax::backward(node, y),
     }

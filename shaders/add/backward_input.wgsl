@@ -1,0 +1,22 @@
+// Gradient of one input of a sum:
+//   dx[n, k] (+)= dy[n, k]
+// dy, x and dx [n, len].
+// With `mask`, x ends in a ReLU and its derivative is applied; with `add`, the gradient is added to what dx has.
+// Grid: one thread per element of dx. CPU twin: src/ops/add/cpu.rs.
+
+//!include step, input_gradient
+
+override len: u32;
+
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read> x: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(id: Invocation) {
+    let at = thread_index(id);
+    if at / len >= step.n {
+        return;
+    }
+    store_input_gradient(at, dy[at]);
+}
