@@ -4,6 +4,8 @@
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
+use std::path::Path;
+
 use clap::Parser;
 use genre_gpu::bench::{Devices, Options, run};
 use genre_gpu::gpu::KernelVariant;
@@ -53,7 +55,8 @@ struct Args {
 /// Whether a row of the table is of an operation. A fused pass is of all that it computes; on the
 /// CPU the optimiser's step is part of each layer's update.
 fn is_of(kernel: &str, op: &str) -> bool {
-    kernel.contains(op) || (op == "sgd" && kernel.ends_with("_update"))
+    let pools = ["max_pool2d", "avg_pool2d"].contains(&op) && kernel.contains("norm_pool2d");
+    kernel.contains(op) || pools || (op == "sgd" && kernel.ends_with("_update"))
 }
 
 fn has_any(graph: &Graph, ops: &[String]) -> bool {
@@ -68,8 +71,9 @@ fn main() -> genre_gpu::Result<()> {
         "{:<10} {:<28} {:<14} {:>9} {:>9} {:>8} {:>8}",
         "model", "kernel", "node", "µs", "GFLOP/s", "GB/s", "÷ floor"
     );
-    for model in MODELS {
-        let graph = Model::open(model)?.graph([80, 80, 1], 4)?;
+    for file in MODELS {
+        let graph = Model::open(file)?.graph([80, 80, 1], 4)?;
+        let model = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
         if !has_any(&graph, &args.ops) {
             continue;
         }

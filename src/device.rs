@@ -20,7 +20,7 @@ pub enum Device {
     Gpu,
 }
 
-/// What the devices can be told.
+/// Options for opening a device.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options<'a> {
     /// Threads of the CPU; 0 means one for each core.
@@ -29,7 +29,7 @@ pub struct Options<'a> {
     pub adapter: Option<&'a str>,
 }
 
-/// Makes sure that there is such a device, before much is done for it.
+/// Checks early that the device exists.
 ///
 /// # Errors
 /// If there is none.

@@ -297,7 +297,7 @@ fn an_operation_knows_neither_the_plan_nor_the_executors() {
         for line in code(&text).lines() {
             let gpu = line.contains("gpu::") || line.contains("wgpu");
             assert!(!(of_cpu && gpu), "{path}: a CPU kernel names the GPU: {line}");
-            let cpu = line.contains("cpu::") && !line.contains("cpu::{");
+            let cpu = line.contains("cpu::");
             assert!(!(file == "gpu.rs" && cpu), "{path}: a dispatch names the CPU: {line}");
         }
         assert!(
@@ -367,4 +367,35 @@ fn every_shader_names_its_cpu_twin_and_every_twin_its_shaders() {
         let named = texts.map(|(.., text)| text).collect::<String>();
         assert!(named.contains(&format!("shaders/{op}/")), "{op}: its CPU code names no shader");
     }
+}
+
+#[test]
+fn every_kernel_that_a_comment_names_exists() {
+    let ops = folders("src/ops");
+    let mut known = BTreeSet::new();
+    for (path, _, text) in files(&["shaders", "src", "tests", "benches"]) {
+        if let Some(inside) = path.strip_prefix("shaders/") {
+            known.insert(inside.trim_end_matches(".wgsl").replace('/', "_"));
+        }
+        known.extend(text.split("fn ").skip(1).filter_map(|rest| {
+            rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().map(str::to_owned)
+        }));
+    }
+    let mut dead = Vec::new();
+    for (path, _, text) in files(&["shaders", "src"]) {
+        let comments = text.lines().filter_map(|line| line.split_once("//").map(|(_, text)| text));
+        let words =
+            comments.flat_map(|text| text.split(|c: char| !c.is_alphanumeric() && c != '_'));
+        for word in words {
+            // `conv2d_backward_weight_tiled`: a label, a file or a function.
+            let of_op = ops.iter().any(|op| word.starts_with(&format!("{op}_")));
+            let pass = word.contains("_forward") || word.contains("_backward");
+            let is_known =
+                known.iter().any(|name| name == word || name.ends_with(&format!("_{word}")));
+            if of_op && pass && !is_known {
+                dead.push(format!("{path} names {word}"));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "kernels that are not there:\n{}", dead.join("\n"));
 }

@@ -31,8 +31,12 @@ const SLACK_SAMPLES: u64 = 2 * 1152;
 /// Bytes in which the first frame of an MP3 is searched, with any padding before it.
 const FIRST_FRAME_BYTES: usize = 4096;
 
+/// The longest file that is decoded, in seconds. At a low sample rate many seconds are few samples,
+/// which resampling makes many again.
+const MOST_SECONDS: usize = 6 * 3600;
+
 /// The most samples that are decoded of one file: six hours at 48 kHz. A compressed file of a few
-/// megabytes can expand to any length; these take 4 GB of memory.
+/// megabytes can expand to any length; these take 4 GB, and twice that while they grow.
 const MOST_SAMPLES: usize = 6 * 3600 * 48_000;
 
 /// Decodes a whole file that was read from `path`: WAV, AU, MP3, FLAC, Ogg Vorbis, AAC or ALAC in
@@ -60,8 +64,10 @@ fn decode_at_most(path: &Path, bytes: Vec<u8>, most_samples: usize) -> Result<So
     if !RATES_HZ.contains(&sound.sample_rate_hz) {
         return Err(fail(format!("its header says {} samples a second", sound.sample_rate_hz)));
     }
+    let rate = sound.sample_rate_hz as usize;
+    let most_samples = most_samples.min(MOST_SECONDS * rate);
     if sound.samples.len() > most_samples {
-        let seconds = (most_samples / sound.sample_rate_hz as usize).min(3600);
+        let seconds = (most_samples / rate).min(3600);
         return Err(fail(format!(
             "is longer than {most_samples} samples, the most that are decoded of one file; cut it \
              into pieces, such as with ffmpeg -ss 0 -t {seconds} -i \"{}\" piece.wav",
@@ -223,6 +229,13 @@ mod tests {
                 }
             }
         }
+        // At a low rate the limit is one of time.
+        let mut slow = b".snd".to_vec();
+        let len = MOST_SECONDS * 1000 + 1;
+        slow.extend([24u32, len as u32, 1, 1000, 1].iter().flat_map(|word| word.to_be_bytes()));
+        slow.resize(24 + len, 0);
+        let error = decode(path, slow).unwrap_err().to_string();
+        assert!(error.contains("is longer than 21600000 samples"), "{error}");
         // The hour that the message proposes is within the limit at every rate that is decoded.
         assert!(RATES_HZ.contains(&48_000) && MOST_SAMPLES / 48_000 == 6 * 3600);
         assert!(MOST_SAMPLES / *RATES_HZ.end() as usize > 0);

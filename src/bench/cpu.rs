@@ -69,7 +69,8 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
     let mut times: Vec<(Phase, Vec<f64>)> = Vec::new();
     progress.begin("layers", options.budget.steps as u64, "repetitions");
     for _ in options.budget.repetitions() {
-        for (i, (phase, seconds)) in cpu.time_phases(*samples, batch, SGD).into_iter().enumerate() {
+        for (i, (phase, seconds)) in cpu.time_phases(*samples, batch, SGD)?.into_iter().enumerate()
+        {
             match times.get_mut(i) {
                 Some((_, times)) => times.push(seconds),
                 None => times.push((phase, vec![seconds])),

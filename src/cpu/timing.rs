@@ -8,7 +8,8 @@ use rayon::prelude::*;
 
 use super::phases::{Action, run};
 use super::{Cpu, param_slices, reduce};
-use crate::backend::{DatasetRef, Sgd};
+use crate::backend::{DatasetRef, KeptBatch, Sgd, check_batch};
+use crate::error::Result;
 use crate::graph::NodeId;
 use crate::ops::cpu::Mode;
 use crate::ops::penalty::cpu::penalty;
@@ -57,14 +58,21 @@ impl Cpu {
 
     /// Takes one step on the samples `batch` of a data set; returns the seconds of each phase, in
     /// order.
+    ///
+    /// # Errors
+    /// If the arguments do not fit the plan, or it is for inference.
     pub fn time_phases(
         &mut self,
         dataset: DatasetRef<'_>,
         batch: &[u32],
         sgd: Sgd,
-    ) -> Vec<(Phase, f64)> {
+    ) -> Result<Vec<(Phase, f64)>> {
+        self.plan.check_trains()?;
+        check_batch(&self.plan, dataset, batch)?;
         let pool = Arc::clone(&self.pool);
-        pool.install(|| self.timings(dataset, batch, sgd))
+        let timings = pool.install(|| self.timings(dataset, batch, sgd));
+        self.kept = KeptBatch::Kept { samples: batch.len(), gradients: true };
+        Ok(timings)
     }
 
     fn timings(&mut self, dataset: DatasetRef<'_>, batch: &[u32], sgd: Sgd) -> Vec<(Phase, f64)> {

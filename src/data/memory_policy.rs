@@ -94,7 +94,7 @@ fn available() -> Option<u64> {
     Some(system.available_memory().min(in_container)).filter(|bytes| *bytes > 0)
 }
 
-/// Whether so many bytes are more than half of the available memory; false where that is unknown.
+/// Whether this number of bytes is more than half of the available memory; false where that is unknown.
 fn exceeds_half(bytes: u64, available: Option<u64>) -> bool {
     available.is_some_and(|available| bytes > available / 2)
 }

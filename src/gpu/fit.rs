@@ -45,9 +45,7 @@ pub(super) fn check(plan: &Plan, facts: &AdapterFacts, most: u64) -> Result<()> 
 /// of vectors two sums for each channel. Those of a map are in parts of many positions; those of
 /// a convolution's gradients are cut to what fits.
 fn widest(node: &Node) -> u64 {
-    let sums = match node.op {
-        Op::BatchNorm { .. } => 2 * node.shape.channels(),
-        _ => 0,
-    };
+    let is_norm = matches!(node.op, Op::BatchNorm { .. });
+    let sums = if is_norm { 2 * node.shape.channels() } else { 0 };
     node.shape.len().max(sums) as u64
 }

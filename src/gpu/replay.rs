@@ -52,6 +52,9 @@ impl Gpu {
         let batch = self.plan.batch();
         let steps: Vec<Step> =
             (0..n.div_ceil(batch)).map(|i| Step::new(pass, n, batch, i)).collect();
+        if !steps.is_empty() {
+            self.kept = KeptBatch::None;
+        }
         let mut in_flight = VecDeque::new();
         let (mut taken, mut stopped) = (0, false);
         let mut last = Instant::now();

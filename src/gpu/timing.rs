@@ -8,7 +8,7 @@ use super::readback::Readback;
 use super::recorder::Dispatch;
 use super::step::{Pass, Step, Training};
 use super::{Gpu, GpuOptions};
-use crate::backend::{DatasetRef, Sgd};
+use crate::backend::{DatasetRef, KeptBatch, Sgd, check_batch};
 use crate::error::Result;
 use crate::measure::Work;
 use crate::ops::gpu::Kernel;
@@ -176,7 +176,7 @@ impl Gpu {
     /// their moving statistics) and returns the seconds of each of its [`Gpu::dispatches`].
     ///
     /// # Errors
-    /// If the plan is for inference, or the device fails.
+    /// If the arguments do not fit the plan, it is for inference, or the device fails.
     pub fn time_dispatches(
         &mut self,
         timer: &Timer,
@@ -184,9 +184,11 @@ impl Gpu {
         batch: &[u32],
     ) -> Result<Vec<f64>> {
         self.plan.check_trains()?;
+        check_batch(&self.plan, samples, batch)?;
         self.write_order(samples, batch)?;
         let pass = Pass::Train(Training::plain(NO_UPDATE));
         let step = Step::new(pass, batch.len(), self.plan.batch(), 0);
+        self.kept = KeptBatch::None;
         let submission = self.submit(pass, &[step])?;
         self.context.wait(Some(submission))?;
         let Some(dataset) = self.datasets.front() else { return Ok(Vec::new()) };

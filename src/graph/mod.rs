@@ -149,48 +149,49 @@ impl Graph {
             });
         }
         let shape = op.output(&shapes).map_err(fail)?;
-        let kernel: &[usize] = match (&op, shapes.as_slice()) {
-            (Op::Conv2d { filters, kernel: [k_h, k_w], .. }, [Shape::Map { c, .. }]) => {
-                &[*k_h, *k_w, *c, *filters]
-            }
-            (Op::Dense { units, .. }, [shape]) => &[shape.len(), *units],
-            _ => &[],
-        };
-        for (what, extents) in [("output", &shape.as_map()[..]), ("kernel", kernel)] {
+        let kernel = shapes.first().map_or_else(Vec::new, |input| op.kernel(*input));
+        for (what, extents) in [("output", &shape.as_map()[..]), ("kernel", &kernel[..])] {
             let count = extents.iter().try_fold(1usize, |product, n| product.checked_mul(*n));
             if count.is_none_or(|count| count > u32::MAX as usize) {
                 return Err(fail(too_large(what, extents)));
             }
         }
         let id = NodeId(self.nodes.len());
-        self.push_parameters(name, id, &op, &shapes);
+        self.push_parameters(name, id, op, shape.channels(), kernel);
         self.nodes.push(Node { name: name.into(), op, inputs: inputs.to_vec(), shape });
         Ok(id)
     }
 
-    fn push_parameters(&mut self, name: &str, node: NodeId, op: &Op, inputs: &[Shape]) {
+    /// Appends the parameters of a node of `c` output channels, in the order of [`Role`].
+    fn push_parameters(&mut self, name: &str, node: NodeId, op: Op, c: usize, kernel: Vec<usize>) {
         let mut add = |role: Role, shape: Vec<usize>, l2: f32| {
             let offset = self.parameters.last().map_or(0, |p| p.range().end);
             let name = format!("{name}/{}", role.name());
             self.parameters.push(Parameter { name, node, role, shape, offset, l2 });
         };
-        let (kernel, bias, l2) = match (*op, inputs) {
-            (Op::Conv2d { filters, kernel: [k_h, k_w], bias, .. }, [Shape::Map { c, .. }]) => {
-                (vec![k_h, k_w, *c, filters], bias, 0.0)
-            }
-            (Op::Dense { units, bias, l2, .. }, [shape]) => (vec![shape.len(), units], bias, l2),
-            (Op::BatchNorm { .. }, [shape]) => {
+        let (bias, l2) = match op {
+            Op::Conv2d { bias, .. } => (bias, 0.0),
+            Op::Dense { bias, l2, .. } => (bias, l2),
+            Op::BatchNorm { .. } => {
                 for role in [Role::Gamma, Role::Beta, Role::MovingMean, Role::MovingVariance] {
-                    add(role, vec![shape.channels()], 0.0);
+                    add(role, vec![c], 0.0);
                 }
                 return;
             }
-            _ => return,
+            Op::Input
+            | Op::MaxPool2d { .. }
+            | Op::AvgPool2d { .. }
+            | Op::Dropout { .. }
+            | Op::Crop { .. }
+            | Op::AxisToChannels { .. }
+            | Op::Flatten
+            | Op::Concat
+            | Op::Add
+            | Op::Softmax => return,
         };
-        let out = kernel[kernel.len() - 1];
         add(Role::Kernel, kernel, l2);
         if bias {
-            add(Role::Bias, vec![out], 0.0);
+            add(Role::Bias, vec![c], 0.0);
         }
     }
 
@@ -220,7 +221,7 @@ impl Graph {
     }
 
     /// All parameter tensors, in node order and each node's in the order of [`Role`]: Keras's
-    /// `get_weights()` order, for models without branches. Some are not trained: the moving figures of batch norms.
+    /// `get_weights()` order, for models without branches. Some are not trained: the moving statistics of batch norms.
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
     }

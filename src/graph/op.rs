@@ -206,6 +206,27 @@ impl Op {
         matches!(self, Self::Flatten | Self::AxisToChannels { axis: Axis::Time })
     }
 
+    /// The shape of the kernel for an input of this shape; empty for an op without one.
+    pub(super) fn kernel(&self, input: Shape) -> Vec<usize> {
+        match *self {
+            Self::Conv2d { filters, kernel: [k_h, k_w], .. } => {
+                vec![k_h, k_w, input.channels(), filters]
+            }
+            Self::Dense { units, .. } => vec![input.len(), units],
+            Self::BatchNorm { .. }
+            | Self::Input
+            | Self::MaxPool2d { .. }
+            | Self::AvgPool2d { .. }
+            | Self::Dropout { .. }
+            | Self::Crop { .. }
+            | Self::AxisToChannels { .. }
+            | Self::Flatten
+            | Self::Concat
+            | Self::Add
+            | Self::Softmax => Vec::new(),
+        }
+    }
+
     /// The shape that this op makes of its inputs', or what is wrong with them.
     pub(super) fn output(&self, inputs: &[Shape]) -> Result<Shape, String> {
         let one = || match inputs {

@@ -30,7 +30,7 @@ pub(crate) trait Layer: Debug + Send + Sync {
     fn export_saved(&self, io: Export<'_>);
 
     /// Sums the parameters' gradients over the shards, in their order, and takes the optimiser's
-    /// step; then the weights are packed anew.
+    /// step; then the weights are repacked.
     fn update(&mut self, io: Update<'_>);
 }
 

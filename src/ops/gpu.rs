@@ -154,7 +154,7 @@ pub enum Buffer {
 }
 
 impl Buffer {
-    /// A binding of which a dispatch reads and writes so many elements in all.
+    /// A binding with the number of elements that a dispatch reads plus writes.
     pub(crate) fn with_traffic(self, elements: usize) -> Binding {
         Binding { buffer: self, elements }
     }

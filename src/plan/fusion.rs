@@ -64,7 +64,17 @@ impl Fusions {
             let (window, max, mean) = match graph.node(reader).op {
                 Op::MaxPool2d { window } => (window, Some(reader), None),
                 Op::AvgPool2d { window } => (window, None, Some(reader)),
-                _ => return None,
+                Op::Input
+                | Op::Conv2d { .. }
+                | Op::BatchNorm { .. }
+                | Op::Dropout { .. }
+                | Op::Crop { .. }
+                | Op::AxisToChannels { .. }
+                | Op::Flatten
+                | Op::Concat
+                | Op::Add
+                | Op::Dense { .. }
+                | Op::Softmax => return None,
             };
             let extents = pool2d::Extents::new(node.shape, window);
             let known = pools.unwrap_or(FusedPools { extents, max: None, mean: None });

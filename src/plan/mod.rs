@@ -91,7 +91,8 @@ impl Plan {
     /// Plans training steps of up to `batch` samples, every node a pass of its own.
     ///
     /// # Errors
-    /// If the batch is 0 or a buffer would have more elements than 32 bits can index.
+    /// If the batch is 0, a node but the last is read by none, or a buffer would have more elements
+    /// than 32 bits can index.
     pub fn new(graph: Graph, batch: usize) -> Result<Self> {
         Self::lower(graph, batch, true)
     }
@@ -105,6 +106,16 @@ impl Plan {
     }
 
     fn lower(graph: Graph, batch: usize, trains: bool) -> Result<Self> {
+        // Every gradient begins at the output.
+        let unread =
+            graph.ids().find(|id| *id != graph.output() && graph.readers(*id).next().is_none());
+        if let Some(node) = unread.map(|id| graph.node(id)) {
+            return Err(Error::Node {
+                model: graph.model().into(),
+                node: node.name.clone(),
+                problem: "no node reads it; remove it, or make another node read it".into(),
+            });
+        }
         let mut slots = Vec::<Slot>::new();
         let mut buffers = Vec::new();
         for id in graph.ids() {
@@ -459,6 +470,16 @@ mod tests {
         assert_eq!(plan.input_gradients(left), [Gradient::Add]);
         assert_eq!(plan.slot(flat), plan.slot(both), "a flatten shares its input's buffer");
         assert!(!plan.has_gradient(plan.slot(input)));
+    }
+
+    #[test]
+    fn a_node_that_nothing_reads_is_refused() {
+        let mut graph = Graph::new("test", Shape::Map { h: 4, w: 4, c: 1 });
+        graph.push("lost", conv(), &[graph.input()]).unwrap();
+        let flat = graph.push("flat", Op::Flatten, &[graph.input()]).unwrap();
+        graph.push("softmax", Op::Softmax, &[flat]).unwrap();
+        let error = Plan::new(graph, 3).unwrap_err().to_string();
+        assert!(error.starts_with("model test, node \"lost\": no node reads it"), "{error}");
     }
 
     #[test]

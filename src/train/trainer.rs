@@ -139,8 +139,8 @@ impl<'a> Trainer<'a> {
         let device = backend.identity();
         let device_change = (!position.device.is_empty() && position.device != device).then(|| {
             format!(
-                "this run was trained on {} up to here and goes on on {device}: its bits will be \
-                 others than on either alone",
+                "this run was trained on {} up to here and resumes on {device}: its results \
+                 will not be bit-identical to a run on one device",
                 position.device
             )
         });

@@ -215,7 +215,7 @@ fn a_run_that_changes_its_device_is_told() {
     }
     let work = Work::trained();
     let ran = work.ok("train --resume run --epochs 3 --device gpu");
-    for told in ["this run was trained on cpu, ", " up to here and goes on on gpu, "] {
+    for told in ["this run was trained on cpu, ", " up to here and resumes on gpu, "] {
         assert!(ran.err.contains(told), "{}", ran.err);
     }
     // From there on it is the GPU's run, which no longer changes.
@@ -223,5 +223,5 @@ fn a_run_that_changes_its_device_is_told() {
     assert!(!ran.err.contains("up to here"), "{}", ran.err);
     // Whoever lost that GPU can go on without it.
     let ran = work.ok("train --resume run --epochs 5 --device cpu");
-    assert!(ran.err.contains("goes on on cpu"), "{}", ran.err);
+    assert!(ran.err.contains("resumes on cpu"), "{}", ran.err);
 }

@@ -74,11 +74,13 @@ fn extents(d: &Extents) -> Vec<(&'static str, f64)> {
 }
 
 /// Whether the tiled kernels, which read the weights through a uniform by four channels, compute
-/// this node.
-fn is_tiled(d: &Extents, node: &NodeContext) -> bool {
-    node.variant != KernelVariant::Plain
-        && d.kernel_len() <= UNIFORM_ELEMENTS
-        && d.c_out.is_multiple_of(4)
+/// this node. A fused pooling has tiled kernels only.
+fn is_tiled(op: &Conv2d, node: &NodeContext) -> bool {
+    let d = &op.extents;
+    op.max_pool2d.is_some()
+        || node.variant != KernelVariant::Plain
+            && d.kernel_len() <= UNIFORM_ELEMENTS
+            && d.c_out.is_multiple_of(4)
 }
 
 /// How the weight gradients are split, in at most `limit` elements of partial sums where that is
@@ -124,7 +126,7 @@ pub(crate) fn forward(op: &Conv2d, node: &NodeContext) -> Vec<DispatchDesc> {
             .extend([Buffer::Value(pool).with_traffic(y), Buffer::Argmax(pool).with_traffic(y)]);
         let threads = node.batch * extents.h_out * extents.w_out.div_ceil(COLUMNS / 2);
         (MAX_POOL2D_FORWARD, Grid::Layers(threads, fours.div_ceil(blocks)))
-    } else if is_tiled(d, node) {
+    } else if is_tiled(op, node) {
         let blocks = fours.min(node.tiles.forward_blocks());
         constants.push(("blocks_o", blocks as f64));
         bindings.push(node.y().with_traffic(y));
@@ -220,7 +222,7 @@ fn backward_input(op: &Conv2d, node: &NodeContext, input: InputGradient) -> Disp
             flop: flop / 4,
         };
     }
-    if !is_tiled(d, node) {
+    if !is_tiled(op, node) {
         return DispatchDesc {
             kernel: BACKWARD_INPUT,
             constants,

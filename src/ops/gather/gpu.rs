@@ -6,7 +6,7 @@ use crate::ops::gpu::{Buffer, DispatchDesc, Grid, KernelVariant, NodeContext, co
 
 kernels! { "gather": FORWARD = "forward", FORWARD_TILED = "forward_tiled" }
 
-/// Copies from buffer number `part`, which has `share` of a batch's samples in the mean; `node` is
+/// Copies from buffer number `part`, which has `share` of a batch's samples on average; `node` is
 /// the graph's input.
 pub(crate) fn forward(op: &Gather, node: &NodeContext, part: usize, share: usize) -> DispatchDesc {
     let len = op.sample.len();

@@ -60,16 +60,22 @@ fn forward(d: Extents, x: &[f32], y: &mut [f32], argmax: &mut [u32]) {
 #[inline(always)]
 fn forward_sample(d: Extents, x: &[f32], y: &mut [f32], argmax: &mut [u32]) {
     if d.fills_lanes() {
-        return forward_lanes(d, x, y, argmax);
+        forward_lanes(d, x, y, argmax);
+    } else {
+        let mut c = 0;
+        while c < d.c {
+            c += match d.c - c {
+                16.. => forward_channels::<16>(d, c, x, y, argmax),
+                8.. => forward_channels::<8>(d, c, x, y, argmax),
+                4.. => forward_channels::<4>(d, c, x, y, argmax),
+                _ => forward_channels::<1>(d, c, x, y, argmax),
+            };
+        }
     }
-    let mut c = 0;
-    while c < d.c {
-        c += match d.c - c {
-            16.. => forward_channels::<16>(d, c, x, y, argmax),
-            8.. => forward_channels::<8>(d, c, x, y, argmax),
-            4.. => forward_channels::<4>(d, c, x, y, argmax),
-            _ => forward_channels::<1>(d, c, x, y, argmax),
-        };
+    for (window, (y, argmax)) in y.chunks_exact(d.c).zip(argmax.chunks_exact_mut(d.c)).enumerate() {
+        if y.iter().fold(false, |any, y| any | y.is_nan()) {
+            first_nans(d, window, x, y, argmax);
+        }
     }
 }
 
@@ -132,16 +138,25 @@ fn forward_lanes(d: Extents, x: &[f32], y: &mut [f32], argmax: &mut [u32]) {
     }
 }
 
-/// Replaces a maximum and its index by `v` at index `at` if `v` is larger, or equal at a lower
-/// index. A NaN is larger than any number, and equal to a NaN. The start, minus infinity at an
-/// index beyond all others, loses to any element. Without branches, so that it vectorises.
+/// Replaces a maximum and its index by `v` at index `at` if `v` is larger, equal at a lower index, or
+/// NaN. The start, minus infinity at an index beyond all others, loses to any element. Without
+/// branches, so that it vectorises; that leaves one of several NaNs, see [`first_nans`].
 #[inline(always)]
 fn max_first(max: &mut f32, index: &mut u32, v: f32, at: u32) {
-    let larger = ((v > *max) | v.is_nan()) & !max.is_nan();
-    let equal = (v == *max) | v.is_nan();
-    let wins = larger | (equal & (at < *index));
+    let wins = (v > *max) | ((v == *max) & (at < *index)) | v.is_nan();
     *max = if wins { v } else { *max };
     *index = if wins { at } else { *index };
+}
+
+/// The index of the first NaN of each channel whose maximum is NaN, in row-major order.
+#[cold]
+fn first_nans(d: Extents, window: usize, x: &[f32], y: &[f32], argmax: &mut [u32]) {
+    for (c, (_, argmax)) in y.iter().zip(argmax).enumerate().filter(|(_, (y, _))| y.is_nan()) {
+        let mut places = d.window_rows(window).flat_map(|row| (row + c..).step_by(d.c).take(d.k_w));
+        if let Some(first) = places.find(|at| x[*at].is_nan()) {
+            *argmax = first as u32;
+        }
+    }
 }
 
 /// `dx[argmax[r, s, c]] += dy[r, s, c]`; `rule` says whether `dx` is cleared first.
