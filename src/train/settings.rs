@@ -322,11 +322,7 @@ impl Config {
     /// If a number is outside its range, or arrays are chosen without data.
     pub fn check(&self) -> Result<()> {
         // TOML's integers end at 63 bits.
-        let counts = [
-            ("epochs", self.epochs),
-            ("batch-size", self.batch_size),
-            ("threads", self.threads.max(1)),
-        ];
+        let counts = [("epochs", self.epochs), ("batch-size", self.batch_size)];
         let sane = |value: &usize| (1..=u32::MAX as usize).contains(value);
         if let Some((name, value)) = counts.into_iter().find(|(_, value)| !sane(value)) {
             let found = value.to_string();

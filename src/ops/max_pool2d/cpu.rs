@@ -72,7 +72,9 @@ fn forward_sample(d: Extents, x: &[f32], y: &mut [f32], argmax: &mut [u32]) {
             };
         }
     }
-    for (window, (y, argmax)) in y.chunks_exact(d.c).zip(argmax.chunks_exact_mut(d.c)).enumerate() {
+    for (window, (y, argmax)) in
+        y.chunks_exact_mut(d.c).zip(argmax.chunks_exact_mut(d.c)).enumerate()
+    {
         if y.iter().fold(false, |any, y| any | y.is_nan()) {
             first_nans(d, window, x, y, argmax);
         }
@@ -148,13 +150,13 @@ fn max_first(max: &mut f32, index: &mut u32, v: f32, at: u32) {
     *index = if wins { at } else { *index };
 }
 
-/// The index of the first NaN of each channel whose maximum is NaN, in row-major order.
+/// Of each channel whose maximum is NaN the first NaN in row-major order, and its index.
 #[cold]
-fn first_nans(d: Extents, window: usize, x: &[f32], y: &[f32], argmax: &mut [u32]) {
-    for (c, (_, argmax)) in y.iter().zip(argmax).enumerate().filter(|(_, (y, _))| y.is_nan()) {
+fn first_nans(d: Extents, window: usize, x: &[f32], y: &mut [f32], argmax: &mut [u32]) {
+    for (c, (y, argmax)) in y.iter_mut().zip(argmax).enumerate().filter(|(_, (y, _))| y.is_nan()) {
         let mut places = d.window_rows(window).flat_map(|row| (row + c..).step_by(d.c).take(d.k_w));
         if let Some(first) = places.find(|at| x[*at].is_nan()) {
-            *argmax = first as u32;
+            (*y, *argmax) = (x[first], first as u32);
         }
     }
 }
