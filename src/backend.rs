@@ -42,6 +42,16 @@ impl<'a> DatasetRef<'a> {
         self.id
     }
 
+    /// The indices of all samples, checked as [`Batches::check`] does.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn checked_order(&self, plan: &Plan) -> Result<Vec<u32>> {
+        let order: Vec<u32> = (0..self.y.len() as u32).collect();
+        Batches::plain(&order).check(plan, *self)?;
+        Ok(order)
+    }
+
     /// Checks that there is a label for each whole sample of the plan's input shape.
     ///
     /// # Errors
@@ -254,11 +264,15 @@ pub enum KeptBatch {
 }
 
 impl KeptBatch {
-    /// Number of samples of the kept batch.
+    /// Number of samples of the kept batch, of which a node's tensor is read.
     ///
     /// # Errors
-    /// If no batch, or no gradient of it, was kept.
-    pub fn samples(self, what: Tensor) -> Result<usize> {
+    /// If the node is fused with the next, or no batch, or no gradient of it, was kept.
+    pub fn samples(self, plan: &Plan, node: NodeId, what: Tensor) -> Result<usize> {
+        if !plan.is_materialized(node) {
+            let node = plan.graph().node(node).name.clone();
+            return Err(Error::TensorNotMaterialized { node });
+        }
         let found = match (self, what) {
             (Self::Kept { samples, .. }, Tensor::Value)
             | (Self::Kept { samples, gradients: true }, Tensor::Gradient) => return Ok(samples),

@@ -50,6 +50,11 @@ pub fn decode(path: &Path, bytes: Vec<u8>) -> Result<Sound> {
     decode_at_most(path, bytes, MOST_SAMPLES)
 }
 
+/// The most samples of a file at a rate.
+fn limit(most_samples: usize, rate_hz: u32) -> usize {
+    most_samples.min(MOST_SECONDS * rate_hz as usize)
+}
+
 /// [`decode`] with another limit of samples.
 fn decode_at_most(path: &Path, bytes: Vec<u8>, most_samples: usize) -> Result<Sound> {
     let fail = |problem: String| Error::Audio { path: path.into(), problem };
@@ -64,10 +69,9 @@ fn decode_at_most(path: &Path, bytes: Vec<u8>, most_samples: usize) -> Result<So
     if !RATES_HZ.contains(&sound.sample_rate_hz) {
         return Err(fail(format!("its header says {} samples a second", sound.sample_rate_hz)));
     }
-    let rate = sound.sample_rate_hz as usize;
-    let most_samples = most_samples.min(MOST_SECONDS * rate);
+    let most_samples = limit(most_samples, sound.sample_rate_hz);
     if sound.samples.len() > most_samples {
-        let seconds = (most_samples / rate).min(3600);
+        let seconds = (most_samples / sound.sample_rate_hz as usize).min(3600);
         return Err(fail(format!(
             "is longer than {most_samples} samples, the most that are decoded of one file; cut it \
              into pieces, such as with ffmpeg -ss 0 -t {seconds} -i \"{}\" piece.wav",
@@ -159,7 +163,7 @@ fn decode_any(
                 }
                 decoded.copy_to_vec_interleaved(&mut interleaved);
                 sound.samples.extend(mono(&interleaved, channels));
-                if sound.samples.len() > most_samples {
+                if sound.samples.len() > limit(most_samples, rate) {
                     return Ok(sound);
                 }
             }

@@ -21,7 +21,7 @@ use crate::backend::{
     Augmentation, Backend, Batches, DatasetRef, KeptBatch, Sgd, State, StepMetrics, StepsDone,
     Tensor, check_batch,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::NodeId;
 use crate::ops::cpu::{Mode, Shards};
 use crate::ops::penalty::cpu::penalty;
@@ -297,10 +297,7 @@ impl Backend for Cpu {
         dataset: DatasetRef<'_>,
         probabilities: &mut Vec<f32>,
     ) -> Result<Vec<StepMetrics>> {
-        dataset.check(&self.plan)?;
-        let samples = dataset.y().len();
-        let order: Vec<u32> = (0..samples as u32).collect();
-        Batches::plain(&order).check(&self.plan, dataset)?;
+        let samples = dataset.checked_order(&self.plan)?.len();
         let graph = self.plan.graph();
         let (output, classes) = (self.plan.slot(graph.output()).0, graph.classes());
         let mut steps = Vec::with_capacity(samples.div_ceil(self.plan.batch()));
@@ -347,12 +344,8 @@ impl Backend for Cpu {
     }
 
     fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>> {
-        let of = self.plan.graph().node(node);
-        if !self.plan.is_materialized(node) {
-            return Err(Error::TensorNotMaterialized { node: of.name.clone() });
-        }
-        self.kept.samples(what)?;
-        let (slot, len) = (self.plan.slot(node).0, of.shape.len());
+        self.kept.samples(&self.plan, node, what)?;
+        let (slot, len) = (self.plan.slot(node).0, self.plan.graph().node(node).shape.len());
         let mut tensor = Vec::with_capacity(self.batch * len);
         for shard in &self.shards[..self.used()] {
             let buffer = match what {

@@ -29,7 +29,7 @@ use crate::backend::{
     Backend, Batches, DatasetRef, KeptBatch, Sgd, State, StepMetrics, StepsDone, Tensor,
     check_batch,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::NodeId;
 use crate::ops::gpu::Buffer;
 use crate::ops::gpu::{DispatchDesc, UNIFORM_ELEMENTS};
@@ -287,9 +287,8 @@ impl Backend for Gpu {
         data: DatasetRef<'_>,
         probabilities: &mut Vec<f32>,
     ) -> Result<Vec<StepMetrics>> {
-        let n = data.y().len();
-        let order: Vec<u32> = (0..n as u32).collect();
-        Batches::plain(&order).check(&self.plan, data)?;
+        let order = data.checked_order(&self.plan)?;
+        let n = order.len();
         self.write_order(data, &order)?;
         let metrics = self.run(Pass::Evaluate, n, &mut |_| ControlFlow::Continue(()))?;
         let Some(dataset) = self.datasets.front() else { return Ok(Vec::new()) };
@@ -325,15 +324,12 @@ impl Backend for Gpu {
     }
 
     fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>> {
-        if !self.plan.is_materialized(node) {
-            let node = self.plan.graph().node(node).name.clone();
-            return Err(Error::TensorNotMaterialized { node });
-        }
+        let samples = self.kept.samples(&self.plan, node, what)?;
         let role = match what {
             Tensor::Value => Buffer::Value(node),
             Tensor::Gradient => Buffer::Gradient(node),
         };
-        let n = self.kept.samples(what)? * self.plan.graph().node(node).shape.len();
+        let n = samples * self.plan.graph().node(node).shape.len();
         let Some(slice) = self.memory.buffer(role) else { return Ok(Vec::new()) };
         Ok(self.readback.read(&self.context, &[(&slice.buffer, n)])?.concat())
     }

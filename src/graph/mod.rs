@@ -149,50 +149,22 @@ impl Graph {
             });
         }
         let shape = op.output(&shapes).map_err(fail)?;
-        let kernel = shapes.first().map_or_else(Vec::new, |input| op.kernel(*input));
-        for (what, extents) in [("output", &shape.as_map()[..]), ("kernel", &kernel[..])] {
+        let parameters = shapes.first().map_or_else(Vec::new, |input| op.parameters(*input, shape));
+        let tensors = parameters.iter().map(|(role, extents, _)| (role.name(), &extents[..]));
+        for (what, extents) in std::iter::once(("output", &shape.as_map()[..])).chain(tensors) {
             let count = extents.iter().try_fold(1usize, |product, n| product.checked_mul(*n));
             if count.is_none_or(|count| count > u32::MAX as usize) {
                 return Err(fail(too_large(what, extents)));
             }
         }
         let id = NodeId(self.nodes.len());
-        self.push_parameters(name, id, op, shape.channels(), kernel);
+        for (role, shape, l2) in parameters {
+            let offset = self.parameter_count();
+            let name = format!("{name}/{}", role.name());
+            self.parameters.push(Parameter { name, node: id, role, shape, offset, l2 });
+        }
         self.nodes.push(Node { name: name.into(), op, inputs: inputs.to_vec(), shape });
         Ok(id)
-    }
-
-    /// Appends the parameters of a node of `c` output channels, in the order of [`Role`].
-    fn push_parameters(&mut self, name: &str, node: NodeId, op: Op, c: usize, kernel: Vec<usize>) {
-        let mut add = |role: Role, shape: Vec<usize>, l2: f32| {
-            let offset = self.parameters.last().map_or(0, |p| p.range().end);
-            let name = format!("{name}/{}", role.name());
-            self.parameters.push(Parameter { name, node, role, shape, offset, l2 });
-        };
-        let (bias, l2) = match op {
-            Op::Conv2d { bias, .. } => (bias, 0.0),
-            Op::Dense { bias, l2, .. } => (bias, l2),
-            Op::BatchNorm { .. } => {
-                for role in [Role::Gamma, Role::Beta, Role::MovingMean, Role::MovingVariance] {
-                    add(role, vec![c], 0.0);
-                }
-                return;
-            }
-            Op::Input
-            | Op::MaxPool2d { .. }
-            | Op::AvgPool2d { .. }
-            | Op::Dropout { .. }
-            | Op::Crop { .. }
-            | Op::AxisToChannels { .. }
-            | Op::Flatten
-            | Op::Concat
-            | Op::Add
-            | Op::Softmax => return,
-        };
-        add(Role::Kernel, kernel, l2);
-        if bias {
-            add(Role::Bias, vec![c], 0.0);
-        }
     }
 
     /// The model's name, for messages.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Role;
+
 /// The shape of one sample at a node, without the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
@@ -206,15 +208,24 @@ impl Op {
         matches!(self, Self::Flatten | Self::AxisToChannels { axis: Axis::Time })
     }
 
-    /// The shape of the kernel for an input of this shape; empty for an op without one.
-    pub(super) fn kernel(&self, input: Shape) -> Vec<usize> {
+    /// Role, shape and penalty of each parameter tensor, in the order of [`Role`].
+    pub(super) fn parameters(&self, input: Shape, output: Shape) -> Vec<(Role, Vec<usize>, f32)> {
+        let c = output.channels();
+        let weights = |kernel, bias, l2| {
+            let bias = if bias { Some((Role::Bias, vec![c], 0.0)) } else { None };
+            [(Role::Kernel, kernel, l2)].into_iter().chain(bias).collect()
+        };
         match *self {
-            Self::Conv2d { filters, kernel: [k_h, k_w], .. } => {
-                vec![k_h, k_w, input.channels(), filters]
+            Self::Conv2d { kernel: [k_h, k_w], bias, .. } => {
+                weights(vec![k_h, k_w, input.channels(), c], bias, 0.0)
             }
-            Self::Dense { units, .. } => vec![input.len(), units],
-            Self::BatchNorm { .. }
-            | Self::Input
+            Self::Dense { bias, l2, .. } => weights(vec![input.len(), c], bias, l2),
+            Self::BatchNorm { .. } => {
+                [Role::Gamma, Role::Beta, Role::MovingMean, Role::MovingVariance]
+                    .map(|role| (role, vec![c], 0.0))
+                    .to_vec()
+            }
+            Self::Input
             | Self::MaxPool2d { .. }
             | Self::AvgPool2d { .. }
             | Self::Dropout { .. }

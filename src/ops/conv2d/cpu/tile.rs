@@ -291,7 +291,7 @@ impl Finish for Plain<'_> {
                 let sum = activate(simd, job.activation, sum);
                 match self.rule {
                     Gradient::Add => y.iter_mut().zip(sum.as_slice()).for_each(|(y, v)| *y += v),
-                    _ => store(sum, y),
+                    Gradient::Set | Gradient::Skip => store(sum, y),
                 }
             }
         }
