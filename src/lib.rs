@@ -49,7 +49,7 @@
 //! | draw what Keras draws: initial weights, orders of samples | [`random`] |
 //! | make arrays of sound files, or predict sound files | `audio`, `prepare`, `predict` |
 //! | see what a network attends to | `explain` |
-//! | draw pictures, write the HTML report | `report`, `page` |
+//! | draw pictures, write the HTML report | `plot`, `report` |
 //!
 //! # Features
 //!
@@ -58,7 +58,7 @@
 //! | none (`--no-default-features`) | graphs, plans, the CPU, models, training on arrays, npy files, metrics |
 //! | `gpu` | `gpu`, `bench` |
 //! | `audio` | decoding and log-mel spectrograms in [`audio`]; `demo`, `prepare`, `predict` |
-//! | `pictures` | `report`, `compare`; with `audio` also `explain` and `page` |
+//! | `pictures` | `plot`, `compare`; with `audio` also `explain` and `report` |
 //! | `cli` (default) | all of them, and the program |
 //!
 //! # Layout in memory
@@ -91,18 +91,18 @@ pub mod measure;
 pub mod metrics;
 pub mod models;
 pub mod ops;
-#[cfg(all(feature = "audio", feature = "pictures"))]
-pub mod page;
 #[cfg(any(feature = "audio", feature = "gpu"))]
 mod panics;
 pub mod plan;
+#[cfg(feature = "pictures")]
+pub mod plot;
 #[cfg(feature = "audio")]
 pub mod predict;
 #[cfg(feature = "audio")]
 pub mod prepare;
 pub mod progress;
 pub mod random;
-#[cfg(feature = "pictures")]
+#[cfg(all(feature = "audio", feature = "pictures"))]
 pub mod report;
 mod simd;
 #[cfg(all(feature = "audio", feature = "gpu", feature = "pictures"))]

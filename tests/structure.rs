@@ -26,7 +26,7 @@ const MAY_NAME: [(&str, &[&str]); 33] = [
     ("device", &["backend", "cpu", "gpu", "plan"]),
     ("models", &["graph", "text"]),
     ("metrics", &["random"]),
-    ("report", &["files", "metrics", "text"]),
+    ("plot", &["files", "metrics", "text"]),
     ("audio", &["panics"]),
     ("data", &["metrics", "progress"]),
     ("demo", &["audio", "data", "files", "progress", "random"]),
@@ -36,7 +36,7 @@ const MAY_NAME: [(&str, &[&str]); 33] = [
         "train",
         &[
             "audio", "audit", "backend", "data", "demo", "device", "files", "graph", "metrics",
-            "models", "plan", "prepare", "progress", "random", "report", "text",
+            "models", "plan", "prepare", "progress", "random", "plot", "text",
         ],
     ),
     (
@@ -48,24 +48,24 @@ const MAY_NAME: [(&str, &[&str]); 33] = [
     ),
     (
         "compare",
-        &["data", "files", "graph", "metrics", "models", "random", "report", "text", "train"],
+        &["data", "files", "graph", "metrics", "models", "random", "plot", "text", "train"],
     ),
     ("predict", &["audio", "backend", "data", "device", "metrics", "plan", "progress", "train"]),
     (
         "explain",
         &[
             "audio", "backend", "data", "device", "files", "graph", "metrics", "models", "plan",
-            "progress", "random", "report", "text", "train",
+            "progress", "random", "plot", "text", "train",
         ],
     ),
     (
         "tasks",
-        &["compare", "data", "device", "explain", "gpu", "models", "progress", "report", "train"],
+        &["compare", "data", "device", "explain", "gpu", "models", "progress", "plot", "train"],
     ),
     (
-        "page",
+        "report",
         &[
-            "compare", "data", "demo", "explain", "files", "graph", "metrics", "models", "report",
+            "compare", "data", "demo", "explain", "files", "graph", "metrics", "models", "plot",
             "text", "train",
         ],
     ),
@@ -73,8 +73,8 @@ const MAY_NAME: [(&str, &[&str]); 33] = [
         "cli",
         &[
             "audio", "audit", "backend", "bench", "compare", "data", "demo", "device", "explain",
-            "files", "gpu", "graph", "measure", "metrics", "models", "page", "plan", "predict",
-            "prepare", "progress", "random", "report", "tasks", "text", "train",
+            "files", "gpu", "graph", "measure", "metrics", "models", "report", "plan", "predict",
+            "prepare", "progress", "random", "plot", "tasks", "text", "train",
         ],
     ),
     ("lib", &[]),
@@ -83,11 +83,11 @@ const MAY_NAME: [(&str, &[&str]); 33] = [
 
 /// Crates that one module alone may name.
 const ONLY_IN: [(&str, &str); 6] = [
-    ("askama", "page"),
+    ("askama", "report"),
     ("clap", "cli"),
     ("console", "cli"),
     ("indicatif", "cli"),
-    ("plotters", "report"),
+    ("plotters", "plot"),
     ("wgpu", "gpu"),
 ];
 

@@ -16,7 +16,7 @@ use crate::data::{Dataset, PartName};
 use crate::device::{self, Device};
 use crate::error::{Error, Result};
 use crate::files::create_folder;
-use crate::page::Runs;
+use crate::report::Runs;
 use crate::tasks::{Assignment, explain_run};
 use crate::train::run_folder::RunFolder;
 use crate::train::runs::{Job, PlannedRun, RunState};

@@ -7,8 +7,8 @@ use crate::bench::Devices;
 use crate::data::{DataFrom, PartName};
 use crate::device::Device;
 use crate::gpu::{KernelVariant, TileConfig};
+use crate::plot::ColourMap;
 use crate::prepare::SplitKind;
-use crate::report::ColourMap;
 use crate::train::settings::words;
 
 fn one_of<T, const N: usize>(choices: [(&'static str, T); N]) -> impl TypedValueParser<Value = T>

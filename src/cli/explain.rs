@@ -12,7 +12,7 @@ use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::explain::listen::{self, Listener};
 use crate::explain::{ExplainFolder, ExplainOptions, Explanation, explain};
-use crate::report::ColourMap;
+use crate::plot::ColourMap;
 use crate::train::run_folder::RunFolder;
 
 const EXAMPLES: &str = "\

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::say::say;
 use crate::error::Result;
-use crate::page::Runs;
+use crate::report::Runs;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -12,7 +12,7 @@ use crate::data::PartName;
 use crate::error::Result;
 use crate::files::write_atomic;
 use crate::metrics::mean_and_deviation;
-use crate::report::{ModelCurve, ModelScore, model_curves, model_scores, write_png};
+use crate::plot::{ModelCurve, ModelScore, model_curves, model_scores, write_png};
 
 /// `compare.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -7,8 +7,8 @@ use super::record::{ExplainOptions, Explanation};
 use super::right_wrong::ExplainedPart;
 use crate::error::{Error, Result};
 use crate::files::{create_folder, write_atomic};
+use crate::plot::ColourMap;
 use crate::progress::Progress;
-use crate::report::ColourMap;
 use crate::train::SavedModel;
 use crate::train::run_folder::RunFolder;
 

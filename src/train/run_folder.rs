@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::files::{create_folder, write_atomic};
 use crate::metrics::SongVotes;
 #[cfg(feature = "pictures")]
-use crate::report::{EpochRow, NamedMatrix, confusion, curves, write_png};
+use crate::plot::{EpochRow, NamedMatrix, confusion, curves, write_png};
 
 /// A run's folder.
 #[derive(Debug, Clone)]

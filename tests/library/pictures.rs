@@ -2,7 +2,7 @@
 
 use genre_gpu::Error;
 use genre_gpu::metrics::Confusion;
-use genre_gpu::report::{
+use genre_gpu::plot::{
     EpochRow, ModelCurve, ModelScore, NamedMatrix, confusion, curves, model_curves, model_scores,
     png_bytes, write_png,
 };

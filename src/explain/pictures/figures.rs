@@ -10,7 +10,7 @@ use crate::explain::quantize::SignedMap;
 use crate::explain::record::Explanation;
 use crate::explain::spread::Estimate;
 use crate::explain::trust::{Course, Stage, Test, Trust};
-use crate::report::{
+use crate::plot::{
     AxisCells, BandLine, ColourMap, GenreOcclusion, MeanMaps, Occlusion, Profile, cascade,
     deletion_insertion as draw_curves, genre_occlusion, mean_maps,
 };

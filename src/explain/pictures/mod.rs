@@ -15,9 +15,9 @@ use rayon::prelude::*;
 use super::cells::{CellGrid, LayerFacts};
 use super::record::Explanation;
 use crate::error::Result;
+use crate::plot::write_png;
+use crate::plot::{AxisCells, ColourMap, MapPlace, SampleAxes};
 use crate::progress::Progress;
-use crate::report::write_png;
-use crate::report::{AxisCells, ColourMap, MapPlace, SampleAxes};
 
 /// What a picture shows. Layers and classes are indices of the explanation's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::explain::quantize::SignedMap;
 use crate::explain::record::{ExplainedSample, Explanation};
 use crate::explain::right_wrong::FIRST;
-use crate::report::{
+use crate::plot::{
     ColourMap, MapKind, MapPanel, SamplePanel, Spectrogram, map_grid, spectrogram_grid,
 };
 

@@ -1,6 +1,6 @@
 //! Where in a picture things are.
 
-use genre_gpu::report::{
+use genre_gpu::plot::{
     ColourMap, MapKind, MapPanel, MeanMaps, Occlusion, Profile, SampleAxes, SamplePanel,
     Spectrogram, cascade, deletion_insertion, map_grid, map_thumbnail, mean_maps, sample_occlusion,
     spectrogram_grid, spectrogram_thumbnail,

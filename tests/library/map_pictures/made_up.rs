@@ -1,6 +1,6 @@
 //! Samples, maps and curves that are made up.
 
-use genre_gpu::report::{
+use genre_gpu::plot::{
     AxisCells, BandLine, ColourMap, GenreOcclusion, MapKind, MapPanel, MapPlace, MeanMaps,
     Occlusion, Profile, SampleAxes, SamplePanel, Spectrogram,
 };

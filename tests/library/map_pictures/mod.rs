@@ -7,7 +7,7 @@ mod made_up;
 use std::path::Path;
 
 use genre_gpu::Error;
-use genre_gpu::report::{
+use genre_gpu::plot::{
     ColourMap, MapKind, MapPanel, SampleAxes, SamplePanel, Spectrogram, cascade,
     deletion_insertion, genre_occlusion, map_grid, mean_maps, sample_occlusion, spectrogram_grid,
     spectrogram_thumbnail, write_png,

@@ -2,8 +2,8 @@
 
 use crate::data::PartName;
 use crate::metrics::{Confusion, wilson};
-use crate::page::record::RunRecord;
-use crate::page::words::{counted, part_word};
+use crate::report::record::RunRecord;
+use crate::report::words::{counted, part_word};
 use crate::text::thousands;
 
 /// A table whose first column heads its rows.

@@ -6,7 +6,7 @@ use image::{Rgb as Pixel, RgbImage};
 use super::colour_map::{ColourMap, blended};
 use super::place::MapPlace;
 use crate::error::{Error, Result};
-use crate::report::style::{PAPER, Rgb};
+use crate::plot::style::{PAPER, Rgb};
 
 /// What a sample sounds like.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,7 @@
 //! Right and wrong samples of each class.
 
 use crate::explain::{Class, ExplainedSample, Explanation};
-use crate::page::words::counted;
+use crate::report::words::counted;
 
 /// So many right and so many wrong of each class.
 const ROW: usize = 6;

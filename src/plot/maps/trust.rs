@@ -5,9 +5,9 @@ use image::RgbImage;
 use super::line_plot::{BandLine, Key, legend, lines, look, value_axis};
 use super::sample_axes::Panel;
 use crate::error::{Error, Result};
-use crate::report::canvas::{Anchor, Canvas, paint};
-use crate::report::font::Font;
-use crate::report::style::{FAINT_INK, GRID, INK, LABEL, NOTE, TICK};
+use crate::plot::canvas::{Anchor, Canvas, paint};
+use crate::plot::font::Font;
+use crate::plot::style::{FAINT_INK, GRID, INK, LABEL, NOTE, TICK};
 
 const WIDTH: f64 = 1900.0;
 const TOP: f64 = 160.0;

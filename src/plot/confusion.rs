@@ -240,7 +240,7 @@ fn colour_bar(canvas: &mut Canvas<'_>, layout: &Layout, x: f64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::style::luminance;
+    use crate::plot::style::luminance;
 
     /// The colour near the upper left corner of a cell, where no text is.
     fn colour(picture: &RgbImage, layout: &Layout, row: usize, column: usize) -> (u8, u8, u8) {

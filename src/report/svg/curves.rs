@@ -3,23 +3,23 @@
 use std::fmt::Write;
 
 use super::frame::{BOTTOM, Frame, TOP};
-use crate::report::epoch_ticks;
+use crate::plot::epoch_ticks;
 
 /// What is drawn.
 #[derive(Debug, Clone)]
-pub(in crate::page) struct Panel<'a> {
+pub(in crate::report) struct Panel<'a> {
     /// Of the y axis.
-    pub(in crate::page) name: &'a str,
+    pub(in crate::report) name: &'a str,
     /// For those who hear the drawing instead.
-    pub(in crate::page) label: &'a str,
+    pub(in crate::report) label: &'a str,
     /// Training and validation, by epoch.
-    pub(in crate::page) rows: &'a [[f64; 2]],
+    pub(in crate::report) rows: &'a [[f64; 2]],
     /// Behind the point, in what is read out.
-    pub(in crate::page) digits: usize,
+    pub(in crate::report) digits: usize,
     /// After a value: ` %`.
-    pub(in crate::page) unit: &'a str,
+    pub(in crate::report) unit: &'a str,
     /// The epoch to mark, from 1.
-    pub(in crate::page) best: Option<usize>,
+    pub(in crate::report) best: Option<usize>,
 }
 
 /// With more epochs than this, dots would run together.
@@ -27,7 +27,7 @@ const MOST_DOTS: usize = 40;
 
 /// An SVG element. Each epoch has a strip over the whole height (`data-epoch`), whose `data-say`
 /// the script reads out. What is not finite is left out.
-pub(in crate::page) fn curve(panel: &Panel<'_>) -> String {
+pub(in crate::report) fn curve(panel: &Panel<'_>) -> String {
     let Panel { name, label, rows, digits, unit, best } = panel;
     let last = rows.len().max(1);
     let frame = Frame::new((1.0, last as f64), rows.iter().flatten().copied());

@@ -5,9 +5,9 @@
 use super::place::AxisCells;
 use super::sample_axes::{Panel, fitted, fitted_upwards};
 use crate::error::{Error, Result};
-use crate::report::axis;
-use crate::report::canvas::{Anchor, Canvas};
-use crate::report::style::{FAINT_INK, GRID, INK, Rgb, TICK, TRAINING, VALIDATION};
+use crate::plot::axis;
+use crate::plot::canvas::{Anchor, Canvas};
+use crate::plot::style::{FAINT_INK, GRID, INK, Rgb, TICK, TRAINING, VALIDATION};
 
 /// A value for each cell of an axis, and its spread where there is one.
 #[derive(Debug, Clone, PartialEq)]

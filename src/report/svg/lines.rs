@@ -4,28 +4,28 @@ use std::fmt::Write;
 
 use super::Escaped;
 use super::frame::{BOTTOM, Frame, LEFT, RIGHT, TOP};
-use crate::report::{decimals, number, ticks};
+use crate::plot::{decimals, number, ticks};
 
 /// Styles of lines that page.css has.
 const STYLES: usize = 10;
 
 /// What is drawn.
 #[derive(Debug, Clone)]
-pub(in crate::page) struct Lines<'a> {
+pub(in crate::report) struct Lines<'a> {
     /// Of the x axis and what is read out of it: `share deleted`.
-    pub(in crate::page) across: &'a str,
+    pub(in crate::report) across: &'a str,
     /// Of the y axis.
-    pub(in crate::page) name: &'a str,
+    pub(in crate::report) name: &'a str,
     /// For those who hear the drawing instead.
-    pub(in crate::page) label: &'a str,
+    pub(in crate::report) label: &'a str,
     /// Places of the points.
-    pub(in crate::page) at: &'a [f64],
+    pub(in crate::report) at: &'a [f64],
     /// Name and values of each line, one for each place.
-    pub(in crate::page) series: &'a [(String, Vec<f64>)],
+    pub(in crate::report) series: &'a [(String, Vec<f64>)],
 }
 
 /// An SVG element; each place has a strip that the script reads out, as curves over epochs have.
-pub(in crate::page) fn lines(figure: &Lines<'_>) -> String {
+pub(in crate::report) fn lines(figure: &Lines<'_>) -> String {
     let Lines { across, name, label, at, series } = figure;
     let (first, last) = (at.first().copied().unwrap_or(0.0), at.last().copied().unwrap_or(1.0));
     let values = series.iter().flat_map(|(_, values)| values.iter().copied());

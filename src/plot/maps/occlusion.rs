@@ -11,9 +11,9 @@ use super::sample_axes::{
 };
 use super::thumbnail::{Spectrogram, common_range, spectrogram_thumbnail};
 use crate::error::Result;
-use crate::report::canvas::{Anchor, Canvas, paint};
-use crate::report::font::Font;
-use crate::report::style::{FAINT_INK, INK, LABEL};
+use crate::plot::canvas::{Anchor, Canvas, paint};
+use crate::plot::font::Font;
+use crate::plot::style::{FAINT_INK, INK, LABEL};
 
 /// Occlusion curves and a map's profiles beside them.
 #[derive(Debug, Clone, PartialEq)]

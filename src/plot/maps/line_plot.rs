@@ -2,9 +2,9 @@
 
 use super::sample_axes::Panel;
 use crate::error::Result;
-use crate::report::axis;
-use crate::report::canvas::{Anchor, Canvas};
-use crate::report::style::{FAINT_INK, GRID, INK, LABEL, Rgb, SERIES, TICK};
+use crate::plot::axis;
+use crate::plot::canvas::{Anchor, Canvas};
+use crate::plot::style::{FAINT_INK, GRID, INK, LABEL, Rgb, SERIES, TICK};
 
 /// A line, and its spread where there is one.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Escaped;
-use crate::report::{decimals, number, range, ticks};
+use crate::plot::{decimals, number, range, ticks};
 
 const SIZE: (f64, f64) = (440.0, 290.0);
 pub(super) const LEFT: f64 = 52.0;

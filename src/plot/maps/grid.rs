@@ -10,10 +10,10 @@ use super::sample_axes::{
     height, side,
 };
 use crate::error::Result;
-use crate::report::axis;
-use crate::report::canvas::{Anchor, Canvas, paint};
-use crate::report::font::Font;
-use crate::report::style::{FAINT_INK, GRID, INK, LABEL, NOTE, PAPER, TICK};
+use crate::plot::axis;
+use crate::plot::canvas::{Anchor, Canvas, paint};
+use crate::plot::font::Font;
+use crate::plot::style::{FAINT_INK, GRID, INK, LABEL, NOTE, PAPER, TICK};
 
 /// One place of the grid.
 pub(super) struct Cell {

@@ -1,7 +1,7 @@
 //! Confusion matrices as tables.
 
 use super::tables;
-use crate::page::words::{confusions, counted, part_word, percent};
+use crate::report::words::{confusions, counted, part_word, percent};
 use crate::text::thousands;
 
 /// A matrix, rows true.
@@ -60,7 +60,7 @@ impl MatrixView {
         let all: u64 = rows.iter().flatten().sum();
         let mut caption = format!(
             "{} set by {unit}: {} of {} right ({})",
-            crate::page::words::capital(word),
+            crate::report::words::capital(word),
             thousands(right),
             counted(all as usize, unit),
             percent(right as f64 / all.max(1) as f64)

@@ -6,8 +6,8 @@ use image::{Rgb, RgbImage};
 
 use super::tables::Table;
 use crate::explain::{BandShare, Explanation, MeanMap, MeanOf};
-use crate::page::words::counted;
-use crate::report::{ColourMap, png_bytes};
+use crate::plot::{ColourMap, png_bytes};
+use crate::report::words::counted;
 
 /// A class's mean heatmaps.
 #[derive(Debug)]

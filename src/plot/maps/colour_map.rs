@@ -1,6 +1,6 @@
 //! From a share of 1 to a colour.
 
-use crate::report::style::Rgb;
+use crate::plot::style::Rgb;
 
 /// How values are coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub(super) fn blended(under: Rgb, over: Rgb, share: f64) -> Rgb {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::style::luminance;
+    use crate::plot::style::luminance;
 
     #[test]
     fn ends_and_middles_are_those_published() {

@@ -6,8 +6,8 @@ use crate::explain::trust::{
     About, Curves, Gain, Outcome, Sentence, Similarity, Stage, Test, Trust, sentences, summary,
 };
 use crate::explain::{ClassOcclusion, Estimate, Explanation, Methods};
-use crate::page::svg::{Lines, lines};
-use crate::page::words::counted;
+use crate::report::svg::{Lines, lines};
+use crate::report::words::counted;
 
 /// An answer from measured figures.
 #[derive(Debug)]

@@ -2,10 +2,10 @@
 
 use super::place::AxisCells;
 use crate::error::{Error, Result};
-use crate::report::axis;
-use crate::report::canvas::{Anchor, Canvas};
-use crate::report::font::Font;
-use crate::report::style::{INK, TICK};
+use crate::plot::axis;
+use crate::plot::canvas::{Anchor, Canvas};
+use crate::plot::font::Font;
+use crate::plot::style::{INK, TICK};
 
 /// Units of a sample's axes and values, where they are known.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -22,7 +22,7 @@ enum Item {
 }
 
 /// An SVG element.
-pub(in crate::page) fn network(graph: &Graph) -> String {
+pub(in crate::report) fn network(graph: &Graph) -> String {
     let ranks = ranks(graph);
     let rows = rows(graph, &ranks);
     let width_of = |item: &Item| if matches!(item, Item::Node(_)) { BOX.0 } else { PASS };
@@ -117,7 +117,7 @@ fn short(name: &str) -> String {
 }
 
 /// What a node does, in few letters.
-pub(in crate::page) fn what(node: &Node) -> String {
+pub(in crate::report) fn what(node: &Node) -> String {
     let relu = |activation: Activation| match activation {
         Activation::Relu => ", ReLU",
         Activation::Linear => "",
