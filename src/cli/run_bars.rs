@@ -79,7 +79,7 @@ impl RunObserver for RunBars<'_> {
     fn run_completed(&self, run: &PlannedRun<'_>, seconds: f64) -> Result<()> {
         let time = match run.state {
             RunState::Complete => "done before".into(),
-            RunState::New => format!("{seconds:.0} s"),
+            RunState::New | RunState::WithoutCheckpoint => format!("{seconds:.0} s"),
             RunState::Started => format!("{seconds:.0} s, gone on with"),
         };
         let line = self.text.completed(run.job, &time)?;

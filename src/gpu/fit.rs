@@ -3,8 +3,9 @@
 use super::adapter::AdapterFacts;
 use super::memory::{Layout, UNIFORM_BYTES, WORD};
 use crate::error::{Error, Result};
-use crate::graph::{Node, NodeId, Op};
-use crate::plan::Plan;
+use crate::graph::NodeId;
+use crate::ops::batch_norm;
+use crate::plan::{LoweredOp, Plan};
 
 /// Checks the plan's buffers; `most` is the limit of a single buffer, in bytes.
 pub(super) fn check(plan: &Plan, facts: &AdapterFacts, most: u64) -> Result<()> {
@@ -24,16 +25,17 @@ pub(super) fn check(plan: &Plan, facts: &AdapterFacts, most: u64) -> Result<()> 
     }
     // The widest node decides how large a batch can be; the first of equals is named.
     let is_materialized = |id: &NodeId| plan.is_materialized(*id);
-    let nodes = graph.ids().rev().filter(is_materialized).map(|id| graph.node(id));
-    let Some(node) = nodes.max_by_key(|node| widest(node)) else { return Ok(()) };
+    let nodes = graph.ids().rev().filter(is_materialized);
+    let Some(widest) = nodes.max_by_key(|id| elements(plan, *id)) else { return Ok(()) };
+    let (node, elements) = (graph.node(widest), elements(plan, widest));
     // Buffers are whole vec4s.
-    let bytes = |batch: u64| (batch * widest(node) * WORD).next_multiple_of(16);
+    let bytes = |batch: u64| (batch * elements * WORD).next_multiple_of(16);
     let batch = plan.batch() as u64;
     if bytes(batch) <= most {
         return Ok(());
     }
     let what = format!("node \"{}\", output for a batch of {batch}", node.name);
-    let fits = most / 16 * 16 / (widest(node) * WORD);
+    let fits = most / 16 * 16 / (elements * WORD);
     let help = match fits {
         0 => "a single sample is too large for it; use --device cpu or a smaller model".into(),
         _ => format!("use --batch-size {fits}, the largest that fits, or --device cpu"),
@@ -41,11 +43,12 @@ pub(super) fn check(plan: &Plan, facts: &AdapterFacts, most: u64) -> Result<()> 
     Err(limit(what, bytes(batch), help))
 }
 
-/// Elements of the largest buffer that a node needs for a sample: its output, but for a batch norm
-/// of vectors two sums for each channel. Those of a map are in parts of many positions; those of
-/// a convolution's gradients are cut to what fits.
-fn widest(node: &Node) -> u64 {
-    let is_norm = matches!(node.op, Op::BatchNorm { .. });
-    let sums = if is_norm { 2 * node.shape.channels() } else { 0 };
-    node.shape.len().max(sums) as u64
+/// Elements of the largest buffer that a node needs for a sample: its output, or the partial sums
+/// of a batch norm. Those of a convolution's gradients are cut to what fits.
+fn elements(plan: &Plan, id: NodeId) -> u64 {
+    let output = plan.graph().node(id).shape.len();
+    if let LoweredOp::BatchNorm(op) = plan.lowered(id) {
+        return output.max(batch_norm::gpu::partial_sums(op, 1, plan.trains())) as u64;
+    }
+    output as u64
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::context::Context;
 use super::kernels::Access;
 use crate::error::Result;
-use crate::graph::{Graph, NodeId, Op, Role};
+use crate::graph::{Graph, NodeId, Role};
 use crate::ops::gpu::{Buffer, KernelVariant, TileConfig, UNIFORM_ELEMENTS};
 use crate::ops::sgd::gpu::{Chunk, GROUP, chunks};
 use crate::ops::split_k::{self, SplitK};
@@ -163,15 +163,15 @@ impl Memory {
     /// The argmax of max-poolings, and statistics and partial sums of batch norms.
     fn allocate_nodes(&mut self, context: &Context, plan: &Plan) -> Result<()> {
         for id in plan.graph().ids() {
-            let node = plan.graph().node(id);
             let mut allocate = |role: Buffer, what: &str, len: usize| -> Result<()> {
-                let buffer = context.storage(&format!("{what} of {}", node.name), len)?;
+                let buffer =
+                    context.storage(&format!("{what} of {}", plan.graph().node(id).name), len)?;
                 self.slices.insert(role, Slice::whole(&buffer, len));
                 Ok(())
             };
-            // Fused or not: the argmax is that of the pooling's node.
-            if matches!(node.op, Op::MaxPool2d { .. }) {
-                allocate(Buffer::Argmax(id), "argmax", plan.batch() * node.shape.len())?;
+            if let Some(pool) = plan.lowered(id).argmax_of(id) {
+                let len = plan.batch() * plan.graph().node(pool).shape.len();
+                allocate(Buffer::Argmax(pool), "argmax", len)?;
             }
             if let LoweredOp::BatchNorm(op) = plan.lowered(id) {
                 let stats = batch_norm::gpu::STATS_PER_CHANNEL * op.c;

@@ -75,6 +75,28 @@ pub enum LoweredOp {
     Softmax(Softmax),
 }
 
+impl LoweredOp {
+    /// The max-pooling whose argmax the pass of node `id` writes: its own, or that of a fused one.
+    pub fn argmax_of(&self, id: NodeId) -> Option<NodeId> {
+        match self {
+            Self::MaxPool2d(_) => Some(id),
+            Self::Conv2d(op) => op.max_pool2d.map(|(pool, _)| pool),
+            Self::BatchNorm(op) => op.pools.and_then(|pools| pools.max),
+            Self::Input
+            | Self::Alias
+            | Self::FusedInto(_)
+            | Self::AvgPool2d(_)
+            | Self::Dropout(_)
+            | Self::Crop(_)
+            | Self::AxisToChannels(_)
+            | Self::Concat(_)
+            | Self::Add(_)
+            | Self::Dense(_)
+            | Self::Softmax(_) => None,
+        }
+    }
+}
+
 /// The lowering of a graph at a batch size.
 #[derive(Debug, Clone)]
 pub struct Plan {

@@ -72,8 +72,10 @@ pub struct Job {
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunState {
-    /// There is no checkpoint.
+    /// There is no run in the folder.
     New,
+    /// The run was stopped before its first checkpoint; it is trained from its beginning.
+    WithoutCheckpoint,
     /// There is a checkpoint to resume from, but not all files of a complete run.
     Started,
     /// All epochs and all files are there.
@@ -161,7 +163,7 @@ pub fn execute(
         let start = Instant::now();
         let outcome = match run.state {
             RunState::Complete => RunOutcome::AlreadyComplete,
-            RunState::New | RunState::Started => {
+            RunState::New | RunState::WithoutCheckpoint | RunState::Started => {
                 let outcome = open_and_train(run, data, observer, stop);
                 outcome.map_err(|error| observer.failed(run, error))?
             }
@@ -242,7 +244,7 @@ impl Job {
         self.check()?;
         let Ok(folder) = RunFolder::open(&self.folder) else { return Ok(RunState::New) };
         if !folder.checkpoint().exists() {
-            return Ok(RunState::New);
+            return Ok(RunState::WithoutCheckpoint);
         }
         let Checkpoint { state, best, position } = Checkpoint::read(&folder.checkpoint())?;
         if position.data_hash != data.hash {
@@ -272,16 +274,14 @@ impl PlannedRun<'_> {
     /// The folder, without files of an older run if the run is new.
     fn folder(&self) -> Result<RunFolder> {
         let Job { folder: path, overwrite, .. } = self.job;
-        match self.state {
-            RunState::New => {
-                // A run with these settings that was stopped before its first checkpoint.
-                let without_checkpoint = path.join("config.toml").exists();
-                let folder = RunFolder::create(path, *overwrite || without_checkpoint)?;
-                folder.clear()?;
-                Ok(folder)
-            }
-            RunState::Started | RunState::Complete => RunFolder::open(path),
-        }
+        let replaces = match self.state {
+            RunState::New => *overwrite,
+            RunState::WithoutCheckpoint => true,
+            RunState::Started | RunState::Complete => return RunFolder::open(path),
+        };
+        let folder = RunFolder::create(path, replaces)?;
+        folder.clear()?;
+        Ok(folder)
     }
 
     /// Trains on an open backend and writes all files of the run.
@@ -300,7 +300,10 @@ impl PlannedRun<'_> {
         let folder = self.folder()?;
         let title = run_title(&config.model, data);
         let (graph, device) = (backend.plan().graph().clone(), backend.describe());
-        let begin = if self.state == RunState::New { Trainer::new } else { Trainer::resume };
+        let begin = match self.state {
+            RunState::New | RunState::WithoutCheckpoint => Trainer::new,
+            RunState::Started | RunState::Complete => Trainer::resume,
+        };
         let mut trainer = begin(backend, data, config, folder.checkpoint())?;
         // After resuming, because a resume that is refused leaves the run as it was.
         folder.write_config(config)?;

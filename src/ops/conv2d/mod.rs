@@ -104,9 +104,14 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
+    /// Extents of the pooling that is fused.
+    pub fn pool(&self) -> Option<pool2d::Extents> {
+        self.max_pool2d.map(|(_, pool)| pool)
+    }
+
     /// Elements of one sample that the pass writes: pooled ones if a pooling is fused.
     pub fn written_len(&self) -> usize {
-        self.max_pool2d.map_or_else(|| self.extents.out_len(), |(_, pool)| pool.out_len())
+        self.pool().map_or_else(|| self.extents.out_len(), |pool| pool.out_len())
     }
 
     /// Arithmetic and bytes of a pass at `batch` samples; `inputs_with_gradient` is 0 or 1.

@@ -15,6 +15,7 @@ use fearless_simd::{Simd, SimdBase};
 use super::super::Extents;
 use super::pool::max_first;
 use super::tile::{Job, activate};
+use crate::ops::pool2d;
 use crate::simd::{Floats, WIDEST, dispatch, is_wide, level};
 
 /// Filters at a time.
@@ -26,15 +27,15 @@ pub(super) fn suits(d: Extents) -> bool {
 }
 
 /// As [`super::pool::forward`]; the weights are packed for vectors of four.
-pub(super) fn forward(job: Job<'_>, y: &mut [f32], argmax: &mut [u32]) {
+pub(super) fn forward(job: Job<'_>, pool: pool2d::Extents, y: &mut [f32], argmax: &mut [u32]) {
     let argmax: &mut [f32] = bytemuck::cast_slice_mut(argmax);
-    dispatch!(level(), simd => rows(simd, job, y, argmax));
+    dispatch!(level(), simd => rows(simd, job, pool, y, argmax));
 }
 
 #[inline(always)]
-fn rows<S: Simd>(simd: S, job: Job<'_>, y: &mut [f32], argmax: &mut [f32]) {
+fn rows<S: Simd>(simd: S, job: Job<'_>, pool: pool2d::Extents, y: &mut [f32], argmax: &mut [f32]) {
     let d = job.d;
-    let (h, w) = (d.h_out / 2, d.w_out / 2);
+    let (h, w) = (pool.h_out, pool.w_out);
     let outputs = y.chunks_exact_mut(w * d.c_out).zip(argmax.chunks_exact_mut(w * d.c_out));
     for (row, (y, argmax)) in outputs.take(h).enumerate() {
         let mut column = 0;

@@ -2,6 +2,7 @@
 //! has a gradient.
 
 use super::super::Extents;
+use crate::ops::pool2d;
 use crate::simd::vectorised;
 
 /// Maxima of the windows, `[windows, c_out]`.
@@ -16,9 +17,9 @@ pub(super) struct Maxima<'a> {
 }
 
 /// The offset in the frame of the patch of each window's first sum, `[windows, c_out]`.
-pub(super) fn first_patches(d: Extents) -> Vec<u32> {
-    let columns = d.w_out / 2;
-    let windows = d.h_out / 2 * columns;
+pub(super) fn first_patches(d: Extents, pool: pool2d::Extents) -> Vec<u32> {
+    let columns = pool.w_out;
+    let windows = pool.h_out * columns;
     let first = |window| d.patch(2 * (window / columns), 2 * (window % columns)) as u32;
     (0..windows * d.c_out).map(|i| first(i / d.c_out)).collect()
 }

@@ -66,7 +66,7 @@ enum InputGradient {
 struct Workspace {
     /// The inputs of the last forward, `[samples, frame]`.
     frames: Aligned,
-    /// The argmax within each window of a fused pooling, `[samples, h_out / 2, w_out / 2, c_out]`.
+    /// The argmax within each window of a fused pooling, `[samples]` of its output.
     argmax: Vec<u32>,
     /// Of one sample behind a fused pooling: see [`Maxima`].
     dz: Vec<f32>,
@@ -83,7 +83,8 @@ struct Workspace {
 impl Conv2dLayer {
     /// `has_dx`: whether the input's gradient is computed.
     pub(crate) fn new(op: Conv2d, has_dx: bool, shards: Shards) -> Self {
-        let (d, pooled) = (op.extents, op.max_pool2d.is_some());
+        let (d, pool) = (op.extents, op.pool());
+        let pooled = pool.is_some();
         // There a vector holds columns, and four filters stand side by side.
         let widest = if pooled && columns::suits(d) { 4 } else { lanes() };
         let input_gradient = match (has_dx, pooled) {
@@ -106,7 +107,9 @@ impl Conv2dLayer {
         let (trained, entries, frame) = match (shards.trains, &input_gradient) {
             (false, _) => (0, 0, 0),
             (true, InputGradient::Skipped) => (maxima, 0, 0),
-            (true, InputGradient::Windows { .. }) => (maxima, d.w_out * d.c_out, d.frame_len()),
+            (true, InputGradient::Windows { .. }) => {
+                (maxima, pool.map_or(0, |pool| pool.w_out * pool.c), d.frame_len())
+            }
             (true, InputGradient::Flipped { .. }) => (maxima, 0, d.reversed().frame_len()),
         };
         let workspaces = Workspaces::new(shards.count, || Workspace {
@@ -123,7 +126,10 @@ impl Conv2dLayer {
             op,
             packed: Packed::new(d, widest),
             input_gradient,
-            first_patches: if pooled && shards.trains { first_patches(d) } else { Vec::new() },
+            first_patches: match pool {
+                Some(pool) if shards.trains => first_patches(d, pool),
+                _ => Vec::new(),
+            },
             dw: Aligned::zeros(dw_len),
             workspaces,
         }
@@ -160,12 +166,12 @@ impl Layer for Conv2dLayer {
         for ((x, y), (s, frame)) in samples.zip(frames) {
             d.fill_frame(x, frame);
             let job = Job { d, activation, frame, packed: &self.packed };
-            if self.op.max_pool2d.is_some() {
+            if let Some(pool) = self.op.pool() {
                 let argmax = &mut argmax[s * y.len()..][..y.len()];
                 if columns::suits(d) {
-                    columns::forward(job, y, argmax);
+                    columns::forward(job, pool, y, argmax);
                 } else {
-                    pool::forward(job, y, argmax);
+                    pool::forward(job, pool, y, argmax);
                 }
             } else {
                 tile::forward(job, Gradient::Set, y);

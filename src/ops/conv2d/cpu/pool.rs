@@ -7,17 +7,19 @@ use fearless_simd::{Select, Simd};
 use super::super::Extents;
 use super::packed::Block;
 use super::tile::{Finish, Job, activate, each_block, store};
+use crate::ops::pool2d;
 use crate::simd::{Floats, dispatch, level};
 
 /// The maximum of each window into `y` and its argmax, 0 to 3, into `argmax`:
 /// `y[r, s, o] = f(max_{i,j<2} z[2r + i, 2s + j, o])` with the sums `z` of [`super::tile`].
-pub(super) fn forward(job: Job<'_>, y: &mut [f32], argmax: &mut [u32]) {
+pub(super) fn forward(job: Job<'_>, pool: pool2d::Extents, y: &mut [f32], argmax: &mut [u32]) {
     let argmax = bytemuck::cast_slice_mut(argmax);
-    dispatch!(level(), simd => each_block(simd, job, Pooled { y, argmax }));
+    dispatch!(level(), simd => each_block(simd, job, Pooled { pool, y, argmax }));
 }
 
-/// `[h_out / 2, w_out / 2, c_out]`.
+/// The output, `[pool.h_out, pool.w_out, c_out]`.
 struct Pooled<'a> {
+    pool: pool2d::Extents,
     y: &'a mut [f32],
     /// The bits of 0 (top left), 1, 2 or 3 (bottom right).
     argmax: &'a mut [f32],
@@ -28,8 +30,8 @@ impl Finish for Pooled<'_> {
 
     /// A last odd row or column is dropped: it is never computed.
     #[inline(always)]
-    fn extents(&self, d: Extents) -> [usize; 2] {
-        [d.h_out / 2 * 2, d.w_out / 2 * 2]
+    fn extents(&self, _: Extents) -> [usize; 2] {
+        [self.pool.h_out * 2, self.pool.w_out * 2]
     }
 
     #[inline(always)]
@@ -42,7 +44,7 @@ impl Finish for Pooled<'_> {
         sums: [[V; COLUMNS]; ROWS],
     ) {
         let d = job.d;
-        let first = (at[0] / 2 * (d.w_out / 2) + at[1] / 2) * d.c_out + block.o;
+        let first = (at[0] / 2 * self.pool.w_out + at[1] / 2) * d.c_out + block.o;
         for p in 0..COLUMNS / 2 {
             let window = [
                 sums[0][2 * p],

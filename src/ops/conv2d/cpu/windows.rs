@@ -78,7 +78,7 @@ impl Layout {
 /// Offset of a maximum's rows in the packed kernel, and its gradient.
 pub(super) type Entry = (u32, f32);
 
-/// The gradient of one sample's frame, which is cleared first. `entries` has room for one row of
+/// The gradient of one sample's frame, which is cleared first. `entries` are those of one row of
 /// windows.
 pub(super) fn backward_input(
     layout: Layout,
@@ -91,8 +91,7 @@ pub(super) fn backward_input(
     let d = layout.0;
     let offsets = layout.offsets();
     let filter = (2 * layout.column()) as u32;
-    let row = d.w_out / 2 * d.c_out;
-    let entries = &mut entries[..row];
+    let row = entries.len();
     let Maxima { dz, argmax, .. } = maxima;
     for (r, (dz, argmax)) in dz.chunks_exact(row).zip(argmax.chunks_exact(row)).enumerate() {
         let values = dz.chunks_exact(d.c_out).zip(argmax.chunks_exact(d.c_out));
