@@ -134,8 +134,14 @@ pub(crate) fn lanes() -> usize {
     dispatch!(level(), simd => of(simd))
 }
 
+/// Whether a vector of a level holds this many floats. Where it does not, kernels for vectors of so
+/// many are never called; a test of this in a `const` block keeps them from being compiled.
+pub(crate) const fn holds<S: Simd>(lanes: usize) -> bool {
+    <S::f32s as SimdBase<S>>::LEN >= lanes
+}
+
 /// Whether a level has 32 vector registers, as AVX-512 has; kernels keep half as many sums
 /// where there are 16.
 pub(crate) const fn is_wide<S: Simd>() -> bool {
-    <S::f32s as SimdBase<S>>::LEN >= 16
+    holds::<S>(16)
 }

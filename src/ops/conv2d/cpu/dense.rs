@@ -13,7 +13,7 @@ use fearless_simd::{Simd, f32x4, f32x8, f32x16};
 use super::super::Extents;
 use super::frame::backward_bias;
 use super::packed::{Block, Packed};
-use crate::simd::{Floats, dispatch, is_wide, level};
+use crate::simd::{Floats, dispatch, holds, is_wide, level};
 
 /// Adds the gradients of one sample: `dw` (`[k_h, k_w, c_in, c_out]`) and `db`.
 /// each sum runs over the columns of a row of outputs, then over the rows.
@@ -32,18 +32,33 @@ pub(super) fn backward_weight(
                     one_channel(d, o, frame, dz, dw);
                 }
             }
-            Block { lanes: 16, o, .. } => {
-                dispatch!(level(), simd => channels::<_, f32x16<_>>(simd, d, o, frame, dz, dw));
-            }
-            Block { lanes: 8, o, .. } => {
-                dispatch!(level(), simd => channels::<_, f32x8<_>>(simd, d, o, frame, dz, dw));
-            }
-            Block { o, .. } => {
-                dispatch!(level(), simd => channels::<_, f32x4<_>>(simd, d, o, frame, dz, dw));
+            Block { lanes, o, .. } => {
+                dispatch!(level(), simd => each_width(simd, lanes, d, o, frame, dz, dw));
             }
         }
     }
     backward_bias(dz, db);
+}
+
+/// A block of `lanes` channels from `o` on, all taps.
+#[inline(always)]
+fn each_width<S: Simd>(
+    simd: S,
+    lanes: usize,
+    d: Extents,
+    o: usize,
+    frame: &[f32],
+    dz: &[f32],
+    dw: &mut [f32],
+) {
+    match lanes {
+        16 if const { holds::<S>(16) } => channels::<S, f32x16<S>>(simd, d, o, frame, dz, dw),
+        8 if const { holds::<S>(8) } => channels::<S, f32x8<S>>(simd, d, o, frame, dz, dw),
+        _ => {
+            debug_assert_eq!(lanes, 4, "weights are packed for another vector level");
+            channels::<S, f32x4<S>>(simd, d, o, frame, dz, dw);
+        }
+    }
 }
 
 /// Offset of a tap's input from that of the first tap.
@@ -84,7 +99,7 @@ fn some_taps<S: Simd, V: Floats<S>, const TAPS: usize>(
 ) -> usize {
     let offsets: [usize; TAPS] = std::array::from_fn(|k| tap_offset(d, tap + k));
     let mut row = 0;
-    if TAPS <= 5 || is_wide::<S>() {
+    if const { TAPS <= 5 || is_wide::<S>() } {
         while row + 2 <= d.h_out {
             some_rows::<S, V, TAPS, 2>(simd, d, [tap, o, row], offsets, frame, dz, dw);
             row += 2;

@@ -64,11 +64,19 @@ struct Job<'a> {
     frame: &'a [f32],
 }
 
-/// Calls [`block`] with the constants of the listed `[filters, rows, vectors]`.
+/// Calls [`block`] with the constants of the listed `[filters, rows, vectors]`; those after `wide`
+/// are compiled for levels with 32 registers alone.
 macro_rules! call_block {
-    ($shape:expr, $args:tt, $([$filters:literal, $rows:literal, $vectors:literal]),+ $(,)?) => {
+    (
+        $shape:expr, $args:tt,
+        $([$filters:literal, $rows:literal, $vectors:literal],)+
+        wide: $([$wide_filters:literal, $wide_rows:literal, $wide_vectors:literal],)+
+    ) => {
         match $shape {
             $([$filters, $rows, $vectors] => call_block!(@ $filters, $rows, $vectors, $args),)+
+            $([$wide_filters, $wide_rows, $wide_vectors] if const { is_wide::<S>() } => {
+                call_block!(@ $wide_filters, $wide_rows, $wide_vectors, $args);
+            })+
             shape => debug_assert!(false, "no block of {shape:?}"),
         }
     };
@@ -100,18 +108,19 @@ fn all_blocks<S: Simd>(simd: S, job: Job<'_>, dw: &mut [f32]) {
                 call_block!(
                     [filters, rows, vectors],
                     (simd, job, [o, i, v * 8], dw),
-                    [4, 5, 1],
-                    [4, 1, 1],
                     [2, 5, 1],
                     [2, 1, 1],
-                    [1, 5, 5],
                     [1, 2, 5],
                     [1, 1, 5],
-                    [1, 5, 3],
                     [1, 3, 3],
                     [1, 1, 3],
                     [1, 5, 1],
                     [1, 1, 1],
+                    wide:
+                    [4, 5, 1],
+                    [4, 1, 1],
+                    [1, 5, 5],
+                    [1, 5, 3],
                 );
             }
         }

@@ -29,7 +29,7 @@ use super::super::Extents;
 use super::packed::{Block, Packed, group};
 use crate::graph::Activation;
 use crate::ops::Gradient;
-use crate::simd::{Floats, dispatch, is_wide, level};
+use crate::simd::{Floats, dispatch, holds, is_wide, level};
 
 /// A convolution of one framed sample.
 #[derive(Clone, Copy)]
@@ -69,9 +69,16 @@ pub(super) trait Finish {
 pub(super) fn each_block<S: Simd, F: Finish>(simd: S, job: Job<'_>, mut finish: F) {
     for &block in &job.packed.blocks {
         match block.lanes {
-            16 => each_width::<S, f32x16<S>, F>(simd, job, block, &mut finish),
-            8 => each_width::<S, f32x8<S>, F>(simd, job, block, &mut finish),
-            _ => each_width::<S, f32x4<S>, F>(simd, job, block, &mut finish),
+            16 if const { holds::<S>(16) } => {
+                each_width::<S, f32x16<S>, F>(simd, job, block, &mut finish);
+            }
+            8 if const { holds::<S>(8) } => {
+                each_width::<S, f32x8<S>, F>(simd, job, block, &mut finish);
+            }
+            lanes => {
+                debug_assert_eq!(lanes, 4, "weights are packed for another vector level");
+                each_width::<S, f32x4<S>, F>(simd, job, block, &mut finish);
+            }
         }
     }
 }
@@ -109,7 +116,7 @@ fn each_tile<S: Simd, V: Floats<S>, F: Finish, const C_IN: usize>(
             let mut row = 0;
             while row + 2 <= rows {
                 let mut column = 0;
-                if is_wide::<S>() {
+                if const { is_wide::<S>() } {
                     while column + 6 <= columns {
                         two_rows::<S, V, F, 6, C_IN>(simd, job, block, [row, column], finish);
                         column += 6;
@@ -123,13 +130,14 @@ fn each_tile<S: Simd, V: Floats<S>, F: Finish, const C_IN: usize>(
                     two_rows::<S, V, F, 2, C_IN>(simd, job, block, [row, column], finish);
                     column += 2;
                 }
-                if column < columns {
+                // What is pooled has even extents.
+                if const { !F::POOLS } && column < columns {
                     one_row::<S, V, F, 1>(simd, job, block, [row, column], finish);
                     one_row::<S, V, F, 1>(simd, job, block, [row + 1, column], finish);
                 }
                 row += 2;
             }
-            if row < rows {
+            if const { !F::POOLS } && row < rows {
                 let mut column = 0;
                 while column + 4 <= columns {
                     one_row::<S, V, F, 4>(simd, job, block, [row, column], finish);
