@@ -31,7 +31,7 @@ pub enum Error {
         /// What is wrong with it.
         problem: DataProblem,
     },
-    /// A node of a model does not fit its input, or says something impossible.
+    /// A node of a model does not fit its input, or is impossible.
     #[error("model {model}, node \"{node}\": {problem}")]
     Node {
         /// The model's name or file.
@@ -41,13 +41,23 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// A model file is not a model.
+    /// A model file is wrong.
     #[error("model {model}: {problem}")]
     Model {
         /// The model's name or file.
         model: String,
         /// What is wrong with it.
         problem: String,
+    },
+    /// No built-in model has this name, and it is no file.
+    #[error("model {model}: expected a built-in model ({known}) or a path to a .toml file{hint}")]
+    UnknownModel {
+        /// What was given.
+        model: String,
+        /// The names of the built-in models.
+        known: String,
+        /// A name that resembles it.
+        hint: String,
     },
     /// A setting is outside its range.
     #[error("--{name}: expected {expected}, found {found}")]
@@ -59,7 +69,7 @@ pub enum Error {
         /// What was given.
         found: String,
     },
-    /// A config file is not one.
+    /// A file of settings (`--config`) is wrong.
     #[error("{}: {problem}", path.display())]
     Config {
         /// The file.
@@ -173,7 +183,7 @@ pub enum Error {
     },
     /// The environment asks for vector units that are not there.
     #[error(
-        "GENRE_GPU_SIMD: expected one of {levels}, which is what this processor has, found \
+        "GENRE_GPU_SIMD: expected one of {levels}, the levels of this processor, found \
          \"{wanted}\"; unset it for the widest"
     )]
     SimdLevel {
@@ -232,7 +242,7 @@ pub enum Error {
     },
     /// The demo corpus in the cache is unusable, and it cannot be made there either.
     #[error(
-        "demo corpus: {fault}, nor can it be made there ({source}); give another folder with --cache-dir"
+        "demo corpus: {fault}, and it cannot be generated there ({source}); use another --cache-dir"
     )]
     DemoCache {
         /// Why what is there cannot be used.
@@ -241,7 +251,7 @@ pub enum Error {
         source: Box<Error>,
     },
     /// The system names no cache folder for this user.
-    #[error("this system names no cache folder; give one with --cache-dir")]
+    #[error("this system has no cache folder; set --cache-dir")]
     NoCacheFolder,
 }
 
@@ -249,6 +259,11 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// Whether the command line or the file of settings that it names is wrong.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Setting { .. } | Self::UnknownModel { .. } | Self::Config { .. })
+    }
+
     /// Names what was read and what is wrong with it.
     pub fn data(place: impl Into<String>, problem: DataProblem) -> Self {
         Self::Data { place: place.into(), problem }

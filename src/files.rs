@@ -1,7 +1,7 @@
 //! Atomic writing of files: a temporary file is written in the same folder, then renamed.
 
-use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::io::{BufWriter, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
@@ -27,6 +27,39 @@ pub fn write_atomic(
         Ok(())
     };
     write().map_err(Error::io(path, "write"))
+}
+
+/// No file of settings is larger; a device such as `/dev/zero` has no end.
+const MOST_SETTINGS_BYTES: u64 = 1 << 20;
+
+/// Reads a text file of settings, of at most 1 MiB.
+pub fn read_settings(path: &Path) -> Result<String> {
+    let read = || -> std::io::Result<String> {
+        let mut text = String::new();
+        let file = std::fs::File::open(path)?;
+        if file.take(MOST_SETTINGS_BYTES + 1).read_to_string(&mut text)? as u64
+            > MOST_SETTINGS_BYTES
+        {
+            return Err(std::io::Error::new(
+                ErrorKind::FileTooLarge,
+                "more than 1 MiB, which no settings file has",
+            ));
+        }
+        Ok(text)
+    };
+    read().map_err(Error::io(path, "read"))
+}
+
+/// The folders of `path` that do not exist yet, the deepest first.
+pub fn missing_folders(path: &Path) -> Vec<PathBuf> {
+    let named = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    path.ancestors().take_while(named).map(Path::to_path_buf).collect()
+}
+
+/// Removes those of `folders` that are empty, in their order.
+pub fn remove_empty(folders: &[PathBuf]) {
+    // A folder with files stays, and so do those that hold it.
+    let _ = folders.iter().try_for_each(std::fs::remove_dir);
 }
 
 /// Creates a folder and its parents.

@@ -101,18 +101,17 @@ fn p2_device(settings: &Settings, run: &Path) -> (Device, Option<String>, String
     let adapter = settings.adapter.clone();
     let given = settings.device.or(adapter.as_ref().map(|_| Device::Gpu));
     if let Some(device) = given {
-        return (device, adapter, format!("{}, as --device says", name(device)));
+        return (device, adapter, format!("{} (--device)", name(device)));
     }
     let started = RunFolder::open(run).and_then(|folder| Config::read(&folder.config()));
     if let Ok(Config { device, adapter, .. }) = started {
-        return (device, adapter, format!("{}, where it was begun", name(device)));
+        return (device, adapter, format!("{}, where it was started", name(device)));
     }
     match gpu::find(None) {
         Ok(facts) if facts.kind != Kind::Software => (Device::Gpu, None, format!("GPU: {facts}")),
         Ok(facts) => {
             let reason = format!(
-                "CPU: there is no GPU but {facts}, which is slower; --device gpu takes it all the \
-                 same"
+                "CPU: the only GPU is {facts}, which is slower; use --device gpu to force it"
             );
             (Device::Cpu, None, reason)
         }

@@ -1,4 +1,4 @@
-//! Figures and paragraphs as people read them.
+//! Numbers, paragraphs and messages as people read them.
 
 /// `84382` as `84,382`.
 pub(crate) fn thousands(n: u64) -> String {
@@ -32,6 +32,37 @@ pub(crate) fn fold(paragraph: &str) -> String {
     text
 }
 
+/// `; did you mean "epochs"?` if one of `known` resembles `word`, else nothing.
+pub(crate) fn did_you_mean<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let plain = |word: &str| word.to_lowercase().replace('_', "-");
+    let likeness = |other: &str| strsim::jaro(&plain(word), &plain(other));
+    let best = known.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    // As clap has it.
+    let best = best.filter(|best| likeness(best) > 0.7);
+    best.map_or_else(String::new, |best| format!("; did you mean \"{best}\"?"))
+}
+
+/// What is wrong with a TOML file, without the names of this language's types.
+pub(crate) fn toml_problem(error: &toml::de::Error) -> String {
+    const PLAIN: [(&str, &str); 9] = [
+        ("expected usize", "expected a whole number, 0 or more"),
+        ("expected u32", "expected a whole number from 0 to 4294967295"),
+        ("expected f32", "expected a number"),
+        ("expected a boolean", "expected true or false"),
+        ("a sequence", "a list"),
+        ("sequence", "list"),
+        (", there are no fields", "; this op has no keys but name, op and input"),
+        ("unknown field", "unknown key"),
+        ("missing field", "missing key"),
+    ];
+    let text = error.to_string();
+    let text = PLAIN.iter().fold(text.trim_end().to_owned(), |text, (a, b)| text.replace(a, b));
+    let unknown = text.split_once("unknown key `").and_then(|(_, rest)| rest.split_once('`'));
+    let Some((word, rest)) = unknown else { return text };
+    let hint = did_you_mean(word, rest.split('`').skip(1).step_by(2));
+    text + &hint
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,6 +71,17 @@ mod tests {
     fn thousands_are_set_apart() {
         let got = [0, 999, 1_000, 84_382, 1_234_567].map(thousands);
         assert_eq!(got, ["0", "999", "1,000", "84,382", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_likely_word_is_proposed_and_an_unlike_one_is_not() {
+        let keys = || ["epochs", "learning-rate", "seed"].into_iter();
+        assert_eq!(did_you_mean("epoch", keys()), "; did you mean \"epochs\"?");
+        assert_eq!(did_you_mean("learning_rate", keys()), "; did you mean \"learning-rate\"?");
+        assert_eq!(did_you_mean("zzz", keys()), "");
+        let table = "seed = 1".parse::<toml::Table>().unwrap();
+        let error = table.try_into::<Vec<u8>>().unwrap_err();
+        assert!(toml_problem(&error).contains("expected a list"), "{error}");
     }
 
     #[test]

@@ -24,11 +24,11 @@ const MAY_NAME: [(&str, &[&str]); 33] = [
     ("cpu", &["backend", "graph", "measure", "ops", "plan", "simd"]),
     ("gpu", &["backend", "graph", "measure", "ops", "panics", "plan", "random"]),
     ("device", &["backend", "cpu", "gpu", "plan"]),
-    ("models", &["graph", "text"]),
+    ("models", &["files", "graph", "text"]),
     ("metrics", &["random"]),
     ("plot", &["files", "metrics", "text"]),
     ("audio", &["panics"]),
-    ("data", &["metrics", "progress"]),
+    ("data", &["metrics", "progress", "text"]),
     ("demo", &["audio", "data", "files", "progress", "random"]),
     ("prepare", &["audio", "data", "files", "progress", "random"]),
     ("audit", &["data", "files", "progress"]),
@@ -74,7 +74,7 @@ const MAY_NAME: [(&str, &[&str]); 33] = [
         &[
             "audio", "audit", "backend", "bench", "compare", "data", "demo", "device", "explain",
             "files", "gpu", "graph", "measure", "metrics", "models", "report", "plan", "predict",
-            "prepare", "progress", "random", "plot", "tasks", "text", "train",
+            "prepare", "progress", "random", "plot", "simd", "tasks", "text", "train",
         ],
     ),
     ("lib", &[]),
@@ -82,9 +82,11 @@ const MAY_NAME: [(&str, &[&str]); 33] = [
 ];
 
 /// Crates that one module alone may name.
-const ONLY_IN: [(&str, &str); 6] = [
+const ONLY_IN: [(&str, &str); 8] = [
     ("askama", "report"),
     ("clap", "cli"),
+    ("clap_complete", "cli"),
+    ("clap_mangen", "cli"),
     ("console", "cli"),
     ("indicatif", "cli"),
     ("plotters", "plot"),

@@ -29,7 +29,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Sound, String> {
         format!("the .au header has its data begin at byte {start} of {}", bytes.len())
     })?;
     if !(1..=MOST_CHANNELS).contains(&channels) {
-        return Err(format!("the .au header says {channels} channels"));
+        return Err(format!("the .au header has {channels} channels"));
     }
     let size = Some(size as usize).filter(|_| size != UNKNOWN_SIZE && size != 0);
     let samples: Vec<f32> = {

@@ -67,7 +67,7 @@ fn decode_at_most(path: &Path, bytes: Vec<u8>, most_samples: usize) -> Result<So
     };
     let sound = sound.map_err(fail)?;
     if !RATES_HZ.contains(&sound.sample_rate_hz) {
-        return Err(fail(format!("its header says {} samples a second", sound.sample_rate_hz)));
+        return Err(fail(format!("its header has a sample rate of {} Hz", sound.sample_rate_hz)));
     }
     let most_samples = limit(most_samples, sound.sample_rate_hz);
     if sound.samples.len() > most_samples {
@@ -80,7 +80,7 @@ fn decode_at_most(path: &Path, bytes: Vec<u8>, most_samples: usize) -> Result<So
     }
     if sound.samples.is_empty() {
         let why = sound.damage.map_or_else(String::new, |damage| format!(" ({damage})"));
-        return Err(fail(format!("there is no sound in it{why}")));
+        return Err(fail(format!("contains no audio{why}")));
     }
     if let Some(at) = sound.samples.iter().position(|x| !x.is_finite()) {
         return Err(fail(format!("sample {at} is not finite")));
@@ -96,7 +96,7 @@ fn decode_any(
 ) -> Result<Sound, String> {
     let unusable = |e: Symphonia| match e {
         Symphonia::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-            "is not a sound file of a known kind, or ends within its header".to_owned()
+            "not a readable audio file: unknown format, or truncated header".to_owned()
         }
         e => format!("cannot be decoded: {e}"),
     };
@@ -112,7 +112,7 @@ fn decode_any(
         .map_err(|e| match e {
             Symphonia::Unsupported(_) => {
                 let kinds = EXTENSIONS.map(|extension| format!(".{extension}")).join(", ");
-                format!("is not a sound file that can be read ({kinds})")
+                format!("not a readable audio file ({kinds})")
             }
             e => unusable(e),
         })?;
@@ -131,7 +131,7 @@ fn decode_any(
     });
     let mut decoder = symphonia::default::get_codecs()
         .make_audio_decoder(
-            codec.ok_or("has sound in no known codec")?,
+            codec.ok_or("its codec is not supported")?,
             &AudioDecoderOptions::default(),
         )
         .map_err(unusable)?;
@@ -191,7 +191,7 @@ fn decode_any(
     }
     if sound.sample_rate_hz == 0 {
         let damage = sound.damage.unwrap_or_else(|| "it ends after its header".into());
-        return Err(format!("there is no sound in it ({damage})"));
+        return Err(format!("contains no audio ({damage})"));
     }
     Ok(sound)
 }

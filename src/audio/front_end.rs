@@ -1,5 +1,8 @@
 //! The parameters of the log-mel front end, and their named presets.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -131,9 +134,119 @@ impl FrontEnd {
     }
 }
 
+/// A front end as people give it for arrays that do not say theirs: a preset's name, then changes:
+/// `librosa-2s,sample-rate=44100,hop=1024,f-max=8000`. The number of frames is that of the arrays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FrontEndSpec {
+    text: String,
+    front_end: FrontEnd,
+}
+
+impl FrontEndSpec {
+    /// The front end of samples of `h` bands and `w` frames.
+    ///
+    /// # Errors
+    /// If it has another number of bands.
+    pub fn of_samples(&self, [h, w]: [usize; 2]) -> Result<FrontEnd> {
+        let front_end = FrontEnd { frames: w, ..self.front_end.clone() };
+        front_end.check()?;
+        if front_end.n_mels == h {
+            return Ok(front_end);
+        }
+        Err(Error::Setting {
+            name: "front-end",
+            expected: "as many mel bands as the samples have",
+            found: format!(
+                "{}: {} bands, but samples of {h} x {w}; if the rest is right, add mels={h}",
+                self.text, front_end.n_mels
+            ),
+        })
+    }
+}
+
+impl fmt::Display for FrontEndSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl From<FrontEndSpec> for String {
+    fn from(spec: FrontEndSpec) -> Self {
+        spec.text
+    }
+}
+
+impl TryFrom<String> for FrontEndSpec {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl FromStr for FrontEndSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const KEYS: &str = "sample-rate, n-fft, hop, f-min, f-max or mels";
+        fn number<T: FromStr>(key: &str, value: &str) -> Result<T, String> {
+            let wrong = |_| format!("expected {key}=NUMBER, found \"{value}\"");
+            value.trim().parse().map_err(wrong)
+        }
+        let mut words = text.split(',');
+        let name = words.next().unwrap_or_default().trim();
+        let preset = FrontEnd::preset(name).map_err(|_| {
+            let presets = FrontEnd::PRESETS.join(" or ");
+            format!("expected {presets}, and changes such as hop=1024, found \"{name}\"")
+        })?;
+        let mut fe = preset.clone();
+        let mut has_f_max = false;
+        for word in words {
+            let (key, value) = word.split_once('=').unwrap_or((word, ""));
+            match key.trim() {
+                key @ "sample-rate" => fe.sample_rate_hz = number(key, value)?,
+                key @ "n-fft" => fe.n_fft = number(key, value)?,
+                key @ "hop" => fe.hop_samples = number(key, value)?,
+                key @ "f-min" => fe.f_min_hz = number(key, value)?,
+                key @ "f-max" => (fe.f_max_hz, has_f_max) = (number(key, value)?, true),
+                key @ "mels" => fe.n_mels = number(key, value)?,
+                _ => return Err(format!("expected {KEYS}=NUMBER, found \"{word}\"")),
+            }
+        }
+        if !has_f_max {
+            fe.f_max_hz = f64::from(fe.sample_rate_hz) / 2.0;
+        }
+        fe.check().map_err(|e| e.to_string())?;
+        if fe != preset {
+            fe.name = format!("{} (changed)", preset.name);
+        }
+        Ok(Self { text: text.to_owned(), front_end: fe })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_front_end_for_arrays_is_a_preset_with_changes() {
+        let spec = |text: &str| text.parse::<FrontEndSpec>();
+        let plain = spec("librosa-2s").unwrap().of_samples([128, 25]).unwrap();
+        assert_eq!(plain, FrontEnd { frames: 25, ..FrontEnd::librosa_2s() });
+        let changed = spec("librosa-2s,sample-rate=44100,hop=1024,mels=64").unwrap();
+        let changed = changed.of_samples([64, 10]).unwrap();
+        assert_eq!((changed.sample_rate_hz, changed.hop_samples), (44_100, 1024));
+        assert_eq!((changed.f_max_hz, changed.name.as_str()), (22_050.0, "librosa-2s (changed)"));
+        assert_eq!(spec("librosa-2s,f-max=8000").unwrap().front_end.f_max_hz, 8000.0);
+        let error = spec("librosa-2s").unwrap().of_samples([80, 80]).unwrap_err().to_string();
+        assert!(error.contains("128 bands") && error.contains("add mels=80"), "{error}");
+        for bad in
+            ["", "mine", "librosa-2s,hop", "librosa-2s,hop=x", "librosa-2s,hop=0", "librosa-2s,a=1"]
+        {
+            assert!(spec(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn numbers_have_bounds() {

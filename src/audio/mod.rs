@@ -20,7 +20,7 @@ mod sound;
 mod wav;
 
 pub use cutting::{CutFrom, Cutting, ZeroDb};
-pub use front_end::FrontEnd;
+pub use front_end::{FrontEnd, FrontEndSpec};
 #[cfg(feature = "audio")]
 pub use {
     cuts::{Cuts, cut, fitting, starts},

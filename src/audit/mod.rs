@@ -18,13 +18,9 @@ mod quick;
 mod samples;
 mod text;
 
-use std::path::Path;
-
 use serde::Serialize;
 
 use crate::data::{Dataset, PartName};
-use crate::error::Result;
-use crate::files::write_atomic;
 use crate::progress::Progress;
 
 use samples::AllSamples;
@@ -237,17 +233,6 @@ impl Audit {
     /// Whether scores of the test part are optimistic: some of its samples share sound with others.
     pub fn test_is_compromised(&self) -> bool {
         self.test.samples > 0
-    }
-
-    /// Writes everything as JSON.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn write_json(&self, path: &Path) -> Result<()> {
-        write_atomic(path, |to| {
-            serde_json::to_writer_pretty(&mut *to, self)?;
-            to.write_all(b"\n")
-        })
     }
 }
 

@@ -118,7 +118,7 @@ impl Quick {
             true => String::new(),
             false => format!("; {NUMBERED_BY_PART}"),
         };
-        format!("Audit: {}; genre-gpu audit says more{anew}", faults.join(", "))
+        format!("Audit: {}; genre-gpu audit has details{anew}", faults.join(", "))
     }
 
     fn clean(&self) -> &'static str {
@@ -183,7 +183,7 @@ pub(super) fn same(all: &AllSamples<'_>, fingerprints: &[Fingerprint]) -> Same {
 
 /// A possible cause of songs in several parts.
 pub(super) const NUMBERED_BY_PART: &str =
-    "if song ids start anew in each part, number them through";
+    "if each part numbers its songs from 0, use ids that are unique over all parts";
 
 /// Songs that two parts share.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -26,7 +26,7 @@ impl fmt::Display for Audit {
             let (min, max, mean, deviation) = (part.min, part.max, part.mean, part.deviation);
             writeln!(
                 f,
-                "      values {min} to {max}, mean {mean:.3}, deviation {deviation:.3}; all finite"
+                "      values {min} to {max}, mean {mean:.3}, standard deviation {deviation:.3}; all finite"
             )?;
         }
         self.arrays(f)?;
@@ -66,7 +66,10 @@ impl Audit {
                 None => writeln!(f, "  {what}: found")?,
             }
             for Evidence { part, other, pairs, samples, examples, .. } in found {
-                writeln!(f, "    {samples} {part} samples beside {other}, {pairs} pairs, such as")?;
+                writeln!(
+                    f,
+                    "    {samples} {part} samples shared with {other}, {pairs} pairs, such as"
+                )?;
                 examples.iter().try_for_each(|example| writeln!(f, "      {example}"))?;
             }
         }
@@ -82,8 +85,8 @@ impl Audit {
         }
         writeln!(
             f,
-            "  (not visible so: cuts whose offset is no whole number of frames, and audio that \
-             was changed)"
+            "  (not detected: cuts whose offset is a fraction of a frame, and audio that was \
+             changed)"
         )
     }
 
@@ -133,7 +136,7 @@ impl Audit {
             )?;
         }
         if known.repeats.is_empty() {
-            writeln!(f, "  no known repeat is in two parts")?;
+            writeln!(f, "  no known repeat is in different parts")?;
         }
         for (part, other, artists) in &known.artists {
             let found = match artists {

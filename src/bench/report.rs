@@ -1,15 +1,11 @@
 //! What was measured, in SI units.
 
-use std::path::Path;
-
 use serde::Serialize;
 
 use super::elsewhere::Elsewhere;
 use super::kernel::{Kernel, Spread};
 use super::steps::Steady;
 use crate::device::Device;
-use crate::error::Result;
-use crate::files::write_atomic;
 use crate::gpu::AdapterFacts;
 use crate::measure::Rates;
 
@@ -119,18 +115,5 @@ impl Step {
             allocations_after_first_step: None,
             kernels_seconds: kernels.iter().map(|kernel| kernel.seconds.median).sum(),
         }
-    }
-}
-
-impl Report {
-    /// Writes everything as JSON.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn write_json(&self, path: &Path) -> Result<()> {
-        write_atomic(path, |to| {
-            serde_json::to_writer_pretty(&mut *to, self)?;
-            to.write_all(b"\n")
-        })
     }
 }

@@ -127,7 +127,7 @@ fn steps(f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
     writeln!(f, "{}", fold(&line).trim_end())?;
     writeln!(
         f,
-        "whole epochs: {} per step, {} samples/s, {} GFLOP/s counted dense",
+        "whole epochs: {} per step, {} samples/s, {} GFLOP/s (zeros counted)",
         ms(step.epoch_seconds_per_step),
         figure(step.samples_per_second),
         figure(step.dense_flop_per_second / 1e9)

@@ -2,25 +2,26 @@
 
 use serde::Serialize;
 
-use super::say::say;
+use super::say::Output;
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterFacts, Kind, adapters};
+use crate::text::fold;
 
 const EXAMPLES: &str = "\
 Examples:
-  genre-gpu adapters                            the GPUs that --device gpu can take
-  genre-gpu adapters --json                     the same for programs, sizes in bytes
+  genre-gpu adapters                            GPUs for --device gpu
+  genre-gpu adapters --json                     the same as JSON
   genre-gpu train --device gpu                  train on the first of them
   genre-gpu train --device gpu --adapter intel  train on the first of that name
 
-Columns: buffer and binding are the largest tensor that fits, and the largest part of
-it that a kernel can be given; workgroup is how many threads can work together, and
-shared the memory that they share; timestamps tell whether it can time single kernels.";
+Limits: buffer is the largest tensor, binding the largest part of it that a
+kernel can use; workgroup is the number of threads that work together, shared
+their memory; timestamps: whether single kernels can be timed.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Print JSON: a list, best first, with sizes in bytes
+    /// Print one JSON document (sizes in bytes)
     #[arg(long)]
     json: bool,
 }
@@ -33,58 +34,35 @@ struct Listed<'a> {
     chosen: bool,
 }
 
-pub(super) fn run(args: &Args) -> Result<()> {
+pub(super) fn run(args: &Args, output: Output) -> Result<()> {
+    let output = output.with_json(args.json);
     let found = adapters();
     let Some(first) = found.first() else { return Err(Error::NoAdapter) };
-    if args.json {
-        let list: Vec<_> =
-            found.iter().enumerate().map(|(i, facts)| Listed { facts, chosen: i == 0 }).collect();
-        // Plain values: nothing that JSON lacks.
-        return say(&serde_json::to_string_pretty(&list).unwrap_or_default());
+    let list: Vec<_> =
+        found.iter().enumerate().map(|(i, facts)| Listed { facts, chosen: i == 0 }).collect();
+    output.document(&list)?;
+    for (mark, facts) in ["*"].into_iter().chain(std::iter::repeat(" ")).zip(&found) {
+        output.say(&format!("{mark} {}", describe(facts)))?;
     }
-    say(&table(&found))?;
-    say(&format!("\n--device gpu takes {first}; --adapter NAME takes another."))?;
+    let chosen = format!("--device gpu uses {first}; --adapter NAME selects another.");
+    output.say(&format!("\n{}", fold(&chosen)))?;
     if first.kind == Kind::Software {
-        say("It is a processor playing a GPU: --device cpu is usually many times faster.")?;
+        output.say("It is a software GPU (CPU emulation): --device cpu is many times faster.")?;
     }
     Ok(())
 }
 
-fn table(found: &[AdapterFacts]) -> String {
-    let head = [
-        "",
-        "name",
-        "backend",
-        "kind",
-        "buffer",
-        "binding",
-        "workgroup",
-        "shared",
-        "timestamps",
-        "driver",
-    ];
-    let mut rows = vec![head.map(String::from)];
-    for (i, facts) in found.iter().enumerate() {
-        rows.push([
-            (if i == 0 { "*" } else { "" }).into(),
-            facts.name.clone(),
-            facts.backend.clone(),
-            facts.kind.to_string(),
-            size(facts.max_buffer_bytes),
-            size(facts.max_binding_bytes),
-            facts.max_workgroup_size.to_string(),
-            size(facts.max_workgroup_bytes.into()),
-            (if facts.timestamps { "yes" } else { "no" }).into(),
-            facts.driver.clone(),
-        ]);
-    }
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<usize> = (0..head.len()).map(|column| width(column).unwrap_or(0)).collect();
-    let line = |row: &[String; 10]| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+/// Three lines: what it is, its driver, its limits.
+fn describe(facts: &AdapterFacts) -> String {
+    format!(
+        "{facts}\n    driver {}\n    buffer {}, binding {}, workgroup {}, shared {}, timestamps {}",
+        facts.driver,
+        size(facts.max_buffer_bytes),
+        size(facts.max_binding_bytes),
+        facts.max_workgroup_size,
+        size(facts.max_workgroup_bytes.into()),
+        if facts.timestamps { "yes" } else { "no" }
+    )
 }
 
 /// `128 MiB`, `4.0 GiB` (of one byte less).

@@ -5,19 +5,21 @@ use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
 use super::bars::Bars;
-use super::choice;
 use super::data_args::DataArgs;
+use super::device_args::DeviceArgs;
 use super::run_bars::{self, RunText};
 use super::run_input::prepare_data;
-use super::say::{say, tell, this_command, warn_of};
+use super::say::{Output, tell, this_command, warn_of};
 use super::stop::interruption;
+use crate::audio::FrontEndSpec;
 use crate::compare::RunFigures;
 use crate::data::{Dataset, PartName};
-use crate::device::{self, Device};
+use crate::device;
 use crate::error::{Error, Result};
 use crate::files::create_folder;
 use crate::report::Runs;
 use crate::tasks::{Assignment, explain_run};
+use crate::text::fold;
 use crate::train::run_folder::RunFolder;
 use crate::train::runs::{Job, PlannedRun, RunState};
 use crate::train::settings::Settings;
@@ -26,47 +28,36 @@ use crate::train::source;
 const EXAMPLES: &str = "\
 Examples:
   genre-gpu assignment
-      all of it on the demo corpus: P1 on the CPU, P2 on the GPU if there is one
+      on the demo corpus: P1 on the CPU, P2 on the GPU if there is one
   genre-gpu assignment --data gtzan.npz --out gtzan
-      on data of your own; the same command again goes on where it stopped
+      on your own data; the same command again resumes
   genre-gpu assignment --epochs 3 --device cpu
-      a short look; P2 on the CPU too
+      a quick trial; P2 on the CPU too
 
-DIR takes report.html, which answers everything, and the runs p1 and p2 as `genre-gpu train`
-and `genre-gpu explain` leave them. What is done is not done again.";
+DIR receives report.html and the runs p1 and p2, as genre-gpu train and explain
+write them. Finished work is not repeated.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Passes over the training set, for both models [default: each model's, 20]
+    /// Epochs of both models [default: each model's: 20]
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
 
-    /// Seed of weights and orders, in the sense of keras.utils.set_random_seed [default: 42]
+    /// Seed, as in keras.utils.set_random_seed [default: 42]
     #[arg(long, value_name = "N")]
     seed: Option<u32>,
 
-    /// Folder for the runs and what comes of them [default: runs/assignment-DATA-seedSEED]
-    #[arg(long, value_name = "DIR")]
+    /// Folder of report and runs [default: runs/assignment-DATA-seedSEED]
+    #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Where P2 runs; P1 runs on the CPU, as the assignment has it [default: gpu, or cpu where
-    /// there is none but a software one]
-    #[arg(long, value_name = "DEVICE", value_parser = choice::device())]
-    device: Option<Device>,
+    /// Front end of the arrays, for axes in Hz and seconds: see genre-gpu train --help
+    #[arg(long, value_name = "NAME,...")]
+    front_end: Option<FrontEndSpec>,
 
-    /// Part of the name, interface, driver or kind of P2's GPU, in any case of letters
-    /// [default: the best]
-    #[arg(long, value_name = "NAME")]
-    adapter: Option<String>,
-
-    /// CPU threads; changes no result [default: one for each core]
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
-
-    /// Print nothing but warnings and errors
-    #[arg(long, short)]
-    quiet: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
 
     #[command(flatten)]
     data: DataArgs,
@@ -77,37 +68,34 @@ impl Args {
         Settings {
             epochs: self.epochs,
             seed: self.seed,
-            device: self.device,
-            adapter: self.adapter.clone(),
-            threads: self.threads,
-            ..self.data.settings()
+            front_end: self.front_end.clone(),
+            ..self.device.settings().or(self.data.settings())
         }
-    }
-
-    fn say(&self, text: &str) -> Result<()> {
-        if self.quiet { Ok(()) } else { say(text) }
     }
 }
 
-pub(super) fn run(args: &Args) -> Result<ExitCode> {
+pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     let assignment = Assignment::new(&args.settings(), args.out.as_deref())?;
     let [p1, p2] = &assignment.jobs;
     // A complete run needs no device.
     if !p2.folder.join("model.safetensors").exists() {
         device::find(p2.config.device, p2.config.device_options())?;
     }
-    let stop = interruption()?;
-    let bars = Bars::new(args.quiet);
-    let cache = args.data.cache_dir.as_deref();
+    let again = format!("resume with\n  {}", this_command());
+    let stop = interruption(move || again.clone())?;
+    let bars = Bars::new(output);
+    let cache = args.data.cache.cache_dir.as_deref();
     let source = source::load(&p1.config, cache, &PartName::ALL, &bars)?;
-    let data = prepare_data(source, p1.config.scale, args.quiet)?;
-    args.say(&format!("P1 runs on the CPU, as it must. P2 runs on the {}.", assignment.p2_device))?;
+    let data = prepare_data(source, p1.config.scale, output)?;
+    let devices =
+        format!("P1 runs on the CPU (required). P2 runs on the {}.", assignment.p2_device);
+    output.say(&fold(&devices))?;
     create_folder(&assignment.folder)?;
     let runs = [p1.plan(&data.data)?, p2.plan(&data.data)?];
-    open_devices(args, &runs, &data.data)?;
+    open_devices(output, &runs, &data.data)?;
     let text = AssignmentText { data: &data.data };
-    if !run_bars::execute(&runs, &data, &text, args.quiet, &stop)? {
-        tell(&format!("genre-gpu: stopped; go on with\n  {}", this_command()));
+    if !run_bars::execute(&runs, &data, &text, output, &stop)? {
+        tell(&format!("stopped; resume with\n  {}", this_command()));
         return Ok(ExitCode::FAILURE);
     }
     // `explain` loads them again for each run.
@@ -120,25 +108,24 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         })?;
         let time = match explained {
             true => format!("{:.0} s", start.elapsed().as_secs_f64()),
-            false => "done before".into(),
+            false => "already done".into(),
         };
-        let (name, folder) = (name(job), job.folder.join("explain"));
-        args.say(&format!("{name}: explained; {time}, in {}", folder.display()))?;
+        output.say(&format!("{}: explained; {time}", name(job)))?;
     }
     let report = assignment.folder.join("report.html");
-    // Always written: to check whether it is up to date would cost more.
+    // Always written: checking whether it is up to date would cost more.
     let folders = assignment.jobs.each_ref().map(|job| job.folder.clone());
     Runs::read(&folders)?.write(&report, SystemTime::now())?;
-    args.say(&format!("The report is in {}: open it in any browser.", report.display()))?;
+    output.say(&format!("The report is {}: open it in any browser.", report.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Opens the devices of all runs that are not complete, so that one that cannot be opened fails
 /// before the first run.
-fn open_devices(args: &Args, runs: &[PlannedRun<'_>], data: &Dataset) -> Result<()> {
+fn open_devices(output: Output, runs: &[PlannedRun<'_>], data: &Dataset) -> Result<()> {
     for run in runs.iter().filter(|run| run.state != RunState::Complete) {
         let backend = run.job.open(data)?;
-        args.say(&format!("{}: {}", name(run.job), backend.describe()))?;
+        output.say(&format!("{}: {}", name(run.job), backend.describe()))?;
         warn_of(backend.as_ref());
     }
     Ok(())
@@ -149,7 +136,7 @@ fn name(job: &Job) -> String {
 }
 
 fn help(job: &Job) -> String {
-    format!("this was {}; what is done is kept, and the same command goes on", job.folder.display())
+    format!("this was {}; finished work is kept; the same command resumes", job.folder.display())
 }
 
 struct AssignmentText<'a> {
@@ -163,7 +150,7 @@ impl RunText for AssignmentText<'_> {
 
     fn completed(&self, job: &Job, time: &str) -> Result<String> {
         let scores = scores(job, self.data)?;
-        Ok(format!("{}: {scores}; {time}, in {}", name(job), job.folder.display()))
+        Ok(format!("{}: {scores}; {time}", name(job)))
     }
 
     fn help(&self, job: &Job) -> String {
@@ -171,14 +158,14 @@ impl RunText for AssignmentText<'_> {
     }
 }
 
-/// `test accuracy 80.67 % of samples, 89.17 % of songs`.
+/// `test accuracy 80.67 % (samples), 89.17 % (songs)`.
 fn scores(job: &Job, data: &Dataset) -> Result<String> {
     let folder = RunFolder::open(&job.folder)?;
     let figures = RunFigures::read(&folder, job.config.seed, &data.classes, data)?;
     let report = figures.report(data, &[PartName::Test])?;
     let Some(test) = report.parts.get(PartName::Test.as_str()) else { return Ok(String::new()) };
     let songs = test.songs.map_or_else(String::new, |votes| {
-        format!(", {:.2} % of songs", 100.0 * votes.mean_probability)
+        format!(", {:.2} % (songs)", 100.0 * votes.mean_probability)
     });
-    Ok(format!("test accuracy {:.2} % of samples{songs}", 100.0 * test.accuracy))
+    Ok(format!("test accuracy {:.2} % (samples){songs}", 100.0 * test.accuracy))
 }

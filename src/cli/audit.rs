@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use console::Style;
+
 use super::bars::Bars;
 use super::data_args::DataArgs;
-use super::say::{say, tell};
+use super::say::{Output, tell};
 use super::summary::at_least;
 use crate::audit::{self, Audit, Names, Quick};
 use crate::data::{Dataset, PartName};
 use crate::error::{Error, Result};
+use crate::text::fold;
 use crate::train::settings::Recipe;
 use crate::train::source::{self, Source};
 
@@ -17,40 +20,37 @@ const EXAMPLES: &str = "\
 Examples:
   genre-gpu audit
       the demo corpus
-  genre-gpu audit course/ --json audit.json
-      what parts share, and everything in a file
+  genre-gpu audit course/ --json > audit.json
+      everything that was found, as JSON
   genre-gpu audit gtzan.npz --gtzan
-      song ids are label * 100 + GTZAN's number: its known repeats, too
+      with GTZAN's known repeats, where song ids are label * 100 + its number
 
-Exit codes: 0 the test part shares nothing that could be found, 1 it does (or the data
-cannot be read), 2 usage.";
+Exit codes: 0 no leak into the test part was found, 1 a leak was found, or the data
+cannot be read, 2 wrong usage.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Folder of .npy files or an .npz; the same as --data
+    /// Folder of .npy files or an .npz, like --data
     #[arg(value_name = "DATA", conflicts_with = "data")]
     path: Option<PathBuf>,
 
-    /// Song ids are label * 100 + GTZAN's number; not needed where songs.csv has file names
+    /// Check GTZAN's known faults: song ids are label * 100 + its number (not needed if
+    /// songs.csv has file names)
     #[arg(long)]
     gtzan: bool,
 
-    /// Equal frames in a row that prove that two samples share sound
+    /// Number of equal consecutive frames that prove shared sound
     #[arg(long, value_name = "N", default_value_t = audit::Options::default().frames, value_parser = at_least::<1>)]
     frames: usize,
 
-    /// Correlation from which two samples are near duplicates
+    /// Correlation from which two samples count as near duplicates
     #[arg(long, value_name = "R", default_value_t = audit::Options::default().near, value_parser = correlation)]
     near: f64,
 
-    /// Write everything that was found to a file too
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-
-    /// Print nothing but warnings and errors
-    #[arg(long, short)]
-    quiet: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 
     #[command(flatten)]
     data: DataArgs,
@@ -61,19 +61,20 @@ fn correlation(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "expected a correlation from 0.5 to 1".into())
 }
 
-pub(super) fn run(args: &Args) -> Result<ExitCode> {
+pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
+    let output = output.with_json(args.json);
     let mut settings = args.data.settings();
     settings.data = args.path.clone().or(settings.data);
     let config = settings.resolve(Recipe::default())?;
-    let bars = Bars::new(args.quiet);
-    let cache = args.data.cache_dir.as_deref();
+    let bars = Bars::new(output);
+    let cache = args.data.cache.cache_dir.as_deref();
     let Source { data, .. } = source::load(&config, cache, &PartName::ALL, &bars)?;
     let width = data.sample_shape[1];
     if args.frames > width {
         return Err(Error::Setting {
             name: "frames",
-            expected: "no more frames in a row than samples have",
-            found: format!("{}, where samples have {width}", args.frames),
+            expected: "at most the number of frames of a sample",
+            found: format!("{}; samples have {width}", args.frames),
         });
     }
     let names = match config.data.as_deref() {
@@ -83,20 +84,24 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     };
     let options = audit::Options { frames: args.frames, near: args.near };
     let found = Audit::of(&data, names.as_ref(), &options, &bars);
-    if !args.quiet {
-        say(&found.to_string())?;
-    }
-    args.json.as_deref().map_or(Ok(()), |path| found.write_json(path))?;
+    output.document(&found)?;
+    output.say(&coloured(found.to_string()))?;
     Ok(if found.test_is_compromised() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Prints the line of the quick audit; a fault is printed in any case.
-pub(super) fn quick(data: &Dataset, quiet: bool) -> Result<Quick> {
+/// The text with the verdict's words in colour, on a terminal.
+fn coloured(text: String) -> String {
+    let paint = |word: &'static str, style: Style| (word, style.bold().apply_to(word).to_string());
+    let words = [paint("COMPROMISED", Style::new().red()), paint("clean", Style::new().green())];
+    words.iter().fold(text, |text, (word, painted)| text.replace(word, painted))
+}
+
+/// Prints the line of the quick audit; a fault always.
+pub(super) fn quick(data: &Dataset, output: Output) -> Result<Quick> {
     let quick = Quick::of(data);
-    if quick.finds_fault() {
-        tell(&format!("genre-gpu: {}", quick.line()));
-    } else if !quiet {
-        say(&quick.line())?;
+    match quick.finds_fault() {
+        true => tell(&quick.line()),
+        false => output.say(&fold(&quick.line()))?,
     }
     Ok(quick)
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use super::say::tell;
+use super::say::{Output, tell};
 use crate::backend::StepMetrics;
 use crate::progress::Progress;
 
@@ -31,8 +31,8 @@ pub(super) struct Bars {
 }
 
 impl Bars {
-    pub(super) fn new(quiet: bool) -> Self {
-        Self { quiet, bar: Mutex::default() }
+    pub(super) fn new(output: Output) -> Self {
+        Self { quiet: output.quiet, bar: Mutex::default() }
     }
 
     fn bar(&self) -> MutexGuard<'_, Option<ProgressBar>> {
@@ -53,7 +53,8 @@ impl Progress for Bars {
         if self.quiet {
             return;
         }
-        let template = format!("{{msg}} {{bar:30}} {{pos}}/{{len}} {unit}, {{rate}}, {{eta}} left");
+        let template =
+            format!("{{msg}} {{wide_bar}} {{pos}}/{{len}} {unit}, {{rate}}, {{eta}} left");
         *self.bar() = Some(bar(total, &template).with_message(label.to_owned()));
     }
 
@@ -76,16 +77,12 @@ impl Progress for Bars {
     }
 
     fn warn(&self, text: &str) {
-        let text = format!("genre-gpu: {text}");
-        match &*self.bar() {
-            Some(bar) => bar.suspend(|| tell(&text)),
-            None => tell(&text),
-        }
+        self.above(|| tell(text));
     }
 }
 
 /// Of the bar of an epoch.
-pub(super) const EPOCH: &str = "{prefix} {bar:24} {pos}/{len} samples, {rate}, {eta} left - {msg}";
+pub(super) const EPOCH: &str = "{prefix} {wide_bar} {pos}/{len}, {rate}, {eta} left  {msg}";
 
 /// `Epoch  3/20`.
 pub(super) fn heading(epoch: usize, epochs: usize) -> String {
@@ -97,6 +94,6 @@ pub(super) fn show_metrics(bar: &ProgressBar, done: u64, metrics: Option<StepMet
     bar.set_position(done);
     if let Some(metrics) = metrics {
         let (loss, accuracy) = (metrics.mean_loss(), metrics.accuracy());
-        bar.set_message(format!("loss: {loss:.4} - accuracy: {accuracy:.4}"));
+        bar.set_message(format!("loss {loss:.4}  acc {accuracy:.4}"));
     }
 }

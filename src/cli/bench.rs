@@ -1,10 +1,8 @@
 //! `genre-gpu bench`.
 
-use std::path::PathBuf;
-
 use super::bars::Bars;
 use super::choice;
-use super::say::say;
+use super::say::Output;
 use super::summary::{at_least, size};
 use crate::bench::{self, Devices, Options};
 use crate::error::{Error, Result};
@@ -16,14 +14,14 @@ use crate::train::settings::Recipe;
 const EXAMPLES: &str = "\
 Examples:
   genre-gpu bench
-      P1 on the course's shape, every kernel and the whole step, on CPU and GPU
-  genre-gpu bench --device gpu --kernels plain --json plain.json
-      the obvious kernels, with all figures in a file
+      P1 on 80x80 spectrograms: every kernel and the whole step, on CPU and GPU
+  genre-gpu bench --device gpu --kernels plain --json > plain.json
+      the plain kernels, as JSON
   genre-gpu bench --input 128x25 --samples 2670 --device cpu --threads 1
   genre-gpu bench --adapter llvmpipe --steps 20
-      on the adapter of that name, quickly
+      on the adapter of that name, few repetitions
   genre-gpu bench --device gpu --gpus
-      and what the kernels would be bound by on GPUs of four makers";
+      and what would limit the kernels on GPUs of four makers";
 
 /// As many as the demo corpus and the course have.
 const CLASSES: usize = 4;
@@ -31,7 +29,7 @@ const CLASSES: usize = 4;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// A built-in model (p1, p1-aug, p1-bn, p1-bn-aug, p1-bn-low, p2, p2-bands, p2-rhythm, p2-timbre) or a path to a model's .toml file
+    /// A built-in model (see `genre-gpu models`) or a model's .toml file
     #[arg(long, value_name = "MODEL", default_value = "p1")]
     model: String,
 
@@ -47,42 +45,42 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 3360, value_parser = at_least::<1>)]
     samples: usize,
 
-    /// Where [default: both, where a GPU or a software adapter is found]
+    /// Where to measure [default: both, if there is a GPU or a software adapter]
     #[arg(long, value_name = "DEVICE", value_parser = choice::devices())]
     device: Option<Devices>,
 
-    /// Part of the adapter's name, interface, driver or kind [default: the best]
-    #[arg(long, value_name = "TEXT")]
+    /// Part of the GPU's name, driver or kind, case-insensitive [default: the best]
+    #[arg(long, value_name = "NAME")]
     adapter: Option<String>,
 
-    /// Kernels of the GPU: the obvious ones, tiles in registers, convolutions fused with
-    /// their pooling, or gradients straight from the places that pooling chose
+    /// GPU kernels: plain, tiled in registers, convolutions fused with pooling, or sparse
+    /// gradients from the pooled positions
     #[arg(long, value_name = "FORM", default_value = KernelVariant::default().as_str(), value_parser = choice::kernels())]
     kernels: KernelVariant,
 
-    /// How much of a convolution one thread owns [default: wide on a software GPU, else narrow]
+    /// Size of a thread's convolution tile [default: wide on a software GPU, else narrow]
     #[arg(long, value_name = "TILES", value_parser = choice::tiles())]
     tiles: Option<TileConfig>,
 
-    /// Tell too what the GPU's kernels would be bound by on other GPUs, computed from published rates
+    /// Also estimate what limits the kernels on other GPUs, from published rates
     #[arg(long)]
     gpus: bool,
 
-    /// CPU threads [default: one for each core]
+    /// CPU threads [default: one per core]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     threads: usize,
 
-    /// Most repetitions of each measurement
+    /// Maximum repetitions of each measurement
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = at_least::<1>)]
     steps: usize,
 
-    /// Most seconds of each measurement
+    /// Maximum seconds of each measurement
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = positive)]
     seconds: f64,
 
-    /// Write all figures to a file too, in seconds, operations and bytes
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    /// Print one JSON document (seconds, operations, bytes)
+    #[arg(long)]
+    json: bool,
 }
 
 fn positive(text: &str) -> Result<f64, String> {
@@ -90,17 +88,18 @@ fn positive(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "expected a number of seconds above 0".into())
 }
 
-pub(super) fn run(args: &Args) -> Result<()> {
+pub(super) fn run(args: &Args, output: Output) -> Result<()> {
+    let output = output.with_json(args.json);
     if args.gpus && args.device == Some(Devices::Cpu) {
-        return Err(Error::Mismatch {
-            what: "--device",
-            expected: "gpu or both, since --gpus counts the GPU's kernels".into(),
+        return Err(Error::Setting {
+            name: "device",
+            expected: "gpu or both with --gpus, which is about GPU kernels",
             found: "cpu".into(),
         });
     }
     let [h, w] = args.input;
     let model = Model::open(&args.model)?;
-    // Not used here, but a wrong recipe is reported.
+    // Not used here, but a wrong recipe is an error.
     Recipe::of(&model)?;
     let graph = model.graph([h, w, 1], CLASSES)?;
     let options = Options {
@@ -114,7 +113,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         threads: args.threads,
         budget: Budget { steps: args.steps, seconds: args.seconds },
     };
-    let report = bench::run(&graph, &options, &Bars::new(false))?;
-    say(&report.to_string())?;
-    args.json.as_deref().map_or(Ok(()), |path| report.write_json(path))
+    let report = bench::run(&graph, &options, &Bars::new(output))?;
+    output.document(&report)?;
+    output.say(&report.to_string())
 }

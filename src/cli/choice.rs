@@ -2,6 +2,7 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use super::say::Colour;
 use crate::audio::{CutFrom, ZeroDb};
 use crate::bench::Devices;
 use crate::data::{DataFrom, PartName};
@@ -25,6 +26,10 @@ pub(super) fn device() -> impl TypedValueParser<Value = Device> {
     words(["cpu", "gpu"])
 }
 
+pub(super) fn colour() -> impl TypedValueParser<Value = Colour> {
+    one_of([("auto", Colour::Auto), ("always", Colour::Always), ("never", Colour::Never)])
+}
+
 /// Where the bench measures.
 pub(super) fn devices() -> impl TypedValueParser<Value = Devices> {
     one_of([("cpu", Devices::Cpu), ("gpu", Devices::Gpu), ("both", Devices::Both)])
@@ -34,7 +39,6 @@ pub(super) fn kernels() -> impl TypedValueParser<Value = KernelVariant> {
     one_of(KernelVariant::ALL.map(|variant| (variant.as_str(), variant)))
 }
 
-/// How much a thread of the GPU owns.
 pub(super) fn tiles() -> impl TypedValueParser<Value = TileConfig> {
     one_of(TileConfig::ALL.map(|tiles| (tiles.as_str(), tiles)))
 }

@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::bars::Bars;
+use super::data_args::CacheArgs;
+use super::device_args::DeviceArgs;
 use super::run_bars::{self, RunText};
 use super::run_input::prepare_data;
-use super::say::{say, tell, this_command, warn_of};
+use super::say::{Output, tell, this_command, warn_of};
+use super::seeds;
 use super::stop::interruption;
-use super::{choice, seeds};
 use crate::compare::{self, DataReport, ModelRuns, Report, RunFigures};
 use crate::data::{Dataset, PartName};
-use crate::device::{self, Device};
+use crate::device;
 use crate::error::{Error, Result};
 use crate::files::create_folder;
 use crate::models::Model;
@@ -26,82 +28,67 @@ const EXAMPLES: &str = "\
 Examples:
   genre-gpu compare --models p1,mine.toml --out study
       two models, seeds 42 to 46, on the demo corpus
-  genre-gpu compare --models p1,mine.toml --seeds 42,43,44 --data gtzan.npz --data demo --out study
-      on two data sets; the same command again goes on where it stopped
+  genre-gpu compare --models p1,p2 --data gtzan.npz --data demo --out both
+      on two data sets; the same command again resumes
   genre-gpu compare --models p1,mine.toml --validation-only --out study
-      to choose among models without a look at the test part
+      to choose among models without looking at the test part
 
-Each run lies in DIR/MODEL-DATA-seedSEED, as `genre-gpu train` leaves it; runs that are
-done are skipped. DIR takes compare.txt, compare.csv, compare.json and pictures.";
+Each run is in DIR/MODEL-DATA-seedSEED, as genre-gpu train writes it; finished
+runs are skipped. DIR receives compare.txt, compare.csv, compare.json and plots.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Built-in models and paths to models' .toml files
-    #[arg(long, value_name = "A,B,…", value_delimiter = ',', required = true)]
+    /// Built-in models (see `genre-gpu models`) and paths to .toml files
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',', required = true)]
     models: Vec<String>,
 
-    /// Seeds, or how many from 42 on; `42,` is that one alone
-    #[arg(long, value_name = "A,B,… or N", default_value = "5", value_parser = seeds::parse)]
+    /// Seeds, or their number from 42 on; `42,` is seed 42 alone
+    #[arg(long, value_name = "A,B,... or N", default_value = "5", value_parser = seeds::parse)]
     seeds: seeds::Seeds,
 
-    /// Folder of .npy files, an .npz or `demo`; may be given several times [default: that of
-    /// --config, or demo]
+    /// Folder of .npy files, an .npz or `demo`; may be repeated [default: that of --config, or
+    /// demo]
     #[arg(long, value_name = "PATH")]
     data: Vec<PathBuf>,
 
-    /// Folder for the runs and what comes of them
-    #[arg(long, value_name = "DIR")]
+    /// Folder for the runs and the comparison
+    #[arg(long, short, value_name = "DIR")]
     out: PathBuf,
 
-    /// The model that the others are compared with [default: the first]
+    /// The model to compare the others with [default: the first]
     #[arg(long, value_name = "MODEL")]
     baseline: Option<String>,
 
-    /// Only validation figures in compare's tables, files and pictures; the runs' own folders
-    /// still hold test figures
+    /// Show validation results only; the runs' own folders still hold test results
     #[arg(long)]
     validation_only: bool,
 
-    /// Passes over the training set [default: each model's]
+    /// Epochs [default: each model's]
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
 
-    /// Samples per step [default: each model's]
+    /// Batch size [default: each model's]
     #[arg(long, value_name = "N")]
     batch_size: Option<usize>,
 
-    /// Where the networks run [default: cpu]
-    #[arg(long, value_name = "DEVICE", value_parser = choice::device())]
-    device: Option<Device>,
+    #[command(flatten)]
+    device: DeviceArgs,
 
-    /// Part of the GPU's name, interface, driver or kind, in any case of letters [default: the best]
-    #[arg(long, value_name = "NAME")]
-    adapter: Option<String>,
-
-    /// CPU threads; changes no result [default: one for each core]
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
-
-    /// A TOML file with more settings for all runs, as `train` takes it but for model and seed;
-    /// flags go before it
+    /// A TOML file with settings for all runs, as for `train` but without model and seed; flags
+    /// override it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Folder that keeps the demo corpus [default: the user's cache folder]
-    #[arg(long, value_name = "DIR")]
-    cache_dir: Option<PathBuf>,
+    #[command(flatten)]
+    cache: CacheArgs,
 
-    /// Print nothing but warnings and errors
-    #[arg(long, short)]
-    quiet: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 impl Args {
-    fn say(&self, text: &str) -> Result<()> {
-        if self.quiet { Ok(()) } else { say(text) }
-    }
-
     fn shown(&self) -> &'static [PartName] {
         if self.validation_only { &[PartName::Val] } else { &[PartName::Test, PartName::Val] }
     }
@@ -111,8 +98,8 @@ impl Args {
         let Some(path) = &self.config else { return Ok(Settings::default()) };
         let file = Settings::read(path)?;
         let keys = [
-            (file.model.is_some(), "no key \"model\": --models says which are compared", "model"),
-            (file.seed.is_some(), "no key \"seed\": --seeds says which are compared", "seed"),
+            (file.model.is_some(), "no key \"model\": use --models", "model"),
+            (file.seed.is_some(), "no key \"seed\": use --seeds", "seed"),
         ];
         let Some((_, expected, key)) = keys.into_iter().find(|(is_given, ..)| *is_given) else {
             return Ok(file);
@@ -135,7 +122,8 @@ struct Set {
     jobs: Vec<Vec<Job>>,
 }
 
-pub(super) fn run(args: &Args) -> Result<ExitCode> {
+pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
+    let output = output.with_json(args.json);
     let models: Vec<Model> =
         args.models.iter().map(|name| Model::open(name)).collect::<Result<_>>()?;
     let baseline = baseline(args)?;
@@ -146,17 +134,18 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     if let Some(Job { config, .. }) = sets.iter().flat_map(|set| set.jobs.iter().flatten()).next() {
         device::find(config.device, config.device_options())?;
     }
-    let stop = interruption()?;
+    let again = format!("resume with\n  {}", this_command());
+    let stop = interruption(move || again.clone())?;
     create_folder(&args.out)?;
     let all = sets.iter().flat_map(|set| &set.jobs).map(Vec::len).sum();
     let count = Count { complete: Cell::new(0), all };
     let mut reports = Vec::new();
     for set in &sets {
-        match compare_on(args, set, baseline, &count, &stop)? {
+        match compare_on(args, output, set, baseline, &count, &stop)? {
             Some(report) => reports.push(report),
             None => {
                 tell(&format!(
-                    "genre-gpu: stopped; {} of {all} runs are done; go on with\n  {}",
+                    "stopped; {} of {all} runs are done; resume with\n  {}",
                     count.complete.get(),
                     this_command()
                 ));
@@ -166,18 +155,19 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     }
     let report = Report::new(reports);
     compare::write(&report, &args.out)?;
-    args.say(&format!("\n{}", report.text()))?;
-    args.say(&format!(
-        "Runs, tables and pictures are in {}: see compare.txt, compare.csv, compare.json.",
+    output.document(&report)?;
+    output.say(&format!("\n{}", report.text()))?;
+    output.say(&format!(
+        "Runs and plots are in {}, with compare.txt, compare.csv and compare.json.",
         args.out.display()
     ))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The index of the baseline among the models, which must have names of their own.
+/// The index of the baseline among the models, whose names must differ.
 fn baseline(args: &Args) -> Result<usize> {
     let names: Vec<String> = args.models.iter().map(|model| model_name(model)).collect();
-    distinct("models", "models with names of their own", &names)?;
+    distinct("models", "models with different names", &names)?;
     let Some(wanted) = &args.baseline else { return Ok(0) };
     let index = names.iter().position(|name| *name == model_name(wanted));
     index.ok_or_else(|| Error::Setting {
@@ -206,10 +196,7 @@ fn sets(args: &Args, models: &[Model]) -> Result<Vec<Set>> {
                     seed: Some(*seed),
                     epochs: args.epochs,
                     batch_size: args.batch_size,
-                    device: args.device,
-                    adapter: args.adapter.clone(),
-                    threads: args.threads,
-                    ..Settings::default()
+                    ..args.device.settings()
                 };
                 let config = given.or(file.clone()).resolve(recipe)?.anchored();
                 let folder = args.out.join(run_name(&config));
@@ -224,12 +211,12 @@ fn sets(args: &Args, models: &[Model]) -> Result<Vec<Set>> {
     };
     let sets: Vec<Set> = paths.into_iter().map(set).collect::<Result<_>>()?;
     let names: Vec<String> = sets.iter().map(|set| set.name.clone()).collect();
-    distinct("data", "data sets with names of their own", &names)?;
+    distinct("data", "data sets with different names", &names)?;
     distinct_folders(&sets)?;
     Ok(sets)
 }
 
-/// Names with hyphens may make one folder of two runs: `a-b` on `c`, and `a` on `b-c`.
+/// Names with hyphens may give two runs one folder: `a-b` on `c`, and `a` on `b-c`.
 fn distinct_folders(sets: &[Set]) -> Result<()> {
     let mut taken: BTreeMap<&Path, String> = BTreeMap::new();
     for set in sets {
@@ -238,7 +225,7 @@ fn distinct_folders(sets: &[Set]) -> Result<()> {
             let Some(other) = taken.insert(&job.folder, run.clone()) else { continue };
             return Err(Error::Setting {
                 name: "models",
-                expected: "models and data whose names make folders of their own",
+                expected: "models and data whose names make different folders",
                 found: format!(
                     "{other} and {run}, both in {}; rename one of them",
                     job.folder.display()
@@ -258,6 +245,7 @@ struct Count {
 /// Loads the data once and completes the runs on them; `None` if it was stopped.
 fn compare_on(
     args: &Args,
+    output: Output,
     set: &Set,
     baseline: usize,
     count: &Count,
@@ -265,19 +253,19 @@ fn compare_on(
 ) -> Result<Option<DataReport>> {
     let jobs = || set.jobs.iter().flatten();
     let Some(first) = jobs().next() else { return Ok(None) };
-    let cache = args.cache_dir.as_deref();
-    let bars = Bars::new(args.quiet);
+    let cache = args.cache.cache_dir.as_deref();
+    let bars = Bars::new(output);
     let source = source::load(&first.config, cache, &PartName::ALL, &bars)?;
-    let prepared = prepare_data(source, first.config.scale, args.quiet)?;
+    let prepared = prepare_data(source, first.config.scale, output)?;
     let data = &prepared.data;
     let runs = jobs().map(|job| job.plan(data)).collect::<Result<Vec<_>>>()?;
     // A device that cannot be opened fails before the first run.
     let backend = first.open(data)?;
-    args.say(&format!("Device: {}", backend.describe()))?;
+    output.say(&format!("Device: {}", backend.describe()))?;
     warn_of(backend.as_ref());
     drop(backend);
     let text = CompareText { args, set, data, count, figures: RefCell::default() };
-    if !run_bars::execute(&runs, &prepared, &text, args.quiet, stop)? {
+    if !run_bars::execute(&runs, &prepared, &text, output, stop)? {
         return Ok(None);
     }
     let mut figures = text.figures.into_inner().into_iter();
@@ -332,10 +320,10 @@ impl RunText for CompareText<'_> {
         let ways: Vec<String> = model.into_iter().chain(seed).collect();
         let rest = match ways.is_empty() {
             true => String::new(),
-            false => format!("; to have the table of the rest leave {}", ways.join(" or ")),
+            false => format!("; to compare the others leave {}", ways.join(" or ")),
         };
         format!(
-            "this was the run {}; runs that are done are kept, and the same command goes on{rest}",
+            "this was the run {}; finished runs are kept; the same command resumes{rest}",
             job.folder.display()
         )
     }

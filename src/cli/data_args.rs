@@ -1,75 +1,71 @@
-//! Flags that say which data.
+//! Flags for the data.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::data::ArrayName;
 use crate::error::Result;
 use crate::train::run_folder::RunFolder;
 use crate::train::settings::{Config, Settings};
 
-/// Which data; without --data it is the demo corpus.
+/// The data; without --data it is the demo corpus.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Data")]
 pub(super) struct DataArgs {
-    /// Folder of .npy files or an .npz with the three parts
-    ///
-    /// Arrays are found by the names that people use (X_train, train_labels, y_val,
-    /// song_test, …). Samples are [n, mel, frames] or [n, mel, frames, 1]; labels are
-    /// integers or one-hot. Without this flag, the demo corpus (synthesised) is used.
+    /// Folder of .npy files or .npz [default: demo corpus]
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
 
-    /// The arrays are [n, frames, mel]: swap their last two axes
+    /// Arrays are [n, frames, mel]: swap the last two axes
     #[arg(long)]
     transpose: bool,
 
-    /// Names of the classes in the order of their labels
-    #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
+    /// Class names in the order of the labels
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
     class_names: Option<Vec<String>>,
 
-    /// The array of training samples, where its name differs: a file or npz key
-    #[arg(long, value_name = "NAME")]
-    x_train: Option<String>,
-    /// Likewise for training labels
-    #[arg(long, value_name = "NAME")]
-    y_train: Option<String>,
-    /// Likewise for the songs that training samples were cut from
-    #[arg(long, value_name = "NAME")]
-    song_train: Option<String>,
-    /// Likewise for validation samples
-    #[arg(long, value_name = "NAME")]
-    x_val: Option<String>,
-    /// Likewise for validation labels
-    #[arg(long, value_name = "NAME")]
-    y_val: Option<String>,
-    /// Likewise for validation songs
-    #[arg(long, value_name = "NAME")]
-    song_val: Option<String>,
-    /// Likewise for test samples
-    #[arg(long, value_name = "NAME")]
-    x_test: Option<String>,
-    /// Likewise for test labels
-    #[arg(long, value_name = "NAME")]
-    y_test: Option<String>,
-    /// Likewise for test songs
-    #[arg(long, value_name = "NAME")]
-    song_test: Option<String>,
+    /// Names of arrays, such as x_train=a.npy,y_val=labels
+    #[arg(long, value_name = "LIST", value_parser = arrays)]
+    arrays: Option<BTreeMap<String, String>>,
 
-    /// Folder that keeps the demo corpus [default: the user's cache folder]
-    #[arg(long, value_name = "DIR")]
+    #[command(flatten)]
+    pub(super) cache: CacheArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CacheArgs {
+    /// Folder of the demo corpus [default: user's cache]
+    #[arg(long, value_name = "DIR", env = "GENRE_GPU_CACHE", hide_env = true)]
     pub(super) cache_dir: Option<PathBuf>,
 }
 
+/// `x_train=NAME,y_train=NAME`.
+fn arrays(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let mut found = BTreeMap::new();
+    for pair in text.split(',') {
+        let (array, name) = pair.split_once('=').unwrap_or((pair, ""));
+        if name.is_empty() || ArrayName::of(array).is_none_or(|known| known.to_string() != array) {
+            return Err(format!(
+                "expected ARRAY=NAME, comma-separated, where ARRAY is x_train, y_train, song_train \
+                 or the same with val or test, found \"{pair}\""
+            ));
+        }
+        if found.insert(array.to_owned(), name.to_owned()).is_some() {
+            return Err(format!("{array} is given twice"));
+        }
+    }
+    Ok(found)
+}
+
 impl DataArgs {
-    /// Whether the run's own data are meant.
+    /// Whether the run's own data are used.
     pub(super) fn is_default(&self) -> bool {
-        let Settings { data, arrays, .. } = self.settings();
-        data.is_none() && arrays.is_empty()
+        self.data.is_none() && self.arrays.is_none()
     }
 
-    /// A finished run's configuration, with these data where others than its own are meant.
+    /// A finished run's configuration, with other data where flags name them.
     ///
     /// # Errors
     /// If the run's file cannot be read.
@@ -83,23 +79,11 @@ impl DataArgs {
     }
 
     pub(super) fn settings(&self) -> Settings {
-        let arrays = [
-            ("x_train", &self.x_train),
-            ("y_train", &self.y_train),
-            ("song_train", &self.song_train),
-            ("x_val", &self.x_val),
-            ("y_val", &self.y_val),
-            ("song_val", &self.song_val),
-            ("x_test", &self.x_test),
-            ("y_test", &self.y_test),
-            ("song_test", &self.song_test),
-        ];
-        let given = |(key, name): (&str, &Option<String>)| Some((key.into(), name.clone()?));
         Settings {
             data: self.data.clone(),
             transpose: self.transpose.then_some(true),
             class_names: self.class_names.clone(),
-            arrays: arrays.into_iter().filter_map(given).collect::<BTreeMap<_, _>>(),
+            arrays: self.arrays.clone().unwrap_or_default(),
             ..Settings::default()
         }
     }

@@ -3,16 +3,17 @@
 use std::path::PathBuf;
 
 use super::bars::Bars;
-use super::say::say;
+use super::data_args::CacheArgs;
+use super::say::Output;
 use crate::demo::{self, DEFAULT_SEED, Recipe, SOURCE};
 use crate::error::Result;
 use crate::train::source::demo_cache;
 
 const EXAMPLES: &str = "\
 Examples:
-  genre-gpu demo                        make the corpus, or check the cached one
-  genre-gpu demo --wav songs --songs 3  three songs of each genre to listen to
-  genre-gpu demo --arrays arrays        the arrays, for Python or another program";
+  genre-gpu demo                        generate the corpus, or verify it
+  genre-gpu demo --wav songs --songs 3  three songs per genre to listen to
+  genre-gpu demo --arrays arrays        the arrays, for other programs";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -21,7 +22,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     wav: Option<PathBuf>,
 
-    /// Songs of each genre to write
+    /// Number of songs per genre
     #[arg(long, value_name = "N", default_value_t = 5, requires = "wav",
           value_parser = clap::value_parser!(u16).range(1..=100))]
     songs: u16,
@@ -30,38 +31,35 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     arrays: Option<PathBuf>,
 
-    /// Folder that keeps the demo corpus [default: the user's cache folder]
-    #[arg(long, value_name = "DIR")]
-    cache_dir: Option<PathBuf>,
-
-    /// Print nothing but warnings and errors
-    #[arg(long, short)]
-    quiet: bool,
+    #[command(flatten)]
+    cache: CacheArgs,
 }
 
-pub(super) fn run(args: &Args) -> Result<()> {
-    let bars = Bars::new(args.quiet);
-    let tell = |text: &str| if args.quiet { Ok(()) } else { say(text) };
+pub(super) fn run(args: &Args, output: Output) -> Result<()> {
+    let bars = Bars::new(output);
     if let Some(folder) = &args.wav {
         demo::write_wavs(folder, DEFAULT_SEED, args.songs.into(), &bars)?;
-        let n = args.songs;
-        tell(&format!("{SOURCE}: {n} songs of each genre are in {}", folder.display()))?;
+        let songs = match args.songs {
+            1 => "1 song of each genre is".to_owned(),
+            n => format!("{n} songs of each genre are"),
+        };
+        output.say(&format!("{SOURCE}: {songs} in {}", folder.display()))?;
     }
     // Songs alone need no arrays.
     if args.wav.is_none() || args.arrays.is_some() {
-        let corpus = demo::open(&demo_cache(args.cache_dir.as_deref())?, &bars)?;
+        let corpus = demo::open(&demo_cache(args.cache.cache_dir.as_deref())?, &bars)?;
         let Recipe { train_songs, val_songs, test_songs, .. } = Recipe::default();
-        tell(&format!(
-            "{SOURCE}: {} in {} (songs of each genre: {train_songs} train, {val_songs} val, \
-             {test_songs} test; seed {}; front end {})",
+        output.say(&format!(
+            "{SOURCE}: {}\nSongs per genre: {train_songs} train, {val_songs} val, {test_songs} \
+             test; seed {}; front end {}\nFolder: {}",
             corpus.classes.join(", "),
-            corpus.folder.display(),
             corpus.seed,
-            corpus.front_end.name
+            corpus.front_end.name,
+            corpus.folder.display()
         ))?;
         if let Some(folder) = &args.arrays {
             demo::write_arrays(&corpus, folder)?;
-            tell(&format!("{SOURCE}: its arrays are in {}", folder.display()))?;
+            output.say(&format!("{SOURCE}: its arrays are in {}", folder.display()))?;
         }
     }
     Ok(())

@@ -1,28 +1,38 @@
-//! Flags that say where a finished run's network runs again.
+//! Flags for the device that a network runs on.
 
 use clap::Args;
 
 use super::choice;
 use crate::device::{self, Device};
 use crate::error::Result;
-use crate::train::settings::Config;
+use crate::train::settings::{Config, Settings};
 
 #[derive(Debug, Args)]
 pub(super) struct DeviceArgs {
-    /// Where the network runs [default: the run's]
+    /// Where the network runs [default: cpu, or that of the run]
     #[arg(long, value_name = "DEVICE", value_parser = choice::device())]
-    device: Option<Device>,
+    pub(super) device: Option<Device>,
 
-    /// Part of the GPU's name, interface, driver or kind [default: the run's, or the best]
+    /// Part of the GPU's name, driver or kind, case-insensitive [default: the best]
     #[arg(long, value_name = "NAME")]
-    adapter: Option<String>,
+    pub(super) adapter: Option<String>,
 
-    /// CPU threads; changes no result [default: one for each core]
+    /// CPU threads; same result for any number [default: one per core]
     #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    pub(super) threads: Option<usize>,
 }
 
 impl DeviceArgs {
+    pub(super) fn settings(&self) -> Settings {
+        let Self { device, adapter, threads } = self;
+        Settings {
+            device: *device,
+            adapter: adapter.clone(),
+            threads: *threads,
+            ..Settings::default()
+        }
+    }
+
     /// Changes a run's configuration, and makes sure that there is such a device.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use super::data_args::DataArgs;
 use super::device_args::DeviceArgs;
 use super::lines::{line, matrix};
 use super::run_input::{load_run, run_config};
-use super::say::{say, warn_of};
+use super::say::{Output, warn_of};
 use super::{audit, choice};
 use crate::backend::{DatasetRef, State};
 use crate::data::PartName;
@@ -15,7 +15,6 @@ use crate::device;
 use crate::error::Result;
 use crate::metrics::ClassificationReport;
 use crate::plan::Plan;
-use crate::train::history::Epoch;
 use crate::train::results::Results;
 use crate::train::run_folder::{self, RunFolder};
 use crate::train::source::Source;
@@ -24,9 +23,9 @@ use crate::train::{LoadedRun, run_title};
 const EXAMPLES: &str = "\
 Examples:
   genre-gpu evaluate runs/p1-demo-seed42
-      the figures and matrices of a run again, from its weights
+      metrics and confusion matrices of a run, from its weights
   genre-gpu evaluate runs/mine --data other.npz --part test --out elsewhere
-      on other arrays, scaled as the training set was
+      on other arrays, scaled like the training set
   genre-gpu evaluate runs/mine --device gpu
       on a GPU, wherever it was trained";
 
@@ -36,32 +35,33 @@ pub(super) struct Args {
     /// A run's folder
     run: PathBuf,
 
-    /// Only these parts [default: all three]
+    /// Only these parts; may be repeated [default: all three]
     #[arg(long, value_name = "PART", value_parser = choice::part())]
     part: Vec<PartName>,
 
-    /// Folder to write metrics.json, predictions and the confusion matrices to
-    #[arg(long, value_name = "DIR")]
+    /// Folder for metrics.json, predictions and confusion matrices [default: none is written]
+    #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
 
     #[command(flatten)]
     device: DeviceArgs,
 
-    /// Print nothing but warnings and errors
-    #[arg(long, short)]
-    quiet: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 
     #[command(flatten)]
     data: DataArgs,
 }
 
-pub(super) fn run(args: &Args) -> Result<()> {
+pub(super) fn run(args: &Args, output: Output) -> Result<()> {
+    let output = output.with_json(args.json);
     let folder = RunFolder::open(&args.run)?;
     let out = args.out.as_deref().map(RunFolder::for_results).transpose()?;
     let config = run_config(&folder, &args.data, &args.device)?;
     let parts = if args.part.is_empty() { PartName::ALL.to_vec() } else { args.part.clone() };
-    let mut run = load_run(folder, config, &args.data, &parts, &Bars::new(args.quiet))?;
-    audit::quick(&run.source.data, true)?;
+    let mut run = load_run(folder, config, &args.data, &parts, &Bars::new(output))?;
+    audit::quick(&run.source.data, Output::new(true))?;
     run.scale();
     let LoadedRun { config, saved, graph, source: Source { data, .. }, .. } = run;
     let facts = &saved.facts;
@@ -79,21 +79,17 @@ pub(super) fn run(args: &Args) -> Result<()> {
         .collect::<Result<Vec<_>>>()?;
 
     let title = run_title(&config.model, &data);
-    if !args.quiet {
-        say(&format!("{title}\nDevice: {}", backend.describe()))?;
-        for result in &results {
-            say(&format!("\n{}\n{}", line(result), matrix(&result.confusion, &data.classes)))?;
-            say(&ClassificationReport::new(&result.confusion, &data.classes)?.to_string())?;
-        }
+    output.say(&format!("{title}\nDevice: {}", backend.describe()))?;
+    for result in &results {
+        output.say(&format!("\n{}\n{}", line(result), matrix(&result.confusion, &data.classes)))?;
+        output.say(&ClassificationReport::new(&result.confusion, &data.classes)?.to_string())?;
     }
+    let (count, device, history) = (graph.trainable_count(), backend.describe(), &[]);
+    let metrics =
+        run_folder::metrics(&config, &device, count, facts.epochs, history, &data, &results);
+    output.document(&metrics)?;
     if let Some(out) = out {
         out.write_results(&results, &data, &title)?;
-        let history: &[Epoch] = &[];
-        let count = graph.trainable_count();
-        let device = backend.describe();
-        let epochs = facts.epochs;
-        let metrics =
-            run_folder::metrics(&config, &device, count, epochs, history, &data, &results);
         out.write_metrics(&metrics)?;
     }
     Ok(())

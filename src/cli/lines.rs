@@ -1,25 +1,21 @@
 //! Lines and headings that several subcommands share.
 
-use crate::metrics::{Confusion, Vote, wilson};
+use crate::metrics::{Confusion, wilson};
 use crate::train::results::Results;
 
-/// `test: loss 0.4321, accuracy 85.11 % (1532 of 1800 samples); songs 90.83 % of 120 (95 %
-/// interval 84.3 to 94.8), by majority 90.00 %, by product 90.83 %`.
+/// `test: loss 0.4321, accuracy 85.11 % (1532 of 1800 samples)`, and below it `songs: accuracy
+/// 90.83 % of 120 (95 % interval 84.3 to 94.8)`; other votes are in metrics.json.
 pub(super) fn line(result: &Results) -> String {
     let percent = |c: &Confusion| 100.0 * c.accuracy();
     let by_sample = &result.confusion;
     let songs = result.songs.as_ref().map_or_else(String::new, |songs| {
         let (low, high) = wilson(songs.correct(), songs.total());
-        let vote = |vote: Vote| 100.0 * result.song_accuracy(vote).unwrap_or(f64::NAN);
         format!(
-            "; songs {:.2} % of {} (95 % interval {:.1} to {:.1}), by majority {:.2} %, by \
-             product {:.2} %",
+            "\n      songs: accuracy {:.2} % of {} (95 % interval {:.1} to {:.1})",
             percent(songs),
             songs.total(),
             100.0 * low,
-            100.0 * high,
-            vote(Vote::Majority),
-            vote(Vote::Product)
+            100.0 * high
         )
     });
     format!(

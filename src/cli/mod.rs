@@ -13,6 +13,7 @@ mod device_args;
 mod evaluate;
 mod explain;
 mod lines;
+mod models;
 mod predict;
 mod prepare;
 mod report;
@@ -20,109 +21,123 @@ mod run_bars;
 mod run_input;
 mod say;
 mod seeds;
+mod shell;
 mod stop;
 mod summary;
 mod train;
+mod usage;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use say::{Colour, Output, tell};
 
 const EXAMPLES: &str = "\
 Examples:
-  genre-gpu assignment                          all of it, on the demo corpus
-  genre-gpu train                               P1 on the demo corpus, 20 epochs
-  genre-gpu train --data gtzan.npz --epochs 5   on arrays of your own
-  genre-gpu summary --input 128x87              layers and parameters
-  genre-gpu evaluate runs/p1-demo-seed42        a run's figures again
-  genre-gpu explain runs/p1-demo-seed42         what does its network attend to?
-  genre-gpu audit gtzan.npz                     what the parts of a data set share
-  genre-gpu compare --models p1,mine.toml --out study
-                                                several models and seeds in one table
-  genre-gpu demo --wav songs                    listen to the demo corpus
-  genre-gpu prepare GTZAN --out arrays          audio files to arrays
+  genre-gpu assignment                    P1 and P2 on the demo corpus, report
+  genre-gpu train                         P1 on the demo corpus, 20 epochs
+  genre-gpu train --data gtzan.npz        on your own arrays
+  genre-gpu explain runs/p1-demo-seed42   which input matters? (Grad-CAM)
+  genre-gpu report runs/p1-demo-seed42    the run in one HTML file
   genre-gpu predict runs/p1-demo-seed42 song.mp3
-                                                what genre is this song?
-  genre-gpu report runs/p1-demo-seed42          everything about a run in one HTML file
-  genre-gpu adapters                            the GPUs that --device gpu can take
-  genre-gpu bench                               time of every kernel and of a step
+                                          the genre of an audio file
+Environment:
+  GENRE_GPU_CACHE   folder of the demo corpus, like --cache-dir
+  GENRE_GPU_SIMD    vector level of the CPU: baseline, avx2 or avx512
+  NO_COLOR          any value: no colours
 
-Exit codes: 0 done, 1 failed or stopped, 2 usage.";
+Exit codes: 0 success, 1 failed or interrupted, 2 wrong usage.";
 
-/// Music genres from log-mel spectrograms with small convolutional networks.
+/// Train, explain and compare small CNNs on music spectrograms.
 #[derive(Debug, Parser)]
-#[command(name = "genre-gpu", version, about = "Music genres from log-mel spectrograms with small convolutional networks", after_help = EXAMPLES)]
+#[command(name = "genre-gpu", max_term_width = 80, version, long_version = shell::version(), after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
+
+    /// Print only warnings, errors and --json
+    #[arg(long, short, global = true)]
+    quiet: bool,
+
+    /// Colours: auto, always or never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto",
+          value_parser = choice::colour(), hide_default_value = true, hide_possible_values = true)]
+    color: Colour,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Do the whole assignment: P1 on the CPU, P2 on the GPU if there is one
+    /// Train and explain P1 and P2, and write the report
     Assignment(Box<assignment::Args>),
-    /// Train a model and leave a run folder with weights, figures and pictures
+    /// Train a model
     Train(Box<train::Args>),
-    /// Evaluate a run's weights again, on its own data or on other arrays
+    /// Evaluate a trained model on its own data or on other arrays
     Evaluate(Box<evaluate::Args>),
-    /// Show what a run's network attends to: right and wrong samples, Grad-CAM, and its limits
+    /// Explain a trained model: Grad-CAM, and how far to trust it
     Explain(Box<explain::Args>),
-    /// Train several models with several seeds and say what may be concluded of them
-    Compare(compare::Args),
-    /// Show a model's layers, parameters and what they say about overfitting
-    Summary(summary::Args),
-    /// Look for faults of a data set, and for sound that its parts share
-    Audit(Box<audit::Args>),
-    /// Make, check, export or listen to the demo corpus (synthesised)
-    Demo(demo::Args),
-    /// Make arrays of audio files: a folder for each class, or a list
-    Prepare(Box<prepare::Args>),
-    /// Say what genre songs are, over time, from their files
-    Predict(Box<predict::Args>),
-    /// Put everything about runs into one HTML file
+    /// Write everything about runs into one HTML file
     Report(report::Args),
-    /// List the GPUs, best first, and which one --device gpu takes
+    /// Predict the genre of audio files
+    Predict(Box<predict::Args>),
+    /// Compare models over seeds, with confidence intervals
+    Compare(compare::Args),
+    /// List the built-in models
+    Models(models::Args),
+    /// Show a model's layers and parameters
+    Summary(summary::Args),
+    /// Check a data set for faults and leaks between its parts
+    Audit(Box<audit::Args>),
+    /// Generate, export or listen to the demo corpus (synthesised)
+    Demo(demo::Args),
+    /// Convert audio files to arrays
+    Prepare(Box<prepare::Args>),
+    /// List the GPUs, best first
     Adapters(adapters::Args),
-    /// Measure training steps, kernel by kernel, on CPU and GPU
+    /// Measure training steps and kernels on CPU and GPU
     Bench(bench::Args),
+    /// Print a completion script for a shell
+    Completions(shell::CompletionArgs),
+    /// Write man pages into a folder
+    Man(shell::ManArgs),
 }
 
 /// Runs the program on the process's arguments.
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match usage::parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Usage errors exit with 2, --help and --version with 0; a closed pipe is no error.
-            let _ = error.print();
-            return ExitCode::from(error.exit_code() as u8);
-        }
+        Err(code) => return code,
     };
-    match execute(&cli.command) {
+    usage::quiet_vulkan_loader();
+    cli.color.apply();
+    match execute(&cli.command, Output::new(cli.quiet)) {
         Ok(code) => code,
         Err(error) => {
-            say::tell(&format!("genre-gpu: {error}"));
-            // A setting out of range is as wrong a usage as one that is no number.
-            ExitCode::from(if matches!(error, Error::Setting { .. }) { 2 } else { 1 })
+            tell(&error.to_string());
+            ExitCode::from(if error.is_usage() { 2 } else { 1 })
         }
     }
 }
 
-fn execute(command: &Command) -> Result<ExitCode> {
+fn execute(command: &Command, output: Output) -> Result<ExitCode> {
     match command {
-        Command::Assignment(args) => assignment::run(args),
-        Command::Train(args) => train::run(args),
-        Command::Evaluate(args) => evaluate::run(args).map(|()| ExitCode::SUCCESS),
-        Command::Explain(args) => explain::run(args).map(|()| ExitCode::SUCCESS),
-        Command::Compare(args) => compare::run(args),
-        Command::Summary(args) => summary::run(args).map(|()| ExitCode::SUCCESS),
-        Command::Audit(args) => audit::run(args),
-        Command::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),
-        Command::Prepare(args) => prepare::run(args),
-        Command::Predict(args) => predict::run(args),
-        Command::Report(args) => report::run(args).map(|()| ExitCode::SUCCESS),
-        Command::Adapters(args) => adapters::run(args).map(|()| ExitCode::SUCCESS),
-        Command::Bench(args) => bench::run(args).map(|()| ExitCode::SUCCESS),
-    }
+        Command::Assignment(args) => return assignment::run(args, output),
+        Command::Train(args) => return train::run(args, output),
+        Command::Compare(args) => return compare::run(args, output),
+        Command::Audit(args) => return audit::run(args, output),
+        Command::Predict(args) => return predict::run(args, output),
+        Command::Evaluate(args) => evaluate::run(args, output),
+        Command::Explain(args) => explain::run(args, output),
+        Command::Report(args) => report::run(args, output),
+        Command::Models(args) => models::run(args, output),
+        Command::Summary(args) => summary::run(args, output),
+        Command::Demo(args) => demo::run(args, output),
+        Command::Prepare(args) => prepare::run(args, output),
+        Command::Adapters(args) => adapters::run(args, output),
+        Command::Bench(args) => bench::run(args, output),
+        Command::Completions(args) => shell::completions(args),
+        Command::Man(args) => shell::man(args, output),
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

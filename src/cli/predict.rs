@@ -7,8 +7,8 @@ use console::{Style, Term};
 
 use super::bars::Bars;
 use super::device_args::DeviceArgs;
-use super::say::{quoted, say, tell, warn_of};
-use crate::audio::FrontEnd;
+use super::say::{Output, quoted, say, tell, warn_of};
+use crate::audio::FrontEndSpec;
 use crate::data::{SpectraOf, SpectralDistance};
 use crate::error::Result;
 use crate::predict::{Options, Predictor, Song, Strip, clock, json, letters};
@@ -19,25 +19,23 @@ use crate::train::settings::Config;
 const EXAMPLES: &str = "\
 Examples:
   genre-gpu predict runs/p1-demo-seed42 song.mp3
-      the verdict, one letter for each cut over time, and how far the song lies from
-      the training set
+      the prediction, one letter per cut over time, and the distance of the song
+      from the training set
   genre-gpu predict runs/mine album/*.flac --quiet
-      one line for each song
+      one line per song
   genre-gpu predict runs/mine song.mp3 --json
       all probabilities, cut by cut
   genre-gpu predict runs/course song.mp3 --front-end librosa-2s
-      a model whose arrays came without a prepare.json
+      a model trained on arrays without a known front end
 
-The distance compares average spectra (level and bandwidth) and nothing else: it catches
-another codec or recording, not a genre that the model has never heard. Exit code 1 if a
-file could not be used.";
+A song is reported as unsure if its average spectrum (level and bandwidth) is
+unlike the training songs'. This catches other recordings, noise and silence, not
+a genre that the model has never heard. Exit code 1 if a file could not be used.";
 
 /// Columns where standard output is no terminal.
 const WIDTH: usize = 80;
 /// Classes that the verdict's line names beside the first.
 const OTHERS: usize = 3;
-/// Where no larger share of the training set lies farther out, a verdict is an extrapolation.
-const EXTREME: f64 = 0.05;
 /// Of the 256 colours of terminals, light enough for black letters.
 const COLOURS: [u8; 10] = [75, 214, 203, 114, 177, 80, 221, 217, 150, 250];
 
@@ -47,64 +45,60 @@ pub(super) struct Args {
     /// A run's folder
     run: PathBuf,
 
-    /// Sound files: .wav, .au, .mp3, .flac, .ogg or .m4a, at any sample rate
+    /// Audio files: .wav, .au, .mp3, .flac, .ogg or .m4a, at any sample rate
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Cuts of each song at most, evenly spaced [default: as many as fit end to end]
+    /// Maximum number of cuts per song, evenly spaced [default: as many as fit end to end]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     cuts: Option<u32>,
 
-    /// How sound becomes samples, where the model does not know it
-    #[arg(long, value_name = "NAME",
-          value_parser = clap::builder::PossibleValuesParser::new(FrontEnd::PRESETS))]
-    front_end: Option<String>,
+    /// Front end of the training arrays, if unknown: see genre-gpu train --help
+    #[arg(long, value_name = "NAME,...")]
+    front_end: Option<FrontEndSpec>,
 
-    /// Print an array with an object for each song, and nothing else
+    /// Print one JSON document (a list of songs)
     #[arg(long)]
     json: bool,
 
     #[command(flatten)]
     device: DeviceArgs,
-
-    /// Print the verdicts' lines, warnings and errors only
-    #[arg(long, short)]
-    quiet: bool,
 }
 
-pub(super) fn run(args: &Args) -> Result<ExitCode> {
+pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
+    let output = output.with_json(args.json);
     let folder = RunFolder::open(&args.run)?;
     let mut config = Config::read(&folder.config())?;
     args.device.apply(&mut config)?;
-    let bars = Bars::new(args.quiet);
+    let bars = Bars::new(output);
     let cuts = args.cuts.map(|cuts| cuts as usize);
-    let options = Options { front_end: args.front_end.as_deref(), cuts };
+    let options = Options { front_end: args.front_end.as_ref(), cuts };
     let mut predictor = Predictor::open(&folder, &config, options, &bars)?;
     warn_of(predictor.backend());
     if predictor.facts().spectra.is_none() {
         bars.note(&format!(
-            "the run is of an older version: how far songs lie from its training set is not \
-             known; where its data still are, genre-gpu train --resume {} adds that without \
-             training",
+            "the run is from an older version, so songs cannot be compared with its training set; \
+             if its data still exist, genre-gpu train --resume {} adds that without training",
             quoted(folder.path())
         ));
     }
 
     let classes = predictor.facts().classes.clone();
     let page = Page::new(&classes);
-    let full = !args.quiet && !args.json;
-    if full {
-        say(&page.heading(&predictor))?;
-    }
+    // Printed with the first song: not where no file can be used.
+    let mut heading = Some(page.heading(&predictor));
     let (mut songs, mut failed) = (Vec::new(), false);
     predictor.predict(&args.files, &bars, &mut |song| {
         match song {
             Ok(song) if args.json => songs.push(song),
-            Ok(song) if full => bars.above(|| say(&format!("\n{}", page.song(&song))))?,
+            Ok(song) if output.is_text() => bars.above(|| {
+                heading.take().map_or(Ok(()), |heading| say(&heading))?;
+                say(&format!("\n{}", page.song(&song)))
+            })?,
             Ok(song) => bars.above(|| say(&page.verdict(&song)))?,
             Err(error) => {
                 failed = true;
-                bars.above(|| tell(&format!("genre-gpu: {error}")));
+                bars.above(|| tell(&error.to_string()));
             }
         }
         Ok(())
@@ -150,7 +144,7 @@ impl<'a> Page<'a> {
         let legend =
             (0..self.classes.len()).map(|k| format!("{} {}", self.letter(k), self.name(k)));
         format!(
-            "Model: {}, trained on {}, epochs: {}.\nEach letter is a cut of {:.2} s: {}",
+            "Model: {}, trained on {} for {} epochs.\nEach letter is a cut of {:.2} s: {}",
             facts.name,
             facts.data_source,
             facts.epochs,
@@ -163,10 +157,15 @@ impl<'a> Page<'a> {
         self.classes.get(class).map_or("", String::as_str)
     }
 
-    /// `song.mp3: rock 71 % (metal 18 %, disco 8 %, classical 3 %)`.
+    /// `song.mp3: rock 71 % (metal 18 %, disco 8 %, classical 3 %)`, or that the network cannot know.
     fn verdict(&self, song: &Song) -> String {
         let share = |&k: &usize| format!("{} {:.0} %", self.name(k), 100.0 * song.probabilities[k]);
         let ranking = song.ranking();
+        if let Some(of) = song.spectrum.as_ref().filter(|place| place.is_extreme()).map(kind) {
+            let nearest = ranking.first().map_or("", |&class| self.name(class));
+            let path = song.path.display();
+            return format!("{path}: unsure (unlike the training {of}; nearest: {nearest})");
+        }
         let (first, others) = ranking.split_at(ranking.len().min(1));
         let first: String = first.iter().map(share).collect();
         let others: Vec<String> = others.iter().take(OTHERS).map(share).collect();
@@ -186,7 +185,7 @@ impl<'a> Page<'a> {
         }
         let votes = &song.votes;
         text.push_str(&format!(
-            "\n  {} at {} Hz; {} of {} cuts say {}; by product {}",
+            "\n  {} at {} Hz; {} of {} cuts are {}; by product of probabilities: {}",
             clock(song.seconds),
             song.sample_rate_hz,
             votes.cuts[votes.majority as usize],
@@ -201,20 +200,26 @@ impl<'a> Page<'a> {
     }
 }
 
-/// How far the song lies from the training set, in words.
+fn kind(place: &SpectralDistance) -> &'static str {
+    match place.of {
+        SpectraOf::Songs => "songs",
+        SpectraOf::Samples => "samples",
+    }
+}
+
+/// The song's distance from the training set, in words.
 fn spectral_distance(place: &SpectralDistance) -> String {
-    let of = match place.of {
-        SpectraOf::Songs => "training songs",
-        SpectraOf::Samples => "training samples",
-    };
+    let of = kind(place);
     let SpectralDistance { distance, farther, .. } = place;
     let nearer = 100.0 * (1.0 - farther);
     let out = match *farther {
-        0.0 => format!("farther out than all {of}"),
-        share if share < 0.5 => format!("farther out than {nearer:.0} % of the {of}"),
-        _ => format!("as close to the {of}' as most of them"),
+        0.0 => format!("farther from the training {of}' than all of them"),
+        share if share < 0.5 => {
+            format!("farther from the training {of}' than {nearer:.0} % of them")
+        }
+        _ => format!("as close to the training {of}' as most of them"),
     };
-    let caution = if *farther <= EXTREME { ":\n    the verdict is an extrapolation" } else { "" };
+    let caution = if place.is_extreme() { ":\n    a prediction is an extrapolation" } else { "" };
     format!("average spectrum: {out} (distance {distance:.2}){caution}")
 }
 
@@ -230,18 +235,15 @@ mod tests {
         assert!(
             words(0.8).ends_with("as close to the training songs' as most of them (distance 1.50)")
         );
+        assert!(words(0.2).ends_with("training songs' than 80 % of them (distance 1.50)"));
         assert!(
-            words(0.2).ends_with("farther out than 80 % of the training songs (distance 1.50)")
+            words(0.03)
+                .contains("than 97 % of them (distance 1.50):\n    a prediction is an extra")
         );
         assert!(
-            words(0.03).contains(
-                "97 % of the training songs (distance 1.50):\n    the verdict is an extra"
-            )
-        );
-        assert!(
-            words(0.0).contains("all training songs (distance 1.50):\n    the verdict is an extra")
+            words(0.0).contains("than all of them (distance 1.50):\n    a prediction is an extra")
         );
         let place = SpectralDistance { distance: 9.0, farther: 0.0, of: SpectraOf::Samples };
-        assert!(spectral_distance(&place).contains("all training samples"));
+        assert!(spectral_distance(&place).contains("training samples' than all of them"));
     }
 }

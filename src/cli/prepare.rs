@@ -1,12 +1,11 @@
 //! `genre-gpu prepare`.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Instant;
 
 use super::bars::Bars;
 use super::choice;
-use super::say::{quoted, say};
+use super::say::{Output, quoted};
 use crate::audio::{CutFrom, Cutting, FrontEnd, ZeroDb};
 use crate::data::PartName;
 use crate::error::{Error, Result};
@@ -16,55 +15,45 @@ const EXAMPLES: &str = "\
 Examples:
   genre-gpu prepare GTZAN --out arrays --genres classical,disco,metal,rock
       a folder for each genre (GTZAN/genres_original/rock/rock.00042.wav)
-  genre-gpu prepare GTZAN --out arrays --genres classical,disco,metal,rock --split fault-filtered
-      the published split without repeats, artist-disjoint
+  genre-gpu prepare GTZAN --out arrays --split fault-filtered \\
+      --genres classical,disco,metal,rock
+      the published split without repeats, with different artists in each part
   genre-gpu prepare songs --out arrays --csv songs.csv --split csv
       labels and parts from a list: file,label,part
-  genre-gpu prepare songs --out arrays --preset bristol-80 --mels 96 --segments 10
+  genre-gpu prepare songs --out arrays --preset bristol-80 --mels 96
       another front end
   genre-gpu train --data arrays
-      what comes next
+      the next step
 
-Started again after Ctrl-C, it goes on where it stopped.";
+After Ctrl-C the same command resumes.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Folder that holds a folder of songs for each class
-    ///
-    /// Files that end in .wav, .au, .mp3, .flac, .ogg or .m4a, at any sample rate; their
-    /// label is the name of the folder. GTZAN's own folder (with genres_original or genres
-    /// in it) will do.
+    /// Folder with one folder of songs per class, such as GTZAN's (.wav, .au, .mp3, .flac, .ogg,
+    /// .m4a)
     audio_dir: PathBuf,
 
-    /// Folder for the arrays: a new or empty one, or one to go on with
-    #[arg(long, value_name = "DIR")]
+    /// Folder for the arrays: new, empty, or one to resume
+    #[arg(long, short, value_name = "DIR")]
     out: PathBuf,
 
-    /// Classes, in the order of their labels [default: all, in alphabetical order]
-    #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
+    /// Classes in label order [default: all, alphabetical]
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
     genres: Option<Vec<String>>,
 
-    /// A list with the columns file and label or genre (and part, and song, where several
-    /// files are one) instead of folders; files are looked for in AUDIO_DIR
+    /// CSV list instead of folders: columns file and label, optionally part and song
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 
-    /// Exit with 1, without arrays, if a file cannot be used or decoded to its end
-    ///
-    /// Otherwise such files are told: those that cannot be used are skipped, and of those that
-    /// break off half-way what comes before is used.
+    /// Fail if a file is unusable (else it is skipped) or truncated (else used in part)
     #[arg(long)]
     strict: bool,
 
-    /// Files decoded at once; changes no result [default: one for each core]
+    /// Files decoded at once [default: one per core]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
           value_parser = clap::value_parser!(u16).range(0..=1024))]
     threads: u16,
-
-    /// Print nothing but warnings and errors
-    #[arg(long, short)]
-    quiet: bool,
 
     #[command(flatten)]
     split: SplitArgs,
@@ -76,13 +65,12 @@ pub(super) struct Args {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Split into training, validation and test")]
 struct SplitArgs {
-    /// By song (56/14/30 % of each class), by segment (a song is then in several parts),
-    /// fault-filtered (GTZAN's four genres: Kereliuk, Sturm, Larsen 2015), or as a csv says
-    /// [default: song, or csv with --split-csv]
+    /// By song (56/14/30 % per class), by segment (songs are in several parts), the fault-filtered
+    /// list of GTZAN, or a CSV list [default: song, or csv with --split-csv]
     #[arg(long, value_name = "HOW", value_parser = choice::split())]
     split: Option<SplitKind>,
 
-    /// A list with the columns file (or song) and part for --split csv
+    /// A CSV list with the columns file (or song) and part
     #[arg(long, value_name = "FILE")]
     split_csv: Option<PathBuf>,
 
@@ -94,13 +82,13 @@ struct SplitArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Front end")]
 struct FrontEndArgs {
-    /// The numbers to start from: librosa-2s (22,050 Hz, 128 bands, 87 frames, 2 s) or
-    /// bristol-80 (44,100 Hz, 80 bands, 80 frames, 0.93 s)
+    /// Preset that the flags below change: 22,050 Hz, 128 bands x 87 frames, 2 s; or 44,100 Hz,
+    /// 80 x 80, 0.93 s
     #[arg(long, value_name = "NAME", default_value = "librosa-2s",
           value_parser = clap::builder::PossibleValuesParser::new(FrontEnd::PRESETS))]
     preset: String,
 
-    /// Sample rate that all sound is brought to
+    /// Sample rate; all sound is resampled to it
     #[arg(long, value_name = "HZ")]
     sample_rate: Option<u32>,
 
@@ -108,7 +96,7 @@ struct FrontEndArgs {
     #[arg(long, value_name = "N")]
     n_fft: Option<usize>,
 
-    /// From one frame to the next, in samples
+    /// Hop from one frame to the next, in samples
     #[arg(long, value_name = "N")]
     hop: Option<usize>,
 
@@ -128,17 +116,16 @@ struct FrontEndArgs {
     #[arg(long, value_name = "N")]
     frames: Option<usize>,
 
-    /// Spectrograms from each song, evenly spaced over it
+    /// Spectrograms per song, evenly spaced
     #[arg(long, value_name = "N", default_value_t = 15,
           value_parser = clap::value_parser!(u16).range(1..))]
     segments: u16,
 
-    /// Cut the sound, or the spectrogram of the whole song (no zeros at the cuts' ends)
-    /// [default: sound for librosa-2s, spectrogram for bristol-80]
+    /// Cut the sound, or the song's spectrogram (no zero padding) [default: the preset's]
     #[arg(long, value_name = "WHAT", value_parser = choice::cut_from())]
     cut_from: Option<CutFrom>,
 
-    /// What 0 dB means: the loudest of the song, of each cut, or a fixed power of 1
+    /// 0 dB is the maximum of the song, of each cut, or fixed (power 1)
     #[arg(long, value_name = "WHAT", default_value = "song", value_parser = choice::zero_db())]
     reference: ZeroDb,
 }
@@ -181,7 +168,7 @@ fn options(args: &Args) -> Result<Options> {
         (Some(split), Some(_)) => {
             return Err(Error::Setting {
                 name: "split",
-                expected: "csv where there is a --split-csv",
+                expected: "csv with --split-csv",
                 found: split.as_str().into(),
             });
         }
@@ -201,17 +188,14 @@ fn options(args: &Args) -> Result<Options> {
     })
 }
 
-pub(super) fn run(args: &Args) -> Result<ExitCode> {
+pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     let options = options(args)?;
     let began = Instant::now();
-    let summary = prepare::prepare(&options, &Bars::new(args.quiet))?;
-    if !args.quiet {
-        say(&text(&options, &summary, began.elapsed().as_secs_f64()))?;
-    }
-    Ok(ExitCode::SUCCESS)
+    let summary = prepare::prepare(&options, &Bars::new(output))?;
+    output.say(&text(&options, &summary, began.elapsed().as_secs_f64()))
 }
 
-/// Songs and samples by class and part, what was skipped, and what comes next.
+/// Songs and samples by class and part, skipped files, and the next command.
 fn text(options: &Options, summary: &Summary, took: f64) -> String {
     let width = summary.classes.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
     let mut text = format!("{:width$}", "songs (samples)").trim_end().to_owned();
@@ -245,7 +229,7 @@ fn text(options: &Options, summary: &Summary, took: f64) -> String {
     ));
     if *left_out > 0 {
         text.push_str(&format!(
-            "\nFiles left out, because the split does not name them: {left_out}."
+            "\nFiles left out because the split does not list them: {left_out}."
         ));
     }
     if !skipped.is_empty() {
@@ -256,7 +240,7 @@ fn text(options: &Options, summary: &Summary, took: f64) -> String {
     }
     let front_end = &options.front_end;
     text.push_str(&format!(
-        "\nFront end {}: samples of {} bands x {} frames ({:.2} s). The arrays are in {}; next:\n  \
+        "\nFront end {}: samples of {} bands x {} frames ({:.2} s).\nThe arrays are in {}. Next:\n  \
          genre-gpu train --data {}",
         front_end.name,
         front_end.n_mels,

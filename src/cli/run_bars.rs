@@ -5,20 +5,20 @@ use std::cell::RefCell;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 
 use super::bars::{EPOCH, bar, heading, show_metrics};
-use super::say::{say, tell};
+use super::say::{Output, tell};
 use crate::backend::StepMetrics;
 use crate::error::{Error, Result};
 use crate::train::TrainObserver;
 use crate::train::history::Epoch;
 use crate::train::runs::{self, Job, PlannedRun, PreparedData, RunObserver, RunOutcome, RunState};
 
-const ALL: &str = "{prefix} {bar:24} {pos}/{len} epochs, {eta} left - {msg}";
+const ALL: &str = "{prefix} {wide_bar} {pos}/{len} epochs, {eta} left  {msg}";
 
 /// What a command prints about its runs.
 pub(super) trait RunText {
     /// Name of a run.
     fn name(&self, job: &Job) -> String;
-    /// The line for a complete run; `time` says how long it took, or that it was complete before.
+    /// The line for a complete run; `time` is how long it took, or that it was complete before.
     ///
     /// # Errors
     /// If the run's files cannot be read.
@@ -32,11 +32,11 @@ pub(super) fn execute(
     runs: &[PlannedRun<'_>],
     data: &PreparedData,
     text: &dyn RunText,
-    quiet: bool,
+    output: Output,
     stop: &dyn Fn() -> bool,
 ) -> Result<bool> {
     let incomplete = runs.iter().filter(|run| run.state != RunState::Complete);
-    let bars = RunBars::new(quiet, incomplete.map(|run| run.job.config.epochs).sum(), text);
+    let bars = RunBars::new(output, incomplete.map(|run| run.job.config.epochs).sum(), text);
     let outcomes = runs::execute(runs, data, &bars, stop);
     bars.end();
     Ok(!matches!(outcomes?.last(), Some(RunOutcome::Stopped { .. })))
@@ -44,7 +44,7 @@ pub(super) fn execute(
 
 /// Draws many runs. Where standard error is no terminal, nothing moves and lines stay plain.
 struct RunBars<'a> {
-    quiet: bool,
+    output: Output,
     text: &'a dyn RunText,
     bars: MultiProgress,
     all: ProgressBar,
@@ -53,12 +53,12 @@ struct RunBars<'a> {
 
 impl<'a> RunBars<'a> {
     /// Over runs that have `epochs` still to do.
-    fn new(quiet: bool, epochs: usize, text: &'a dyn RunText) -> Self {
+    fn new(output: Output, epochs: usize, text: &'a dyn RunText) -> Self {
         let target =
-            if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+            if output.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bars = MultiProgress::with_draw_target(target);
         let all = bars.add(bar(epochs as u64, ALL).with_prefix("All"));
-        Self { quiet, text, bars, all, epoch: RefCell::default() }
+        Self { output, text, bars, all, epoch: RefCell::default() }
     }
 
     /// Removes the bars.
@@ -78,12 +78,12 @@ impl RunObserver for RunBars<'_> {
 
     fn run_completed(&self, run: &PlannedRun<'_>, seconds: f64) -> Result<()> {
         let time = match run.state {
-            RunState::Complete => "done before".into(),
+            RunState::Complete => "already done".into(),
             RunState::New | RunState::WithoutCheckpoint => format!("{seconds:.0} s"),
-            RunState::Started => format!("{seconds:.0} s, gone on with"),
+            RunState::Started => format!("{seconds:.0} s, resumed"),
         };
         let line = self.text.completed(run.job, &time)?;
-        if self.quiet { Ok(()) } else { self.bars.suspend(|| say(&line)) }
+        self.bars.suspend(|| self.output.say(&line))
     }
 
     fn failed(&self, run: &PlannedRun<'_>, error: Error) -> Error {
@@ -106,7 +106,7 @@ impl TrainObserver for RunBars<'_> {
         }
     }
 
-    fn epoch_ends(&self, _epoch: usize, _epochs: usize, _figures: &Epoch) {
+    fn epoch_ends(&self, _epoch: usize, _epochs: usize, _metrics: &Epoch) {
         if let Some(bar) = self.epoch.borrow_mut().take() {
             bar.finish_and_clear();
         }
@@ -114,7 +114,7 @@ impl TrainObserver for RunBars<'_> {
     }
 
     fn note(&self, text: &str) {
-        let text = format!("genre-gpu: {}: {text}", self.all.message());
+        let text = format!("{}: {text}", self.all.message());
         self.bars.suspend(|| tell(&text));
     }
 }

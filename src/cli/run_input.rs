@@ -4,7 +4,7 @@ use super::audit;
 use super::bars::Bars;
 use super::data_args::DataArgs;
 use super::device_args::DeviceArgs;
-use super::say::{say, tell};
+use super::say::{Output, tell};
 use crate::data::{PartName, ScaleKind};
 use crate::error::Result;
 use crate::train::LoadedRun;
@@ -14,16 +14,18 @@ use crate::train::settings::Config;
 use crate::train::source::Source;
 
 /// Prints the data and their audit, and scales them.
-pub(super) fn prepare_data(source: Source, scale: ScaleKind, quiet: bool) -> Result<PreparedData> {
+pub(super) fn prepare_data(
+    source: Source,
+    scale: ScaleKind,
+    output: Output,
+) -> Result<PreparedData> {
     let data = &source.data;
-    if !quiet {
-        say(&format!("Data: {}\n{}", data.source, data.describe().trim_end()))?;
-    }
-    let audit = audit::quick(data, quiet)?;
+    output.say(&format!("Data: {}\n{}", data.source, data.describe().trim_end()))?;
+    let audit = audit::quick(data, output)?;
     PreparedData::new(source, scale, &audit)
 }
 
-/// A finished run's settings, with the data and the device that flags name.
+/// A finished run's settings, with the data and the device of the flags.
 pub(super) fn run_config(run: &RunFolder, data: &DataArgs, device: &DeviceArgs) -> Result<Config> {
     let mut config = data.config_of(run)?;
     device.apply(&mut config)?;
@@ -38,9 +40,9 @@ pub(super) fn load_run(
     parts: &[PartName],
     bars: &Bars,
 ) -> Result<LoadedRun> {
-    let run = LoadedRun::open(folder, config, data.cache_dir.as_deref(), parts, bars)?;
+    let run = LoadedRun::open(folder, config, data.cache.cache_dir.as_deref(), parts, bars)?;
     if let (true, Some(change)) = (data.is_default(), run.data_change(parts)) {
-        tell(&format!("genre-gpu: {change}"));
+        tell(&change);
     }
     Ok(run)
 }

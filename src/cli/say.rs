@@ -3,10 +3,66 @@
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::backend::Backend;
 use crate::error::{Error, Result};
 
-/// Prints text and a line's end. A reader that has gone (`| head`) is no error.
+/// What a command prints: text for people, unless --quiet or --json is given.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Output {
+    pub(super) quiet: bool,
+    pub(super) json: bool,
+}
+
+impl Output {
+    pub(super) fn new(quiet: bool) -> Self {
+        Self { quiet, json: false }
+    }
+
+    /// With --json standard output is one JSON document and nothing else.
+    pub(super) fn with_json(self, json: bool) -> Self {
+        Self { json, ..self }
+    }
+
+    /// Whether text for people is printed.
+    pub(super) fn is_text(self) -> bool {
+        !self.quiet && !self.json
+    }
+
+    pub(super) fn say(self, text: &str) -> Result<()> {
+        if self.is_text() { say(text) } else { Ok(()) }
+    }
+
+    /// Prints the document if --json is given.
+    pub(super) fn document(self, value: &impl Serialize) -> Result<()> {
+        if !self.json {
+            return Ok(());
+        }
+        let text = serde_json::to_string_pretty(value).map_err(std::io::Error::from);
+        say(&text.map_err(Error::io(Path::new("standard output"), "write JSON to"))?)
+    }
+}
+
+/// When text has colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Colour {
+    /// On a terminal, and not with NO_COLOR.
+    Auto,
+    Always,
+    Never,
+}
+
+impl Colour {
+    pub(super) fn apply(self) {
+        if self != Self::Auto {
+            console::set_colors_enabled(self == Self::Always);
+            console::set_colors_enabled_stderr(self == Self::Always);
+        }
+    }
+}
+
+/// Prints text and a newline. A reader that has gone (`| head`) is no error.
 pub(super) fn say(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
@@ -17,22 +73,22 @@ pub(super) fn say(text: &str) -> Result<()> {
     }
 }
 
-/// Prints text and a line's end on standard error. Where nobody takes it there is nobody to tell.
+/// Prints a message on standard error. If that is closed, nobody reads it.
 pub(super) fn tell(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "genre-gpu: {text}");
 }
 
-/// What people should know before they wait for a device.
+/// A device's warning, before people wait for it.
 pub(super) fn warn_of(backend: &dyn Backend) {
     if let Some(warning) = backend.warning() {
-        tell(&format!("genre-gpu: warning: {warning}"));
+        tell(&format!("warning: {warning}"));
     }
 }
 
 /// A path as a shell takes it.
 pub(super) fn quoted(path: &Path) -> String {
     let path = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/\\._-+:".contains(c);
+    let plain = |c: char| c.is_alphanumeric() || "/\\._-+:=,".contains(c);
     if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 

@@ -1,19 +1,19 @@
-//! The flag that says which seeds.
+//! The flag for seeds.
 
-/// Seeds in the order given, each another.
+/// Different seeds, in the order given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Seeds(pub(super) Vec<u32>);
 
-/// Counts go from this seed on.
+/// Counts start at this seed.
 const FIRST: u32 = 42;
-/// A larger number alone is rather a seed than a count.
+/// A larger number alone is more likely a seed than a count.
 const MOST: u32 = 20;
 
 /// `5` is 42 to 46; `42,43` are these two, `42,` is that one.
 pub(super) fn parse(text: &str) -> Result<Seeds, String> {
     let number = |word: &str| {
         word.trim().parse::<u32>().map_err(|_| {
-            format!("expected seeds from 0 to {} parted by commas, found \"{word}\"", u32::MAX)
+            format!("expected seeds from 0 to {}, comma-separated, found \"{word}\"", u32::MAX)
         })
     };
     let Some(list) = text.contains(',').then(|| text.trim_end_matches(',')) else {
@@ -21,8 +21,8 @@ pub(super) fn parse(text: &str) -> Result<Seeds, String> {
             count @ 1..=MOST => Ok(Seeds((FIRST..FIRST + count).collect())),
             0 => Err("expected at least one seed".into()),
             seed => Err(format!(
-                "a number alone is how many seeds, at most {MOST}; for seed {seed} alone write \
-                 {seed},"
+                "a single number is the number of seeds, at most {MOST}; for seed {seed} alone \
+                 write {seed},"
             )),
         };
     };

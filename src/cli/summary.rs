@@ -1,7 +1,10 @@
 //! `genre-gpu summary`.
 
-use super::say::say;
+use serde::Serialize;
+
+use super::say::Output;
 use crate::error::Result;
+use crate::graph::{Graph, Parameter, Shape};
 use crate::models::Model;
 use crate::models::summary::{LayerTable, capacity};
 use crate::text::fold;
@@ -10,13 +13,13 @@ use crate::train::settings::Recipe;
 const EXAMPLES: &str = "\
 Examples:
   genre-gpu summary
-      P1 on the course's data: 80x80 spectrograms, 3,360 for training
+      P1 on the demo corpus: 80x80 spectrograms
   genre-gpu summary --model mine.toml --input 128x87 --samples 2670 --songs 178";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// A built-in model (p1, p1-aug, p1-bn, p1-bn-aug, p1-bn-low, p2, p2-bands, p2-rhythm, p2-timbre) or a path to a model's .toml file
+    /// A built-in model (see `genre-gpu models`) or a model's .toml file
     #[arg(long, value_name = "MODEL", default_value = "p1")]
     model: String,
 
@@ -28,13 +31,17 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = at_least::<2>)]
     classes: usize,
 
-    /// Training samples to count parameters against; the default is the course's
-    #[arg(long, value_name = "N", default_value_t = 3360, value_parser = at_least::<1>)]
-    samples: usize,
-
-    /// Songs that those samples were cut from [default: 224, where --samples is]
+    /// Number of training samples, to compare with the number of parameters
     #[arg(long, value_name = "N", value_parser = at_least::<1>)]
+    samples: Option<usize>,
+
+    /// Number of songs that those samples were cut from
+    #[arg(long, value_name = "N", value_parser = at_least::<1>, requires = "samples")]
     songs: Option<usize>,
+
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn size(text: &str) -> Result<[usize; 2], String> {
@@ -49,19 +56,66 @@ pub(super) fn at_least<const LEAST: usize>(text: &str) -> Result<usize, String> 
     number.ok_or_else(|| format!("expected a number of at least {LEAST}"))
 }
 
-pub(super) fn run(args: &Args) -> Result<()> {
+#[derive(Serialize)]
+struct Document<'a> {
+    model: &'a str,
+    rationale: &'a str,
+    input: [usize; 2],
+    classes: usize,
+    parameters: usize,
+    trainable_parameters: usize,
+    samples: Option<usize>,
+    songs: Option<usize>,
+    layers: Vec<Layer<'a>>,
+}
+
+#[derive(Serialize)]
+struct Layer<'a> {
+    name: &'a str,
+    op: &'static str,
+    output_shape: Vec<usize>,
+    parameters: usize,
+    inputs: Vec<&'a str>,
+}
+
+fn layers(graph: &Graph) -> Vec<Layer<'_>> {
+    let layer = |id| {
+        let node = graph.node(id);
+        let output_shape = match node.shape {
+            Shape::Map { h, w, c } => vec![h, w, c],
+            Shape::Flat(n) => vec![n],
+        };
+        let inputs = node.inputs.iter().map(|id| graph.node(*id).name.as_str()).collect();
+        let parameters = graph.parameters_of(id).map(Parameter::len).sum();
+        Layer { name: &node.name, op: node.op.name(), output_shape, parameters, inputs }
+    };
+    graph.ids().map(layer).collect()
+}
+
+pub(super) fn run(args: &Args, output: Output) -> Result<()> {
+    let output = output.with_json(args.json);
     let model = Model::open(&args.model)?;
-    // Nothing is trained, but a wrong recipe is reported.
+    // Nothing is trained, but a wrong recipe is an error.
     Recipe::of(&model)?;
     let [h, w] = args.input;
     let graph = model.graph([h, w, 1], args.classes)?;
+    output.document(&Document {
+        model: &model.name,
+        rationale: &model.rationale,
+        input: args.input,
+        classes: args.classes,
+        parameters: graph.parameter_count(),
+        trainable_parameters: graph.trainable_count(),
+        samples: args.samples,
+        songs: args.songs,
+        layers: layers(&graph),
+    })?;
     if !model.rationale.is_empty() {
-        say(&format!("{}\n", fold(&model.rationale)))?;
+        output.say(&format!("{}\n", fold(&model.rationale)))?;
     }
-    say(&LayerTable(&graph).to_string())?;
-    let per_sample = graph.trainable_count() as f64 / args.samples as f64;
-    say(&format!(" Params per training sample: {per_sample:.2} (of {} samples)\n", args.samples))?;
-    // 56 % of the course's 400 songs give 15 samples each.
-    let songs = args.songs.or((args.samples == 3360).then_some(224));
-    say(&fold(&capacity(&graph, args.samples, songs)))
+    output.say(LayerTable(&graph).to_string().trim_end())?;
+    match args.samples {
+        Some(samples) => output.say(&format!("\n{}", fold(&capacity(&graph, samples, args.songs)))),
+        None => Ok(()),
+    }
 }

@@ -9,16 +9,18 @@ use indicatif::ProgressBar;
 use super::bars::{Bars, EPOCH, bar, heading, show_metrics};
 use super::choice;
 use super::data_args::DataArgs;
+use super::device_args::DeviceArgs;
 use super::lines::line;
 use super::run_input::prepare_data;
-use super::say::{quoted, say, tell, warn_of};
+use super::say::{Output, quoted, say, tell, warn_of};
 use super::stop::interruption;
 use crate::backend::{Backend, StepMetrics};
 use crate::data::{DataFrom, PartName};
 use crate::device;
 use crate::error::{Error, Result};
+use crate::files::{missing_folders, remove_empty};
 use crate::models::Model;
-use crate::models::summary::{LayerTable, capacity};
+use crate::models::summary::capacity;
 use crate::text::fold;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::history::{Epoch, seconds_per_epoch};
@@ -32,18 +34,22 @@ use crate::train::{TrainObserver, run_name, source, words};
 const EXAMPLES: &str = "\
 Examples:
   genre-gpu train
-      the mandated run: P1 on the CPU, 20 epochs, seed 42, on the demo corpus
+      the assignment's run: P1 on the CPU, 20 epochs, seed 42, demo corpus
   genre-gpu train --data course/ --out runs/mine
-      on a folder with X_train.npy, y_train.npy, X_val.npy, …
+      on a folder with X_train.npy, y_train.npy, X_val.npy, ...
   genre-gpu train --device gpu --adapter nvidia
       on the first GPU of that name; `genre-gpu adapters` lists them
   genre-gpu train --shuffle keras3 --keep best
-      the order of samples that Keras 3 makes; end with the lowest validation loss
+      Keras 3's order of samples; keep the epoch with the lowest validation loss
   genre-gpu train --data large/ --data-from disk
-      on arrays that memory does not hold, to the same bits as if it did
+      on arrays larger than memory (.npy files in C order); bit-identical. By default
+      arrays stay on disk if they would take over half of the available memory
+  genre-gpu train --data course/ --front-end librosa-2s,hop=1024
+      axes in Hz and seconds for arrays that you know: librosa-2s or bristol-80,
+      with changes of sample-rate, n-fft, hop, f-min, f-max or mels
   genre-gpu train --resume runs/mine --epochs 40
-      go on where a run stopped, to the same bits as if it had not (a cosine schedule
-      depends on --epochs: a run lengthened under it is another one)";
+      resume a run; bit-identical to one that was never stopped (except with a
+      cosine schedule, which depends on --epochs)";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -51,35 +57,33 @@ pub(super) struct Args {
     #[command(flatten)]
     settings: Settings,
 
-    /// Where samples are taken from, step by step; changes no result
-    ///
-    /// From disk they are read as they are needed, window after window, so a data set may be
-    /// larger than memory: .npy files in C order, not an .npz. With auto that is so where they
-    /// would take more than half of the memory that is available.
+    #[command(flatten)]
+    device: DeviceArgs,
+
+    /// Where training reads samples from
     #[arg(long, value_name = "FROM", default_value = "auto", value_parser = choice::data_from())]
     data_from: DataFrom,
 
-    /// A TOML file with the same keys as these flags; flags go before it
+    /// TOML file with the same keys; flags override it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Folder that the run leaves its files in [default: runs/NAME, a new one each time]
-    #[arg(long, value_name = "DIR")]
+    /// Folder of the run [default: runs/NAME, a new one]
+    #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Replace the run that --out holds
+    /// Replace the run in --out
     #[arg(long, requires = "out")]
     overwrite: bool,
 
-    /// Go on with the run in this folder; only --epochs, --threads, --data, --data-from
-    /// and the device may change
-    // Settings that may not change say so themselves.
+    /// Resume a run; only epochs, threads, data, data-from, front-end and device may change
+    // Settings that may not change have their own conflicts.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "out", "overwrite", "class_names"])]
     resume: Option<PathBuf>,
 
-    /// Print nothing but warnings and errors
-    #[arg(long, short)]
-    quiet: bool,
+    /// Print one JSON document (the metrics)
+    #[arg(long)]
+    json: bool,
 
     #[command(flatten)]
     data: DataArgs,
@@ -90,22 +94,23 @@ impl Args {
         let flags = self.settings.clone();
         // Without the flag clap sets false, which would override the config file.
         let nesterov = flags.nesterov.filter(|given| *given);
-        Settings { nesterov, ..flags }.or(self.data.settings())
+        Settings { nesterov, ..flags }.or(self.device.settings()).or(self.data.settings())
     }
 
-    fn say(&self, text: &str) -> Result<()> {
-        if self.quiet { Ok(()) } else { say(text) }
+    fn cache(&self) -> Option<&Path> {
+        self.data.cache.cache_dir.as_deref()
     }
 }
 
-pub(super) fn run(args: &Args) -> Result<ExitCode> {
+pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
+    let output = output.with_json(args.json);
     match &args.resume {
-        Some(path) => resume(args, &RunFolder::open(path)?),
-        None => begin(args),
+        Some(path) => resume(args, output, &RunFolder::open(path)?),
+        None => begin(args, output),
     }
 }
 
-fn begin(args: &Args) -> Result<ExitCode> {
+fn begin(args: &Args, output: Output) -> Result<ExitCode> {
     let file = args.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
     let settings = args.settings().or(file);
     let model = Model::open(settings.model.as_deref().unwrap_or("p1"))?;
@@ -114,27 +119,32 @@ fn begin(args: &Args) -> Result<ExitCode> {
         .out
         .clone()
         .unwrap_or_else(|| RunFolder::unused(&Path::new("runs").join(run_name(&config))));
-    let is_new_folder = !folder.exists();
-    // Before the data, so that an unusable folder fails at once.
-    RunFolder::create(&folder, args.overwrite)?;
+    let (missing, had_config) = (missing_folders(&folder), folder.join("config.toml").exists());
+    // Before the data, so that an unusable folder fails at once. Until training starts, nothing of it
+    // is left, however the program ends.
+    let created = RunFolder::create(&folder, args.overwrite);
+    remove_empty(&missing);
+    created?;
     let job = Job { model, config, folder, overwrite: args.overwrite };
-    train(args, &PlannedRun { job: &job, state: RunState::New }).inspect_err(|_| {
-        if is_new_folder {
-            // Succeeds only if the folder is empty.
-            let _ = std::fs::remove_dir(&job.folder);
+    train(args, output, &PlannedRun { job: &job, state: RunState::New }).inspect_err(|_| {
+        // A run without an epoch cannot be resumed.
+        let kept = ["checkpoint.safetensors", "history.csv"].map(|name| job.folder.join(name));
+        if !had_config && !kept.iter().any(|file| file.exists()) {
+            let _ = std::fs::remove_file(job.folder.join("config.toml"));
         }
+        remove_empty(&missing);
     })
 }
 
-fn resume(args: &Args, folder: &RunFolder) -> Result<ExitCode> {
+fn resume(args: &Args, output: Output, folder: &RunFolder) -> Result<ExitCode> {
     let mut config = Config::read(&folder.config())?;
     let given = args.settings();
     let planned = config.epochs;
     config.epochs = given.epochs.unwrap_or(config.epochs);
     if config.epochs != planned && config.schedule.depends_on_total_epochs() {
         tell(&format!(
-            "genre-gpu: the learning rates of a {} schedule depend on the number of epochs: this \
-             run, begun for {planned}, will not be that of {} epochs from the start",
+            "warning: the learning rates of a {} schedule depend on the number of epochs: this run \
+             was started for {planned}, so it will differ from one of {} epochs from the start",
             config.schedule, config.epochs
         ));
     }
@@ -146,24 +156,29 @@ fn resume(args: &Args, folder: &RunFolder) -> Result<ExitCode> {
     let model = Model::open(&config.model)?;
     Recipe::of(&model)?;
     let job = Job { model, config, folder: folder.path().into(), overwrite: false };
-    train(args, &PlannedRun { job: &job, state: RunState::Started })
+    train(args, output, &PlannedRun { job: &job, state: RunState::Started })
 }
 
 /// Loads the data, executes the run and prints its results.
-fn train(args: &Args, run: &PlannedRun<'_>) -> Result<ExitCode> {
+fn train(args: &Args, output: Output, run: &PlannedRun<'_>) -> Result<ExitCode> {
     let Job { config, folder, .. } = run.job;
-    let data = load(args, config)?;
-    let stop = interruption()?;
-    let output = TrainOutput::new(args, &data);
-    let outcomes = execute(std::slice::from_ref(run), &data, &output, &stop)?;
+    let data = load(args, output, config)?;
+    let (checkpoint, resume) =
+        (folder.join("checkpoint.safetensors"), resume_command(args, folder));
+    let stop = interruption(move || match checkpoint.exists() {
+        true => format!("resume from the last one with\n  {resume}"),
+        false => "the first epoch is not finished, so there is nothing to resume".into(),
+    })?;
+    let observer = TrainOutput::new(args, output, &data);
+    let outcomes = execute(std::slice::from_ref(run), &data, &observer, &stop)?;
     match outcomes.first() {
         Some(RunOutcome::Trained(trained)) => {
-            print_results(args, folder, trained)?;
+            print_results(output, folder, trained)?;
             Ok(ExitCode::SUCCESS)
         }
         Some(RunOutcome::Stopped { epochs }) => {
             tell(&format!(
-                "genre-gpu: stopped in epoch {} of {}; go on with\n  {}",
+                "stopped in epoch {} of {}; resume with\n  {}",
                 epochs + 1,
                 config.epochs,
                 resume_command(args, folder)
@@ -175,41 +190,64 @@ fn train(args: &Args, run: &PlannedRun<'_>) -> Result<ExitCode> {
     }
 }
 
-fn load(args: &Args, config: &Config) -> Result<PreparedData> {
+fn load(args: &Args, output: Output, config: &Config) -> Result<PreparedData> {
     device::find(config.device, config.device_options())?;
-    let bars = Bars::new(args.quiet);
-    let cache = args.data.cache_dir.as_deref();
-    let source = source::open(config, cache, &PartName::ALL, args.data_from, &bars)?;
-    prepare_data(source, config.scale, args.quiet)
+    let bars = Bars::new(output);
+    let source = source::open(config, args.cache(), &PartName::ALL, args.data_from, &bars)?;
+    prepare_data(source, config.scale, output)
 }
 
-fn print_results(args: &Args, folder: &Path, trained: &TrainedRun) -> Result<()> {
-    args.say(&format!("\nTest set:\n{}", trained.report))?;
-    for result in &trained.results {
-        args.say(&line(result))?;
+fn print_results(output: Output, folder: &Path, trained: &TrainedRun) -> Result<()> {
+    if output.json {
+        let path = RunFolder::open(folder)?.metrics();
+        return say(std::fs::read_to_string(&path).map_err(Error::io(&path, "read"))?.trim_end());
     }
-    let files = RunFolder::open(folder)?;
-    args.say(&format!(
-        "\n{}\n\n{:.2} s per epoch on {}. The run is in {}: see {} and {}.",
-        trained.paragraph,
+    output.say(&format!("\nTest set:\n{}", trained.report))?;
+    for result in &trained.results {
+        output.say(&line(result))?;
+    }
+    let run = quoted(folder);
+    output.say(&format!(
+        "\n{}\n\n{:.2} s per epoch on {}\nThe run is in {} (curves.png, confusion.png, ...). \
+         Next:\n  genre-gpu explain {run}\n  genre-gpu report {run}",
+        trained.outcome,
         seconds_per_epoch(&trained.history),
         trained.device,
-        folder.display(),
-        files.curves().display(),
-        files.confusion().display()
+        folder.display()
     ))
 }
 
 /// The command that resumes the run.
 fn resume_command(args: &Args, folder: &Path) -> String {
-    let cache = args.data.cache_dir.as_deref();
+    let cache = args.cache();
     let cache = cache.map_or_else(String::new, |path| format!(" --cache-dir {}", quoted(path)));
     format!("genre-gpu train --resume {}{cache}", quoted(folder))
+}
+
+/// `20 epochs, batch 32, SGD with learning rate 0.01, seed 42`, and what else is not the default.
+fn setup(config: &Config) -> String {
+    let Config { epochs, batch_size, learning_rate, momentum, seed, .. } = config;
+    let mut text =
+        format!("{epochs} epochs, batch {batch_size}, SGD, learning rate {learning_rate}");
+    if *momentum > 0.0 {
+        let nesterov = if config.nesterov { "Nesterov " } else { "" };
+        text.push_str(&format!(", {nesterov}momentum {momentum}"));
+    }
+    let (schedule, augment) = (config.schedule.to_string(), config.augment.to_string());
+    for (name, value, usual) in
+        [("schedule", schedule, "constant"), ("augmentation", augment, "none")]
+    {
+        if value != usual {
+            text.push_str(&format!(", {name} {value}"));
+        }
+    }
+    format!("{text}, seed {seed}")
 }
 
 /// Prints a run: a bar for the current epoch, a line for each that is done.
 struct TrainOutput<'a> {
     args: &'a Args,
+    output: Output,
     data: &'a PreparedData,
     /// Whether the device was opened: a failure after that can be resumed from.
     opened: Cell<bool>,
@@ -217,8 +255,8 @@ struct TrainOutput<'a> {
 }
 
 impl<'a> TrainOutput<'a> {
-    fn new(args: &'a Args, data: &'a PreparedData) -> Self {
-        Self { args, data, opened: Cell::new(false), bar: RefCell::default() }
+    fn new(args: &'a Args, output: Output, data: &'a PreparedData) -> Self {
+        Self { args, output, data, opened: Cell::new(false), bar: RefCell::default() }
     }
 }
 
@@ -226,19 +264,23 @@ impl RunObserver for TrainOutput<'_> {
     fn device_opened(&self, run: &PlannedRun<'_>, backend: &dyn Backend) -> Result<()> {
         self.opened.set(true);
         warn_of(backend);
-        let (args, config, graph) = (self.args, &run.job.config, backend.plan().graph());
+        let (output, Job { config, folder, .. }) = (self.output, run.job);
+        let graph = backend.plan().graph();
         let PreparedData { data, scale, front_end, .. } = self.data;
         // Data of prepare and of the demo come with classes and a front end.
-        let assumed =
-            config.class_names.is_none() && front_end.is_none() && data.classes.len() == 4;
-        let assumed = if assumed { " (assumed of four; --class-names says otherwise)" } else { "" };
-        args.say(&format!("Classes: {}{assumed}", data.classes.join(", ")))?;
-        let (offset, factor, kind) = (scale.offset, scale.factor, scale.kind);
-        args.say(&format!("Scale: x' = (x - {offset}) * {factor} ({kind})"))?;
-        args.say(&format!("\n{}", LayerTable(graph)))?;
+        let is_known =
+            config.class_names.is_some() || (front_end.is_some() && config.front_end.is_none());
+        let assumed = match is_known || data.classes.len() != 4 {
+            true => "",
+            false => " (assumed; set --class-names)",
+        };
+        output.say(&format!("Classes: {}{assumed}", data.classes.join(", ")))?;
+        output.say(&format!("Inputs: {scale}"))?;
         let songs = words::songs(&data.train);
-        args.say(&fold(&capacity(graph, data.train.len(), songs)))?;
-        args.say(&format!("\nDevice: {}\n\n{}", backend.describe(), config.to_toml()))
+        output.say(&fold(&format!("Model: {}", capacity(graph, data.train.len(), songs))))?;
+        output.say(&fold(&format!("Training: {}", setup(config))))?;
+        let (device, folder) = (backend.describe(), folder.display());
+        output.say(&format!("Device: {device}\nRun folder: {folder}\n"))
     }
 
     /// A device's failure, and the command that resumes from the last checkpoint.
@@ -250,12 +292,12 @@ impl RunObserver for TrainOutput<'_> {
         let checkpoint = Checkpoint::read(&folder.join("checkpoint.safetensors")).ok();
         let help = match checkpoint {
             Some(Checkpoint { position, .. }) => format!(
-                "the last checkpoint stands in epoch {}, {} steps done; go on with\n  {}",
+                "the last checkpoint is in epoch {}, after {} steps; resume with\n  {}",
                 position.history.len() + 1,
                 position.step,
                 resume_command(self.args, folder)
             ),
-            None => "no epoch was done; try a smaller --batch-size, or --device cpu".into(),
+            None => "no epoch was finished; try a smaller --batch-size, or --device cpu".into(),
         };
         Error::RunInterrupted { source: Box::new(error), help }
     }
@@ -264,14 +306,14 @@ impl RunObserver for TrainOutput<'_> {
 impl TrainObserver for TrainOutput<'_> {
     fn already_trained(&self, epochs: usize) {
         // If standard output is closed, the run still computes its results.
-        let _ = self.args.say(&format!(
-            "All {epochs} epochs are done already: only the figures are made again. For more \
-             epochs add --epochs.\n"
+        let _ = self.output.say(&format!(
+            "All {epochs} epochs are done; only the results are computed again. To train further, \
+             raise --epochs.\n"
         ));
     }
 
     fn epoch_begins(&self, epoch: usize, epochs: usize, samples: usize, done: usize) {
-        if !self.args.quiet {
+        if !self.output.quiet {
             let bar = bar(samples as u64, EPOCH).with_prefix(heading(epoch, epochs));
             bar.set_position(done as u64);
             // The rate must not count samples from before a resume.
@@ -291,8 +333,8 @@ impl TrainObserver for TrainOutput<'_> {
             bar.finish_and_clear();
         }
         // A closed standard output must not end a run.
-        let _ = self.args.say(&format!(
-            "{} - {:.2}s - loss: {:.4} - accuracy: {:.4} - val_loss: {:.4} - val_accuracy: {:.4}",
+        let _ = self.output.say(&format!(
+            "{}  {:.2}s  loss {:.4}  acc {:.4}  val_loss {:.4}  val_acc {:.4}",
             heading(epoch, epochs),
             e.seconds,
             e.loss,
@@ -303,10 +345,9 @@ impl TrainObserver for TrainOutput<'_> {
     }
 
     fn note(&self, text: &str) {
-        let text = format!("genre-gpu: {text}");
         match &*self.bar.borrow() {
-            Some(bar) => bar.suspend(|| tell(&text)),
-            None => tell(&text),
+            Some(bar) => bar.suspend(|| tell(text)),
+            None => tell(text),
         }
     }
 }
@@ -384,18 +425,19 @@ mod tests {
             ndarray_npy::write_npy(work.path().join(format!("x_{part}.npy")), &x).unwrap();
             ndarray_npy::write_npy(work.path().join(format!("y_{part}.npy")), &y).unwrap();
         }
-        let cli = ["genre-gpu", "train", "--quiet", "--cache-dir", "here"];
+        let cli = ["genre-gpu", "train", "--cache-dir", "here"];
         let Command::Train(args) = Cli::try_parse_from(cli).unwrap().command else {
             panic!("no train")
         };
+        let quiet = Output::new(true);
         let model = Model::open("p1").unwrap();
         let settings = Settings { data: Some(work.path().into()), ..Settings::default() };
         let config = settings.resolve(Recipe::of(&model).unwrap()).unwrap();
-        let data = load(&args, &config).unwrap();
+        let data = load(&args, quiet, &config).unwrap();
         let path = work.path().join("run");
         let job = Job { model, config, folder: path.clone(), overwrite: false };
         let run = PlannedRun { job: &job, state: RunState::New };
-        let output = TrainOutput::new(&args, &data);
+        let output = TrainOutput::new(&args, quiet, &data);
         let mut backend = Fragile { inner: job.open(&data.data).unwrap(), epochs };
         output.device_opened(&run, &backend).unwrap();
         let error = run.train_on(&mut backend, &data, &output, &|| false).unwrap_err();
@@ -409,11 +451,11 @@ mod tests {
     #[test]
     fn a_device_failure_says_how_to_resume() {
         let (text, kept) = error_after(2);
-        let help = "this: was lost\n  help: the last checkpoint stands in epoch 3, 0 steps done; go on with\n  \
+        let help = "this: was lost\n  help: the last checkpoint is in epoch 3, after 0 steps; resume with\n  \
                     genre-gpu train --resume RUN --cache-dir here";
         assert_eq!((text.as_str(), kept), (help, 2));
         let (text, kept) = error_after(0);
-        assert!(text.contains("no epoch was done; try a smaller --batch-size"), "{text}");
+        assert!(text.contains("no epoch was finished; try a smaller --batch-size"), "{text}");
         assert_eq!(kept, 0);
     }
 }

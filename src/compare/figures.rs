@@ -49,6 +49,7 @@ impl RunFigures {
             seed: self.seed,
             device: self.device.clone(),
             seconds_per_epoch: seconds_per_epoch(&self.history),
+            train_accuracy: self.history.last().map(|e| f64::from(e.accuracy)),
             val_accuracy_by_epoch: self.history.iter().map(|e| e.val_accuracy).collect(),
             parts: shown.iter().map(part).collect::<Result<_>>()?,
         })
@@ -123,6 +124,7 @@ impl DataReport {
             hash: data.hash.clone(),
             shown: shown.to_vec(),
             sizes: shown.iter().map(size).collect(),
+            classes: data.classes.len(),
             baseline: models[baseline].name.clone(),
             seeds: models[baseline].runs.iter().map(|run| run.seed).collect(),
             models: reports,

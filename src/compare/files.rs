@@ -19,9 +19,9 @@ use crate::plot::{ModelCurve, ModelScore, model_curves, model_scores, write_png}
 pub struct Report {
     /// Version of the program.
     pub version: String,
-    /// How often songs are drawn anew for an interval.
+    /// Number of bootstrap resamples for an interval.
     pub resamples: usize,
-    /// The seed that they are drawn by.
+    /// The seed of the bootstrap.
     pub bootstrap_seed: u64,
     /// Each data set.
     pub data: Vec<DataReport>,

@@ -1,7 +1,7 @@
 //! A data set's comparison as people read it: two tables and plain sentences.
 
 use super::paired::{BOOTSTRAP_SEED, Paired, RESAMPLES};
-use super::values::{DataReport, ModelReport, Spread, Votes};
+use super::values::{DataReport, ModelReport, RunReport, Spread, Votes};
 use super::verdict::verdict;
 use crate::data::PartName;
 use crate::text::{fold, thousands};
@@ -39,8 +39,8 @@ fn heading(report: &DataReport) -> String {
     let sizes: Vec<String> = report.shown.iter().filter_map(size).collect();
     let seeds: Vec<String> = report.seeds.iter().map(ToString::to_string).collect();
     let (word, spread) = match seeds.len() {
-        1 => ("seed", "(one seed has no deviation)"),
-        _ => ("seeds", "(mean ± sample deviation over seeds)"),
+        1 => ("seed", "(one seed has no standard deviation)"),
+        _ => ("seeds", "(mean ± standard deviation over seeds)"),
     };
     format!("{}: {}; {word} {} {spread}", report.source, sizes.join(", "), seeds.join(", "))
 }
@@ -70,7 +70,7 @@ fn percent(spread: Spread) -> String {
 }
 
 fn accuracies(report: &DataReport) -> String {
-    let mut head = vec!["model".to_owned(), "parameters".to_owned()];
+    let mut head = vec!["model".to_owned(), "params".to_owned()];
     for part in &report.shown {
         head.push(format!("{part} samples %"));
         if has_songs(report, *part) {
@@ -107,8 +107,8 @@ fn differences(report: &DataReport) -> Option<String> {
         let (low, high) = paired.interval_95;
         Some(vec![
             model.model.clone(),
-            format!("{:+.1}", 100.0 * paired.difference),
-            format!("{:+.1} to {:+.1}", 100.0 * low, 100.0 * high),
+            signed(100.0 * paired.difference),
+            format!("{} to {}", signed(100.0 * low), signed(100.0 * high)),
             format!("{} : {}", paired.only_model, paired.only_baseline),
             p_value(paired.mcnemar_p),
             p_value(paired.holm_p),
@@ -117,9 +117,15 @@ fn differences(report: &DataReport) -> Option<String> {
     let rows: Vec<Vec<String>> = report.models.iter().filter_map(row).collect();
     let word = part_word(*report.shown.first()?);
     let first = format!("against {}, {word} songs", report.baseline);
-    let head = [&first, "points", "95 % interval", "right alone", "McNemar p", "Holm p"];
+    let head = [&first, "points", "95 % interval", "correct alone", "McNemar p", "Holm p"];
     let head = head.map(ToOwned::to_owned).to_vec();
     (!rows.is_empty()).then(|| aligned(&[vec![head], rows].concat()))
+}
+
+/// One decimal and a sign; what rounds to 0 is `0.0`, not `-0.0`.
+fn signed(value: f64) -> String {
+    let text = format!("{value:+.1}");
+    if text == "-0.0" || text == "+0.0" { "0.0".into() } else { text }
 }
 
 /// `0.023`, and in words where it has no digits left.
@@ -140,18 +146,18 @@ pub(super) fn conclusion(report: &DataReport, model: &ModelReport) -> Option<Str
     let (name, base, word) = (&model.model, &report.baseline, part_word(first));
     let Some(paired) = &difference.songs else {
         return Some(format!(
-            "{name} is right on {:+.2} points of the {word} samples against {base}. Songs are \
-             unknown here and samples of one song depend on each other, so there is no interval \
-             and no conclusion.",
+            "The accuracy of {name} on {word} samples is {:+.2} percentage points against {base}. \
+             Songs are unknown and samples of one song depend on each other, so there is no \
+             interval and no conclusion.",
             100.0 * difference.accuracy
         ));
     };
     let (low, high) = (100.0 * paired.interval_95.0, 100.0 * paired.interval_95.1);
     let points = 100.0 * paired.difference;
     let than = match points {
-        d if d > 0.0 => "more",
-        d if d < 0.0 => "fewer",
-        _ => "more or fewer",
+        d if d > 0.0 => "above",
+        d if d < 0.0 => "below",
+        _ => "above or below",
     };
     let seeds = match report.seeds.len() {
         1 => "1 seed".into(),
@@ -159,9 +165,11 @@ pub(super) fn conclusion(report: &DataReport, model: &ModelReport) -> Option<Str
     };
     let songs = paired.songs;
     let claim = format!(
-        "{name} is right on {:.1} points {than} {word} songs than {base} (95 % interval {low:+.1} \
-         to {high:+.1} over {songs} songs, {seeds})",
-        points.abs()
+        "The song accuracy of {name} ({word}) is {:.1} percentage points {than} that of {base} \
+         (95 % interval {} to {} over {songs} songs, {seeds})",
+        points.abs(),
+        signed(low),
+        signed(high)
     );
     let tests = report.models.len() - 1;
     let p = match tests {
@@ -173,7 +181,27 @@ pub(super) fn conclusion(report: &DataReport, model: &ModelReport) -> Option<Str
         ),
     };
     let verdict = verdict(paired, report.seeds.len(), tests);
-    Some(format!("{claim}: {verdict}; {p}."))
+    Some(format!("{claim}: {verdict}; {p}.{}", untrained(report)))
+}
+
+/// A sentence on models that predict hardly better than chance; they were not trained enough to be
+/// compared.
+fn untrained(report: &DataReport) -> String {
+    let is_near_chance = |model: &&ModelReport| {
+        let chance = 1.0 / report.classes.max(1) as f64;
+        let near = |run: &RunReport| run.train_accuracy.is_some_and(|a| a < 1.5 * chance);
+        model.runs.iter().any(near)
+    };
+    let names: Vec<&str> =
+        report.models.iter().filter(is_near_chance).map(|model| model.model.as_str()).collect();
+    match names.is_empty() {
+        true => String::new(),
+        false => format!(
+            " Training accuracy of {} is near chance for at least one seed: train longer before \
+             comparing.",
+            names.join(", ")
+        ),
+    }
 }
 
 fn notes(report: &DataReport) -> String {
@@ -191,21 +219,21 @@ fn notes(report: &DataReport) -> String {
     ];
     let tests = report.models.len().saturating_sub(1);
     if tests > 0 {
-        let seeds = match report.seeds.len() {
-            1 => "nothing here covers the choice of the seed",
-            _ => "the deviation shows the choice of seeds",
+        let over = match report.seeds.len() {
+            1 => "songs, so it does not cover the choice of the seed",
+            _ => "songs and over seeds, so it covers the choice of both",
         };
         sentences.push(format!(
-            "The interval is the paired bootstrap over songs ({} resamples, seed \
-             {BOOTSTRAP_SEED}, percentiles): it covers the choice of songs; {seeds}. McNemar's exact test counts the songs that one model \
-             alone has right (\"right alone\", the model first) when all samples under all seeds \
-             vote together.",
+            "The interval is the paired bootstrap ({} resamples, seed {BOOTSTRAP_SEED}, \
+             percentiles) over {over}. McNemar's exact test counts the songs that only one of the \
+             two models classifies correctly (\"correct alone\", the model first) when all samples \
+             under all seeds vote together.",
             thousands(RESAMPLES as u64)
         ));
         if tests > 1 {
             sentences.push(format!(
-                "{tests} models were compared with {}: the intervals are each by itself, and \
-                 Holm's p-values count all {tests}.",
+                "{tests} models were compared with {}: each interval is for one comparison, Holm's \
+                 p-values account for all {tests}.",
                 report.baseline
             ));
         }

@@ -21,6 +21,8 @@ pub struct DataReport {
     pub shown: Vec<PartName>,
     /// Samples and songs of each part shown.
     pub sizes: BTreeMap<&'static str, PartSize>,
+    /// Number of classes.
+    pub classes: usize,
     /// The model that the others are compared with.
     pub baseline: String,
     /// The seeds, in order.
@@ -82,7 +84,7 @@ pub struct Votes<T> {
 pub struct Spread {
     /// The mean.
     pub mean: f64,
-    /// The sample deviation; none of a single seed.
+    /// The sample standard deviation; none of a single seed.
     pub deviation: Option<f64>,
 }
 
@@ -95,6 +97,8 @@ pub struct RunReport {
     pub device: String,
     /// Median wall time of an epoch.
     pub seconds_per_epoch: f64,
+    /// Training accuracy in the last epoch, as a share of 1.
+    pub train_accuracy: Option<f64>,
     /// Validation accuracy by sample, by epoch.
     pub val_accuracy_by_epoch: Vec<f32>,
     /// By part: `val`, `test`.
@@ -104,8 +108,8 @@ pub struct RunReport {
 /// One run on a part.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunPart {
-    /// Share of samples that are right.
+    /// Share of samples that are classified correctly.
     pub accuracy: f64,
-    /// Share of songs that are right, where songs are known.
+    /// Share of songs that are classified correctly, where songs are known.
     pub songs: Option<Votes<f64>>,
 }

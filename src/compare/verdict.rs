@@ -2,8 +2,10 @@
 
 use super::paired::{FEW_SONGS, Paired};
 
-/// Below this, a p-value speaks against chance.
+/// Below this, a p-value is evidence against chance.
 const ALPHA: f64 = 0.05;
+/// Fewer seeds than this do not show how much results vary between seeds.
+const FEW_SEEDS: usize = 3;
 
 /// What may be claimed of a model of so many seeds, one of `tests` models that are compared with
 /// the baseline.
@@ -13,7 +15,14 @@ const ALPHA: f64 = 0.05;
 pub(super) fn verdict(paired: &Paired, seeds: usize, tests: usize) -> String {
     let songs = paired.songs;
     if songs < FEW_SONGS {
-        return format!("{songs} songs are too few to conclude anything from");
+        return format!("{songs} songs are too few for a conclusion");
+    }
+    if seeds < FEW_SEEDS {
+        return format!(
+            "no verdict from {seeds} {}, since results vary from seed to seed; use at least \
+             {FEW_SEEDS}",
+            if seeds == 1 { "seed" } else { "seeds" }
+        );
     }
     let mean = match paired.interval_95 {
         (low, _) if low > 0.0 => Some("better"),
@@ -25,37 +34,27 @@ pub(super) fn verdict(paired: &Paired, seeds: usize, tests: usize) -> String {
         false => "worse",
     };
     let (alone, after_holm) = (paired.mcnemar_p < ALPHA, paired.holm_p < ALPHA);
-    let one_seed = seeds == 1;
-    let hint = "a hint, no proof";
+    let hint = "a hint, not proof";
     let weakened = format!("by McNemar's test alone, but not after Holm for {tests} comparisons");
     match (mean, alone) {
         (None, false) => {
-            format!("the interval holds 0: no difference can be claimed from {songs} songs")
+            format!("the interval includes 0: no difference can be claimed from {songs} songs")
         }
         (None, true) => {
-            let but = match one_seed {
-                true => "the interval holds 0, but it is",
-                false => {
-                    "the interval holds 0: the mean over seeds proves no difference; with all \
-                     seeds voting together, which is another question, it is"
-                }
-            };
-            match (after_holm, one_seed) {
-                (true, true) => format!("{but} {vote} by McNemar's test: {hint}"),
-                (true, false) => format!("{but} {vote} by McNemar's test"),
-                (false, _) => format!("{but} {vote} {weakened}: {hint}"),
+            let but = "the interval includes 0: the mean over seeds shows no difference; with all \
+                       seeds voting together, which is another question, it is";
+            match after_holm {
+                true => format!("{but} {vote} by McNemar's test"),
+                false => format!("{but} {vote} {weakened}: {hint}"),
             }
         }
-        (Some(mean), false) => {
-            let test = match one_seed {
-                true => "by McNemar's test",
-                false => "with all seeds voting together, as McNemar's test counts,",
-            };
-            format!("{mean} by the interval, but {test} no difference shows: {hint}")
-        }
+        (Some(mean), false) => format!(
+            "{mean} by the interval, but with all seeds voting together (McNemar's test) there is \
+             no difference: {hint}"
+        ),
         (Some(mean), true) if mean != vote => format!(
-            "{mean} by the interval, which is of the mean over seeds, but {vote} with all seeds \
-             voting together, as McNemar's test counts: they contradict, so nothing can be claimed"
+            "{mean} by the interval (mean over seeds), but {vote} with all seeds voting together \
+             (McNemar's test): they contradict, so nothing can be claimed"
         ),
         (Some(mean), true) if after_holm => format!("{mean} on songs like these"),
         (Some(mean), true) => format!("{mean} by the interval and {weakened}: {hint}"),
@@ -98,16 +97,16 @@ mod tests {
         const HOLDS: (f64, f64) = (0.01, 0.03);
         const ALONE: (f64, f64) = (0.03, 0.09);
         const NEITHER: (f64, f64) = (0.3, 0.9);
-        let nothing = "the interval holds 0: no difference can be claimed from 43 songs";
-        let hint = "by the interval, but with all seeds voting together, as McNemar's test \
-                    counts, no difference shows: a hint, no proof";
-        let weak = "by McNemar's test alone, but not after Holm for 3 comparisons: a hint, no \
+        let nothing = "the interval includes 0: no difference can be claimed from 43 songs";
+        let hint = "by the interval, but with all seeds voting together (McNemar's test) there is \
+                    no difference: a hint, not proof";
+        let weak = "by McNemar's test alone, but not after Holm for 3 comparisons: a hint, not \
                     proof";
-        let vote = "the interval holds 0: the mean over seeds proves no difference; with all \
+        let vote = "the interval includes 0: the mean over seeds shows no difference; with all \
                     seeds voting together, which is another question, it is";
-        let against = "with all seeds voting together, as McNemar's test counts: they contradict, \
-                       so nothing can be claimed";
-        let of_mean = "by the interval, which is of the mean over seeds, but";
+        let against = "with all seeds voting together (McNemar's test): they contradict, so \
+                       nothing can be claimed";
+        let of_mean = "by the interval (mean over seeds), but";
         let cases = [
             (HIGHER, MORE, HOLDS, "better on songs like these".into()),
             (LOWER, FEWER, HOLDS, "worse on songs like these".into()),
@@ -137,17 +136,14 @@ mod tests {
     }
 
     #[test]
-    fn one_seed_votes_with_nobody() {
-        for interval in [HIGHER, HOLDS_0] {
+    fn fewer_than_three_seeds_bear_no_verdict() {
+        for interval in [HIGHER, LOWER, HOLDS_0] {
             for p in [(0.01, 0.03), (0.03, 0.09), (0.3, 0.9)] {
                 let text = said(interval, MORE, p, 1);
-                assert!(!text.contains("seeds"), "{text}");
+                assert!(text.starts_with("no verdict from 1 seed, "), "{text}");
+                assert!(said(interval, MORE, p, 2).starts_with("no verdict from 2 seeds, "));
+                assert!(!said(interval, MORE, p, 3).contains("no verdict"));
             }
         }
-        let text = said(HOLDS_0, MORE, (0.01, 0.03), 1);
-        assert_eq!(
-            text,
-            "the interval holds 0, but it is better by McNemar's test: a hint, no proof"
-        );
     }
 }

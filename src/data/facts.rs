@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{ArrayName, Fingerprint};
+use super::names::Role;
+use super::{ArrayName, Fingerprint, PartName};
+use crate::text::{fold, thousands};
 
 /// What was found in one array.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +19,18 @@ pub struct ArrayFacts {
     pub dtype: String,
     /// A summary of its values.
     pub values: Values,
+}
+
+impl ArrayFacts {
+    /// The file's name or the npz's key.
+    fn own_name(&self) -> &str {
+        self.place.rsplit(['/', '\\', ':']).next().unwrap_or(&self.place)
+    }
+
+    /// Whether it is called as this program writes it.
+    fn has_usual_name(&self) -> bool {
+        self.own_name().trim_end_matches(".npy").eq_ignore_ascii_case(&self.name.to_string())
+    }
 }
 
 /// A summary of the values of an array.
@@ -45,42 +59,52 @@ pub enum Values {
     },
 }
 
+/// Counts of more classes do not fit a line.
+const MOST_CLASSES: usize = 6;
+
 impl fmt::Display for Values {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Samples { min, max, mean, .. } => write!(f, "{min} to {max}, mean {mean:.3}"),
+            Self::Labels { counts } if counts.len() > MOST_CLASSES => {
+                let (least, most) = (counts.iter().min(), counts.iter().max());
+                let [least, most] = [least, most].map(|n| n.copied().unwrap_or(0));
+                write!(f, "{} classes of {least} to {most}", counts.len())
+            }
             Self::Labels { counts } => {
                 let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
-                write!(f, "{} by class", counts.join(" + "))
+                write!(f, "{} by class", counts.join("+"))
             }
             Self::Songs { songs } => write!(f, "{songs} songs"),
         }
     }
 }
 
-/// One line for each array, in aligned columns: name, shape, type, values, place.
+/// One line for each part: samples, songs, shape, and samples by class; then the names of arrays that
+/// are not the usual ones.
 pub(super) fn table(found: &[ArrayFacts]) -> String {
-    let rows: Vec<[String; 5]> = found
-        .iter()
-        .map(|facts| {
-            [
-                facts.name.to_string(),
-                format!("{:?}", facts.shape),
-                facts.dtype.clone(),
-                facts.values.to_string(),
-                facts.place.clone(),
-            ]
-        })
-        .collect();
-    let mut widths = [0; 5];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
+    let of = |part, role| found.iter().find(|facts| facts.name == ArrayName { role, part });
+    let mut text = String::new();
+    for part in PartName::ALL {
+        let Some(samples) = of(part, Role::X) else { continue };
+        let count = thousands(samples.shape.first().copied().unwrap_or(0) as u64);
+        let mut cells = vec![format!("{:<5} {count:>6} samples", part.as_str())];
+        cells.extend(of(part, Role::Song).map(|facts| facts.values.to_string()));
+        let extents: Vec<String> =
+            samples.shape.iter().skip(1).take(2).map(ToString::to_string).collect();
+        cells.push(format!("{} {}", extents.join("x"), samples.dtype));
+        cells.extend(of(part, Role::Y).map(|facts| facts.values.to_string()));
+        text.push_str(&format!("  {}\n", cells.join(", ")));
     }
-    let line = |row: &[String; 5]| {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-    };
-    rows.iter().map(line).collect()
+    let own_name = |facts: &&ArrayFacts| !facts.has_usual_name();
+    let names: Vec<String> = found
+        .iter()
+        .filter(own_name)
+        .map(|facts| format!("{}={}", facts.name, facts.own_name()))
+        .collect();
+    if !names.is_empty() {
+        text.push_str(&fold(&format!("  Arrays: {}", names.join(", "))));
+        text.push('\n');
+    }
+    text
 }

@@ -50,6 +50,25 @@ pub struct Scale {
     pub factor: f32,
 }
 
+/// `standardised (training mean -42.60, standard deviation 21.18)`.
+impl fmt::Display for Scale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (offset, spread) = (self.offset, 1.0 / self.factor);
+        match self.kind {
+            ScaleKind::Standard => write!(
+                f,
+                "standardised (training mean {offset:.2}, standard deviation {spread:.2})"
+            ),
+            ScaleKind::MinMax => write!(
+                f,
+                "scaled to 0 to 1 (training values {offset:.2} to {:.2})",
+                offset + spread
+            ),
+            ScaleKind::None => f.write_str("not scaled"),
+        }
+    }
+}
+
 impl Scale {
     /// Leaves values as they are.
     pub const NONE: Self = Self { kind: ScaleKind::None, offset: 0.0, factor: 1.0 };

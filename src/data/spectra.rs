@@ -67,6 +67,16 @@ pub struct SpectralDistance {
     pub of: SpectraOf,
 }
 
+/// Where no larger share of the training set is farther out, a prediction is an extrapolation.
+const EXTREME: f64 = 0.05;
+
+impl SpectralDistance {
+    /// Whether a prediction from this place would be an extrapolation.
+    pub fn is_extreme(&self) -> bool {
+        self.farther <= EXTREME
+    }
+}
+
 /// The mean of each band over samples `x`, `[n, h, w, c]`, and their frames.
 pub fn band_means(x: &[f32], shape: [usize; 3]) -> Vec<f64> {
     let mut means = Means::default();

@@ -146,7 +146,7 @@ fn renew(
     // One process makes it; others wait here until it is made.
     let _lock = lock(&cache_dir.join("demo.lock"), progress)?;
     let Some(fault) = fault(folder, &manifest) else { return Ok(()) };
-    let notice = format!("{SOURCE}: {fault}; making it now");
+    let notice = format!("{SOURCE}: {fault}; generating it now");
     if folder.exists() {
         progress.warn(&notice);
     } else {
@@ -173,7 +173,7 @@ pub fn recognise(folder: &Path, progress: &dyn Progress) -> Option<DemoCorpus> {
         _ => "it is damaged or of another version".to_owned(),
     };
     progress.warn(&format!(
-        "{} does not describe the files beside it ({fault}): they are read as other arrays",
+        "{} does not match the files beside it ({fault}); they are read as ordinary arrays",
         path.display()
     ));
     None
@@ -207,7 +207,7 @@ fn fault(folder: &Path, expected: &Manifest) -> Option<String> {
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            return Some(format!("there is none in {} yet", folder.display()));
+            return Some(format!("not yet in {} (once, about 20 s)", folder.display()));
         }
         Err(e) => return Some(format!("{shown} cannot be read ({e})")),
     };
@@ -245,7 +245,7 @@ fn lock(path: &Path, progress: &dyn Progress) -> Result<File> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            progress.warn(&format!("{SOURCE}: waiting for another process that is making it"));
+            progress.warn(&format!("{SOURCE}: waiting for another process that is generating it"));
             file.lock().map_err(Error::io(path, "lock"))?;
         }
         Err(TryLockError::Error(e)) => return Err(Error::io(path, "lock")(e)),

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::words::{beside, flag, label_gap, list};
+use super::words::{beside, label_gap, list};
 
 /// A problem of a folder, an npz or an array; `array` is `x_train`, `y_val`, `song_test`, ….
 #[derive(Debug, thiserror::Error)]
@@ -34,9 +34,9 @@ pub enum DataProblem {
     },
     /// No array has a name that means this one.
     #[error(
-        "no array for {array}: expected a name such as {} (any case), or --{} NAME; found {}{}",
+        "no array for {array}: expected a name such as {} (any case), or --arrays {array}=NAME; found \
+         {}{}",
         list(accepted),
-        flag(array),
         list(found),
         beside(npz)
     )]
@@ -52,9 +52,8 @@ pub enum DataProblem {
     },
     /// Several arrays have a name that means this one.
     #[error(
-        "several arrays could be {array}: {}; choose one with --{} NAME",
-        list(candidates),
-        flag(array)
+        "several arrays could be {array}: {}; choose one with --arrays {array}=NAME",
+        list(candidates)
     )]
     Ambiguous {
         /// The array that was looked for.
@@ -63,7 +62,7 @@ pub enum DataProblem {
         candidates: Vec<String>,
     },
     /// An array that a flag names does not exist.
-    #[error("--{} {named}: there is no such array; found {}", flag(array), list(found))]
+    #[error("--arrays {array}={named}: there is no such array; found {}", list(found))]
     NoSuchArray {
         /// The array that was chosen for.
         array: String,

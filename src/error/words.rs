@@ -8,11 +8,7 @@ pub(super) fn beside(npz: &[String]) -> String {
     if npz.is_empty() {
         return String::new();
     }
-    format!("; beside them lies {}: to read an .npz, give its path", list(npz))
-}
-
-pub(super) fn flag(array: &str) -> String {
-    array.replace('_', "-")
+    format!("; there is also {}: to read an .npz, give its path", list(npz))
 }
 
 pub(super) fn label_gap(lowest: u32, highest: u32, missing: u32, others: usize) -> String {

@@ -256,7 +256,7 @@ impl Backend for Gpu {
         let facts = &self.context.facts;
         (facts.kind == Kind::Software).then(|| {
             format!(
-                "{facts} is a processor playing a GPU; --device cpu is usually many times faster"
+                "{facts} is a software GPU (CPU emulation); --device cpu is usually many times faster"
             )
         })
     }

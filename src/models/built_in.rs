@@ -1,17 +1,22 @@
 //! The built-in models: P1, its variants as controls, P2, and P2 with parts left out.
 
-/// Name and text of each model.
-pub(super) const BUILT_IN: [(&str, &str); 9] = [
-    ("p1", include_str!("p1.toml")),
-    ("p1-aug", include_str!("p1-aug.toml")),
-    ("p1-bn", include_str!("p1-bn.toml")),
-    ("p1-bn-aug", include_str!("p1-bn-aug.toml")),
-    ("p1-bn-low", include_str!("p1-bn-low.toml")),
-    ("p2", include_str!("p2.toml")),
-    ("p2-bands", include_str!("p2-bands.toml")),
-    ("p2-rhythm", include_str!("p2-rhythm.toml")),
-    ("p2-timbre", include_str!("p2-timbre.toml")),
+/// Name, text and description of each model.
+pub(super) const BUILT_IN: [(&str, &str, &str); 9] = [
+    ("p1", include_str!("p1.toml"), "the assignment's CNN: three 5x5 convolutions, a dense layer"),
+    ("p1-aug", include_str!("p1-aug.toml"), "control: P1 with P2's augmentation"),
+    ("p1-bn", include_str!("p1-bn.toml"), "control: P1 with batch normalisation and dropout"),
+    ("p1-bn-aug", include_str!("p1-bn-aug.toml"), "control: p1-bn with all of P2's recipe"),
+    ("p1-bn-low", include_str!("p1-bn-low.toml"), "control: p1-bn-aug on P2's bands only"),
+    ("p2", include_str!("p2.toml"), "filters along time in each band, then along frequency"),
+    ("p2-bands", include_str!("p2-bands.toml"), "variant: mel bands as channels of a 1-D CNN"),
+    ("p2-rhythm", include_str!("p2-rhythm.toml"), "ablation: P2 without the band levels"),
+    ("p2-timbre", include_str!("p2-timbre.toml"), "ablation: P2 without its filters along time"),
 ];
+
+/// Name and description of each built-in model.
+pub fn built_in() -> impl Iterator<Item = (&'static str, &'static str)> {
+    BUILT_IN.iter().map(|(name, _, description)| (*name, *description))
+}
 
 #[cfg(test)]
 mod tests {
@@ -28,7 +33,7 @@ mod tests {
 
     #[test]
     fn each_has_a_rationale_and_fits_the_usual_inputs() {
-        for (name, _) in BUILT_IN {
+        for (name, ..) in BUILT_IN {
             assert!(Model::open(name).unwrap().rationale.len() > 100, "{name}");
             for input in INPUTS {
                 graph(name, input);
@@ -38,7 +43,7 @@ mod tests {
 
     #[test]
     fn p2_and_its_parts_have_no_more_parameters_than_p1() {
-        for (name, _) in BUILT_IN.iter().filter(|(name, _)| name.starts_with("p2")) {
+        for (name, ..) in BUILT_IN.iter().filter(|(name, ..)| name.starts_with("p2")) {
             for input in INPUTS {
                 let most = graph("p1", input).trainable_count();
                 assert!(graph(name, input).trainable_count() <= most, "{name} at {input:?}");

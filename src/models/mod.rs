@@ -59,10 +59,13 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::files::read_settings;
 use crate::graph::{Graph, Op, Shape};
+use crate::text::{did_you_mean, toml_problem};
 
 pub use augment::Augment;
 use built_in::BUILT_IN;
+pub use built_in::built_in;
 pub use schedule::Schedule;
 use spec::NodeSpec;
 
@@ -95,22 +98,19 @@ impl Model {
     /// # Errors
     /// If there is no such model, or the file is not a model.
     pub fn open(name: &str) -> Result<Self> {
-        if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
+        if let Some((_, text, _)) = BUILT_IN.iter().find(|(known, ..)| *known == name) {
             return Self::parse(name, text);
         }
         let path = Path::new(name);
         if path.extension().is_none() && !path.exists() {
-            let known: Vec<&str> = BUILT_IN.iter().map(|(known, _)| *known).collect();
-            return Err(Error::Model {
+            let known: Vec<&str> = BUILT_IN.iter().map(|(known, ..)| *known).collect();
+            return Err(Error::UnknownModel {
                 model: name.into(),
-                problem: format!(
-                    "expected a built-in model ({}) or a path to a .toml file",
-                    known.join(", ")
-                ),
+                hint: did_you_mean(name, known.iter().copied()),
+                known: known.join(", "),
             });
         }
-        let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
-        Self::parse(name, &text)
+        Self::parse(name, &read_settings(path)?)
     }
 
     /// Reads a model from its text; `name` is used in messages.
@@ -119,7 +119,7 @@ impl Model {
     /// If the text is not TOML, or a key is unknown or missing.
     pub fn parse(name: &str, text: &str) -> Result<Self> {
         let fail = |problem: String| Error::Model { model: name.into(), problem };
-        let file: File = toml::from_str(text).map_err(|e| fail(e.to_string()))?;
+        let file: File = toml::from_str(text).map_err(|e| fail(toml_problem(&e)))?;
         let nodes = file
             .node
             .into_iter()
@@ -152,7 +152,7 @@ impl Model {
                         graph.find(name).ok_or_else(|| Error::Node {
                             model: self.name.clone(),
                             node: node.name.clone(),
-                            problem: format!("its input \"{name}\" is no earlier node"),
+                            problem: format!("its input \"{name}\" is not an earlier node"),
                         })
                     })
                     .collect::<Result<_>>()?,

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::graph::{Activation, Axis, Op, Padding, Shape};
+use crate::text::toml_problem;
 
 /// A node as written: its name, inputs and operation.
 #[derive(Debug, Clone)]
@@ -175,7 +176,15 @@ impl NodeSpec {
                 Inputs::Several(several) => several,
             }),
         };
-        let op = toml::Value::Table(table).try_into().map_err(|e| in_node(&e))?;
+        let has_activation = table.contains_key("activation");
+        let op = toml::Value::Table(table).try_into().map_err(|e| {
+            let problem = toml_problem(&e);
+            let hint = match has_activation && problem.contains("key `activation`") {
+                true => "; conv2d, dense and batch_norm have an activation",
+                false => "",
+            };
+            in_node(&format!("{problem}{hint}"))
+        })?;
         Ok(Self { name, inputs, op })
     }
 }

@@ -89,21 +89,21 @@ pub fn heaviest(graph: &Graph) -> Option<(&str, usize)> {
         .reduce(|best, next| if next.1 > best.1 { next } else { best })
 }
 
-/// Question 1, before training: the number of parameters relative to the training data.
+/// What to expect before training: the number of parameters relative to the training data.
 /// `songs` is the number of different songs in the training set, where known.
 pub fn capacity(graph: &Graph, samples: usize, songs: Option<usize>) -> String {
     let count = graph.trainable_count();
     let mut text = format!(
-        "{} has {} trainable parameters for {} training samples: {:.1} for each sample",
+        "{} has {} trainable parameters: {:.1} per training sample ({})",
         graph.model(),
         thousands(count as u64),
-        thousands(samples as u64),
-        count as f64 / samples as f64
+        count as f64 / samples as f64,
+        thousands(samples as u64)
     );
     if let Some(songs) = songs {
         let _ = write!(
             text,
-            ", and {:.0} for each of the {} songs that the samples were cut from",
+            " and {:.0} per song ({})",
             count as f64 / songs as f64,
             thousands(songs as u64)
         );
@@ -111,14 +111,16 @@ pub fn capacity(graph: &Graph, samples: usize, songs: Option<usize>) -> String {
     text.push('.');
     if let Some((name, heavy)) = heaviest(graph) {
         let share = 100.0 * heavy as f64 / count as f64;
-        let _ = write!(text, " {} of them ({share:.1} %) sit in {name}.", thousands(heavy as u64));
+        let _ = write!(
+            text,
+            " {} of them ({share:.1} %) are in the layer {name}.",
+            thousands(heavy as u64)
+        );
     }
-    text.push_str(if count >= samples {
-        " So many parameters for so few samples make overfitting likely; whether it happens shows \
-         in the gap between the training and the validation curves."
-    } else {
-        " So few parameters for so many samples make overfitting less likely, not impossible; \
-         whether it happens shows in the gap between the training and the validation curves."
+    text.push_str(match count / samples.max(1) {
+        0 => " With fewer parameters than samples, overfitting is unlikely but possible.",
+        1..10 => " With a few parameters per sample, moderate overfitting is possible.",
+        _ => " With many parameters per sample, overfitting is likely.",
     });
     text
 }

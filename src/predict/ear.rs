@@ -50,19 +50,18 @@ impl Ear {
             (Some(known), None) => known.clone(),
             (Some(known), Some(given)) => {
                 return fail(format!(
-                    "its model knows its front end ({}); leave out --front-end {given}",
+                    "the model's front end is known ({}); leave out --front-end {given}",
                     known.name
                 ));
             }
-            (None, Some(given)) => FrontEnd::preset(given)?,
+            (None, Some(given)) => given.of_samples([h, w])?,
             (None, None) => return fail(unknown([h, w])),
         };
         if !fits(&front_end) {
             let FrontEnd { name, n_mels, frames, .. } = &front_end;
             return fail(format!(
-                "front end {name} makes samples of {n_mels} bands x {frames} frames, but the \
-                 model's are {h} x {w}; {}",
-                way_out([h, w])
+                "front end {name} gives samples of {n_mels} bands x {frames} frames, but the \
+                 model's are {h} x {w}"
             ));
         }
         let (from, zero_db) = match facts.cutting {
@@ -74,8 +73,8 @@ impl Ear {
                     CutFrom::Spectrogram => "spectrogram",
                 };
                 progress.note(&format!(
-                    "the run does not say how its songs were cut; taken to be as {} has it: from \
-                     the {what}, 0 dB the song's loudest",
+                    "how the training songs were cut is unknown; assuming {}: from the {what}, with \
+                     0 dB at the song's maximum",
                     front_end.name
                 ));
                 (from, ZeroDb::Song)
@@ -119,24 +118,12 @@ impl Ear {
 }
 
 fn unknown([h, w]: [usize; 2]) -> String {
+    let fit = FrontEnd::PRESETS
+        .into_iter()
+        .find(|name| FrontEnd::preset(name).is_ok_and(|preset| preset.n_mels == h));
+    let name = fit.map_or_else(|| format!("{},mels={h}", FrontEnd::PRESETS[0]), Into::into);
     format!(
-        "its model does not know how sound became its samples ({h} bands x {w} frames), because \
-         its arrays came without a prepare.json; {}",
-        way_out([h, w])
+        "how sound became the model's samples ({h} bands x {w} frames) is unknown, because its arrays \
+         came without a prepare.json; if you know it, give it, such as --front-end {name}"
     )
-}
-
-/// The presets that make such samples, or the way without.
-fn way_out([h, w]: [usize; 2]) -> String {
-    let fit = FrontEnd::PRESETS.into_iter().find(|name| {
-        FrontEnd::preset(name).is_ok_and(|preset| [preset.n_mels, preset.frames] == [h, w])
-    });
-    match fit {
-        Some(name) => format!("give --front-end {name}, if that is how they were made"),
-        None => format!(
-            "no preset of --front-end ({}) makes such samples: make arrays with genre-gpu prepare \
-             and train on them",
-            FrontEnd::PRESETS.join(", ")
-        ),
-    }
 }

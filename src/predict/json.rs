@@ -23,6 +23,8 @@ struct SongObject<'a> {
     sample_rate_hz: u32,
     damage: Option<&'a str>,
     verdict: &'a str,
+    /// Whether the song is so unlike the training set that the verdict is an extrapolation.
+    unsure: bool,
     probabilities: ByClass<'a, f64>,
     votes: VotesObject<'a>,
     distance: Option<SpectralDistance>,
@@ -66,6 +68,7 @@ fn object<'a>(song: &'a Song, classes: &'a [String]) -> SongObject<'a> {
         sample_rate_hz: *sample_rate_hz,
         damage: damage.as_deref(),
         verdict: name(votes.mean),
+        unsure: spectrum.is_some_and(|place| place.is_extreme()),
         probabilities: ByClass(classes, probabilities),
         votes: VotesObject {
             mean: name(votes.mean),

@@ -18,7 +18,7 @@ use rayon::prelude::*;
 
 use ear::{Ear, Heard};
 
-use crate::audio::LogMel;
+use crate::audio::{FrontEndSpec, LogMel};
 use crate::backend::{Backend, DatasetRef, State};
 use crate::data::{Spectra, band_means};
 use crate::device;
@@ -33,11 +33,11 @@ pub use json::json;
 pub use strip::{Line, Strip, clock, letters};
 pub use verdict::{Cut, Song, Votes};
 
-/// What may be asked for.
+/// How songs are predicted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options<'a> {
-    /// A front end's preset, for a model that knows none.
-    pub front_end: Option<&'a str>,
+    /// The front end of a model that does not know it.
+    pub front_end: Option<&'a FrontEndSpec>,
     /// Cuts of each song at most, evenly spaced; none means all that fit end to end.
     pub cuts: Option<usize>,
 }

@@ -97,7 +97,7 @@ fn write_songs(output: &Output, settings: &Settings, done: &[Done]) -> Result<()
             let used = made.ok().filter(|_| !parts.is_empty());
             let remark = match made {
                 Err(reason) => reason,
-                Ok(_) if parts.is_empty() => "left out: the split does not name it",
+                Ok(_) if parts.is_empty() => "left out: the split does not list it",
                 Ok(made) => made.damage.as_deref().unwrap_or_default(),
             };
             let row = Row {

@@ -31,7 +31,7 @@ impl Output {
             Some(before) => {
                 if let Some(difference) = before.difference(settings) {
                     return Err(fail(format!(
-                        "holds arrays of other settings ({difference}); give another --out, or \
+                        "holds arrays made with other settings ({difference}); use another --out, or \
                          remove this folder"
                     )));
                 }

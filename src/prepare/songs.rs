@@ -80,7 +80,7 @@ pub(super) fn find(options: &Options, progress: &dyn Progress) -> Result<Found> 
             ),
             Some(class) => format!(
                 "expected at least two classes, found only {class}; \
-                 give the folder that holds a folder for each class"
+                 give the folder that contains one folder per class"
             ),
         }));
     }
@@ -164,11 +164,11 @@ fn in_folders(root: &Path, progress: &dyn Progress) -> Result<Vec<Labelled>> {
         }
     }
     if others > 0 {
-        progress.note(&format!("{others} files are no audio by their names and are passed over"));
+        progress.note(&format!("{others} files have no audio extension and are skipped"));
     }
     if loose > 0 {
         progress.warn(&format!(
-            "{loose} sound files lie beside the classes' folders in {}: they have no label",
+            "{loose} audio files in {} are in no class folder, so they have no label",
             root.display()
         ));
     }

@@ -74,7 +74,7 @@ pub(super) fn plan(options: &Options, found: &Found, progress: &dyn Progress) ->
     let lists_parts = found.songs.iter().any(|song| song.part.is_some());
     if lists_parts && options.split != SplitKind::Csv {
         progress.note(&format!(
-            "the list's part column is passed over by --split {}; --split csv takes it",
+            "the list's part column is ignored with --split {}; use --split csv to apply it",
             options.split.as_str()
         ));
     }
@@ -82,8 +82,8 @@ pub(super) fn plan(options: &Options, found: &Found, progress: &dyn Progress) ->
         SplitKind::Song => by_song(options, found),
         SplitKind::Segment => {
             progress.warn(
-                "--split segment puts cuts of one song into training and test: what is learned by \
-                 heart from one helps with the next, so scores look too good",
+                "--split segment puts cuts of one song into training and test: the network can memorise \
+                 songs, so scores look too good",
             );
             Ok(Plan::Segments { seed: options.seed, classes: found.classes.clone() })
         }
@@ -147,7 +147,7 @@ fn published(options: &Options, found: &Found, progress: &dyn Progress) -> Resul
     });
     let wanted = wanted.count();
     if named.len() < wanted {
-        progress.warn(&format!("only {} of the split's {wanted} songs are here", named.len()));
+        progress.warn(&format!("only {} of the split's {wanted} songs were found", named.len()));
     }
     Ok(Plan::Songs(named))
 }

@@ -53,9 +53,9 @@ impl TrainingMonitor {
         let still = (last.accuracy - first.accuracy).abs() < STILL;
         (still && self.one_class >= EPOCHS).then(|| {
             format!(
-                "the run looks dead: after each of the last {EPOCHS} epochs all {rows} validation \
-                 samples were taken for class {class}, and training accuracy went from {:.4} to \
-                 {:.4};",
+                "the run is not learning: after each of the last {EPOCHS} epochs all {rows} \
+                 validation samples were classified as {class}, and training accuracy went from \
+                 {:.4} to {:.4};",
                 first.accuracy, last.accuracy
             )
         })
@@ -70,8 +70,8 @@ fn constant_output(probabilities: &[f32], classes: usize, epoch: usize) -> Optio
     let (count, constant) = (rows.len(), rows.len() > 1 && { rows }.all(same));
     constant.then(|| {
         format!(
-            "the run looks dead: after epoch {epoch} all {count} validation samples are given \
-             the same probabilities, whatever they are;"
+            "the run is not learning: after epoch {epoch} all {count} validation samples have \
+             the same probabilities, whatever the input;"
         )
     })
 }

@@ -73,8 +73,8 @@ impl RunFolder {
             return Err(Error::Run {
                 path: folder.path,
                 problem: format!(
-                    "holds a {name} already; give another --out, go on with the run that it may \
-                     be of with --resume, or replace it with --overwrite"
+                    "holds a {name} already; use another --out, resume its run with --resume, or \
+                     replace it with --overwrite"
                 ),
             });
         }
@@ -94,7 +94,7 @@ impl RunFolder {
     pub fn for_results(path: &Path) -> Result<Self> {
         let folder = Self { path: path.to_path_buf() };
         if folder.config().exists() {
-            let problem = "holds a run with figures of its own; give another --out".into();
+            let problem = "holds a run with its own results; use another --out".into();
             return Err(Error::Run { path: folder.path, problem });
         }
         create_folder(path)?;
@@ -110,7 +110,7 @@ impl RunFolder {
         if !folder.config().exists() {
             return Err(Error::Run {
                 path: folder.path,
-                problem: "expected a run (with a config.toml), found none; runs are made by \
+                problem: "expected a run (with a config.toml), found none; create runs with \
                           genre-gpu train --out"
                     .into(),
             });
@@ -159,8 +159,8 @@ impl RunFolder {
             return Ok(());
         }
         let problem = format!(
-            "holds no model.safetensors: the run is not finished; go on with genre-gpu train \
-             --resume {}",
+            "holds no model.safetensors: the run is not finished; resume it with genre-gpu \
+             train --resume {}",
             self.path.display()
         );
         Err(Error::Run { path: self.path.clone(), problem })
@@ -174,8 +174,8 @@ impl RunFolder {
         if self.checkpoint().exists() {
             return Ok(());
         }
-        let problem = "holds no checkpoint.safetensors to go on from: its first epoch never \
-                       ended; begin again with --out and --overwrite";
+        let problem = "holds no checkpoint.safetensors: its first epoch was not finished; \
+                       start again with --out and --overwrite";
         Err(Error::Run { path: self.path.clone(), problem: problem.into() })
     }
 
@@ -387,7 +387,7 @@ impl RunFolder {
         let path = self.metrics();
         let text = std::fs::read_to_string(&path).map_err(Error::io(&path, "read"))?;
         serde_json::from_str(&text)
-            .map_err(|e| Error::Run { path, problem: format!("is no metrics.json: {e}") })
+            .map_err(|e| Error::Run { path, problem: format!("not a valid metrics.json: {e}") })
     }
 
     /// Writes `metrics.json`.

@@ -98,14 +98,14 @@ pub trait RunObserver: TrainObserver {
     /// The device of a run is open; its folder is not changed yet.
     ///
     /// # Errors
-    /// If the observer cannot go on; the run is not executed then.
+    /// If the observer cannot continue; the run is not executed then.
     fn device_opened(&self, _run: &PlannedRun<'_>, _backend: &dyn Backend) -> Result<()> {
         Ok(())
     }
     /// The run is complete, `seconds` after it began.
     ///
     /// # Errors
-    /// If the observer cannot go on; no further run is executed then.
+    /// If the observer cannot continue; no further run is executed then.
     fn run_completed(&self, _run: &PlannedRun<'_>, _seconds: f64) -> Result<()> {
         Ok(())
     }
@@ -140,8 +140,8 @@ pub struct TrainedRun {
     pub results: Vec<Results>,
     /// The classification report of the test set.
     pub report: String,
-    /// What the metrics say about overfitting, folded.
-    pub paragraph: String,
+    /// What the metrics show about overfitting, folded.
+    pub outcome: String,
 }
 
 /// Brings runs to completion, one after another: trains those that are new from their beginning,
@@ -207,7 +207,7 @@ impl Job {
 
     fn other_run(&self, what: &str) -> Error {
         let problem = format!(
-            "holds a run {what}; give the settings that it was made with, another --out, or \
+            "holds a run {what}; use the settings that it was made with or another --out, or \
              remove this folder"
         );
         Error::Run { path: self.folder.clone(), problem }
@@ -334,6 +334,7 @@ impl PlannedRun<'_> {
         let (samples, songs) = (data.train.len(), words::songs(&data.train));
         let accuracies = PartName::ALL.map(accuracy);
         let paragraph = fold(&words::overfitting(&graph, samples, songs, &history, accuracies));
+        let outcome = fold(&words::outcome(&history, accuracies));
         let table = LayerTable(&graph);
         folder.write_summary(&format!("{title}\n\n{table}\n{paragraph}\n\nTest set:\n{report}"))?;
 
@@ -354,13 +355,7 @@ impl PlannedRun<'_> {
         };
         // Last: if a folder has these weights, all its other files belong to them.
         SavedModel { parameters, facts }.write(&folder.model(), &graph)?;
-        Ok(RunOutcome::Trained(Box::new(TrainedRun {
-            device,
-            history,
-            results,
-            report,
-            paragraph,
-        })))
+        Ok(RunOutcome::Trained(Box::new(TrainedRun { device, history, results, report, outcome })))
     }
 }
 

@@ -7,11 +7,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::audio::FrontEndSpec;
 use crate::data::{DEMO_SOURCE, ScaleKind};
 use crate::device::{Device, Options};
 use crate::error::{Error, Result};
+use crate::files::read_settings;
 use crate::models::{Augment, Model, Schedule};
 use crate::random::keras::Shuffle;
+use crate::text::toml_problem;
 
 /// Which weights a run ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -126,20 +129,20 @@ macro_rules! settings {
 
 settings! {
     run {
-        /// A built-in model (p1, p1-aug, p1-bn, p1-bn-aug, p1-bn-low, p2, p2-bands, p2-rhythm, p2-timbre) or a path to a model's .toml file [default: p1]
+        /// Built-in model (see genre-gpu models) or .toml file [default: p1]
         [long, value_name = "MODEL", conflicts_with = "resume"]
         model: String = "p1".into();
 
-        /// Where the network runs [default: cpu]
-        [long, value_name = "DEVICE", value_parser = words::<Device, 2>(["cpu", "gpu"])]
+        // The command line has the rows with `skip`, and the names of arrays, from flags that
+        // commands that do not train have too.
+        /// Where the network runs
+        [skip]
         device: Device = Device::default();
 
-        /// Part of the GPU's name, interface, driver or kind, in any case of letters [default: the best]
-        [long, value_name = "NAME"]
+        /// Part of the GPU's name, interface, driver or kind
+        [skip]
         adapter: String, #[serde(skip_serializing_if = "Option::is_none")];
 
-        // The command line has these three, and the names of arrays, from its own flags for data,
-        // which commands that train nothing have too.
         /// Folder or npz of the arrays; absent means the demo corpus
         [skip]
         data: PathBuf, #[serde(skip_serializing_if = "Option::is_none")];
@@ -152,65 +155,66 @@ settings! {
         [skip]
         class_names: Vec<String>, #[serde(skip_serializing_if = "Option::is_none")];
 
-        /// How inputs are scaled, by the training set's figures [default: standard]
+        /// Front end of the arrays, for axes in Hz and seconds: see --help
+        [long, value_name = "NAME,..."]
+        front_end: FrontEndSpec, #[serde(skip_serializing_if = "Option::is_none")];
+
+        /// Input scaling [default: standard]
         [
             long, value_name = "SCALE", conflicts_with = "resume",
             value_parser = words::<ScaleKind, 3>(["standard", "minmax", "none"]),
         ]
         scale: ScaleKind = ScaleKind::default();
 
-        /// Seed of weights and orders, in the sense of keras.utils.set_random_seed [default: 42]
+        /// Seed, as in keras.utils.set_random_seed [default: 42]
         [long, value_name = "N", conflicts_with = "resume"]
         seed: u32 = 42;
 
-        /// Order of samples: a fresh one each epoch (keras2) or the first repeated (keras3)
-        /// [default: keras2]
+        /// Shuffle each epoch (keras2) or once (keras3) [default: keras2]
         [
-            long, value_name = "MODE", conflicts_with = "resume",
+            long, value_name = "MODE", conflicts_with = "resume", hide_possible_values = true,
             value_parser = words::<Shuffle, 2>(["keras2", "keras3"]),
         ]
         shuffle: Shuffle = Shuffle::default();
     }
     recipe {
-        /// Passes over the training set [default: the model's, p1: 20]
+        /// Epochs [default: the model's, p1: 20]
         [long, value_name = "N"]
         epochs: usize = 20;
 
-        /// Samples per step [default: the model's, p1: 32]
+        /// Batch size [default: the model's, p1: 32]
         [long, value_name = "N", conflicts_with = "resume"]
         batch_size: usize = 32;
 
-        /// Step size of the gradient descent [default: the model's, p1: 0.01]
+        /// Learning rate [default: the model's, p1: 0.01]
         [long, value_name = "RATE", conflicts_with = "resume"]
         learning_rate: f32 = 0.01;
 
-        /// Share of a step's velocity that the next keeps [default: the model's, p1: 0]
+        /// Momentum [default: the model's, p1: 0]
         [long, value_name = "SHARE", conflicts_with = "resume"]
         momentum: f32 = 0.0;
 
-        /// Step weights to where the velocity would take them next (Nesterov's momentum)
+        /// Use Nesterov momentum
         [long, action = clap::ArgAction::SetTrue, conflicts_with = "resume"]
         nesterov: bool = false, #[serde(default)];
 
-        /// Step size by epoch: constant, cosine or step:EPOCHS:FACTOR [default: the model's, p1: constant]
+        /// Learning rate by epoch: constant, cosine or step:EPOCHS:FACTOR [default: the model's]
         [long, value_name = "SCHEDULE", conflicts_with = "resume"]
         schedule: Schedule = Schedule::default(), #[serde(default)];
 
-        /// How training samples are varied, anew in each epoch: none, or some of bands=SHARE (mask of
-        /// mel bands), frames=SHARE (mask of frames), roll (along time), gain=DB (level), with commas
-        /// between [default: the model's, p1: none]
+        /// Augmentation: none, or a list of bands=SHARE, frames=SHARE (masks), roll (in time),
+        /// gain=DB (level) [default: the model's]
         [long, value_name = "LIST", conflicts_with = "resume"]
         augment: Augment = Augment::default(), #[serde(default)];
     }
     run {
-        /// CPU threads; changes no result [default: one for each core]
-        [long, value_name = "N"]
+        /// CPU threads
+        [skip]
         threads: usize = 0;
 
-        /// Weights to end with: those of the last epoch or of the lowest validation loss
-        /// [default: last]
+        /// Keep the last epoch's weights, or those of the best validation loss [default: last]
         [
-            long, value_name = "WHICH", conflicts_with = "resume",
+            long, value_name = "WHICH", conflicts_with = "resume", hide_possible_values = true,
             value_parser = words::<CheckpointSelection, 2>(["last", "best"]),
         ]
         keep: CheckpointSelection = CheckpointSelection::default();
@@ -237,7 +241,8 @@ impl Settings {
     /// # Errors
     /// If it cannot be read or a key is unknown.
     pub fn read(path: &Path) -> Result<Self> {
-        read_toml(path)
+        toml::from_str(&read_settings(path)?)
+            .map_err(|e| Error::Config { path: path.to_path_buf(), problem: toml_problem(&e) })
     }
 }
 
@@ -254,7 +259,7 @@ impl Recipe {
         }
         // The whole text, so that the error names the line.
         let file: File = toml::from_str(&model.text)
-            .map_err(|e| Error::Model { model: model.name.clone(), problem: e.to_string() })?;
+            .map_err(|e| Error::Model { model: model.name.clone(), problem: toml_problem(&e) })?;
         Ok(file.train)
     }
 }
@@ -265,7 +270,8 @@ impl Config {
     /// # Errors
     /// If it cannot be read or is not one.
     pub fn read(path: &Path) -> Result<Self> {
-        let config: Self = read_toml(path)?;
+        let config: Self = toml::from_str(&read_settings(path)?)
+            .map_err(|e| Error::Run { path: path.to_path_buf(), problem: toml_problem(&e) })?;
         config.check()?;
         Ok(config)
     }
@@ -310,7 +316,9 @@ impl Config {
             self.data = given.data;
             self.arrays = given.arrays;
             self.transpose = given.transpose.unwrap_or(false);
+            self.front_end = given.front_end;
         } else {
+            self.front_end = given.front_end.or(self.front_end.take());
             self.arrays.extend(given.arrays);
             self.transpose = given.transpose.unwrap_or(self.transpose);
         }
@@ -336,40 +344,35 @@ impl Config {
         let names = self.class_names.as_deref().unwrap_or_default();
         let twice = |(i, name): (usize, &String)| name.is_empty() || names[..i].contains(name);
         if names.iter().enumerate().any(twice) {
-            let (expected, found) = ("names, each another", names.join(","));
+            let (expected, found) = ("different names", names.join(","));
             return Err(Error::Setting { name: "class-names", expected, found });
         }
         if let (Device::Cpu, Some(adapter)) = (self.device, &self.adapter) {
-            let (expected, found) = ("--device gpu to go with it", format!("{adapter} alone"));
+            let (expected, found) = ("--device gpu with it", format!("{adapter} alone"));
             return Err(Error::Setting { name: "adapter", expected, found });
         }
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
             let found = self.learning_rate.to_string();
-            return Err(Error::Setting { name: "learning-rate", expected: "more than 0", found });
+            let expected = "a finite number above 0";
+            return Err(Error::Setting { name: "learning-rate", expected, found });
         }
         if !(0.0..1.0).contains(&self.momentum) {
             let (expected, found) = ("at least 0 and below 1", self.momentum.to_string());
             return Err(Error::Setting { name: "momentum", expected, found });
         }
-        // The demo corpus has arrays and names of its own.
-        let chosen = match (&self.data, self.arrays.keys().next(), &self.class_names) {
-            (Some(_), ..) => None,
-            (None, Some(array), _) => Some(format!("--{}", array.replace('_', "-"))),
-            (None, None, Some(_)) => Some("--class-names".into()),
-            (None, None, None) => self.transpose.then(|| "--transpose".into()),
-        };
-        if let Some(chosen) = chosen {
-            let (expected, found) = ("a PATH to go with it", format!("{chosen} alone"));
+        // The demo corpus has arrays, names and a front end of its own.
+        let chosen = [
+            ("--arrays", !self.arrays.is_empty()),
+            ("--class-names", self.class_names.is_some()),
+            ("--transpose", self.transpose),
+            ("--front-end", self.front_end.is_some()),
+        ];
+        if let (None, Some((flag, _))) = (&self.data, chosen.iter().find(|(_, given)| *given)) {
+            let (expected, found) = ("a PATH with it", format!("{flag} alone"));
             return Err(Error::Setting { name: "data", expected, found });
         }
         Ok(())
     }
-}
-
-fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
-    toml::from_str(&text)
-        .map_err(|e| Error::Config { path: path.to_path_buf(), problem: e.to_string() })
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ pub(super) fn read_tensors(path: &Path, key: &str) -> Result<Tensors> {
     let fail = |problem: String| Error::Weights { path: path.into(), problem };
     let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
     let damaged = |e: safetensors::SafeTensorError| {
-        fail(format!("expected a safetensors file, found something else or a damaged one ({e})"))
+        fail(format!("expected a safetensors file, found another or a damaged file ({e})"))
     };
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
     let metadata = header.metadata().as_ref().and_then(|texts| texts.get(key)).cloned();

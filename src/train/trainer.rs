@@ -341,7 +341,8 @@ impl<'a> Trainer<'a> {
                 }
                 let nodes = self.backend.plan().graph().nodes();
                 if nodes.iter().any(|node| matches!(node.op, Op::BatchNorm { .. })) {
-                    advice += ", or wait: the moving figures of batch norms lag behind at first";
+                    advice +=
+                        ", or wait: the moving statistics of batch normalisation lag at first";
                 }
                 advice + ", or check that labels belong to their samples"
             }

@@ -1,5 +1,4 @@
-//! Question 1 in words: what the figures say about overfitting. A sentence
-//! states the figure that it rests on.
+//! Overfitting in words: what a run's metrics show. A sentence states the numbers that it rests on.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +13,7 @@ pub fn songs(part: &Part) -> Option<usize> {
     Some(song.iter().zip(&part.y).collect::<BTreeSet<_>>().len())
 }
 
-/// The whole paragraph, once a run is done. `samples` and `songs` are those of the training set;
+/// The whole paragraph of a finished run. `samples` and `songs` are those of the training set;
 /// `accuracies` of training, validation and test are shares of 1.
 pub fn overfitting(
     graph: &Graph,
@@ -23,14 +22,22 @@ pub fn overfitting(
     history: &[Epoch],
     accuracies: [Option<f64>; 3],
 ) -> String {
-    let mut sentences = vec![capacity(graph, samples, songs)];
+    format!("{} {}", capacity(graph, samples, songs), outcome(history, accuracies))
+}
+
+/// The paragraph without the expectation before training.
+pub fn outcome(history: &[Epoch], accuracies: [Option<f64>; 3]) -> String {
+    let mut sentences = Vec::new();
     if let [Some(train), Some(val), Some(test)] = accuracies.map(|a| a.map(|a| 100.0 * a)) {
+        let against = |other: f64| {
+            let gap = train - other;
+            format!("{:.1} {}", gap.abs(), if gap < 0.0 { "below" } else { "above" })
+        };
         sentences.push(format!(
-            "With the final weights {train:.1} % of the training samples, {val:.1} % of the \
-             validation samples and {test:.1} % of the test samples are right: training leads \
-             validation by {:.1} points and test by {:.1}.",
-            train - val,
-            train - test
+            "Final accuracies: training {train:.1} %, validation {val:.1} %, test {test:.1} %. \
+             Training accuracy is {} validation and {} test (percentage points).",
+            against(val),
+            against(test)
         ));
     }
     sentences.extend(gap_by_epoch(history));
@@ -51,8 +58,8 @@ fn gap_by_epoch(history: &[Epoch]) -> Option<String> {
     let gaps: Vec<String> =
         marks.iter().map(|&i| format!("{:+.1} in epoch {i}", gap(&history[i - 1]))).collect();
     Some(format!(
-        "While training, training accuracy minus validation accuracy was {} (points; the training \
-         figure is a running mean over the epoch, so early gaps lean to the negative).",
+        "During training, training minus validation accuracy was {} (percentage points; training \
+         accuracy is a running mean over the epoch, so early gaps are biased downwards).",
         gaps.join(", ")
     ))
 }
@@ -60,27 +67,26 @@ fn gap_by_epoch(history: &[Epoch]) -> Option<String> {
 /// With fewer epochs after the lowest validation loss, a rise may be noise.
 const FEW: usize = 5;
 
-/// Whether validation loss turned: the mean after its lowest epoch lies above
-/// it by more than twice the median step from epoch to epoch, while training
-/// loss fell on. The lowest of a noisy series is below its mean in any case.
+/// Whether validation loss rose: the mean after its lowest epoch lies above
+/// it by more than twice the median change from epoch to epoch, while training
+/// loss kept falling. The lowest of a noisy series is below its mean in any case.
 fn turn(history: &[Epoch]) -> Option<String> {
     let (best, last) = (best_epoch(history)?, history.len() - 1);
     let (low, end) = (&history[best], &history[last]);
     if history.len() < 2 {
         return None;
     }
-    let lowest = format!("The lowest validation loss, {:.4}, came in", low.val_loss);
+    let lowest = format!("The lowest validation loss, {:.4}, was reached in", low.val_loss);
     let after = &history[best + 1..];
     let (best, last) = (best + 1, last + 1);
     if after.is_empty() {
         return Some(format!(
-            "{lowest} the last epoch, {last}: no turn towards overfitting shows up to there."
+            "{lowest} the last epoch ({last}): validation loss was still falling."
         ));
     }
     if after.len() < FEW {
         return Some(format!(
-            "{lowest} epoch {best} of {last}: too near the end to tell a turn from the noise of \
-             single epochs."
+            "{lowest} epoch {best} of {last}, too late in training to tell overfitting from noise."
         ));
     }
     let mean = after.iter().map(|e| e.val_loss).sum::<f32>() / after.len() as f32;
@@ -89,18 +95,18 @@ fn turn(history: &[Epoch]) -> Option<String> {
     steps.sort_by(f32::total_cmp);
     let noise = steps[steps.len() / 2];
     let figures = format!(
-        "{lowest} epoch {best}; over the {} epochs after it the mean was {mean:.4}, where the \
-         median step from epoch to epoch is {noise:.4}",
+        "{lowest} epoch {best}; over the {} epochs after it the mean was {mean:.4} (the typical \
+         epoch-to-epoch change is {noise:.4})",
         after.len()
     );
     Some(if mean - low.val_loss > 2.0 * noise && end.loss < low.loss {
         format!(
             "{figures}, while training loss fell from {:.4} to {:.4}: validation loss rose as \
-             training loss fell on, which is what overfitting looks like.",
+             training loss kept falling, which is overfitting.",
             low.loss, end.loss
         )
     } else {
-        format!("{figures}: no clear turn towards overfitting.")
+        format!("{figures}, so validation loss shows no clear rise.")
     })
 }
 
@@ -120,27 +126,33 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_is_told_with_the_figures_that_it_rests_on() {
+    fn a_rise_is_reported_with_the_numbers_that_it_rests_on() {
         let val = [1.9, 1.7, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0];
         let rows: Vec<_> = (0..8).map(|i| (2.0 - 0.2 * i as f32, val[i])).collect();
         let text = turn(&history(&rows)).unwrap();
         for figure in ["1.5000", "epoch 3", "1.8000", "0.1000", "from 1.6000 to 0.6000"] {
             assert!(text.contains(figure), "{figure} in: {text}");
         }
-        assert!(text.contains("what overfitting looks like"), "{text}");
+        assert!(text.contains("which is overfitting"), "{text}");
     }
 
     #[test]
     fn what_may_be_noise_is_no_turn() {
         let text = turn(&history(&[(2.0, 1.9), (1.0, 1.5)])).unwrap();
-        assert!(text.contains("no turn"), "{text}");
+        assert!(text.contains("still falling"), "{text}");
         let text = turn(&history(&[(2.0, 1.9), (1.0, 1.5), (0.5, 1.8)])).unwrap();
-        assert!(text.contains("too near the end"), "{text}");
+        assert!(text.contains("too late in training"), "{text}");
         let jumps = [1.9, 1.5, 1.8, 1.55, 1.8, 1.6, 1.75, 1.55];
         let rows: Vec<_> = (0..8).map(|i| (2.0 - 0.2 * i as f32, jumps[i])).collect();
         let text = turn(&history(&rows)).unwrap();
-        assert!(text.contains("no clear turn"), "{text}");
+        assert!(text.contains("no clear rise"), "{text}");
         assert!(turn(&history(&[(2.0, 1.9)])).is_none());
+    }
+
+    #[test]
+    fn a_negative_gap_is_below() {
+        let text = outcome(&[], [Some(0.5), Some(0.545), Some(0.4)]);
+        assert!(text.contains("is 4.5 below validation and 10.0 above test"), "{text}");
     }
 
     #[test]

@@ -122,6 +122,8 @@ fn two_models_and_two_seeds() {
     }
     assert!(models[0]["parts"]["test"]["against_baseline"].is_null());
     assert!(models[0]["conclusion"].is_null());
+    let same = work.ok(&format!("{COMPARE} --json"));
+    assert_eq!(serde_json::from_str::<Value>(&same.out).unwrap(), json(&work), "one document");
     let paired = &models[1]["parts"]["test"]["against_baseline"]["songs"];
     let difference = paired["difference"].as_f64().unwrap();
     assert!((difference - (song_means[1] - song_means[0])).abs() < 1e-12);
@@ -130,7 +132,11 @@ fn two_models_and_two_seeds() {
     assert!(ends[0] <= difference && difference <= ends[1], "{ends:?} {difference}");
     assert_eq!(paired["holm_p"], paired["mcnemar_p"], "one comparison needs no correction");
     let conclusion = models[1]["conclusion"].as_str().unwrap();
-    assert!(conclusion.starts_with("small is right on ") && conclusion.contains("24 songs"));
+    assert!(
+        conclusion.starts_with("The song accuracy of small (test) is ")
+            && conclusion.contains("24 songs")
+    );
+    assert!(conclusion.contains("no verdict from 2 seeds"), "{conclusion}");
     assert_eq!(work.text("out/compare.csv").lines().count(), 1 + 2 * 2);
 }
 
@@ -140,20 +146,20 @@ fn what_is_done_is_skipped_and_what_is_missing_is_made() {
     work.ok(COMPARE);
     let (first, times) = (json(&work), RUNS.map(|run| changed(&work, run)));
     let ran = work.ok(COMPARE);
-    assert_eq!(ran.out.matches(", done before").count(), 4, "{}", ran.out);
+    assert_eq!(ran.out.matches(", already done").count(), 4, "{}", ran.out);
     assert_eq!(times, RUNS.map(|run| changed(&work, run)), "a run was made again");
     assert_eq!(first, json(&work), "times are the runs' own");
 
     std::fs::remove_dir_all(work.path("out/small-data-seed42")).unwrap();
     std::fs::remove_file(work.path("out/p1-data-seed43/metrics.json")).unwrap();
     let ran = work.ok(COMPARE);
-    assert_eq!(ran.out.matches(", done before").count(), 2, "{}", ran.out);
-    assert!(ran.out.contains("p1, data, seed 43: songs ") && ran.out.contains("gone on with"));
+    assert_eq!(ran.out.matches(", already done").count(), 2, "{}", ran.out);
+    assert!(ran.out.contains("p1, data, seed 43: songs ") && ran.out.contains(", resumed"));
     assert_eq!(timeless(first), timeless(json(&work)));
 
     // More seeds use those that there are.
     let ran = work.ok(&COMPARE.replace("42,43", "42,44"));
-    assert_eq!(ran.out.matches(", done before").count(), 2, "{}", ran.out);
+    assert_eq!(ran.out.matches(", already done").count(), 2, "{}", ran.out);
 }
 
 #[test]
@@ -199,7 +205,7 @@ fn new_weights_never_stand_beside_older_predictions() {
     assert!(work.read(&weights) == before, "weights come last");
 
     let ran = work.ok(&format!("{words} 4"));
-    assert!(ran.out.contains(", gone on with"), "{}", ran.out);
+    assert!(ran.out.contains(", resumed"), "{}", ran.out);
     assert!(work.read(&file) != older && work.read(&weights) != before);
     work.ok("train --data data --epochs 4 --batch-size 8 --out alone");
     assert_same(&work, "alone", run);
@@ -232,7 +238,7 @@ fn a_config_file_may_name_the_data_but_not_models_or_seeds() {
     assert!(work.exists("others/small-other-seed42"), "{:?}", work.list("others"));
     for (key, value, flag) in [("model", "\"p2\"", "--models"), ("seed", "7", "--seeds")] {
         work.write("settings.toml", format!("{key} = {value}\n"));
-        let told = [&format!("--config: expected no key \"{key}\": {flag} says"), "settings.toml"];
+        let told = [&format!("--config: expected no key \"{key}\": use {flag}"), "settings.toml"];
         work.refuses(&format!("{words} none"), &told);
     }
     assert!(!work.exists("none"));
@@ -265,12 +271,12 @@ fn a_run_that_fails_tells_how_to_compare_the_rest() {
         "--models p1,small.toml --seeds 42,43",
         &[
             "loss is not finite",
-            "the same command goes on; to have the table of the rest leave p1 out of --models or \
-             42 out of --seeds",
+            "the same command resumes; to compare the others leave p1 out of --models or 42 out of \
+             --seeds",
         ],
     );
-    let alone = fails("--models p1 --seeds 42,", &["the same command goes on"]);
-    assert!(!alone.contains("the rest"), "{alone}");
+    let alone = fails("--models p1 --seeds 42,", &["the same command resumes"]);
+    assert!(!alone.contains("the others"), "{alone}");
 }
 
 #[test]
@@ -292,8 +298,12 @@ fn one_seed_has_no_deviation() {
     let work = work();
     let ran = work.ok(&COMPARE.replace("42,43", "43,"));
     let words = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("one seed has no deviation") && !words.contains('±'), "{}", ran.out);
-    assert!(words.contains("nothing here covers the choice of the seed"), "{}", ran.out);
+    assert!(
+        words.contains("one seed has no standard deviation") && !words.contains('±'),
+        "{}",
+        ran.out
+    );
+    assert!(words.contains("does not cover the choice of the seed"), "{}", ran.out);
     let figures = &json(&work)["data"][0]["models"][1]["parts"]["test"];
     assert!(figures["accuracy"]["deviation"].is_null());
     assert!(figures["against_baseline"]["songs"]["interval_95"].is_array());
@@ -314,7 +324,8 @@ fn without_songs_there_is_no_interval() {
 fn few_songs_bear_no_conclusion() {
     let work = work_with(Set::default());
     let ran = work.ok(COMPARE);
-    assert!(ran.out.contains("too few to conclude anything"), "{}", ran.out);
+    let words = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("too few for a conclusion"), "{words}");
 }
 
 #[test]
@@ -329,7 +340,7 @@ fn the_test_part_stays_unseen_while_choosing() {
     assert!(work.text("out/p1-data-seed42/metrics.json").contains("\"test\""));
     let help = work.ok("compare --help").out;
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(help.contains("the runs' own folders still hold test figures"), "{help}");
+    assert!(help.contains("the runs' own folders still hold test results"), "{help}");
     let metrics: Value =
         serde_json::from_str(&work.text("out/p1-data-seed42/metrics.json")).unwrap();
     let share = 100.0 * metrics["val"]["song_accuracy"].as_f64().unwrap();
@@ -348,7 +359,12 @@ fn several_data_sets_and_another_baseline() {
     for data in all["data"].as_array().unwrap() {
         assert_eq!(data["baseline"], "small");
         assert!(data["models"][1]["conclusion"].is_null());
-        assert!(data["models"][0]["conclusion"].as_str().unwrap().starts_with("p1 is right on"));
+        assert!(
+            data["models"][0]["conclusion"]
+                .as_str()
+                .unwrap()
+                .starts_with("The song accuracy of p1")
+        );
     }
     assert!(work.exists("out/compare_other.png") && work.exists("out/curves_other.png"));
 }
@@ -357,7 +373,7 @@ fn several_data_sets_and_another_baseline() {
 fn usage() {
     let work = work();
     let odd = [
-        ("--models p1,p1", "--models: expected models with names of their own, found p1 twice"),
+        ("--models p1,p1", "--models: expected models with different names, found p1 twice"),
         ("--models p1 --baseline p9", "--baseline: expected one of --models, found p9"),
         ("--models p1 --data data --data data", "--data: expected data sets"),
         ("--models p1 --seeds 42", "for seed 42 alone write 42,"),
@@ -368,7 +384,7 @@ fn usage() {
         work.refuses(&format!("compare {words} --out out"), &[told]);
     }
     work.refuses("compare --out out", &["--models"]);
-    work.fails("compare --models p9 --out out", &["model p9", "built-in"]);
+    work.refuses("compare --models p9 --out out", &["model p9", "built-in"]);
     work.fails("compare --models p1 --data nowhere --out out", &["nowhere: there is no such"]);
     let ran = work.ok(&format!("{COMPARE} --quiet"));
     assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", ""));
@@ -386,8 +402,8 @@ fn an_interrupted_comparison_goes_on_to_the_same_figures() {
     assert!(stopped.err.replace('\'', "").contains(&way), "{}", stopped.err);
     assert!(!work.exists("out/compare.json"), "nothing half-made");
     let ran = work.ok(&format!("{words} out"));
-    assert_eq!(ran.out.matches(", done before").count(), 1, "{}", ran.out);
-    assert_eq!(ran.out.matches(", gone on with").count(), 1, "{}", ran.out);
+    assert_eq!(ran.out.matches(", already done").count(), 1, "{}", ran.out);
+    assert_eq!(ran.out.matches(", resumed").count(), 1, "{}", ran.out);
     let once = timeless(json(&work));
     std::fs::rename(work.path("out"), work.path("stopped")).unwrap();
     work.ok(&format!("{words} out"));

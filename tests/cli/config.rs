@@ -8,7 +8,7 @@ fn the_written_config_repeats_the_run() {
     let work = Work::new();
     work.ok("train --data data --epochs 3 --batch-size 7 --momentum 0.3 --learning-rate 0.0123 \
              --scale minmax --shuffle keras3 --keep best --seed 5 --out run \
-             --class-names a,b,c,d --x-val x_val.npy");
+             --class-names a,b,c,d --arrays x_val=x_val.npy");
     work.ok("train --config run/config.toml --out again");
     assert_same(&work, "run", "again");
     assert_eq!(work.text("run/config.toml"), work.text("again/config.toml"));
@@ -31,8 +31,11 @@ fn flags_go_before_the_file() {
 fn a_wrong_file_is_told_where_it_is_wrong() {
     let work = Work::new();
     for (text, told) in [
-        ("epoch = 3\n", "unknown field `epoch`"),
+        ("epoch = 3\n", "did you mean \"epochs\"?"),
+        ("learning_rate = 3\n", "did you mean \"learning-rate\"?"),
+        ("momentum = \"x\"\n", "expected a number"),
         ("data = \"data\"\nepochs = \"x\"\n", "line 2"),
+        ("epochs = \"x\"\n", "expected a whole number"),
         ("epochs = -3\n", "line 1"),
         ("seed = 4294967296\n", "line 1"),
         ("device = \"tpu\"\n", "expected `cpu` or `gpu`"),
@@ -40,7 +43,7 @@ fn a_wrong_file_is_told_where_it_is_wrong() {
         ("epochs\n", "line 1"),
     ] {
         work.write("my.toml", text);
-        work.fails("train --config my.toml --data data --out run", &["my.toml: ", told]);
+        work.refuses("train --config my.toml --data data --out run", &["my.toml: ", told]);
         assert!(!work.exists("run"), "{text}");
     }
     work.write("my.toml", "momentum = 2.0\n");

@@ -127,7 +127,7 @@ fn what_is_not_there_is_told_with_what_is() {
         ("--layer dense", "node \"dense\": its output [50] has no bands and frames"),
     ];
     let refused = [
-        ("--class jazz", "found jazz; there are classical, disco, metal, rock"),
+        ("--class jazz", "found jazz; its classes are classical, disco, metal, rock"),
         ("--index 48", "found 48, where train has 48 samples"),
         ("--part all", "[possible values: train, val, test]"),
     ];

@@ -45,7 +45,7 @@ fn the_list_says_what_there_is_and_which_one_is_taken() {
     for key in ["name", "backend", "kind", "driver"] {
         assert!(ran.out.contains(best[key].as_str().unwrap()), "{key}: {}", ran.out);
     }
-    assert!(ran.out.contains(&format!("--device gpu takes {}", best["name"].as_str().unwrap())));
+    assert!(ran.out.contains(&format!("--device gpu uses {}", best["name"].as_str().unwrap())));
     for key in
         ["max_buffer_bytes", "max_binding_bytes", "max_workgroup_size", "max_workgroup_bytes"]
     {
@@ -103,7 +103,12 @@ fn a_run_on_the_gpu_leaves_what_one_on_the_cpu_leaves() {
     assert_same(&work, "gpu", "again");
     let loud = if best["kind"] == "software" { 1 } else { 0 };
     for ran in [&ran, &again] {
-        assert_eq!(ran.err.matches("playing a GPU; --device cpu").count(), loud, "{}", ran.err);
+        assert_eq!(
+            ran.err.matches("software GPU (CPU emulation); --device cpu").count(),
+            loud,
+            "{}",
+            ran.err
+        );
         assert_eq!(ran.err.lines().count(), loud, "{}", ran.err);
     }
     assert_eq!(again.out, "");
@@ -156,7 +161,7 @@ fn an_adapter_that_is_not_there_is_told_before_anything_is_done() {
     assert_eq!(ran.out, "");
     work.refuses(
         "train --data data --adapter nosuch",
-        &["--adapter: expected --device gpu to go with it, found nosuch alone"],
+        &["--adapter: expected --device gpu with it, found nosuch alone"],
     );
     assert_eq!(work.list("."), ["data"], "nothing may be left");
 }
@@ -202,7 +207,7 @@ fn a_run_stopped_on_the_gpu_goes_on_to_the_same_bits() {
     // within the first epoch or, if that is one submission, before the second.
     let stopped = super::stop::interrupt(&work, 4, &format!("{words} --out run"));
     assert_eq!(stopped.code, Some(1), "{}", stopped.err);
-    stopped.told("the way on", &["genre-gpu train --resume run", "of 4; go on"]);
+    stopped.told("the way on", &["genre-gpu train --resume run", "of 4; resume"]);
     work.ok("train --resume run");
     work.ok(&format!("{words} --out whole"));
     assert_same(&work, "run", "whole");

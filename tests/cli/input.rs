@@ -17,8 +17,8 @@ fn missing_places_and_parts() {
     let work = Work::new();
     work.fails("train --data nowhere --out run", &["nowhere: there is no such file or folder"]);
     std::fs::remove_file(work.path("data/x_val.npy")).unwrap();
-    fails(&work, &["data: no array for x_val", "--x-val", "x_test.npy"]);
-    work.fails("train --data data --x-val odd.npy --out run", &["odd.npy", "--x-val"]);
+    fails(&work, &["data: no array for x_val", "--arrays x_val=NAME", "x_test.npy"]);
+    work.fails("train --data data --arrays x_val=odd.npy --out run", &["--arrays x_val=odd.npy"]);
 }
 
 #[test]
@@ -85,7 +85,9 @@ fn samples_that_the_model_is_too_large_for() {
 #[test]
 fn flags_on_arrays_need_arrays() {
     let work = Work::new();
-    for flag in ["--x-train a.npy", "--transpose", "--class-names a,b,c,d"] {
+    for flag in
+        ["--arrays x_train=a.npy", "--transpose", "--class-names a,b,c,d", "--front-end librosa-2s"]
+    {
         let name = flag.split(' ').next().unwrap();
         work.refuses(&format!("train --out run {flag}"), &[name, "--data"]);
         assert_eq!(work.list("."), ["data"], "{flag}");

@@ -16,6 +16,7 @@ mod data_from;
 mod evaluate;
 mod explain;
 mod gpu;
+mod help;
 mod input;
 mod listen;
 mod models;

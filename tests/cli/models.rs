@@ -89,7 +89,12 @@ fn a_model_that_changed_is_not_gone_on_with() {
 #[test]
 fn a_broken_model_names_file_and_node() {
     let work = Work::new();
-    let cases: [(&str, &str, &[&str]); 10] = [
+    let cases: [(&str, &str, &[&str]); 11] = [
+        (
+            "op = \"concat\"",
+            "op = \"concat\"\nactivation = \"relu\"",
+            &["\"both\"", "unknown key `activation`", "conv2d, dense and batch_norm have"],
+        ),
         ("op = \"concat\"", "op = \"stack\"", &["model m.toml", "both", "stack"]),
         ("[\"timbre\", \"rhythm\"]", "[\"timbre\", \"bass\"]", &["node \"both\"", "\"bass\""]),
         ("window = [2, 2]", "window = [2, 20]", &["node \"pool\"", "[2, 20]"]),

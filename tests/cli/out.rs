@@ -41,8 +41,11 @@ fn bad_data_leave_no_folder() {
     work.fails("train --data nowhere --out run", &["nowhere: there is no such"]);
     work.fails("train --data nowhere --out deep/down/run", &["nowhere: there is no such"]);
     work.fails("train --data data --model nowhere.toml --out run", &["nowhere.toml: cannot read"]);
+    // A run that diverges in its first epoch leaves nothing to resume, and so nothing.
+    let diverges = "--learning-rate 1e30 --out deep/down/run";
+    work.fails(&format!("train --data data {diverges}"), &["loss is not finite"]);
     assert!(!work.exists("run"));
-    assert!(!work.exists("deep/down/run"));
+    assert!(!work.exists("deep"), "no parent is left either");
 }
 
 #[test]

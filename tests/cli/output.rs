@@ -25,14 +25,14 @@ fn lines_are_plain_where_there_is_no_terminal() {
     let lines: Vec<&str> = ran.out.lines().filter(|line| line.starts_with("Epoch")).collect();
     assert_eq!(lines.len(), 3);
     for (i, line) in lines.iter().enumerate() {
-        let parts: Vec<&str> = line.split(" - ").collect();
+        let parts: Vec<&str> = line.split("  ").collect();
         let [epoch, seconds, figures @ ..] = parts.as_slice() else { panic!("{line}") };
         assert_eq!(*epoch, format!("Epoch {}/3", i + 1));
         assert!(seconds.strip_suffix('s').unwrap().parse::<f64>().is_ok(), "{line}");
-        let names = ["loss", "accuracy", "val_loss", "val_accuracy"];
+        let names = ["loss", "acc", "val_loss", "val_acc"];
         assert_eq!(figures.len(), names.len(), "{line}");
         for (figure, name) in figures.iter().zip(names) {
-            let (found, value) = figure.split_once(": ").unwrap();
+            let (found, value) = figure.split_once(' ').unwrap();
             assert_eq!(found, name, "{line}");
             assert_eq!(value.split_once('.').unwrap().1.len(), 4, "{line}");
             assert!(value.parse::<f32>().unwrap().is_finite(), "{line}");

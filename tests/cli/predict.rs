@@ -109,13 +109,13 @@ fn several_songs_as_text_and_as_json() {
     let text = work.fails(
         words,
         &[
-            "genre-gpu: broken.wav: is not a sound file that can be read",
+            "genre-gpu: broken.wav: not a readable audio file",
             "genre-gpu: nowhere.mp3: cannot read",
             "genre-gpu: short.wav: 0.09 s are too short for one cut of 0.13 s",
         ],
     );
     assert!(!text.out.contains('\u{1b}'), "no escape codes in a pipe: {:?}", text.out);
-    for told in ["h high  l low", "\n  0:00 ", " 0:01\n", "\nnoise.wav: ", "4 of 4 cuts say"] {
+    for told in ["h high  l low", "\n  0:00 ", " 0:01\n", "\nnoise.wav: ", "4 of 4 cuts are"] {
         assert!(text.out.contains(told), "no {told:?} in\n{}", text.out);
     }
     // Fourteen cuts of noise, one letter each.
@@ -143,7 +143,12 @@ fn several_songs_as_text_and_as_json() {
         assert_eq!((&song["verdict"], &song["votes"]["mean"]), (&likely.into(), &likely.into()));
         let votes = CLASSES.map(|class| song["votes"]["cuts"][class].as_u64().unwrap());
         assert_eq!(votes[0] + votes[1], cuts.len() as u64);
-        let shown = format!("{likely} {:.0} % (", 100.0 * of(song, likely));
+        let farther = song["distance"]["farther"].as_f64().unwrap();
+        assert_eq!(song["unsure"], farther <= 0.05);
+        let shown = match farther <= 0.05 {
+            true => format!("unsure (unlike the training songs; nearest: {likely})"),
+            false => format!("{likely} {:.0} % (", 100.0 * of(song, likely)),
+        };
         let line = format!("{}: {shown}", song["path"].as_str().unwrap());
         assert!(text.out.contains(&line), "{line} in\n{}", text.out);
         let mut end = 0.0;
@@ -156,6 +161,8 @@ fn several_songs_as_text_and_as_json() {
 
     let quiet = work.ok("predict run songs/low/1.wav noise.wav --quiet");
     assert_eq!((quiet.out.lines().count(), quiet.err.as_str()), (2, ""), "{}", quiet.out);
+    let none = work.fails("predict run broken.wav", &["broken.wav"]);
+    assert_eq!(none.out, "", "no heading where there is no song");
     let two = songs(&work.ok("predict run songs/low/1.wav noise.wav --cuts 3 --json"));
     assert!(two.iter().all(|song| song["cuts"].as_array().unwrap().len() == 3));
     work.refuses("predict run", &["FILE"]);
@@ -196,8 +203,16 @@ fn how_far_a_song_lies_from_the_training_set() {
     assert!(of(&all[1], "distance") > 2.0 * of(&all[0], "distance"));
     assert_eq!(all[0]["distance"]["of"], "songs");
     let text = work.ok("predict run noise.wav").out;
-    assert!(text.contains("farther out than all training songs"), "{text}");
-    assert!(text.contains("the verdict is an extrapolation"), "{text}");
+    assert!(text.contains("farther from the training songs' than all of them"), "{text}");
+    assert!(text.contains("a prediction is an extrapolation"), "{text}");
+    wav(&work.path("silence.wav"), &vec![0; 20_000]);
+    for file in ["noise.wav", "silence.wav"] {
+        for flag in ["", " --quiet"] {
+            let text = work.ok(&format!("predict run {file}{flag}")).out;
+            let unsure = format!("{file}: unsure (unlike the training songs; nearest: ");
+            assert!(text.contains(&unsure) && !text.contains(" % ("), "{text}");
+        }
+    }
 }
 
 /// Takes keys out of what the run's model file says of itself, as older versions left it.
@@ -221,7 +236,7 @@ fn an_older_run_still_has_its_verdicts() {
     let want = songs(&work.ok("predict run songs/low/1.wav --json"));
     forget(&work, &["cutting", "spectra"]);
     let ran = work.ok("predict run songs/low/1.wav --json");
-    ran.told("cutting", &["does not say how its songs were cut", "from the sound"]);
+    ran.told("cutting", &["how the training songs were cut is unknown", "from the sound"]);
     let got = songs(&ran);
     assert!(got[0]["distance"].is_null());
     assert_eq!(got[0]["cuts"], want[0]["cuts"]);
@@ -229,17 +244,21 @@ fn an_older_run_still_has_its_verdicts() {
     // It does: the figures are made again, and nothing is trained.
     work.ok("train --resume run --quiet");
     let again = work.ok("predict run songs/low/1.wav --json");
-    assert_eq!((songs(&again), again.err.as_str()), (want, ""));
+    assert_eq!((songs(&again), again.err.as_str()), (want.clone(), ""));
 
     forget(&work, &["cutting", "spectra", "front_end"]);
     work.fails(
         "predict run songs/low/1.wav",
-        &["16 bands x 12 frames", "prepare.json", "no preset", "genre-gpu prepare"],
+        &["16 bands x 12 frames", "prepare.json", "--front-end librosa-2s,mels=16"],
     );
-    work.fails(
+    work.refuses(
         "predict run songs/low/1.wav --front-end bristol-80",
-        &["bristol-80 makes samples of 80 bands x 80 frames", "the model's are 16 x 12"],
+        &["bristol-80: 80 bands, but samples of 16 x 12", "add mels=16"],
     );
+    let given = "--front-end librosa-2s,n-fft=512,hop=256,mels=16";
+    let got = songs(&work.ok(&format!("predict run songs/low/1.wav {given} --json")));
+    assert_eq!(got[0]["cuts"], want[0]["cuts"]);
+    work.refuses("predict run songs/low/1.wav --front-end mel", &["librosa-2s or bristol-80"]);
 }
 
 #[test]
@@ -259,13 +278,13 @@ fn a_preset_makes_up_for_a_front_end_that_the_model_does_not_know() {
     std::fs::remove_file(known).unwrap();
     work.ok("train --data arrays --epochs 1 --out run --class-names high,low");
     let file = "songs/low/1.wav";
-    work.fails(&format!("predict run {file}"), &["prepare.json", "give --front-end librosa-2s"]);
+    work.fails(&format!("predict run {file}"), &["prepare.json", "such as --front-end librosa-2s"]);
     let got = songs(&work.ok(&format!("predict run {file} --front-end librosa-2s --json")));
     let want = songs(&work.ok(&format!("predict known {file} --json")));
     assert_eq!(got, want);
     assert_eq!(got[0]["cuts"].as_array().unwrap().len(), 2);
     work.fails(
         &format!("predict known {file} --front-end librosa-2s"),
-        &["knows its front end (librosa-2s)", "leave out --front-end"],
+        &["front end is known (librosa-2s)", "leave out --front-end"],
     );
 }

@@ -274,7 +274,7 @@ fn parts_are_as_the_split_says() {
     }
     work.write("parts.csv", &list);
     let ran = work.ok(&format!("prepare songs --out out {SMALL} --split-csv parts.csv"));
-    assert!(ran.out.contains("the split does not name them: 2."), "{}", ran.out);
+    assert!(ran.out.contains("the split does not list them: 2."), "{}", ran.out);
     assert_eq!(ints(&work, "out", "song_test"), [[0; 3], [1000; 3]].concat());
     assert_eq!(ints(&work, "out", "song_train").len(), 12);
 
@@ -316,7 +316,7 @@ fn the_published_split_knows_its_songs() {
     au(&work.path("gtzan/genres_original/metal/metal.00100.au"), 22_050, &tone(9.0, 22_050, 1));
     let ran = work.ok(&format!("prepare gtzan --out out {SMALL} --split fault-filtered"));
     ran.told("few", &["only 6 of the split's"]);
-    assert!(ran.out.contains("the split does not name them: 1."), "{}", ran.out);
+    assert!(ran.out.contains("the split does not list them: 1."), "{}", ran.out);
     for part in PARTS {
         assert_eq!(ints(&work, "out", &format!("y_{part}")), [0, 0, 0, 1, 1, 1], "{part}");
     }

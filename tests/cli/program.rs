@@ -122,7 +122,7 @@ impl Work {
         ran
     }
 
-    /// It must fail with 1, and its message begin as messages do and hold all of `told`.
+    /// It must fail with 1, with a message that begins as messages do and contains all of `told`.
     pub fn fails(&self, words: &str, told: &[&str]) -> Ran {
         let ran = self.run(&words.split_whitespace().collect::<Vec<_>>());
         ran.failed(words, told);

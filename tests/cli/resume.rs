@@ -24,8 +24,8 @@ fn a_finished_run_says_how_to_extend_it() {
     let files = work.list("run");
     let before: Vec<Vec<u8>> = files.iter().map(|f| work.read(&format!("run/{f}"))).collect();
     let ran = work.ok("train --resume run");
-    assert!(ran.out.contains("All 2 epochs are done already"), "{}", ran.out);
-    assert!(ran.out.contains("add --epochs") && !ran.out.contains("Epoch "), "{}", ran.out);
+    assert!(ran.out.contains("All 2 epochs are done"), "{}", ran.out);
+    assert!(ran.out.contains("raise --epochs") && !ran.out.contains("Epoch "), "{}", ran.out);
     work.fails("train --resume run --epochs 1", &["run/", "beyond epoch 1", "--epochs 2 or more"]);
     work.refuses("train --resume run --epochs 0", &["--epochs: expected 1 to 4294967295, found 0"]);
     let after: Vec<Vec<u8>> = files.iter().map(|f| work.read(&format!("run/{f}"))).collect();

@@ -53,7 +53,7 @@ fn a_run_leaves_these_files_and_no_others() {
         assert!(picture.width() >= 400 && picture.height() >= 300, "{name}");
     }
     let summary = work.text("run/summary.txt");
-    for part in ["P1 on data", "Total params: 5,982", "training samples", "Test set:"] {
+    for part in ["P1 on data", "Total params: 5,982", "per training sample", "Test set:"] {
         assert!(summary.contains(part), "{part} in {summary}");
     }
 }
@@ -72,7 +72,7 @@ fn the_history_has_kerass_columns_and_a_row_for_each_epoch() {
         assert!(values.iter().all(|v| v.is_finite()), "{line}");
         // The line that was printed is the same epoch.
         let printed = format!(
-            "loss: {:.4} - accuracy: {:.4} - val_loss: {:.4} - val_accuracy: {:.4}",
+            "loss {:.4}  acc {:.4}  val_loss {:.4}  val_acc {:.4}",
             values[0], values[1], values[2], values[3]
         );
         assert!(ran.out.contains(&printed), "{printed} in {}", ran.out);

@@ -10,14 +10,20 @@ fn totals_of_p1() {
         assert!(ran.out.contains(total), "{total} in {}", ran.out);
     }
     assert!(work.ok("summary").out.contains("84,382"));
+    let words = "summary --samples 3360 --songs 224";
+    assert!(work.ok(words).out.contains("25.1 per training sample (3,360)"));
+    let json: serde_json::Value = serde_json::from_str(&work.ok("summary --json").out).unwrap();
+    assert_eq!(json["trainable_parameters"], 84_382);
+    assert_eq!(json["layers"][1]["output_shape"], serde_json::json!([80, 80, 4]));
 }
 
 #[test]
 fn what_cannot_be_is_told() {
     let work = Work::empty();
     work.fails("summary --input 7x80", &["model p1, node \"max_pooling2d_2\"", "larger"]);
-    work.fails("summary --model p9", &["model p9: expected a built-in model (p1"]);
+    work.refuses("summary --model p9", &["model p9: expected a built-in model (p1"]);
     work.fails("summary --model p9.toml", &["p9.toml: cannot read"]);
     work.refuses("summary --classes 1", &["at least 2"]);
     work.refuses("summary --samples 0", &["at least 1"]);
+    work.refuses("summary --songs 3", &["--samples"]);
 }

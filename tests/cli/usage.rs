@@ -6,7 +6,10 @@ use super::program::Work;
 fn help_and_version_end_well() {
     let work = Work::empty();
     let version = work.ok("--version");
-    assert_eq!(version.out.trim(), concat!("genre-gpu ", env!("CARGO_PKG_VERSION")));
+    let first = concat!("genre-gpu ", env!("CARGO_PKG_VERSION"));
+    assert!(version.out.starts_with(&format!("{first} (")), "{}", version.out);
+    assert!(version.out.contains("\nvector level ") && version.out.contains(", wgpu 30"));
+    assert_eq!(work.ok("-V").out.trim(), first);
     assert_eq!(version.err, "");
     for words in [
         "--help",
@@ -28,7 +31,14 @@ fn help_and_version_end_well() {
 #[test]
 fn wrong_command_lines_end_with_2() {
     let work = Work::new();
-    let cases: [(&str, &[&str]); 15] = [
+    let cases: [(&str, &[&str]); 22] = [
+        ("train --device cuda", &["cuda", "'gpu'"]),
+        ("train --device metal", &["metal", "'gpu'"]),
+        ("train --optimizer adam", &["--optimizer", "SGD is the only optimiser"]),
+        ("train --x-train a.npy", &["--x-train", "--arrays x_train=NAME"]),
+        ("train --arrays x_trian=a", &["ARRAY=NAME", "x_trian=a"]),
+        ("train --model p11", &["model p11", "did you mean \"p1\"?"]),
+        ("train --learning-rate x", &["--learning-rate", "expected a number"]),
         ("", &["Usage"]),
         ("fly", &["fly", "--help"]),
         ("train --fly", &["--fly", "--help"]),
@@ -36,9 +46,9 @@ fn wrong_command_lines_end_with_2() {
         ("train --scale db", &["[possible values: standard, minmax, none]"]),
         ("train --shuffle torch", &["[possible values: keras2, keras3]"]),
         ("train --keep all", &["[possible values: last, best]"]),
-        ("train --epochs many", &["many", "--epochs"]),
+        ("train --epochs many", &["many", "--epochs", "expected a whole number"]),
         ("train --seed 4294967296", &["4294967296", "--seed"]),
-        ("train --seed -1", &["-1"]),
+        ("train --seed -1", &["'-1'", "--seed", "not in the range 0 to 4294967295"]),
         ("train --overwrite", &["--out"]),
         ("train --resume run --seed 3", &["--resume", "--seed"]),
         ("train --resume run --overwrite", &["--resume", "--overwrite"]),
@@ -46,7 +56,9 @@ fn wrong_command_lines_end_with_2() {
         ("summary --input 0x12", &["0x12"]),
     ];
     for (words, told) in cases {
-        work.refuses(words, told);
+        let ran = work.refuses(words, told);
+        // A missing command is answered by the help.
+        assert!(words.is_empty() || ran.err.starts_with("genre-gpu: "), "one voice: {}", ran.err);
     }
     work.refuses("evaluate", &["<RUN>"]);
     work.refuses("audit data --data data", &["--data"]);
@@ -62,11 +74,13 @@ fn settings_out_of_range_are_usage_errors_too() {
         ("--epochs 0", "--epochs: expected 1 to 4294967295, found 0"),
         ("--epochs 18446744073709551615", "found 18446744073709551615"),
         ("--batch-size 0", "--batch-size: expected 1 to 4294967295, found 0"),
-        ("--learning-rate 0", "--learning-rate: expected more than 0, found 0"),
-        ("--learning-rate nan", "--learning-rate: expected more than 0, found NaN"),
-        ("--class-names a,b,a,c", "--class-names: expected names, each another, found a,b,a,c"),
-        ("--class-names a,,b,c", "--class-names: expected names"),
-        ("--adapter x", "--adapter: expected --device gpu to go with it, found x alone"),
+        ("--learning-rate 0", "--learning-rate: expected a finite number above 0, found 0"),
+        ("--learning-rate nan", "--learning-rate: expected a finite number above 0, found NaN"),
+        ("--learning-rate inf", "--learning-rate: expected a finite number above 0, found inf"),
+        ("--learning-rate -1", "--learning-rate: expected a finite number above 0, found -1"),
+        ("--class-names a,b,a,c", "--class-names: expected different names, found a,b,a,c"),
+        ("--class-names a,,b,c", "--class-names: expected different names"),
+        ("--adapter x", "--adapter: expected --device gpu with it, found x alone"),
         ("--momentum 1", "--momentum: expected at least 0 and below 1, found 1"),
     ] {
         let words = format!("train --data data --out run {words}");

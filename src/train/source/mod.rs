@@ -21,7 +21,8 @@ pub use origin::demo_cache;
 pub struct Source {
     /// Samples, labels, songs.
     pub data: Dataset,
-    /// How sound became spectrograms: known for the demo corpus and for arrays that `prepare` made.
+    /// How sound became spectrograms: known for the demo corpus and arrays that `prepare` made, or
+    /// given by the settings.
     pub front_end: Option<FrontEnd>,
     /// How songs were cut, where the front end is known.
     pub cutting: Option<Cutting>,
@@ -58,18 +59,33 @@ pub fn open(
     let options =
         config.data.as_deref().map(|path| array_options(config, path, parts, from)).transpose()?;
     #[cfg(feature = "audio")]
-    return match options {
+    let mut source = match options {
         Some(options) => origin::load_arrays(&options, cache_dir, progress),
         None => origin::load_demo(cache_dir, parts, from, progress),
-    };
+    }?;
     #[cfg(not(feature = "audio"))]
-    {
+    let mut source = {
         // The corpus is synthesised, and arrays of prepare are arrays like any other.
         let _ = cache_dir;
         let missing = Error::Feature { what: "demo corpus", feature: "audio" };
         let data = Dataset::load(&options.ok_or(missing)?, progress)?;
-        Ok(Source { data, front_end: None, cutting: None })
+        Source { data, front_end: None, cutting: None }
+    };
+    if let Some(given) = &config.front_end {
+        if let Some(known) = &source.front_end {
+            return Err(Error::Setting {
+                name: "front-end",
+                expected: "arrays of unknown front end",
+                found: format!(
+                    "{} of {}; leave out --front-end {given}",
+                    known.name, source.data.source
+                ),
+            });
+        }
+        let [h, w, _] = source.data.sample_shape;
+        source.front_end = Some(given.of_samples([h, w])?);
     }
+    Ok(source)
 }
 
 /// The options for the arrays that a configuration names.

@@ -222,7 +222,7 @@ fn a_song_in_two_parts() {
     assert_eq!(shared.examples, [(0, 0)]);
     assert_eq!((found.test.samples, found.test.songs), (2, Some(1)));
     assert!(found.test_is_compromised() && found.to_string().contains("COMPROMISED"), "{found}");
-    assert!(found.to_string().contains("start anew in each part, number them through"), "{found}");
+    assert!(found.to_string().contains("use ids that are unique over all parts"), "{found}");
 }
 
 /// Disco is 0 and metal 1 here, so id 98 is `disco.00098`, 134 `metal.00034`.

@@ -245,7 +245,7 @@ fn songs_that_parts_share() {
     files.set("song_test.npy", i64s(&[5, 10]));
     let line = Quick::of(&files.load().unwrap()).line();
     assert!(line.contains("1 song is in both test and train (such as id 5 of class 0)"), "{line}");
-    assert!(line.contains("number them through"), "{line}");
+    assert!(line.contains("use ids that are unique over all parts"), "{line}");
     files.set("song_test.npy", i64s(&[6, 6]));
     let line = Quick::of(&files.load().unwrap()).line();
     assert!(!line.contains("in both"), "{line}");

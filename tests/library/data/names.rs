@@ -94,7 +94,7 @@ fn two_candidates_are_named_with_the_flag() {
     let folder = files.folder();
     let error = load(folder.path()).unwrap_err().to_string();
     assert!(error.contains("train_images.npy, train_x.npy"), "{error}");
-    assert!(error.contains("--x-train NAME"), "{error}");
+    assert!(error.contains("--arrays x_train=NAME"), "{error}");
     let (_, found) = files.problem();
     assert!(matches!(found, DataProblem::Ambiguous { array, .. } if array == "x_train"));
 

@@ -18,7 +18,7 @@ fn a_good_folder_is_left_alone() {
     let notes = Notes::default();
     let corpus = demo::open_recipe(cache.path(), &TINY, &notes).unwrap();
     let said = notes.text();
-    assert!(said.contains("there is none"), "{said}");
+    assert!(said.contains("not yet in"), "{said}");
     assert!(said.contains("demo corpus (synthesised): 12 songs"), "{said}");
     assert_eq!(*notes.1.lock().unwrap(), 12);
     let made = fs::metadata(corpus.folder.join("x_train.npy")).unwrap().modified().unwrap();

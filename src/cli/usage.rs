@@ -1,0 +1,129 @@
+//! From the process's arguments to commands; what is wrong with them, in plain words.
+
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, FromArgMatches};
+
+use super::Cli;
+use super::say::tell;
+
+/// What people call a GPU's interface, where this program says gpu.
+const GPU_WORDS: [&str; 9] =
+    ["cuda", "mps", "vulkan", "metal", "rocm", "hip", "dx12", "wgpu", "opencl"];
+/// Flags of other programs, and what is here instead.
+const ELSEWHERE: [(&[&str], &str); 2] = [
+    (
+        &["--optimizer", "--optimiser", "--adam"],
+        "SGD is the only optimiser; see --learning-rate, --momentum, --nesterov, --schedule",
+    ),
+    (
+        &[
+            "--x-train",
+            "--y-train",
+            "--song-train",
+            "--x-val",
+            "--y-val",
+            "--song-val",
+            "--x-test",
+            "--y-test",
+            "--song-test",
+        ],
+        "names of arrays are one flag: --arrays x_train=NAME,y_train=NAME,...",
+    ),
+];
+/// The standard library's words for numbers, and plain ones.
+const PLAIN: [(&str, &str); 8] = [
+    (" is not in ", " is not in the range "),
+    ("..=", " to "),
+    ("invalid digit found in string", "expected a whole number, 0 or more"),
+    ("cannot parse integer from empty string", "expected a whole number"),
+    ("number too large to fit in target type", "the number is too large"),
+    ("number too small to fit in target type", "the number is too small"),
+    ("invalid float literal", "expected a number"),
+    ("cannot parse float from empty string", "expected a number"),
+];
+
+/// The command line's grammar. Only `--help` has examples, `-h` fits a screen.
+pub(super) fn command(examples: bool) -> clap::Command {
+    let run_data = "Folder of .npy files or .npz [default: the run's own data]";
+    let p2_device = "Where P2 runs (P1 runs on the CPU) [default: gpu, or cpu if there is no \
+                     hardware GPU]";
+    let negative = |arg: clap::Arg| match arg.get_action().takes_values() && !arg.is_positional() {
+        // So that the flag's own message says what it expects.
+        true => arg.allow_negative_numbers(true),
+        false => arg,
+    };
+    Cli::command()
+        .mut_subcommand("evaluate", |c| c.mut_arg("data", |arg| arg.help(run_data)))
+        .mut_subcommand("explain", |c| c.mut_arg("data", |arg| arg.help(run_data)))
+        .mut_subcommand("assignment", |c| c.mut_arg("device", |arg| arg.help(p2_device)))
+        .mut_subcommands(|command| {
+            let command = command.mut_args(negative);
+            match examples || command.get_after_help().is_none() {
+                true => command,
+                false => command.after_help("--help has examples."),
+            }
+        })
+}
+
+/// The process's arguments, or the exit code if there is nothing to do.
+pub(super) fn parse() -> Result<Cli, ExitCode> {
+    let examples = std::env::args_os().any(|arg| arg == "--help" || arg == "help");
+    let parsed = command(examples)
+        .try_get_matches()
+        .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    parsed.map_err(|error| {
+        let code = ExitCode::from(error.exit_code() as u8);
+        match error.kind() {
+            // A closed pipe is not an error.
+            ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => drop(error.print()),
+            _ => tell(&plain(error)),
+        }
+        code
+    })
+}
+
+/// Clap's message with hints, in this program's voice.
+fn plain(mut error: clap::Error) -> String {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.to_lowercase(),
+        _ => String::new(),
+    };
+    let (arg, value) = (context(ContextKind::InvalidArg), context(ContextKind::InvalidValue));
+    if arg.starts_with("--device") && GPU_WORDS.contains(&value.as_str()) {
+        error.insert(ContextKind::SuggestedValue, ContextValue::String("gpu".into()));
+    }
+    if let Some((_, hint)) = ELSEWHERE.iter().find(|(flags, _)| flags.contains(&arg.as_str())) {
+        error.remove(ContextKind::SuggestedArg);
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![(*hint).into()]));
+    }
+    let text = error.render().to_string();
+    let text = PLAIN.iter().fold(text, |text, (from, to)| text.replace(from, to));
+    text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned()
+}
+
+/// Starts the program again with `XDG_RUNTIME_DIR` set where it is not. Vulkan's loader looks for a
+/// window system there and without the variable prints "error: ..." for each look; a folder that does
+/// not exist keeps it silent. A process cannot set a variable for itself once it may have threads,
+/// without `unsafe`.
+pub(super) fn quiet_vulkan_loader() {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::process::CommandExt;
+        const VARIABLE: &str = "XDG_RUNTIME_DIR";
+        if std::env::var_os(VARIABLE).is_some() {
+            return;
+        }
+        let Ok(program) = std::env::current_exe() else { return };
+        let mut args = std::env::args_os();
+        let mut again = std::process::Command::new(program);
+        if let Some(name) = args.next() {
+            again.arg0(name);
+        }
+        // Returns only if it failed: then the lines are printed, and nothing else is lost.
+        let _ = again.args(args).env(VARIABLE, "/nonexistent").exec();
+    }
+}
