@@ -108,6 +108,14 @@ pub enum Error {
         /// What is wrong, and the way out.
         problem: String,
     },
+    /// A file of notes on a report's questions.
+    #[error("{}: {problem}", path.display())]
+    Notes {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        problem: String,
+    },
     /// The system refused to start threads.
     #[error("cannot start {threads} threads: {problem}; try fewer with --threads")]
     Threads {

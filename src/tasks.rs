@@ -86,7 +86,7 @@ pub fn explain_run(job: &Job, cache_dir: Option<&Path>, progress: &dyn Progress)
         progress.warn(&format!("the explanation has no sound: {e}"));
         explanation.shown.iter_mut().for_each(|shown| shown.sound = None);
     }
-    out.write(&explanation, ColourMap::Jet, progress)?;
+    out.write(&explanation, ColourMap::Viridis, progress)?;
     Ok(true)
 }
 

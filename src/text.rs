@@ -13,6 +13,26 @@ pub(crate) fn thousands(n: u64) -> String {
     text
 }
 
+/// With its sign and one digit behind the point; what rounds to 0 has none.
+#[cfg(feature = "pictures")]
+pub(crate) fn signed(value: f64) -> String {
+    let text = format!("{value:+.1}");
+    if text == "-0.0" || text == "+0.0" { "0.0".to_owned() } else { text }
+}
+
+/// A word as a shell takes it.
+#[cfg(all(feature = "audio", feature = "pictures"))]
+pub(crate) fn shell(word: &str) -> String {
+    // Outside quotes a backslash is a character only where it separates folders.
+    let plain =
+        |c: char| c.is_alphanumeric() || "/._-+:=,".contains(c) || (cfg!(windows) && c == '\\');
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 /// Folds a paragraph to 80 columns.
 pub(crate) fn fold(paragraph: &str) -> String {
     let mut text = String::new();
@@ -71,6 +91,19 @@ mod tests {
     fn thousands_are_set_apart() {
         let got = [0, 999, 1_000, 84_382, 1_234_567].map(thousands);
         assert_eq!(got, ["0", "999", "1,000", "84,382", "1,234,567"]);
+    }
+
+    #[test]
+    fn what_rounds_to_0_has_no_sign() {
+        assert_eq!([-0.04, 0.04, -0.06, 1.0].map(signed), ["0.0", "0.0", "-0.1", "+1.0"]);
+    }
+
+    #[test]
+    fn a_shell_takes_a_word_as_it_is() {
+        assert_eq!(
+            ["runs/p1-a_b.c", "", "a b", "it's", "$x"].map(shell),
+            ["runs/p1-a_b.c", "''", "'a b'", r"'it'\''s'", "'$x'"]
+        );
     }
 
     #[test]

@@ -26,7 +26,8 @@ const MAY_NAME: [(&str, &[&str]); 33] = [
     ("device", &["backend", "cpu", "gpu", "plan"]),
     ("models", &["files", "graph", "text"]),
     ("metrics", &["random"]),
-    ("plot", &["files", "metrics", "text"]),
+    // Models in its tests only.
+    ("plot", &["files", "graph", "metrics", "models", "text"]),
     ("audio", &["panics"]),
     ("data", &["metrics", "progress", "text"]),
     ("demo", &["audio", "data", "files", "progress", "random"]),
@@ -66,7 +67,7 @@ const MAY_NAME: [(&str, &[&str]); 33] = [
         "report",
         &[
             "compare", "data", "demo", "explain", "files", "graph", "metrics", "models", "plot",
-            "text", "train",
+            "random", "text", "train",
         ],
     ),
     (
@@ -82,14 +83,16 @@ const MAY_NAME: [(&str, &[&str]); 33] = [
 ];
 
 /// Crates that one module alone may name.
-const ONLY_IN: [(&str, &str); 8] = [
+const ONLY_IN: [(&str, &str); 10] = [
     ("askama", "report"),
     ("clap", "cli"),
     ("clap_complete", "cli"),
     ("clap_mangen", "cli"),
     ("console", "cli"),
     ("indicatif", "cli"),
-    ("plotters", "plot"),
+    ("pulldown_cmark", "report"),
+    ("tiny_skia", "plot"),
+    ("ttf_parser", "plot"),
     ("wgpu", "gpu"),
 ];
 

@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime};
 use super::bars::Bars;
 use super::data_args::DataArgs;
 use super::device_args::DeviceArgs;
+use super::report_args::ReportArgs;
 use super::run_bars::{self, RunText};
 use super::run_input::prepare_data;
 use super::say::{Output, tell, this_command, warn_of};
@@ -17,7 +18,7 @@ use crate::data::{Dataset, PartName};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::files::create_folder;
-use crate::report::Runs;
+use crate::report::{Format, Runs};
 use crate::tasks::{Assignment, explain_run};
 use crate::text::fold;
 use crate::train::run_folder::RunFolder;
@@ -60,6 +61,9 @@ pub(super) struct Args {
     device: DeviceArgs,
 
     #[command(flatten)]
+    report: ReportArgs,
+
+    #[command(flatten)]
     data: DataArgs,
 }
 
@@ -75,6 +79,7 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
+    let front = args.report.read()?;
     let assignment = Assignment::new(&args.settings(), args.out.as_deref())?;
     let [p1, p2] = &assignment.jobs;
     // A complete run needs no device.
@@ -115,7 +120,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     let report = assignment.folder.join("report.html");
     // Always written: checking whether it is up to date would cost more.
     let folders = assignment.jobs.each_ref().map(|job| job.folder.clone());
-    Runs::read(&folders)?.write(&report, SystemTime::now())?;
+    Runs::read(&folders)?.write(&report, Format::Html, &front, SystemTime::now())?;
     output.say(&format!("The report is {}: open it in any browser.", report.display()))?;
     Ok(ExitCode::SUCCESS)
 }

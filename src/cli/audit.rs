@@ -85,15 +85,19 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     let options = audit::Options { frames: args.frames, near: args.near };
     let found = Audit::of(&data, names.as_ref(), &options, &bars);
     output.document(&found)?;
-    output.say(&coloured(found.to_string()))?;
+    output.say(&coloured(&found.to_string()))?;
     Ok(if found.test_is_compromised() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// The text with the verdict's words in colour, on a terminal.
-fn coloured(text: String) -> String {
+fn coloured(text: &str) -> String {
     let paint = |word: &'static str, style: Style| (word, style.bold().apply_to(word).to_string());
     let words = [paint("COMPROMISED", Style::new().red()), paint("clean", Style::new().green())];
-    words.iter().fold(text, |text, (word, painted)| text.replace(word, painted))
+    let paint_line = |line: &str| match line.starts_with("Verdict:") {
+        true => words.iter().fold(line.to_owned(), |line, (from, to)| line.replace(from, to)),
+        false => line.to_owned(),
+    };
+    text.split('\n').map(paint_line).collect::<Vec<_>>().join("\n")
 }
 
 /// Prints the line of the quick audit; a fault always.

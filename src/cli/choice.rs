@@ -10,6 +10,7 @@ use crate::device::Device;
 use crate::gpu::{KernelVariant, TileConfig};
 use crate::plot::ColourMap;
 use crate::prepare::SplitKind;
+use crate::report::Format;
 use crate::train::settings::words;
 
 fn one_of<T, const N: usize>(choices: [(&'static str, T); N]) -> impl TypedValueParser<Value = T>
@@ -24,6 +25,10 @@ where
 
 pub(super) fn device() -> impl TypedValueParser<Value = Device> {
     words(["cpu", "gpu"])
+}
+
+pub(super) fn report_format() -> impl TypedValueParser<Value = Format> {
+    one_of([("html", Format::Html), ("ipynb", Format::Notebook)])
 }
 
 pub(super) fn colour() -> impl TypedValueParser<Value = Colour> {

@@ -64,7 +64,7 @@ pub(super) struct Args {
     out: Option<PathBuf>,
 
     /// Colour map of the heatmaps
-    #[arg(long, value_name = "NAME", value_parser = choice::colours(), default_value = "jet")]
+    #[arg(long, value_name = "NAME", value_parser = choice::colours(), default_value = "viridis")]
     cmap: ColourMap,
 
     #[command(flatten)]

@@ -17,6 +17,7 @@ mod models;
 mod predict;
 mod prepare;
 mod report;
+mod report_args;
 mod run_bars;
 mod run_input;
 mod say;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::backend::Backend;
 use crate::error::{Error, Result};
+use crate::text::shell;
 
 /// What a command prints: text for people, unless --quiet or --json is given.
 #[derive(Debug, Clone, Copy)]
@@ -87,9 +88,7 @@ pub(super) fn warn_of(backend: &dyn Backend) {
 
 /// A path as a shell takes it.
 pub(super) fn quoted(path: &Path) -> String {
-    let path = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/\\._-+:=,".contains(c);
-    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+    shell(&path.display().to_string())
 }
 
 /// The command line as a shell takes it.

@@ -36,7 +36,13 @@ pub(super) struct ManArgs {
 pub(super) fn completions(args: &CompletionArgs) -> Result<()> {
     let mut script = Vec::new();
     generate(args.shell, &mut command(false), "genre-gpu", &mut script);
-    say(String::from_utf8_lossy(&script).trim_end())
+    let script = String::from_utf8_lossy(&script);
+    // clap_complete 4.6 names a command of Bash's script in two ways where the program has a hyphen.
+    let script = match args.shell {
+        Shell::Bash => script.replace("genre__subcmd__gpu", "genre__gpu"),
+        _ => script.into_owned(),
+    };
+    say(script.trim_end())
 }
 
 pub(super) fn man(args: &ManArgs, output: Output) -> Result<()> {

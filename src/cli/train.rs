@@ -167,7 +167,7 @@ fn train(args: &Args, output: Output, run: &PlannedRun<'_>) -> Result<ExitCode> 
         (folder.join("checkpoint.safetensors"), resume_command(args, folder));
     let stop = interruption(move || match checkpoint.exists() {
         true => format!("resume from the last one with\n  {resume}"),
-        false => "the first epoch is not finished, so there is nothing to resume".into(),
+        false => "the first epoch was not finished, so start again with --overwrite".into(),
     })?;
     let observer = TrainOutput::new(args, output, &data);
     let outcomes = execute(std::slice::from_ref(run), &data, &observer, &stop)?;
@@ -177,6 +177,10 @@ fn train(args: &Args, output: Output, run: &PlannedRun<'_>) -> Result<ExitCode> 
             Ok(ExitCode::SUCCESS)
         }
         Some(RunOutcome::Stopped { epochs }) => {
+            // The bar of the epoch that was stopped.
+            if let Some(bar) = observer.bar.borrow_mut().take() {
+                bar.finish_and_clear();
+            }
             tell(&format!(
                 "stopped in epoch {} of {}; resume with\n  {}",
                 epochs + 1,

@@ -114,7 +114,7 @@ pub(super) fn quiet_vulkan_loader() {
     {
         use std::os::unix::process::CommandExt;
         const VARIABLE: &str = "XDG_RUNTIME_DIR";
-        if std::env::var_os(VARIABLE).is_some() {
+        if std::env::var_os(VARIABLE).is_some_and(|folder| !folder.is_empty()) {
             return;
         }
         let Ok(program) = std::env::current_exe() else { return };

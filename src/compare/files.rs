@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use image::RgbImage;
 use serde::Serialize;
 
 use super::paired::{BOOTSTRAP_SEED, Paired, RESAMPLES};
@@ -12,7 +11,10 @@ use crate::data::PartName;
 use crate::error::Result;
 use crate::files::write_atomic;
 use crate::metrics::mean_and_deviation;
-use crate::plot::{ModelCurve, ModelScore, model_curves, model_scores, write_png};
+use crate::plot::{
+    Across, Drawing, Line, Lines, ModelScore, lines, model_scores, sheet, write_png,
+};
+use crate::train::titled;
 
 /// `compare.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -65,7 +67,7 @@ pub fn write(report: &Report, folder: &Path) -> Result<()> {
     })?;
     for data in &report.data {
         let name = &data.name;
-        write_png(&folder.join(format!("compare_{name}.png")), &scores(data)?)?;
+        write_png(&folder.join(format!("compare_{name}.png")), &scores(data))?;
         write_png(&folder.join(format!("curves_{name}.png")), &curves(data)?)?;
     }
     Ok(())
@@ -134,7 +136,7 @@ fn row(data: &DataReport, model: &ModelReport, part: PartName) -> Vec<String> {
 }
 
 /// `compare_<data>.png`.
-fn scores(data: &DataReport) -> Result<RgbImage> {
+fn scores(data: &DataReport) -> Drawing {
     let part = data.shown.first().copied().unwrap_or(PartName::Test);
     let size = data.sizes.get(part.as_str());
     let songs = size.and_then(|size| size.songs);
@@ -163,28 +165,49 @@ fn scores(data: &DataReport) -> Result<RgbImage> {
         1 => "1 seed".into(),
         n => format!("{n} seeds"),
     };
-    let title = format!("{}: {count} {} {unit}, {seeds}", data.source, part_word(part));
+    let models = titled("Models", &data.source);
+    let title = format!("{models}: {count} {} {unit}, {seeds}", part_word(part));
     model_scores(&scores, unit, &title)
 }
 
 /// `curves_<data>.png`.
-fn curves(data: &DataReport) -> Result<RgbImage> {
+fn curves(data: &DataReport) -> Result<Drawing> {
+    let epochs = |model: &ModelReport| {
+        model.runs.iter().map(|run| run.val_accuracy_by_epoch.len()).min().unwrap_or(0)
+    };
+    let last = data.models.iter().map(epochs).max().unwrap_or(0);
     let curve = |model: &ModelReport| {
-        let epochs = model.runs.iter().map(|run| run.val_accuracy_by_epoch.len()).min();
-        let points = (0..epochs.unwrap_or(0)).map(|epoch| {
+        let mut line = Line::new(model.model.clone(), Vec::new());
+        for epoch in 0..last {
             let of = |run: &RunReport| run.val_accuracy_by_epoch.get(epoch).copied();
-            let values: Vec<f64> = model.runs.iter().filter_map(of).map(f64::from).collect();
+            let percent = |value: f32| 100.0 * f64::from(value);
+            let values = model.runs.iter().filter_map(of).map(percent);
+            // Of all seeds or of none.
+            let values: Vec<f64> = values.filter(|_| epoch < epochs(model)).collect();
             let (mean, deviation) = mean_and_deviation(&values);
             let (mean, deviation) = (mean.unwrap_or(f64::NAN), deviation.unwrap_or(0.0));
-            (mean, (mean - deviation, mean + deviation))
-        });
-        ModelCurve { name: model.model.clone(), points: points.collect() }
+            line.values.push(mean);
+            line.shaded.push((mean - deviation, mean + deviation));
+        }
+        line
     };
-    let curves: Vec<ModelCurve> = data.models.iter().map(curve).collect();
-    let seeds = match data.seeds.len() {
-        1 => "one seed".into(),
-        n => format!("mean of {n} seeds, shaded: ± one deviation"),
+    let series: Vec<Line> = data.models.iter().map(curve).collect();
+    let at: Vec<f64> = (1..=last).map(|epoch| epoch as f64).collect();
+    let panel = lines(&Lines {
+        heading: "",
+        across: "epoch",
+        name: "validation accuracy (% of samples)",
+        label: "Validation accuracy by epoch, a line for each model",
+        at: &at,
+        ticks: Across::Epochs,
+        within: None,
+        series: &series,
+        area: (840.0, 330.0),
+    })?;
+    let note = match data.seeds.len() {
+        1 => "One seed.".into(),
+        n => format!("Mean of {n} seeds; shaded: ± one standard deviation over seeds."),
     };
-    let title = format!("Validation accuracy on {} ({seeds})", data.source);
-    model_curves(&curves, &title)
+    let title = format!("Validation accuracy: {}", titled("models", &data.source));
+    Ok(sheet(&title, vec![vec![panel]], &[note]))
 }

@@ -11,6 +11,8 @@ mod verdict;
 
 pub use figures::ModelRuns;
 pub use files::{Report, write};
+#[cfg(feature = "audio")]
+pub(crate) use paired::FEW_SONGS;
 pub use paired::{BOOTSTRAP_SEED, Difference, Paired, RESAMPLES};
 pub use run_figures::RunFigures;
 pub use text::text;

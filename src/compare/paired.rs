@@ -14,7 +14,7 @@ pub const RESAMPLES: usize = 10_000;
 pub const BOOTSTRAP_SEED: u64 = 42;
 
 /// Fewer songs than this allow no conclusion: the interval is too narrow, or has no width at all.
-pub(super) const FEW_SONGS: usize = 20;
+pub(crate) const FEW_SONGS: usize = 20;
 
 /// A model's figures less the baseline's.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::pictures::{Drawing, write_pictures};
+use super::pictures::{Figure, write_pictures};
 use super::record::{ExplainOptions, Explanation};
 use super::right_wrong::ExplainedPart;
 use crate::error::{Error, Result};
@@ -73,7 +73,7 @@ impl ExplainFolder {
         let made = |name: &str| {
             let table = name.ends_with(".csv")
                 && ["indices_", "wrong_"].iter().any(|p| name.starts_with(p));
-            table || Drawing::made(name)
+            table || Figure::made(name)
         };
         let entries = std::fs::read_dir(&self.path).map_err(Error::io(&self.path, "read"))?;
         for entry in entries.filter_map(std::result::Result::ok) {

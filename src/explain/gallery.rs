@@ -1,8 +1,8 @@
 //! Which samples are shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::right_wrong::{Class, ExplainedPart};
+use super::right_wrong::{Class, ExplainedPart, FIRST};
 
 /// Samples of each cell of a confusion matrix that can be looked at.
 const OF_CELL: usize = 4;
@@ -11,6 +11,21 @@ const OF_CELL: usize = 4;
 pub(super) fn twelves(part: &ExplainedPart) -> Vec<usize> {
     let both = part.classes.iter().map(Class::first);
     both.flat_map(|(right, wrong)| right.into_iter().chain(wrong)).collect()
+}
+
+/// The first correct and the first incorrect sample of up to six songs of each class: the first six
+/// samples may all be segments of one song. `song` is that of each sample of the part.
+pub(super) fn one_per_song(part: &ExplainedPart, song: &[i64]) -> Vec<usize> {
+    let mut shown = Vec::new();
+    for class in &part.classes {
+        let wrong: Vec<usize> = class.wrong.iter().map(|wrong| wrong.index).collect();
+        for indices in [&class.right, &wrong] {
+            let mut seen = BTreeSet::new();
+            let first = indices.iter().filter(|i| song.get(**i).is_some_and(|s| seen.insert(*s)));
+            shown.extend(first.take(FIRST));
+        }
+    }
+    shown
 }
 
 /// The first few of each cell of a part's confusion matrix.
@@ -49,5 +64,7 @@ mod tests {
         let part = ExplainedPart { part: "train".into(), classes: vec![class] };
         assert_eq!(of_cells(&part), [0, 1, 2, 3, 10, 11, 12, 13, 14, 15, 16, 17]);
         assert_eq!(twelves(&part), [0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15]);
+        let song: Vec<i64> = (0..30).map(|i| i / 4).collect();
+        assert_eq!(one_per_song(&part, &song), [0, 4, 8, 10, 12, 16, 20, 24, 28]);
     }
 }

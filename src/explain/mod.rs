@@ -7,18 +7,19 @@
 //! probe.rs       a copy of the graph in which chosen layers can be read
 //! quantize.rs    spectrograms and maps in one byte per value
 //! axes.rs        units of bands and frames, named parts of the frequency axis
-//! spread.rs      the spread of a figure over samples, the interval of its mean over songs
+//! spread.rs      the spread of a number over samples, the interval of its mean over songs
 //! maps.rs        maps of samples, and figures for each of the two methods
 //! right_wrong.rs the samples of each class that are predicted correctly and incorrectly
 //! explainer.rs   a network that computes maps and probabilities, on either device
 //! network.rs     the trait that the checks use, so that tests can supply a failing network
 //! grid.rs        a layer's cells as elements of a sample
 //! occlusion.rs   how muting bands and frames changes the probability of a class
-//! means.rs       mean maps of each class
+//! means.rs       mean maps of each class, and where their heat lies
+//! textures.rs    what the spectrograms of each class are like
 //! gallery.rs     the samples that are shown
 //! trust/         how far maps can be trusted, measured
 //! record.rs      options and results as plain values: RUN/explain/explain.json
-//! pictures/      the results as pictures
+//! pictures.rs    the results as pictures
 //! files.rs       the folder RUN/explain
 //! run.rs         from a finished run to its results
 //! listen/        a sample as sound: the part that its map keeps, and the rest
@@ -43,6 +44,7 @@ mod record;
 mod right_wrong;
 mod run;
 mod spread;
+mod textures;
 pub mod trust;
 
 pub use axes::{Axes, NamedBand};
@@ -52,11 +54,18 @@ pub use explainer::Explainer;
 pub use files::ExplainFolder;
 pub use grid::Grid;
 pub use maps::{Maps, Methods, SampleMaps};
-pub use means::{BandShare, MeanMap, MeanOf, RightAndWrong, mean_maps};
+pub use means::{
+    BandShare, ConfusedMap, HeatShare, MeanMap, MeanOf, RightAndWrong, Zone, mean_maps,
+};
 pub use network::Network;
 pub use occlusion::{ClassOcclusion, MeanCurve, Occlusion, class_occlusions, occlusions};
+pub use pictures::{
+    Figure, map_place, occlusion_panels, order_panels, randomisation_panel, sample_axes,
+    shown_range, spectrogram_of,
+};
 pub use quantize::{Picture, SignedMap};
 pub use record::{ExplainOptions, ExplainedSample, Explanation, Heard, MapOf, Recording};
 pub use right_wrong::{Class, ExplainedPart, FIRST, Wrong};
 pub use run::explain;
 pub use spread::{Estimate, Spread, Units};
+pub use textures::{ClassTexture, textures};

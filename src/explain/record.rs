@@ -9,6 +9,7 @@ use super::means::MeanMap;
 use super::occlusion::ClassOcclusion;
 use super::quantize::{Picture, SignedMap};
 use super::right_wrong::ExplainedPart;
+use super::textures::ClassTexture;
 use super::trust::Trust;
 use crate::data::PartName;
 
@@ -64,8 +65,10 @@ pub struct Explanation {
     pub trust: Vec<Trust>,
     /// Occlusion curves by class, of the samples that trust was measured on.
     pub occlusion: Vec<ClassOcclusion>,
-    /// Mean maps of the part by layer and class, right and wrong.
+    /// Mean maps of the part by layer and class, correct and incorrect.
     pub means: Vec<MeanMap>,
+    /// What the training set's spectrograms are like, by class.
+    pub textures: Vec<ClassTexture>,
     /// Samples with spectrogram and maps: the twelve of each class first.
     pub shown: Vec<ExplainedSample>,
     /// Wall time of it all, in seconds.

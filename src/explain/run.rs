@@ -6,13 +6,14 @@ use std::time::Instant;
 use super::axes::Axes;
 use super::explainer::Explainer;
 use super::files::weights_hash;
-use super::gallery::{of_cells, twelves};
+use super::gallery::{of_cells, one_per_song, twelves};
 use super::maps::{Maps, SampleMaps};
 use super::means::mean_maps;
 use super::occlusion::{Occlusion, occlusions};
 use super::quantize::{Picture, SignedMap};
 use super::record::{ExplainOptions, ExplainedSample, Explanation, MapOf};
 use super::right_wrong::ExplainedPart;
+use super::textures::textures;
 use super::trust::{Checks, Explained, Settings, Subject, trust};
 use crate::data::{Part, PartName, band_means};
 use crate::error::{Error, Result};
@@ -77,13 +78,16 @@ pub fn explain(
     };
     let axes = facts.front_end.as_ref().map_or_else(Axes::default, Axes::of);
     let classes = data.classes.len();
-    let means = mean_maps(&layers, &maps, &part.y, &predicted, classes, shape, &axes);
+    let means = mean_maps(&layers, &maps, part, &predicted, classes, shape, &axes);
 
     let mut shown = Vec::new();
     for (name, sorted) in names.iter().zip(&parts) {
         let is_explained = *name == wanted.part;
         let mut indices = match (is_explained, wanted.indices.is_empty()) {
-            (true, true) => twelves(sorted),
+            (true, true) => {
+                let by_song = part.song.as_ref().map(|song| one_per_song(sorted, song));
+                [twelves(sorted), by_song.unwrap_or_default()].concat()
+            }
             (true, false) => wanted.indices.clone(),
             (false, _) => vec![],
         };
@@ -133,6 +137,7 @@ pub fn explain(
         trust: checks.trust,
         occlusion: checks.occlusion,
         means,
+        textures: textures(&data.train, shape, facts.scale, classes),
         shown,
         seconds: begin.elapsed().as_secs_f64(),
     })

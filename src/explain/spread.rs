@@ -63,20 +63,20 @@ pub struct Estimate {
 impl Estimate {
     /// Of one value for each sample, and the unit that each belongs to.
     pub fn of(values: &[Option<f64>], units: &Units) -> Self {
-        let mut sums: BTreeMap<usize, (f64, usize)> = BTreeMap::new();
+        let mut sums: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
         for (value, unit) in values.iter().zip(&units.of) {
             if let Some(value) = value.filter(|v| v.is_finite()) {
                 let (sum, count) = sums.entry(*unit).or_default();
                 *sum += value;
-                *count += 1;
+                *count += 1.0;
             }
         }
-        let sums: Vec<(f64, usize)> = sums.into_values().collect();
+        let sums: Vec<(f64, f64)> = sums.into_values().collect();
         Self {
             spread: Spread::of(values),
             units: sums.len(),
             by_song: units.by_song,
-            interval_95: bootstrap(&sums),
+            interval_95: ratio_interval(&sums),
         }
     }
 }
@@ -101,31 +101,37 @@ impl Units {
         });
         Self { of: of.collect(), by_song: true }
     }
+
+    /// The unit of the sample at a place in `indices`.
+    pub(super) fn of(&self, at: usize) -> usize {
+        self.of[at]
+    }
 }
 
 fn finite(values: &[Option<f64>]) -> impl Iterator<Item = f64> {
     values.iter().filter_map(|value| value.filter(|v| v.is_finite()))
 }
 
-/// The interval of the mean over samples where whole units (sum and number of their samples) are
-/// drawn with replacement. `metrics::bootstrap_mean` takes units of one size and whole numbers.
-fn bootstrap(units: &[(f64, usize)]) -> Option<(f64, f64)> {
+/// The 95 % percentile interval of Σ a / Σ b where whole units (a, b) are drawn with replacement;
+/// none below two. Of sums and numbers of samples it is that of the mean over samples.
+/// `metrics::bootstrap_mean` takes units of one size and whole numbers.
+pub(super) fn ratio_interval(units: &[(f64, f64)]) -> Option<(f64, f64)> {
     if units.len() < 2 {
         return None;
     }
     let mut stream = Stream::new(BOOTSTRAP_SEED, "trust/bootstrap");
-    let mut mean = || {
-        let (mut sum, mut count) = (0.0, 0);
+    let mut ratio = || {
+        let (mut above, mut below) = (0.0, 0.0);
         for _ in 0..units.len() {
             let drawn = stream.pick(units);
-            sum += drawn.0;
-            count += drawn.1;
+            above += drawn.0;
+            below += drawn.1;
         }
-        sum / count as f64
+        above / below
     };
-    let mut means: Vec<f64> = (0..RESAMPLES).map(|_| mean()).collect();
-    means.sort_unstable_by(f64::total_cmp);
-    quantile(&means, 25).zip(quantile(&means, 975))
+    let mut ratios: Vec<f64> = (0..RESAMPLES).map(|_| ratio()).collect();
+    ratios.sort_unstable_by(f64::total_cmp);
+    quantile(&ratios, 25).zip(quantile(&ratios, 975))
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Pure functions of labels and probabilities: predictions, confusion, scores per class,
-//! votes over songs, and what a comparison of two models rests on. All sums are in f64 and run in
+//! calibration, votes over songs, and what a comparison of two models rests on. All sums are in f64 and run in
 //! index order.
 
+mod auc;
 mod bootstrap;
+mod calibration;
 mod confusion;
 mod interval;
 mod mcnemar;
@@ -11,12 +13,14 @@ mod scores;
 mod songs;
 mod spread;
 
+pub use auc::roc_auc;
 pub use bootstrap::bootstrap_mean;
+pub use calibration::{Calibration, ReliabilityBin};
 pub use confusion::Confusion;
 pub use interval::wilson;
 pub use mcnemar::{holm, mcnemar};
 pub use quantile::quantile;
-pub use scores::{ClassificationReport, Scores};
+pub use scores::{ClassificationReport, PartScores, Scores};
 pub use songs::{
     SongVerdict, SongVotes, Vote, all_song_votes, song_accuracy, song_confusion, song_votes,
 };

@@ -1,13 +1,15 @@
-//! Precision, recall and F1 per class, and scikit-learn's table of them.
+//! Precision, recall, F1 and area under the ROC curve per class, and scikit-learn's table.
 
 use std::fmt;
 
-use super::Confusion;
+use serde::{Deserialize, Serialize};
+
+use super::{Calibration, Confusion, predictions, roc_auc};
 use crate::error::{Error, Result};
 
 /// The scores of one class, or an average of them; 0 where the divisor is 0, as scikit-learn
 /// has it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// Right predictions of the class / predictions of the class.
     pub precision: f64,
@@ -43,9 +45,64 @@ impl ClassificationReport {
                 found: format!("{}", names.len()),
             });
         }
-        let (support, predicted) = (confusion.support(), confusion.predicted());
+        let scores = confusion.scores();
+        Ok(Self {
+            accuracy: ratio(confusion.correct() as f64, confusion.total() as f64),
+            macro_average: average(&scores, |_| 1.0),
+            weighted_average: average(&scores, |s| s.support as f64),
+            classes: names.iter().cloned().zip(scores).collect(),
+        })
+    }
+}
+
+/// Scores of all classes and the calibration of the probabilities.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartScores {
+    /// By label.
+    pub classes: Vec<Scores>,
+    /// The plain mean over the classes.
+    pub macro_average: Scores,
+    /// Area under the ROC curve of each class against the rest, by label; none where a class has
+    /// no samples, or all of them.
+    pub roc_auc: Vec<Option<f64>>,
+    /// The plain mean over the classes that have one.
+    pub macro_roc_auc: Option<f64>,
+    /// The reliability curve.
+    pub calibration: Calibration,
+}
+
+impl PartScores {
+    /// Of samples with labels `y` and `probabilities`, `[n, classes]`.
+    ///
+    /// # Errors
+    /// If they do not fit together.
+    pub fn new(y: &[u32], probabilities: &[f32], classes: usize) -> Result<Self> {
+        let confusion = Confusion::new(y, &predictions(probabilities, classes)?, classes)?;
+        let scores = confusion.scores();
+        let area = |class: usize| {
+            let column = probabilities.iter().skip(class).step_by(classes);
+            let column: Vec<f64> = column.map(|p| f64::from(*p)).collect();
+            roc_auc(&column, &y.iter().map(|y| *y as usize == class).collect::<Vec<_>>())
+        };
+        let roc_auc: Vec<Option<f64>> = (0..classes).map(area).collect();
+        let known: Vec<f64> = roc_auc.iter().copied().flatten().collect();
+        let mean = known.iter().sum::<f64>() / known.len() as f64;
+        Ok(Self {
+            macro_average: average(&scores, |_| 1.0),
+            macro_roc_auc: (!known.is_empty()).then_some(mean),
+            calibration: Calibration::new(y, probabilities, classes)?,
+            classes: scores,
+            roc_auc,
+        })
+    }
+}
+
+impl Confusion {
+    /// Precision, recall and F1 of each class, by label.
+    pub fn scores(&self) -> Vec<Scores> {
+        let (support, predicted) = (self.support(), self.predicted());
         let score = |i: usize| {
-            let right = confusion.counts[i][i] as f64;
+            let right = self.counts[i][i] as f64;
             let (samples, guesses) = (support[i] as f64, predicted[i] as f64);
             Scores {
                 precision: ratio(right, guesses),
@@ -54,13 +111,7 @@ impl ClassificationReport {
                 support: support[i],
             }
         };
-        let scores: Vec<Scores> = (0..names.len()).map(score).collect();
-        Ok(Self {
-            accuracy: ratio(confusion.correct() as f64, confusion.total() as f64),
-            macro_average: average(&scores, |_| 1.0),
-            weighted_average: average(&scores, |s| s.support as f64),
-            classes: names.iter().cloned().zip(scores).collect(),
-        })
+        (0..self.classes()).map(score).collect()
     }
 }
 
@@ -165,6 +216,44 @@ a very long genre       0.00      0.00      0.00         0
         let metal = report(&["classical", "disco", "metal", "rock"]).classes[2].1;
         let want = Scores { precision: 4.0 / 6.0, recall: 4.0 / 5.0, f1: 8.0 / 11.0, support: 5 };
         assert_eq!(metal, want);
+    }
+
+    /// scikit-learn 1.9.1: precision_recall_fscore_support(y, p.argmax(1)), and
+    /// roc_auc_score(y == k, p[:, k]) with its average multi_class="ovr", average="macro".
+    #[test]
+    fn scores_and_areas_are_scikit_learns() {
+        let y = [0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2];
+        let p = [
+            0.7, 0.2, 0.1, 0.4, 0.5, 0.1, 0.55, 0.25, 0.2, 0.3, 0.3, 0.4, 0.2, 0.6, 0.2, 0.4, 0.35,
+            0.25, 0.1, 0.8, 0.1, 0.2, 0.2, 0.6, 0.05, 0.05, 0.9, 0.3, 0.4, 0.3, 0.1, 0.2, 0.7,
+            0.25, 0.15, 0.6,
+        ];
+        let got = PartScores::new(&y, &p, 3).unwrap();
+        let close = |got: f64, want: f64| assert!((got - want).abs() < 1e-12, "{got}, not {want}");
+        let want = [
+            (2.0 / 3.0, 0.5, 0.571_428_571_428_571_4, 0.9375),
+            (0.5, 2.0 / 3.0, 0.571_428_571_428_571_4, 0.925_925_925_925_925_9),
+            (0.8, 0.8, 0.8, 0.971_428_571_428_571_5),
+        ];
+        for ((scores, area), want) in got.classes.iter().zip(&got.roc_auc).zip(want) {
+            close(scores.precision, want.0);
+            close(scores.recall, want.1);
+            close(scores.f1, want.2);
+            close(area.unwrap(), want.3);
+        }
+        close(got.macro_roc_auc.unwrap(), 0.944_951_499_118_165_9);
+        let text = serde_json::to_string(&got).unwrap();
+        assert_eq!(serde_json::from_str::<PartScores>(&text).unwrap(), got);
+    }
+
+    #[test]
+    fn a_class_without_samples_has_no_area() {
+        let got = PartScores::new(&[0, 1], &[0.5, 0.3, 0.2, 0.4, 0.5, 0.1], 3).unwrap();
+        assert_eq!((got.roc_auc[0], got.roc_auc[2]), (Some(1.0), None));
+        assert_eq!(got.macro_roc_auc, Some(1.0));
+        let none = PartScores::new(&[], &[], 2).unwrap();
+        assert_eq!((none.macro_roc_auc, none.macro_average.recall), (None, 0.0));
+        assert!(PartScores::new(&[0], &[0.5, 0.5, 0.5], 2).is_err());
     }
 
     #[test]

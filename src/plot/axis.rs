@@ -1,7 +1,7 @@
 //! Where the ticks of an axis go and what they say.
 
 /// A range with a little air around the finite values, and never empty.
-pub(crate) fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+pub(super) fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     let (low, high) = values
         .filter(|v| v.is_finite())
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
@@ -18,7 +18,7 @@ pub(crate) fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
 }
 
 /// Multiples of 1, 2 or 5 times a power of ten in a range, about `wanted` of them.
-pub(crate) fn ticks((low, high): (f64, f64), wanted: f64) -> Vec<f64> {
+pub(super) fn ticks((low, high): (f64, f64), wanted: f64) -> Vec<f64> {
     let rough = (high - low) / wanted;
     let power = 10_f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|&s| s >= rough);
@@ -27,14 +27,32 @@ pub(crate) fn ticks((low, high): (f64, f64), wanted: f64) -> Vec<f64> {
     (first..=last).map(|i| i as f64 * step).collect()
 }
 
+/// A mark on an axis.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tick {
+    /// Its place in the axis's own unit.
+    pub at: f64,
+    /// What stands beside it.
+    pub label: String,
+}
+
+/// Round values in a range as ticks.
+pub(super) fn numbers(range: (f64, f64), wanted: f64) -> Vec<Tick> {
+    let ticks = some_ticks(range, wanted);
+    let digits = decimals(&ticks);
+    // Rounding makes no "-0".
+    let tick = |at: f64| Tick { at, label: number(if at == 0.0 { 0.0 } else { at }, digits) };
+    ticks.into_iter().map(tick).collect()
+}
+
 /// The same, more of them where there would be fewer than two.
-pub(super) fn some_ticks(range: (f64, f64), wanted: f64) -> Vec<f64> {
+fn some_ticks(range: (f64, f64), wanted: f64) -> Vec<f64> {
     let tries = [1.0, 2.0, 4.0].map(|more| ticks(range, more * wanted));
     tries.into_iter().find(|ticks| ticks.len() > 1).unwrap_or_default()
 }
 
 /// The digits behind the point that tell `ticks` apart.
-pub(crate) fn decimals(ticks: &[f64]) -> usize {
+fn decimals(ticks: &[f64]) -> usize {
     let step = ticks.windows(2).map(|w| w[1] - w[0]).fold(f64::INFINITY, f64::min);
     if !step.is_finite() || step <= 0.0 {
         return 2;
@@ -44,7 +62,7 @@ pub(crate) fn decimals(ticks: &[f64]) -> usize {
 }
 
 /// A number that stays short: with a power of ten where it would be long.
-pub(crate) fn number(value: f64, decimals: usize) -> String {
+pub(super) fn number(value: f64, decimals: usize) -> String {
     if value.abs() >= 1e5 || decimals > 4 {
         format!("{value:.1e}")
     } else {
@@ -52,8 +70,14 @@ pub(crate) fn number(value: f64, decimals: usize) -> String {
     }
 }
 
+/// Epochs from 1 to `last` as ticks.
+pub(super) fn epochs(last: u32) -> Vec<Tick> {
+    let tick = |epoch: u32| Tick { at: epoch.into(), label: epoch.to_string() };
+    epoch_ticks(1, last).into_iter().map(tick).collect()
+}
+
 /// Epochs to name on an axis from `first` to `last`: all of a few, else the ends' round ones.
-pub(crate) fn epoch_ticks(first: u32, last: u32) -> Vec<u32> {
+fn epoch_ticks(first: u32, last: u32) -> Vec<u32> {
     let count = last.saturating_sub(first) + 1;
     if count <= 12 {
         return (first..=last).collect();

@@ -1,10 +1,13 @@
 //! Confusion matrices side by side.
 
-use image::RgbImage;
+use image::{Rgba, RgbaImage};
 
-use super::canvas::{Anchor, Canvas, paint};
-use super::font::Font;
-use super::style::{FAINT_INK, INK, LABEL, PAPER, TICK, ZERO_INK, blues, text_on};
+use super::axis::Tick;
+use super::drawing::{Anchor, Drawing, Look};
+use super::font;
+use super::frame::{Frame, WIDTH};
+use super::grid::{Bar, colour_bar};
+use super::style::{Colour, LABEL, TICK, blues, text_on};
 use crate::error::{Error, Result};
 use crate::metrics::Confusion;
 use crate::text::thousands;
@@ -20,20 +23,18 @@ pub struct NamedMatrix<'a> {
     pub counts: &'a Confusion,
 }
 
-const TOP: f64 = 170.0;
+const TOP: f64 = 84.0;
 /// Width of the colour bar with its numbers.
-const BAR: f64 = 170.0;
+const BAR: f64 = 86.0;
 /// Between a matrix and the next one's axis title.
-const GAP: f64 = 50.0;
-/// Two matrices fill this width, unless the cells would become too small for their numbers.
-const WIDTH: f64 = 1900.0;
+const GAP: f64 = 20.0;
 /// The smallest cell that has room for its numbers.
-const SMALLEST_CELL: f64 = 58.0;
+const SMALLEST_CELL: f64 = 29.0;
 /// More classes than this have cells without numbers, in a matrix that grows no further.
 const MOST_WITH_NUMBERS: usize = 30;
 /// More classes than this have no names either.
 const MOST_WITH_NAMES: usize = 100;
-const LONGEST_NAME: f64 = 190.0;
+const LONGEST_NAME: f64 = 95.0;
 
 /// Where things stand, the same for each matrix.
 struct Layout {
@@ -41,33 +42,24 @@ struct Layout {
     cell: f64,
     /// Side of a matrix.
     side: f64,
-    /// From a matrix's left edge to the next one's.
-    stride: f64,
-    /// Left edge of the first matrix.
-    left: f64,
+    /// Left of a matrix: the names and the axis's title.
+    margin: f64,
     /// Size of the letters in a cell, where there is room for numbers.
     letters: Option<f64>,
-    classes: usize,
-    /// Class names as they fit; none where they would run together.
-    names: Vec<String>,
-    /// Size of the names' letters.
-    tick: f64,
-    /// Class names read upwards under the columns.
-    upright: bool,
-    size: (u32, u32),
+    /// Class names; none where they would run together.
+    names: Vec<Tick>,
 }
 
 /// Matrices side by side: rows true, columns predicted, in each cell the count and its share of
 /// the row, coloured by that share from 0 to 100 %; "–" in rows without samples.
 ///
-/// Two matrices of up to ten classes are about 1900 pixels wide; more classes or matrices make it
-/// wider. Beyond 30 classes a matrix grows no further and its cells have colours only; beyond 100
-/// the classes' names are left out too. `title` should say which model and which data.
-pub fn confusion(
-    matrices: &[NamedMatrix<'_>],
-    classes: &[String],
-    title: &str,
-) -> Result<RgbImage> {
+/// Two matrices of up to ten classes are about 950 CSS pixels wide; more classes or matrices make
+/// it wider. Beyond 30 classes a matrix grows no further and its cells have colours only; beyond
+/// 100 the classes' names are left out too. `title` should say which model and which data.
+///
+/// # Errors
+/// If a matrix is not of these classes.
+pub fn confusion(matrices: &[NamedMatrix<'_>], classes: &[String], title: &str) -> Result<Drawing> {
     for matrix in matrices {
         if matrix.counts.classes() != classes.len() {
             return Err(Error::Mismatch {
@@ -77,178 +69,148 @@ pub fn confusion(
             });
         }
     }
-    let font = Font::embedded()?;
-    let layout = Layout::new(&font, matrices.len().max(1), classes);
-    let (width, _) = layout.size;
-    paint(layout.size, &font, |canvas| {
-        let middle = f64::from(width) / 2.0;
-        canvas.title(title, (middle, 48.0), f64::from(width) - 60.0)?;
-        let mut left = layout.left;
-        for matrix in matrices {
-            draw(canvas, &layout, left, matrix)?;
-            left += layout.stride;
-        }
-        colour_bar(canvas, &layout, f64::from(width) - BAR + 40.0)
-    })
+    let count = matrices.len().max(1) as f64;
+    let layout = Layout::new(count, classes);
+    let stride = layout.margin + layout.side + GAP;
+    let width = stride * count - GAP + BAR;
+    let mut drawing = Drawing::new((width, TOP), "confusion", title);
+    drawing.title(title);
+    let mut bottom = TOP + layout.side;
+    for (i, matrix) in matrices.iter().enumerate() {
+        let left = layout.margin + stride * i as f64;
+        bottom = bottom.max(draw(&mut drawing, &layout, left, matrix, classes.len())?);
+    }
+    let share = |share: f64| blues(share);
+    let bar = Bar { rows: 0..1, colour: &share, range: (0.0, 100.0), name: "% of the row" };
+    let x = width - BAR + 20.0;
+    colour_bar(&mut drawing, &bar, (x, TOP), (x + 13.0, TOP + layout.side))?;
+    drawing.size.1 = bottom + 8.0;
+    Ok(drawing)
 }
 
 impl Layout {
-    fn new(font: &Font, matrices: usize, classes: &[String]) -> Self {
+    fn new(matrices: f64, classes: &[String]) -> Self {
         let count = classes.len();
         let numbered = count <= MOST_WITH_NUMBERS;
         let full_side = SMALLEST_CELL * MOST_WITH_NUMBERS as f64;
-        // Without numbers a cell is as small as it must be, but never nothing.
-        let small_cell = (full_side / count.max(1) as f64).floor().max(1.0);
-        let tick = if numbered { TICK } else { TICK.min(0.9 * small_cell) };
-        let names: Vec<String> = if count <= MOST_WITH_NAMES {
-            classes.iter().map(|name| font.shorten(name, tick, LONGEST_NAME)).collect()
-        } else {
-            Vec::new()
-        };
-        let longest = names.iter().map(|n| font.width(n, tick)).fold(0.0, f64::max);
-        let margin = 70.0 + longest + 20.0;
-        let fair = (WIDTH - BAR + GAP) / matrices as f64 - margin - GAP;
+        let named = count <= MOST_WITH_NAMES;
+        let wide = |name: &String| font::width(name, TICK).min(LONGEST_NAME);
+        let longest = classes.iter().filter(|_| named).map(wide).fold(0.0, f64::max);
+        let margin = longest + 44.0;
+        let fair = (WIDTH - BAR + GAP) / matrices - margin - GAP;
         let cell = if numbered {
-            let cell = fair.clamp(400.0, 660.0) / count.max(1) as f64;
-            cell.max(SMALLEST_CELL).floor()
+            (fair.clamp(200.0, 330.0) / count.max(1) as f64).max(SMALLEST_CELL).floor()
         } else {
-            small_cell
+            // Without numbers a cell is as small as it must be, but never nothing.
+            (full_side / count as f64).floor().max(0.5)
         };
-        let side = cell * count as f64;
-        let upright = longest > cell - 12.0;
-        let stride = side + margin + GAP;
-        let under = if upright { longest } else { 30.0 } + 100.0;
-        let width = margin + stride * (matrices - 1) as f64 + side + BAR;
+        let tick = |(i, name): (usize, &String)| Tick { at: i as f64 + 0.5, label: name.clone() };
         Self {
             cell,
-            side,
-            stride,
-            left: margin,
-            letters: numbered.then(|| (cell * 0.27).clamp(18.0, 30.0)),
-            classes: count,
-            names,
-            tick,
-            upright,
-            size: (width.ceil() as u32, (TOP + side + under).ceil() as u32),
-        }
-    }
-
-    /// An axis's title; it says which classes there are where no names do.
-    fn axis(&self, what: &str) -> String {
-        match self.classes {
-            count if count > MOST_WITH_NAMES => {
-                format!("{what} genre (classes 0 to {})", count - 1)
-            }
-            _ => format!("{what} genre"),
+            side: cell * count as f64,
+            margin,
+            letters: numbered.then(|| (cell * 0.27).clamp(9.0, 15.0)),
+            names: classes.iter().filter(|_| named).enumerate().map(tick).collect(),
         }
     }
 }
 
+/// Returns where its lower axis ends.
 fn draw(
-    canvas: &mut Canvas<'_>,
+    drawing: &mut Drawing,
     layout: &Layout,
     left: f64,
     matrix: &NamedMatrix<'_>,
-) -> Result<()> {
-    let (cell, side) = (layout.cell, layout.side);
-    let (middle, bottom) = (left + side / 2.0, TOP + side);
+    classes: usize,
+) -> Result<f64> {
+    let side = layout.side;
+    let frame = Frame {
+        from: (left, TOP),
+        to: (left + side, TOP + side),
+        x: (0.0, classes.max(1) as f64),
+        // The first class on top.
+        y: (classes.max(1) as f64, 0.0),
+    };
+    let (middle, room) = (frame.middle().0, (layout.margin + side - 10.0, false));
+    let at = (middle, TOP - 33.0);
+    drawing.fitted(at, Anchor::Middle, matrix.name, (LABEL, Colour::Ink), room);
     let total = thousands(matrix.counts.total());
-    let name = canvas.font.shorten(matrix.name, LABEL, layout.stride - 20.0);
-    canvas.text(&name, (middle, TOP - 66.0), Anchor::Centre, LABEL, INK)?;
     let heading = if matrix.counts.total() == 0 {
         format!("no {}", matrix.unit)
     } else {
-        format!("{:.1} % of {total} {} right", 100.0 * matrix.counts.accuracy(), matrix.unit)
+        format!("{:.1} % of {total} {} correct", 100.0 * matrix.counts.accuracy(), matrix.unit)
     };
-    canvas.text(&heading, (middle, TOP - 28.0), Anchor::Centre, TICK, INK)?;
-    for (i, (row, shares)) in
-        matrix.counts.counts.iter().zip(matrix.counts.row_percentages()).enumerate()
-    {
-        for (j, &count) in row.iter().enumerate() {
-            let at = (left + cell * j as f64, TOP + cell * i as f64);
-            draw_cell(canvas, layout, at, count, shares.as_ref().map(|s| s[j]))?;
+    let at = (middle, TOP - 14.0);
+    drawing.fitted(at, Anchor::Middle, &heading, (TICK, Colour::Ink), room);
+    let shares = matrix.counts.row_percentages();
+    let colour = |row: usize, column: usize| {
+        let share = shares.get(row).and_then(|row| row.as_ref()).map(|row| row[column]);
+        share.map(|percent| blues(percent / 100.0))
+    };
+    if layout.letters.is_none() {
+        // So many that they are a picture.
+        let pixel = |x: u32, y: u32| {
+            colour(y as usize, x as usize).map_or(Rgba([255; 4]), |(r, g, b)| Rgba([r, g, b, 255]))
+        };
+        let picture = RgbaImage::from_fn(classes as u32, classes as u32, pixel);
+        drawing.image(frame.from, frame.to, picture, false)?;
+    }
+    if let Some(letters) = layout.letters {
+        for (i, row) in matrix.counts.counts.iter().enumerate() {
+            for (j, &count) in row.iter().enumerate() {
+                let at = (frame.x(j as f64), frame.y(i as f64));
+                let share = shares.get(i).and_then(|row| row.as_ref()).map(|row| row[j]);
+                draw_cell(drawing, (layout.cell, letters), at, count, share);
+            }
+        }
+        for i in 1..classes {
+            let look = Look::stroke(Colour::Paper, 1.0);
+            let (x, y) = (frame.x(i as f64), frame.y(i as f64));
+            drawing.line(&[(x, frame.from.1), (x, frame.to.1)], look);
+            drawing.line(&[(frame.from.0, y), (frame.to.0, y)], look);
         }
     }
-    // Without names the cells are too small to be parted by lines.
-    for i in 1..layout.names.len() {
-        let d = cell * i as f64;
-        canvas.rect((left + d - 1.0, TOP), (left + d + 1.0, bottom), PAPER)?;
-        canvas.rect((left, TOP + d - 1.0), (left + side, TOP + d + 1.0), PAPER)?;
-    }
-    canvas.frame((left, TOP), (left + side, bottom), 1.5, INK)?;
-    for (i, name) in layout.names.iter().enumerate() {
-        let at = cell * (i as f64 + 0.5);
-        canvas.text(name, (left - 14.0, TOP + at), Anchor::Right, layout.tick, INK)?;
-        if layout.upright {
-            let under = (left + at, bottom + 14.0);
-            canvas.text_upwards(name, under, Anchor::Right, layout.tick, INK)?;
-        } else {
-            canvas.text(name, (left + at, bottom + 28.0), Anchor::Centre, layout.tick, INK)?;
-        }
-    }
-    let low = f64::from(layout.size.1) - 40.0;
-    canvas.text(&layout.axis("predicted"), (middle, low), Anchor::Centre, LABEL, INK)?;
-    let x = left - layout.left + 38.0;
-    canvas.text_upwards(&layout.axis("true"), (x, TOP + side / 2.0), Anchor::Centre, LABEL, INK)
+    frame.border(drawing, Colour::Ink);
+    let all = if layout.names.is_empty() && classes > 0 {
+        format!(" (classes 0 to {})", classes - 1)
+    } else {
+        String::new()
+    };
+    frame.left_axis(drawing, &layout.names, &format!("true genre{all}"), layout.margin - 6.0);
+    Ok(frame.bottom_names(drawing, &layout.names, &format!("predicted genre{all}")))
 }
 
 fn draw_cell(
-    canvas: &mut Canvas<'_>,
-    layout: &Layout,
+    drawing: &mut Drawing,
+    (cell, letters): (f64, f64),
     (x, y): (f64, f64),
     count: u64,
     share: Option<f64>,
-) -> Result<()> {
-    let cell = layout.cell;
+) {
     let middle = (x + cell / 2.0, y + cell / 2.0);
     let Some(percent) = share else {
-        return match layout.letters {
-            Some(letters) => canvas.text("–", middle, Anchor::Centre, letters, FAINT_INK),
-            None => Ok(()),
-        };
+        return drawing.text(middle, Anchor::Middle, "–", (letters, Colour::Faint));
     };
     let colour = blues(percent / 100.0);
-    canvas.rect((x, y), (x + cell, y + cell), colour)?;
-    let Some(letters) = layout.letters else { return Ok(()) };
+    drawing.rect((x, y), (x + cell, y + cell), Look::fill(Colour::Fixed(colour)));
     // Faint zeros let the mistakes stand out.
-    let ink = if count == 0 { ZERO_INK } else { text_on(colour) };
-    let digits = usize::from(cell >= 100.0);
+    let ink = Colour::Fixed(if count == 0 { ZERO } else { text_on(colour) });
+    let digits = usize::from(cell >= 50.0);
     let (above, below) =
         ((middle.0, middle.1 - 0.55 * letters), (middle.0, middle.1 + 0.65 * letters));
-    canvas.text(&thousands(count), above, Anchor::Centre, letters, ink)?;
-    canvas.text(&format!("{percent:.digits$} %"), below, Anchor::Centre, 0.85 * letters, ink)
+    let room = (cell - 2.0, false);
+    drawing.fitted(above, Anchor::Middle, &thousands(count), (letters, ink), room);
+    let percent = format!("{percent:.digits$} %");
+    drawing.fitted(below, Anchor::Middle, &percent, (0.85 * letters, ink), room);
 }
 
-fn colour_bar(canvas: &mut Canvas<'_>, layout: &Layout, x: f64) -> Result<()> {
-    let (width, bottom) = (26.0, TOP + layout.side);
-    let rows = layout.side as u32;
-    for i in 0..rows {
-        let y = TOP + f64::from(i);
-        let share = 1.0 - (f64::from(i) + 0.5) / f64::from(rows);
-        canvas.rect((x, y), (x + width, y + 1.0), blues(share))?;
-    }
-    canvas.frame((x, TOP), (x + width, bottom), 1.5, INK)?;
-    for percent in [0, 25, 50, 75, 100] {
-        let y = bottom - layout.side * f64::from(percent) / 100.0;
-        canvas.rect((x + width, y - 1.0), (x + width + 7.0, y + 1.0), INK)?;
-        canvas.text(&percent.to_string(), (x + width + 13.0, y), Anchor::Left, TICK, INK)?;
-    }
-    let middle = TOP + layout.side / 2.0;
-    canvas.text_upwards("% of the row", (x + width + 82.0, middle), Anchor::Centre, TICK, INK)
-}
+/// Of a count of 0.
+const ZERO: (u8, u8, u8) = (125, 125, 125);
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::plot::style::luminance;
-
-    /// The colour near the upper left corner of a cell, where no text is.
-    fn colour(picture: &RgbImage, layout: &Layout, row: usize, column: usize) -> (u8, u8, u8) {
-        let x = layout.left + layout.cell * column as f64 + 5.0;
-        let y = TOP + layout.cell * row as f64 + 5.0;
-        let [r, g, b] = picture.get_pixel(x as u32, y as u32).0;
-        (r, g, b)
-    }
 
     #[test]
     fn cells_are_darker_the_larger_their_share_of_the_row() {
@@ -256,12 +218,28 @@ mod tests {
         let counts = Confusion { counts: vec![vec![500, 300, 200], vec![9, 0, 1], vec![0, 0, 0]] };
         let names: Vec<String> = ["a", "b", "c"].map(str::to_owned).into();
         let named = NamedMatrix { name: "test set", unit: "segments", counts: &counts };
-        let picture = confusion(&[named], &names, "model on data").unwrap();
-        let layout = Layout::new(&Font::embedded().unwrap(), 1, &names);
-        let at = |row, column| luminance(colour(&picture, &layout, row, column));
+        let drawing = confusion(&[named], &names, "model on data").unwrap();
+        let (pixels, layout) = (drawing.pixels().unwrap(), Layout::new(1.0, &names));
+        // Near the upper left corner of a cell, where no text is.
+        let colour = |row: usize, column: usize| {
+            let x = layout.margin + layout.cell * column as f64 + 3.0;
+            let y = TOP + layout.cell * row as f64 + 3.0;
+            let [r, g, b] = pixels.get_pixel((2.0 * x) as u32, (2.0 * y) as u32).0;
+            (r, g, b)
+        };
+        let at = |row, column| luminance(colour(row, column));
         // 90 %, 50 %, 30 %, 20 %, 10 %, 0 %.
         let order = [at(1, 0), at(0, 0), at(0, 1), at(0, 2), at(1, 2), at(1, 1)];
         assert!(order.windows(2).all(|w| w[0] < w[1]), "{order:?}");
-        assert_eq!(colour(&picture, &layout, 2, 0), PAPER);
+        assert_eq!(colour(2, 0), (255, 255, 255));
+        assert!(drawing.svg().contains(">50.0 %</text>"));
+    }
+
+    #[test]
+    fn a_matrix_may_have_no_classes() {
+        let counts = Confusion { counts: Vec::new() };
+        let named = NamedMatrix { name: "test set", unit: "segments", counts: &counts };
+        let svg = confusion(&[named], &[], "model on data").unwrap().svg();
+        assert!(svg.contains(">test set</text>") && !svg.contains("\"NaN"), "{svg}");
     }
 }

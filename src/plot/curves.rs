@@ -1,12 +1,10 @@
 //! Loss and accuracy against epoch.
 
-use image::RgbImage;
-
 use super::axis;
-use super::canvas::{Anchor, Canvas, paint};
-use super::font::Font;
-use super::style::{FAINT_INK, GRID, INK, LABEL, NOTE, PAPER, Rgb, TICK, TRAINING, VALIDATION};
-use crate::error::Result;
+use super::drawing::{Anchor, Drawing, Look, Point, Shape};
+use super::font;
+use super::frame::{Frame, legend, sheet};
+use super::style::{Colour, NOTE as SMALL, TICK};
 
 /// The figures of one epoch. What is not finite is left out of the picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,187 +21,193 @@ pub struct EpochRow {
     pub val_accuracy: f64,
 }
 
-const SIZE: (u32, u32) = (1900, 880);
-const TOP: f64 = 208.0;
-const BOTTOM: f64 = 690.0;
-const DASH: (f64, f64) = (14.0, 9.0);
+/// Training and validation of one quantity.
+#[derive(Debug, Clone)]
+pub struct Panel<'a> {
+    /// Of the y axis.
+    pub name: &'a str,
+    /// For those who hear the drawing instead.
+    pub label: &'a str,
+    /// Training and validation, by epoch from 1.
+    pub rows: &'a [[f64; 2]],
+    /// Behind the point, in what is read out.
+    pub digits: usize,
+    /// After a value: ` %`.
+    pub unit: &'a str,
+    /// The epoch to mark, from 1.
+    pub best: Option<usize>,
+}
+
+const SIZE: (f64, f64) = (440.0, 310.0);
 /// With more epochs than this, dots would run together.
 const MOST_DOTS: usize = 40;
-const NOTES: [&str; 2] = [
-    "Training figures are running means over each epoch while the weights change; validation is \
-     measured after the epoch. So in early epochs",
-    "a validation loss below the training loss, and a validation accuracy above the training \
-     accuracy, are normal.",
-];
+const NOTE: &str = "Training values are running means over each epoch while the weights change; \
+                    validation is measured after the epoch. In early epochs the validation loss \
+                    may therefore be below the training loss, and the accuracy above.";
 
-struct Panel {
-    x: (f64, f64),
-    name: &'static str,
-    /// Training and validation, as (epoch, value) where finite.
-    series: [Vec<(f64, f64)>; 2],
-    decimals: usize,
-    unit: &'static str,
-}
-
-/// Loss and accuracy in two panels, training and validation, 1900 × 880 pixels.
-///
-/// `best_epoch` is the epoch to mark: that of the lowest validation loss. `title` should say which model and which data.
-pub fn curves(history: &[EpochRow], best_epoch: Option<u32>, title: &str) -> Result<RgbImage> {
-    let series = |of: fn(&EpochRow) -> f64| -> Vec<(f64, f64)> {
-        let points = history.iter().map(|row| (f64::from(row.epoch), of(row)));
-        points.filter(|p| p.1.is_finite()).collect()
+/// Training and validation against epoch, with the last values at the lines' ends. Each epoch has
+/// an invisible strip over the whole height (`data-epoch`), whose `data-say` a script may read
+/// out. What is not finite is left out.
+pub fn curve(panel: &Panel<'_>) -> Drawing {
+    let Panel { name, label, rows, digits, unit, best } = panel;
+    let last = rows.len().max(1);
+    let found = axis::range(rows.iter().flatten().copied());
+    let air = 0.03 * (last as f64 - 1.0).max(1.0);
+    let frame = Frame {
+        from: (60.0, 46.0),
+        to: (SIZE.0 - 56.0, SIZE.1 - 48.0),
+        x: (1.0 - air, last as f64 + air),
+        y: found.unwrap_or((0.0, 1.0)),
     };
-    let loss = Panel {
-        x: (140.0, 810.0),
-        name: "loss (with any penalty)",
-        series: [series(|r| r.train_loss), series(|r| r.val_loss)],
-        decimals: 3,
-        unit: "",
-    };
-    let accuracy = Panel {
-        x: (1080.0, 1750.0),
-        name: "accuracy (%)",
-        series: [series(|r| 100.0 * r.train_accuracy), series(|r| 100.0 * r.val_accuracy)],
-        decimals: 1,
-        unit: " %",
-    };
-    let epochs = (
-        history.iter().map(|r| r.epoch).min().unwrap_or(1),
-        history.iter().map(|r| r.epoch).max().unwrap_or(1),
-    );
-    let font = Font::embedded()?;
-    paint(SIZE, &font, |canvas| {
-        let middle = f64::from(SIZE.0) / 2.0;
-        canvas.title(title, (middle, 48.0), f64::from(SIZE.0) - 80.0)?;
-        legend(canvas, best_epoch)?;
-        for panel in [loss, accuracy] {
-            draw(canvas, &panel, epochs, best_epoch)?;
-        }
-        for (line, y) in NOTES.iter().zip([812.0, 844.0]) {
-            canvas.text(line, (60.0, y), Anchor::Left, NOTE, FAINT_INK)?;
-        }
-        Ok(())
-    })
-}
-
-fn legend(canvas: &mut Canvas<'_>, best: Option<u32>) -> Result<()> {
-    let (y, mut x) = (108.0, 530.0);
-    if best.is_none() {
-        x += 180.0;
-    }
-    canvas.polyline(&[(x, y), (x + 70.0, y)], 4.0, Some(DASH), TRAINING)?;
-    canvas.text("training", (x + 86.0, y), Anchor::Left, LABEL, INK)?;
-    x += 260.0;
-    canvas.line((x, y), (x + 70.0, y), 4.0, VALIDATION)?;
-    canvas.dot((x + 35.0, y), 7.0, VALIDATION)?;
-    canvas.text("validation", (x + 86.0, y), Anchor::Left, LABEL, INK)?;
-    if best.is_some() {
-        canvas.target((x + 290.0, y), 12.0, VALIDATION)?;
-        canvas.text("lowest validation loss", (x + 314.0, y), Anchor::Left, LABEL, INK)?;
-    }
-    Ok(())
-}
-
-fn draw(
-    canvas: &mut Canvas<'_>,
-    panel: &Panel,
-    (first, last): (u32, u32),
-    best: Option<u32>,
-) -> Result<()> {
-    let (left, right) = panel.x;
-    let middle = (left + right) / 2.0;
-    let values = panel.series.iter().flatten().map(|p| p.1);
-    let found = axis::range(values);
-    let (low, high) = found.unwrap_or((0.0, 1.0));
-    let air = 0.03 * f64::from(last - first).max(1.0);
-    let (from, to) = (f64::from(first) - air, f64::from(last) + air);
-    let x_of = |epoch: f64| left + (right - left) * (epoch - from) / (to - from);
-    let y_of = |value: f64| BOTTOM - (BOTTOM - TOP) * (value - low) / (high - low);
-
-    let ticks = axis::ticks((low, high), 8.0);
-    let digits = axis::decimals(&ticks);
-    for &tick in &ticks {
-        let y = y_of(tick);
-        canvas.rect((left, y - 0.5), (right, y + 0.5), GRID)?;
-        if found.is_some() {
-            let label = axis::number(tick, digits);
-            canvas.text(&label, (left - 14.0, y), Anchor::Right, TICK, INK)?;
-        }
-    }
-    for epoch in axis::epoch_ticks(first, last) {
-        let x = x_of(f64::from(epoch));
-        canvas.rect((x - 0.5, TOP), (x + 0.5, BOTTOM), GRID)?;
-        canvas.rect((x - 1.0, BOTTOM), (x + 1.0, BOTTOM + 8.0), INK)?;
-        canvas.text(&epoch.to_string(), (x, BOTTOM + 27.0), Anchor::Centre, TICK, INK)?;
-    }
-    canvas.rect((left - 1.0, TOP), (left + 1.0, BOTTOM), INK)?;
-    canvas.rect((left - 1.0, BOTTOM - 1.0), (right, BOTTOM + 1.0), INK)?;
-    canvas.text("epoch", (middle, BOTTOM + 62.0), Anchor::Centre, LABEL, INK)?;
-    let half = (TOP + BOTTOM) / 2.0;
-    canvas.text_upwards(panel.name, (left - 108.0, half), Anchor::Centre, LABEL, INK)?;
+    let mut drawing = Drawing::new(SIZE, "curve", label);
+    drawing.put(legend(&[("training", 0), ("validation", 1)], SIZE.0), (0.0, 0.0));
+    let ticks = if found.is_some() { frame.values() } else { Vec::new() };
+    frame.grid(&mut drawing, &ticks);
+    frame.left_axis(&mut drawing, &ticks, name, 58.0);
+    frame.bottom_axis(&mut drawing, &axis::epochs(last as u32), "epoch");
+    frame.axes(&mut drawing);
     if found.is_none() {
-        canvas.rect((middle - 130.0, half - 30.0), (middle + 130.0, half + 30.0), PAPER)?;
-        return canvas.text("no finite values", (middle, half), Anchor::Centre, LABEL, FAINT_INK);
+        let look = (TICK, Colour::Faint);
+        drawing.text(frame.middle(), Anchor::Middle, "no finite values", look);
     }
-
-    let [training, validation] = panel.series.each_ref().map(|points| -> Vec<(f64, f64)> {
-        points.iter().map(|&(epoch, value)| (x_of(epoch), y_of(value))).collect()
+    let said = |value: f64| format!("{}{unit}", axis::number(value, *digits));
+    let best = best.filter(|best| {
+        let row = best.checked_sub(1).and_then(|i| rows.get(i));
+        row.is_some_and(|row| row[1].is_finite())
     });
-    if let Some(&(epoch, value)) =
-        best.and_then(|b| panel.series[1].iter().find(|p| p.0 == f64::from(b)))
-    {
-        let x = x_of(epoch);
-        let dots = [(x, TOP), (x, BOTTOM)];
-        canvas.polyline(&dots, 2.0, Some((2.0, 8.0)), FAINT_INK)?;
-        let label = format!("epoch {epoch}: {}{}", axis::number(value, panel.decimals), panel.unit);
-        let half = canvas.font.width(&label, TICK) / 2.0;
-        let x = x.clamp(left + half, right - half);
-        canvas.text(&label, (x, TOP - 22.0), Anchor::Centre, TICK, INK)?;
+    if let Some(best) = best {
+        let (x, value) = (frame.x(best as f64), rows[best - 1][1]);
+        let look = Look { dash: &[2.0, 4.0], ..Look::stroke(Colour::Faint, 1.0) };
+        drawing.line(&[(x, frame.from.1), (x, frame.to.1)], look);
+        let text = format!("epoch {best}: {}", said(value));
+        let half = font::width(&text, SMALL) / 2.0;
+        let at = (x.clamp(frame.from.0 + half, frame.to.0 - half), frame.from.1 - 9.0);
+        drawing.text(at, Anchor::Middle, &text, (SMALL, Colour::Faint));
     }
-    // Dashes above the line: where both run together, both show.
-    canvas.polyline(&validation, 4.0, None, VALIDATION)?;
-    canvas.polyline(&training, 4.0, Some(DASH), TRAINING)?;
-    // A point that is alone has no line to show it.
-    if let [point] = training[..] {
-        canvas.dot(point, 9.0, TRAINING)?;
-    }
-    if validation.len() <= MOST_DOTS {
-        for &point in &validation {
-            canvas.dot(point, 7.0, VALIDATION)?;
+    let mut ends: Vec<(f64, f64, usize)> = Vec::new();
+    for i in [0, 1] {
+        let points: Vec<Point> =
+            rows.iter().enumerate().map(|(k, row)| ((k + 1) as f64, row[i])).collect();
+        frame.curve(&mut drawing, &points, i);
+        if let Some(end) = points.iter().rfind(|point| point.1.is_finite()) {
+            ends.push((frame.y(end.1).clamp(frame.from.1, frame.to.1), end.1, i));
+        }
+        let dots = frame.places(&points).into_iter().enumerate();
+        for (k, at) in dots.filter(|_| i == 1 && rows.len() <= MOST_DOTS) {
+            let radius = if Some(k + 1) == best { 5.0 } else { 3.0 };
+            drawing.add(Shape::Circle(at, radius), Look::fill(Colour::Series(i)));
         }
     }
-    if let Some(i) = best.and_then(|b| panel.series[1].iter().position(|p| p.0 == f64::from(b))) {
-        canvas.target(validation[i], 12.0, VALIDATION)?;
+    end_values(&mut drawing, &frame, ends, said);
+    drawing.add(Shape::Guide, Look::default());
+    let heard = |value: f64| match value.is_finite() {
+        true => format!("{value:.digits$}{unit}"),
+        false => "not finite".to_owned(),
+    };
+    for (epoch, row) in (1..).zip(rows.iter()) {
+        let [training, validation] = row.map(heard);
+        let mark = if Some(epoch) == best { " (lowest validation loss)" } else { "" };
+        let said = format!("epoch {epoch}: training {training}, validation {validation}{mark}");
+        let x = epoch as f64;
+        frame.strip(&mut drawing, epoch, (x - 0.5, x, x + 0.5), &said);
     }
-    end_values(canvas, panel, &training, &validation)
+    drawing
 }
 
 /// The last values, beside the ends of their lines and never on each other.
 fn end_values(
-    canvas: &mut Canvas<'_>,
-    panel: &Panel,
-    training: &[(f64, f64)],
-    validation: &[(f64, f64)],
-) -> Result<()> {
-    let x = panel.x.1 + 12.0;
-    let mut ends: Vec<(f64, f64, Rgb)> = Vec::new();
-    for (series, points, colour) in
-        [(&panel.series[0], training, TRAINING), (&panel.series[1], validation, VALIDATION)]
-    {
-        if let (Some(value), Some(point)) = (series.last(), points.last()) {
-            ends.push((point.1, value.1, colour));
-        }
-    }
+    drawing: &mut Drawing,
+    frame: &Frame,
+    mut ends: Vec<(f64, f64, usize)>,
+    said: impl Fn(f64) -> String,
+) {
     ends.sort_by(|a, b| a.0.total_cmp(&b.0));
     if let [above, below] = &mut ends[..] {
-        let missing = (34.0 - (below.0 - above.0)).max(0.0) / 2.0;
+        let missing = (15.0 - (below.0 - above.0)).max(0.0) / 2.0;
         above.0 -= missing;
         below.0 += missing;
     }
-    for (y, value, colour) in ends {
-        canvas.rect((x, y - 11.0), (x + 7.0, y + 11.0), colour)?;
-        let label = format!("{}{}", axis::number(value, panel.decimals), panel.unit);
-        canvas.text(&label, (x + 16.0, y), Anchor::Left, TICK, INK)?;
+    for (y, value, i) in ends {
+        let look = (SMALL, Colour::Series(i));
+        let room = (SIZE.0 - frame.to.0 - 6.0, false);
+        drawing.fitted((frame.to.0 + 5.0, y), Anchor::Start, &said(value), look, room);
     }
-    Ok(())
+}
+
+/// Loss and accuracy side by side under a title, which should say which model and which data.
+/// `best_epoch` is the epoch to mark: that of the lowest validation loss.
+pub fn curves(history: &[EpochRow], best_epoch: Option<u32>, title: &str) -> Drawing {
+    let last = history.iter().map(|row| row.epoch as usize).max().unwrap_or(0);
+    let rows = |of: fn(&EpochRow) -> [f64; 2]| {
+        let mut rows = vec![[f64::NAN; 2]; last];
+        for row in history {
+            if let Some(to) = (row.epoch as usize).checked_sub(1).and_then(|i| rows.get_mut(i)) {
+                *to = of(row);
+            }
+        }
+        rows
+    };
+    let loss = rows(|row| [row.train_loss, row.val_loss]);
+    let accuracy = rows(|row| [row.train_accuracy, row.val_accuracy].map(|v| 100.0 * v));
+    let panel = |name: &str, rows: &[[f64; 2]], digits: usize, unit: &str| {
+        let best = best_epoch.map(|best| best as usize);
+        curve(&Panel { name, label: name, rows, digits, unit, best })
+    };
+    let panels = vec![
+        panel("loss (incl. any L2 penalty)", &loss, 3, ""),
+        panel("accuracy (%)", &accuracy, 1, " %"),
+    ];
+    let marked =
+        best_epoch.map(|best| format!("Dotted line: epoch {best}, the lowest validation loss."));
+    sheet(title, vec![panels], &[marked.unwrap_or_default(), NOTE.to_owned()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(rows: &[[f64; 2]], best: Option<usize>) -> String {
+        let label = "loss of \"<b>\"";
+        curve(&Panel { name: "loss", label, rows, digits: 2, unit: "", best }).svg()
+    }
+
+    #[test]
+    fn each_epoch_can_be_read_out_and_labels_are_escaped() {
+        let svg = drawn(&[[2.0, 1.5], [1.0, 1.25], [0.5, 1.75]], Some(2));
+        assert_eq!(svg.matches("data-epoch=").count(), 3);
+        let say = "epoch 2: training 1.00, validation 1.25 (lowest validation loss)";
+        assert!(svg.contains(say), "{svg}");
+        assert!(svg.contains("loss of &quot;&lt;b&gt;&quot;") && !svg.contains("<b>"));
+    }
+
+    /// The lower a value, the larger its y; an epoch to the right has the larger x.
+    #[test]
+    fn lines_go_through_their_values() {
+        let svg = drawn(&[[2.0, 1.0], [1.0, 1.0]], None);
+        let line =
+            svg.split("<path d=\"M").find(|path| path.contains("stroke-width=\"2\"")).unwrap();
+        let line: Vec<f64> =
+            line.split('"').next().unwrap().split([' ', 'L']).map(|n| n.parse().unwrap()).collect();
+        assert!(line[0] < line[2] && line[1] < line[3], "{line:?}");
+        assert!(!svg.contains("epoch 1: 1.00</text>"));
+    }
+
+    #[test]
+    fn what_is_not_finite_is_left_out() {
+        let svg = drawn(&[[f64::NAN, f64::INFINITY]], None);
+        assert!(svg.contains("no finite values") && !svg.contains("MNaN"), "{svg}");
+        let one = drawn(&[[1.0, f64::NAN]], None);
+        assert_eq!(one.matches("<circle").count(), 1);
+        let say = "epoch 1: training not finite, validation not finite";
+        assert!(svg.contains(say) && !svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+    }
+
+    #[test]
+    fn only_an_epoch_that_there_is_is_marked() {
+        let rows = [[2.0, 1.0], [1.0, 1.5]];
+        assert!(drawn(&rows, Some(1)).contains("epoch 1: 1.00</text>"));
+        for best in [0, 3] {
+            assert_eq!(drawn(&rows, Some(best)), drawn(&rows, None));
+        }
+    }
 }

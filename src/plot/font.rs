@@ -1,69 +1,94 @@
-//! Text as pixels: one embedded typeface, so that a picture is the same on every machine.
+//! The one embedded typeface, Ubuntu Light: how wide text is, and the outlines of its letters, so
+//! that a picture is the same on every machine.
 
-use ab_glyph::{Font as _, FontRef, Glyph, ScaleFont as _, point};
+use std::sync::LazyLock;
 
-use crate::error::{Error, Result};
+use tiny_skia::{Path, PathBuilder};
+use ttf_parser::{Face, GlyphId, OutlineBuilder};
 
-/// A typeface, measured in pixels of em size.
-///
-/// plotters' own text ignores the space on the left of each glyph, which makes letters stand
-/// unevenly; so the glyphs are placed here.
-pub(super) struct Font(FontRef<'static>);
+static FACE: LazyLock<Option<Face<'static>>> =
+    LazyLock::new(|| Face::parse(epaint_default_fonts::UBUNTU_LIGHT, 0).ok());
 
-impl Font {
-    /// Ubuntu Light.
-    pub(super) fn embedded() -> Result<Self> {
-        FontRef::try_from_slice(epaint_default_fonts::UBUNTU_LIGHT)
-            .map(Self)
-            .map_err(|e| Error::Picture { problem: format!("the embedded font: {e}") })
+/// A glyph for each character, and the distance to the next one in shares of the size.
+fn glyphs(text: &str) -> impl Iterator<Item = (Option<GlyphId>, f64)> {
+    let face = FACE.as_ref();
+    let em = face.map_or(1.0, |face| f64::from(face.units_per_em()));
+    text.chars().map(move |c| {
+        let id = face.and_then(|face| face.glyph_index(c).or_else(|| face.glyph_index('?')));
+        let advance = id.and_then(|id| face?.glyph_hor_advance(id));
+        (id, advance.map_or(0.5, |units| f64::from(units) / em))
+    })
+}
+
+/// Width of a line of text in pixels, at so many pixels of em size.
+pub(super) fn width(text: &str, size: f64) -> f64 {
+    glyphs(text).map(|(_, advance)| advance).sum::<f64>() * size
+}
+
+/// `text` cut to at most `width` pixels, with an ellipsis where something was cut.
+pub(super) fn shorten(text: &str, size: f64, most: f64) -> String {
+    if width(text, size) <= most {
+        return text.to_owned();
     }
-
-    /// Width of `text` in pixels.
-    pub(super) fn width(&self, text: &str, size: f64) -> f64 {
-        self.layout(text, size).1
-    }
-
-    /// `text` cut to at most `width` pixels, with an ellipsis where something was cut.
-    pub(super) fn shorten(&self, text: &str, size: f64, width: f64) -> String {
-        if self.width(text, size) <= width {
-            return text.to_owned();
-        }
-        let mut kept: Vec<char> = text.chars().collect();
-        while kept.pop().is_some() {
-            let short = format!("{}…", kept.iter().collect::<String>().trim_end());
-            if self.width(&short, size) <= width {
-                return short;
-            }
-        }
-        String::new()
-    }
-
-    /// Calls `dot(x, y, coverage)` for each pixel touched; x from the text's left end, y from
-    /// its baseline (down).
-    pub(super) fn draw(&self, text: &str, size: f64, mut dot: impl FnMut(i32, i32, f64)) {
-        for glyph in self.layout(text, size).0 {
-            if let Some(outline) = self.0.outline_glyph(glyph) {
-                let bounds = outline.px_bounds();
-                let (left, top) = (bounds.min.x as i32, bounds.min.y as i32);
-                outline.draw(|x, y, c| dot(left + x as i32, top + y as i32, f64::from(c)));
-            }
+    let mut kept: Vec<char> = text.chars().collect();
+    while kept.pop().is_some() {
+        let short = format!("{}…", kept.iter().collect::<String>().trim_end());
+        if width(&short, size) <= most {
+            return short;
         }
     }
+    String::new()
+}
 
-    fn layout(&self, text: &str, size: f64) -> (Vec<Glyph>, f64) {
-        let scale =
-            self.0.pt_to_px_scale(size as f32 * 0.75).unwrap_or_else(|| (size as f32).into());
-        let font = self.0.as_scaled(scale);
-        let (mut x, mut previous, mut glyphs) = (0.0, None, Vec::new());
-        for c in text.chars() {
-            let id = font.glyph_id(c);
-            if let Some(previous) = previous {
-                x += font.kern(previous, id);
-            }
-            glyphs.push(id.with_scale_and_position(scale, point(x, 0.0)));
-            x += font.h_advance(id);
-            previous = Some(id);
+/// The letters' outlines, the text's left end and its baseline at 0.
+pub(super) fn path(text: &str, size: f64) -> Option<Path> {
+    let face = FACE.as_ref()?;
+    let scale = (size / f64::from(face.units_per_em())) as f32;
+    let mut letters = Letters { path: PathBuilder::new(), left: 0.0, scale };
+    for (id, advance) in glyphs(text) {
+        if let Some(id) = id {
+            face.outline_glyph(id, &mut letters);
         }
-        (glyphs, f64::from(x))
+        letters.left += (advance * size) as f32;
+    }
+    letters.path.finish()
+}
+
+/// Letters behind each other; the font's units, y upwards, become pixels, y downwards.
+struct Letters {
+    path: PathBuilder,
+    left: f32,
+    scale: f32,
+}
+
+impl Letters {
+    fn at(&self, x: f32, y: f32) -> (f32, f32) {
+        (self.left + self.scale * x, -self.scale * y)
+    }
+}
+
+impl OutlineBuilder for Letters {
+    fn move_to(&mut self, x: f32, y: f32) {
+        let (x, y) = self.at(x, y);
+        self.path.move_to(x, y);
+    }
+
+    fn line_to(&mut self, x: f32, y: f32) {
+        let (x, y) = self.at(x, y);
+        self.path.line_to(x, y);
+    }
+
+    fn quad_to(&mut self, x1: f32, y1: f32, x: f32, y: f32) {
+        let ((x1, y1), (x, y)) = (self.at(x1, y1), self.at(x, y));
+        self.path.quad_to(x1, y1, x, y);
+    }
+
+    fn curve_to(&mut self, x1: f32, y1: f32, x2: f32, y2: f32, x: f32, y: f32) {
+        let ((x1, y1), (x2, y2), (x, y)) = (self.at(x1, y1), self.at(x2, y2), self.at(x, y));
+        self.path.cubic_to(x1, y1, x2, y2, x, y);
+    }
+
+    fn close(&mut self) {
+        self.path.close();
     }
 }

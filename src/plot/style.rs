@@ -1,29 +1,107 @@
-//! Colours and sizes that the pictures share.
+//! Colours, dashes and sizes that the drawings share, and the style sheet for the dark.
+
+use std::fmt::Write;
 
 /// Red, green, blue.
 pub(crate) type Rgb = (u8, u8, u8);
 
-pub(super) const PAPER: Rgb = (255, 255, 255);
+const PAPER: Rgb = (255, 255, 255);
 const BLACK: Rgb = (0, 0, 0);
-pub(super) const INK: Rgb = (30, 30, 30);
-pub(super) const FAINT_INK: Rgb = (95, 95, 95);
-pub(super) const ZERO_INK: Rgb = (125, 125, 125);
-pub(super) const GRID: Rgb = (224, 224, 224);
 
-/// Okabe and Ito's blue and orange: told apart by colour-blind eyes, and by their lightness in
-/// grey print.
-pub(super) const TRAINING: Rgb = (0, 114, 178);
-pub(super) const VALIDATION: Rgb = (230, 159, 0);
+/// What a mark is painted with. All but the last follow light and dark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Colour {
+    Ink,
+    Faint,
+    Grid,
+    Paper,
+    Wash,
+    /// Of the line with this number; see [`dash`].
+    Series(usize),
+    Fixed(Rgb),
+}
 
-/// Okabe and Ito's colours for several models, but for the yellow, which is faint on white.
-pub(super) const SERIES: [Rgb; 7] =
-    [TRAINING, VALIDATION, (0, 158, 115), (213, 94, 0), (204, 121, 167), (86, 180, 233), BLACK];
+/// Colours of lines: on white and on near-black at least 3 : 1 each.
+const SERIES: [(Rgb, Rgb); 7] = [
+    ((0, 114, 178), (86, 180, 233)),
+    ((199, 119, 0), (230, 159, 0)),
+    ((0, 120, 90), (47, 191, 148)),
+    ((170, 68, 153), (224, 138, 208)),
+    ((30, 30, 30), (232, 232, 232)),
+    ((192, 74, 0), (239, 125, 59)),
+    ((119, 119, 119), (153, 153, 153)),
+];
 
-/// Sizes of letters in pixels.
-pub(super) const TITLE: f64 = 38.0;
-pub(super) const LABEL: f64 = 28.0;
-pub(super) const TICK: f64 = 25.0;
-pub(super) const NOTE: f64 = 23.0;
+/// Strokes and gaps of lines. With [`SERIES`]: 35 lines that differ, neighbours in both.
+const DASHES: [&[f64]; 5] = [&[], &[9.0, 3.0], &[4.0, 3.0], &[1.5, 3.0], &[10.0, 3.0, 2.0, 3.0]];
+
+impl Colour {
+    /// On light and on dark paper.
+    fn both(self) -> (Rgb, Rgb) {
+        match self {
+            Self::Ink => ((30, 30, 30), (232, 232, 232)),
+            Self::Faint => ((87, 87, 87), (169, 175, 181)),
+            Self::Grid => ((217, 217, 217), (58, 64, 70)),
+            Self::Paper => (PAPER, (21, 24, 27)),
+            Self::Wash => ((245, 246, 247), (30, 34, 38)),
+            Self::Series(i) => SERIES[i % SERIES.len()],
+            Self::Fixed(rgb) => (rgb, rgb),
+        }
+    }
+
+    /// On light paper.
+    pub(super) fn rgb(self) -> Rgb {
+        self.both().0
+    }
+
+    pub(super) fn hex(self) -> String {
+        hex(self.rgb())
+    }
+
+    /// What its class ends in; a fixed colour has none.
+    pub(super) fn class(self) -> Option<String> {
+        Some(match self {
+            Self::Ink => "ink".into(),
+            Self::Faint => "faint".into(),
+            Self::Grid => "grid".into(),
+            Self::Paper => "paper".into(),
+            Self::Wash => "wash".into(),
+            Self::Series(i) => format!("s{}", i % SERIES.len()),
+            Self::Fixed(_) => return None,
+        })
+    }
+}
+
+fn hex((r, g, b): Rgb) -> String {
+    format!("#{r:02x}{g:02x}{b:02x}")
+}
+
+/// Strokes and gaps of the line with this number.
+pub(super) fn dash(i: usize) -> &'static [f64] {
+    DASHES[i % DASHES.len()]
+}
+
+/// Rules for a page that inlines drawings: the dark's colours on a screen that asks for them. On
+/// paper the drawings keep the light ones, which they carry themselves.
+pub fn style_sheet() -> String {
+    let series = (0..SERIES.len()).map(Colour::Series);
+    let all = [Colour::Ink, Colour::Faint, Colour::Grid, Colour::Paper, Colour::Wash];
+    let mut css = "@media screen and (prefers-color-scheme: dark) {".to_owned();
+    for colour in all.into_iter().chain(series) {
+        let (class, dark) = (colour.class().unwrap_or_default(), hex(colour.both().1));
+        // Writing to a string cannot fail.
+        let _ = write!(css, " .f-{class} {{ fill: {dark}; }} .k-{class} {{ stroke: {dark}; }}");
+    }
+    css.push_str(" }\n");
+    css
+}
+
+/// Sizes of letters in CSS pixels.
+pub(super) const LABEL: f64 = 13.0;
+pub(super) const TICK: f64 = 12.0;
+pub(super) const NOTE: f64 = 11.0;
+/// Text is cut rather than set in smaller letters.
+pub(super) const SMALLEST: f64 = 9.0;
 
 /// ColorBrewer's nine-class Blues: one hue, darker means more, also in grey print.
 const BLUES: [Rgb; 9] = [
@@ -69,6 +147,26 @@ pub(super) fn text_on(background: Rgb) -> Rgb {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_differ_in_colour_or_dashes_and_the_dark_replaces_every_colour() {
+        let look = |i: usize| (Colour::Series(i).rgb(), dash(i));
+        for i in 0..35 {
+            assert!((0..i).all(|j| look(j) != look(i)), "{i}");
+        }
+        for (light, dark) in SERIES {
+            let contrast = |a: Rgb, b: Rgb| {
+                let (a, b) = (luminance(a), luminance(b));
+                (a.max(b) + 0.05) / (a.min(b) + 0.05)
+            };
+            assert!(contrast(light, PAPER) >= 3.0, "{light:?}");
+            assert!(contrast(dark, Colour::Paper.both().1) >= 3.0, "{dark:?}");
+        }
+        let css = style_sheet();
+        for class in ["ink", "faint", "grid", "paper", "wash", "s0", "s6"] {
+            assert!(css.contains(&format!(".f-{class} {{")), "{css}");
+        }
+    }
 
     #[test]
     fn more_is_darker_all_the_way() {

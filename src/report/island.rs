@@ -1,25 +1,23 @@
-//! What the script is given: indices, spectrograms and maps.
+//! What the script is given: indices, and pictures of further samples of a matrix's cells.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::pictures::{Plot, Tiles};
 use super::record::RunRecord;
 use super::sound::{self, Player};
 use crate::error::{Error, Result};
-use crate::explain::{
-    Axes, Class as ExplainedClass, ExplainedPart, ExplainedSample, Explanation, FIRST, LayerFacts,
-    MapOf, ReceptiveSpan,
-};
+use crate::explain::{ExplainedPart, ExplainedSample};
+
+/// Bytes of pictures and recordings: a page is to stay under 12 MB.
+const MOST: usize = 11_000_000;
+
+/// Bytes that pictures behind matrices' cells may fill.
+const MOST_PICTURES: usize = 2_500_000;
 
 /// Bytes that recordings may fill, as Base64.
-const MOST_SOUND: usize = 5_500_000;
-
-/// Bytes that spectrograms and maps may fill: beyond, samples behind a matrix's cells are left out.
-const MOST_SHOWN: usize = 8_000_000;
-
-/// Bytes of everything that the script is given, recordings last: a page is to stay under 12 MB.
-const MOST: usize = 11_000_000;
+const MOST_SOUND: usize = 4_500_000;
 
 #[derive(Serialize)]
 struct Island<'a> {
@@ -28,21 +26,13 @@ struct Island<'a> {
 
 #[derive(Serialize)]
 struct Run<'a> {
-    name: &'a str,
+    name: String,
     folder: String,
     classes: &'a [String],
-    /// Bands, frames.
-    shape: [usize; 2],
-    axes: &'a Axes,
-    layers: Vec<Layer<'a>>,
+    /// Of a sample's picture; none if unknown.
+    seconds: Option<f64>,
     parts: Vec<Part<'a>>,
     shown: Vec<Sample<'a>>,
-}
-
-#[derive(Serialize)]
-struct Layer<'a> {
-    name: &'a str,
-    place: ReceptiveSpan,
 }
 
 #[derive(Serialize)]
@@ -65,86 +55,60 @@ struct Sample<'a> {
     song: Option<i64>,
     truth: u32,
     predicted: u32,
-    target: u32,
     probabilities: Vec<f32>,
-    low: f32,
-    high: f32,
-    /// Base64 of a byte for each of `[bands, frames]`.
-    bytes: &'a str,
-    maps: &'a [MapOf],
-    band_occlusion: &'a [f32],
-    time_occlusion: &'a [f32],
+    /// Spectrogram and maps, where the page has no figure of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pictures: Vec<Plot>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     audio: Vec<Player>,
     /// Whether there is sound of it, here or in the run's folder.
     is_heard: bool,
 }
 
-/// JSON that may stand in a script element: it has no `<`.
-pub(super) fn json(runs: &[RunRecord]) -> Result<String> {
-    let plain = text(runs, 0)?;
-    let room = MOST.saturating_sub(plain.len()).min(MOST_SOUND) / runs.len().max(1);
-    let is_heard = |run: &RunRecord| run.explanation.shown.iter().any(|one| one.sound.is_some());
-    let text = if runs.iter().any(is_heard) { text(runs, room)? } else { plain };
+/// A run, the layers whose maps are shown, and the samples of which the page has a figure.
+pub(super) struct Shown<'a> {
+    pub(super) run: &'a RunRecord,
+    pub(super) layers: &'a [usize],
+    pub(super) figures: Vec<usize>,
+}
+
+/// JSON that may stand in a script element: it has no `<`. `taken` bytes are filled already.
+pub(super) fn json(runs: &[Shown<'_>], tiles: Tiles, taken: usize) -> Result<String> {
+    let room = MOST.saturating_sub(taken);
+    // Sound first: half of what is left at most.
+    let sound = MOST_SOUND.min(room / 2) / runs.len().max(1);
+    let pictures = MOST_PICTURES.min(room / 2) / runs.len().max(1);
+    let all = runs.iter().map(|one| run(one, tiles, pictures, sound));
+    let island = Island { runs: all.collect::<Result<_>>()? };
+    let text = serde_json::to_string(&island).map_err(|e| Error::Run {
+        path: runs[0].run.folder.path().into(),
+        problem: format!("its explanation cannot be put into a page: {e}"),
+    })?;
     // Outside of strings JSON has none.
     Ok(text.replace('<', "\\u003c"))
 }
 
-/// With so many bytes of sound for each run.
-fn text(runs: &[RunRecord], room: usize) -> Result<String> {
-    let most = MOST_SHOWN / runs.len().max(1);
-    let all = runs.iter().map(|one| Ok(run(one, sound::players(one, room)?, most)));
-    let island = Island { runs: all.collect::<Result<_>>()? };
-    serde_json::to_string(&island).map_err(|e| Error::Run {
-        path: runs[0].folder.path().into(),
-        problem: format!("its explanation cannot be put into a page: {e}"),
-    })
-}
-
-/// With so many bytes of spectrograms and maps.
-fn run(run: &RunRecord, mut players: BTreeMap<usize, Vec<Player>>, most: usize) -> Run<'_> {
-    let mut audio = |at: usize| players.remove(&at).unwrap_or_default();
-    let found = &run.explanation;
-    Run {
-        name: &run.metrics.model,
-        folder: run.path(),
-        classes: &found.classes,
-        shape: found.sample_shape,
-        axes: &found.axes,
-        layers: found.layers.iter().map(layer).collect(),
-        parts: found.parts.iter().map(part).collect(),
-        shown: found
-            .shown
-            .iter()
-            .take(fitting(found, most))
-            .enumerate()
-            .map(|(at, one)| sample(one, audio(at)))
-            .collect(),
-    }
-}
-
-/// How many samples fit into so many bytes; the first right and wrong of each class, which stand
-/// first, are shown in any case.
-fn fitting(found: &Explanation, most: usize) -> usize {
-    let map = |map: &MapOf| map.grad_cam.bytes.len() + map.hires_cam.bytes.len();
-    let size =
-        |one: &ExplainedSample| one.picture.bytes.len() + one.maps.iter().map(map).sum::<usize>();
-    let first =
-        |class: &ExplainedClass| class.right.len().min(FIRST) + class.wrong.len().min(FIRST);
-    let least = found.parts.first().map_or(0, |part| part.classes.iter().map(first).sum());
-    let mut room = most;
-    let fits = |one: &&ExplainedSample| match room.checked_sub(size(one)) {
-        Some(rest) => {
-            room = rest;
-            true
+fn run<'a>(shown: &Shown<'a>, tiles: Tiles, mut room: usize, sound: usize) -> Result<Run<'a>> {
+    let found = &shown.run.explanation;
+    let mut players: BTreeMap<usize, Vec<Player>> = sound::players(shown.run, sound)?;
+    let mut samples = Vec::new();
+    for (at, one) in found.shown.iter().enumerate() {
+        let mut pictures: Vec<Plot> = Vec::new();
+        if room > 0 && !shown.figures.contains(&at) {
+            pictures = tiles.plots(found, one, shown.layers)?;
+            let size = pictures.iter().flat_map(|plot| &plot.sources).map(String::len).sum();
+            room = room.saturating_sub(size);
         }
-        None => false,
-    };
-    found.shown.iter().take_while(fits).count().max(least)
-}
-
-fn layer(layer: &LayerFacts) -> Layer<'_> {
-    Layer { name: &layer.name, place: layer.place }
+        samples.push(sample(one, pictures, players.remove(&at).unwrap_or_default()));
+    }
+    Ok(Run {
+        name: shown.run.heading(),
+        folder: shown.run.path(),
+        classes: &found.classes,
+        seconds: found.axes.frame_seconds.map(|step| step * found.sample_shape[1] as f64),
+        parts: found.parts.iter().map(part).collect(),
+        shown: samples,
+    })
 }
 
 fn part(part: &ExplainedPart) -> Part<'_> {
@@ -155,21 +119,15 @@ fn part(part: &ExplainedPart) -> Part<'_> {
     Part { part: &part.part, classes: classes.collect() }
 }
 
-fn sample(shown: &ExplainedSample, audio: Vec<Player>) -> Sample<'_> {
+fn sample(shown: &ExplainedSample, pictures: Vec<Plot>, audio: Vec<Player>) -> Sample<'_> {
     Sample {
         part: &shown.part,
         index: shown.index,
         song: shown.song,
         truth: shown.truth,
         predicted: shown.predicted,
-        target: shown.target,
         probabilities: shown.probabilities.iter().map(|p| (p * 1e4).round() / 1e4).collect(),
-        low: shown.picture.low,
-        high: shown.picture.high,
-        bytes: &shown.picture.bytes,
-        maps: &shown.maps,
-        band_occlusion: &shown.band_occlusion,
-        time_occlusion: &shown.time_occlusion,
+        pictures,
         audio,
         is_heard: shown.sound.is_some(),
     }

@@ -1,20 +1,26 @@
-//! Everything that was found about runs, as one HTML file that stands alone.
+//! Everything that was found about runs, as one self-contained HTML file or as a notebook.
 //!
 //! ```text
 //! record.rs    what a run's folder holds, read and checked
-//! words.rs     sentences made from measured figures
-//! versus.rs    the runs' models held against the first one's
-//! view/        what the template is given: text, tables, drawings
-//! svg/         drawings: curves over epochs, a network's nodes
+//! answers/     what the page says to each question: rules in Rust, sentences in templates
+//! words.rs     words that several modules use
+//! versus.rs    the runs' models compared with the first one
+//! notes.rs     the author's own words
+//! pictures.rs  spectrograms and maps as pictures inside the page
 //! sound.rs     recordings, as many as a page should hold
 //! island.rs    what the script is given, as JSON
+//! view/        what the templates are given: text, tables, pictures
+//! notebook.rs  the same as a Jupyter notebook
 //! page.html    the template; page.css, page.js stand in the file that it makes
 //! ```
 
+mod answers;
 mod island;
+mod notebook;
+mod notes;
+mod pictures;
 mod record;
 mod sound;
-mod svg;
 mod versus;
 mod view;
 mod words;
@@ -26,8 +32,30 @@ use askama::Template;
 
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
+pub use notes::Notes;
 use record::RunRecord;
 use view::Page;
+
+/// What the author adds to a report.
+#[derive(Debug, Clone, Default)]
+pub struct FrontMatter {
+    /// None gives one from models and data.
+    pub title: Option<String>,
+    /// Who hands it in: a name or a candidate number.
+    pub author: Option<String>,
+    /// Their own words on each question.
+    pub notes: Notes,
+}
+
+/// What a report is written as.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    /// One HTML file that needs nothing else.
+    #[default]
+    Html,
+    /// A Jupyter notebook, nbformat 4.5.
+    Notebook,
+}
 
 /// Runs that were read and fit together; the first one answers the assignment's questions.
 #[derive(Debug)]
@@ -39,34 +67,36 @@ impl Runs {
     /// # Errors
     /// If one is not finished or not explained, its files do not belong together, or there is none.
     pub fn read(folders: &[impl AsRef<Path>]) -> Result<Self> {
-        let runs: Vec<RunRecord> =
+        let mut runs: Vec<RunRecord> =
             folders.iter().map(|path| RunRecord::read(path.as_ref())).collect::<Result<_>>()?;
         if runs.is_empty() {
             let (expected, found) = ("at least one", "none".into());
             return Err(Error::Setting { name: "run", expected, found });
         }
+        record::tell_apart(&mut runs);
         Ok(Self(runs))
     }
 
-    /// Writes the file and says its length in bytes; `now` is the date that it bears.
+    /// Writes the report and returns its length in bytes; `now` is the date that it bears.
     ///
     /// # Errors
-    /// If it cannot be written.
-    pub fn write(&self, path: &Path, now: SystemTime) -> Result<usize> {
-        let text = self.html(now)?;
+    /// If metrics of a run do not fit together, or the file cannot be written.
+    pub fn write(
+        &self,
+        path: &Path,
+        format: Format,
+        front: &FrontMatter,
+        now: SystemTime,
+    ) -> Result<usize> {
+        let page = Page::new(&self.0, front, (format, path), now)?;
+        let text = match format {
+            Format::Html => page.render().map_err(|e| Error::Run {
+                path: self.0[0].folder.path().into(),
+                problem: format!("cannot be put into a page: {e}"),
+            })?,
+            Format::Notebook => notebook::text(&page, &self.0, front)?,
+        };
         write_atomic(path, |to| to.write_all(text.as_bytes()))?;
         Ok(text.len())
-    }
-
-    /// The file's text.
-    ///
-    /// # Errors
-    /// If figures of a run do not fit together.
-    pub fn html(&self, now: SystemTime) -> Result<String> {
-        let page = Page::new(&self.0, now)?;
-        page.render().map_err(|e| Error::Run {
-            path: self.0[0].folder.path().into(),
-            problem: format!("cannot be put into a page: {e}"),
-        })
     }
 }

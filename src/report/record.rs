@@ -1,12 +1,13 @@
 //! What a run's folder holds, read and checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::data::{Part, PartName};
 use crate::error::{Error, Result};
-use crate::explain::{ExplainFolder, Explanation, SignedMap};
+use crate::explain::{ExplainFolder, Explanation, HeatShare, MeanMap, SignedMap, Zone};
 use crate::graph::Graph;
+use crate::metrics::PartScores;
 use crate::models::Model;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::history::Epoch;
@@ -26,8 +27,12 @@ pub(super) struct RunRecord {
     pub(super) model: Model,
     pub(super) graph: Graph,
     pub(super) explanation: Explanation,
-    /// Labels and songs of validation and test, without samples.
+    /// Labels and songs of all parts, without samples.
     pub(super) labels: BTreeMap<PartName, Part>,
+    /// Probabilities of all parts, `[n, classes]`.
+    pub(super) probabilities: BTreeMap<PartName, Vec<f32>>,
+    /// What tells it from other runs of its model: `seed 43`.
+    apart: Option<String>,
 }
 
 impl RunRecord {
@@ -50,7 +55,7 @@ impl RunRecord {
             );
             return Err(Error::Run { path: path.into(), problem });
         }
-        let metrics = folder.read_metrics()?;
+        let mut metrics = folder.read_metrics()?;
         let fail = |problem: String| Error::Run { path: folder.metrics(), problem };
         let n = facts.classes.len();
         let square = |rows: &Vec<Vec<u64>>| rows.len() == n && rows.iter().all(|r| r.len() == n);
@@ -64,11 +69,30 @@ impl RunRecord {
             }
         }
         let explanation = explanation(&folder, &facts)?;
-        let labels = [PartName::Val, PartName::Test].into_iter();
-        let labels = labels
-            .map(|part| Ok((part, labels_of(folder.read_predictions(part, &facts.classes)?))))
-            .collect::<Result<_>>()?;
-        Ok(Self { folder, config, metrics, history, facts, model, graph, explanation, labels })
+        let (mut labels, mut probabilities) = (BTreeMap::new(), BTreeMap::new());
+        for part in PartName::ALL {
+            let Predictions { labels: y, songs: song, probabilities: rows } =
+                folder.read_predictions(part, &facts.classes)?;
+            // Absent in runs of older versions.
+            if let Some(of_part) = metrics.parts.get_mut(part.as_str()) {
+                of_part.scores = Some(PartScores::new(&y, &rows, n)?);
+            }
+            labels.insert(part, Part { x: Vec::new(), y, song });
+            probabilities.insert(part, rows);
+        }
+        Ok(Self {
+            folder,
+            config,
+            metrics,
+            history,
+            facts,
+            model,
+            graph,
+            explanation,
+            labels,
+            probabilities,
+            apart: None,
+        })
     }
 
     /// Figures of a part; [`RunRecord::read`] made sure that they are there.
@@ -76,10 +100,66 @@ impl RunRecord {
         &self.metrics.parts[name.as_str()]
     }
 
+    /// What the report calls its model: built-in ones by their letters, `P1`.
+    pub(super) fn heading(&self) -> String {
+        match &self.apart {
+            Some(apart) => format!("{} ({apart})", self.name()),
+            None => self.name(),
+        }
+    }
+
+    fn name(&self) -> String {
+        let name = &self.metrics.model;
+        if self.is_built_in() { name.to_uppercase() } else { name.clone() }
+    }
+
+    /// A model that is not built in is a file.
+    pub(super) fn is_built_in(&self) -> bool {
+        self.metrics.model == self.config.model
+    }
+
+    /// The same for files: `p1`, `p1-seed-43`.
+    pub(super) fn file_name(&self) -> String {
+        let words = [Some(&self.metrics.model), self.apart.as_ref()];
+        let words: Vec<&str> = words.into_iter().flatten().map(String::as_str).collect();
+        let plain = |c: char| if c.is_alphanumeric() || "_.".contains(c) { c } else { '-' };
+        let name: String = words.join("-").chars().map(plain).collect();
+        let name = name.trim_matches(['-', '.']);
+        if name.is_empty() { "run".to_owned() } else { name.to_owned() }
+    }
+
     /// The command line that names this run's folder.
     pub(super) fn path(&self) -> String {
         self.folder.path().display().to_string()
     }
+}
+
+/// Gives runs of one model names of their own.
+pub(super) fn tell_apart(runs: &mut [RunRecord]) {
+    let known: Vec<(String, u32, String)> =
+        runs.iter().map(|run| (run.name(), run.config.seed, run.path())).collect();
+    for (run, apart) in runs.iter_mut().zip(apart(&known)) {
+        run.apart = apart;
+    }
+}
+
+/// What tells runs of the same name apart, of (name, seed, folder): their seeds, else their
+/// folders, else their numbers.
+fn apart(runs: &[(String, u32, String)]) -> Vec<Option<String>> {
+    let of = |(i, (name, seed, path)): (usize, &(String, u32, String))| {
+        let same: Vec<_> = runs.iter().filter(|run| run.0 == *name).collect();
+        if same.len() == 1 {
+            return None;
+        }
+        let seeds: BTreeSet<u32> = same.iter().map(|run| run.1).collect();
+        let paths: BTreeSet<&str> = same.iter().map(|run| run.2.as_str()).collect();
+        Some(match same.len() {
+            n if n == seeds.len() => format!("seed {seed}"),
+            n if n == paths.len() => path.clone(),
+            _ => format!("run {}", i + 1),
+        })
+    };
+    runs.iter().enumerate().map(of).collect()
 }
 
 fn explanation(run: &RunFolder, facts: &ModelFacts) -> Result<Explanation> {
@@ -118,6 +198,25 @@ fn check(found: &Explanation, facts: &ModelFacts) -> Result<(), String> {
             return Err(format!("part {}: expected {n} classes", part.part));
         }
     }
+    for texture in &found.textures {
+        // None of a class without samples.
+        let bands = texture.bands.len();
+        if !label(texture.label) || (bands != h && bands != 0) {
+            return Err(format!("textures: expected {h} bands of each of {n} classes"));
+        }
+    }
+    for mean in &found.means {
+        let place = format!("mean map of {} at {}", mean.label, mean.layer);
+        if !label(mean.label) || !confused(mean).all(label) {
+            return Err(format!("{place}: expected {n} classes"));
+        }
+        if let Some(share) = shares(mean).find(|share| !fits(share, [h, w])) {
+            return Err(format!(
+                "{place}, zone {:?}: expected a span within {h} bands and {w} frames, found {:?}",
+                share.zone, share.span
+            ));
+        }
+    }
     for shown in &found.shown {
         let place = format!("{} sample {}", shown.part, shown.index);
         let labels = [shown.truth, shown.predicted, shown.target];
@@ -145,9 +244,25 @@ fn check(found: &Explanation, facts: &ModelFacts) -> Result<(), String> {
     Ok(())
 }
 
-/// Labels and songs of predictions, without samples.
-fn labels_of(predictions: Predictions) -> Part {
-    Part { x: Vec::new(), y: predictions.labels, song: predictions.songs }
+/// The labels that a mean map's samples were predicted as.
+fn confused(mean: &MeanMap) -> impl Iterator<Item = u32> {
+    let both = [&mean.maps.grad_cam, &mean.maps.hires_cam];
+    both.into_iter().flat_map(|maps| &maps.confused).map(|confused| confused.predicted)
+}
+
+fn shares(mean: &MeanMap) -> impl Iterator<Item = &HeatShare> {
+    let both = [&mean.maps.grad_cam, &mean.maps.hires_cam];
+    both.into_iter().flat_map(|maps| [&maps.right, &maps.wrong]).flat_map(|of| &of.heat)
+}
+
+/// Whether a zone's span lies inside a sample.
+fn fits(share: &HeatShare, [h, w]: [usize; 2]) -> bool {
+    let all = match share.zone {
+        Zone::Quarter(_) | Zone::LowestBands | Zone::HighestBands => h,
+        Zone::FirstFrames | Zone::LastFrames => w,
+        Zone::QuietCells => return share.span.is_none(),
+    };
+    share.span.is_some_and(|(first, end)| first < end && end <= all)
 }
 
 #[cfg(test)]
@@ -159,5 +274,20 @@ mod tests {
         assert_eq!(cells([3, 5]), Some(15));
         assert_eq!(cells([usize::MAX, 2]), None);
         assert_eq!(cells([0, usize::MAX]), Some(0));
+    }
+
+    #[test]
+    fn runs_of_one_model_are_told_apart() {
+        let told = |runs: &[(&str, u32, &str)]| -> Vec<String> {
+            let runs: Vec<_> = runs.iter().map(|r| (r.0.to_owned(), r.1, r.2.to_owned())).collect();
+            apart(&runs).into_iter().map(Option::unwrap_or_default).collect()
+        };
+        assert_eq!(told(&[("P1", 42, "a"), ("P2", 42, "b")]), ["", ""]);
+        assert_eq!(
+            told(&[("P1", 42, "a"), ("P2", 42, "b"), ("P1", 43, "c")]),
+            ["seed 42", "", "seed 43"]
+        );
+        assert_eq!(told(&[("P1", 42, "a"), ("P1", 42, "b")]), ["a", "b"]);
+        assert_eq!(told(&[("P1", 42, "a"), ("P1", 42, "a")]), ["run 1", "run 2"]);
     }
 }

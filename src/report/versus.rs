@@ -24,25 +24,15 @@ pub(super) fn versus(first: &RunRecord, run: &RunRecord) -> Result<Versus> {
             run.metrics.data, first.metrics.data
         )));
     }
-    let (first_name, name) = names(first, run);
     let data = dataset(first);
-    let model = |name: String, run: &RunRecord| -> Result<ModelRuns> {
-        let parameters = run.metrics.parameters;
+    let model = |run: &RunRecord| -> Result<ModelRuns> {
+        let (name, parameters) = (run.heading(), run.metrics.parameters);
         let figures = RunFigures::read(&run.folder, run.config.seed, &run.facts.classes, &data)?;
         Ok(ModelRuns { name, parameters, runs: vec![figures] })
     };
-    let models = [model(first_name, first)?, model(name, run)?];
+    let models = [model(first)?, model(run)?];
     let shown = [PartName::Test, PartName::Val];
     Ok(Versus::Same(Box::new(DataReport::new(&run.metrics.data, &data, &models, 0, &shown)?)))
-}
-
-/// Of two runs of one model each is called by its folder.
-fn names(first: &RunRecord, run: &RunRecord) -> (String, String) {
-    let [a, b] = [first, run].map(|run| run.metrics.model.clone());
-    if a != b {
-        return (a, b);
-    }
-    (format!("{a} ({})", first.path()), format!("{b} ({})", run.path()))
 }
 
 /// The data set but for its samples, which no figure here needs.

@@ -22,6 +22,6 @@ pub mod words;
 
 pub use initial::initial_parameters;
 pub use loaded_run::LoadedRun;
-pub use names::{data_name, data_stem, model_name, run_name, run_title};
+pub use names::{data_name, data_stem, model_name, run_name, run_title, titled};
 pub use saved::{ModelFacts, SavedModel};
 pub use trainer::{Outcome, TrainObserver, Trainer};

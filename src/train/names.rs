@@ -41,6 +41,11 @@ pub fn run_title(model: &str, data: &Dataset) -> String {
     let name = model_name(model);
     // Built-in models are written in capitals.
     let name = if name == model { name.to_uppercase() } else { name };
-    let article = if data.source == DEMO_SOURCE { "the " } else { "" };
-    format!("{name} on {article}{}", data_name(data))
+    titled(&name, &data_name(data))
+}
+
+/// `P1 on the demo corpus (synthesised)`, of names as they are shown.
+pub fn titled(model: &str, data: &str) -> String {
+    let article = if data == DEMO_SOURCE { "the " } else { "" };
+    format!("{model} on {article}{data}")
 }

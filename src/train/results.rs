@@ -6,7 +6,7 @@ use crate::backend::{Backend, DatasetRef, StepMetrics};
 use crate::data::{Part, PartName};
 use crate::error::Result;
 use crate::metrics::{
-    Confusion, SongVotes, Vote, all_song_votes, predictions, song_accuracy, wilson,
+    Confusion, PartScores, SongVotes, Vote, all_song_votes, predictions, song_accuracy, wilson,
 };
 
 /// Predictions and metrics of a model on a part.
@@ -22,6 +22,8 @@ pub struct Results {
     pub predicted: Vec<u32>,
     /// By sample.
     pub confusion: Confusion,
+    /// By class, and how well the probabilities are calibrated.
+    pub scores: PartScores,
     /// By song under the mean probability, where songs are known.
     pub songs: Option<Confusion>,
     /// Votes of each song's samples, in order of id, then label.
@@ -52,6 +54,10 @@ pub struct PartMetrics {
     pub confusion: Vec<Vec<u64>>,
     /// By song, rows true.
     pub song_confusion: Option<Vec<Vec<u64>>>,
+    /// By sample: precision, recall, F1 and area under the ROC curve by class, calibration. Absent
+    /// in runs of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scores: Option<PartScores>,
 }
 
 impl Results {
@@ -81,6 +87,7 @@ impl Results {
     ) -> Result<Self> {
         let predicted = predictions(&probabilities, classes)?;
         let confusion = Confusion::new(&part.y, &predicted, classes)?;
+        let scores = PartScores::new(&part.y, &probabilities, classes)?;
         let votes = |song: &Vec<i64>| all_song_votes(song, &part.y, &probabilities, classes);
         let song_votes = part.song.as_ref().map(votes).transpose()?;
         let by_mean = |songs: &Vec<SongVotes>| {
@@ -90,7 +97,16 @@ impl Results {
         };
         let songs = song_votes.as_ref().map(by_mean).transpose()?;
         let loss = metrics.mean_loss();
-        Ok(Self { part: name, loss, probabilities, predicted, confusion, songs, song_votes })
+        Ok(Self {
+            part: name,
+            loss,
+            probabilities,
+            predicted,
+            confusion,
+            scores,
+            songs,
+            song_votes,
+        })
     }
 
     /// The share of songs that a vote classifies correctly, where songs are known.
@@ -111,6 +127,7 @@ impl Results {
             songs: self.songs.as_ref().map(Confusion::total),
             confusion: self.confusion.counts.clone(),
             song_confusion: self.songs.as_ref().map(|songs| songs.counts.clone()),
+            scores: Some(self.scores.clone()),
         }
     }
 }

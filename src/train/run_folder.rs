@@ -263,7 +263,7 @@ impl RunFolder {
         };
         let rows: Vec<EpochRow> = history.iter().enumerate().map(row).collect();
         let best = best_epoch(history).map(|i| i as u32 + 1);
-        write_png(&self.curves(), &curves(&rows, best, title)?)
+        write_png(&self.curves(), &curves(&rows, best, title))
     }
 
     #[cfg(not(feature = "pictures"))]

@@ -276,7 +276,15 @@ impl PlannedRun<'_> {
         let Job { folder: path, overwrite, .. } = self.job;
         let replaces = match self.state {
             RunState::New => *overwrite,
-            RunState::WithoutCheckpoint => true,
+            RunState::WithoutCheckpoint => {
+                // The runs of a comparison are planned long before the last one is executed.
+                if RunFolder::open(path)?.checkpoint().exists() {
+                    let problem = "was trained by another process in the meantime; run the same \
+                                   command again, which resumes it";
+                    return Err(Error::Run { path: path.clone(), problem: problem.into() });
+                }
+                true
+            }
             RunState::Started | RunState::Complete => return RunFolder::open(path),
         };
         let folder = RunFolder::create(path, replaces)?;
@@ -398,5 +406,25 @@ mod tests {
         assert!(differences(&one, &other).is_empty());
         let longer = config(Settings { epochs: Some(3), ..Settings::default() });
         assert_eq!(differences(&one, &longer), ["epochs 20, not 3"]);
+    }
+
+    #[test]
+    fn a_run_that_appeared_after_the_planning_is_kept() {
+        let work = tempfile::tempdir().unwrap();
+        let model = Model::open("p1").unwrap();
+        let config = Settings::default().resolve(Recipe::of(&model).unwrap()).unwrap();
+        let job = Job { model, config, folder: work.path().join("run"), overwrite: false };
+        let run = |state| PlannedRun { job: &job, state }.folder();
+        let folder = run(RunState::New).unwrap();
+        std::fs::write(folder.config(), "").unwrap();
+        assert!(run(RunState::New).is_err(), "a config.toml appeared");
+        assert!(run(RunState::WithoutCheckpoint).is_ok());
+        assert!(!folder.config().exists(), "what was stopped before its checkpoint is replaced");
+
+        std::fs::write(folder.config(), "").unwrap();
+        std::fs::write(folder.checkpoint(), "").unwrap();
+        let error = run(RunState::WithoutCheckpoint).unwrap_err().to_string();
+        assert!(error.contains("was trained by another process"), "{error}");
+        assert!(folder.config().exists() && folder.checkpoint().exists());
     }
 }

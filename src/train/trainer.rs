@@ -334,8 +334,10 @@ impl<'a> Trainer<'a> {
                 format!("{range}--scale is none; try --scale standard")
             }
             ScaleKind::Standard | ScaleKind::MinMax => {
-                let mut advice =
-                    format!("try --learning-rate {}", self.config.learning_rate / 10.0);
+                // A tenth, to two digits; rates beyond 0.1 diverge in most networks.
+                let rate = f64::from(self.config.learning_rate) / 10.0;
+                let rate: f64 = format!("{:.1e}", rate.min(0.1)).parse().unwrap_or(0.1);
+                let mut advice = format!("try --learning-rate {rate}");
                 if !self.config.augment.is_none() {
                     advice += ", or --augment none";
                 }

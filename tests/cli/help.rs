@@ -92,6 +92,13 @@ fn completions_and_man_pages() {
         assert!(script.contains("genre-gpu") && script.contains("data-from"), "{shell}");
     }
     work.refuses("completions cmd", &["[possible values: bash"]);
+    // As Bash calls it when TAB is pressed after `genre-gpu train --dev`.
+    work.write("complete.sh", work.ok("completions bash").out);
+    let pressed = "source ./complete.sh; COMP_WORDS=(genre-gpu train --dev); COMP_CWORD=2; \
+                   _genre__gpu genre-gpu --dev train; echo ${COMPREPLY[@]}";
+    if let Ok(bash) = work.any_command("bash").args(["-c", pressed]).output() {
+        assert_eq!(String::from_utf8(bash.stdout).unwrap().trim(), "--device");
+    }
     work.ok("man pages/man1");
     let pages = work.list("pages/man1");
     assert!(

@@ -13,14 +13,14 @@ pub const SMALL: &str = "--n-fft 512 --hop 256 --mels 16 --frames 12 --segments 
 const PARTS: [&str; 3] = ["train", "val", "test"];
 
 /// A tone and noise, about 0.6 s.
-fn tone(hz: f64, rate_hz: u32, seed: u64) -> Vec<i16> {
+pub(super) fn tone(hz: f64, rate_hz: u32, seed: u64) -> Vec<i16> {
     let mut noise = Stream::new(seed, "noise");
     let n = rate_hz as usize * 6 / 10 + seed as usize;
     let phase = |k: usize| std::f64::consts::TAU * hz * k as f64 / f64::from(rate_hz);
     (0..n).map(|k| ((0.4 * phase(k).sin() + 0.02 * noise.normal()) * 32_767.0) as i16).collect()
 }
 
-fn wav(path: &Path, rate_hz: u32, channels: u16, samples: &[i16]) {
+pub(super) fn wav(path: &Path, rate_hz: u32, channels: u16, samples: &[i16]) {
     let spec = hound::WavSpec {
         channels,
         sample_rate: rate_hz,

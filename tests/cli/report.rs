@@ -42,35 +42,64 @@ fn data(html: &str) -> Value {
     serde_json::from_str(between(html, "id=\"data\">", "</script>")).unwrap()
 }
 
+/// Indices again from `0–3, 7`.
+fn expanded(text: &str) -> Vec<u64> {
+    let run = |run: &str| {
+        let (first, last) = run.split_once('–').unwrap_or((run, run));
+        first.parse::<u64>().unwrap()..=last.parse().unwrap()
+    };
+    text.split(", ").filter(|run| !run.is_empty()).flat_map(run).collect()
+}
+
+/// What stands between two marks, every time.
+fn all_between<'a>(html: &'a str, begin: &str, end: &str) -> Vec<&'a str> {
+    html.split(begin).skip(1).map(|rest| rest.split_once(end).unwrap().0).collect()
+}
+
 #[test]
-fn questions_stand_in_order_with_the_runs_own_figures() {
+fn questions_stand_in_order_with_the_runs_own_metrics() {
     let work = explained();
     let ran = work.ok("report run");
     assert!(ran.out.contains("report.html"), "{}", ran.out);
     let html = work.text("report.html").replace('\u{a0}', " ");
     let heads: Vec<&str> =
         html.split("\n<h2>").skip(2).map(|rest| rest.split_once("</h2>").unwrap().0).collect();
+    let heads: Vec<&str> = heads.iter().map(|head| head.split(':').next().unwrap()).collect();
     let questions = (1..=6).map(|n| format!("Question {n}"));
     let want: Vec<String> = std::iter::once("Set-up and data".into())
         .chain(questions)
-        .chain(["Songs and segments".into(), "Time and device".into()])
+        .chain(["Appendix".into()])
         .collect();
     assert_eq!(heads, want);
 
+    let set_up = between(&html, "<h2>Set-up and data</h2>", "<section id=");
+    for part in [
+        "sparse categorical cross-entropy + L2 penalty 0.01",
+        "<td class=\"word\">accuracy</td>",
+        "SGD, learning rate 0.005",
+        "momentum 0.9",
+        "tf.keras.utils.set_random_seed",
+        "enable_op_determinism",
+    ] {
+        assert!(set_up.contains(part), "{part}");
+    }
     let metrics: Value = serde_json::from_str(&work.text("run/metrics.json")).unwrap();
-    let section = |n: usize| between(&html, &format!("<h2>Question {n}</h2>"), "<section id=");
+    let section = |n: usize| between(&html, &format!("<h2>Question {n}:"), "<section id=");
     let parameters = metrics["parameters"].as_u64().unwrap();
     let parameters = format!("{},{:03}", parameters / 1000, parameters % 1000);
-    assert!(section(1).contains(&format!("p1 has {parameters} trainable parameters")));
-    for (part, word) in [("train", "Training"), ("val", "Validation"), ("test", "Test")] {
+    let answer = between(section(1), "<h3>Before training</h3>", "<figure");
+    assert!(answer.contains(&parameters), "{parameters} in {answer}");
+    assert!(section(1).contains("<h3>What happened</h3>"));
+    for (part, word) in [("train", "training"), ("val", "validation"), ("test", "test")] {
         let share = 100.0 * metrics[part]["accuracy"].as_f64().unwrap();
-        let said = format!("{word} accuracy is {share:.2} %");
-        assert!(section(2).contains(&said), "{said}");
+        let row = between(section(3), &format!("<th scope=\"row\">{word}</th>"), "</tr>");
+        assert!(row.contains(&format!("<td>{share:.2} %</td>")), "{share} in {row}");
     }
     // Of each matrix the counts, row by row: training and test, by sample and by song.
-    let cells: Vec<u64> = section(3)
+    let cells: Vec<u64> = section(4)
         .split("<td class=")
         .skip(1)
+        .filter(|cell| !cell.starts_with("\"word\""))
         .map(|cell| {
             let count = cell.split_once("<small>").unwrap().0.rsplit('>').next().unwrap();
             count.replace(',', "").parse().unwrap()
@@ -84,24 +113,202 @@ fn questions_stand_in_order_with_the_runs_own_figures() {
     let [train, test] = ["train", "test"].map(|part| flat(part, "confusion"));
     let [train_songs, test_songs] = ["train", "test"].map(|part| flat(part, "song_confusion"));
     assert_eq!(cells, [train, test, train_songs, test_songs].concat());
+    assert!(section(4).contains("test precision") && section(4).contains("calibration error"));
     // The indices, class by class, and the audit's line.
     let explanation: Value = serde_json::from_str(&work.text("run/explain/explain.json")).unwrap();
-    for class in explanation["parts"][0]["classes"].as_array().unwrap() {
-        let right: Vec<String> =
-            class["right"].as_array().unwrap().iter().map(ToString::to_string).collect();
-        assert!(section(4).contains(&format!("<p class=\"indices\">{}</p>", right.join(", "))));
-        for wrong in class["wrong"].as_array().unwrap() {
-            assert!(section(4).contains(&format!("<th scope=\"row\">{}</th>", wrong["index"])));
+    let genres = all_between(section(5), "<section class=\"genre\">", "</section>");
+    let classes = explanation["parts"][0]["classes"].as_array().unwrap();
+    assert_eq!(genres.len(), classes.len());
+    for (class, genre) in classes.iter().zip(genres) {
+        let of = |kind: &str| -> Vec<u64> {
+            let begin = format!("<span class=\"{kind}\">");
+            let mut found: Vec<u64> =
+                all_between(genre, &begin, "</span>").into_iter().flat_map(expanded).collect();
+            found.sort_unstable();
+            found
+        };
+        let (right, wrong) =
+            (class["right"].as_array().unwrap(), class["wrong"].as_array().unwrap());
+        let want: Vec<u64> = right.iter().map(|index| index.as_u64().unwrap()).collect();
+        assert_eq!(of("right"), want);
+        let want: Vec<u64> = wrong.iter().map(|w| w["index"].as_u64().unwrap()).collect();
+        assert_eq!(of("wrong"), want);
+        // Six of each at most, each with its spectrogram and a map, without any script.
+        // Before one of each song.
+        let first =
+            genre.split("<details").next().unwrap().matches("<figure class=\"sample\"").count();
+        assert_eq!(first, right.len().min(6) + wrong.len().min(6));
+        for figure in all_between(genre, "<figure class=\"sample\"", "</figure>") {
+            assert!(figure.matches("<img src=\"data:image/png;base64,").count() >= 2, "{figure}");
         }
     }
     assert!(html.contains("Audit: no sample and no song of the test part occurs in another part"));
     let (given, found) = (data(&work.text("report.html")), explanation);
-    for key in ["truth", "index", "part", "maps"] {
+    for key in ["truth", "index", "part", "predicted"] {
         let values = |all: &Value| -> Vec<Value> {
             all.as_array().unwrap().iter().map(|shown| shown[key].clone()).collect()
         };
         assert_eq!(values(&given["runs"][0]["shown"]), values(&found["shown"]), "{key}");
     }
+}
+
+#[test]
+fn authors_titles_and_notes_are_put_in_as_text() {
+    let work = explained();
+    work.write("notes.md", "# 2\nThe *gap* is <b>mine</b>.\n\n# P2\nTime first.\n");
+    let title = "My <run>";
+    let args = ["report", "run", "--title", title, "--author", "12345", "--notes", "notes.md"];
+    assert_eq!(work.run(&args).code, Some(0));
+    let html = work.text("report.html");
+    assert!(html.contains("<h1>My &#60;run&#62;</h1>") && html.contains(">12345</p>"));
+    let section = between(&html, "<h2>Question 2:", "<section id=");
+    let own = between(section, "<div class=\"own\">", "</div>");
+    assert!(own.contains("The <em>gap</em> is &lt;b&gt;mine&lt;/b&gt;."), "{own}");
+    assert_eq!(html.matches("<div class=\"own\">").count(), 1, "P2 is not in this report");
+
+    work.write("notes.md", "# 1\nA.\n\n# 7\nB.\n");
+    std::fs::remove_file(work.path("report.html")).unwrap();
+    let parts = ["notes.md: line 4", "# 1, # 2", "found \"# 7\""];
+    work.fails("report run --notes notes.md", &parts);
+    work.fails("report run --notes none.md", &["none.md: cannot read"]);
+    work.fails("assignment --notes notes.md --out never", &["notes.md: line 4"]);
+    assert!(!work.exists("report.html") && !work.exists("never"));
+}
+
+/// nbformat 4.5: https://nbformat.readthedocs.io/en/latest/format_description.html
+#[test]
+fn a_notebook_has_the_same_answers_and_cells_that_make_the_run_again() {
+    let work = explained();
+    work.write("notes.md", "# 3\nMy *own* words.\n");
+    let ran = work.ok("report run --format ipynb --author 12345 --notes notes.md");
+    assert!(ran.out.contains("report.ipynb"), "{}", ran.out);
+    let book: Value = serde_json::from_str(&work.text("report.ipynb")).unwrap();
+    assert_eq!((&book["nbformat"], &book["nbformat_minor"]), (&4.into(), &5.into()));
+    assert_eq!(book["metadata"]["kernelspec"]["name"], "python3");
+    let cells = book["cells"].as_array().unwrap();
+    let source = |cell: &Value| -> String {
+        cell["source"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect()
+    };
+    let mut ids = std::collections::BTreeSet::new();
+    let mut pictures = 0;
+    for cell in cells {
+        let id = cell["id"].as_str().unwrap();
+        assert!(ids.insert(id) && (1..=64).contains(&id.len()), "{id}");
+        assert!(id.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)), "{id}");
+        assert!(cell["metadata"].is_object());
+        match cell["cell_type"].as_str().unwrap() {
+            "code" => {
+                assert!(cell["outputs"].as_array().unwrap().is_empty());
+                assert!(cell["execution_count"].is_null());
+            }
+            "markdown" => {
+                let text = source(cell);
+                for name in all_between(&text, "(attachment:", ")") {
+                    let png = cell["attachments"][name]["image/png"].as_str().unwrap();
+                    assert!(png.starts_with("iVBORw0KGgo"), "{name}");
+                    pictures += 1;
+                }
+            }
+            other => panic!("{other}"),
+        }
+    }
+    let text: String = cells.iter().map(source).collect::<Vec<_>>().join("\n");
+    // Curves; by layer mean maps; spectrograms and by layer maps of each of four classes.
+    let layers = text.matches("(attachment:means-").count();
+    assert!(layers >= 1);
+    assert_eq!(pictures, 1 + layers + 4 * (1 + layers));
+    let mut rest = text.as_str();
+    for n in 1..=6 {
+        let head = format!("## Question {n}: ");
+        rest = rest.split_once(&head).unwrap_or_else(|| panic!("no {head}")).1;
+    }
+    assert!(text.contains("12345") && text.contains("My *own* words."));
+    assert!(!text.contains("<em>") && !text.contains("<p>"));
+    work.ok("report run --quiet");
+    let html = work.text("report.html");
+    let answer =
+        between(between(&html, "<h2>Question 3:", "<section id="), "<p class=\"answer\">", "</p>");
+    let plain = |text: &str| text.replace('\\', "").replace('\u{a0}', " ");
+    assert!(plain(&text).contains(&plain(&unescaped(answer))), "{answer}");
+
+    // The cells make the run again.
+    let code = code_cells(&book);
+    execute(&work, &code);
+    assert!(work.read("run/model.safetensors") == work.read("again/p1/model.safetensors"));
+    assert_eq!(
+        code.last().unwrap(),
+        "!genre-gpu report again/p1 --format ipynb --author 12345 --notes notes.md \
+         --out again/report.ipynb"
+    );
+}
+
+/// What a notebook's code cells hold.
+fn code_cells(book: &Value) -> Vec<String> {
+    let cells = book["cells"].as_array().unwrap();
+    let source = |cell: &Value| -> String {
+        cell["source"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect()
+    };
+    cells.iter().filter(|cell| cell["cell_type"] == "code").map(source).collect()
+}
+
+/// Does what a notebook does with these cells; none may replace a file.
+fn execute(work: &Work, cells: &[String]) {
+    for cell in cells {
+        if let Some(rest) = cell.strip_prefix("%%writefile ") {
+            let (name, text) = rest.split_once('\n').unwrap();
+            assert!(!name.contains([' ', '"', '\'']) && !work.exists(name), "{name}");
+            work.write(name, format!("{text}\n"));
+        } else if cell.starts_with('!') {
+            cell.lines().for_each(|line| {
+                work.ok(line.strip_prefix("!genre-gpu ").unwrap());
+            });
+        } else {
+            assert_eq!(cell, "import os\n\nos.mkdir(\"again\")");
+            std::fs::create_dir(work.path("again")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_notebook_leaves_the_authors_model_and_runs_as_they_are() {
+    let work = Work::new();
+    std::fs::create_dir(work.path("my models")).unwrap();
+    let text = include_str!("../../src/models/p1.toml");
+    work.write("my models/a model.toml", text);
+    let words: Vec<&str> = TRAIN.split(' ').collect();
+    for seed in ["42", "43"] {
+        let (out, model) = (format!("run {seed}"), "my models/a model.toml");
+        let more = ["--model", model, "--epochs", "1", "--seed", seed, "--out", &out];
+        let ran = work.run(&[&words[..], &more].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        let ran = work.run(&["explain", &out, "--quiet", "--no-checks"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+    }
+    let args = ["report", "run 42", "run 43", "--out", "a book.ipynb", "--format", "ipynb"];
+    assert_eq!(work.run(&args).code, Some(0));
+    let files = ["my models/a model.toml", "run 42/explain/explain.json", "a book.ipynb"];
+    let before = files.map(|name| work.read(name));
+    let book: Value = serde_json::from_str(&work.text("a book.ipynb")).unwrap();
+    assert!(work.text("a book.ipynb").contains("a model (seed 43)"), "two runs, two names");
+    execute(&work, &code_cells(&book));
+    assert!(before == files.map(|name| work.read(name)));
+    for seed in ["42", "43"] {
+        // Behind a header with the model's path.
+        let weights = |folder: &str| {
+            let bytes = work.read(&format!("{folder}/model.safetensors"));
+            let header = u64::from_le_bytes(bytes[..8].try_into().unwrap());
+            bytes[8 + header as usize..].to_vec()
+        };
+        assert!(weights(&format!("again/a-model-seed-{seed}")) == weights(&format!("run {seed}")));
+        assert!(work.exists(&format!("again/a-model-seed-{seed}/explain/explain.json")));
+    }
+
+    // The page's command has all that it was made with.
+    work.write("my notes.md", "# 1\nMine.\n");
+    let args = ["report", "run 42", "--title", "", "--author", "A B", "--notes", "my notes.md"];
+    assert_eq!(work.run(&args).code, Some(0));
+    let command = "genre-gpu report 'run 42' --title '' --author 'A B' --notes 'my notes.md'</pre>";
+    assert!(unescaped(&work.text("report.html")).contains(command));
 }
 
 #[test]
@@ -149,7 +356,7 @@ fn the_page_says_how_to_make_the_run_again() {
     work.ok("report run");
     let html = work.text("report.html");
     work.write("p1-run.toml", unescaped(between(&html, "class=\"toml\">", "</pre>")));
-    let command = unescaped(between(&html, "<pre tabindex=\"0\">", "\n"));
+    let command = unescaped(between(&html, "class=\"commands\">", "\n"));
     assert_eq!(command, "genre-gpu train --config p1-run.toml --out run");
     let words = command.strip_prefix("genre-gpu ").unwrap().replace("--out run", "--out again");
     work.ok(&words);
@@ -166,12 +373,12 @@ fn a_further_run_is_held_against_the_first() {
     work.ok("explain other --quiet --no-checks");
     work.ok("report run other");
     let html = work.text("report.html").replace('\u{a0}', " ");
-    let section = between(&html, "<h2>P2</h2>", "<section id=\"songs\">");
+    let section = between(&html, "<h2>P2</h2>", "<section id=\"appendix\">");
     assert!(section.contains("time first, then frequency"), "its rationale");
     for node in ["time.conv", "level.mean", "softmax"] {
         assert!(section.contains(&format!(">{node}</text>")), "{node} is drawn");
     }
-    assert!(section.contains("one seed says little") && section.contains("with seeds 42 and 7"));
+    assert!(section.contains("trained once (with seeds 42 and 7)"), "{section}");
     // By hand: the difference of the song accuracies.
     let share = |run: &str| {
         let metrics: Value =
@@ -179,15 +386,18 @@ fn a_further_run_is_held_against_the_first() {
         metrics["test"]["song_accuracy"].as_f64().unwrap()
     };
     let difference = format!("{:+.1} points", 100.0 * (share("other") - share("run")));
+    let difference = difference.replace("+0.0", "0.0").replace("-0.0", "0.0");
     assert!(section.contains(&difference), "{difference}");
     assert!(section.contains("McNemar p"));
+    // Under P1's curves alone: P2 has no penalty.
+    assert_eq!(html.matches("Losses include the L2 penalty.</figcaption>").count(), 1);
 
     Set { samples: [48, 16, 24], size: [32, 12], ..Set::default() }.write(&work.path("more"));
     work.ok("train --data more --model p2 --epochs 1 --out third");
     work.ok("explain third --quiet --no-checks");
     work.ok("report run third");
     let html = work.text("report.html");
-    assert!(html.contains("are of different data") && !html.contains("one seed says little"));
+    assert!(html.contains("are of different data") && !html.contains("trained once ("));
 }
 
 #[test]
@@ -215,6 +425,31 @@ fn what_is_missing_or_of_other_weights_is_told_and_nothing_is_written() {
     work.fails("report run", &["expected 4 classes"]);
     broken(&|value| value["parts"][0]["classes"] = Value::Array(Vec::new()));
     work.fails("report run", &["part train: expected 4 classes"]);
+    let mean = |value: &mut Value, change: &dyn Fn(&mut Value)| {
+        let mut share = serde_json::json!({
+            "zone": "highest_bands", "span": [1, 2], "flat": 0.1, "heat": 0.5, "interval_95": null
+        });
+        change(&mut share);
+        value["means"][0]["maps"]["grad_cam"]["right"]["heat"] = vec![share].into();
+    };
+    let spans = [vec![5, 5], vec![5, 3], vec![0, 1000], vec![1000, 2000]];
+    for span in spans {
+        broken(&|value| mean(value, &|share| share["span"] = span.clone().into()));
+        work.fails("report run", &["mean map of 0", "expected a span within", "explain run"]);
+    }
+    broken(&|value| mean(value, &|share| share["span"] = Value::Null));
+    work.fails("report run", &["mean map of 0", "expected a span within"]);
+    broken(&|value| value["means"][0]["label"] = 9.into());
+    work.fails("report run", &["mean map of 9", "expected 4 classes"]);
+    let confused = serde_json::json!([{
+        "predicted": 9, "n": 1, "map": { "high": 1.0, "low": 0.0, "bytes": "" }
+    }]);
+    broken(&|value| value["means"][0]["maps"]["grad_cam"]["confused"] = confused.clone());
+    work.fails("report run", &["mean map of 0", "expected 4 classes"]);
+    broken(&|value| value["textures"][0]["label"] = 9.into());
+    work.fails("report run", &["textures: expected"]);
+    broken(&|value| value["textures"][0]["bands"] = vec![1.0].into());
+    work.fails("report run", &["textures: expected"]);
     work.write("run/explain/explain.json", "{");
     work.fails("report run", &["explain.json", "genre-gpu explain run"]);
     work.write("run/explain/explain.json", &explanation);
@@ -231,26 +466,29 @@ fn what_is_missing_or_of_other_weights_is_told_and_nothing_is_written() {
 }
 
 #[test]
-fn trust_is_answered_from_its_figures_or_said_to_be_unmeasured() {
+fn trust_is_answered_from_its_numbers_or_said_to_be_unmeasured() {
     let work = explained();
     work.ok("report run");
     let html = work.text("report.html").replace('\u{a0}', " ");
-    let section = between(&html, "<h2>Question 6</h2>", "<section id=");
+    let section = between(&html, "<h2>Question 6:", "<section id=");
     let explanation: Value = serde_json::from_str(&work.text("run/explain/explain.json")).unwrap();
     let trust = &explanation["trust"][0];
-    assert!(section.contains(&format!("At {}", trust["layer"].as_str().unwrap())));
+    let layer = trust["layer"].as_str().unwrap();
+    assert!(section.contains(&format!("Checks of Grad-CAM at {layer}")));
     let stages = trust["randomisation"]["stages"].as_array().unwrap();
-    let rows: Vec<&str> = between(section, "<tbody>", "</tbody>").matches("<tr>").collect();
-    assert_eq!(rows.len(), stages.len());
+    let table = between(section, &format!("Rank correlation of maps at {layer}"), "</table>");
+    assert_eq!(between(table, "<tbody>", "</tbody>").matches("<tr>").count(), stages.len());
     for stage in stages {
         let rho = &stage["similarity"]["heatmap"]["rho"]["spread"]["mean"];
         let said = rho.as_f64().map_or("–".into(), |mean| format!("{mean:.2}"));
-        assert!(section.contains(&said), "{said}");
+        let said = if said == "-0.00" { "0.00".into() } else { said };
+        assert!(table.contains(&said), "{said}");
     }
+    assert!(!html.contains("-0.00 "), "nothing is minus nothing");
     work.ok("explain run --quiet --no-checks");
     work.ok("report run");
     let html = work.text("report.html");
-    let section = between(&html, "<h2>Question 6</h2>", "<section id=");
+    let section = between(&html, "<h2>Question 6:", "<section id=");
     assert!(section.contains("not measured") && !section.contains("<table"));
 }
 

@@ -27,7 +27,7 @@ fn a_diverging_run_ends_with_where_and_what_to_try() {
     let work = Work::new();
     let words = "train --data data --epochs 3 --batch-size 8 --learning-rate 1e6 --out run";
     let ran = work.fails(words, &["loss is not finite at epoch ", ", step ", "1000000"]);
-    ran.told("help", &["\n  help: try --learning-rate 100000"]);
+    ran.told("help", &["\n  help: try --learning-rate 0.1"]);
     let ran = work.fails(&format!("{words} --overwrite --scale none"), &["try --scale standard"]);
     ran.told("help", &["inputs run from -"]);
     assert_eq!(work.list("."), ["data"], "without an epoch there is nothing to resume");

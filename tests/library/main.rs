@@ -6,6 +6,7 @@
 mod audio;
 mod data;
 mod demo;
+mod drawn;
 mod map_pictures;
 mod mel;
 mod pictures;

@@ -3,10 +3,11 @@
 use genre_gpu::Error;
 use genre_gpu::metrics::Confusion;
 use genre_gpu::plot::{
-    EpochRow, ModelCurve, ModelScore, NamedMatrix, confusion, curves, model_curves, model_scores,
-    png_bytes, write_png,
+    Across, Drawing, EpochRow, Line, Lines, ModelScore, NamedMatrix, confusion, curves, lines,
+    model_scores, png_bytes, sheet, write_png,
 };
-use image::RgbImage;
+
+use super::drawn::{assert_whole, texts};
 
 const TITLE: &str = "P1 on the demo corpus (synthesised)";
 
@@ -24,7 +25,7 @@ fn history(epochs: u32) -> Vec<EpochRow> {
     (1..=epochs).map(row).collect()
 }
 
-fn matrices(counts: &[&Confusion], classes: usize) -> RgbImage {
+fn matrices(counts: &[&Confusion], classes: usize) -> Drawing {
     let names: Vec<String> = (0..classes).map(|i| format!("a genre with number {i}")).collect();
     let named: Vec<NamedMatrix<'_>> = counts
         .iter()
@@ -38,30 +39,17 @@ fn diagonal(classes: usize, count: u64) -> Confusion {
     Confusion { counts: (0..classes).map(row).collect() }
 }
 
-/// Text or lines in the outermost pixels would mean that something is cut off.
-fn assert_edge_is_white(picture: &RgbImage, what: &str) {
-    let (width, height) = picture.dimensions();
-    for (x, y, pixel) in picture.enumerate_pixels() {
-        if x < 4 || y < 4 || x + 4 >= width || y + 4 >= height {
-            assert_eq!(pixel.0, [255; 3], "{what}: ink at {x}, {y} of {width} x {height}");
-        }
-    }
-}
-
-fn has_ink(picture: &RgbImage) -> bool {
-    picture.pixels().any(|p| p.0.iter().all(|&v| v < 80))
-}
-
 #[test]
 fn png_holds_the_picture() {
-    let picture = curves(&history(20), Some(17), TITLE).unwrap();
-    assert_eq!(picture.dimensions(), (1900, 880));
+    let picture = curves(&history(20), Some(17), TITLE);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("curves.png");
     write_png(&path, &picture).unwrap();
     let bytes = std::fs::read(&path).unwrap();
     assert_eq!(bytes, png_bytes(&picture).unwrap());
-    assert_eq!(image::load_from_memory(&bytes).unwrap().into_rgb8(), picture);
+    let pixels = picture.pixels().unwrap();
+    assert_eq!(pixels.width(), 1900);
+    assert_eq!(image::load_from_memory(&bytes).unwrap().into_rgb8(), pixels);
 }
 
 #[test]
@@ -92,9 +80,8 @@ fn curves_show_any_history_and_cut_nothing_off() {
         ("lost on the way", [history(5), vec![EpochRow { epoch: 6, ..lost }]].concat()),
         ("huge", vec![huge, EpochRow { epoch: 2, ..flat }]),
     ] {
-        let picture = curves(&rows, Some(1), TITLE).unwrap();
-        assert!(has_ink(&picture), "{what}");
-        assert_edge_is_white(&picture, what);
+        let picture = curves(&rows, Some(1), TITLE);
+        assert_whole(&picture, what);
     }
 }
 
@@ -103,21 +90,37 @@ fn curves_follow_the_data() {
     let rows = history(20);
     let mut other = rows.clone();
     other[7].val_loss += 0.1;
-    let picture = curves(&rows, None, TITLE).unwrap();
-    assert!(picture == curves(&rows, None, TITLE).unwrap(), "the same data, another picture");
-    assert!(picture != curves(&other, None, TITLE).unwrap());
-    assert!(picture != curves(&rows, Some(3), TITLE).unwrap());
-    assert!(picture != curves(&rows, None, "another title").unwrap());
+    let picture = curves(&rows, None, TITLE);
+    assert!(picture == curves(&rows, None, TITLE), "the same data, another picture");
+    assert!(picture != curves(&other, None, TITLE));
+    assert!(picture != curves(&rows, Some(3), TITLE));
+    assert!(picture != curves(&rows, None, "another title"));
 }
 
 #[test]
 fn one_epoch_shows_both_points() {
-    let picture = curves(&history(1), None, TITLE).unwrap();
-    // Inside the left panel, away from the legend and the end values.
-    let inside = |x: u32, y: u32| (150..800).contains(&x) && (210..690).contains(&y);
-    for colour in [[0, 114, 178], [230, 159, 0]] {
-        let dots = picture.enumerate_pixels().filter(|(x, y, p)| inside(*x, *y) && p.0 == colour);
-        assert!(dots.count() > 50, "{colour:?}");
+    let svg = curves(&history(1), None, TITLE).svg();
+    let dots = |colour: &str| {
+        svg.split("<circle").filter(|mark| mark.split('>').next().unwrap().contains(colour)).count()
+    };
+    // In each panel one of training; of validation a point that is alone and its epoch's dot.
+    assert_eq!((dots("#0072b2"), dots("#c77700")), (2, 4), "{svg}");
+}
+
+#[test]
+fn curves_say_what_their_ends_and_their_best_epoch_are() {
+    let rows = history(20);
+    let texts = texts(&curves(&rows, Some(17), TITLE));
+    let last = rows[19];
+    for text in [
+        TITLE.to_owned(),
+        "training".into(),
+        "validation".into(),
+        format!("{:.3}", last.train_loss),
+        format!("{:.1} %", 100.0 * last.val_accuracy),
+        format!("epoch 17: {:.3}", rows[16].val_loss),
+    ] {
+        assert!(texts.contains(&text), "{text} in {texts:?}");
     }
 }
 
@@ -126,13 +129,11 @@ fn matrices_of_any_size_cut_nothing_off() {
     for classes in [1, 2, 4, 10, 30, 31, 100] {
         let (train, test) = (diagonal(classes, 1_234), diagonal(classes, 99));
         for counts in [&[&train][..], &[&train, &test]] {
-            let picture = matrices(counts, classes);
-            assert!(has_ink(&picture));
-            assert_edge_is_white(&picture, &format!("{classes} classes"));
+            assert_whole(&matrices(counts, classes), &format!("{classes} classes"));
         }
     }
     let (train, test) = (diagonal(4, 840), diagonal(4, 450));
-    let width = matrices(&[&train, &test], 4).width();
+    let width = matrices(&[&train, &test], 4).pixels().unwrap().width();
     assert!((1600..=2000).contains(&width), "{width}");
 }
 
@@ -141,9 +142,8 @@ fn many_classes_keep_the_picture_small() {
     for classes in [300, 1000] {
         let (train, test) = (diagonal(classes, 1_234), diagonal(classes, 99));
         let picture = matrices(&[&train, &test], classes);
-        assert!(has_ink(&picture));
-        assert_edge_is_white(&picture, &format!("{classes} classes"));
-        let (width, height) = picture.dimensions();
+        assert_whole(&picture, &format!("{classes} classes"));
+        let (width, height) = picture.pixels().unwrap().dimensions();
         assert!(width <= 4_200 && height <= 2_300, "{classes} classes: {width} x {height}");
         let bytes = png_bytes(&picture).unwrap().len();
         assert!(bytes < 1_000_000, "{classes} classes: {bytes} bytes");
@@ -155,7 +155,8 @@ fn an_unreasonable_picture_is_refused() {
     let counts = diagonal(2, 5);
     let named = vec![NamedMatrix { name: "test set", unit: "songs", counts: &counts }; 5_000];
     let names = ["a".to_owned(), "b".to_owned()];
-    assert!(matches!(confusion(&named, &names, TITLE), Err(Error::Picture { .. })));
+    let drawing = confusion(&named, &names, TITLE).unwrap();
+    assert!(matches!(png_bytes(&drawing), Err(Error::Picture { .. })));
 }
 
 #[test]
@@ -168,6 +169,10 @@ fn matrices_follow_the_data() {
     assert!(picture != matrices(&[&back], 2), "rows and columns are told apart");
     assert!(picture != matrices(&[&empty], 2));
     assert!(matrices(&[&there, &back], 2) != matrices(&[&back, &there], 2));
+    let texts = texts(&picture);
+    for text in ["90", "90.0 %", "30", "30.0 %", "80.0 % of 200 segments correct"] {
+        assert!(texts.iter().any(|t| t == text), "{text} in {texts:?}");
+    }
 }
 
 #[test]
@@ -196,12 +201,28 @@ fn scores(models: usize, seeds: usize, paired: bool) -> Vec<ModelScore> {
     (0..models).map(model).collect()
 }
 
-fn model_curve(i: usize, epochs: usize) -> ModelCurve {
-    let point = |epoch: usize| {
-        let mean = 0.9 - 0.01 * i as f64 - 0.6 * (-(epoch as f64) / 6.0).exp();
-        (mean, (mean - 0.02, mean + 0.02))
-    };
-    ModelCurve { name: NAMES[i % NAMES.len()].into(), points: (0..epochs).map(point).collect() }
+fn model_curve(i: usize, epochs: usize) -> Line {
+    let mean = |epoch: usize| 90.0 - i as f64 - 60.0 * (-(epoch as f64) / 6.0).exp();
+    let values: Vec<f64> = (0..epochs).map(mean).collect();
+    let shaded = values.iter().map(|v| (v - 2.0, v + 2.0)).collect();
+    Line { name: NAMES[i % NAMES.len()].into(), values, shaded }
+}
+
+fn model_curves(series: &[Line]) -> Drawing {
+    let epochs = series.iter().map(|line| line.values.len()).max().unwrap_or(0);
+    let at: Vec<f64> = (1..=epochs).map(|epoch| epoch as f64).collect();
+    let panel = lines(&Lines {
+        heading: "",
+        across: "epoch",
+        name: "validation accuracy (%)",
+        label: "accuracy",
+        at: &at,
+        ticks: Across::Epochs,
+        within: None,
+        series,
+        area: (840.0, 330.0),
+    });
+    sheet(TITLE, vec![vec![panel.unwrap()]], &[])
 }
 
 #[test]
@@ -209,42 +230,61 @@ fn compared_models_cut_nothing_off() {
     for (models, seeds, paired) in
         [(0, 0, false), (1, 1, false), (2, 5, true), (4, 5, false), (9, 20, true), (4, 1, true)]
     {
-        let picture = model_scores(&scores(models, seeds, paired), "songs", TITLE).unwrap();
-        assert!(has_ink(&picture));
-        assert_edge_is_white(&picture, &format!("{models} models, {seeds} seeds"));
+        let picture = model_scores(&scores(models, seeds, paired), "songs", TITLE);
+        assert_whole(&picture, &format!("{models} models, {seeds} seeds"));
     }
     let mut lost = scores(2, 2, true);
     lost[1].mean = f64::NAN;
     lost[1].seeds[0] = f64::NAN;
-    assert_edge_is_white(&model_scores(&lost, "songs", TITLE).unwrap(), "NaN");
+    assert_whole(&model_scores(&lost, "songs", TITLE), "NaN");
 }
 
 #[test]
 fn compared_curves_cut_nothing_off() {
     for (models, epochs) in [(0, 0), (1, 1), (2, 20), (9, 200), (30, 20)] {
-        let curves: Vec<ModelCurve> = (0..models).map(|i| model_curve(i, epochs)).collect();
-        let picture = model_curves(&curves, TITLE).unwrap();
-        assert!(has_ink(&picture));
-        assert_edge_is_white(&picture, &format!("{models} models, {epochs} epochs"));
+        let curves: Vec<Line> = (0..models).map(|i| model_curve(i, epochs)).collect();
+        assert_whole(&model_curves(&curves), &format!("{models} models, {epochs} epochs"));
     }
     let mut lost = model_curve(0, 5);
-    lost.points[4] = (f64::NAN, (f64::NAN, f64::NAN));
-    assert_edge_is_white(&model_curves(&[lost, model_curve(1, 1)], TITLE).unwrap(), "NaN");
+    (lost.values[4], lost.shaded[4]) = (f64::NAN, (f64::NAN, f64::NAN));
+    assert_whole(&model_curves(&[lost, model_curve(1, 5)]), "NaN");
+}
+
+/// Nine models, as in a comparison: in the legend each line's colour and dashes are its own.
+#[test]
+fn compared_curves_differ_in_colour_or_dashes_in_the_legend_too() {
+    let curves: Vec<Line> = (0..9).map(|i| model_curve(i, 20)).collect();
+    let svg = model_curves(&curves).svg();
+    let looks = |width: &str| -> Vec<String> {
+        let of = |mark: &str| {
+            let between = |name: &str| Some(mark.split_once(name)?.1.split('"').next()?.to_owned());
+            format!("{:?} {:?}", between(" stroke=\""), between("stroke-dasharray=\""))
+        };
+        let marks = svg.split("<path").filter(|mark| mark.contains(width));
+        marks.map(|mark| of(mark.split("/>").next().unwrap())).collect()
+    };
+    let (legend, drawn) = (looks("stroke-width=\"2.5\""), looks("stroke-width=\"2\""));
+    assert_eq!(legend, drawn);
+    assert_eq!(drawn.iter().collect::<std::collections::BTreeSet<_>>().len(), 9, "{drawn:?}");
 }
 
 #[test]
 fn compared_models_follow_the_data() {
     let there = scores(3, 3, true);
-    let picture = model_scores(&there, "songs", TITLE).unwrap();
-    assert!(picture == model_scores(&there, "songs", TITLE).unwrap());
+    let picture = model_scores(&there, "songs", TITLE);
+    assert!(picture == model_scores(&there, "songs", TITLE));
     let mut other = there.clone();
     other[2].seeds[1] -= 0.004;
-    assert!(picture != model_scores(&other, "songs", TITLE).unwrap());
+    assert!(picture != model_scores(&other, "songs", TITLE));
     let mut other = there;
     other[1].difference = Some((0.02, (-0.01, 0.07)));
-    assert!(picture != model_scores(&other, "songs", TITLE).unwrap());
+    assert!(picture != model_scores(&other, "songs", TITLE));
+    let texts = texts(&picture);
+    for text in ["80.0 %", "+2.0 (-3.0 to +8.0)", "difference (percentage points)"] {
+        assert!(texts.iter().any(|t| t == text), "{text} in {texts:?}");
+    }
     let curve = model_curve(0, 9);
     let mut wider = curve.clone();
-    wider.points[4].1.0 -= 0.05;
-    assert!(model_curves(&[curve], TITLE).unwrap() != model_curves(&[wider], TITLE).unwrap());
+    wider.shaded[4].0 -= 5.0;
+    assert!(model_curves(&[curve]) != model_curves(&[wider]));
 }

@@ -9,9 +9,7 @@
 //! curves.rs         do maps point at what the network uses? Deletion and insertion
 //! agreement.rs      do maps and occlusion point at the same?
 //! empty.rs          maps that point at nothing
-//! figures.rs        figures as sentences state them
-//! sentence.rs       one finding as a sentence with its figures
-//! verdict.rs        the sentences that the figures of a layer allow
+//! verdict.rs        how each check comes out
 //! ```
 //!
 //! All in all some 270 forward passes for each chosen sample and layer, and maps of it under 3
@@ -22,11 +20,9 @@ mod agreement;
 mod curves;
 mod empty;
 mod explained;
-mod figures;
 mod orders;
 mod randomisation;
 mod rank;
-mod sentence;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -40,8 +36,7 @@ pub use empty::{ClassEmpty, Count, Empty};
 pub use explained::{Explained, Subject};
 pub use randomisation::{Randomisation, Similarity, Stage};
 pub use rank::spearman;
-pub use sentence::{About, Outcome, Sentence};
-pub use verdict::{sentences, summary};
+pub use verdict::{About, Check, Effect, Outcome, verdicts};
 pub use views::Views;
 
 use super::grid::Grid;

@@ -147,9 +147,8 @@ fn of(shows: Shows) -> Trust {
 }
 
 fn outcome(trust: &Trust, about: About) -> Outcome {
-    let found = sentences(trust).grad_cam;
-    let sentence = found.iter().find(|sentence| sentence.about == about).unwrap();
-    sentence.outcome
+    let found = verdicts(trust).grad_cam;
+    found.iter().find(|check| check.about == about).unwrap().outcome
 }
 
 fn holds_0(gain: &Gain) -> bool {
@@ -170,7 +169,7 @@ fn an_edge_detector_survives_randomisation() {
             assert_eq!(rho.interval_95, Some((1.0, 1.0)));
         }
     }
-    assert_eq!(outcome(&edges, About::Randomisation), Outcome::Against);
+    assert_eq!(outcome(&edges, About::Randomisation), Outcome::Fails);
 }
 
 #[test]
@@ -181,7 +180,7 @@ fn a_map_that_follows_the_weights_does_not() {
         assert!(rho.spread.mean.unwrap().abs() < 0.1, "{stage:?}");
         assert!(rho.units <= 30 && rho.by_song);
     }
-    assert_eq!(outcome(&noise, About::Randomisation), Outcome::For);
+    assert_eq!(outcome(&noise, About::Randomisation), Outcome::Passes);
 }
 
 /// Its mean over draws may be anything; each draw has magnitude 1.
@@ -190,8 +189,8 @@ fn a_pattern_that_comes_back_with_either_sign_is_told() {
     let signed = of(Shows::SignedLevel);
     let last = signed.randomisation.stages.last().unwrap();
     assert!((last.similarity.grad_cam.magnitude.mean.unwrap() - 1.0).abs() < 1e-9);
-    let Methods { hires_cam, .. } = sentences(&signed);
-    assert_eq!(hires_cam[0].outcome, Outcome::Against, "{}", hires_cam[0].text);
+    let Methods { hires_cam, .. } = verdicts(&signed);
+    assert_eq!(hires_cam[0].outcome, Outcome::Fails, "{}", hires_cam[0].reading);
 }
 
 #[test]
@@ -220,8 +219,8 @@ fn an_oracle_shows_it_and_its_opposite_the_opposite() {
     assert!((inserted[0] - 0.5).abs() < 1e-6 && (inserted[1] - deleted[0]).abs() < 1e-6);
     let opposite = of(Shows::Opposite);
     for about in [About::OverRandom, About::OcclusionBands, About::OcclusionFrames] {
-        assert_eq!(outcome(&oracle, about), Outcome::For, "{about:?}");
-        assert_eq!(outcome(&opposite, about), Outcome::Against, "{about:?}");
+        assert_eq!(outcome(&oracle, about), Outcome::Passes, "{about:?}");
+        assert_eq!(outcome(&opposite, about), Outcome::Fails, "{about:?}");
     }
 }
 
@@ -231,8 +230,8 @@ fn a_picture_of_loudness_is_told_as_one() {
     let rho = level.energy.grad_cam;
     assert_eq!((rho.spread.n, rho.units), (40, 30));
     assert!((rho.spread.q10.unwrap() - 1.0).abs() < 1e-9, "{rho:?}");
-    assert_eq!(outcome(&level, About::Energy), Outcome::Against);
-    assert_eq!(outcome(&of(Shows::Noise), About::Energy), Outcome::For);
+    assert_eq!(outcome(&level, About::Energy), Outcome::Fails);
+    assert_eq!(outcome(&of(Shows::Noise), About::Energy), Outcome::Passes);
     // Equal orders but for ties, of which there are none: no gain at all.
     let gain = level.curves.unwrap().deletion.over_energy.grad_cam;
     assert_eq!((gain.gain.interval_95, gain.better), (Some((0.0, 0.0)), Some(0.0)));
@@ -245,23 +244,23 @@ fn maps_that_point_at_nothing_are_counted() {
     assert_eq!((empty.share.spread.mean, empty.share.spread.n), (Some(1.0), 60));
     let all: usize = empty.classes.iter().map(|class| class.right.of + class.wrong.of).sum();
     assert_eq!((empty.classes.len(), all), (2, 60));
-    assert_eq!(outcome(&nothing, About::Empty), Outcome::Against);
-    assert_eq!(outcome(&of(Shows::Oracle), About::Empty), Outcome::For);
+    assert_eq!(outcome(&nothing, About::Empty), Outcome::Fails);
+    assert_eq!(outcome(&of(Shows::Oracle), About::Empty), Outcome::Passes);
     // A constant has no rank correlation with anything.
     assert_eq!((nothing.energy.grad_cam.spread.n, nothing.energy.grad_cam.spread.without), (0, 40));
-    assert_eq!(outcome(&nothing, About::Randomisation), Outcome::Open);
+    assert_eq!(outcome(&nothing, About::Randomisation), Outcome::Inconclusive);
 }
 
 #[test]
-fn the_summary_names_each_check_once() {
-    let said = sentences(&of(Shows::Oracle)).grad_cam;
-    assert_eq!(said.len(), 7);
-    let text = summary(&said);
-    assert!(text.contains("speak for it: deletion and insertion against random order"), "{text}");
-    for sentence in &said {
-        assert_eq!(text.matches(sentence.about.as_str()).count(), 1, "{text}");
+fn each_check_is_made_once() {
+    let found = verdicts(&of(Shows::Oracle));
+    for checks in [found.grad_cam, found.hires_cam] {
+        assert_eq!(checks.len(), 7);
+        for check in &checks {
+            assert_eq!(checks.iter().filter(|other| other.about == check.about).count(), 1);
+            assert!(!check.effects.is_empty(), "{check:?}");
+        }
     }
-    assert!(summary(&[]).contains("Against it: none."));
 }
 
 #[test]
@@ -272,7 +271,7 @@ fn a_layer_of_one_cell_has_no_order_and_no_profile() {
     let trust = &checks.trust[0];
     assert!(trust.curves.is_none());
     assert_eq!(trust.occlusion, Agreement::default());
-    assert_eq!(outcome(trust, About::OverRandom), Outcome::Open);
+    assert_eq!(outcome(trust, About::OverRandom), Outcome::Inconclusive);
 }
 
 #[test]

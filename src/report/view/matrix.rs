@@ -1,46 +1,44 @@
 //! Confusion matrices as tables.
 
 use super::tables;
-use crate::report::words::{confusions, counted, part_word, percent};
+use crate::report::words::{counted, part_word, percent};
 use crate::text::thousands;
 
 /// A matrix, rows true.
 #[derive(Debug)]
-pub(super) struct MatrixView {
-    pub(super) caption: String,
+pub(in crate::report) struct MatrixView {
+    pub(in crate::report) caption: String,
     /// `train`, `val`, `test`.
-    pub(super) part: String,
+    pub(in crate::report) part: String,
     /// Number of the run.
-    pub(super) run: usize,
+    pub(in crate::report) run: usize,
     /// Whether its cells can be opened: those of samples can.
-    pub(super) opens: bool,
-    pub(super) head: Vec<String>,
-    pub(super) rows: Vec<Row>,
-    /// What it says.
-    pub(super) sentences: Vec<String>,
+    pub(in crate::report) opens: bool,
+    pub(in crate::report) head: Vec<String>,
+    pub(in crate::report) rows: Vec<Row>,
 }
 
 /// A true class.
 #[derive(Debug)]
-pub(super) struct Row {
-    pub(super) name: String,
-    pub(super) cells: Vec<Cell>,
+pub(in crate::report) struct Row {
+    pub(in crate::report) name: String,
+    pub(in crate::report) cells: Vec<Cell>,
 }
 
 /// A count and its share of the row.
 #[derive(Debug)]
-pub(super) struct Cell {
-    pub(super) truth: usize,
-    pub(super) predicted: usize,
-    pub(super) count: String,
-    pub(super) percent: String,
+pub(in crate::report) struct Cell {
+    pub(in crate::report) truth: usize,
+    pub(in crate::report) predicted: usize,
+    pub(in crate::report) count: String,
+    pub(in crate::report) percent: String,
     /// From 0 to 100, for the colour.
-    pub(super) share: u32,
+    pub(in crate::report) share: u32,
     /// Whether light letters are read better on it.
-    pub(super) deep: bool,
-    pub(super) is_zero: bool,
-    /// For those who hear it.
-    pub(super) label: String,
+    pub(in crate::report) deep: bool,
+    pub(in crate::report) is_zero: bool,
+    /// For screen readers.
+    pub(in crate::report) label: String,
 }
 
 /// Where the style's blue is so dark that light letters have the better contrast.
@@ -48,8 +46,8 @@ const DEEP: f64 = 0.78;
 
 impl MatrixView {
     /// `unit` is `sample` or `song`.
-    pub(super) fn new(
-        run: usize,
+    pub(in crate::report) fn new(
+        (run, model): (usize, &str),
         part: &str,
         unit: &str,
         rows: &[Vec<u64>],
@@ -59,8 +57,7 @@ impl MatrixView {
         let right: u64 = rows.iter().enumerate().map(|(i, row)| row[i]).sum();
         let all: u64 = rows.iter().flatten().sum();
         let mut caption = format!(
-            "{} set by {unit}: {} of {} right ({})",
-            crate::report::words::capital(word),
+            "{model}, {word} set by {unit}: {} of {} correct ({})",
             thousands(right),
             counted(all as usize, unit),
             percent(right as f64 / all.max(1) as f64)
@@ -101,7 +98,6 @@ impl MatrixView {
             opens: unit == "sample",
             head: classes.to_vec(),
             rows: rows.iter().enumerate().map(row).collect(),
-            sentences: confusions(part, unit, rows, classes),
         }
     }
 }
@@ -114,12 +110,12 @@ mod tests {
     fn shares_are_of_the_row() {
         let classes = ["a", "b"].map(String::from);
         let rows = [vec![8, 2], vec![0, 0]];
-        let view = MatrixView::new(0, "test", "sample", &rows, &classes);
+        let view = MatrixView::new((0, "P1"), "test", "sample", &rows, &classes);
         let shares: Vec<u32> =
             view.rows.iter().flat_map(|row| row.cells.iter().map(|cell| cell.share)).collect();
         assert_eq!(shares, [80, 20, 0, 0]);
         assert!(view.rows[0].cells[0].deep && !view.rows[0].cells[1].deep);
-        assert!(view.caption.contains("8 of 10 samples right (80.0 %)"), "{}", view.caption);
-        assert!(view.opens && !MatrixView::new(0, "test", "song", &rows, &classes).opens);
+        assert!(view.caption.contains("8 of 10 samples correct (80.0 %)"), "{}", view.caption);
+        assert!(view.opens && !MatrixView::new((0, "P1"), "test", "song", &rows, &classes).opens);
     }
 }

@@ -1,5 +1,6 @@
-//! What the template is given. It computes nothing: all text, tables and drawings are made here.
+//! What the templates are given. They compute nothing: all text, tables and pictures are made here.
 
+mod axes;
 mod matrix;
 mod means;
 mod model;
@@ -7,18 +8,25 @@ mod samples;
 mod tables;
 mod trust;
 
+use std::path::Path;
 use std::time::SystemTime;
 
 use askama::Template;
 
-use super::island;
+use super::island::{self, Shown};
+use super::notes::Notes;
+use super::pictures::Tiles;
 use super::record::RunRecord;
-use super::words;
-use crate::data::PartName;
+use super::{Format, FrontMatter};
 use crate::demo;
 use crate::error::Result;
-use model::ModelView;
-use tables::Table;
+use crate::explain::sample_axes;
+use crate::plot::style_sheet;
+use crate::text::shell;
+pub(super) use matrix::{MatrixView, Row as MatrixRow};
+pub(super) use model::{ModelView, commands};
+pub(super) use samples::GenreView;
+pub(super) use tables::Table;
 
 /// What the template does to text.
 #[allow(unreachable_pub, reason = "askama's macro makes a public type of each")]
@@ -34,77 +42,155 @@ mod filters {
     }
 }
 
+/// A question in the report's own words.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) title: &'static str,
+    /// In the contents.
+    short: &'static str,
+    pub(super) asked: String,
+}
+
+/// The questions, numbered as the assignment numbers them.
+fn heads(model: &str, part: &str) -> [Head; 6] {
+    let head = |title, short, asked: String| Head { title, short, asked };
+    [
+        head(
+            "Question 1: parameters and overfitting",
+            "1 Parameters, overfitting",
+            format!(
+                "How many parameters does {model} have, and was overfitting to be expected before \
+                 training?"
+            ),
+        ),
+        head(
+            "Question 2: loss and accuracy by epoch",
+            "2 Curves",
+            "How do loss and accuracy develop on training and validation data?".into(),
+        ),
+        head(
+            "Question 3: test accuracy",
+            "3 Test accuracy",
+            "How accurate is the trained network on data that it has not seen?".into(),
+        ),
+        head(
+            "Question 4: confusion matrices",
+            "4 Confusion matrices",
+            "Which genres are confused with which, in training and in test?".into(),
+        ),
+        head(
+            "Question 5: predictions and Grad-CAM",
+            "5 Predictions, Grad-CAM",
+            format!(
+                "Which {part} samples of each genre are classified correctly and incorrectly, how \
+                 do their spectrograms differ, and what does Grad-CAM of the last pooling layer \
+                 show of them?"
+            ),
+        ),
+        head(
+            "Question 6: how far Grad-CAM applies",
+            "6 Applicability",
+            "What can such maps say about a network on spectrograms, and what not?".into(),
+        ),
+    ]
+}
+
 /// The whole page.
 #[derive(Debug, Template)]
 #[template(path = "page.html")]
 pub(super) struct Page {
-    /// `p1 and p2 on gtzan.npz`.
-    title: String,
-    date: String,
-    version: &'static str,
-    /// One sentence for each run.
-    results: Vec<String>,
+    pub(super) title: String,
+    /// Empty if unknown.
+    pub(super) author: String,
+    pub(super) notes: Notes,
+    pub(super) date: String,
+    pub(super) version: &'static str,
+    pub(super) results: Table,
     /// The command that writes this page, with all folders.
-    command: String,
-    data: Table,
-    /// What the arrays are, and what the audit said.
-    data_facts: Vec<String>,
+    pub(super) command: String,
+    pub(super) data: Table,
+    /// What the arrays are, and what the audit found.
+    pub(super) data_facts: Vec<String>,
+    pub(super) data_hash: String,
+    pub(super) training: Table,
+    pub(super) reproducible: &'static str,
+    pub(super) heads: [Head; 6],
     /// Answers the questions.
-    first: ModelView,
+    pub(super) first: ModelView,
     /// The other runs.
-    others: Vec<ModelView>,
-    by_song: Table,
-    song_facts: Vec<String>,
-    time: Table,
-    time_facts: Vec<String>,
-    css: &'static str,
+    pub(super) others: Vec<ModelView>,
+    pub(super) by_song: Table,
+    pub(super) song_facts: Vec<String>,
+    pub(super) time: Table,
+    /// The colours of spectrograms and heatmaps, and what they stand for.
+    scales: [String; 2],
+    css: String,
     script: &'static str,
     island: String,
 }
 
 impl Page {
-    pub(super) fn new(runs: &[RunRecord], now: SystemTime) -> Result<Self> {
+    /// `to` is the file that the report is written to.
+    pub(super) fn new(
+        runs: &[RunRecord],
+        front: &FrontMatter,
+        to: (Format, &Path),
+        now: SystemTime,
+    ) -> Result<Self> {
         let first = &runs[0];
-        let models: Vec<String> = runs.iter().map(model::heading).collect();
+        let models: Vec<String> = runs.iter().map(RunRecord::heading).collect();
         let models: Vec<&str> = models.iter().map(String::as_str).collect();
         let mut sources: Vec<String> = runs.iter().map(source).collect();
         sources.dedup();
         let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
-        let others = runs.iter().enumerate().skip(1);
+        let title = front.title.clone().unwrap_or_else(|| {
+            format!("Music genre classification: {} on {}", listed(&models), listed(&sources))
+        });
         let day = humantime::format_rfc3339_seconds(now).to_string();
         let paths: Vec<String> = runs.iter().map(RunRecord::path).collect();
+        let tiles = Tiles::of(runs.iter().map(|run| &run.explanation));
+        let legible: Vec<Vec<usize>> =
+            runs.iter().map(|run| samples::legible(&run.explanation)).collect();
+        let view = |(i, run): (usize, &RunRecord)| {
+            let against = (i > 0).then_some(first);
+            ModelView::new(run, i, against, tiles, &legible[i])
+        };
+        let mut views = runs.iter().enumerate().map(view).collect::<Result<Vec<_>>>()?;
+        let shown: Vec<Shown<'_>> = runs
+            .iter()
+            .zip(&views)
+            .zip(&legible)
+            .map(|((run, view), layers)| Shown { run, layers, figures: view.figures() })
+            .collect();
+        let taken = views.iter().map(ModelView::picture_bytes).sum();
+        let island = island::json(&shown, tiles, taken)?;
+        let others = views.split_off(1);
+        let first_view = views.remove(0);
         Ok(Self {
-            title: format!("{} on {}", listed(&models), listed(&sources)),
+            title,
+            author: front.author.clone().unwrap_or_default(),
+            notes: front.notes.clone(),
             date: day[..day.len().min(10)].to_owned(),
             version: env!("CARGO_PKG_VERSION"),
-            results: runs.iter().map(result).collect(),
-            command: format!(
-                "genre-gpu report {}",
-                paths.iter().map(|p| shell(p)).collect::<Vec<_>>().join(" ")
-            ),
+            results: tables::results(runs),
+            command: report_command(&paths, front, to),
             data: tables::data(first),
             data_facts: tables::data_facts(first),
-            first: ModelView::new(first, 0, None)?,
-            others: others
-                .map(|(i, run)| ModelView::new(run, i, Some(first)))
-                .collect::<Result<_>>()?,
+            data_hash: first.facts.data_hash.clone(),
+            training: tables::training(runs),
+            reproducible: tables::REPRODUCIBLE,
+            heads: heads(&first_view.heading, &first_view.explained),
+            first: first_view,
+            others,
             by_song: tables::by_song(runs),
             song_facts: tables::song_facts(runs),
             time: tables::time(runs),
-            time_facts: tables::time_facts(runs),
-            css: include_str!("../page.css"),
+            scales: tiles.scales(&sample_axes(&first.explanation))?,
+            css: format!("{}{}", include_str!("../page.css"), style_sheet()),
             script: include_str!("../page.js"),
-            island: island::json(runs)?,
+            island,
         })
     }
-}
-
-/// A run's result in one sentence.
-fn result(run: &RunRecord) -> String {
-    let figures = words::accuracy(PartName::Test, run.part(PartName::Test));
-    let mut letters = figures.chars();
-    let first = letters.next().map(|first| first.to_lowercase().to_string()).unwrap_or_default();
-    format!("{}: {first}{}", model::heading(run), letters.as_str())
 }
 
 /// `the demo corpus (synthesised)`, `gtzan.npz`.
@@ -122,12 +208,56 @@ fn listed(words: &[&str]) -> String {
     }
 }
 
-/// A word as a shell takes it.
-fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/\\._-+:".contains(c);
-    if word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+/// The command that writes a report of runs in these folders.
+pub(super) fn report_command(
+    folders: &[String],
+    front: &FrontMatter,
+    (format, out): (Format, &Path),
+) -> String {
+    let mut words = vec!["genre-gpu report".to_owned()];
+    words.extend(folders.iter().map(|folder| shell(folder)));
+    let name = match format {
+        Format::Html => "report.html",
+        Format::Notebook => "report.ipynb",
+    };
+    let notes = front.notes.path().map(|path| path.display().to_string());
+    let flags = [
+        ("format", (format == Format::Notebook).then(|| "ipynb".to_owned())),
+        ("title", front.title.clone()),
+        ("author", front.author.clone()),
+        ("notes", notes),
+        ("out", (out != Path::new(name)).then(|| out.display().to_string())),
+    ];
+    for (flag, value) in flags {
+        words.extend(value.map(|value| {
+            // Else it would be taken for a flag.
+            let between = if value.starts_with('-') { '=' } else { ' ' };
+            format!("--{flag}{between}{}", shell(&value))
+        }));
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_has_every_flag_that_a_report_was_made_with() {
+        let front = FrontMatter {
+            title: Some(String::new()),
+            author: Some("-A. O'Neill".into()),
+            notes: Notes::default(),
+        };
+        let folders = ["run".to_owned(), "my run".to_owned()];
+        let command = |front: &FrontMatter, to| report_command(&folders, front, to);
+        assert_eq!(
+            command(&front, (Format::Html, Path::new("my page.html"))),
+            r"genre-gpu report run 'my run' --title '' --author='-A. O'\''Neill' --out 'my page.html'"
+        );
+        assert_eq!(
+            command(&FrontMatter::default(), (Format::Notebook, Path::new("report.ipynb"))),
+            "genre-gpu report run 'my run' --format ipynb"
+        );
     }
 }

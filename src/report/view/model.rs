@@ -1,125 +1,143 @@
 //! What is shown of one run.
 
+use super::axes::Axes;
 use super::matrix::MatrixView;
-use super::samples::{self, GenreView};
-use super::shell;
-use super::tables::Table;
+use super::means::{self, LayerMaps};
+use super::samples::{self, Drawn, GenreView};
+use super::tables::{self, Table};
 use super::trust::TrustView;
 use crate::compare::{DataReport, ModelReport, Spread};
 use crate::data::PartName;
 use crate::error::Result;
 use crate::graph::{NodeId, Parameter};
+use crate::plot::{Panel, curve, network, what};
+use crate::report::answers::Answers;
+use crate::report::pictures::Tiles;
 use crate::report::record::RunRecord;
-use crate::report::svg::{Panel, curve, network, what};
 use crate::report::versus::{Versus, versus};
 use crate::report::words;
-use crate::text::thousands;
+use crate::text::{shell, signed, thousands};
 use crate::train::history::best_epoch;
-use crate::train::words::overfitting;
 
 /// One run.
 #[derive(Debug)]
-pub(super) struct ModelView {
+pub(in crate::report) struct ModelView {
     /// Its number among the runs.
-    pub(super) run: usize,
-    pub(super) name: String,
-    pub(super) heading: String,
-    pub(super) rationale: String,
+    pub(in crate::report) run: usize,
+    pub(in crate::report) name: String,
+    pub(in crate::report) heading: String,
+    pub(in crate::report) answers: Answers,
     /// `config.toml`, whole.
-    pub(super) config: String,
+    pub(in crate::report) config: String,
+    /// The name that the commands give it.
+    pub(in crate::report) config_file: String,
     /// Command lines that make the run and its maps again.
-    pub(super) commands: String,
+    pub(in crate::report) commands: String,
     /// The model file, whole.
-    pub(super) model: String,
-    pub(super) layers: Table,
-    pub(super) network: String,
-    /// What the figures say about overfitting.
-    pub(super) overfitting: String,
+    pub(in crate::report) model: String,
+    pub(in crate::report) layers: Table,
+    pub(in crate::report) network: String,
     /// Loss, accuracy.
-    pub(super) curves: [String; 2],
-    pub(super) epochs: Table,
-    /// Of training, validation, test.
-    pub(super) accuracies: Vec<String>,
-    pub(super) matrices: Vec<MatrixView>,
+    pub(in crate::report) curves: [String; 2],
+    /// Losses include an L2 penalty.
+    pub(in crate::report) has_penalty: bool,
+    pub(in crate::report) epochs: Table,
+    /// Test, validation and training.
+    pub(in crate::report) accuracies: Table,
+    /// By sample, then by song.
+    pub(in crate::report) matrices: Vec<MatrixView>,
+    pub(in crate::report) song_matrices: Vec<MatrixView>,
+    pub(in crate::report) scores: Table,
+    /// The reliability curve, drawn and as a table.
+    pub(in crate::report) reliability: (String, Table),
     /// `training`.
-    pub(super) explained: String,
-    pub(super) right_and_wrong: Vec<String>,
-    pub(super) genres: Vec<GenreView>,
-    pub(super) layer_facts: Vec<String>,
-    pub(super) trust: TrustView,
-    /// Against the first run.
-    pub(super) versus: Vec<String>,
-    pub(super) versus_table: Option<Table>,
+    pub(in crate::report) explained: String,
+    pub(in crate::report) genres: Vec<GenreView>,
+    /// Axes of every sample's picture.
+    pub(in crate::report) axes: Axes,
+    /// How the pictures are to be read.
+    pub(in crate::report) reading: Vec<String>,
+    pub(in crate::report) maps: Vec<LayerMaps>,
+    pub(in crate::report) trust: TrustView,
+    pub(in crate::report) versus_table: Option<Table>,
 }
 
 impl ModelView {
-    pub(super) fn new(run: &RunRecord, number: usize, first: Option<&RunRecord>) -> Result<Self> {
+    pub(in crate::report) fn new(
+        run: &RunRecord,
+        number: usize,
+        first: Option<&RunRecord>,
+        tiles: Tiles,
+        legible: &[usize],
+    ) -> Result<Self> {
         let found = &run.explanation;
-        let genres = samples::genres(found);
-        let twelve = samples::twelve(found, &genres);
-        let train = run.part(PartName::Train);
-        let accuracies = PartName::ALL.map(|part| Some(run.part(part).accuracy));
-        let songs = train.songs.map(|songs| songs as usize);
-        let layer_facts = words::empty_maps(found, &twelve);
-        let (versus, versus_table) = match first {
-            Some(first) => against(first, run)?,
-            None => (Vec::new(), None),
-        };
-        let name = run.metrics.model.clone();
+        let drawn = Drawn { found, tiles, layers: legible };
+        let axes = Axes::of(found);
+        let held = first.map(|first| versus(first, run)).transpose()?;
+        let versus_table = held.as_ref().and_then(against);
+        let answers = Answers::new(run, first.zip(held.as_ref()))?;
         Ok(Self {
             run: number,
-            heading: heading(run),
-            rationale: run.model.rationale.clone(),
+            name: run.metrics.model.clone(),
+            heading: run.heading(),
             config: run.config.to_toml(),
-            commands: commands(run),
+            config_file: config_file(run),
+            commands: commands(run, &config_file(run), &run.path()),
             model: run.model.text.clone(),
             layers: layers(run),
-            network: network(&run.graph),
-            overfitting: overfitting(
-                &run.graph,
-                train.samples as usize,
-                songs,
-                &run.history,
-                accuracies,
-            ),
+            network: network(&run.graph).svg(),
             curves: curves(run),
+            has_penalty: run.graph.parameters().iter().any(|p| p.l2 > 0.0),
             epochs: epochs(run),
-            accuracies: PartName::ALL
-                .map(|part| words::accuracy(part, run.part(part)))
-                .into_iter()
-                .collect(),
+            accuracies: tables::accuracies(run),
             matrices: matrices(run, number),
+            song_matrices: song_matrices(run, number),
+            scores: tables::scores(run),
+            reliability: tables::reliability(run)?,
             explained: found
                 .parts
                 .first()
                 .map_or_else(String::new, |part| words::part_word(&part.part).to_owned()),
-            right_and_wrong: found.parts.first().map(words::right_and_wrong).unwrap_or_default(),
-            genres,
-            layer_facts,
-            trust: TrustView::new(found),
-            versus,
+            genres: samples::genres(drawn)?,
+            reading: samples::reading(drawn, &axes),
+            axes,
+            maps: legible
+                .iter()
+                .map(|layer| means::of_layer(found, *layer))
+                .collect::<Result<_>>()?,
+            trust: TrustView::new(found, &answers.checks),
             versus_table,
-            name,
+            answers,
         })
+    }
+
+    /// What the pictures of the samples take in the page.
+    pub(in crate::report) fn picture_bytes(&self) -> usize {
+        let rows = self.genres.iter().flat_map(|genre| genre.rows.iter().chain(&genre.by_song));
+        let plots = rows.flat_map(|row| &row.items).flat_map(|item| &item.plots);
+        plots.flat_map(|plot| &plot.sources).map(String::len).sum()
+    }
+
+    /// Numbers of the samples that have a figure.
+    pub(in crate::report) fn figures(&self) -> Vec<usize> {
+        let rows = self.genres.iter().flat_map(|genre| genre.rows.iter().chain(&genre.by_song));
+        rows.flat_map(|row| row.items.iter().map(|item| item.at)).collect()
     }
 }
 
-/// The built-ins are called by their letters.
-pub(super) fn heading(run: &RunRecord) -> String {
-    let name = &run.metrics.model;
-    if *name == run.config.model { name.to_uppercase() } else { name.clone() }
+/// Not the name of a model's file, which may lie there.
+fn config_file(run: &RunRecord) -> String {
+    format!("{}-run.toml", run.file_name())
 }
 
 /// The run from its own configuration, which the page holds, and its maps.
-fn commands(run: &RunRecord) -> String {
-    // Not the name of a model's file, which may lie there.
-    let (file, folder) = (format!("{}-run.toml", run.metrics.model), run.path());
+pub(in crate::report) fn commands(run: &RunRecord, file: &str, folder: &str) -> String {
     let heard = run.explanation.shown.iter().any(|shown| shown.sound.is_some());
     format!(
         "genre-gpu train --config {} --out {}\ngenre-gpu explain {}{}{}",
-        shell(&file),
-        shell(&folder),
-        shell(&folder),
+        shell(file),
+        shell(folder),
+        shell(folder),
         if heard { " --listen" } else { "" },
         if run.explanation.asked.checks { "" } else { " --no-checks" },
     )
@@ -148,10 +166,11 @@ fn layers(run: &RunRecord) -> Table {
     total.extend(vec![String::new(); blank]);
     total.push(thousands(all as u64));
     rows.push(total);
+    let name = run.heading();
     let caption = match all - trained {
-        0 => format!("Layers: {} parameters, all trained", thousands(all as u64)),
+        0 => format!("Layers of {name}: {} parameters, all trained", thousands(all as u64)),
         rest => format!(
-            "Layers: {} parameters, of which {} are trained and {} are moving figures of batch norms",
+            "Layers of {name}: {} parameters, of which {} are trained and {} are moving statistics of batch normalisation",
             thousands(all as u64),
             thousands(trained as u64),
             thousands(rest as u64)
@@ -185,7 +204,7 @@ fn curves(run: &RunRecord) -> [String; 2] {
             _ => String::new(),
         };
         let label = format!("{name} by epoch{ends}");
-        curve(&Panel { name, label: &label, rows, digits, unit, best })
+        curve(&Panel { name, label: &label, rows, digits, unit, best }).svg()
     };
     [panel("loss", &loss, 4, ""), panel("accuracy (%)", &accuracy, 2, " %")]
 }
@@ -203,44 +222,43 @@ fn epochs(run: &RunRecord) -> Table {
         ]
     };
     Table {
-        caption: "Loss and accuracy by epoch".into(),
+        caption: format!("Loss and accuracy of {} by epoch", run.heading()),
         words: 1,
         head: head.map(String::from).into(),
         rows: run.history.iter().enumerate().map(row).collect(),
     }
 }
 
-/// Training and test by sample, then by song where songs are known.
+/// Training and test by sample.
 fn matrices(run: &RunRecord, number: usize) -> Vec<MatrixView> {
-    let classes = &run.facts.classes;
-    let parts = [PartName::Train, PartName::Test];
-    let by_sample = parts.map(|part| {
-        MatrixView::new(number, part.as_str(), "sample", &run.part(part).confusion, classes)
-    });
-    let by_song = parts.iter().filter_map(|part| {
-        let rows = run.part(*part).song_confusion.as_ref()?;
-        Some(MatrixView::new(number, part.as_str(), "song", rows, classes))
-    });
-    by_sample.into_iter().chain(by_song).collect()
+    let matrix = |part: PartName| {
+        let rows = &run.part(part).confusion;
+        MatrixView::new((number, &run.heading()), part.as_str(), "sample", rows, &run.facts.classes)
+    };
+    [PartName::Train, PartName::Test].map(matrix).into()
 }
 
-fn against(first: &RunRecord, run: &RunRecord) -> Result<(Vec<String>, Option<Table>)> {
-    let report = match versus(first, run)? {
-        Versus::Unlike(why) => return Ok((vec![why], None)),
-        Versus::Same(report) => report,
+/// The same by song, where songs are known.
+fn song_matrices(run: &RunRecord, number: usize) -> Vec<MatrixView> {
+    let matrix = |part: &PartName| {
+        let rows = run.part(*part).song_confusion.as_ref()?;
+        Some(MatrixView::new(
+            (number, &run.heading()),
+            part.as_str(),
+            "song",
+            rows,
+            &run.facts.classes,
+        ))
     };
-    let mut sentences: Vec<String> =
-        report.models.iter().filter_map(|model| model.conclusion.clone()).collect();
-    let seeds = match (first.config.seed, run.config.seed) {
-        (a, b) if a == b => format!("both with seed {a}"),
-        (a, b) => format!("with seeds {a} and {b}"),
-    };
-    sentences.push(format!(
-        "Each model was trained once, {seeds}. Another seed gives other weights and other \
-         figures, and nothing here covers that: one seed says little; genre-gpu compare trains \
-         several."
-    ));
-    Ok((sentences, Some(versus_table(&report))))
+    [PartName::Train, PartName::Test].iter().filter_map(matrix).collect()
+}
+
+/// None where the runs are of different data.
+fn against(held: &Versus) -> Option<Table> {
+    match held {
+        Versus::Unlike(_) => None,
+        Versus::Same(report) => Some(versus_table(report)),
+    }
 }
 
 fn versus_table(report: &DataReport) -> Table {
@@ -249,7 +267,7 @@ fn versus_table(report: &DataReport) -> Table {
         head.push(format!("{}: samples", model.model));
         head.push(format!("{}: songs", model.model));
     }
-    let more = ["difference in songs", "95 % interval", "right alone", "McNemar p"];
+    let more = ["difference by song", "95 % interval", "only correct", "McNemar p"];
     head.extend(more.map(String::from));
     let percent = |spread: Option<Spread>| {
         spread.map_or("–".into(), |spread| format!("{:.2} %", 100.0 * spread.mean))
@@ -268,8 +286,8 @@ fn versus_table(report: &DataReport) -> Table {
             |p| {
                 let (low, high) = p.interval_95;
                 [
-                    format!("{:+.1} points", 100.0 * p.difference),
-                    format!("{:+.1} to {:+.1}", 100.0 * low, 100.0 * high),
+                    format!("{} points", signed(100.0 * p.difference)),
+                    format!("{} to {}", signed(100.0 * low), signed(100.0 * high)),
                     format!("{} : {}", p.only_model, p.only_baseline),
                     if p.mcnemar_p < 0.001 {
                         "< 0.001".into()
@@ -284,8 +302,9 @@ fn versus_table(report: &DataReport) -> Table {
     let names: Vec<&str> = report.models.iter().rev().map(|model| model.model.as_str()).collect();
     Table {
         caption: format!(
-            "{} (right alone: songs that {} has right and the other not, then the reverse; the \
-             interval is the paired bootstrap over songs)",
+            "{} (only correct: songs that {} classifies correctly and the other does not, then the \
+             reverse; differences in percentage points; the interval is the paired bootstrap over \
+             songs)",
             names.join(" against "),
             names.first().copied().unwrap_or_default()
         ),

@@ -1,124 +1,307 @@
-//! Right and wrong samples of each class.
+//! The samples of each class that are classified correctly and incorrectly.
 
-use crate::explain::{Class, ExplainedSample, Explanation};
-use crate::report::words::counted;
+use std::collections::BTreeSet;
 
-/// So many right and so many wrong of each class.
-const ROW: usize = 6;
+use super::axes::Axes;
+use crate::error::Result;
+use crate::explain::{Class, ExplainedSample, Explanation, FIRST, Wrong};
+use crate::report::pictures::{Plot, Tiles};
+use crate::text::thousands;
 
-/// A class's right and wrong samples.
+/// A class's correct and incorrect samples.
 #[derive(Debug)]
-pub(super) struct GenreView {
-    pub(super) name: String,
-    pub(super) right_count: String,
-    pub(super) wrong_count: String,
-    /// All indices, with commas between.
-    pub(super) right: String,
-    pub(super) wrong: Vec<WrongView>,
-    pub(super) first_right: Row,
-    pub(super) first_wrong: Row,
+pub(in crate::report) struct GenreView {
+    pub(in crate::report) name: String,
+    pub(in crate::report) right_count: String,
+    pub(in crate::report) wrong_count: String,
+    /// Indices: `0–14, 16`.
+    pub(in crate::report) right: String,
+    /// By predicted class, the most frequent first.
+    pub(in crate::report) wrong: Vec<WrongAs>,
+    /// The first six correct and incorrect.
+    pub(in crate::report) rows: [Row; 2],
+    /// The same with one sample per song, where the first six have fewer songs.
+    pub(in crate::report) by_song: Vec<Row>,
 }
 
-/// A wrong prediction in words.
+/// Incorrect samples with the same prediction.
 #[derive(Debug)]
-pub(super) struct WrongView {
-    pub(super) index: usize,
-    pub(super) song: String,
-    pub(super) predicted: String,
-    pub(super) probability: String,
+pub(in crate::report) struct WrongAs {
+    pub(in crate::report) predicted: String,
+    pub(in crate::report) count: String,
+    pub(in crate::report) indices: String,
 }
 
-/// Six samples, or as many as there are.
+/// Up to six samples.
 #[derive(Debug)]
-pub(super) struct Row {
-    pub(super) items: Vec<Item>,
-    /// What is missing of six, where it is.
-    pub(super) missing: String,
+pub(in crate::report) struct Row {
+    pub(in crate::report) title: String,
+    pub(in crate::report) items: Vec<Item>,
+    /// What a reader must know of the choice.
+    pub(in crate::report) note: String,
 }
 
-/// A sample that is drawn.
+/// A sample that is shown.
 #[derive(Debug)]
-pub(super) struct Item {
-    /// Its number among those shown.
-    pub(super) at: usize,
+pub(in crate::report) struct Item {
+    /// Its number in the explanation.
+    pub(in crate::report) at: usize,
     /// Index and song.
-    pub(super) caption: String,
-    /// What it was taken for, with the probability.
-    pub(super) verdict: String,
+    pub(in crate::report) caption: String,
+    /// The prediction and its probability.
+    pub(in crate::report) verdict: String,
+    /// Spectrogram, then a map of each layer.
+    pub(in crate::report) plots: Vec<Plot>,
+}
+
+/// What a run's pictures are drawn from.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::report) struct Drawn<'a> {
+    pub(in crate::report) found: &'a Explanation,
+    pub(in crate::report) tiles: Tiles,
+    /// Layers whose maps are shown.
+    pub(in crate::report) layers: &'a [usize],
+}
+
+/// Indices in order, with an en dash for runs of three and more.
+pub(in crate::report) fn runs(indices: impl IntoIterator<Item = usize>) -> String {
+    let mut text: Vec<String> = Vec::new();
+    let mut all = indices.into_iter().peekable();
+    while let Some(first) = all.next() {
+        let mut last = first;
+        while let Some(next) = all.next_if(|next| *next == last + 1) {
+            last = next;
+        }
+        text.push(match last - first {
+            0 => first.to_string(),
+            1 => format!("{first}, {last}"),
+            _ => format!("{first}–{last}"),
+        });
+    }
+    text.join(", ")
 }
 
 /// The part whose samples are shown by class: the first that was explained.
-pub(super) fn genres(found: &Explanation) -> Vec<GenreView> {
-    let Some(part) = found.parts.first() else { return Vec::new() };
-    (0..).zip(&part.classes).map(|(label, class)| genre(found, &part.part, label, class)).collect()
+pub(in crate::report) fn genres(drawn: Drawn<'_>) -> Result<Vec<GenreView>> {
+    let Some(part) = drawn.found.parts.first() else { return Ok(Vec::new()) };
+    let all = (0..).zip(&part.classes);
+    all.map(|(label, class)| genre(drawn, &part.part, label, class)).collect()
 }
 
-fn genre(found: &Explanation, part: &str, label: u32, class: &Class) -> GenreView {
-    let name = |label: u32| found.classes[label as usize].clone();
-    let wrong = |w: &crate::explain::Wrong| WrongView {
-        index: w.index,
-        song: w.song.map_or("unknown".into(), |song| song.to_string()),
-        predicted: name(w.predicted),
-        probability: format!("{:.3}", w.probability),
+fn genre(drawn: Drawn<'_>, part: &str, label: u32, class: &Class) -> Result<GenreView> {
+    let found = drawn.found;
+    let mut wrong: Vec<WrongAs> = (0..)
+        .zip(&found.classes)
+        .filter_map(|(other, name)| {
+            let own: Vec<usize> =
+                class.wrong.iter().filter(|w| w.predicted == other).map(|w| w.index).collect();
+            (!own.is_empty()).then(|| WrongAs {
+                predicted: name.clone(),
+                count: thousands(own.len() as u64),
+                indices: runs(own),
+            })
+        })
+        .collect();
+    wrong
+        .sort_by_key(|w| std::cmp::Reverse(w.count.replace(',', "").parse::<usize>().unwrap_or(0)));
+    let wrong_indices: Vec<usize> = class.wrong.iter().map(|w: &Wrong| w.index).collect();
+    let first = [true, false].map(|right| {
+        row(drawn, part, label, right, if right { &class.right } else { &wrong_indices })
+    });
+    let [right_row, wrong_row] = first;
+    let rows = [right_row?, wrong_row?];
+    let by_song = by_song(drawn, part, label, class)?;
+    Ok(GenreView {
+        name: class.name.clone(),
+        right_count: thousands(class.right.len() as u64),
+        wrong_count: thousands(class.wrong.len() as u64),
+        right: runs(class.right.iter().copied()),
+        wrong,
+        rows,
+        by_song,
+    })
+}
+
+/// Samples of a class that are shown, in index order.
+fn shown<'a>(
+    found: &'a Explanation,
+    part: &'a str,
+    label: u32,
+    right: bool,
+) -> Vec<(usize, &'a ExplainedSample)> {
+    let own = |(_, shown): &(usize, &ExplainedSample)| {
+        shown.part == part && shown.truth == label && (shown.predicted == shown.truth) == right
     };
-    let right: Vec<String> = class.right.iter().map(ToString::to_string).collect();
-    let row = |right: bool, wanted: &[usize]| {
-        let is_it = |shown: &&(usize, &ExplainedSample), index: usize| {
-            shown.1.part == part && shown.1.index == index && shown.1.truth == label
-        };
-        let all: Vec<(usize, &ExplainedSample)> = found.shown.iter().enumerate().collect();
-        let first = &wanted[..wanted.len().min(ROW)];
-        let items: Vec<Item> = first
+    let mut all: Vec<_> = found.shown.iter().enumerate().filter(own).collect();
+    all.sort_by_key(|(_, shown)| shown.index);
+    all
+}
+
+fn title(right: bool, n: usize) -> String {
+    let word = if right { "correct" } else { "incorrect" };
+    match n {
+        0 => format!("First {word}"),
+        1 => format!("The only {word} sample"),
+        n if n < FIRST => format!("All {n} {word}"),
+        _ => format!("First six {word}"),
+    }
+}
+
+fn row(drawn: Drawn<'_>, part: &str, label: u32, right: bool, wanted: &[usize]) -> Result<Row> {
+    let all = shown(drawn.found, part, label, right);
+    let first = &wanted[..wanted.len().min(FIRST)];
+    let chosen: Vec<(usize, &ExplainedSample)> = first
+        .iter()
+        .filter_map(|index| all.iter().find(|(_, shown)| shown.index == *index).copied())
+        .collect();
+    let items: Vec<Item> = chosen
+        .iter()
+        .map(|(at, shown)| item(drawn, *at, shown, drawn.layers))
+        .collect::<Result<_>>()?;
+    let word = if right { "correctly" } else { "incorrectly" };
+    let note = match (wanted.len(), items.len()) {
+        (0, _) => format!("No sample of this genre is classified {word}."),
+        (n, m) if m < n.min(FIRST) => {
+            format!("Only {m} of the first {} are in explain.json.", n.min(FIRST))
+        }
+        _ => songs_note(&chosen),
+    };
+    Ok(Row { title: title(right, wanted.len()), items, note })
+}
+
+/// How many songs the samples are cut from, where that is fewer than samples.
+fn songs_note(chosen: &[(usize, &ExplainedSample)]) -> String {
+    let songs: Option<BTreeSet<i64>> = chosen.iter().map(|(_, shown)| shown.song).collect();
+    match songs {
+        Some(songs) if songs.len() == 1 && chosen.len() > 1 => {
+            format!("All {} are segments of one song, so they are one example.", chosen.len())
+        }
+        Some(songs) if songs.len() < chosen.len() => {
+            format!("These {} are segments of only {} songs.", chosen.len(), songs.len())
+        }
+        _ => String::new(),
+    }
+}
+
+/// The first sample of each song, up to six, where that differs from the first six.
+fn by_song(drawn: Drawn<'_>, part: &str, label: u32, class: &Class) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for right in [true, false] {
+        let all = shown(drawn.found, part, label, right);
+        let mut seen = BTreeSet::new();
+        let one: Vec<_> = all
             .iter()
-            .filter_map(|index| all.iter().find(|shown| is_it(shown, *index)))
-            .map(|(at, shown)| Item {
-                at: *at,
-                caption: caption(shown),
-                verdict: verdict(shown, &found.classes),
+            .filter(|(_, shown)| shown.song.is_some_and(|song| seen.insert(song)))
+            .take(FIRST)
+            .collect();
+        let first: Vec<usize> = match right {
+            true => class.right.iter().take(FIRST).copied().collect(),
+            false => class.wrong.iter().take(FIRST).map(|w| w.index).collect(),
+        };
+        if one.is_empty() || one.iter().map(|(_, shown)| shown.index).eq(first) {
+            continue;
+        }
+        let items = one.iter().map(|(at, shown)| item(drawn, *at, shown, drawn.layers));
+        let word = if right { "correct" } else { "incorrect" };
+        rows.push(Row {
+            title: format!("First {word} sample of each song"),
+            items: items.collect::<Result<_>>()?,
+            note: String::new(),
+        });
+    }
+    Ok(rows)
+}
+
+/// A sample with its spectrogram and Grad-CAM at the given layers.
+fn item(drawn: Drawn<'_>, at: usize, shown: &ExplainedSample, layers: &[usize]) -> Result<Item> {
+    let Drawn { found, tiles, .. } = drawn;
+    let name = |label: u32| &found.classes[label as usize];
+    let song = shown.song.map_or_else(String::new, |song| format!(", song {song}"));
+    let p = shown.probabilities[shown.predicted as usize];
+    let arrow = if shown.predicted == shown.truth { "" } else { "→ " };
+    Ok(Item {
+        at,
+        caption: format!("{}{song}", shown.index),
+        verdict: format!("{arrow}{} {p:.2}", name(shown.predicted)),
+        plots: tiles.plots(found, shown, layers)?,
+    })
+}
+
+/// Layers whose Grad-CAM can be read: those where at least half of the samples shown have one.
+/// Where there is none of them, all.
+pub(in crate::report) fn legible(found: &Explanation) -> Vec<usize> {
+    let Some(part) = found.parts.first() else { return Vec::new() };
+    let own: Vec<&ExplainedSample> =
+        found.shown.iter().filter(|shown| shown.part == part.part).collect();
+    let all = 0..found.layers.len();
+    let has_maps = |layer: &usize| {
+        let empty = own.iter().filter(|shown| shown.maps[*layer].grad_cam.is_empty()).count();
+        2 * empty <= own.len()
+    };
+    let some: Vec<usize> = all.clone().filter(has_maps).collect();
+    if some.is_empty() { all.collect() } else { some }
+}
+
+/// How the pictures are to be read: their axes, and what is left out.
+pub(in crate::report) fn reading(drawn: Drawn<'_>, axes: &Axes) -> Vec<String> {
+    let found = drawn.found;
+    let mut notes = vec![format!(
+        "Under each spectrogram is Grad-CAM for the predicted class. Captions give index, song, \
+         predicted class and its probability; → marks a wrong prediction. {} upwards, {} to the \
+         right.",
+        axes.up, axes.along
+    )];
+    for &layer in drawn.layers {
+        let facts = &found.layers[layer];
+        let [h, w, _] = facts.shape;
+        let [bands, frames] = found.sample_shape;
+        let place = facts.place;
+        let left = |whole: usize, end: f64| (whole as f64 - end).round().max(0.0) as usize;
+        let rest = [
+            (left(bands, place.bands.first + place.bands.size * place.bands.count as f64), "band"),
+            (
+                left(frames, place.frames.first + place.frames.size * place.frames.count as f64),
+                "frame",
+            ),
+        ];
+        let rest: Vec<String> = rest
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, word)| match n {
+                1 => format!("the last {word}"),
+                n => format!("the last {n} {word}s"),
             })
             .collect();
-        let word = if right { "right" } else { "wrong" };
-        let missing = match (wanted.len(), items.len()) {
-            (0, _) => format!("No sample of this class is {word}."),
-            (n, m) if m < n.min(ROW) => {
-                format!("Only {m} of the first {} are in explain.json.", n.min(ROW))
-            }
-            (n, _) if n < ROW => format!("There is no more: only {} {word}.", are(n)),
-            _ => String::new(),
+        let dropped = match rest.is_empty() {
+            true => String::new(),
+            false => format!(" Grey at the edge: {}, which no cell covers.", rest.join(" and ")),
         };
-        Row { items, missing }
-    };
-    let indices: Vec<usize> = class.wrong.iter().map(|w| w.index).collect();
-    GenreView {
-        name: class.name.clone(),
-        right_count: counted(class.right.len(), "sample"),
-        wrong_count: counted(class.wrong.len(), "sample"),
-        right: right.join(", "),
-        wrong: class.wrong.iter().map(wrong).collect(),
-        first_right: row(true, &class.right),
-        first_wrong: row(false, &indices),
+        notes.push(format!(
+            "Maps of {} have {h} × {w} cells (bands × frames), each the size of {} bands × {} \
+             frames; colours are interpolated between cells.{dropped}",
+            facts.name, place.bands.size, place.frames.size
+        ));
     }
-}
-
-fn are(n: usize) -> String {
-    format!("{n} {}", if n == 1 { "is" } else { "are" })
-}
-
-fn caption(shown: &ExplainedSample) -> String {
-    let song = shown.song.map_or_else(String::new, |song| format!(", song {song}"));
-    format!("{}{song}", shown.index)
-}
-
-fn verdict(shown: &ExplainedSample, classes: &[String]) -> String {
-    let p = shown.probabilities[shown.predicted as usize];
-    match shown.predicted == shown.truth {
-        true => format!("p {p:.2}"),
-        false => format!("{}, p {p:.2}", classes[shown.predicted as usize]),
+    for (layer, facts) in found.layers.iter().enumerate() {
+        if !drawn.layers.contains(&layer) {
+            notes.push(format!(
+                "Maps of {} are left out: most of them have no positive value. They are in the \
+                 run's folder explain.",
+                facts.name
+            ));
+        }
     }
+    notes
 }
 
-/// The samples that [`genres`] shows.
-pub(super) fn twelve<'a>(found: &'a Explanation, genres: &[GenreView]) -> Vec<&'a ExplainedSample> {
-    let items = genres.iter().flat_map(|g| g.first_right.items.iter().chain(&g.first_wrong.items));
-    items.filter_map(|item| found.shown.get(item.at)).collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_three_are_shortened() {
+        assert_eq!(runs([0, 1, 2, 3, 5, 7, 8, 10, 11, 12]), "0–3, 5, 7, 8, 10–12");
+        assert_eq!(runs([]), "");
+        assert_eq!(runs([4]), "4");
+    }
 }

@@ -1,237 +1,135 @@
 //! How far the maps can be trusted: findings, tables and drawings.
 
-use super::means::{self, MeanRow};
 use super::tables::Table;
-use crate::explain::trust::{
-    About, Curves, Gain, Outcome, Sentence, Similarity, Stage, Test, Trust, sentences, summary,
-};
-use crate::explain::{ClassOcclusion, Estimate, Explanation, Methods};
-use crate::report::svg::{Lines, lines};
-use crate::report::words::counted;
+use crate::explain::trust::{Curves, Similarity, Stage, Trust};
+use crate::explain::{ClassOcclusion, Estimate, Explanation, occlusion_panels, order_panels};
+use crate::plot::Drawing;
+use crate::report::answers::{CheckRow, CheckTable};
 
-/// An answer from measured figures.
+/// What was measured about the maps.
 #[derive(Debug)]
-pub(super) struct TrustView {
+pub(in crate::report) struct TrustView {
     /// Why there is nothing, if there is nothing.
-    pub(super) missing: String,
-    /// What all of it comes to.
-    pub(super) judgement: Vec<String>,
-    pub(super) layers: Vec<LayerTrust>,
+    pub(in crate::report) missing: String,
+    /// The checks, a table for each layer.
+    pub(in crate::report) checks: Vec<Table>,
+    pub(in crate::report) layers: Vec<LayerTrust>,
     /// What the network loses without a band or a frame, by class.
-    pub(super) occlusion: Option<Figure>,
+    pub(in crate::report) occlusion: Option<Figure>,
 }
 
 /// What is measured at a layer.
 #[derive(Debug)]
-pub(super) struct LayerTrust {
-    pub(super) name: String,
-    pub(super) samples: String,
-    pub(super) methods: Vec<MethodView>,
-    pub(super) randomisation: Table,
-    pub(super) curves: Option<Figure>,
-    pub(super) means: Vec<MeanRow>,
-    pub(super) shares: Option<Table>,
+pub(in crate::report) struct LayerTrust {
+    pub(in crate::report) randomisation: Table,
+    pub(in crate::report) curves: Option<Figure>,
 }
 
-/// A kind of map and what was found of it.
+/// Drawings beside each other.
 #[derive(Debug)]
-pub(super) struct MethodView {
-    pub(super) name: &'static str,
-    pub(super) findings: Vec<Finding>,
-}
-
-/// A sentence and how it comes out.
-#[derive(Debug)]
-pub(super) struct Finding {
-    /// `for`, `against`, `open`.
-    pub(super) outcome: &'static str,
-    pub(super) text: String,
-}
-
-/// Drawings beside each other, and what their lines are.
-#[derive(Debug)]
-pub(super) struct Figure {
-    pub(super) drawings: Vec<String>,
-    pub(super) keys: Vec<String>,
-    pub(super) caption: String,
+pub(in crate::report) struct Figure {
+    pub(in crate::report) drawings: Vec<String>,
+    pub(in crate::report) caption: String,
 }
 
 impl TrustView {
-    pub(super) fn new(found: &Explanation) -> Self {
+    pub(in crate::report) fn new(found: &Explanation, checks: &[CheckTable]) -> Self {
         let missing = match found.trust.is_empty() {
-            true => "This was not measured: explain was run with --no-checks.".into(),
+            true => "The checks were not measured: explain was run with --no-checks.".into(),
             false => String::new(),
         };
         Self {
             missing,
-            judgement: found.trust.iter().flat_map(judgement).collect(),
-            layers: found.trust.iter().map(|trust| layer(found, trust)).collect(),
+            checks: checks.iter().map(check_table).collect(),
+            layers: found.trust.iter().map(layer).collect(),
             occlusion: occlusion(found),
         }
     }
 }
 
-/// What the checks at a layer come to, method by method.
-fn judgement(trust: &Trust) -> Vec<String> {
-    let Methods { grad_cam, hires_cam } = sentences(trust);
-    let gain = |of: fn(&Methods<Gain>) -> &Gain| {
-        let curves = trust.curves.as_ref()?;
-        let mean = |test: &Test| of(&test.over_random).gain.spread.mean;
-        Some([mean(&curves.deletion)?, mean(&curves.insertion)?])
+fn check_table(checks: &CheckTable) -> Table {
+    let head = ["check", "verdict", "effect", "95 % interval"];
+    let row = |row: &CheckRow| {
+        vec![row.check.clone(), row.verdict.into(), row.effect.clone(), row.interval.clone()]
     };
-    vec![
-        judged("Grad-CAM", &trust.layer, &grad_cam, gain(|methods| &methods.grad_cam)),
-        judged("HiResCAM", &trust.layer, &hires_cam, gain(|methods| &methods.hires_cam)),
-    ]
-}
-
-/// `gain` is what a map's order is better than random order, by deletion and by insertion.
-fn judged(name: &str, layer: &str, found: &[Sentence], gain: Option<[f64; 2]>) -> String {
-    let count = |outcome| found.iter().filter(|sentence| sentence.outcome == outcome).count();
-    let mut text = format!(
-        "{name} at {layer}: of {} checks {} for it, {} against it, {} open. {}",
-        found.len(),
-        count(Outcome::For),
-        count(Outcome::Against),
-        count(Outcome::Open),
-        summary(found)
-    );
-    let over_random = found.iter().find(|sentence| sentence.about == About::OverRandom);
-    if let (Some(sentence), Some([deletion, insertion])) = (over_random, gain) {
-        let verdict = match sentence.outcome {
-            Outcome::For => {
-                "on average it marks what the network uses better than chance does; of a single map \
-                 that says less"
-            }
-            Outcome::Against => "where it is bright must not be read as where the genre is heard",
-            Outcome::Open => "whether it marks what the network uses better than chance stays open",
-        };
-        text.push_str(&format!(
-            " Against random order it gains {deletion:+.3} in area by deletion and \
-             {insertion:+.3} by insertion (samples and intervals below): {verdict}."
-        ));
+    let CheckTable { layer, method, measured_on, rows } = checks;
+    Table {
+        caption: format!("Checks of {method} at {layer}, on {measured_on}"),
+        words: 3,
+        head: head.map(String::from).into(),
+        rows: rows.iter().map(row).collect(),
     }
-    text
 }
 
-fn layer(found: &Explanation, trust: &Trust) -> LayerTrust {
-    let Methods { grad_cam, hires_cam } = sentences(trust);
+fn layer(trust: &Trust) -> LayerTrust {
     LayerTrust {
-        name: trust.layer.clone(),
-        samples: counted(trust.samples.len(), "sample"),
-        methods: vec![method("Grad-CAM", &grad_cam), method("HiResCAM", &hires_cam)],
-        randomisation: randomisation(&trust.randomisation.stages),
-        curves: trust.curves.as_ref().map(curves),
-        means: means::rows(found, &trust.layer),
-        shares: means::shares(found, &trust.layer),
+        randomisation: randomisation(&trust.layer, &trust.randomisation.stages),
+        curves: trust.curves.as_ref().and_then(curves),
     }
-}
-
-fn method(name: &'static str, found: &[Sentence]) -> MethodView {
-    let finding = |sentence: &Sentence| Finding {
-        outcome: match sentence.outcome {
-            Outcome::For => "for",
-            Outcome::Against => "against",
-            Outcome::Open => "open",
-        },
-        text: sentence.text.clone(),
-    };
-    MethodView { name, findings: found.iter().map(finding).collect() }
 }
 
 /// A mean and its interval.
-fn told(estimate: &Estimate) -> String {
+fn with_interval(estimate: &Estimate) -> String {
     match (estimate.spread.mean, estimate.interval_95) {
-        (Some(mean), Some((low, high))) => format!("{mean:.2} ({low:.2} to {high:.2})"),
-        (Some(mean), None) => format!("{mean:.2}"),
+        (Some(mean), Some((low, high))) => {
+            let [mean, low, high] = [mean, low, high].map(rounded);
+            format!("{mean} ({low} to {high})")
+        }
+        (Some(mean), None) => rounded(mean),
         (None, _) => "–".into(),
     }
 }
 
-fn randomisation(stages: &[Stage]) -> Table {
-    let head = ["redrawn down to", "Grad-CAM, signed", "heatmap", "HiResCAM"];
+/// Two digits, and no sign on what is 0 in them.
+fn rounded(value: f64) -> String {
+    let text = format!("{value:.2}");
+    if text == "-0.00" { "0.00".into() } else { text }
+}
+
+fn randomisation(layer: &str, stages: &[Stage]) -> Table {
+    let head = ["re-initialised down to", "Grad-CAM, signed", "heatmap", "HiResCAM"];
     let row = |stage: &Stage| {
-        let of = |similarity: &Similarity| told(&similarity.rho);
+        let of = |similarity: &Similarity| with_interval(&similarity.rho);
         let all = &stage.similarity;
         vec![stage.node.clone(), of(&all.grad_cam), of(&all.heatmap), of(&all.hires_cam)]
     };
     Table {
-        caption: "Rank correlation of maps under trained and under redrawn weights, from the \
-                  output towards the input: mean and 95 % interval. A map that depends on what was \
-                  learned falls to 0."
-            .into(),
+        caption: format!(
+            "Rank correlation of maps at {layer} under trained and under re-initialised weights, \
+             from the output towards the input: mean and 95 % interval. A map that depends on what \
+             was learned falls to 0."
+        ),
         words: 1,
         head: head.map(String::from).into(),
         rows: stages.iter().map(row).collect(),
     }
 }
 
-fn curves(curves: &Curves) -> Figure {
-    let keys = ["Grad-CAM", "HiResCAM", "loudest first", "random order"].map(String::from);
-    let draw = |what: &str, test: &Test| {
-        let all = [&test.by_map.grad_cam, &test.by_map.hires_cam, &test.by_energy, &test.by_random];
-        let series: Vec<(String, Vec<f64>)> =
-            keys.iter().cloned().zip(all.map(|course| course.curve.mean.clone())).collect();
-        let areas: Vec<String> = keys
-            .iter()
-            .zip(all)
-            .filter_map(|(key, course)| Some(format!("{key} {:.3}", course.area.mean?)))
-            .collect();
-        let label = format!(
-            "Mean probability of the class against the share of cells {what}; areas under the \
-             curves: {}",
-            areas.join(", ")
-        );
-        let across = format!("share of cells {what}");
-        lines(&Lines {
-            across: &across,
-            name: "probability of the class",
-            label: &label,
-            at: &curves.shares,
-            series: &series,
-        })
-    };
-    Figure {
-        drawings: vec![draw("deleted", &curves.deletion), draw("inserted", &curves.insertion)],
+fn curves(curves: &Curves) -> Option<Figure> {
+    Some(Figure {
+        drawings: order_panels(curves).ok()?.iter().map(Drawing::svg).collect(),
         caption: format!(
-            "Deletion (low is good) and insertion (high is good) of {} cells in the order of each \
-             map, of loudness, and of {} random orders a sample.",
+            "Deletion (lower is better) and insertion (higher is better) of {} cells in the order of \
+             each map, of loudness, and of {} random orders per sample (shaded: ± one standard \
+             deviation).",
             curves.cells, curves.random_draws
         ),
-        keys: keys.into(),
-    }
+    })
 }
 
 fn occlusion(found: &Explanation) -> Option<Figure> {
-    let known = |class: &&ClassOcclusion| class.n > 0;
-    let classes: Vec<&ClassOcclusion> = found.occlusion.iter().filter(known).collect();
+    let known: Vec<&ClassOcclusion> = found.occlusion.iter().filter(|one| one.n > 0).collect();
     let name = |class: &&ClassOcclusion| {
         found.classes.get(class.label as usize).cloned().unwrap_or_default()
     };
-    let first = classes.first()?;
-    let draw = |axis: &str, length: usize, of: fn(&ClassOcclusion) -> &Vec<f64>| {
-        let at: Vec<f64> = (0..length).map(|i| i as f64).collect();
-        let series: Vec<(String, Vec<f64>)> =
-            classes.iter().map(|class| (name(class), of(class).clone())).collect();
-        let label = format!("Mean fall of the class's probability without a {axis}, by class");
-        lines(&Lines {
-            across: axis,
-            name: "fall of probability",
-            label: &label,
-            at: &at,
-            series: &series,
-        })
-    };
+    known.first()?;
     Some(Figure {
-        drawings: vec![
-            draw("band", first.bands.mean.len(), |class| &class.bands.mean),
-            draw("frame", first.frames.mean.len(), |class| &class.frames.mean),
-        ],
-        keys: classes.iter().map(name).collect(),
+        drawings: occlusion_panels(found, 0).ok()?.iter().flatten().map(Drawing::svg).collect(),
         caption: format!(
-            "Without maps: the mean fall of the explained class's probability where a window of \
-             bands or frames is muted, by true class ({}).",
-            classes.iter().map(|c| format!("{} {}", name(c), c.n)).collect::<Vec<_>>().join(", ")
+            "Occlusion: mean drop of the predicted class's probability where a window of bands or \
+             frames is muted, by true class (samples: {}), and mean Grad-CAM of correct predictions \
+             along the same axes.",
+            known.iter().map(|c| format!("{} {}", name(c), c.n)).collect::<Vec<_>>().join(", ")
         ),
     })
 }
@@ -241,24 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_judgement_counts_outcomes_and_turns_on_what_the_network_uses() {
-        let sentence = |about, outcome| Sentence { about, outcome, text: String::new() };
-        let found = [
-            sentence(About::Empty, Outcome::For),
-            sentence(About::Energy, Outcome::Open),
-            sentence(About::OverRandom, Outcome::Against),
-            sentence(About::OverEnergy, Outcome::Against),
-        ];
-        let text = judged("Grad-CAM", "pool", &found, Some([-0.05, 0.01]));
-        for part in [
-            "Grad-CAM at pool: of 4 checks 1 for it, 2 against it, 1 open",
-            "gains -0.050 in area by deletion and +0.010 by insertion (samples and intervals below): where it is",
-        ] {
-            assert!(text.contains(part), "{part} in {text}");
-        }
-        let found = [sentence(About::OverRandom, Outcome::For)];
-        let text = judged("Grad-CAM", "pool", &found, Some([0.1, 0.1]));
-        assert!(text.contains("on average it marks what the network uses"), "{text}");
-        assert!(!judged("Grad-CAM", "pool", &found, None).contains("it gains"));
+    fn nothing_is_minus_nothing() {
+        assert_eq!([-0.004, 0.004, -0.006].map(rounded), ["0.00", "0.00", "-0.01"]);
     }
 }

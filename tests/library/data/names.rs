@@ -186,7 +186,7 @@ fn a_missing_array_lists_what_is_there() {
     let folder = files.folder();
     let error = load(folder.path()).unwrap_err();
     let text = error.to_string();
-    for word in ["y_val", "val_labels", "--y-val NAME", "x_train.npy", "y_test.npy"] {
+    for word in ["y_val", "val_labels", "--arrays y_val=NAME", "x_train.npy", "y_test.npy"] {
         assert!(text.contains(word), "{text}");
     }
     let (name, found) = problem(Err(error));

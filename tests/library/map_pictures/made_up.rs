@@ -1,12 +1,12 @@
 //! Samples, maps and curves that are made up.
 
 use genre_gpu::plot::{
-    AxisCells, BandLine, ColourMap, GenreOcclusion, MapKind, MapPanel, MapPlace, MeanMaps,
-    Occlusion, Profile, SampleAxes, SamplePanel, Spectrogram,
+    AxisCells, ColourMap, Line, MapKind, MapPanel, MapPlace, MeanMaps, SampleAxes, SamplePanel,
+    Spectrogram,
 };
 
 pub(crate) const TITLE: &str = "P1 on the demo corpus (synthesised), rock";
-pub(crate) const HEAT: MapKind = MapKind::Heat(ColourMap::Jet);
+pub(crate) const HEAT: MapKind = MapKind::Heat(ColourMap::Viridis);
 pub(crate) const GENRES: [&str; 4] = ["classical", "hiphop", "metal", "rock"];
 
 /// Beats and a few partials, louder below, in dB; another for each seed.
@@ -33,7 +33,7 @@ pub(crate) fn sample(bands: usize, frames: usize, i: usize, right: bool) -> Samp
     SamplePanel {
         index: 37 * i + 4,
         song: Some(10 * i as i64 + 7),
-        taken_for: (!right).then(|| (GENRES[i % 3].to_owned(), 0.4 + 0.07 * i as f32)),
+        predicted: (GENRES[if right { 3 } else { i % 3 }].to_owned(), 0.4 + 0.07 * i as f32),
         spectrogram: spectrogram(bands, frames, i),
     }
 }
@@ -49,8 +49,7 @@ pub(crate) fn map_panel(
     MapPanel {
         sample: sample(bands, frames, i, right),
         map: (0..cells).map(value).collect(),
-        target: if i == 2 { "rock".to_owned() } else { GENRES[i % 3].to_owned() },
-        probability: 0.9 - 0.1 * i as f32,
+        target: (GENRES[if i == 2 { 3 } else { i % 3 }].to_owned(), 0.9 - 0.1 * i as f32),
     }
 }
 
@@ -60,42 +59,9 @@ pub(crate) fn known_axes(bands: usize) -> SampleAxes {
     SampleAxes {
         band_hz: Some((0..bands).map(hz).collect()),
         frame_seconds: Some(0.023),
-        unit: Some("dB".to_owned()),
+        unit: Some("level (dB)".to_owned()),
+        range: None,
     }
-}
-
-pub(crate) fn profile(count: usize, spread: f32, phase: f32) -> Profile {
-    let mean: Vec<f32> = (0..count)
-        .map(|i| 0.3 * ((i as f32 / count as f32) * 7.0 + phase).sin().powi(3) + 0.1)
-        .collect();
-    let shifted = |by: f32| {
-        if spread > 0.0 { mean.iter().map(|v| v + by).collect() } else { Vec::new() }
-    };
-    let (low, high) = (shifted(-spread), shifted(spread));
-    Profile { cells: AxisCells::each(count), mean, low, high }
-}
-
-pub(crate) fn occlusion(bands: usize, frames: usize, spread: f32, phase: f32) -> Occlusion {
-    let map = |length: usize| {
-        let cells = AxisCells { first: 0.0, size: length as f64 / 5.0, count: 5 };
-        let mean = (0..5).map(|i| 0.1 + 0.15 * ((i + phase as usize) % 4) as f32).collect();
-        Some(Profile { cells, mean, low: Vec::new(), high: Vec::new() })
-    };
-    Occlusion {
-        bands: profile(bands, spread, phase),
-        frames: profile(frames, spread, phase + 1.0),
-        map_bands: map(bands),
-        map_frames: map(frames),
-    }
-}
-
-pub(crate) fn genres(count: usize, bands: usize, frames: usize) -> Vec<GenreOcclusion> {
-    let genre = |i: usize| GenreOcclusion {
-        genre: GENRES[i % 4].to_owned(),
-        n: if i == 1 { 0 } else { 840 - i },
-        curves: (i != 1).then(|| occlusion(bands, frames, 0.05, i as f32)),
-    };
-    (0..count).map(genre).collect()
 }
 
 pub(crate) fn means(count: usize, cells: usize) -> Vec<MeanMaps> {
@@ -115,15 +81,12 @@ pub(crate) fn means(count: usize, cells: usize) -> Vec<MeanMaps> {
     (0..count).map(genre).collect()
 }
 
-pub(crate) fn line(name: &str, count: usize, from: f64, to: f64, spread: f64) -> BandLine {
+pub(crate) fn line(name: &str, count: usize, from: f64, to: f64, spread: f64) -> Line {
     let at = |i: usize| from + (to - from) * (i as f64 / count.max(2) as f64).sqrt();
-    let ends = |by: f64| {
-        if spread > 0.0 { (0..count).map(|i| at(i) + by).collect() } else { Vec::new() }
-    };
-    BandLine {
+    let ends = |i: usize| (at(i) - spread, at(i) + spread);
+    Line {
         name: name.to_owned(),
-        mean: (0..count).map(at).collect(),
-        low: ends(-spread),
-        high: ends(spread),
+        values: (0..count).map(at).collect(),
+        shaded: (0..if spread > 0.0 { count } else { 0 }).map(ends).collect(),
     }
 }

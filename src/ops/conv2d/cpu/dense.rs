@@ -55,7 +55,7 @@ fn each_width<S: Simd>(
         16 if const { holds::<S>(16) } => channels::<S, f32x16<S>>(simd, d, o, frame, dz, dw),
         8 if const { holds::<S>(8) } => channels::<S, f32x8<S>>(simd, d, o, frame, dz, dw),
         _ => {
-            debug_assert_eq!(lanes, 4, "weights are packed for another vector level");
+            assert_eq!(lanes, 4, "weights are packed for another vector level");
             channels::<S, f32x4<S>>(simd, d, o, frame, dz, dw);
         }
     }

@@ -76,7 +76,7 @@ pub(super) fn each_block<S: Simd, F: Finish>(simd: S, job: Job<'_>, mut finish: 
                 each_width::<S, f32x8<S>, F>(simd, job, block, &mut finish);
             }
             lanes => {
-                debug_assert_eq!(lanes, 4, "weights are packed for another vector level");
+                assert_eq!(lanes, 4, "weights are packed for another vector level");
                 each_width::<S, f32x4<S>, F>(simd, job, block, &mut finish);
             }
         }

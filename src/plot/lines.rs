@@ -1,0 +1,224 @@
+//! Several lines over one axis, with their spread where there is one.
+
+use super::axis::{self, Tick};
+use super::drawing::{Anchor, Drawing, Look, Point, Shape, Step};
+use super::frame::{Frame, SHADE, legend};
+use super::style::{Colour, TICK};
+use crate::error::{Error, Result};
+
+/// A line, and its spread where there is one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Line {
+    /// What it is called.
+    pub name: String,
+    /// One for each place of the axis. What is not finite is left out.
+    pub values: Vec<f64>,
+    /// Lower and upper end of what is shaded, one for each place; empty where nothing is.
+    pub shaded: Vec<(f64, f64)>,
+}
+
+impl Line {
+    /// A line without a spread.
+    pub fn new(name: impl Into<String>, values: Vec<f64>) -> Self {
+        Self { name: name.into(), values, shaded: Vec::new() }
+    }
+}
+
+/// What the x axis of lines is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Across {
+    /// Numbers, round ones of which are named.
+    Numbers,
+    /// Epochs from 1.
+    Epochs,
+    /// These, in the unit of the places.
+    Ticks(Vec<Tick>),
+    /// A name for each place.
+    Names(Vec<String>),
+}
+
+/// What is drawn.
+#[derive(Debug, Clone)]
+pub struct Lines<'a> {
+    /// Above it; may be empty.
+    pub heading: &'a str,
+    /// Name of the x axis and of what is read out: `share of cells deleted`.
+    pub across: &'a str,
+    /// Name of the y axis.
+    pub name: &'a str,
+    /// For those who hear the drawing instead.
+    pub label: &'a str,
+    /// Places of the points, rising.
+    pub at: &'a [f64],
+    /// What stands under them.
+    pub ticks: Across,
+    /// What the y axis must show; it grows to hold all values.
+    pub within: Option<(f64, f64)>,
+    /// The lines; up to 35 differ in colour or dashes.
+    pub series: &'a [Line],
+    /// Width and height of the plotting area.
+    pub area: (f64, f64),
+}
+
+/// Two drawings of this area stand beside each other in a page or a picture.
+pub const HALF: (f64, f64) = (366.0, 210.0);
+
+/// Lines with a legend. Each place has an invisible strip that a script may read out, as
+/// [`super::curve`] has.
+///
+/// # Errors
+/// If a line has not a value for each place.
+pub fn lines(figure: &Lines<'_>) -> Result<Drawing> {
+    let Lines { at, series, .. } = figure;
+    for line in *series {
+        let spread = line.shaded.len();
+        if line.values.len() != at.len() || ![0, at.len()].contains(&spread) {
+            return Err(Error::Mismatch {
+                what: "line",
+                expected: format!("{} values, one for each place of the axis", at.len()),
+                found: format!("{} ({spread} of its spread)", line.values.len()),
+            });
+        }
+    }
+    let ends = |line: &Line| line.shaded.iter().flat_map(|(a, b)| [*a, *b]).collect::<Vec<_>>();
+    let values = series.iter().flat_map(|line| ends(line).into_iter().chain(line.values.clone()));
+    let found = axis::range(values.chain(figure.within.into_iter().flat_map(|(a, b)| [a, b])));
+    let known = series.iter().flat_map(|line| &line.values).any(|v| v.is_finite());
+    let keys: Vec<(&str, usize)> =
+        series.iter().enumerate().map(|(i, line)| (line.name.as_str(), i)).collect();
+    let width = figure.area.0 + LEFT + RIGHT;
+    let key = legend(&keys, width);
+    let mut top = 8.0;
+    if !figure.heading.is_empty() {
+        top += 20.0;
+    }
+    let key_at = top - 4.0;
+    top += key.size().1 + 4.0;
+    let (first, last) = (at.first().copied().unwrap_or(0.0), at.last().copied().unwrap_or(1.0));
+    let air = if last > first { 0.02 * (last - first) } else { 0.5 };
+    let frame = Frame {
+        from: (LEFT, top),
+        to: (LEFT + figure.area.0, top + figure.area.1),
+        x: (first - air, last + air),
+        y: found.unwrap_or((0.0, 1.0)),
+    };
+    let mut drawing = Drawing::new((width, frame.to.1 + UNDER), "curve", figure.label);
+    let heading = (frame.middle().0, 12.0);
+    drawing.fitted(heading, Anchor::Middle, figure.heading, (14.0, Colour::Ink), (width, false));
+    drawing.put(key, (0.0, key_at));
+    let ticks = if known { frame.values() } else { Vec::new() };
+    frame.grid(&mut drawing, &ticks);
+    frame.left_axis(&mut drawing, &ticks, figure.name, LEFT - 2.0);
+    let below = across(&mut drawing, &frame, figure);
+    drawing.size.1 = below + 4.0;
+    frame.axes(&mut drawing);
+    if !known {
+        let at = frame.middle();
+        drawing.text(at, Anchor::Middle, "no finite values", (TICK, Colour::Faint));
+    }
+    for (i, line) in series.iter().enumerate() {
+        shade(&mut drawing, &frame, at, line, i);
+    }
+    for (i, line) in series.iter().enumerate() {
+        let points: Vec<Point> = at.iter().copied().zip(line.values.iter().copied()).collect();
+        frame.curve(&mut drawing, &points, i);
+    }
+    strips(&mut drawing, &frame, figure);
+    Ok(drawing)
+}
+
+const LEFT: f64 = 60.0;
+const RIGHT: f64 = 14.0;
+/// Numbers and the name of the x axis.
+const UNDER: f64 = 48.0;
+
+/// The x axis; returns where it ends.
+fn across(drawing: &mut Drawing, frame: &Frame, figure: &Lines<'_>) -> f64 {
+    let (at, name) = (figure.at, figure.across);
+    match &figure.ticks {
+        Across::Numbers => {
+            let wanted = (frame.size().0 / 55.0).max(2.0);
+            frame.bottom_axis(drawing, &axis::numbers(frame.x, wanted), name)
+        }
+        Across::Epochs => {
+            let last = at.last().map_or(1, |last| *last as u32);
+            frame.bottom_axis(drawing, &axis::epochs(last), name)
+        }
+        Across::Ticks(ticks) => frame.bottom_axis(drawing, ticks, name),
+        Across::Names(names) => {
+            let tick = |(at, label): (&f64, &String)| Tick { at: *at, label: label.clone() };
+            let ticks: Vec<Tick> = at.iter().zip(names).map(tick).collect();
+            frame.bottom_names(drawing, &ticks, name)
+        }
+    }
+}
+
+fn shade(drawing: &mut Drawing, frame: &Frame, at: &[f64], line: &Line, i: usize) {
+    let ends = at.iter().zip(&line.shaded);
+    let ends: Vec<(f64, (f64, f64))> = ends
+        .filter(|(_, (low, high))| low.is_finite() && high.is_finite())
+        .map(|(x, ends)| (*x, *ends))
+        .collect();
+    let upper = ends.iter().map(|(x, (_, high))| (frame.x(*x), frame.y(*high)));
+    let lower = ends.iter().rev().map(|(x, (low, _))| (frame.x(*x), frame.y(*low)));
+    let step = |(k, to): (usize, Point)| if k == 0 { Step::Move(to) } else { Step::Line(to) };
+    let mut steps: Vec<Step> = upper.chain(lower).enumerate().map(step).collect();
+    if steps.len() > 3 {
+        steps.push(Step::Close);
+        let look = Look { opacity: SHADE, ..Look::fill(Colour::Series(i)) };
+        drawing.add(Shape::Path(steps), look);
+    }
+}
+
+fn strips(drawing: &mut Drawing, frame: &Frame, figure: &Lines<'_>) {
+    let Lines { at, series, across, .. } = figure;
+    drawing.add(Shape::Guide, Look::default());
+    let whole = at.iter().all(|x| x.fract() == 0.0);
+    for (k, x) in at.iter().enumerate() {
+        let half = |other: Option<&f64>| other.map_or(0.0, |other| (other - x).abs() / 2.0);
+        let before = half(k.checked_sub(1).and_then(|k| at.get(k)));
+        let ends = (x - before, *x, x + half(at.get(k + 1)));
+        let known = series.iter().filter(|line| line.values[k].is_finite());
+        let said: Vec<String> =
+            known.map(|line| format!("{} {:.3}", line.name, line.values[k])).collect();
+        let place = match &figure.ticks {
+            Across::Names(names) => names.get(k).cloned().unwrap_or_default(),
+            _ if whole => format!("{across} {x:.0}"),
+            _ => format!("{across} {x:.2}"),
+        };
+        let said = format!("{place}: {}", said.join(", "));
+        frame.strip(drawing, k + 1, ends, &said);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_place_is_read_out_with_every_line() {
+        let series = [Line::new("<map>", vec![1.0, 0.5]), Line::new("random", vec![1.0, 0.75])];
+        let figure = Lines {
+            heading: "",
+            across: "share",
+            name: "p",
+            label: "deletion",
+            at: &[0.0, 0.5],
+            ticks: Across::Numbers,
+            within: None,
+            series: &series,
+            area: HALF,
+        };
+        let svg = lines(&figure).unwrap().svg();
+        assert!(svg.contains("share 0.50: &lt;map&gt; 0.500, random 0.750"), "{svg}");
+        // In the legend and over the axis, each with its own dashes.
+        assert_eq!(svg.matches("class=\"k-s0\"").count(), 2);
+        assert_eq!(svg.matches("class=\"k-s1\"").count(), 2);
+        assert_eq!(svg.matches("stroke-dasharray=\"9 3\"").count(), 2);
+        let series = [Line::new("a", vec![f64::NAN, 1.0]), Line::new("b", vec![2.0, 3.0])];
+        let lost = lines(&Lines { series: &series, ..figure.clone() }).unwrap().svg();
+        assert!(lost.contains("share 0.00: b 2.000\"") && !lost.contains("NaN"), "{lost}");
+        let none = lines(&Lines { at: &[], series: &[], ..figure }).unwrap().svg();
+        assert!(none.contains("no finite values"), "{none}");
+    }
+}

@@ -1,0 +1,202 @@
+//! Question 3: the accuracy on the test set.
+
+use askama::Template;
+
+use super::filters;
+use crate::train::results::PartMetrics;
+
+/// The accuracy on the test set.
+#[derive(Debug, Template)]
+#[template(path = "answers/accuracy.txt", escape = "none")]
+pub(super) struct TestAccuracy {
+    model: String,
+    accuracy: f64,
+    correct: usize,
+    samples: usize,
+    /// Always guessing the largest class.
+    guessing: f64,
+    songs: Option<BySong>,
+    validation: f64,
+    /// Test minus validation accuracy, and its size.
+    over_validation: f64,
+    distance: f64,
+    by_song_on_validation: Option<Against>,
+    calibration_error: Option<f64>,
+    /// Mean probability of the predicted class.
+    confidence: f64,
+}
+
+/// The same by song.
+#[derive(Debug)]
+struct BySong {
+    accuracy: f64,
+    correct: usize,
+    songs: usize,
+    low: f64,
+    high: f64,
+    /// By song minus by segment.
+    gain: f64,
+}
+
+/// Test against validation, both by song.
+#[derive(Debug)]
+struct Against {
+    accuracy: f64,
+    songs: usize,
+    test_songs: usize,
+    distance: f64,
+    /// 95 % interval of test minus validation.
+    low: f64,
+    high: f64,
+}
+
+impl Against {
+    /// None where songs are not known. The interval is Newcombe's (R. G. Newcombe, "Interval
+    /// estimation for the difference between independent proportions", 1998, method 10).
+    fn of(test: &PartMetrics, validation: &PartMetrics) -> Option<Self> {
+        let ((a_low, a_high), (b_low, b_high)) =
+            (test.song_interval_95?, validation.song_interval_95?);
+        let (a, b) = (test.song_accuracy?, validation.song_accuracy?);
+        Some(Self {
+            accuracy: b,
+            songs: validation.songs? as usize,
+            test_songs: test.songs? as usize,
+            distance: (a - b).abs(),
+            low: a - b - (a - a_low).hypot(b_high - b),
+            high: a - b + (a_high - a).hypot(b - b_low),
+        })
+    }
+}
+
+impl TestAccuracy {
+    pub(super) fn new(model: &str, test: &PartMetrics, validation: &PartMetrics) -> Self {
+        let on_diagonal = |rows: &[Vec<u64>]| -> u64 {
+            rows.iter().enumerate().filter_map(|(i, row)| row.get(i)).sum()
+        };
+        let largest = test.confusion.iter().map(|row| row.iter().sum::<u64>()).max();
+        let songs = || {
+            let (low, high) = test.song_interval_95?;
+            let accuracy = test.song_accuracy?;
+            Some(BySong {
+                accuracy,
+                correct: on_diagonal(test.song_confusion.as_ref()?) as usize,
+                songs: test.songs? as usize,
+                low,
+                high,
+                gain: accuracy - test.accuracy,
+            })
+        };
+        let calibration = test.scores.as_ref().map(|scores| &scores.calibration);
+        let bins = calibration.iter().flat_map(|calibration| &calibration.bins);
+        let confidence: f64 =
+            bins.filter_map(|bin| Some(bin.confidence? * bin.samples as f64)).sum();
+        Self {
+            model: model.into(),
+            accuracy: test.accuracy,
+            correct: on_diagonal(&test.confusion) as usize,
+            samples: test.samples as usize,
+            guessing: largest.unwrap_or(0) as f64 / test.samples.max(1) as f64,
+            songs: songs(),
+            validation: validation.accuracy,
+            over_validation: test.accuracy - validation.accuracy,
+            distance: (test.accuracy - validation.accuracy).abs(),
+            by_song_on_validation: Against::of(test, validation),
+            calibration_error: calibration.and_then(|calibration| calibration.expected_error),
+            confidence: confidence / test.samples.max(1) as f64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{PartScores, wilson};
+
+    fn part(right: u64, songs: Option<u64>) -> PartMetrics {
+        let rows = |right: u64, of: u64| vec![vec![right, of - right], vec![of - right, right]];
+        PartMetrics {
+            loss: 0.5,
+            accuracy: right as f64 / 100.0,
+            song_accuracy: songs.map(|right| right as f64 / 20.0),
+            song_accuracy_majority: None,
+            song_accuracy_product: None,
+            song_interval_95: songs.map(|right| wilson(2 * right, 40)),
+            samples: 200,
+            songs: songs.map(|_| 40),
+            confusion: rows(right, 100),
+            song_confusion: songs.map(|right| rows(right, 20)),
+            scores: None,
+        }
+    }
+
+    fn text(test: &PartMetrics, val: &PartMetrics) -> String {
+        let text = TestAccuracy::new("P1", test, val).render().unwrap();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn segments_songs_interval_and_validation_are_stated() {
+        let got = text(&part(80, Some(18)), &part(77, Some(17)));
+        for part in [
+            "P1 classifies 80.0 % of the test segments correctly (160 of 200)",
+            "largest class would give 50.0 %",
+            "90.0 % of 40 test songs are correct (36), with a 95 % interval from 76.9 % to 96.0 %",
+            "10.0 percentage points more than by segment",
+            "Validation accuracy is 77.0 % by segment and 85.0 % by song: 40 test and 40 validation songs are too few to tell which set is harder.",
+            "(Wilson's)",
+        ] {
+            assert!(got.contains(part), "{part} in {got}");
+        }
+        assert!(!got.contains("calibration"), "{got}");
+        let got = text(&part(80, Some(16)), &part(81, None));
+        assert!(got.contains("no more than by segment"), "{got}");
+        assert!(got.contains("is 81.0 %, 1.0 percentage points more than on the test"), "{got}");
+        let got = text(&part(80, Some(14)), &part(90, None));
+        assert!(
+            got.contains("−10.0 percentage points")
+                && got.contains("is 90.0 %, 10.0 percentage points more than on the test set.")
+        );
+        assert!(text(&part(80, None), &part(80, None)).contains("80.0 %, as on the test set."));
+    }
+
+    #[test]
+    fn a_set_is_harder_only_where_its_songs_show_it() {
+        let got = text(&part(80, Some(18)), &part(60, Some(10)));
+        assert!(got.contains("by song the test set is 40.0 percentage points easier."), "{got}");
+        let got = text(&part(60, Some(10)), &part(80, Some(18)));
+        assert!(got.contains("by song the test set is 40.0 percentage points harder."), "{got}");
+        // Newcombe's example (a): 56 of 70 against 48 of 80.
+        let of = |right: u64, n: u64| PartMetrics {
+            song_accuracy: Some(right as f64 / n as f64),
+            song_interval_95: Some(wilson(right, n)),
+            ..part(80, Some(18))
+        };
+        let got = Against::of(&of(56, 70), &of(48, 80)).unwrap();
+        assert!((got.low - 0.0524).abs() < 5e-5 && (got.high - 0.3339).abs() < 5e-5, "{got:?}");
+    }
+
+    #[test]
+    fn errors_are_not_explained_where_there_are_none_or_one_segment_of_each_song() {
+        let perfect = part(100, Some(20));
+        let got = text(&perfect, &perfect);
+        assert!(got.contains("No test segment is misclassified.") && !got.contains("averaging"));
+        let mut alone = part(80, Some(16));
+        alone.samples = 40;
+        let got = text(&alone, &part(80, None));
+        assert!(got.contains("Each song has one segment") && !got.contains("averaging"), "{got}");
+    }
+
+    #[test]
+    fn unknown_songs_give_no_interval() {
+        let mut test = part(80, None);
+        let p = [0.9_f32, 0.1].repeat(200);
+        test.scores = Some(PartScores::new(&[0; 200], &p, 2).unwrap());
+        let got = text(&test, &part(80, None));
+        assert!(
+            got.contains("so the accuracy has no interval") && !got.contains("By song"),
+            "{got}"
+        );
+        // Every prediction has 0.9 and is right: 10 points too low, against 80 % here.
+        assert!(got.contains("error on the test set is 10.0 percentage points"), "{got}");
+    }
+}

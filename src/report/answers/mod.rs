@@ -1,0 +1,279 @@
+//! What the report says to each question: rules over a run's numbers, and templates that state them.
+
+mod accuracy;
+mod comparison;
+mod confusion;
+mod curves;
+mod filters;
+mod findings;
+mod genres;
+mod grad_cam;
+mod maps;
+mod parameters;
+mod rationale;
+mod zones;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use askama::DynTemplate;
+
+use super::record::RunRecord;
+use super::versus::Versus;
+use crate::data::PartName;
+use crate::error::{Error, Result};
+use crate::explain::{Explanation, MeanMap, Picture};
+use accuracy::TestAccuracy;
+use comparison::Comparison;
+use confusion::Confusions;
+use curves::CurvesShow;
+use findings::{Heat, Units};
+use genres::{Genres, Unit};
+use grad_cam::{Checked, GradCam};
+use maps::MapsShow;
+use parameters::{Expectation, Fit};
+use rationale::Rationale;
+
+/// What the report says to one question.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// Sentences or short paragraphs, in order.
+    pub(super) answer: Vec<String>,
+    /// What limits them; may be empty.
+    pub(super) caveats: Vec<String>,
+}
+
+/// The answers to all questions about one run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Answers {
+    /// Question 1: parameters, and whether overfitting is expected before training.
+    pub(super) expectation: Answer,
+    /// Question 1: what then happened.
+    pub(super) overfitting: Answer,
+    /// Question 2: what the curves show.
+    pub(super) curves: Answer,
+    /// Question 3.
+    pub(super) test_accuracy: Answer,
+    /// Question 4.
+    pub(super) confusion: Answer,
+    /// Question 5: what differs among the classes' spectrograms.
+    pub(super) genres: Answer,
+    /// Question 5: where the maps lie, and why predictions are wrong.
+    pub(super) maps: Answer,
+    /// Question 6: how far Grad-CAM applies. Its evidence is [`Answers::checks`].
+    pub(super) grad_cam: Answer,
+    /// Question 6: the checks, a table for each layer and method; empty where they were not run.
+    pub(super) checks: Vec<CheckTable>,
+    /// Why the model is built so.
+    pub(super) rationale: Answer,
+    /// Against the first run of the report; none for the first run itself.
+    pub(super) comparison: Option<Answer>,
+}
+
+/// The checks of one kind of map at one layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CheckTable {
+    /// The layer's name.
+    pub(super) layer: String,
+    /// `Grad-CAM` or `HiResCAM`.
+    pub(super) method: &'static str,
+    /// How many samples of how many songs the checks are measured on.
+    pub(super) measured_on: String,
+    /// One for each check.
+    pub(super) rows: Vec<CheckRow>,
+}
+
+/// One check: check | verdict | effect | 95 % interval.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CheckRow {
+    pub(super) check: String,
+    /// `passes`, `fails` or `inconclusive`.
+    pub(super) verdict: &'static str,
+    pub(super) effect: String,
+    pub(super) interval: String,
+}
+
+impl Answers {
+    /// Of a run; `against` is the first run of the report, where this is another one.
+    ///
+    /// # Errors
+    /// If the numbers of a run do not fit together.
+    pub(super) fn new(run: &RunRecord, against: Option<(&RunRecord, &Versus)>) -> Result<Self> {
+        let found = &run.explanation;
+        let name = run.heading();
+        let [train, val, test] = PartName::ALL.map(|part| run.part(part));
+        let write = |template: &dyn DynTemplate| render(template, run.folder.path());
+
+        let songs = train.songs.map(|songs| songs as usize);
+        let samples = train.samples as usize;
+        let before = Expectation::new(&name, &run.graph, &run.config, samples, songs);
+        let fit = Fit::new(&before, &run.history, [train, val, test].map(|part| part.accuracy));
+        let confusions = Confusions::new(&train.confusion, &test.confusion, &run.facts.classes);
+        let unit = unit(run);
+        let genres = Genres::new(
+            &found.textures,
+            &run.facts.classes,
+            &found.axes,
+            unit,
+            confusions.test_attractor(),
+        );
+        let comparison = match against {
+            Some((first, versus)) => Some(compared(first, run, versus, &write)?),
+            None => None,
+        };
+        let part = found.parts.first().map_or("", |part| &part.part);
+        Ok(Self {
+            expectation: write(&before)?,
+            overfitting: write(&fit)?,
+            curves: write(&CurvesShow::new(&run.history, before.acts_in_training()))?,
+            test_accuracy: write(&TestAccuracy::new(&name, test, val))?,
+            confusion: write(&confusions)?,
+            genres: write(&genres)?,
+            maps: match maps(run, unit) {
+                Some(maps) => write(&maps)?,
+                None => Answer::default(),
+            },
+            grad_cam: match found.layers.first() {
+                Some(layer) => {
+                    let checked = found.trust.first().map(Checked::of);
+                    let (shape, axes) = (found.sample_shape, &found.axes);
+                    write(&GradCam::new(&run.graph, layer, shape, axes, checked))?
+                }
+                None => Answer::default(),
+            },
+            checks: grad_cam::tables(&found.trust, part_word(part)),
+            rationale: write(&Rationale::new(&run.model.rationale, &run.graph, &found.axes))?,
+            comparison,
+        })
+    }
+}
+
+/// `training`, `validation`, `test`.
+fn part_word(part: &str) -> &str {
+    match part {
+        "train" => "training",
+        "val" => "validation",
+        other => other,
+    }
+}
+
+/// Decibels if the front end is known, or if the values look like them.
+fn unit(run: &RunRecord) -> Unit {
+    let pictures = || run.explanation.shown.iter().map(|shown| &shown.picture);
+    match run.facts.front_end.is_some() {
+        true => Unit::Decibels,
+        false if like_decibels(pictures()) => Unit::LikeDecibels,
+        false => Unit::Unknown,
+    }
+}
+
+/// Whether values are between −80 and 0 and come near both: below −40 and above −10.
+fn like_decibels<'a>(pictures: impl Iterator<Item = &'a Picture>) -> bool {
+    let (low, high) = pictures.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), picture| {
+        (low.min(picture.low), high.max(picture.high))
+    });
+    (-80.5..-40.0).contains(&low) && (-10.0..=0.5).contains(&high)
+}
+
+/// Over the first layer that is explained.
+fn maps(run: &RunRecord, unit: Unit) -> Option<MapsShow> {
+    let found: &Explanation = &run.explanation;
+    let (layer, part) = (found.layers.first()?, found.parts.first()?);
+    let means: Vec<&MeanMap> = found.means.iter().filter(|mean| mean.layer == layer.name).collect();
+    let name = PartName::ALL.into_iter().find(|name| name.as_str() == part.part)?;
+    let (labels, probabilities) = (run.labels.get(&name)?, run.probabilities.get(&name)?);
+    let songs = labels.song.as_deref();
+    let heat = Heat {
+        means: &means,
+        names: &found.classes,
+        textures: &found.textures,
+        units: &Units::of(&part.classes, songs),
+        shape: found.sample_shape,
+    };
+    let mut findings = heat.findings();
+    findings.extend(findings::of_errors(&labels.y, songs, probabilities, found.classes.len()));
+    let both = means.iter().flat_map(|mean| [&mean.maps.grad_cam.right, &mean.maps.grad_cam.wrong]);
+    let (empty, all) =
+        both.fold((0, 0), |(empty, all), mean| (empty + mean.empty, all + mean.empty + mean.n));
+    let frames = &layer.place.frames;
+    let covered = (frames.first + frames.size * frames.count as f64) as usize;
+    Some(MapsShow {
+        part: part_word(&part.part).into(),
+        layer: layer.name.clone(),
+        pads: grad_cam::pads(&run.graph),
+        unit,
+        errors: part.classes.iter().map(|class| class.wrong.len()).sum(),
+        songs: songs.is_some_and(|songs| songs.iter().collect::<BTreeSet<_>>().len() < songs.len()),
+        lit: maps::lit(&heat),
+        findings,
+        one_song: maps::one_song(&part.classes, |i| songs.and_then(|songs| songs.get(i).copied())),
+        empty,
+        all,
+        uncovered: found.sample_shape[1].saturating_sub(covered),
+    })
+}
+
+/// `run` against the first.
+fn compared(
+    first: &RunRecord,
+    run: &RunRecord,
+    versus: &Versus,
+    write: &dyn Fn(&dyn DynTemplate) -> Result<Answer>,
+) -> Result<Answer> {
+    let report = match versus {
+        Versus::Same(report) => report,
+        Versus::Unlike(why) => {
+            return Ok(Answer { answer: vec![why.clone()], caveats: Vec::new() });
+        }
+    };
+    let runs = [run, first];
+    let names = runs.map(RunRecord::heading);
+    let parameters = runs.map(|run| run.metrics.parameters);
+    let seeds = (run.config.seed, first.config.seed);
+    let names = [&names[0][..], &names[1][..]];
+    match Comparison::new(report, names, parameters, seeds) {
+        Some(comparison) => write(&comparison),
+        None => Ok(Answer::default()),
+    }
+}
+
+/// Renders a template: a line is a sentence or a paragraph, and what follows a line `---` limits it.
+fn render(template: &dyn DynTemplate, run: &Path) -> Result<Answer> {
+    let text = template.dyn_render().map_err(|e| Error::Run {
+        path: run.into(),
+        problem: format!("its answers cannot be written: {e}"),
+    })?;
+    let lines = |text: &str| -> Vec<String> {
+        let words = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        words.filter(|line| !line.is_empty()).collect()
+    };
+    let (answer, caveats) = text.split_once("\n---").unwrap_or((&text, ""));
+    Ok(Answer { answer: lines(answer), caveats: lines(caveats) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decibels_come_near_both_ends() {
+        let is_like = |ranges: &[(f32, f32)]| {
+            let pictures: Vec<Picture> = ranges
+                .iter()
+                .map(|&(low, high)| Picture { low, high, bytes: String::new() })
+                .collect();
+            like_decibels(pictures.iter())
+        };
+        assert!(is_like(&[(-80.0, -14.0), (-78.9, -0.2)]));
+        for ranges in [
+            &[(-80.0, -14.0)][..],
+            &[(-1.0, 0.0)],
+            &[(-30.0, 0.0)],
+            &[(-80.0, 0.0), (-90.0, 0.0)],
+            &[(-80.0, 0.0), (-80.0, 4.0)],
+            &[],
+        ] {
+            assert!(!is_like(ranges), "{ranges:?}");
+        }
+    }
+}

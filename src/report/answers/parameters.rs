@@ -1,0 +1,493 @@
+//! Question 1: the number of parameters, what it lets expect, and what then happened.
+
+use std::cmp::Ordering;
+
+use askama::Template;
+
+use super::filters;
+use crate::graph::{Graph, Op, Parameter};
+use crate::models::summary::heaviest;
+use crate::models::{Augment, Schedule};
+use crate::train::history::{Epoch, best_epoch};
+use crate::train::settings::Config;
+
+/// From so many parameters per training segment on, a network can memorise its training set.
+const MANY: f64 = 10.0;
+
+/// Below so few, it cannot.
+const FEW: f64 = 1.0;
+
+/// How much overfitting is expected, or has happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Overfitting {
+    Little,
+    Moderate,
+    Strong,
+}
+
+/// What is known before training.
+#[derive(Debug, Template)]
+#[template(path = "answers/expectation.txt", escape = "none")]
+pub(super) struct Expectation {
+    model: String,
+    parameters: usize,
+    samples: usize,
+    per_sample: f64,
+    songs: Option<usize>,
+    /// Parameters per song.
+    per_song: f64,
+    segments_per_song: f64,
+    heaviest: Option<Heaviest>,
+    /// Parameters of convolutions.
+    shared: usize,
+    /// Values of a sample, and what the first dense layer reads; none where nothing pools.
+    pooled: Option<(usize, usize)>,
+    /// The largest penalty and its layer.
+    l2: Option<(f32, String)>,
+    batch_norm: bool,
+    dropout: Option<f32>,
+    augmentation: Vec<&'static str>,
+    epochs: usize,
+    steps: usize,
+    learning_rate: f32,
+    momentum: f32,
+    decays: bool,
+    pub(super) expected: Overfitting,
+}
+
+/// The layer with most parameters.
+#[derive(Debug)]
+struct Heaviest {
+    name: String,
+    share: f64,
+    is_dense: bool,
+    /// Whether it reads a flattened map of bands and frames: a weight for every place.
+    reads_places: bool,
+}
+
+impl Expectation {
+    /// `samples` and `songs` are those of the training set.
+    pub(super) fn new(
+        model: &str,
+        graph: &Graph,
+        config: &Config,
+        samples: usize,
+        songs: Option<usize>,
+    ) -> Self {
+        let parameters = graph.trainable_count();
+        let per_sample = parameters as f64 / samples.max(1) as f64;
+        let songs = songs.filter(|songs| *songs > 0);
+        let count = |wanted: fn(&Op) -> bool| -> usize {
+            let own = graph.ids().filter(|id| wanted(&graph.node(*id).op));
+            own.flat_map(|id| graph.parameters_of(id)).map(Parameter::len).sum()
+        };
+        let ops = || graph.nodes().iter().map(|node| node.op);
+        let dropout = ops().find_map(|op| match op {
+            Op::Dropout { rate } => Some(rate),
+            _ => None,
+        });
+        let pools = ops().any(|op| matches!(op, Op::MaxPool2d { .. } | Op::AvgPool2d { .. }));
+        let dense = graph.ids().find(|id| matches!(graph.node(*id).op, Op::Dense { .. }));
+        let reads = |id| graph.node(id).inputs.first().map(|input| graph.node(*input).shape.len());
+        let input = graph.node(graph.input()).shape.len();
+        let augmentation = augmentation(&config.augment);
+        let restrained = dropout.is_some() || !augmentation.is_empty();
+        Self {
+            model: model.into(),
+            parameters,
+            samples,
+            per_sample,
+            songs,
+            per_song: parameters as f64 / songs.unwrap_or(1) as f64,
+            segments_per_song: samples as f64 / songs.unwrap_or(1) as f64,
+            heaviest: heaviest(graph).map(|(name, own)| Heaviest {
+                name: name.into(),
+                share: own as f64 / parameters as f64,
+                is_dense: graph
+                    .find(name)
+                    .is_some_and(|id| matches!(graph.node(id).op, Op::Dense { .. })),
+                reads_places: graph.find(name).is_some_and(|id| behind_flatten(graph, id)),
+            }),
+            shared: count(|op| matches!(op, Op::Conv2d { .. })),
+            pooled: dense.filter(|_| pools).and_then(reads).map(|features| (input, features)),
+            l2: (graph.parameters().iter().filter(|p| p.l2 > 0.0))
+                .max_by(|a, b| a.l2.total_cmp(&b.l2))
+                .map(|p| (p.l2, graph.node(p.node).name.clone())),
+            batch_norm: ops().any(|op| matches!(op, Op::BatchNorm { .. })),
+            dropout,
+            augmentation,
+            epochs: config.epochs,
+            steps: samples.div_ceil(config.batch_size.max(1)) * config.epochs,
+            learning_rate: config.learning_rate,
+            momentum: config.momentum,
+            decays: config.schedule != Schedule::Constant,
+            expected: expected(per_sample, restrained),
+        }
+    }
+}
+
+impl Expectation {
+    /// Whether something acts in training alone, so that training metrics are lower.
+    pub(super) fn acts_in_training(&self) -> bool {
+        self.dropout.is_some() || !self.augmentation.is_empty()
+    }
+}
+
+/// By parameters per segment, and whether dropout or augmentation restrain the network.
+fn expected(per_sample: f64, restrained: bool) -> Overfitting {
+    match (per_sample, restrained) {
+        (r, false) if r >= MANY => Overfitting::Strong,
+        (r, true) if r >= MANY => Overfitting::Moderate,
+        (r, false) if r >= FEW => Overfitting::Moderate,
+        _ => Overfitting::Little,
+    }
+}
+
+/// Whether a dense layer reads a flattened map, views and dropout between them aside.
+fn behind_flatten(graph: &Graph, id: crate::graph::NodeId) -> bool {
+    let Some(input) = graph.node(id).inputs.first() else { return false };
+    match graph.node(*input).op {
+        Op::Flatten => {
+            let [h, w, _] = graph
+                .node(*input)
+                .inputs
+                .first()
+                .map_or([1; 3], |map| graph.node(*map).shape.as_map());
+            h.min(w) > 1
+        }
+        Op::Dropout { .. } => behind_flatten(graph, *input),
+        _ => false,
+    }
+}
+
+/// What varies in each epoch.
+fn augmentation(augment: &Augment) -> Vec<&'static str> {
+    let all = [
+        ("masked bands", augment.bands > 0.0),
+        ("masked frames", augment.frames > 0.0),
+        ("shifts in time", augment.roll),
+        ("changes of level", augment.gain > 0.0),
+    ];
+    all.into_iter().filter(|(_, is_used)| *is_used).map(|(name, _)| name).collect()
+}
+
+/// A smaller gap than this is not called overfitting.
+const GAP_SEEN: f64 = 0.03;
+
+/// From here on it is moderate.
+const GAP_MODERATE: f64 = 0.08;
+
+/// From here on it is large.
+const GAP_LARGE: f64 = 0.15;
+
+/// Training below this accuracy with no gap is underfitting.
+const LEARNED: f64 = 0.75;
+
+/// With fewer epochs after the lowest validation loss, a rise may be noise.
+const FEW_EPOCHS: usize = 5;
+
+/// What validation loss did after its lowest epoch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Turn {
+    /// There is one epoch.
+    Unknown,
+    /// The lowest epoch is too late in training to tell.
+    None,
+    /// It stays where it is.
+    Flat { mean: f64, noise: f64 },
+    /// It rises while training loss falls on.
+    Rises { mean: f64, noise: f64 },
+}
+
+/// What happened.
+#[derive(Debug, Template)]
+#[template(path = "answers/overfitting.txt", escape = "none")]
+pub(super) struct Fit {
+    model: String,
+    /// Accuracies of the final weights.
+    train: f64,
+    val: f64,
+    test: f64,
+    /// Training minus validation and test.
+    over_val: f64,
+    over_test: f64,
+    /// The larger of the two gaps; none below what can be seen.
+    seen: Option<Gap>,
+    /// What can be seen.
+    least: f64,
+    underfits: bool,
+    /// Against what was expected.
+    against_expected: Ordering,
+    turn: Turn,
+    lowest: f64,
+    best: usize,
+    epochs: usize,
+    has_penalty: bool,
+}
+
+/// How large a gap is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gap {
+    Small,
+    Moderate,
+    Large,
+}
+
+impl Fit {
+    /// `accuracies` are those of training, validation and test under the final weights.
+    pub(super) fn new(
+        before: &Expectation,
+        history: &[Epoch],
+        [train, val, test]: [f64; 3],
+    ) -> Self {
+        let (over_val, over_test) = (train - val, train - test);
+        let gap = over_val.max(over_test);
+        let seen = match gap {
+            gap if gap >= GAP_LARGE => Some(Gap::Large),
+            gap if gap >= GAP_MODERATE => Some(Gap::Moderate),
+            gap if gap >= GAP_SEEN => Some(Gap::Small),
+            _ => None,
+        };
+        let happened = match seen {
+            Some(Gap::Large) => Overfitting::Strong,
+            Some(Gap::Moderate) => Overfitting::Moderate,
+            Some(Gap::Small) | None => Overfitting::Little,
+        };
+        // A strong expectation is met by a moderate gap: pooling and few epochs were named too.
+        let against_expected = match (happened, before.expected) {
+            (Overfitting::Moderate, Overfitting::Strong) => Ordering::Equal,
+            (happened, expected) => happened.cmp(&expected),
+        };
+        let best = best_epoch(history).unwrap_or(0);
+        Self {
+            model: before.model.clone(),
+            train,
+            val,
+            test,
+            over_val,
+            over_test,
+            seen,
+            least: GAP_SEEN,
+            underfits: seen.is_none() && train < LEARNED,
+            against_expected,
+            turn: turn(history),
+            lowest: history.get(best).map_or(f64::NAN, |epoch| f64::from(epoch.val_loss)),
+            best: best + 1,
+            epochs: history.len(),
+            has_penalty: before.l2.is_some(),
+        }
+    }
+}
+
+impl Fit {
+    /// Whether the lowest validation loss came before the last two epochs.
+    fn is_early(&self) -> bool {
+        self.best + 1 < self.epochs
+    }
+}
+
+/// Validation loss turns where its mean after the lowest epoch lies above it by more than twice the
+/// median step from epoch to epoch, while training loss falls on: the lowest of a noisy series is
+/// below its mean in any case.
+fn turn(history: &[Epoch]) -> Turn {
+    let Some(best) = best_epoch(history) else { return Turn::Unknown };
+    if history.len() < 2 {
+        return Turn::Unknown;
+    }
+    let after = &history[best + 1..];
+    if after.len() < FEW_EPOCHS {
+        return Turn::None;
+    }
+    let (low, end) = (&history[best], &history[history.len() - 1]);
+    let mean = after.iter().map(|e| f64::from(e.val_loss)).sum::<f64>() / after.len() as f64;
+    let noise = median_step(history);
+    match mean - f64::from(low.val_loss) > 2.0 * noise && end.loss < low.loss {
+        true => Turn::Rises { mean, noise },
+        false => Turn::Flat { mean, noise },
+    }
+}
+
+/// The median change of validation loss from epoch to epoch.
+pub(super) fn median_step(history: &[Epoch]) -> f64 {
+    let mut steps: Vec<f32> =
+        history.windows(2).map(|pair| (pair[1].val_loss - pair[0].val_loss).abs()).collect();
+    steps.sort_by(f32::total_cmp);
+    steps.get(steps.len() / 2).map_or(0.0, |step| f64::from(*step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::Model;
+    use crate::train::settings::{Recipe, Settings};
+
+    /// Of a model, on inputs of this shape, with its own recipe.
+    fn before(
+        model: &Model,
+        shape: [usize; 3],
+        samples: usize,
+        songs: Option<usize>,
+    ) -> Expectation {
+        let config = Settings::default().resolve(Recipe::of(model).unwrap()).unwrap();
+        let graph = model.graph(shape, 4).unwrap();
+        Expectation::new("M", &graph, &config, samples, songs)
+    }
+
+    fn built_in(name: &str) -> Expectation {
+        before(&Model::open(name).unwrap(), [80, 80, 1], 3360, Some(224))
+    }
+
+    /// One dense layer.
+    fn small(dropout: &str) -> Model {
+        let text = format!(
+            "[[node]]\nname = \"flat\"\nop = \"flatten\"\n{dropout}[[node]]\nname = \"out\"\nop = \"dense\"\n\
+             units = \"classes\"\n[[node]]\nname = \"softmax\"\nop = \"softmax\"\n"
+        );
+        Model::parse("small", &text).unwrap()
+    }
+
+    fn holds(text: &str, parts: &[&str]) {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in parts {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+
+    #[test]
+    fn different_models_are_expected_to_do_different_things() {
+        let p1 = built_in("p1");
+        assert_eq!(p1.expected, Overfitting::Strong);
+        holds(
+            &p1.render().unwrap(),
+            &[
+                "M has 84,382 trainable parameters for 3,360 training segments: 25.1 per segment and \
+                 377 for each of the 224 songs",
+                "94.9 % of them are in the dense layer “dense”, which has a separate weight for every",
+                "we expect clear overfitting",
+                "the 15 segments of a song are alike",
+                "no dropout; no augmentation; 20 passes",
+                "1,600 features of 6,400 inputs",
+                "an L2 penalty of 0.01 on “dense”",
+                "2,100 SGD steps at a learning rate of 0.01.",
+            ],
+        );
+        let p2 = built_in("p2");
+        assert_eq!(p2.expected, Overfitting::Little);
+        let text = p2.render().unwrap();
+        holds(
+            &text,
+            &[
+                "2.3 per segment",
+                "we expect little overfitting: 2.3 parameters per segment are few",
+                "dropout of 0.3",
+                "masked bands, masked frames and changes of level",
+                "batch normalisation",
+                "which falls during training",
+            ],
+        );
+        assert!(!text.contains("no dropout") && !text.contains("many"), "{text}");
+        // 25,604 parameters: 7.6 per segment, neither many nor few.
+        let middle = before(&small(""), [80, 80, 1], 3360, None);
+        assert_eq!(middle.expected, Overfitting::Moderate);
+        let text = middle.render().unwrap();
+        holds(&text, &["moderate overfitting: 7.6 parameters per segment are not many"]);
+        assert!(!text.contains("songs that") && !text.contains("of a song are alike"), "{text}");
+        let dropout = "[[node]]\nname = \"drop\"\nop = \"dropout\"\nrate = 0.5\n";
+        let dropped = before(&small(dropout), [80, 80, 1], 1000, None);
+        assert_eq!(dropped.expected, Overfitting::Moderate);
+        holds(&dropped.render().unwrap(), &["could memorise its training set, but it sees"]);
+        let tiny = before(&small(""), [8, 8, 1], 3360, Some(224));
+        assert_eq!(tiny.expected, Overfitting::Little);
+        holds(&tiny.render().unwrap(), &["fewer parameters than segments, so underfitting"]);
+        let all: Vec<String> = [&p1, &p2, &middle, &dropped, &tiny]
+            .iter()
+            .map(|one| one.render().unwrap().lines().nth(1).unwrap().to_owned())
+            .collect();
+        for (i, text) in all.iter().enumerate() {
+            assert!(!all[..i].contains(text), "{text}");
+        }
+    }
+
+    fn history(rows: &[(f32, f32)]) -> Vec<Epoch> {
+        let epoch = |&(loss, val_loss): &(f32, f32)| Epoch {
+            loss,
+            accuracy: 0.5,
+            val_loss,
+            val_accuracy: 0.25,
+            seconds: 1.0,
+        };
+        rows.iter().map(epoch).collect()
+    }
+
+    #[test]
+    fn a_gap_is_called_overfitting_whatever_the_loss_does() {
+        let falling: Vec<(f32, f32)> =
+            (0..20).map(|i| (2.0 - 0.05 * i as f32, 2.0 - 0.04 * i as f32)).collect();
+        let of = |accuracies| {
+            Fit::new(&built_in("p1"), &history(&falling), accuracies).render().unwrap()
+        };
+        let text = of([0.903, 0.766, 0.766]);
+        holds(
+            &text,
+            &[
+                "M overfits moderately: training accuracy is 90.3 %",
+                "a gap of 13.7 percentage points to validation and 13.7 to test",
+                "This is what we expected",
+                "lowest in epoch 20 of 20",
+                "does not rise yet",
+                "Losses include the L2 penalty.",
+            ],
+        );
+        holds(
+            &of([0.95, 0.95, 0.75]),
+            &["overfits strongly", "0.0 percentage points to validation and 20.0"],
+        );
+        holds(&of([0.9, 0.86, 0.88]), &["overfits slightly", "less than we expected"]);
+        let text = of([0.9, 0.89, 0.91]);
+        holds(
+            &text,
+            &[
+                "M hardly overfits",
+                "less than we expected: what limits",
+                "test accuracy 91.0 %; both gaps are below 3.0 percentage points.",
+            ],
+        );
+        assert!(!text.contains("gap of") && !text.contains("noise of"), "{text}");
+        let text = of([0.4, 0.41, 0.39]);
+        holds(&text, &["M underfits: training accuracy is only 40.0 %", "are below 3.0"]);
+        assert!(!text.contains("noise explains"), "{text}");
+        let text =
+            Fit::new(&built_in("p2"), &history(&falling), [0.95, 0.8, 0.8]).render().unwrap();
+        holds(&text, &["This is more than we expected"]);
+        assert!(!text.contains("penalty"), "{text}");
+    }
+
+    #[test]
+    fn a_turn_needs_a_rise_above_the_noise_while_training_loss_falls() {
+        let val = [1.9, 1.7, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0];
+        let rows: Vec<_> = (0..8).map(|i| (2.0 - 0.2 * i as f32, val[i])).collect();
+        let text = Fit::new(&built_in("p1"), &history(&rows), [0.9, 0.7, 0.7]).render().unwrap();
+        holds(
+            &text,
+            &[
+                "lowest in epoch 3 of 8 (1.500) and then rises to a mean of 1.800",
+                "0.100",
+                "epoch 3.",
+            ],
+        );
+        assert_eq!(turn(&history(&[(2.0, 1.9), (1.0, 1.5)])), Turn::None);
+        assert_eq!(
+            turn(&history(&[(2.0, 1.9), (1.0, 1.5), (0.5, 1.8)])),
+            Turn::None,
+            "too late to tell"
+        );
+        let jumps = [1.9, 1.5, 1.8, 1.55, 1.8, 1.6, 1.75, 1.55];
+        let rows: Vec<_> = (0..8).map(|i| (2.0 - 0.2 * i as f32, jumps[i])).collect();
+        assert!(matches!(turn(&history(&rows)), Turn::Flat { .. }));
+        assert_eq!(turn(&history(&[(2.0, 1.9)])), Turn::Unknown);
+        assert_eq!(turn(&[]), Turn::Unknown);
+        let text =
+            Fit::new(&built_in("p1"), &history(&[(2.0, 1.9)]), [0.3, 0.3, 0.3]).render().unwrap();
+        holds(&text, &["One epoch shows no course"]);
+    }
+}
