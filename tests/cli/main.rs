@@ -27,6 +27,7 @@ mod predict;
 mod prepare;
 mod prepare_trouble;
 mod program;
+mod readme;
 mod report;
 mod resume;
 mod run_folder;
