@@ -20,6 +20,17 @@ pub(crate) fn signed(value: f64) -> String {
     if text == "-0.0" || text == "+0.0" { "0.0".to_owned() } else { text }
 }
 
+/// `a`, `a and b`, `a, b and c`.
+#[cfg(all(feature = "audio", feature = "pictures"))]
+pub(crate) fn listed(words: &[impl ToString]) -> String {
+    let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+    match &words[..] {
+        [] => String::new(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
 /// A word as a shell takes it.
 #[cfg(all(feature = "audio", feature = "pictures"))]
 pub(crate) fn shell(word: &str) -> String {

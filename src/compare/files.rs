@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::paired::{BOOTSTRAP_SEED, Paired, RESAMPLES};
-use super::text::{part_word, text};
+use super::text::text;
 use super::values::{DataReport, ModelReport, RunReport};
 use crate::data::PartName;
 use crate::error::Result;
@@ -166,7 +166,7 @@ fn scores(data: &DataReport) -> Drawing {
         n => format!("{n} seeds"),
     };
     let models = titled("Models", &data.source);
-    let title = format!("{models}: {count} {} {unit}, {seeds}", part_word(part));
+    let title = format!("{models}: {count} {} {unit}, {seeds}", part.word());
     model_scores(&scores, unit, &title)
 }
 

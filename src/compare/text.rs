@@ -18,19 +18,10 @@ pub fn text(report: &DataReport) -> String {
     paragraphs.join("\n\n") + "\n"
 }
 
-/// A part's name as an adjective.
-pub(super) fn part_word(part: PartName) -> &'static str {
-    match part {
-        PartName::Train => "training",
-        PartName::Val => "validation",
-        PartName::Test => "test",
-    }
-}
-
 fn heading(report: &DataReport) -> String {
     let size = |part: &PartName| {
         let size = report.sizes.get(part.as_str())?;
-        let (word, samples) = (part_word(*part), thousands(size.samples as u64));
+        let (word, samples) = (part.word(), thousands(size.samples as u64));
         Some(match size.songs {
             Some(songs) => format!("{} {word} songs ({samples} samples)", thousands(songs as u64)),
             None => format!("{samples} {word} samples"),
@@ -115,7 +106,7 @@ fn differences(report: &DataReport) -> Option<String> {
         ])
     };
     let rows: Vec<Vec<String>> = report.models.iter().filter_map(row).collect();
-    let word = part_word(*report.shown.first()?);
+    let word = (*report.shown.first()?).word();
     let first = format!("against {}, {word} songs", report.baseline);
     let head = [&first, "points", "95 % interval", "correct alone", "McNemar p", "Holm p"];
     let head = head.map(ToOwned::to_owned).to_vec();
@@ -137,7 +128,7 @@ pub(super) fn conclusion(report: &DataReport, model: &ModelReport) -> Option<Str
     let first = *report.shown.first()?;
     let part = model.parts.get(first.as_str())?;
     let difference = part.against_baseline.as_ref()?;
-    let (name, base, word) = (&model.model, &report.baseline, part_word(first));
+    let (name, base, word) = (&model.model, &report.baseline, first.word());
     let Some(paired) = &difference.songs else {
         return Some(format!(
             "The accuracy of {name} on {word} samples is {:+.2} percentage points against {base}. \

@@ -28,6 +28,15 @@ impl PartName {
             Self::Test => "test",
         }
     }
+
+    /// The word in a sentence: `training`, `validation`, `test`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Train => "training",
+            Self::Val => "validation",
+            Self::Test => "test",
+        }
+    }
 }
 
 impl fmt::Display for PartName {

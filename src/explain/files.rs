@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::pictures::{Figure, write_pictures};
 use super::record::{ExplainOptions, Explanation};
 use super::right_wrong::ExplainedPart;
+use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::files::{create_folder, write_atomic};
 use crate::plot::ColourMap;
@@ -40,12 +41,12 @@ impl ExplainFolder {
     }
 
     /// Right and wrong indices of a part.
-    pub fn indices(&self, part: &str) -> PathBuf {
+    pub fn indices(&self, part: PartName) -> PathBuf {
         self.path.join(format!("indices_{part}.csv"))
     }
 
     /// Wrong predictions of a part by name.
-    pub fn wrong(&self, part: &str) -> PathBuf {
+    pub fn wrong(&self, part: PartName) -> PathBuf {
         self.path.join(format!("wrong_{part}.csv"))
     }
 
@@ -105,7 +106,7 @@ impl ExplainFolder {
     }
 
     fn write_indices(&self, part: &ExplainedPart) -> Result<()> {
-        write_atomic(&self.indices(&part.part), |to| {
+        write_atomic(&self.indices(part.part), |to| {
             let mut csv = csv::Writer::from_writer(to);
             csv.write_record(["class", "outcome", "index"])?;
             for class in &part.classes {
@@ -121,7 +122,7 @@ impl ExplainFolder {
     }
 
     fn write_wrong(&self, part: &ExplainedPart) -> Result<()> {
-        write_atomic(&self.wrong(&part.part), |to| {
+        write_atomic(&self.wrong(part.part), |to| {
             let mut csv = csv::Writer::from_writer(to);
             csv.write_record(["index", "song", "true", "predicted", "probability"])?;
             for class in &part.classes {

@@ -61,7 +61,7 @@ mod tests {
             right: (0..10).collect(),
             wrong: (10..30).map(wrong).collect(),
         };
-        let part = ExplainedPart { part: "train".into(), classes: vec![class] };
+        let part = ExplainedPart { part: crate::data::PartName::Train, classes: vec![class] };
         assert_eq!(of_cells(&part), [0, 1, 2, 3, 10, 11, 12, 13, 14, 15, 16, 17]);
         assert_eq!(twelves(&part), [0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15]);
         let song: Vec<i64> = (0..30).map(|i| i / 4).collect();

@@ -232,11 +232,7 @@ fn damaged() -> Error {
 
 fn spectrograms(of: &Explanation, class: usize) -> Result<Drawing> {
     let [right, wrong] = rows(of, class, |shown| sample(of, shown))?;
-    let part = match of.parts.first().map_or("", |part| part.part.as_str()) {
-        "train" => "training",
-        "val" => "validation",
-        part => part,
-    };
+    let part = of.parts.first().map_or("", |part| part.part.word());
     let title = format!("{}: {} ({part} set)", title(of), of.classes[class]);
     spectrogram_grid(&right, &wrong, &sample_axes(of), &title)
 }

@@ -78,8 +78,8 @@ pub struct Explanation {
 /// A sample with all that is shown of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExplainedSample {
-    /// `train`, `val` or `test`.
-    pub part: String,
+    /// The part that it is of.
+    pub part: PartName,
     /// Index in the part.
     pub index: usize,
     /// Its song, where known.

@@ -12,8 +12,8 @@ pub const FIRST: usize = 6;
 /// A part of the data by class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExplainedPart {
-    /// `train`, `val` or `test`.
-    pub part: String,
+    /// Which.
+    pub part: PartName,
     /// By label.
     pub classes: Vec<Class>,
 }
@@ -69,7 +69,7 @@ impl ExplainedPart {
                 probability: probabilities[index * classes.len() + predicted as usize],
             });
         }
-        Ok(Self { part: name.as_str().into(), classes: sorted })
+        Ok(Self { part: name, classes: sorted })
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
         let p = [0.3, 0.7, 0.6, 0.4, 0.8, 0.2, 0.1, 0.9, 0.5, 0.5];
         let classes = ["a", "b"].map(String::from);
         let sorted = ExplainedPart::of(PartName::Test, &part, &p, &classes).unwrap();
-        assert_eq!(sorted.part, "test");
+        assert_eq!(sorted.part, PartName::Test);
         let [a, b] = &sorted.classes[..] else { panic!() };
         // Of equal probabilities the first is the prediction.
         assert_eq!((&a.right[..], a.wrong.len()), (&[1, 4][..], 0));

@@ -185,7 +185,7 @@ impl SampleExplainer<'_> {
             hires_cam: SignedMap::of(&maps.hires_cam),
         };
         ExplainedSample {
-            part: self.name.as_str().into(),
+            part: self.name,
             index,
             song: self.part.song.as_ref().map(|song| song[index]),
             truth: self.part.y[index],

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::pictures::{Plot, Tiles};
 use super::record::RunRecord;
 use super::sound::{self, Player};
+use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::explain::{ExplainedPart, ExplainedSample};
 
@@ -32,12 +33,12 @@ struct Run<'a> {
     /// Of a sample's picture; none if unknown.
     seconds: Option<f64>,
     parts: Vec<Part<'a>>,
-    shown: Vec<Sample<'a>>,
+    shown: Vec<Sample>,
 }
 
 #[derive(Serialize)]
 struct Part<'a> {
-    part: &'a str,
+    part: PartName,
     classes: Vec<Class<'a>>,
 }
 
@@ -49,8 +50,8 @@ struct Class<'a> {
 }
 
 #[derive(Serialize)]
-struct Sample<'a> {
-    part: &'a str,
+struct Sample {
+    part: PartName,
     index: usize,
     song: Option<i64>,
     truth: u32,
@@ -116,12 +117,12 @@ fn part(part: &ExplainedPart) -> Part<'_> {
         right: &class.right,
         wrong: class.wrong.iter().map(|w| (w.index, w.predicted)).collect(),
     });
-    Part { part: &part.part, classes: classes.collect() }
+    Part { part: part.part, classes: classes.collect() }
 }
 
-fn sample(shown: &ExplainedSample, pictures: Vec<Plot>, audio: Vec<Player>) -> Sample<'_> {
+fn sample(shown: &ExplainedSample, pictures: Vec<Plot>, audio: Vec<Player>) -> Sample {
     Sample {
-        part: &shown.part,
+        part: shown.part,
         index: shown.index,
         song: shown.song,
         truth: shown.truth,

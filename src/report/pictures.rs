@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::words::part_word;
 use crate::error::Result;
 use crate::explain::{
     ExplainedSample, Explanation, SignedMap, map_place, shown_range, spectrogram_of,
@@ -55,7 +54,7 @@ impl Tiles {
         layers: &[usize],
     ) -> Result<Vec<Plot>> {
         let truth = &found.classes[shown.truth as usize];
-        let sample = format!("{} sample {}, {truth}", part_word(&shown.part), shown.index);
+        let sample = format!("{} sample {}, {truth}", shown.part.word(), shown.index);
         let spectrogram = spectrogram_of(found, shown)?;
         let picture = spectrogram_png(&spectrogram, self.range, ColourMap::Magma)?;
         let mut plots = vec![Plot {

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use super::record::RunRecord;
+use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::explain::{ExplainFolder, ExplainedSample, Heard, Recording};
 
@@ -54,16 +55,16 @@ fn named(heard: &Heard) -> [(&'static str, &Recording); 3] {
     [("clip", &heard.clip), ("kept by the map", &heard.kept), ("the rest", &heard.rest)]
 }
 
-/// Part, class, and whether it is predicted rightly.
-type Group<'a> = (&'a str, u32, bool);
+/// Part, class, and whether it is predicted correctly.
+type Group = (PartName, u32, bool);
 
-fn group(shown: &ExplainedSample) -> Group<'_> {
-    (&shown.part, shown.truth, shown.truth == shown.predicted)
+fn group(shown: &ExplainedSample) -> Group {
+    (shown.part, shown.truth, shown.truth == shown.predicted)
 }
 
 /// Numbers of samples, each group's first before any group's second.
-fn turns<'a>(groups: impl Iterator<Item = Group<'a>>) -> Vec<usize> {
-    let mut counts: BTreeMap<Group<'a>, usize> = BTreeMap::new();
+fn turns(groups: impl Iterator<Item = Group>) -> Vec<usize> {
+    let mut counts: BTreeMap<Group, usize> = BTreeMap::new();
     let mut turns = Vec::new();
     for (at, group) in groups.enumerate() {
         let count = counts.entry(group).or_default();
@@ -90,8 +91,12 @@ mod tests {
 
     #[test]
     fn every_group_has_its_turn() {
-        let groups =
-            [("train", 0, true), ("train", 0, true), ("train", 1, true), ("test", 0, true)];
+        let groups = [
+            (PartName::Train, 0, true),
+            (PartName::Train, 0, true),
+            (PartName::Train, 1, true),
+            (PartName::Test, 0, true),
+        ];
         assert_eq!(turns(groups.into_iter()), [0, 2, 3, 1]);
     }
 

@@ -2,15 +2,6 @@
 
 use crate::text::thousands;
 
-/// `training`, `validation`, `test`.
-pub(super) fn part_word(part: &str) -> &str {
-    match part {
-        "train" => "training",
-        "val" => "validation",
-        other => other,
-    }
-}
-
 pub(super) fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }

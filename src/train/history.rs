@@ -37,6 +37,75 @@ pub fn best_epoch(history: &[Epoch]) -> Option<usize> {
     )
 }
 
+/// With fewer epochs after the lowest validation loss, a rise may be noise.
+const FEW_EPOCHS: usize = 5;
+
+/// What validation loss did after its lowest epoch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Turn {
+    /// There are fewer than two epochs.
+    Unknown,
+    /// The lowest epoch is too late in training to tell.
+    TooLate,
+    /// No clear rise.
+    Flat {
+        /// Mean validation loss after the lowest epoch.
+        mean: f64,
+        /// See [`median_step`].
+        noise: f64,
+    },
+    /// It rises while training loss falls further.
+    Rises {
+        /// Mean validation loss after the lowest epoch.
+        mean: f64,
+        /// See [`median_step`].
+        noise: f64,
+    },
+}
+
+/// Validation loss turns where its mean after the lowest epoch lies above it by more than twice the
+/// median step from epoch to epoch, while training loss falls further: the lowest of a noisy series
+/// is below its mean in any case.
+pub fn turn(history: &[Epoch]) -> Turn {
+    let (Some(best), Some(end)) = (best_epoch(history), history.last()) else {
+        return Turn::Unknown;
+    };
+    if history.len() < 2 {
+        return Turn::Unknown;
+    }
+    let (low, after) = (&history[best], &history[best + 1..]);
+    if after.len() < FEW_EPOCHS {
+        return Turn::TooLate;
+    }
+    let mean = after.iter().map(|e| f64::from(e.val_loss)).sum::<f64>() / after.len() as f64;
+    let noise = median_step(history);
+    match mean - f64::from(low.val_loss) > 2.0 * noise && end.loss < low.loss {
+        true => Turn::Rises { mean, noise },
+        false => Turn::Flat { mean, noise },
+    }
+}
+
+/// The median change of validation loss from epoch to epoch, 0 below two epochs.
+pub fn median_step(history: &[Epoch]) -> f64 {
+    let mut steps: Vec<f32> =
+        history.windows(2).map(|pair| (pair[1].val_loss - pair[0].val_loss).abs()).collect();
+    steps.sort_by(f32::total_cmp);
+    steps.get(steps.len() / 2).map_or(0.0, |step| f64::from(*step))
+}
+
+/// Epochs of these training and validation losses.
+#[cfg(test)]
+pub(crate) fn of_losses(rows: &[(f32, f32)]) -> Vec<Epoch> {
+    let epoch = |&(loss, val_loss): &(f32, f32)| Epoch {
+        loss,
+        accuracy: 0.5,
+        val_loss,
+        val_accuracy: 0.25,
+        seconds: 1.0,
+    };
+    rows.iter().map(epoch).collect()
+}
+
 /// The median wall time of an epoch, 0 without epochs.
 pub fn seconds_per_epoch(history: &[Epoch]) -> f64 {
     let mut seconds: Vec<f64> = history.iter().map(|e| e.seconds).collect();

@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::metrics::ClassificationReport;
 use crate::models::Model;
-use crate::models::summary::LayerTable;
+use crate::models::summary::{LayerTable, capacity};
 use crate::plan::Plan;
 use crate::text::fold;
 
@@ -341,8 +341,9 @@ impl PlannedRun<'_> {
         };
         let (samples, songs) = (data.train.len(), words::songs(&data.train));
         let accuracies = PartName::ALL.map(accuracy);
-        let paragraph = fold(&words::overfitting(&graph, samples, songs, &history, accuracies));
-        let outcome = fold(&words::outcome(&history, accuracies));
+        let outcome = words::outcome(&history, accuracies);
+        let paragraph = fold(&format!("{} {outcome}", capacity(&graph, samples, songs)));
+        let outcome = fold(&outcome);
         let table = LayerTable(&graph);
         folder.write_summary(&format!("{title}\n\n{table}\n{paragraph}\n\nTest set:\n{report}"))?;
 

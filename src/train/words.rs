@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::history::{Epoch, best_epoch};
+use super::history::{self, Epoch, Turn, best_epoch};
 use crate::data::Part;
-use crate::graph::Graph;
-use crate::models::summary::capacity;
 
 /// Number of different songs in a part, where they are known.
 pub fn songs(part: &Part) -> Option<usize> {
@@ -13,19 +11,8 @@ pub fn songs(part: &Part) -> Option<usize> {
     Some(song.iter().zip(&part.y).collect::<BTreeSet<_>>().len())
 }
 
-/// The whole paragraph of a finished run. `samples` and `songs` are those of the training set;
-/// `accuracies` of training, validation and test are shares of 1.
-pub fn overfitting(
-    graph: &Graph,
-    samples: usize,
-    songs: Option<usize>,
-    history: &[Epoch],
-    accuracies: [Option<f64>; 3],
-) -> String {
-    format!("{} {}", capacity(graph, samples, songs), outcome(history, accuracies))
-}
-
-/// The paragraph without the expectation before training.
+/// The metrics of a finished run as a paragraph. `accuracies` of training, validation and test are
+/// shares of 1.
 pub fn outcome(history: &[Epoch], accuracies: [Option<f64>; 3]) -> String {
     let mut sentences = Vec::new();
     if let [Some(train), Some(val), Some(test)] = accuracies.map(|a| a.map(|a| 100.0 * a)) {
@@ -64,66 +51,46 @@ fn gap_by_epoch(history: &[Epoch]) -> Option<String> {
     ))
 }
 
-/// With fewer epochs after the lowest validation loss, a rise may be noise.
-const FEW: usize = 5;
-
-/// Whether validation loss rose: the mean after its lowest epoch lies above
-/// it by more than twice the median change from epoch to epoch, while training
-/// loss kept falling. The lowest of a noisy series is below its mean in any case.
+/// What validation loss did after its lowest epoch.
 fn turn(history: &[Epoch]) -> Option<String> {
     let (best, last) = (best_epoch(history)?, history.len() - 1);
     let (low, end) = (&history[best], &history[last]);
-    if history.len() < 2 {
-        return None;
-    }
     let lowest = format!("The lowest validation loss, {:.4}, was reached in", low.val_loss);
-    let after = &history[best + 1..];
-    let (best, last) = (best + 1, last + 1);
-    if after.is_empty() {
-        return Some(format!(
-            "{lowest} the last epoch ({last}): validation loss was still falling."
-        ));
-    }
-    if after.len() < FEW {
-        return Some(format!(
-            "{lowest} epoch {best} of {last}, too late in training to tell overfitting from noise."
-        ));
-    }
-    let mean = after.iter().map(|e| e.val_loss).sum::<f32>() / after.len() as f32;
-    let mut steps: Vec<f32> =
-        history.windows(2).map(|pair| (pair[1].val_loss - pair[0].val_loss).abs()).collect();
-    steps.sort_by(f32::total_cmp);
-    let noise = steps[steps.len() / 2];
-    let figures = format!(
-        "{lowest} epoch {best}; over the {} epochs after it the mean was {mean:.4} (the typical \
-         epoch-to-epoch change is {noise:.4})",
-        after.len()
-    );
-    Some(if mean - low.val_loss > 2.0 * noise && end.loss < low.loss {
+    let figures = |mean: f64, noise: f64| {
         format!(
-            "{figures}, while training loss fell from {:.4} to {:.4}: validation loss rose as \
-             training loss kept falling, which is overfitting.",
-            low.loss, end.loss
+            "{lowest} epoch {}; over the {} epochs after it the mean was {mean:.4} (the typical \
+             epoch-to-epoch change is {noise:.4})",
+            best + 1,
+            last - best
         )
-    } else {
-        format!("{figures}, so validation loss shows no clear rise.")
+    };
+    Some(match history::turn(history) {
+        Turn::Unknown => return None,
+        Turn::TooLate if best == last => {
+            format!("{lowest} the last epoch ({}): validation loss was still falling.", last + 1)
+        }
+        Turn::TooLate => format!(
+            "{lowest} epoch {} of {}, too late in training to tell overfitting from noise.",
+            best + 1,
+            last + 1
+        ),
+        Turn::Flat { mean, noise } => {
+            format!("{}, so validation loss shows no clear rise.", figures(mean, noise))
+        }
+        Turn::Rises { mean, noise } => format!(
+            "{}, while training loss fell from {:.4} to {:.4}: validation loss rose as training \
+             loss kept falling, which is overfitting.",
+            figures(mean, noise),
+            low.loss,
+            end.loss
+        ),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn history(rows: &[(f32, f32)]) -> Vec<Epoch> {
-        let epoch = |&(loss, val_loss): &(f32, f32)| Epoch {
-            loss,
-            accuracy: 0.5,
-            val_loss,
-            val_accuracy: 0.25,
-            seconds: 1.0,
-        };
-        rows.iter().map(epoch).collect()
-    }
+    use crate::train::history::of_losses as history;
 
     #[test]
     fn a_rise_is_reported_with_the_numbers_that_it_rests_on() {

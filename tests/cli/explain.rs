@@ -1,5 +1,6 @@
 //! `genre-gpu explain`.
 
+use genre_gpu::data::PartName;
 use genre_gpu::explain::{ExplainFolder, Explanation};
 use genre_gpu::train::run_folder::RunFolder;
 use serde_json::Value;
@@ -23,7 +24,7 @@ fn right_and_wrong_are_those_of_the_run() {
     );
     for part in &found.parts {
         for (truth, class) in part.classes.iter().enumerate() {
-            let row = &metrics[&part.part]["confusion"][truth];
+            let row = &metrics[part.part.as_str()]["confusion"][truth];
             assert_eq!(row[truth], class.right.len());
             for (label, count) in row.as_array().unwrap().iter().enumerate() {
                 let taken = class.wrong.iter().filter(|wrong| wrong.predicted == label as u32);
@@ -52,7 +53,7 @@ fn right_and_wrong_are_those_of_the_run() {
     let (right, wrong) = train.first();
     assert_eq!(first.index, right.into_iter().chain(wrong).next().unwrap());
     assert!(found.shown.iter().all(|shown| shown.target == shown.predicted));
-    assert!(found.shown.iter().any(|shown| shown.part == "test"));
+    assert!(found.shown.iter().any(|shown| shown.part == PartName::Test));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `explain --listen`.
 
+use genre_gpu::data::PartName;
 use genre_gpu::explain::{ExplainedSample, Explanation};
 
 use super::predict::trained;
@@ -56,7 +57,10 @@ fn sounds(work: &Work, what: &str) {
     let asked: usize = (found.parts[0].classes.iter())
         .map(|class| class.right.len().min(6) + class.wrong.len().min(6))
         .sum();
-    assert!(with.len() == asked && with.iter().all(|shown| shown.part == "train"), "{what}");
+    assert!(
+        with.len() == asked && with.iter().all(|shown| shown.part == PartName::Train),
+        "{what}"
+    );
     with.iter().for_each(|shown| check(work, work_folder, shown));
     let files = work.list("run/explain/sound");
     assert_eq!(files.len(), 3 * asked);
@@ -75,7 +79,7 @@ fn sounds(work: &Work, what: &str) {
     work.ok("explain run --no-checks --listen --part test --index 3,1 --out again");
     assert_eq!(work.list("again/sound").len(), 6);
     let found = explained(work, "again");
-    assert!(found.shown.iter().all(|shown| shown.part == "test") && found.shown.len() == 2);
+    assert!(found.shown.iter().all(|shown| shown.part == PartName::Test) && found.shown.len() == 2);
     found.shown.iter().for_each(|shown| check(work, "again", shown));
 }
 

@@ -56,14 +56,14 @@ pub fn write(
     let Explanation { layers, parts, shown, .. } = explanation;
     let at = layers.iter().position(both).unwrap_or(0);
     let Some(layer) = layers.get(at) else { return Ok(()) };
-    let of_part = parts.iter().find(|part| part.part == wanted.part.as_str());
+    let of_part = parts.iter().find(|part| part.part == wanted.part);
     let asked = match (of_part, wanted.indices.is_empty()) {
         (Some(part), true) => twelves(part),
         _ => wanted.indices.clone(),
     };
     let mut shown: Vec<&mut ExplainedSample> = shown
         .iter_mut()
-        .filter(|shown| shown.part == wanted.part.as_str() && asked.contains(&shown.index))
+        .filter(|shown| shown.part == wanted.part && asked.contains(&shown.index))
         .collect();
     let LoadedRun { config, graph, saved, .. } = opened;
     let device = config.device_options();

@@ -5,8 +5,7 @@ use std::cmp::Ordering;
 use askama::Template;
 
 use super::filters;
-use super::parameters::median_step;
-use crate::train::history::{Epoch, best_epoch};
+use crate::train::history::{Epoch, best_epoch, median_step};
 
 /// A gap of accuracies from here on counts as open.
 const OPEN: f64 = 0.03;

@@ -6,7 +6,7 @@ use std::fmt::Display;
 
 use askama::{Result, Values};
 
-use crate::text::thousands;
+use crate::text::{self, thousands};
 
 /// So many decimals; never `-0.0`.
 pub(super) fn decimals(value: f64, digits: usize) -> String {
@@ -60,12 +60,7 @@ pub(super) fn hz(frequency: &f64, _: &dyn Values) -> Result<String> {
 /// `a`, `a and b`, `a, b and c`.
 #[askama::filter_fn]
 pub(super) fn listed<T: Display>(words: &[T], _: &dyn Values) -> Result<String> {
-    let words: Vec<String> = words.iter().map(ToString::to_string).collect();
-    Ok(match &words[..] {
-        [] => String::new(),
-        [one] => one.clone(),
-        [most @ .., last] => format!("{} and {last}", most.join(", ")),
-    })
+    Ok(text::listed(words))
 }
 
 /// The first letter large.

@@ -17,7 +17,7 @@ const SHARE: f64 = 0.25;
 #[template(path = "answers/maps.txt", escape = "none")]
 pub(super) struct MapsShow {
     /// `training`.
-    pub(super) part: String,
+    pub(super) part: &'static str,
     pub(super) layer: String,
     /// The network pads with zeros.
     pub(super) pads: bool,
@@ -113,7 +113,7 @@ mod tests {
             Lit { class: "rock".into(), zone: None },
         ];
         let show = MapsShow {
-            part: "training".into(),
+            part: "training",
             layer: "pool".into(),
             pads: true,
             unit: Unit::Decibels,

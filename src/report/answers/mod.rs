@@ -121,7 +121,7 @@ impl Answers {
             Some((first, versus)) => Some(compared(first, run, versus, &write)?),
             None => None,
         };
-        let part = found.parts.first().map_or("", |part| &part.part);
+        let part = found.parts.first().map_or("", |part| part.part.word());
         Ok(Self {
             expectation: write(&before)?,
             overfitting: write(&fit)?,
@@ -141,19 +141,10 @@ impl Answers {
                 }
                 None => Answer::default(),
             },
-            checks: grad_cam::tables(&found.trust, part_word(part)),
+            checks: grad_cam::tables(&found.trust, part),
             rationale: write(&Rationale::new(&run.model.rationale, &run.graph, &found.axes))?,
             comparison,
         })
-    }
-}
-
-/// `training`, `validation`, `test`.
-fn part_word(part: &str) -> &str {
-    match part {
-        "train" => "training",
-        "val" => "validation",
-        other => other,
     }
 }
 
@@ -180,8 +171,7 @@ fn maps(run: &RunRecord, unit: Unit) -> Option<MapsShow> {
     let found: &Explanation = &run.explanation;
     let (layer, part) = (found.layers.first()?, found.parts.first()?);
     let means: Vec<&MeanMap> = found.means.iter().filter(|mean| mean.layer == layer.name).collect();
-    let name = PartName::ALL.into_iter().find(|name| name.as_str() == part.part)?;
-    let (labels, probabilities) = (run.labels.get(&name)?, run.probabilities.get(&name)?);
+    let (labels, probabilities) = (run.labels.get(&part.part)?, run.probabilities.get(&part.part)?);
     let songs = labels.song.as_deref();
     let heat = Heat {
         means: &means,
@@ -198,7 +188,7 @@ fn maps(run: &RunRecord, unit: Unit) -> Option<MapsShow> {
     let frames = &layer.place.frames;
     let covered = (frames.first + frames.size * frames.count as f64) as usize;
     Some(MapsShow {
-        part: part_word(&part.part).into(),
+        part: part.part.word(),
         layer: layer.name.clone(),
         pads: grad_cam::pads(&run.graph),
         unit,

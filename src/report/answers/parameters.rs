@@ -8,7 +8,7 @@ use super::filters;
 use crate::graph::{Graph, Op, Parameter};
 use crate::models::summary::heaviest;
 use crate::models::{Augment, Schedule};
-use crate::train::history::{Epoch, best_epoch};
+use crate::train::history::{Epoch, Turn, best_epoch, turn};
 use crate::train::settings::Config;
 
 /// From so many parameters per training segment on, a network can memorise its training set.
@@ -183,22 +183,6 @@ const GAP_LARGE: f64 = 0.15;
 /// Training below this accuracy with no gap is underfitting.
 const LEARNED: f64 = 0.75;
 
-/// With fewer epochs after the lowest validation loss, a rise may be noise.
-const FEW_EPOCHS: usize = 5;
-
-/// What validation loss did after its lowest epoch.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Turn {
-    /// There is one epoch.
-    Unknown,
-    /// The lowest epoch is too late in training to tell.
-    None,
-    /// It stays where it is.
-    Flat { mean: f64, noise: f64 },
-    /// It rises while training loss falls on.
-    Rises { mean: f64, noise: f64 },
-}
-
 /// What happened.
 #[derive(Debug, Template)]
 #[template(path = "answers/overfitting.txt", escape = "none")]
@@ -286,39 +270,11 @@ impl Fit {
     }
 }
 
-/// Validation loss turns where its mean after the lowest epoch lies above it by more than twice the
-/// median step from epoch to epoch, while training loss falls on: the lowest of a noisy series is
-/// below its mean in any case.
-fn turn(history: &[Epoch]) -> Turn {
-    let Some(best) = best_epoch(history) else { return Turn::Unknown };
-    if history.len() < 2 {
-        return Turn::Unknown;
-    }
-    let after = &history[best + 1..];
-    if after.len() < FEW_EPOCHS {
-        return Turn::None;
-    }
-    let (low, end) = (&history[best], &history[history.len() - 1]);
-    let mean = after.iter().map(|e| f64::from(e.val_loss)).sum::<f64>() / after.len() as f64;
-    let noise = median_step(history);
-    match mean - f64::from(low.val_loss) > 2.0 * noise && end.loss < low.loss {
-        true => Turn::Rises { mean, noise },
-        false => Turn::Flat { mean, noise },
-    }
-}
-
-/// The median change of validation loss from epoch to epoch.
-pub(super) fn median_step(history: &[Epoch]) -> f64 {
-    let mut steps: Vec<f32> =
-        history.windows(2).map(|pair| (pair[1].val_loss - pair[0].val_loss).abs()).collect();
-    steps.sort_by(f32::total_cmp);
-    steps.get(steps.len() / 2).map_or(0.0, |step| f64::from(*step))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::models::Model;
+    use crate::train::history::of_losses as history;
     use crate::train::settings::{Recipe, Settings};
 
     /// Of a model, on inputs of this shape, with its own recipe.
@@ -408,17 +364,6 @@ mod tests {
         }
     }
 
-    fn history(rows: &[(f32, f32)]) -> Vec<Epoch> {
-        let epoch = |&(loss, val_loss): &(f32, f32)| Epoch {
-            loss,
-            accuracy: 0.5,
-            val_loss,
-            val_accuracy: 0.25,
-            seconds: 1.0,
-        };
-        rows.iter().map(epoch).collect()
-    }
-
     #[test]
     fn a_gap_is_called_overfitting_whatever_the_loss_does() {
         let falling: Vec<(f32, f32)> =
@@ -475,10 +420,10 @@ mod tests {
                 "epoch 3.",
             ],
         );
-        assert_eq!(turn(&history(&[(2.0, 1.9), (1.0, 1.5)])), Turn::None);
+        assert_eq!(turn(&history(&[(2.0, 1.9), (1.0, 1.5)])), Turn::TooLate);
         assert_eq!(
             turn(&history(&[(2.0, 1.9), (1.0, 1.5), (0.5, 1.8)])),
-            Turn::None,
+            Turn::TooLate,
             "too late to tell"
         );
         let jumps = [1.9, 1.5, 1.8, 1.55, 1.8, 1.6, 1.75, 1.55];

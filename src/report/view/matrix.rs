@@ -1,7 +1,8 @@
 //! Confusion matrices as tables.
 
 use super::tables;
-use crate::report::words::{counted, part_word, percent};
+use crate::data::PartName;
+use crate::report::words::{counted, percent};
 use crate::text::thousands;
 
 /// A matrix, rows true.
@@ -9,7 +10,7 @@ use crate::text::thousands;
 pub(in crate::report) struct MatrixView {
     pub(in crate::report) caption: String,
     /// `train`, `val`, `test`.
-    pub(in crate::report) part: String,
+    pub(in crate::report) part: PartName,
     /// Number of the run.
     pub(in crate::report) run: usize,
     /// Whether its cells can be opened: those of samples can.
@@ -48,12 +49,12 @@ impl MatrixView {
     /// `unit` is `sample` or `song`.
     pub(in crate::report) fn new(
         (run, model): (usize, &str),
-        part: &str,
+        part: PartName,
         unit: &str,
         rows: &[Vec<u64>],
         classes: &[String],
     ) -> Self {
-        let word = part_word(part);
+        let word = part.word();
         let right: u64 = rows.iter().enumerate().map(|(i, row)| row[i]).sum();
         let all: u64 = rows.iter().flatten().sum();
         let mut caption = format!(
@@ -93,7 +94,7 @@ impl MatrixView {
         };
         Self {
             caption,
-            part: part.into(),
+            part,
             run,
             opens: unit == "sample",
             head: classes.to_vec(),
@@ -110,12 +111,15 @@ mod tests {
     fn shares_are_of_the_row() {
         let classes = ["a", "b"].map(String::from);
         let rows = [vec![8, 2], vec![0, 0]];
-        let view = MatrixView::new((0, "P1"), "test", "sample", &rows, &classes);
+        let view = MatrixView::new((0, "P1"), PartName::Test, "sample", &rows, &classes);
         let shares: Vec<u32> =
             view.rows.iter().flat_map(|row| row.cells.iter().map(|cell| cell.share)).collect();
         assert_eq!(shares, [80, 20, 0, 0]);
         assert!(view.rows[0].cells[0].deep && !view.rows[0].cells[1].deep);
         assert!(view.caption.contains("8 of 10 samples correct (80.0 %)"), "{}", view.caption);
-        assert!(view.opens && !MatrixView::new((0, "P1"), "test", "song", &rows, &classes).opens);
+        assert!(
+            view.opens
+                && !MatrixView::new((0, "P1"), PartName::Test, "song", &rows, &classes).opens
+        );
     }
 }

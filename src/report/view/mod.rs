@@ -22,7 +22,7 @@ use crate::demo;
 use crate::error::Result;
 use crate::explain::sample_axes;
 use crate::plot::style_sheet;
-use crate::text::shell;
+use crate::text::{listed, shell};
 pub(super) use matrix::{MatrixView, Row as MatrixRow};
 pub(super) use model::{ModelView, commands};
 pub(super) use samples::GenreView;
@@ -179,7 +179,7 @@ impl Page {
             data_hash: first.facts.data_hash.clone(),
             training: tables::training(runs),
             reproducible: tables::REPRODUCIBLE,
-            heads: heads(&first_view.heading, &first_view.explained),
+            heads: heads(&first_view.heading, first_view.explained),
             first: first_view,
             others,
             by_song: tables::by_song(runs),
@@ -197,15 +197,6 @@ impl Page {
 fn source(run: &RunRecord) -> String {
     let article = if run.metrics.data == demo::SOURCE { "the " } else { "" };
     format!("{article}{}", run.metrics.data)
-}
-
-/// `a`, `a and b`, `a, b and c`.
-fn listed(words: &[&str]) -> String {
-    match words {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [most @ .., last] => format!("{} and {last}", most.join(", ")),
-    }
 }
 
 /// The command that writes a report of runs in these folders.

@@ -15,7 +15,6 @@ use crate::report::answers::Answers;
 use crate::report::pictures::Tiles;
 use crate::report::record::RunRecord;
 use crate::report::versus::{Versus, versus};
-use crate::report::words;
 use crate::text::{shell, signed, thousands};
 use crate::train::history::best_epoch;
 
@@ -51,7 +50,7 @@ pub(in crate::report) struct ModelView {
     /// The reliability curve, drawn and as a table.
     pub(in crate::report) reliability: (String, Table),
     /// `training`.
-    pub(in crate::report) explained: String,
+    pub(in crate::report) explained: &'static str,
     pub(in crate::report) genres: Vec<GenreView>,
     /// Axes of every sample's picture.
     pub(in crate::report) axes: Axes,
@@ -94,10 +93,7 @@ impl ModelView {
             song_matrices: song_matrices(run, number),
             scores: tables::scores(run),
             reliability: tables::reliability(run)?,
-            explained: found
-                .parts
-                .first()
-                .map_or_else(String::new, |part| words::part_word(&part.part).to_owned()),
+            explained: found.parts.first().map_or("", |part| part.part.word()),
             genres: samples::genres(drawn)?,
             reading: samples::reading(drawn, &axes),
             axes,
@@ -233,7 +229,7 @@ fn epochs(run: &RunRecord) -> Table {
 fn matrices(run: &RunRecord, number: usize) -> Vec<MatrixView> {
     let matrix = |part: PartName| {
         let rows = &run.part(part).confusion;
-        MatrixView::new((number, &run.heading()), part.as_str(), "sample", rows, &run.facts.classes)
+        MatrixView::new((number, &run.heading()), part, "sample", rows, &run.facts.classes)
     };
     [PartName::Train, PartName::Test].map(matrix).into()
 }
@@ -242,13 +238,7 @@ fn matrices(run: &RunRecord, number: usize) -> Vec<MatrixView> {
 fn song_matrices(run: &RunRecord, number: usize) -> Vec<MatrixView> {
     let matrix = |part: &PartName| {
         let rows = run.part(*part).song_confusion.as_ref()?;
-        Some(MatrixView::new(
-            (number, &run.heading()),
-            part.as_str(),
-            "song",
-            rows,
-            &run.facts.classes,
-        ))
+        Some(MatrixView::new((number, &run.heading()), *part, "song", rows, &run.facts.classes))
     };
     [PartName::Train, PartName::Test].iter().filter_map(matrix).collect()
 }
@@ -274,7 +264,7 @@ fn versus_table(report: &DataReport) -> Table {
     };
     let row = |part: &PartName| {
         let of = |model: &ModelReport| model.parts.get(part.as_str()).cloned();
-        let mut row = vec![words::part_word(part.as_str()).to_owned()];
+        let mut row = vec![part.word().to_owned()];
         for model in &report.models {
             let figures = of(model);
             row.push(percent(figures.as_ref().map(|f| f.accuracy)));

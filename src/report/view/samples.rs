@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::axes::Axes;
+use crate::data::PartName;
 use crate::error::Result;
 use crate::explain::{Class, ExplainedSample, Explanation, FIRST, Wrong};
 use crate::report::pictures::{Plot, Tiles};
@@ -85,10 +86,10 @@ pub(in crate::report) fn runs(indices: impl IntoIterator<Item = usize>) -> Strin
 pub(in crate::report) fn genres(drawn: Drawn<'_>) -> Result<Vec<GenreView>> {
     let Some(part) = drawn.found.parts.first() else { return Ok(Vec::new()) };
     let all = (0..).zip(&part.classes);
-    all.map(|(label, class)| genre(drawn, &part.part, label, class)).collect()
+    all.map(|(label, class)| genre(drawn, part.part, label, class)).collect()
 }
 
-fn genre(drawn: Drawn<'_>, part: &str, label: u32, class: &Class) -> Result<GenreView> {
+fn genre(drawn: Drawn<'_>, part: PartName, label: u32, class: &Class) -> Result<GenreView> {
     let found = drawn.found;
     let mut wrong: Vec<WrongAs> = (0..)
         .zip(&found.classes)
@@ -123,12 +124,12 @@ fn genre(drawn: Drawn<'_>, part: &str, label: u32, class: &Class) -> Result<Genr
 }
 
 /// Samples of a class that are shown, in index order.
-fn shown<'a>(
-    found: &'a Explanation,
-    part: &'a str,
+fn shown(
+    found: &Explanation,
+    part: PartName,
     label: u32,
     right: bool,
-) -> Vec<(usize, &'a ExplainedSample)> {
+) -> Vec<(usize, &ExplainedSample)> {
     let own = |(_, shown): &(usize, &ExplainedSample)| {
         shown.part == part && shown.truth == label && (shown.predicted == shown.truth) == right
     };
@@ -147,7 +148,7 @@ fn title(right: bool, n: usize) -> String {
     }
 }
 
-fn row(drawn: Drawn<'_>, part: &str, label: u32, right: bool, wanted: &[usize]) -> Result<Row> {
+fn row(drawn: Drawn<'_>, part: PartName, label: u32, right: bool, wanted: &[usize]) -> Result<Row> {
     let all = shown(drawn.found, part, label, right);
     let first = &wanted[..wanted.len().min(FIRST)];
     let chosen: Vec<(usize, &ExplainedSample)> = first
@@ -184,7 +185,7 @@ fn songs_note(chosen: &[(usize, &ExplainedSample)]) -> String {
 }
 
 /// The first sample of each song, up to six, where that differs from the first six.
-fn by_song(drawn: Drawn<'_>, part: &str, label: u32, class: &Class) -> Result<Vec<Row>> {
+fn by_song(drawn: Drawn<'_>, part: PartName, label: u32, class: &Class) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for right in [true, false] {
         let all = shown(drawn.found, part, label, right);

@@ -7,7 +7,7 @@ use crate::metrics::{Confusion, PartScores, ReliabilityBin, Scores, wilson};
 use crate::plot::{self, Across, Line, Lines};
 use crate::random::keras::Shuffle;
 use crate::report::record::RunRecord;
-use crate::report::words::{counted, part_word};
+use crate::report::words::counted;
 use crate::text::thousands;
 use crate::train::settings::CheckpointSelection;
 
@@ -32,7 +32,7 @@ pub(in crate::report) fn data(run: &RunRecord) -> Table {
     head.extend(words(["samples", "songs"]));
     let row = |part: PartName| {
         let figures = run.part(part);
-        let mut row = vec![part_word(part.as_str()).to_owned()];
+        let mut row = vec![part.word().to_owned()];
         row.extend(figures.confusion.iter().map(|row| thousands(row.iter().sum())));
         row.push(thousands(figures.samples));
         row.push(figures.songs.map_or("unknown".into(), thousands));
@@ -147,7 +147,7 @@ pub(in crate::report) fn accuracies(run: &RunRecord) -> Table {
             format!("{:.1} to {:.1} %", 100.0 * low, 100.0 * high)
         });
         vec![
-            part_word(part.as_str()).to_owned(),
+            part.word().to_owned(),
             thousands(metrics.samples),
             percent(Some(metrics.accuracy)),
             metrics.songs.map_or("–".into(), thousands),
@@ -199,7 +199,7 @@ pub(in crate::report) fn scores(run: &RunRecord) -> Table {
     let mut columns: Vec<&PartScores> = Vec::new();
     for part in [PartName::Train, PartName::Test] {
         let Some(scores) = &run.part(part).scores else { continue };
-        let part = part_word(part.as_str());
+        let part = part.word();
         head.extend(["precision", "recall", "F1", "ROC AUC"].map(|name| format!("{part} {name}")));
         columns.push(scores);
     }
@@ -240,7 +240,7 @@ pub(in crate::report) fn reliability(run: &RunRecord) -> Result<(String, Table)>
     let mut at: Vec<f64> = Vec::new();
     for part in [PartName::Train, PartName::Test] {
         let Some(scores) = &run.part(part).scores else { continue };
-        let (part, calibration) = (part_word(part.as_str()), &scores.calibration);
+        let (part, calibration) = (part.word(), &scores.calibration);
         at = calibration.bins.iter().map(|bin| f64::midpoint(bin.low, bin.high)).collect();
         // The accuracy of a few samples is noise: such bins stand in the table alone.
         let known = |bin: &ReliabilityBin| bin.accuracy.filter(|_| bin.samples >= FEW);
@@ -288,7 +288,7 @@ pub(in crate::report) fn by_song(runs: &[RunRecord]) -> Table {
     let row = |(run, part): (&RunRecord, PartName)| {
         let metrics = run.part(part);
         vec![
-            format!("{}, {}", run.heading(), part_word(part.as_str())),
+            format!("{}, {}", run.heading(), part.word()),
             percent(metrics.song_accuracy),
             percent(metrics.song_accuracy_majority),
             percent(metrics.song_accuracy_product),
