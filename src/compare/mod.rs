@@ -11,9 +11,11 @@ mod verdict;
 
 pub use figures::ModelRuns;
 pub use files::{Report, write};
-#[cfg(feature = "audio")]
-pub(crate) use paired::FEW_SONGS;
 pub use paired::{BOOTSTRAP_SEED, Difference, Paired, RESAMPLES};
 pub use run_figures::RunFigures;
 pub use text::text;
+#[cfg(feature = "audio")]
+pub(crate) use text::{p_is, p_value};
 pub use values::{DataReport, ModelReport, PartReport, RunPart, RunReport, Spread};
+#[cfg(feature = "audio")]
+pub(crate) use verdict::Verdict;

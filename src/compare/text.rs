@@ -2,7 +2,7 @@
 
 use super::paired::{BOOTSTRAP_SEED, Paired, RESAMPLES};
 use super::values::{DataReport, ModelReport, RunReport, Spread, Votes};
-use super::verdict::verdict;
+use super::verdict::words;
 use crate::data::PartName;
 use crate::text::{fold, signed, thousands};
 
@@ -114,12 +114,12 @@ fn differences(report: &DataReport) -> Option<String> {
 }
 
 /// `0.023`, and in words where it has no digits left.
-fn p_value(p: f64) -> String {
+pub(crate) fn p_value(p: f64) -> String {
     if p < 0.001 { "< 0.001".into() } else { format!("{p:.3}") }
 }
 
 /// `= 0.023` or `< 0.001`.
-fn p_is(p: f64) -> String {
+pub(crate) fn p_is(p: f64) -> String {
     if p < 0.001 { p_value(p) } else { format!("= {}", p_value(p)) }
 }
 
@@ -165,7 +165,7 @@ pub(super) fn conclusion(report: &DataReport, model: &ModelReport) -> Option<Str
             p_value(paired.holm_p)
         ),
     };
-    let verdict = verdict(paired, report.seeds.len(), tests);
+    let verdict = words(paired, report.seeds.len(), tests);
     Some(format!("{claim}: {verdict}; {p}.{}", untrained(report)))
 }
 

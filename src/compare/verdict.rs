@@ -1,4 +1,4 @@
-//! What the interval and McNemar's test together allow to be said of a model.
+//! What the interval and McNemar's test together allow to be claimed of a model.
 
 use super::paired::{FEW_SONGS, Paired};
 
@@ -7,57 +7,118 @@ const ALPHA: f64 = 0.05;
 /// Fewer seeds than this do not show how much results vary between seeds.
 const FEW_SEEDS: usize = 3;
 
-/// What may be claimed of a model of so many seeds, one of `tests` models that are compared with
-/// the baseline.
+/// Which of two models is ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Better,
+    Worse,
+}
+
+impl Side {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Better => "better",
+            Self::Worse => "worse",
+        }
+    }
+}
+
+/// What may be claimed of runs of a model against runs of the baseline, on the same songs.
 ///
 /// With several seeds the interval is of the mean over runs and McNemar's test of one vote of all
 /// runs: two questions, which may have different answers.
-pub(super) fn verdict(paired: &Paired, seeds: usize, tests: usize) -> String {
-    let songs = paired.songs;
-    if songs < FEW_SONGS {
-        return format!("{songs} songs are too few for a conclusion");
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Too few songs.
+    TooFewSongs,
+    /// The interval includes 0, and McNemar's test finds nothing.
+    Undecided,
+    /// The interval excludes 0, and McNemar's test agrees after Holm.
+    Claim(Side),
+    /// The same, but not after Holm.
+    NotAfterHolm(Side),
+    /// The interval excludes 0, McNemar's test finds nothing.
+    IntervalAlone(Side),
+    /// The interval includes 0; McNemar's test finds a difference, after Holm or only before.
+    McNemarAlone { side: Side, after_holm: bool },
+    /// They point to opposite sides; this is the interval's.
+    Contradiction(Side),
+}
+
+impl Verdict {
+    pub(crate) fn new(paired: &Paired) -> Self {
+        if paired.songs < FEW_SONGS {
+            return Self::TooFewSongs;
+        }
+        let mean = match paired.interval_95 {
+            (low, _) if low > 0.0 => Some(Side::Better),
+            (_, high) if high < 0.0 => Some(Side::Worse),
+            _ => None,
+        };
+        let vote = match paired.only_model > paired.only_baseline {
+            true => Side::Better,
+            false => Side::Worse,
+        };
+        let (alone, after_holm) = (paired.mcnemar_p < ALPHA, paired.holm_p < ALPHA);
+        match mean {
+            None if alone => Self::McNemarAlone { side: vote, after_holm },
+            None => Self::Undecided,
+            Some(side) if !alone => Self::IntervalAlone(side),
+            Some(side) if side != vote => Self::Contradiction(side),
+            Some(side) if after_holm => Self::Claim(side),
+            Some(side) => Self::NotAfterHolm(side),
+        }
     }
-    if seeds < FEW_SEEDS {
+}
+
+/// The verdict on a model of so many seeds, one of `tests` models that are compared with the
+/// baseline, in words.
+pub(super) fn words(paired: &Paired, seeds: usize, tests: usize) -> String {
+    let songs = paired.songs;
+    let verdict = Verdict::new(paired);
+    if verdict != Verdict::TooFewSongs && seeds < FEW_SEEDS {
         return format!(
             "no verdict from {seeds} {}, since results vary from seed to seed; use at least \
              {FEW_SEEDS}",
             if seeds == 1 { "seed" } else { "seeds" }
         );
     }
-    let mean = match paired.interval_95 {
-        (low, _) if low > 0.0 => Some("better"),
-        (_, high) if high < 0.0 => Some("worse"),
-        _ => None,
-    };
-    let vote = match paired.only_model > paired.only_baseline {
-        true => "better",
-        false => "worse",
-    };
-    let (alone, after_holm) = (paired.mcnemar_p < ALPHA, paired.holm_p < ALPHA);
     let hint = "a hint, not proof";
     let weakened = format!("by McNemar's test alone, but not after Holm for {tests} comparisons");
-    match (mean, alone) {
-        (None, false) => {
+    match verdict {
+        Verdict::TooFewSongs => format!("{songs} songs are too few for a conclusion"),
+        Verdict::Undecided => {
             format!("the interval includes 0: no difference can be claimed from {songs} songs")
         }
-        (None, true) => {
+        Verdict::Claim(side) => format!("{} on songs like these", side.word()),
+        Verdict::NotAfterHolm(side) => {
+            format!("{} by the interval and {weakened}: {hint}", side.word())
+        }
+        Verdict::IntervalAlone(side) => format!(
+            "{} by the interval, but with all seeds voting together (McNemar's test) there is no \
+             difference: {hint}",
+            side.word()
+        ),
+        Verdict::McNemarAlone { side, after_holm } => {
             let but = "the interval includes 0: the mean over seeds shows no difference; with all \
                        seeds voting together, which is another question, it is";
             match after_holm {
-                true => format!("{but} {vote} by McNemar's test"),
-                false => format!("{but} {vote} {weakened}: {hint}"),
+                true => format!("{but} {} by McNemar's test", side.word()),
+                false => format!("{but} {} {weakened}: {hint}", side.word()),
             }
         }
-        (Some(mean), false) => format!(
-            "{mean} by the interval, but with all seeds voting together (McNemar's test) there is \
-             no difference: {hint}"
-        ),
-        (Some(mean), true) if mean != vote => format!(
-            "{mean} by the interval (mean over seeds), but {vote} with all seeds voting together \
-             (McNemar's test): they contradict, so nothing can be claimed"
-        ),
-        (Some(mean), true) if after_holm => format!("{mean} on songs like these"),
-        (Some(mean), true) => format!("{mean} by the interval and {weakened}: {hint}"),
+        Verdict::Contradiction(side) => {
+            let other = match side {
+                Side::Better => Side::Worse,
+                Side::Worse => Side::Better,
+            };
+            format!(
+                "{} by the interval (mean over seeds), but {} with all seeds voting together \
+                 (McNemar's test): they contradict, so nothing can be claimed",
+                side.word(),
+                other.word()
+            )
+        }
     }
 }
 
@@ -88,7 +149,7 @@ mod tests {
             mcnemar_p,
             holm_p,
         };
-        verdict(&paired, seeds, 3)
+        words(&paired, seeds, 3)
     }
 
     /// Interval, songs right alone, p before and after Holm (which never makes it less).

@@ -25,6 +25,27 @@ impl Axes {
     }
 }
 
+/// What the values of a spectrogram are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Decibels, as the front end computes them.
+    Decibels,
+    /// Decibels by the range of the values: −80 to 0, as `librosa.power_to_db` gives.
+    LikeDecibels,
+    /// Unknown.
+    Unknown,
+}
+
+impl Unit {
+    /// ` dB`, or nothing.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Decibels | Self::LikeDecibels => " dB",
+            Self::Unknown => "",
+        }
+    }
+}
+
 /// A named part of the frequency axis, as those who mix music name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -47,7 +47,7 @@ mod spread;
 mod textures;
 pub mod trust;
 
-pub use axes::{Axes, NamedBand};
+pub use axes::{Axes, NamedBand, Unit};
 pub use cam::{grad_cam, hires_cam};
 pub use cells::{CellGrid, LayerFacts, ReceptiveSpan};
 pub use explainer::Explainer;
@@ -61,7 +61,7 @@ pub use network::Network;
 pub use occlusion::{ClassOcclusion, MeanCurve, Occlusion, class_occlusions, occlusions};
 pub use pictures::{
     Figure, map_place, occlusion_panels, order_panels, randomisation_panel, sample_axes,
-    shown_range, spectrogram_of,
+    shown_range, spectrogram_of, unit,
 };
 pub use quantize::{Picture, SignedMap};
 pub use record::{ExplainOptions, ExplainedSample, Explanation, Heard, MapOf, Recording};

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::axes::Unit;
 use super::cells::{CellGrid, LayerFacts};
 use super::maps::Methods;
 use super::means::{MeanMap, MeanOf};
@@ -151,9 +152,27 @@ pub fn sample_axes(of: &Explanation) -> SampleAxes {
     SampleAxes {
         band_hz: of.axes.band_hz.clone(),
         frame_seconds: of.axes.frame_seconds,
-        unit: of.axes.band_hz.as_ref().map(|_| "level (dB)".to_owned()),
+        unit: match unit(of) {
+            Unit::Decibels => Some("level (dB)".into()),
+            Unit::LikeDecibels => Some("level (read as dB)".into()),
+            Unit::Unknown => None,
+        },
         range: shown_range([of]),
     }
+}
+
+/// Decibels if the front end is known, or if the values of all samples that are shown look like them.
+pub fn unit(of: &Explanation) -> Unit {
+    match (&of.axes.band_hz, shown_range([of])) {
+        (Some(_), _) => Unit::Decibels,
+        (None, Some((low, high))) if is_like_decibels(low, high) => Unit::LikeDecibels,
+        (None, _) => Unit::Unknown,
+    }
+}
+
+/// Whether values are between −80 and 0 and come near both: below −40 and above −10.
+fn is_like_decibels(low: f32, high: f32) -> bool {
+    (-80.5..-40.0).contains(&low) && (-10.0..=0.5).contains(&high)
 }
 
 /// The range of all samples that are shown, so that spectrograms of all genres, and of all runs of
@@ -484,6 +503,16 @@ fn deletion_insertion(of: &Explanation, layer: usize) -> Result<Drawing> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn decibels_come_near_both_ends() {
+        for (low, high) in [(-80.0, -0.2), (-78.9, -9.0), (-41.0, 0.0)] {
+            assert!(is_like_decibels(low, high), "{low} {high}");
+        }
+        for (low, high) in [(-80.0, -14.0), (-1.0, 0.0), (-30.0, 0.0), (-90.0, 0.0), (-80.0, 4.0)] {
+            assert!(!is_like_decibels(low, high), "{low} {high}");
+        }
+    }
     use crate::explain::occlusion::MeanCurve;
     use crate::explain::spread::Estimate;
     use crate::explain::trust::{Similarity, Views};

@@ -103,8 +103,9 @@ function figure(run, number, at) {
   const own = document.querySelector(`.sample[data-run="${number}"][data-at="${at}"]`);
   const made = element("figure", { class: "sample", "data-run": number, "data-at": at });
   const plots = own ? [...own.querySelectorAll(".plot")].map((plot) => plot.cloneNode(true))
-    : (sample.pictures ?? []).map(({ sources, alt }) => element("span", { class: "plot" },
-      ...sources.map((src, i) => element("img", { src, alt: i === 0 ? alt : "" }))));
+    : (sample.pictures ?? []).map(({ sources, alt, is_empty }) => element("span", { class: "plot" },
+      ...sources.map((src, i) => element("img", { src, alt: i === 0 ? alt : "" })),
+      ...(is_empty ? [element("span", { class: "empty" }, "no positive value")] : [])));
   if (plots.length === 0) return null;
   for (const plot of plots) plot.querySelector(".ticks")?.remove();
   const song = sample.song === null ? "" : `, song ${sample.song}`;
@@ -146,14 +147,14 @@ function showCell(button, cell) {
 }
 
 for (const cell of document.querySelectorAll(".matrix td[data-run]")) {
-  const button = element("button", { type: "button", "aria-expanded": "false", "aria-label": `${cell.dataset.label}: show samples` });
+  const button = element("button", { type: "button", "aria-expanded": "false", "aria-label": `${cell.dataset.label}: show segments` });
   button.append(...cell.firstElementChild.childNodes);
   cell.replaceChildren(button);
   button.addEventListener("click", () => showCell(button, cell));
 }
 for (const list of document.querySelectorAll(".matrices")) {
   if (list.querySelector("button")) {
-    list.before(element("p", { class: "hint" }, "Select a cell to see its samples."));
+    list.before(element("p", { class: "hint" }, "Select a cell to see its segments."));
   }
 }
 document.querySelectorAll(".sample").forEach(openable);

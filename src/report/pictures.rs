@@ -54,7 +54,7 @@ impl Tiles {
         layers: &[usize],
     ) -> Result<Vec<Plot>> {
         let truth = &found.classes[shown.truth as usize];
-        let sample = format!("{} sample {}, {truth}", shown.part.word(), shown.index);
+        let sample = format!("{} segment {}, {truth}", shown.part.word(), shown.index);
         let spectrogram = spectrogram_of(found, shown)?;
         let picture = spectrogram_png(&spectrogram, self.range, ColourMap::Magma)?;
         let mut plots = vec![Plot {

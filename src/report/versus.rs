@@ -1,5 +1,7 @@
 //! The runs' models held against the first one's, on the same test songs.
 
+use std::rc::Rc;
+
 use super::record::RunRecord;
 use crate::compare::{DataReport, ModelRuns, RunFigures};
 use crate::data::{Dataset, Part, PartName};
@@ -8,31 +10,45 @@ use crate::error::Result;
 /// A run against the first.
 #[derive(Debug)]
 pub(super) enum Versus {
-    /// On the same data: two models, the first run's the baseline; test, then validation.
-    Same(Box<DataReport>),
+    /// On the same data: all such models, the first run's the baseline; test, then validation.
+    Same {
+        report: Rc<DataReport>,
+        /// The run's place among the models.
+        at: usize,
+    },
     /// Why they cannot be compared.
     Unlike(String),
 }
 
-/// Holds `run` against `first`.
-pub(super) fn versus(first: &RunRecord, run: &RunRecord) -> Result<Versus> {
-    let [here, there] = [&run.facts, &first.facts].map(|facts| &facts.data_hash);
-    if here != there {
-        return Ok(Versus::Unlike(format!(
-            "The runs are of different data ({} with hash {here}, {} with hash {there}), so their \
-             figures are not held against each other.",
-            run.metrics.data, first.metrics.data
-        )));
-    }
+/// Compares each run with the first; none for the first itself.
+pub(super) fn versus(runs: &[RunRecord]) -> Result<Vec<Option<Versus>>> {
+    let Some(first) = runs.first() else { return Ok(Vec::new()) };
     let data = dataset(first);
+    let is_alike = |run: &&RunRecord| run.facts.data_hash == first.facts.data_hash;
     let model = |run: &RunRecord| -> Result<ModelRuns> {
         let (name, parameters) = (run.heading(), run.metrics.parameters);
         let figures = RunFigures::read(&run.folder, run.config.seed, &run.facts.classes, &data)?;
         Ok(ModelRuns { name, parameters, runs: vec![figures] })
     };
-    let models = [model(first)?, model(run)?];
+    let models = runs.iter().filter(is_alike).map(model).collect::<Result<Vec<_>>>()?;
     let shown = [PartName::Test, PartName::Val];
-    Ok(Versus::Same(Box::new(DataReport::new(&run.metrics.data, &data, &models, 0, &shown)?)))
+    let report = match models.len() {
+        1 => None,
+        _ => Some(Rc::new(DataReport::new(&first.metrics.data, &data, &models, 0, &shown)?)),
+    };
+    let mut at = 0;
+    let of = |run: &RunRecord| match report.as_ref().filter(|_| is_alike(&run)) {
+        Some(report) => {
+            at += 1;
+            Versus::Same { report: Rc::clone(report), at }
+        }
+        None => Versus::Unlike(format!(
+            "The runs are of different data ({} with hash {}, {} with hash {}), so they cannot be \
+             compared.",
+            run.metrics.data, run.facts.data_hash, first.metrics.data, first.facts.data_hash
+        )),
+    };
+    Ok(std::iter::once(None).chain(runs[1..].iter().map(of).map(Some)).collect())
 }
 
 /// The data set but for its samples, which no figure here needs.

@@ -253,7 +253,8 @@ await test("text has contrast in light and dark", async () => {
 await test("everything that is pressed has a name, and every picture", async () => {
   const { page, close } = await open();
   const nameless = await page.evaluate(() => [...document.querySelectorAll("button, a, svg[role=img], img, input")]
-    .filter((node) => !(node.getAttribute("aria-label") || node.getAttribute("alt") || node.textContent.trim() || node.labels?.length))
+    // A map that lies over a spectrogram has no text of its own: the picture below it has one of both.
+    .filter((node) => !node.matches('img + img[alt=""]') && !(node.getAttribute("aria-label") || node.getAttribute("alt") || node.textContent.trim() || node.labels?.length))
     .map((node) => node.outerHTML.slice(0, 80)));
   assert.deepEqual(nameless, []);
   await close();

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::filters;
-use crate::compare::{DataReport, FEW_SONGS, ModelReport, Paired};
+use crate::compare::{DataReport, ModelReport, Paired, Verdict, p_is};
 use crate::data::PartName;
 
 /// A model against the first.
@@ -17,7 +17,12 @@ pub(super) struct Comparison {
     more: f64,
     test: PartComparison,
     validation: PartComparison,
-    verdict: Verdict,
+    /// None where songs are unknown.
+    verdict: Option<Verdict>,
+    /// Validation points the same way as the test set.
+    agree: bool,
+    /// Models that are compared with the first.
+    tests: usize,
     seeds: (u32, u32),
 }
 
@@ -33,51 +38,19 @@ pub(super) struct PartComparison {
 #[derive(Debug)]
 pub(super) struct SongComparison {
     pub(super) accuracy: [f64; 2],
-    pub(super) songs: usize,
-    pub(super) difference: f64,
-    pub(super) low: f64,
-    pub(super) high: f64,
-    pub(super) only_model: u64,
-    pub(super) only_first: u64,
-    pub(super) p: f64,
-}
-
-/// What may be claimed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    /// The interval excludes 0, and McNemar's test agrees.
-    Better,
-    Worse,
-    /// The interval and McNemar's test disagree.
-    Hint,
-    /// The interval includes 0; validation points the same way.
-    Leaning,
-    /// And validation does not.
-    Undecided,
-    /// Too few songs, or none known.
-    TooFew,
+    pub(super) paired: Paired,
 }
 
 impl PartComparison {
-    /// Of a report on two models, the first the baseline.
-    fn new(report: &DataReport, part: PartName) -> Option<Self> {
-        let [first, model] = &report.models[..] else { return None };
+    /// Of the model at `at`; the first is the baseline.
+    fn new(report: &DataReport, at: usize, part: PartName) -> Option<Self> {
+        let (first, model) = (report.models.first()?, report.models.get(at)?);
         let of = |model: &ModelReport| model.parts.get(part.as_str()).cloned();
         let (base, own) = (of(first)?, of(model)?);
         let songs = || {
-            let Paired {
-                songs, difference, interval_95, only_model, only_baseline, mcnemar_p, ..
-            } = own.against_baseline.as_ref()?.songs.clone()?;
-            Some(SongComparison {
-                accuracy: [own.songs?.mean_probability.mean, base.songs?.mean_probability.mean],
-                songs,
-                difference,
-                low: interval_95.0,
-                high: interval_95.1,
-                only_model,
-                only_first: only_baseline,
-                p: mcnemar_p,
-            })
+            let paired = own.against_baseline.as_ref()?.songs.clone()?;
+            let accuracy = [own.songs?.mean_probability.mean, base.songs?.mean_probability.mean];
+            Some(SongComparison { accuracy, paired })
         };
         Some(Self { segments: [own.accuracy.mean, base.accuracy.mean], songs: songs() })
     }
@@ -89,19 +62,21 @@ impl PartComparison {
 }
 
 impl Comparison {
-    /// Of two models, by their names, parameters and seeds; the first is the baseline.
+    /// Of the model at `at` and the first, the baseline, by their names, parameters and seeds.
     pub(super) fn new(
-        report: &DataReport,
+        (report, at): (&DataReport, usize),
         [model, first]: [&str; 2],
         [parameters, of_first]: [usize; 2],
         seeds: (u32, u32),
     ) -> Option<Self> {
-        let test = PartComparison::new(report, PartName::Test)?;
-        let validation = PartComparison::new(report, PartName::Val)?;
+        let test = PartComparison::new(report, at, PartName::Test)?;
+        let validation = PartComparison::new(report, at, PartName::Val)?;
         let (model, first) = (model.into(), first.into());
         let fewer = of_first as f64 / parameters.max(1) as f64;
         Some(Self {
-            verdict: verdict(&test, &validation),
+            verdict: test.songs.as_ref().map(|songs| Verdict::new(&songs.paired)),
+            agree: agree(&test, &validation),
+            tests: report.models.len() - 1,
             model,
             first,
             fewer,
@@ -111,26 +86,25 @@ impl Comparison {
             seeds,
         })
     }
-}
 
-fn verdict(test: &PartComparison, validation: &PartComparison) -> Verdict {
-    let Some(songs) = test.songs.as_ref().filter(|songs| songs.songs >= FEW_SONGS) else {
-        return Verdict::TooFew;
-    };
-    let significant = songs.p < 0.05;
-    match (songs.low > 0.0, songs.high < 0.0) {
-        (true, _) if significant => Verdict::Better,
-        (_, true) if significant => Verdict::Worse,
-        (true, _) | (_, true) => Verdict::Hint,
-        _ => {
-            // Validation by song where songs are known.
-            let by_song = validation.songs.as_ref().map(|songs| songs.difference);
-            let on_validation = by_song.unwrap_or(validation.gain());
-            let agree =
-                songs.difference * on_validation > 0.0 && test.gain() * songs.difference > 0.0;
-            if agree { Verdict::Leaning } else { Verdict::Undecided }
+    /// `McNemar p = 0.023`, and after Holm where several models are compared.
+    fn p(&self, songs: &SongComparison) -> String {
+        let Paired { mcnemar_p, holm_p, .. } = songs.paired;
+        let p = format!("McNemar p {}", p_is(mcnemar_p));
+        match self.tests {
+            1 => p,
+            tests => format!("{p}, {} after Holm over {tests} comparisons", p_is(holm_p)),
         }
     }
+}
+
+/// Whether all differences have one sign: by song and segment, on test and validation.
+fn agree(test: &PartComparison, validation: &PartComparison) -> bool {
+    let by_song = |part: &PartComparison| part.songs.as_ref().map(|songs| songs.paired.difference);
+    let Some(songs) = by_song(test) else { return false };
+    // Validation by song where songs are known.
+    let on_validation = by_song(validation).unwrap_or(validation.gain());
+    songs * on_validation > 0.0 && songs * test.gain() > 0.0
 }
 
 #[cfg(test)]
@@ -140,84 +114,51 @@ mod tests {
     fn part(
         segments: [f64; 2],
         difference: f64,
-        (low, high): (f64, f64),
-        p: f64,
+        interval_95: (f64, f64),
+        mcnemar_p: f64,
         songs: usize,
     ) -> PartComparison {
-        let songs = SongComparison {
-            accuracy: [0.8 + difference, 0.8],
-            songs,
-            difference,
-            low,
-            high,
-            only_model: 5,
-            only_first: 3,
-            p,
-        };
+        let (only_model, only_baseline) = if difference > 0.0 { (5, 3) } else { (3, 5) };
+        let holm_p = 2.0 * mcnemar_p;
+        let paired =
+            Paired { songs, difference, interval_95, only_model, only_baseline, mcnemar_p, holm_p };
+        let songs = SongComparison { accuracy: [0.8 + difference, 0.8], paired };
         PartComparison { segments, songs: Some(songs) }
     }
 
-    fn text(test: PartComparison, validation: PartComparison) -> (Verdict, String) {
-        let verdict = verdict(&test, &validation);
+    fn text(test: PartComparison, validation: PartComparison) -> String {
         let (model, first) = ("P2".to_owned(), "P1".to_owned());
-        let seeds = (42, 42);
-        let found =
-            Comparison { model, first, fewer: 5.4, more: 0.2, test, validation, verdict, seeds };
-        (verdict, found.render().unwrap())
+        let verdict = test.songs.as_ref().map(|songs| Verdict::new(&songs.paired));
+        let agree = agree(&test, &validation);
+        let (fewer, more, tests, seeds) = (5.4, 0.2, 2, (42, 42));
+        Comparison { model, first, fewer, more, test, validation, verdict, agree, tests, seeds }
+            .render()
+            .unwrap()
     }
 
     #[test]
     fn what_is_claimed_follows_interval_test_and_validation() {
         let validation = |gain: f64| PartComparison { segments: [0.7 + gain, 0.7], songs: None };
         let cases = [
-            (
-                0.1,
-                (0.02, 0.2),
-                0.01,
-                120,
-                0.1,
-                Verdict::Better,
-                "This run of P2 is better than this run of P1",
-            ),
-            (
-                -0.1,
-                (-0.2, -0.02),
-                0.01,
-                120,
-                -0.1,
-                Verdict::Worse,
-                "This run of P2 is worse than this run of P1",
-            ),
-            (0.1, (0.02, 0.2), 0.2, 120, 0.1, Verdict::Hint, "a hint"),
-            (
-                0.05,
-                (-0.05, 0.15),
-                0.6,
-                43,
-                0.1,
-                Verdict::Leaning,
-                "ahead of P1 on test and validation",
-            ),
-            (
-                -0.05,
-                (-0.15, 0.05),
-                0.6,
-                43,
-                -0.1,
-                Verdict::Leaning,
-                "behind P1 on test and validation",
-            ),
-            (0.05, (-0.05, 0.15), 0.6, 43, -0.1, Verdict::Undecided, "no difference"),
-            (0.1, (0.02, 0.2), 0.01, 12, 0.1, Verdict::TooFew, "too few"),
+            (0.1, (0.02, 0.2), 0.01, 120, 0.1, "This run of P2 is better than this run of P1"),
+            (-0.1, (-0.2, -0.02), 0.01, 120, -0.1, "This run of P2 is worse than this run of P1"),
+            (0.1, (0.02, 0.2), 0.2, 120, 0.1, "a hint"),
+            (0.1, (0.02, 0.2), 0.04, 120, 0.1, "a hint"),
+            (0.05, (-0.05, 0.15), 0.6, 43, 0.1, "P2 is ahead of P1 on test and validation"),
+            (-0.05, (-0.15, 0.05), 0.6, 43, -0.1, "P2 is behind P1 on test and validation"),
+            (0.05, (-0.05, 0.15), 0.6, 43, -0.1, "no difference"),
+            (0.1, (-0.05, 0.2), 0.01, 120, 0.1, "no difference"),
+            (0.1, (0.02, 0.2), 0.01, 12, 0.1, "too few"),
         ];
-        for (difference, interval, p, songs, gain, want, words) in cases {
+        for (difference, interval, p, songs, gain, words) in cases {
             let test = part([0.8 + difference, 0.8], difference, interval, p, songs);
-            let (got, text) = text(test, validation(gain));
-            assert_eq!(got, want, "{text}");
+            let text = text(test, validation(gain));
             assert!(text.contains(words), "{words} in {text}");
+            let holm = format!("= {p:.3}, = {:.3} after Holm over 2 comparisons", 2.0 * p);
+            assert!(text.contains(&holm), "{holm} in {text}");
         }
         let unknown = PartComparison { segments: [0.8, 0.7], songs: None };
-        let (got, text) = text(unknown, validation(0.1));
-        assert!(got == Verdict::TooFew && text.contains("songs are not known"), "{text}");
+        let text = text(unknown, validation(0.1));
+        assert!(text.contains("songs are not known"), "{text}");
     }
 }

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::filters;
 use super::zones::band_zones;
+use crate::explain::Unit;
 use crate::explain::{Axes, ClassTexture, Spread};
 
 /// A trait that differs by less than this, in standard deviations between segments, sets no class
@@ -26,27 +27,6 @@ pub(super) struct Genres {
     plain: Vec<String>,
     /// Whether the one that attracts the test errors is among them, or has the weakest trait.
     attractor: Option<(String, bool)>,
-}
-
-/// What the values of a spectrogram are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
-    /// Decibels, as the front end computes them.
-    Decibels,
-    /// Decibels by the range of the values: −80 to 0, as `librosa.power_to_db` gives.
-    LikeDecibels,
-    /// Unknown.
-    Unknown,
-}
-
-impl Unit {
-    /// ` dB`, or nothing.
-    pub(super) fn suffix(self) -> &'static str {
-        match self {
-            Self::Decibels | Self::LikeDecibels => " dB",
-            Self::Unknown => "",
-        }
-    }
 }
 
 /// A class.

@@ -4,8 +4,8 @@ use askama::Template;
 
 use super::filters;
 use super::findings::{BandHeat, FEW, Finding, Heat};
-use super::genres::Unit;
-use crate::explain::{Class, Zone};
+use super::zones::band_zones;
+use crate::explain::{Axes, Class, ClassOcclusion, Unit, Zone};
 
 /// A part of the frequency axis is where a class's heat lies if it has this many times what a
 /// uniform map has there, and this share of the heat.
@@ -42,22 +42,35 @@ pub(super) struct Lit {
     class: String,
     /// Part of the frequency axis, share of the heat, share of a uniform map.
     zone: Option<(String, f64, f64)>,
+    /// What muting the bands of that part costs: its share of the drop in probability by band.
+    muted: Option<f64>,
 }
 
 impl MapsShow {
     fn any_zone(&self) -> bool {
         self.lit.iter().any(|one| one.zone.is_some())
     }
+
+    /// Classes where occlusion finds the part that is lit, with its share of the drop, and those
+    /// where it does not; what lies between is not decided.
+    fn by_occlusion(&self, agrees: bool) -> Vec<String> {
+        let known = self.lit.iter().filter_map(|one| {
+            let ((_, _, flat), muted) = (one.zone.as_ref()?, one.muted?);
+            let decided = if agrees { muted >= TIMES_FLAT * flat } else { muted <= *flat };
+            decided.then(|| format!("{} ({:.1} %)", one.class, 100.0 * muted))
+        });
+        known.collect()
+    }
 }
 
-/// The part of the frequency axis with most heat for its width, class by class.
-pub(super) fn lit(heat: &Heat<'_>) -> Vec<Lit> {
+/// The part of the frequency axis with most heat for its width, class by class, and what muting it
+/// costs.
+pub(super) fn lit(heat: &Heat<'_>, occlusion: &[ClassOcclusion], axes: &Axes) -> Vec<Lit> {
+    let parts = band_zones(axes, heat.shape[0]);
     let of = |zones: Vec<BandHeat>| {
         let zones = zones.into_iter();
         let zones = zones.filter(|zone| zone.heat >= SHARE && zone.heat >= TIMES_FLAT * zone.flat);
-        zones
-            .map(|BandHeat { name, flat, heat, .. }| (name, heat, flat))
-            .max_by(|a, b| (a.1 / a.2).total_cmp(&(b.1 / b.2)))
+        zones.max_by(|a, b| (a.heat / a.flat).total_cmp(&(b.heat / b.flat)))
     };
     let known = heat.means.iter().filter_map(|mean| {
         let right = &mean.maps.grad_cam.right;
@@ -65,11 +78,28 @@ pub(super) fn lit(heat: &Heat<'_>) -> Vec<Lit> {
         (right.n > 0 && !zones.is_empty()).then_some((mean.label, zones))
     });
     known
-        .map(|(label, zones)| Lit {
-            class: heat.names.get(label as usize).cloned().unwrap_or_default(),
-            zone: of(zones),
+        .map(|(label, zones)| {
+            let zone = of(zones);
+            let curve = occlusion.iter().find(|one| one.label == label && one.n >= FEW);
+            let muted = || {
+                let part =
+                    parts.iter().find(|part| Some(&part.name) == zone.as_ref().map(|z| &z.name));
+                drop_within(&curve?.bands.mean, &part?.bands)
+            };
+            Lit {
+                class: heat.names.get(label as usize).cloned().unwrap_or_default(),
+                muted: muted(),
+                zone: zone.map(|BandHeat { name, flat, heat, .. }| (name, heat, flat)),
+            }
         })
         .collect()
+}
+
+/// The share of a curve's positive part that these places have; none where it has no positive part.
+fn drop_within(curve: &[f64], places: &[usize]) -> Option<f64> {
+    let all: f64 = curve.iter().map(|v| v.max(0.0)).sum();
+    let within: f64 = places.iter().filter_map(|i| curve.get(*i)).map(|v| v.max(0.0)).sum();
+    (all > 0.0).then(|| within / all)
 }
 
 /// Classes whose first samples that are correct are all of one song; `song` knows a sample's.
@@ -109,8 +139,14 @@ mod tests {
             Lit {
                 class: "classical".into(),
                 zone: Some(("between 500 Hz and 2 kHz".into(), 0.677, 0.287)),
+                muted: Some(0.5),
             },
-            Lit { class: "rock".into(), zone: None },
+            Lit {
+                class: "disco".into(),
+                zone: Some(("below 60 Hz".into(), 0.4, 0.1)),
+                muted: Some(0.05),
+            },
+            Lit { class: "rock".into(), zone: None, muted: None },
         ];
         let show = MapsShow {
             part: "training",
@@ -204,7 +240,8 @@ mod tests {
     fn without_errors_or_findings_that_is_told() {
         let got = show(0, Vec::new());
         for part in [
-            "classical is lit between 500 Hz and 2 kHz (67.7 % of its heat, 28.7 % if it were uniform); rock is lit over all bands.",
+            "classical is lit between 500 Hz and 2 kHz (67.7 % of its heat, 28.7 % if it were uniform); disco is lit below 60 Hz (40.0 % of its heat, 10.0 % if it were uniform); rock is lit over all bands.",
+            "Muting these bands confirms this for classical (50.0 %), but not for disco (5.0 %); in brackets",
             "No training segment is misclassified",
             "segments of classical are cuts of one song each",
             "The last frame is covered by no cell",

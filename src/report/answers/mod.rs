@@ -13,6 +13,8 @@ mod parameters;
 mod rationale;
 mod zones;
 
+pub(super) use parameters::augmentation;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -22,13 +24,13 @@ use super::record::RunRecord;
 use super::versus::Versus;
 use crate::data::PartName;
 use crate::error::{Error, Result};
-use crate::explain::{Explanation, MeanMap, Picture};
+use crate::explain::{Explanation, MeanMap, Unit, unit};
 use accuracy::TestAccuracy;
 use comparison::Comparison;
 use confusion::Confusions;
 use curves::CurvesShow;
 use findings::{Heat, Units};
-use genres::{Genres, Unit};
+use genres::Genres;
 use grad_cam::{Checked, GradCam};
 use maps::MapsShow;
 use parameters::{Expectation, Fit};
@@ -109,7 +111,7 @@ impl Answers {
         let before = Expectation::new(&name, &run.graph, &run.config, samples, songs);
         let fit = Fit::new(&before, &run.history, [train, val, test].map(|part| part.accuracy));
         let confusions = Confusions::new(&train.confusion, &test.confusion, &run.facts.classes);
-        let unit = unit(run);
+        let unit = unit(found);
         let genres = Genres::new(
             &found.textures,
             &run.facts.classes,
@@ -148,24 +150,6 @@ impl Answers {
     }
 }
 
-/// Decibels if the front end is known, or if the values look like them.
-fn unit(run: &RunRecord) -> Unit {
-    let pictures = || run.explanation.shown.iter().map(|shown| &shown.picture);
-    match run.facts.front_end.is_some() {
-        true => Unit::Decibels,
-        false if like_decibels(pictures()) => Unit::LikeDecibels,
-        false => Unit::Unknown,
-    }
-}
-
-/// Whether values are between −80 and 0 and come near both: below −40 and above −10.
-fn like_decibels<'a>(pictures: impl Iterator<Item = &'a Picture>) -> bool {
-    let (low, high) = pictures.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), picture| {
-        (low.min(picture.low), high.max(picture.high))
-    });
-    (-80.5..-40.0).contains(&low) && (-10.0..=0.5).contains(&high)
-}
-
 /// Over the first layer that is explained.
 fn maps(run: &RunRecord, unit: Unit) -> Option<MapsShow> {
     let found: &Explanation = &run.explanation;
@@ -194,7 +178,7 @@ fn maps(run: &RunRecord, unit: Unit) -> Option<MapsShow> {
         unit,
         errors: part.classes.iter().map(|class| class.wrong.len()).sum(),
         songs: songs.is_some_and(|songs| songs.iter().collect::<BTreeSet<_>>().len() < songs.len()),
-        lit: maps::lit(&heat),
+        lit: maps::lit(&heat, &found.occlusion, &found.axes),
         findings,
         one_song: maps::one_song(&part.classes, |i| songs.and_then(|songs| songs.get(i).copied())),
         empty,
@@ -210,8 +194,8 @@ fn compared(
     versus: &Versus,
     write: &dyn Fn(&dyn DynTemplate) -> Result<Answer>,
 ) -> Result<Answer> {
-    let report = match versus {
-        Versus::Same(report) => report,
+    let (report, at) = match versus {
+        Versus::Same { report, at } => (report, *at),
         Versus::Unlike(why) => {
             return Ok(Answer { answer: vec![why.clone()], caveats: Vec::new() });
         }
@@ -221,7 +205,7 @@ fn compared(
     let parameters = runs.map(|run| run.metrics.parameters);
     let seeds = (run.config.seed, first.config.seed);
     let names = [&names[0][..], &names[1][..]];
-    match Comparison::new(report, names, parameters, seeds) {
+    match Comparison::new((report, at), names, parameters, seeds) {
         Some(comparison) => write(&comparison),
         None => Ok(Answer::default()),
     }
@@ -239,31 +223,4 @@ fn render(template: &dyn DynTemplate, run: &Path) -> Result<Answer> {
     };
     let (answer, caveats) = text.split_once("\n---").unwrap_or((&text, ""));
     Ok(Answer { answer: lines(answer), caveats: lines(caveats) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn decibels_come_near_both_ends() {
-        let is_like = |ranges: &[(f32, f32)]| {
-            let pictures: Vec<Picture> = ranges
-                .iter()
-                .map(|&(low, high)| Picture { low, high, bytes: String::new() })
-                .collect();
-            like_decibels(pictures.iter())
-        };
-        assert!(is_like(&[(-80.0, -14.0), (-78.9, -0.2)]));
-        for ranges in [
-            &[(-80.0, -14.0)][..],
-            &[(-1.0, 0.0)],
-            &[(-30.0, 0.0)],
-            &[(-80.0, 0.0), (-90.0, 0.0)],
-            &[(-80.0, 0.0), (-80.0, 4.0)],
-            &[],
-        ] {
-            assert!(!is_like(ranges), "{ranges:?}");
-        }
-    }
 }

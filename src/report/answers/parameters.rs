@@ -161,7 +161,7 @@ fn behind_flatten(graph: &Graph, id: crate::graph::NodeId) -> bool {
 }
 
 /// What varies in each epoch.
-fn augmentation(augment: &Augment) -> Vec<&'static str> {
+pub(in crate::report) fn augmentation(augment: &Augment) -> Vec<&'static str> {
     let all = [
         ("masked bands", augment.bands > 0.0),
         ("masked frames", augment.frames > 0.0),

@@ -96,7 +96,7 @@ impl MatrixView {
             caption,
             part,
             run,
-            opens: unit == "sample",
+            opens: unit == "segment",
             head: classes.to_vec(),
             rows: rows.iter().enumerate().map(row).collect(),
         }
@@ -111,12 +111,12 @@ mod tests {
     fn shares_are_of_the_row() {
         let classes = ["a", "b"].map(String::from);
         let rows = [vec![8, 2], vec![0, 0]];
-        let view = MatrixView::new((0, "P1"), PartName::Test, "sample", &rows, &classes);
+        let view = MatrixView::new((0, "P1"), PartName::Test, "segment", &rows, &classes);
         let shares: Vec<u32> =
             view.rows.iter().flat_map(|row| row.cells.iter().map(|cell| cell.share)).collect();
         assert_eq!(shares, [80, 20, 0, 0]);
         assert!(view.rows[0].cells[0].deep && !view.rows[0].cells[1].deep);
-        assert!(view.caption.contains("8 of 10 samples correct (80.0 %)"), "{}", view.caption);
+        assert!(view.caption.contains("8 of 10 segments correct (80.0 %)"), "{}", view.caption);
         assert!(
             view.opens
                 && !MatrixView::new((0, "P1"), PartName::Test, "song", &rows, &classes).opens

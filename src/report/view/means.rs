@@ -74,7 +74,7 @@ fn shares(found: &Explanation, layer: &str) -> Option<Table> {
     Some(Table {
         caption: format!(
             "Share of Grad-CAM's heat at {layer} by frequency band: mean ± standard deviation over \
-             samples, in percentage points"
+             segments, in percentage points"
         ),
         words: 1,
         head,

@@ -17,6 +17,7 @@ use super::island::{self, Shown};
 use super::notes::Notes;
 use super::pictures::Tiles;
 use super::record::RunRecord;
+use super::versus::versus;
 use super::{Format, FrontMatter};
 use crate::demo;
 use crate::error::Result;
@@ -82,7 +83,7 @@ fn heads(model: &str, part: &str) -> [Head; 6] {
             "Question 5: predictions and Grad-CAM",
             "5 Predictions, Grad-CAM",
             format!(
-                "Which {part} samples of each genre are classified correctly and incorrectly, how \
+                "Which {part} segments of each genre are classified correctly and incorrectly, how \
                  do their spectrograms differ, and what does Grad-CAM of the last pooling layer \
                  show of them?"
             ),
@@ -151,8 +152,9 @@ impl Page {
         let tiles = Tiles::of(runs.iter().map(|run| &run.explanation));
         let legible: Vec<Vec<usize>> =
             runs.iter().map(|run| samples::legible(&run.explanation)).collect();
+        let versus = versus(runs)?;
         let view = |(i, run): (usize, &RunRecord)| {
-            let against = (i > 0).then_some(first);
+            let against = versus[i].as_ref().map(|versus| (first, versus));
             ModelView::new(run, i, against, tiles, &legible[i])
         };
         let mut views = runs.iter().enumerate().map(view).collect::<Result<Vec<_>>>()?;

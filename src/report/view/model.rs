@@ -6,7 +6,7 @@ use super::means::{self, LayerMaps};
 use super::samples::{self, Drawn, GenreView};
 use super::tables::{self, Table};
 use super::trust::TrustView;
-use crate::compare::{DataReport, ModelReport, Spread};
+use crate::compare::{ModelReport, Spread, p_value};
 use crate::data::PartName;
 use crate::error::Result;
 use crate::graph::{NodeId, Parameter};
@@ -14,7 +14,7 @@ use crate::plot::{Panel, curve, network, what};
 use crate::report::answers::Answers;
 use crate::report::pictures::Tiles;
 use crate::report::record::RunRecord;
-use crate::report::versus::{Versus, versus};
+use crate::report::versus::Versus;
 use crate::text::{shell, signed, thousands};
 use crate::train::history::best_epoch;
 
@@ -65,16 +65,15 @@ impl ModelView {
     pub(in crate::report) fn new(
         run: &RunRecord,
         number: usize,
-        first: Option<&RunRecord>,
+        against: Option<(&RunRecord, &Versus)>,
         tiles: Tiles,
         legible: &[usize],
     ) -> Result<Self> {
         let found = &run.explanation;
         let drawn = Drawn { found, tiles, layers: legible };
         let axes = Axes::of(found);
-        let held = first.map(|first| versus(first, run)).transpose()?;
-        let versus_table = held.as_ref().and_then(against);
-        let answers = Answers::new(run, first.zip(held.as_ref()))?;
+        let versus_table = against.and_then(|(_, versus)| versus_table(versus));
+        let answers = Answers::new(run, against)?;
         Ok(Self {
             run: number,
             name: run.metrics.model.clone(),
@@ -229,7 +228,7 @@ fn epochs(run: &RunRecord) -> Table {
 fn matrices(run: &RunRecord, number: usize) -> Vec<MatrixView> {
     let matrix = |part: PartName| {
         let rows = &run.part(part).confusion;
-        MatrixView::new((number, &run.heading()), part, "sample", rows, &run.facts.classes)
+        MatrixView::new((number, &run.heading()), part, "segment", rows, &run.facts.classes)
     };
     [PartName::Train, PartName::Test].map(matrix).into()
 }
@@ -244,62 +243,64 @@ fn song_matrices(run: &RunRecord, number: usize) -> Vec<MatrixView> {
 }
 
 /// None where the runs are of different data.
-fn against(held: &Versus) -> Option<Table> {
-    match held {
-        Versus::Unlike(_) => None,
-        Versus::Same(report) => Some(versus_table(report)),
-    }
-}
-
-fn versus_table(report: &DataReport) -> Table {
+fn versus_table(versus: &Versus) -> Option<Table> {
+    let Versus::Same { report, at } = versus else { return None };
+    let models = [report.models.first()?, report.models.get(*at)?];
+    let tests = report.models.len() - 1;
     let mut head = vec!["part".to_owned()];
-    for model in &report.models {
-        head.push(format!("{}: samples", model.model));
+    for model in models {
+        head.push(format!("{}: segments", model.model));
         head.push(format!("{}: songs", model.model));
     }
     let more = ["difference by song", "95 % interval", "only correct", "McNemar p"];
     head.extend(more.map(String::from));
+    if tests > 1 {
+        head.push("after Holm".into());
+    }
     let percent = |spread: Option<Spread>| {
         spread.map_or("–".into(), |spread| format!("{:.2} %", 100.0 * spread.mean))
     };
     let row = |part: &PartName| {
         let of = |model: &ModelReport| model.parts.get(part.as_str()).cloned();
         let mut row = vec![part.word().to_owned()];
-        for model in &report.models {
+        for model in models {
             let figures = of(model);
             row.push(percent(figures.as_ref().map(|f| f.accuracy)));
             row.push(percent(figures.and_then(|f| f.songs).map(|s| s.mean_probability)));
         }
-        let paired = report.models.last().and_then(of).and_then(|f| f.against_baseline?.songs);
-        row.extend(paired.map_or_else(
-            || ["–"; 4].map(String::from),
-            |p| {
+        let paired = of(models[1]).and_then(|f| f.against_baseline?.songs);
+        let more = match paired {
+            None => vec!["–".to_owned(); head.len() - row.len()],
+            Some(p) => {
                 let (low, high) = p.interval_95;
-                [
+                let mut more = vec![
                     format!("{} points", signed(100.0 * p.difference)),
                     format!("{} to {}", signed(100.0 * low), signed(100.0 * high)),
                     format!("{} : {}", p.only_model, p.only_baseline),
-                    if p.mcnemar_p < 0.001 {
-                        "< 0.001".into()
-                    } else {
-                        format!("{:.3}", p.mcnemar_p)
-                    },
-                ]
-            },
-        ));
+                    p_value(p.mcnemar_p),
+                ];
+                if tests > 1 {
+                    more.push(p_value(p.holm_p));
+                }
+                more
+            }
+        };
+        row.extend(more);
         row
     };
-    let names: Vec<&str> = report.models.iter().rev().map(|model| model.model.as_str()).collect();
-    Table {
+    let [first, model] = models.map(|model| &model.model);
+    let holm = match tests {
+        1 => String::new(),
+        _ => format!("; after Holm: over {tests} comparisons with {first}"),
+    };
+    Some(Table {
         caption: format!(
-            "{} (only correct: songs that {} classifies correctly and the other does not, then the \
-             reverse; differences in percentage points; the interval is the paired bootstrap over \
-             songs)",
-            names.join(" against "),
-            names.first().copied().unwrap_or_default()
+            "{model} against {first} (only correct: songs that {model} classifies correctly and \
+             the other does not, then the reverse; differences in percentage points; the interval \
+             is the paired bootstrap over songs{holm})"
         ),
         words: 1,
-        head,
         rows: report.shown.iter().map(row).collect(),
-    }
+        head,
+    })
 }

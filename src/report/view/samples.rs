@@ -142,7 +142,7 @@ fn title(right: bool, n: usize) -> String {
     let word = if right { "correct" } else { "incorrect" };
     match n {
         0 => format!("First {word}"),
-        1 => format!("The only {word} sample"),
+        1 => format!("The only {word} segment"),
         n if n < FIRST => format!("All {n} {word}"),
         _ => format!("First six {word}"),
     }
@@ -161,7 +161,7 @@ fn row(drawn: Drawn<'_>, part: PartName, label: u32, right: bool, wanted: &[usiz
         .collect::<Result<_>>()?;
     let word = if right { "correctly" } else { "incorrectly" };
     let note = match (wanted.len(), items.len()) {
-        (0, _) => format!("No sample of this genre is classified {word}."),
+        (0, _) => format!("No segment of this genre is classified {word}."),
         (n, m) if m < n.min(FIRST) => {
             format!("Only {m} of the first {} are in explain.json.", n.min(FIRST))
         }
@@ -205,7 +205,7 @@ fn by_song(drawn: Drawn<'_>, part: PartName, label: u32, class: &Class) -> Resul
         let items = one.iter().map(|(at, shown)| item(drawn, *at, shown, drawn.layers));
         let word = if right { "correct" } else { "incorrect" };
         rows.push(Row {
-            title: format!("First {word} sample of each song"),
+            title: format!("First {word} segment of each song"),
             items: items.collect::<Result<_>>()?,
             note: String::new(),
         });

@@ -6,9 +6,10 @@ use crate::graph::Op;
 use crate::metrics::{Confusion, PartScores, ReliabilityBin, Scores, wilson};
 use crate::plot::{self, Across, Line, Lines};
 use crate::random::keras::Shuffle;
+use crate::report::answers::augmentation;
 use crate::report::record::RunRecord;
 use crate::report::words::counted;
-use crate::text::thousands;
+use crate::text::{listed, thousands};
 use crate::train::settings::CheckpointSelection;
 
 /// A table whose first column heads its rows.
@@ -29,7 +30,7 @@ fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
 pub(in crate::report) fn data(run: &RunRecord) -> Table {
     let mut head = words(["part"]);
     head.extend(run.facts.classes.iter().cloned());
-    head.extend(words(["samples", "songs"]));
+    head.extend(words(["segments", "songs"]));
     let row = |part: PartName| {
         let figures = run.part(part);
         let mut row = vec![part.word().to_owned()];
@@ -47,7 +48,9 @@ pub(in crate::report) fn data_facts(run: &RunRecord) -> Vec<String> {
     let [h, w, _] = run.facts.sample_shape;
     let scale = &run.facts.scale;
     let mut facts = vec![
-        format!("A sample is a log-mel spectrogram of {h} bands × {w} frames."),
+        format!(
+            "A segment, the sample that the network classifies, is a log-mel spectrogram of {h} bands × {w} frames."
+        ),
         match scale.kind {
             ScaleKind::Standard => format!(
                 "Inputs are standardised with the training set's mean ({:.2}) and standard \
@@ -86,9 +89,12 @@ pub(in crate::report) fn training(runs: &[RunRecord]) -> Table {
         row("optimiser", &optimiser),
         row("batch size", &|run| run.config.batch_size.to_string()),
         row("epochs", &|run| run.config.epochs.to_string()),
-        row("augmentation", &|run| run.config.augment.to_string()),
+        row("augmentation", &|run| match &augmentation(&run.config.augment)[..] {
+            [] => "none".into(),
+            kinds => format!("{} ({})", listed(kinds), run.config.augment),
+        }),
         row("seed", &|run| run.config.seed.to_string()),
-        row("sample order", &|run| match run.config.shuffle {
+        row("order of segments", &|run| match run.config.shuffle {
             Shuffle::Keras2 => "new in each epoch, as Keras 2".into(),
             Shuffle::Keras3 => "the first repeated, as Keras 3".into(),
         }),
@@ -230,10 +236,10 @@ pub(in crate::report) fn reliability(run: &RunRecord) -> Result<(String, Table)>
     let mut table = Table {
         caption: format!(
             "Calibration of {name}: how often the predicted class is correct, by its probability \
-             (bins of at least {FEW} samples are drawn)"
+             (bins of at least {FEW} segments are drawn)"
         ),
         words: 2,
-        head: words(["part", "probability", "samples", "mean probability", "accuracy"]),
+        head: words(["part", "probability", "segments", "mean probability", "accuracy"]),
         rows: Vec::new(),
     };
     let (mut lines, mut errors) = (Vec::new(), Vec::new());
@@ -316,7 +322,7 @@ pub(in crate::report) fn time(runs: &[RunRecord]) -> Table {
         "trained on",
         "explained on",
         "s per epoch (median)",
-        "samples per s",
+        "segments per s",
         "training, s",
         "explaining, s",
     ]);
