@@ -327,6 +327,11 @@ fn nothing_of_it_comes_from_elsewhere() {
         }
     }
     assert!(html.contains("default-src 'none'"), "the browser is told so too");
+    // The policy names the page's own script and rules by their hashes, so no attribute has any.
+    assert!(!html.contains("unsafe-inline") && !html.contains(" style=\""));
+    for policy in ["style-src 'sha256-", "script-src 'sha256-"] {
+        assert_eq!(html.matches(policy).count(), 1, "{policy}");
+    }
 }
 
 #[test]

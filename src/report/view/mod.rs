@@ -8,10 +8,14 @@ mod samples;
 mod tables;
 mod trust;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::SystemTime;
 
 use askama::Template;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
 
 use super::island::{self, Shown};
 use super::notes::Notes;
@@ -127,6 +131,9 @@ pub(super) struct Page {
     scales: [String; 2],
     css: String,
     script: &'static str,
+    /// What the policy lets run and apply: these two, and nothing that a name brings in.
+    css_hash: String,
+    script_hash: String,
     island: String,
 }
 
@@ -166,6 +173,7 @@ impl Page {
             .collect();
         let taken = views.iter().map(ModelView::picture_bytes).sum();
         let island = island::json(&shown, tiles, taken)?;
+        let css = format!("{}{}{}", include_str!("../page.css"), style_sheet(), places(&views));
         let others = views.split_off(1);
         let first_view = views.remove(0);
         Ok(Self {
@@ -188,11 +196,38 @@ impl Page {
             song_facts: tables::song_facts(runs),
             time: tables::time(runs),
             scales: tiles.scales(&sample_axes(&first.explanation))?,
-            css: format!("{}{}", include_str!("../page.css"), style_sheet()),
-            script: include_str!("../page.js"),
+            css_hash: hash(&css),
+            css,
+            script_hash: hash(SCRIPT),
+            script: SCRIPT,
             island,
         })
     }
+}
+
+const SCRIPT: &str = include_str!("../page.js");
+
+/// A text as a Content-Security-Policy names it.
+fn hash(text: &str) -> String {
+    format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
+}
+
+/// Rules for values that a `style` attribute would hold, which the policy does not allow: the shares
+/// of a matrix's cells, its columns, and where the ticks of a run's samples are.
+fn places(views: &[ModelView]) -> String {
+    let mut rules: String =
+        (0..=100).map(|share| format!(".share-{share} {{ --share: {share}%; }}\n")).collect();
+    let columns: BTreeSet<usize> = (views.iter())
+        .flat_map(|view| view.matrices.iter().chain(&view.song_matrices))
+        .map(|matrix| matrix.head.len() + 1)
+        .collect();
+    rules.extend(columns.iter().map(|n| format!(".columns-{n} {{ --columns: {n}; }}\n")));
+    for view in views {
+        rules.extend(view.axes.y.iter().enumerate().map(|(i, tick)| {
+            format!(".of-{} i:nth-child({}) {{ bottom: {}%; }}\n", view.run, i + 1, tick.at)
+        }));
+    }
+    rules
 }
 
 /// `the demo corpus (synthesised)`, `gtzan.npz`.
