@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 mod data;
+mod numpy;
 mod words;
 
 pub use data::DataProblem;
@@ -24,7 +25,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Data that were given cannot be used.
-    #[error("{place}: {problem}")]
+    #[error("{place}: {problem}{}", numpy::remedy(place, problem))]
     Data {
         /// The file, the folder, or the file and the npz key: `gtzan.npz:x_train`.
         place: String,

@@ -32,7 +32,6 @@ pub(crate) fn listed(words: &[impl ToString]) -> String {
 }
 
 /// A word as a shell takes it.
-#[cfg(all(feature = "audio", feature = "pictures"))]
 pub(crate) fn shell(word: &str) -> String {
     // Outside quotes a backslash is a character only where it separates folders.
     let plain =

@@ -29,7 +29,7 @@ const MAY_NAME: [(&str, &[&str]); 33] = [
     // Models in its tests only.
     ("plot", &["files", "graph", "metrics", "models", "text"]),
     ("audio", &["panics"]),
-    ("data", &["metrics", "progress", "text"]),
+    ("data", &["metrics", "progress", "random", "text"]),
     ("demo", &["audio", "data", "files", "progress", "random"]),
     ("prepare", &["audio", "data", "files", "progress", "random"]),
     ("audit", &["data", "files", "progress"]),

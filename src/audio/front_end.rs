@@ -211,7 +211,21 @@ impl FromStr for FrontEndSpec {
                 key @ "f-min" => fe.f_min_hz = number(key, value)?,
                 key @ "f-max" => (fe.f_max_hz, has_f_max) = (number(key, value)?, true),
                 key @ "mels" => fe.n_mels = number(key, value)?,
-                _ => return Err(format!("expected {KEYS}=NUMBER, found \"{word}\"")),
+                // Words of librosa and torchaudio.
+                key => {
+                    let meant = match key.to_lowercase().replace('_', "-").as_str() {
+                        "n-fft" | "nfft" | "fft" | "fft-size" | "win-length" => "n-fft",
+                        "hop" | "hop-length" | "hop-size" => "hop",
+                        "sample-rate" | "sr" | "rate" | "samplerate" => "sample-rate",
+                        "fmax" | "f-max" => "f-max",
+                        "fmin" | "f-min" => "f-min",
+                        "n-mels" | "nmels" | "mels" | "n-mel" | "bands" => "mels",
+                        _ => return Err(format!("expected {KEYS}=NUMBER, found \"{word}\"")),
+                    };
+                    return Err(format!(
+                        "expected {KEYS}=NUMBER, found \"{word}\": write {meant}={value}"
+                    ));
+                }
             }
         }
         if !has_f_max {
@@ -241,6 +255,8 @@ mod tests {
         assert_eq!(spec("librosa-2s,f-max=8000").unwrap().front_end.f_max_hz, 8000.0);
         let error = spec("librosa-2s").unwrap().of_samples([80, 80]).unwrap_err().to_string();
         assert!(error.contains("128 bands") && error.contains("add mels=80"), "{error}");
+        let error = spec("librosa-2s,n_fft=1024").unwrap_err();
+        assert!(error.ends_with("found \"n_fft=1024\": write n-fft=1024"), "{error}");
         for bad in
             ["", "mine", "librosa-2s,hop", "librosa-2s,hop=x", "librosa-2s,hop=0", "librosa-2s,a=1"]
         {

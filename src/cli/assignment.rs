@@ -23,7 +23,7 @@ use crate::tasks::{Assignment, explain_run};
 use crate::text::fold;
 use crate::train::run_folder::RunFolder;
 use crate::train::runs::{Job, PlannedRun, RunState};
-use crate::train::settings::Settings;
+use crate::train::settings::{Settings, count};
 use crate::train::source;
 
 const EXAMPLES: &str = "\
@@ -42,7 +42,7 @@ write them. Finished work is not repeated.";
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// Epochs of both models [default: each model's: 20]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     epochs: Option<usize>,
 
     /// Seed, as in keras.utils.set_random_seed [default: 42]
@@ -94,9 +94,25 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     let data = prepare_data(source, p1.config.scale, output)?;
     let devices =
         format!("P1 runs on the CPU (required). P2 runs on the {}.", assignment.p2_device);
-    output.say(&fold(&devices))?;
+    let (size, classes) = (data.data.sample_shape, data.data.classes.len());
+    let mut jobs = vec![p1];
+    match p2.model.graph(size, classes) {
+        Ok(_) => {
+            jobs.push(p2);
+            output.say(&fold(&devices))?;
+        }
+        // P1 can be trained, and is the required one; if it cannot, its own error tells.
+        Err(error) => {
+            p1.model.graph(size, classes)?;
+            tell(&format!(
+                "warning: P2 is left out: {error}; P1 alone is trained, explained and reported. For P2 \
+                 make arrays with more mel bands (genre-gpu prepare --mels 64), or train a model of your \
+                 own (genre-gpu train --model mine.toml)"
+            ));
+        }
+    }
     create_folder(&assignment.folder)?;
-    let runs = [p1.plan(&data.data)?, p2.plan(&data.data)?];
+    let runs = jobs.iter().map(|job| job.plan(&data.data)).collect::<Result<Vec<_>>>()?;
     open_devices(output, &runs, &data.data)?;
     let text = AssignmentText { data: &data.data };
     if !run_bars::execute(&runs, &data, &text, output, &stop)? {
@@ -105,7 +121,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     }
     // `explain` loads them again for each run.
     drop(data);
-    for job in &assignment.jobs {
+    for job in &jobs {
         let start = Instant::now();
         let explained = explain_run(job, cache, &bars).map_err(|source| Error::RunInterrupted {
             source: Box::new(source),
@@ -119,7 +135,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     }
     let report = assignment.folder.join("report.html");
     // Always written: checking whether it is up to date would cost more.
-    let folders = assignment.jobs.each_ref().map(|job| job.folder.clone());
+    let folders: Vec<PathBuf> = jobs.iter().map(|job| job.folder.clone()).collect();
     Runs::read(&folders)?.write(&report, Format::Html, &front, SystemTime::now())?;
     output.say(&format!("The report is {}: open it in any browser.", report.display()))?;
     Ok(ExitCode::SUCCESS)

@@ -21,7 +21,7 @@ use crate::files::create_folder;
 use crate::models::Model;
 use crate::train::run_folder::RunFolder;
 use crate::train::runs::Job;
-use crate::train::settings::{Recipe, Settings};
+use crate::train::settings::{Recipe, Settings, count};
 use crate::train::{data_stem, model_name, run_name, source};
 
 const EXAMPLES: &str = "\
@@ -65,11 +65,11 @@ pub(super) struct Args {
     validation_only: bool,
 
     /// Epochs [default: each model's]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     epochs: Option<usize>,
 
     /// Batch size [default: each model's]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     batch_size: Option<usize>,
 
     #[command(flatten)]

@@ -1,11 +1,11 @@
 //! Flags for the data.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::data::ArrayName;
+use crate::data::{ArrayName, Split};
 use crate::error::Result;
 use crate::train::run_folder::RunFolder;
 use crate::train::settings::{Config, Settings};
@@ -30,6 +30,10 @@ pub(super) struct DataArgs {
     #[arg(long, value_name = "LIST", value_parser = arrays)]
     arrays: Option<BTreeMap<String, String>>,
 
+    /// Split one x and y here: song (by song ids), sample; song:7 for another seed
+    #[arg(long, value_name = "HOW")]
+    split: Option<Split>,
+
     #[command(flatten)]
     pub(super) cache: CacheArgs,
 }
@@ -46,10 +50,10 @@ fn arrays(text: &str) -> Result<BTreeMap<String, String>, String> {
     let mut found = BTreeMap::new();
     for pair in text.split(',') {
         let (array, name) = pair.split_once('=').unwrap_or((pair, ""));
-        if name.is_empty() || ArrayName::of(array).is_none_or(|known| known.to_string() != array) {
+        if name.is_empty() || ArrayName::of_key(array).is_none() {
             return Err(format!(
                 "expected ARRAY=NAME, comma-separated, where ARRAY is x_train, y_train, song_train \
-                 or the same with val or test, found \"{pair}\""
+                 or the same with val or test (with --split also x, y, song), found \"{pair}\""
             ));
         }
         if found.insert(array.to_owned(), name.to_owned()).is_some() {
@@ -60,9 +64,14 @@ fn arrays(text: &str) -> Result<BTreeMap<String, String>, String> {
 }
 
 impl DataArgs {
+    /// The path that was given.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.data.as_deref()
+    }
+
     /// Whether the run's own data are used.
     pub(super) fn is_default(&self) -> bool {
-        self.data.is_none() && self.arrays.is_none()
+        self.data.is_none() && self.arrays.is_none() && self.split.is_none()
     }
 
     /// A finished run's configuration, with other data where flags name them.
@@ -83,6 +92,7 @@ impl DataArgs {
             data: self.data.clone(),
             transpose: self.transpose.then_some(true),
             class_names: self.class_names.clone(),
+            split: self.split,
             arrays: self.arrays.clone().unwrap_or_default(),
             ..Settings::default()
         }

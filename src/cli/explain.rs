@@ -12,7 +12,8 @@ use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::explain::listen::{self, Listener};
 use crate::explain::{ExplainFolder, ExplainOptions, Explanation, explain};
-use crate::plot::ColourMap;
+use crate::plot::{ColourMap, undrawn};
+use crate::text::fold;
 use crate::train::run_folder::RunFolder;
 
 const EXAMPLES: &str = "\
@@ -99,6 +100,9 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     }
     out.write(&explanation, args.cmap, &bars)?;
     output.say(&text(&explanation))?;
+    if let Some(note) = undrawn(&explanation.classes) {
+        output.say(&format!("\n{}", fold(&note)))?;
+    }
     output.say(&format!("\nThe pictures and explain.json are in {}.", out.path().display()))?;
     if args.out.is_none() {
         output.say(&format!("Next:\n  genre-gpu report {}", quoted(&args.run)))?;

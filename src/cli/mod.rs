@@ -58,7 +58,7 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 
-    /// Print only warnings, errors and --json
+    /// Print only warnings and errors, and JSON where --json asks for it
     #[arg(long, short, global = true)]
     quiet: bool,
 

@@ -1,12 +1,14 @@
 //! What commands on runs begin with: data for training, or a finished run with its data.
 
+use std::path::Path;
+
 use super::audit;
 use super::bars::Bars;
 use super::data_args::DataArgs;
 use super::device_args::DeviceArgs;
-use super::say::{Output, tell};
-use crate::data::{PartName, ScaleKind};
-use crate::error::Result;
+use super::say::{Output, quoted, tell};
+use crate::data::{ArrayName, PartName, Role, ScaleKind};
+use crate::error::{DataProblem, Error, Result};
 use crate::train::LoadedRun;
 use crate::train::run_folder::RunFolder;
 use crate::train::runs::PreparedData;
@@ -25,6 +27,51 @@ pub(super) fn prepare_data(
     PreparedData::new(source, scale, &audit)
 }
 
+/// Adds the way out to the error of a run's own data that are no longer there.
+pub(super) fn moved(error: Error) -> Error {
+    match &error {
+        Error::Data { problem: DataProblem::NoSuchPath, .. } => Error::RunInterrupted {
+            source: Box::new(error),
+            help: "the run was trained on data that were there; if they have moved, give their new place \
+                   with --data PATH"
+                .into(),
+        },
+        _ => error,
+    }
+}
+
+/// The parts whose samples and labels are among arrays of these names.
+fn parts_of(found: &[String]) -> Vec<PartName> {
+    let known =
+        found.iter().filter_map(|name| ArrayName::of(name.strip_suffix(".npy").unwrap_or(name)));
+    let known: Vec<ArrayName> = known.collect();
+    let has = |part, role| known.contains(&ArrayName { role, part });
+    let parts = PartName::ALL.into_iter();
+    parts.filter(|part| has(*part, Role::X) && has(*part, Role::Y)).collect()
+}
+
+/// Adds to the error of missing parts what works with those that are there.
+fn partly(
+    error: Error,
+    run: &Path,
+    data: &DataArgs,
+    wanted: &[PartName],
+    present: &[PartName],
+) -> Error {
+    if present.is_empty() || wanted.iter().all(|part| present.contains(part)) {
+        return error;
+    }
+    let flags: String = present.iter().map(|part| format!(" --part {part}")).collect();
+    let words: Vec<&str> = present.iter().map(|part| part.word()).collect();
+    let data = data.path().map_or(String::new(), |path| format!(" --data {}", quoted(path)));
+    let help = format!(
+        "the {} part alone can be evaluated (explain compares all three):\n  genre-gpu evaluate {}{data}{flags}",
+        words.join(" and "),
+        quoted(run),
+    );
+    Error::RunInterrupted { source: Box::new(error), help }
+}
+
 /// A finished run's settings, with the data and the device of the flags.
 pub(super) fn run_config(run: &RunFolder, data: &DataArgs, device: &DeviceArgs) -> Result<Config> {
     let mut config = data.config_of(run)?;
@@ -40,7 +87,17 @@ pub(super) fn load_run(
     parts: &[PartName],
     bars: &Bars,
 ) -> Result<LoadedRun> {
-    let run = LoadedRun::open(folder, config, data.cache.cache_dir.as_deref(), parts, bars)?;
+    let (cache, path) = (data.cache.cache_dir.as_deref(), folder.path().to_path_buf());
+    let run = LoadedRun::open(folder, config, cache, parts, bars).map_err(|error| {
+        match (&error, data.is_default()) {
+            (Error::Data { problem: DataProblem::Missing { found, .. }, .. }, _) => {
+                let present = parts_of(found);
+                partly(error, &path, data, parts, &present)
+            }
+            (_, true) => moved(error),
+            _ => error,
+        }
+    })?;
     if let (true, Some(change)) = (data.is_default(), run.data_change(parts)) {
         tell(&change);
     }

@@ -61,6 +61,7 @@ struct Document<'a> {
     model: &'a str,
     rationale: &'a str,
     input: [usize; 2],
+    least_input: Option<[usize; 2]>,
     classes: usize,
     parameters: usize,
     trainable_parameters: usize,
@@ -99,10 +100,12 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     Recipe::of(&model)?;
     let [h, w] = args.input;
     let graph = model.graph([h, w, 1], args.classes)?;
+    let least = model.least_input(args.classes);
     output.document(&Document {
         model: &model.name,
         rationale: &model.rationale,
         input: args.input,
+        least_input: least,
         classes: args.classes,
         parameters: graph.parameter_count(),
         trainable_parameters: graph.trainable_count(),
@@ -114,6 +117,9 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
         output.say(&format!("{}\n", fold(&model.rationale)))?;
     }
     output.say(LayerTable(&graph).to_string().trim_end())?;
+    if let Some([h, w]) = least {
+        output.say(&format!(" Least input: {h} mel bands x {w} frames"))?;
+    }
     match args.samples {
         Some(samples) => output.say(&format!("\n{}", fold(&capacity(&graph, samples, args.songs)))),
         None => Ok(()),

@@ -11,7 +11,7 @@ use super::choice;
 use super::data_args::DataArgs;
 use super::device_args::DeviceArgs;
 use super::lines::line;
-use super::run_input::prepare_data;
+use super::run_input::{moved, prepare_data};
 use super::say::{Output, quoted, say, tell, warn_of};
 use super::stop::interruption;
 use crate::backend::{Backend, StepMetrics};
@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::files::{missing_folders, remove_empty};
 use crate::models::Model;
 use crate::models::summary::capacity;
+use crate::plot::undrawn;
 use crate::text::fold;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::history::{Epoch, seconds_per_epoch};
@@ -41,6 +42,8 @@ Examples:
       on the first GPU of that name; `genre-gpu adapters` lists them
   genre-gpu train --shuffle keras3 --keep best
       Keras 3's order of samples; keep the epoch with the lowest validation loss
+  genre-gpu train --data all.npz --split song
+      on one x, y and song ids, split here into training, validation and test
   genre-gpu train --data large/ --data-from disk
       on arrays larger than memory (.npy files in C order); bit-identical. By default
       arrays stay on disk if they would take over half of the available memory
@@ -78,7 +81,7 @@ pub(super) struct Args {
 
     /// Resume a run; only epochs, threads, data, data-from, front-end and device may change
     // Settings that may not change have their own conflicts.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "out", "overwrite", "class_names"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "out", "overwrite", "class_names", "split"])]
     resume: Option<PathBuf>,
 
     /// Print one JSON document (the metrics)
@@ -197,7 +200,9 @@ fn train(args: &Args, output: Output, run: &PlannedRun<'_>) -> Result<ExitCode> 
 fn load(args: &Args, output: Output, config: &Config) -> Result<PreparedData> {
     device::find(config.device, config.device_options())?;
     let bars = Bars::new(output);
-    let source = source::open(config, args.cache(), &PartName::ALL, args.data_from, &bars)?;
+    let own = args.resume.is_some() && args.data.is_default();
+    let source = source::open(config, args.cache(), &PartName::ALL, args.data_from, &bars)
+        .map_err(|error| if own { moved(error) } else { error })?;
     prepare_data(source, config.scale, output)
 }
 
@@ -270,15 +275,15 @@ impl RunObserver for TrainOutput<'_> {
         warn_of(backend);
         let (output, Job { config, folder, .. }) = (self.output, run.job);
         let graph = backend.plan().graph();
-        let PreparedData { data, scale, front_end, .. } = self.data;
-        // Data of prepare and of the demo come with classes and a front end.
-        let is_known =
-            config.class_names.is_some() || (front_end.is_some() && config.front_end.is_none());
-        let assumed = match is_known || data.classes.len() != 4 {
-            true => "",
-            false => " (assumed; set --class-names)",
+        let PreparedData { data, scale, .. } = self.data;
+        let assumed = match data.assumed_classes {
+            false => "",
+            true => " (assumed; set --class-names)",
         };
         output.say(&format!("Classes: {}{assumed}", data.classes.join(", ")))?;
+        if let Some(note) = undrawn(&data.classes) {
+            output.say(&fold(&note))?;
+        }
         output.say(&format!("Inputs: {scale}"))?;
         let songs = words::songs(&data.train);
         output.say(&fold(&format!("Model: {}", capacity(graph, data.train.len(), songs))))?;

@@ -9,12 +9,14 @@ use super::Cli;
 use super::say::tell;
 
 /// What people call a GPU's interface, where this program says gpu.
-const GPU_WORDS: [&str; 9] =
-    ["cuda", "mps", "vulkan", "metal", "rocm", "hip", "dx12", "wgpu", "opencl"];
-/// Flags of other programs, and what is here instead.
-const ELSEWHERE: [(&[&str], &str); 2] = [
+const GPU_WORDS: [&str; 12] = [
+    "cuda", "mps", "vulkan", "metal", "rocm", "hip", "dx12", "wgpu", "opencl", "nvidia", "amd",
+    "intel",
+];
+/// Flags of other programs, and what is here instead. Underscores count as hyphens.
+const ELSEWHERE: [(&[&str], &str); 27] = [
     (
-        &["--optimizer", "--optimiser", "--adam"],
+        &["--optimizer", "--optimiser", "--adam", "--opt"],
         "SGD is the only optimiser; see --learning-rate, --momentum, --nesterov, --schedule",
     ),
     (
@@ -30,6 +32,67 @@ const ELSEWHERE: [(&[&str], &str); 2] = [
             "--song-test",
         ],
         "names of arrays are one flag: --arrays x_train=NAME,y_train=NAME,...",
+    ),
+    (
+        &[
+            "--early-stopping",
+            "--early-stop",
+            "--patience",
+            "--callbacks",
+            "--restore-best-weights",
+        ],
+        "no run stops early; train --keep best keeps the epoch of the lowest validation loss",
+    ),
+    (
+        &["--weight-decay", "--l2", "--wd", "--regularization", "--kernel-regularizer"],
+        "penalties stand in a model's file: l2 = 0.001 for a dense layer (see genre-gpu models)",
+    ),
+    (&["--dropout", "--dropout-rate"], "dropout stands in a model's file: op = \"dropout\""),
+    (
+        &["--gpu", "--cuda", "--cpu", "--mps", "--use-gpu", "--no-cuda", "--gpus", "--accelerator"],
+        "a device is chosen by --device cpu or --device gpu, among GPUs by --adapter",
+    ),
+    (&["--lr", "--eta", "--rate"], "train has --learning-rate"),
+    (&["--lr-scheduler", "--scheduler", "--lr-decay", "--decay"], "train has --schedule"),
+    (
+        &["--num-epochs", "--n-epochs", "--nb-epoch", "--nb-epochs", "--max-epochs", "--epoch"],
+        "train has --epochs",
+    ),
+    (&["--batch", "--bs", "--mini-batch", "--train-batch-size"], "train has --batch-size"),
+    (&["--loss", "--criterion"], "the loss is the categorical cross-entropy"),
+    (
+        &["--metrics"],
+        "loss and accuracy are computed by epoch; evaluate adds precision, recall, F1 and a matrix",
+    ),
+    (
+        &["--validation-split", "--val-split", "--test-size", "--val-size", "--train-size"],
+        "--split song or --split sample divides one x and y into 56, 14 and 30 %",
+    ),
+    (
+        &["--workers", "--num-workers", "--n-jobs", "--jobs", "--cores", "--num-threads"],
+        "the number of threads is --threads",
+    ),
+    (&["--random-state", "--random-seed", "--manual-seed"], "the seed is --seed"),
+    (&["--nfft", "--fft", "--fft-size"], "prepare has --n-fft"),
+    (&["--win-length", "--window"], "prepare has --n-fft; its window, Hann, is as long"),
+    (&["--hop-length", "--hop-size"], "prepare has --hop"),
+    (&["--n-mels", "--nmels", "--num-mels", "--n-mel"], "prepare has --mels"),
+    (&["--fmax"], "prepare has --f-max"),
+    (&["--fmin"], "prepare has --f-min"),
+    (&["--sr", "--samplerate", "--sampling-rate"], "prepare has --sample-rate"),
+    (&["--duration"], "prepare has --frames, the length of a segment in frames, and --segments"),
+    (
+        &["--dataset", "--data-dir", "--data-path", "--input-dir", "--train-dir"],
+        "arrays are given by --data; prepare makes them of sound",
+    ),
+    (
+        &["--output", "--output-dir", "--save", "--save-dir", "--log-dir", "--logdir", "--name"],
+        "results go to the folder --out",
+    ),
+    (&["--checkpoint", "--resume-from", "--load", "--weights"], "train has --resume RUN"),
+    (
+        &["--amp", "--fp16", "--bf16", "--half", "--precision", "--mixed-precision"],
+        "all arithmetic is in 32-bit floats",
     ),
 ];
 /// The standard library's words for numbers, and plain ones.
@@ -93,10 +156,18 @@ fn plain(mut error: clap::Error) -> String {
         _ => String::new(),
     };
     let (arg, value) = (context(ContextKind::InvalidArg), context(ContextKind::InvalidValue));
-    if arg.starts_with("--device") && GPU_WORDS.contains(&value.as_str()) {
-        error.insert(ContextKind::SuggestedValue, ContextValue::String("gpu".into()));
+    let word = value.split([':', ' ']).next().unwrap_or_default();
+    if arg.starts_with("--device") && (GPU_WORDS.contains(&word) || value.parse::<u32>().is_ok()) {
+        let hint =
+            "a GPU of any make is --device gpu; --adapter chooses one by its name or interface";
+        error.remove(ContextKind::SuggestedValue);
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint.into()]));
     }
-    if let Some((_, hint)) = ELSEWHERE.iter().find(|(flags, _)| flags.contains(&arg.as_str())) {
+    // `--fmax=8000` is one word.
+    let flag = arg.split('=').next().unwrap_or_default().replace('_', "-");
+    let unknown = error.kind() == ErrorKind::UnknownArgument;
+    let elsewhere = ELSEWHERE.iter().find(|(flags, _)| unknown && flags.contains(&flag.as_str()));
+    if let Some((_, hint)) = elsewhere {
         error.remove(ContextKind::SuggestedArg);
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![(*hint).into()]));
     }

@@ -13,13 +13,14 @@ const MOST_LISTED: usize = 5;
 /// them; none before that.
 pub(super) type SampleSize = Option<([usize; 2], String)>;
 
-/// The extents n, h and w of an array of samples `[n, h, w]` or `[n, h, w, 1]` (h and w swapped for
-/// `transpose`). All parts must agree in h and w: `size` holds what the earlier ones have.
+/// The extents n, h and w of an array of samples `[n, h, w]` or `[n, h, w, 1]`, whose channels were
+/// dealt with (h and w swapped for `transpose`). All parts must agree in h and w: `size` holds what the earlier ones have.
 pub(super) fn sample_shape(
     npy: &Npy<'_>,
     transpose: bool,
     size: &mut SampleSize,
 ) -> Result<[usize; 3]> {
+    npy.expect_numbers(false)?;
     let shape = npy.shape.clone();
     let (n, mut found) = match shape.as_slice() {
         &[n, h, w] | &[n, h, w, 1] => (n, [h, w]),
@@ -52,6 +53,9 @@ pub(super) fn check_names(names: &[String]) -> Result<()> {
         if name.trim().is_empty() {
             return wrong(format!("an empty name (number {} of {})", i + 1, names.len()));
         }
+        if let Some(c) = name.chars().find(|c| c.is_control()) {
+            return wrong(format!("a control character ({c:?}) in name {}", i + 1));
+        }
         if names.iter().take(i).any(|earlier| earlier.trim() == name.trim()) {
             return wrong(format!("\"{name}\" twice"));
         }
@@ -74,7 +78,8 @@ pub(super) fn count_classes(
         for (index, label) in part.y.iter().enumerate() {
             // Plain labels can be read before one-hot labels give the number of classes.
             let Some(count) = counts.get_mut(*label as usize) else {
-                let problem = DataProblem::Label { index, value: label.to_string(), classes };
+                let problem =
+                    DataProblem::Label { index, value: label.to_string(), classes, by: None };
                 return Err(Error::data(&*facts.place, problem));
             };
             *count += 1;

@@ -3,16 +3,19 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use super::array_source::{ArraySource, choose};
+use super::array_source::{ArraySource, Layout, choose};
 use super::check::{SampleSize, check_classes, check_names, count_classes, sample_shape};
 use super::facts::table;
 use super::hash::DataHash;
-use super::labels;
+use super::labels::{self, Vocabulary};
 use super::memory_policy::SampleTotals;
+use super::npy::Npy;
 use super::read::Reader;
 use super::stored::StoredSamples;
-use super::{ArrayFacts, ArrayName, DataFrom, Disk, Part, PartName, Role, Scale, Values};
-use crate::error::Result;
+use super::{
+    ArrayFacts, ArrayName, DataFrom, Disk, Part, PartName, Role, Scale, Split, SplitBy, Values,
+};
+use crate::error::{Error, Result};
 use crate::progress::Progress;
 
 /// Names of the four genres of the course's data, in the order of their labels.
@@ -30,6 +33,9 @@ pub struct DataOptions {
     pub class_names: Option<Vec<String>>,
     /// Arrays given by flags, not found by name: a file in the folder, a path, or an npz key.
     pub explicit: HashMap<ArrayName, String>,
+    /// How one array of samples without parts is divided; training and test alone lend validation a
+    /// share of training.
+    pub split: Option<Split>,
     /// The parts to load; the others stay empty.
     pub parts: Vec<PartName>,
     /// Where samples are read from during training.
@@ -44,6 +50,7 @@ impl DataOptions {
             transpose: false,
             class_names: None,
             explicit: HashMap::new(),
+            split: None,
             parts: PartName::ALL.to_vec(),
             from: DataFrom::Memory,
         }
@@ -59,6 +66,8 @@ pub struct Dataset {
     pub sample_shape: [usize; 3],
     /// The classes' names, by label.
     pub classes: Vec<String>,
+    /// Nothing names the classes: their names are the course's, by their number.
+    pub assumed_classes: bool,
     /// The training part, which weights are fitted to.
     pub train: Part,
     /// The validation part, which the checkpoint and early stopping depend on.
@@ -96,28 +105,45 @@ impl Dataset {
         let class_names = options.class_names.as_ref();
         class_names.map_or(Ok(()), |names| check_names(names))?;
         let mut source = ArraySource::open(&options.path)?;
-        let arrays = choose(&source, options, progress)?;
+        let (arrays, layout) = choose(&mut source, options, progress)?;
         let totals = check_headers(&mut source, &arrays, options)?;
-        let on_disk = totals.stay_on_disk(options.from, progress)?;
+        let on_disk = match (options.split, options.from) {
+            (None, from) => totals.stay_on_disk(from, progress)?,
+            (Some(split), DataFrom::Disk) => {
+                let expected = "memory or auto with --split, which reads all samples";
+                let found = format!("disk with --split {split}");
+                return Err(Error::Setting { name: "data-from", expected, found });
+            }
+            (Some(_), _) => false,
+        };
+        let words =
+            Vocabulary::read(&mut source, &arrays, class_names.map(Vec::as_slice), progress)?;
         let mut hash = DataHash::default();
         let mut loader = Loader {
             source: &mut source,
             arrays: &arrays,
             reader: Reader { transpose: options.transpose, on_disk, hash: &mut hash, progress },
             size: None,
-            classes: class_names.map(|names| (names.len(), "--class-names".to_owned())),
+            classes: class_names
+                .or(words.classes.as_ref())
+                .map(|names| (names.len(), "--class-names".to_owned())),
+            words: &words,
+            layout,
+            options,
+            told: false,
             found: Vec::new(),
         };
         let [mut train, mut val, mut test] = [const { None }; 3];
         let mut stored = [const { None }; 3];
         progress.begin("reading", totals.samples, "samples");
-        for name in PartName::ALL.into_iter().filter(|name| options.parts.contains(name)) {
-            let (part, in_file) = loader.read_part(name).inspect_err(|_| progress.end())?;
-            stored[name as usize] = in_file;
-            match name {
-                PartName::Train => train = Some(part),
-                PartName::Val => val = Some(part),
-                PartName::Test => test = Some(part),
+        for name in PartName::ALL {
+            for (name, part, in_file) in loader.read(name).inspect_err(|_| progress.end())? {
+                stored[name as usize] = in_file;
+                match name {
+                    PartName::Train => train = Some(part),
+                    PartName::Val => val = Some(part),
+                    PartName::Test => test = Some(part),
+                }
             }
         }
         progress.end();
@@ -132,7 +158,9 @@ impl Dataset {
         count_classes(&mut found, count, [&train, &val, &test])?;
         check_classes(&found, counted, progress)?;
 
-        let classes = options.class_names.clone().unwrap_or_else(|| {
+        let named = options.class_names.clone().or(words.classes);
+        let assumed_classes = named.is_none() && count == COURSE_CLASSES.len();
+        let classes = named.unwrap_or_else(|| {
             if count == COURSE_CLASSES.len() {
                 COURSE_CLASSES.map(str::to_owned).to_vec()
             } else {
@@ -142,7 +170,19 @@ impl Dataset {
         let source = source.path().display().to_string();
         let (sample_shape, scale, hash) = ([h, w, 1], Scale::NONE, hash.finish());
         let disk = on_disk.then(|| Disk::new(stored));
-        Ok(Self { source, sample_shape, classes, train, val, test, found, scale, disk, hash })
+        Ok(Self {
+            source,
+            sample_shape,
+            classes,
+            assumed_classes,
+            train,
+            val,
+            test,
+            found,
+            scale,
+            disk,
+            hash,
+        })
     }
 
     /// One of the parts.
@@ -181,10 +221,11 @@ fn check_headers(
         let mut samples = (String::new(), 0);
         for role in Role::ALL {
             let Some(file) = arrays.get(&ArrayName { role, part }) else { continue };
-            let npy = source.array(file)?;
+            let mut npy = source.array(file)?;
             let of = (samples.0.as_str(), samples.1);
             match role {
                 Role::X => {
+                    npy.without_channels();
                     let [n, h, w] = sample_shape(&npy, options.transpose, &mut size)?;
                     samples = (npy.place.clone(), n);
                     totals.samples += n as u64;
@@ -210,25 +251,56 @@ struct Loader<'a> {
     size: SampleSize,
     /// The number of classes and where it was given; none while it is unknown.
     classes: Option<(usize, String)>,
+    /// What text in labels and song ids means.
+    words: &'a Vocabulary,
+    layout: Layout,
+    options: &'a DataOptions,
+    /// What was done with an axis of channels was said.
+    told: bool,
     found: Vec<ArrayFacts>,
 }
 
+/// A part that was read, and its samples' file where they stay on disk.
+type ReadPart = (PartName, Part, Option<StoredSamples>);
+
 impl Loader<'_> {
-    /// The part, and its samples' file where they stay on disk.
-    fn read_part(&mut self, part: PartName) -> Result<(Part, Option<StoredSamples>)> {
+    /// The parts that the arrays of `part` become, as far as they are asked for; none if it has none.
+    fn read(&mut self, part: PartName) -> Result<Vec<ReadPart>> {
+        match (self.layout.parts_of(part), self.options.split) {
+            _ if !self.arrays.contains_key(&ArrayName { role: Role::X, part }) => Ok(Vec::new()),
+            (&[_], _) | (_, None) => Ok(vec![self.read_part(part)?]),
+            (parts, Some(split)) => self.read_split(part, parts, split),
+        }
+    }
+
+    /// Says once what was done with an axis of channels.
+    fn tell(&mut self, done: Option<String>, place: &str) {
+        if let (Some(done), false) = (done, self.told) {
+            self.reader.progress.note(&format!("{place}: {done}"));
+            self.told = true;
+        }
+    }
+
+    /// Facts of an array; its values are to be filled in.
+    fn facts(name: ArrayName, npy: &Npy<'_>) -> ArrayFacts {
+        ArrayFacts {
+            name,
+            place: npy.place.clone(),
+            shape: npy.shape.clone(),
+            dtype: npy.dtype.name(),
+            values: Values::Labels { counts: Vec::new() },
+        }
+    }
+
+    fn read_part(&mut self, part: PartName) -> Result<ReadPart> {
         let (mut result, mut stored) = (Part::default(), None);
         let (mut samples, mut n) = (String::new(), 0);
         for role in Role::ALL {
             let name = ArrayName { role, part };
             let Some(file) = self.arrays.get(&name) else { continue };
-            let npy = self.source.array(file)?;
-            let mut facts = ArrayFacts {
-                name,
-                place: npy.place.clone(),
-                shape: npy.shape.clone(),
-                dtype: npy.dtype.name(),
-                values: Values::Labels { counts: Vec::new() },
-            };
+            let mut npy = self.source.array(file)?;
+            let done = if role == Role::X { npy.without_channels() } else { None };
+            let mut facts = Self::facts(name, &npy);
             match role {
                 Role::X => {
                     let shape = sample_shape(&npy, self.reader.transpose, &mut self.size)?;
@@ -236,11 +308,12 @@ impl Loader<'_> {
                     n = shape[0];
                     self.reader.hash.part(part, [n, h, w, 1]);
                     let read = self.reader.read(npy, [h, w])?;
+                    self.tell(done, &facts.place);
                     (result.x, stored, facts.values) = (read.x, read.stored, read.values);
                     samples.clone_from(&facts.place);
                 }
                 Role::Y => {
-                    let read = labels::read(npy, (&samples, n), self.classes.as_ref())?;
+                    let read = labels::read(npy, (&samples, n), self.classes.as_ref(), self.words)?;
                     self.reader.hash.labels(&read.y);
                     result.y = read.y;
                     if let Some(width) = read.width {
@@ -248,16 +321,102 @@ impl Loader<'_> {
                     }
                 }
                 Role::Song => {
-                    let ids = labels::read_songs(npy, (&samples, n))?;
-                    // As in voting, an id that occurs with two labels is two songs.
-                    let songs = ids.iter().zip(&result.y).collect::<BTreeSet<_>>().len();
-                    facts.values = Values::Songs { songs };
+                    let ids = labels::read_songs(npy, (&samples, n), self.words)?;
+                    facts.values = song_count(&ids, &result.y);
                     result.song = Some(ids);
                 }
             }
             self.found.push(facts);
         }
         self.reader.hash.songs(result.song.as_deref().unwrap_or_default());
-        Ok((result, stored))
+        Ok((part, result, stored))
     }
+
+    /// Reads the arrays of `part` and divides them into `parts`.
+    fn read_split(
+        &mut self,
+        part: PartName,
+        parts: &[PartName],
+        split: Split,
+    ) -> Result<Vec<ReadPart>> {
+        let open = |role| self.arrays.get(&ArrayName { role, part });
+        let (Some(x), Some(y), song) = (open(Role::X), open(Role::Y), open(Role::Song)) else {
+            return Ok(Vec::new());
+        };
+        let mut npy = self.source.array(x)?;
+        let done = npy.without_channels();
+        let [n, h, w] = sample_shape(&npy, self.reader.transpose, &mut self.size)?;
+        let mut facts = vec![Self::facts(ArrayName { role: Role::X, part }, &npy)];
+        let place = npy.place.clone();
+        let x = Reader::expect_finite(npy.into_f32(self.reader.transpose)?, &place, [h, w])?;
+        self.tell(done, &place);
+
+        let npy = self.source.array(y)?;
+        facts.push(Self::facts(ArrayName { role: Role::Y, part }, &npy));
+        let y = labels::read(npy, (&place, n), self.classes.as_ref(), self.words)?;
+        if let (Some(width), Some(facts)) = (y.width, facts.last()) {
+            self.classes = Some((width, facts.place.clone()));
+        }
+        let y = y.y;
+        let song = match song {
+            Some(song) => {
+                let npy = self.source.array(song)?;
+                facts.push(Self::facts(ArrayName { role: Role::Song, part }, &npy));
+                Some(labels::read_songs(npy, (&place, n), self.words)?)
+            }
+            None => None,
+        };
+
+        let drawn = split.draw(&y, song.as_deref(), parts);
+        let drawn = drawn.map_err(|problem| Error::data(&*place, problem))?;
+        self.reader.progress.note(&split.describe(&place, &y, &drawn));
+        if split.by == SplitBy::Sample {
+            self.reader.progress.warn(
+                "--split sample: samples of one song may be in training and test, so scores look too \
+                 good; --split song with song ids keeps songs together",
+            );
+        }
+        let mut read = Vec::new();
+        for &name in parts.iter().filter(|name| self.options.parts.contains(name)) {
+            let own = |index: &usize| drawn.get(*index) == Some(&name);
+            let rows: Vec<usize> = (0..n).filter(own).collect();
+            let sample = |row: &usize| x.get(row * h * w..(row + 1) * h * w).unwrap_or_default();
+            let mut part = Part {
+                x: Vec::new(),
+                y: rows.iter().filter_map(|row| y.get(*row).copied()).collect(),
+                song: song
+                    .as_ref()
+                    .map(|song| rows.iter().filter_map(|row| song.get(*row).copied()).collect()),
+            };
+            let own_x = rows.iter().flat_map(sample).copied().collect();
+            self.reader.hash.part(name, [rows.len(), h, w, 1]);
+            let samples = self.reader.examine_split(own_x, &place, [h, w])?;
+            part.x = samples.x;
+            self.reader.hash.labels(&part.y);
+            self.reader.hash.songs(part.song.as_deref().unwrap_or_default());
+            let mut values = Some(samples.values);
+            for facts in &facts {
+                let mut own = facts.clone();
+                own.name.part = name;
+                if let Some(count) = own.shape.first_mut() {
+                    *count = rows.len();
+                }
+                match own.name.role {
+                    Role::X => own.values = values.take().unwrap_or(own.values),
+                    Role::Y => {}
+                    Role::Song => {
+                        own.values = song_count(part.song.as_deref().unwrap_or_default(), &part.y);
+                    }
+                }
+                self.found.push(own);
+            }
+            read.push((name, part, None));
+        }
+        Ok(read)
+    }
+}
+
+/// The number of songs; as in voting, an id that occurs with two labels is two songs.
+fn song_count(ids: &[i64], y: &[u32]) -> Values {
+    Values::Songs { songs: ids.iter().zip(y).collect::<BTreeSet<_>>().len() }
 }

@@ -13,7 +13,8 @@ pub struct ArrayFacts {
     pub name: ArrayName,
     /// The file, or the npz and its key: `data/x_train.npy`, `gtzan.npz:X_train`.
     pub place: String,
-    /// The shape in the file.
+    /// The shape in the file; of samples without an axis of channels before or behind bands and frames
+    /// that was left out, and of those that were split here only this part's.
     pub shape: Vec<usize>,
     /// The element type as numpy calls it: `float32`.
     pub dtype: String,
@@ -22,9 +23,17 @@ pub struct ArrayFacts {
 }
 
 impl ArrayFacts {
-    /// The file's name or the npz's key.
+    /// The file's name or the npz's key; behind that of the npz or folder if only that names the part.
     fn own_name(&self) -> &str {
-        self.place.rsplit(['/', '\\', ':']).next().unwrap_or(&self.place)
+        let own = |parts: usize| {
+            let starts = self.place.rmatch_indices(['/', '\\', ':']).map(|(at, _)| at + 1);
+            self.place.get(starts.take(parts).last().unwrap_or(0)..).unwrap_or(&self.place)
+        };
+        let stem = |name: &str| ArrayName::of(name.trim_end_matches(".npy"));
+        match stem(own(1)) != Some(self.name) && stem(own(2)) == Some(self.name) {
+            true => own(2),
+            false => own(1),
+        }
     }
 
     /// Whether it is called as this program writes it.
@@ -96,7 +105,11 @@ pub(super) fn table(found: &[ArrayFacts]) -> String {
         cells.extend(of(part, Role::Y).map(|facts| facts.values.to_string()));
         text.push_str(&format!("  {}\n", cells.join(", ")));
     }
-    let own_name = |facts: &&ArrayFacts| !facts.has_usual_name();
+    // One array that was divided into parts was told of.
+    let shared = |facts: &ArrayFacts| {
+        found.iter().any(|other| other.place == facts.place && other.name != facts.name)
+    };
+    let own_name = |facts: &&ArrayFacts| !facts.has_usual_name() && !shared(facts);
     let names: Vec<String> = found
         .iter()
         .filter(own_name)

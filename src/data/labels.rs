@@ -1,7 +1,14 @@
-//! Labels and song ids from arrays of any number type.
+//! Labels and song ids from arrays of any number type, or of text.
 
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Display;
+
+use super::array_source::ArraySource;
 use super::npy::{Npy, Number};
-use crate::error::{DataProblem, Result};
+use super::{ArrayName, PartName, Role};
+use crate::error::{DataProblem, Error, Result};
+use crate::progress::Progress;
+use crate::text::thousands;
 
 /// More classes than this are taken for a mistake, such as song ids given as labels.
 pub(super) const MOST_CLASSES: usize = 1_000;
@@ -14,6 +21,108 @@ pub(super) struct Labels {
     pub(super) width: Option<usize>,
 }
 
+/// What text means where labels or song ids are text: the same in all parts.
+#[derive(Debug, Default)]
+pub(super) struct Vocabulary {
+    /// Names of classes in the order of their numbers; none where labels are numbers, as text or not.
+    pub(super) classes: Option<Vec<String>>,
+    /// Song ids, numbered in the order of their appearance.
+    songs: HashMap<String, i64>,
+}
+
+impl Vocabulary {
+    /// Reads all labels and song ids that are text, and says how they are numbered.
+    pub(super) fn read(
+        source: &mut ArraySource,
+        arrays: &HashMap<ArrayName, String>,
+        class_names: Option<&[String]>,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let mut words = Self::default();
+        let labels = read_texts(source, arrays, Role::Y)?;
+        let mut all: Vec<(&str, usize, &String)> = Vec::new();
+        for (place, texts) in &labels {
+            all.extend(texts.iter().enumerate().map(|(index, text)| (place.as_str(), index, text)));
+        }
+        let fail = |place: &str, problem| Err(Error::data(place, problem));
+        if let Some((place, index, text)) = all.iter().find(|(.., text)| !is_name(text)) {
+            return fail(place, DataProblem::LabelText { index: *index, found: (*text).clone() });
+        }
+        let numbers = !all.is_empty() && all.iter().all(|(.., text)| text.parse::<u32>().is_ok());
+        let is_class = |text: &String| class_names.is_some_and(|names| names.contains(text));
+        if numbers && !all.iter().all(|(.., text)| is_class(text)) {
+            progress.note("labels are whole numbers as text: read as numbers");
+        } else if let Some(names) = class_names.filter(|_| !all.is_empty()) {
+            if let Some((place, index, text)) = all.iter().find(|(.., text)| !is_class(text)) {
+                let (found, names) = ((*text).clone(), names.join(","));
+                return fail(place, DataProblem::UnknownLabel { index: *index, found, names });
+            }
+            words.classes = Some(names.to_vec());
+            progress.note("labels are text: numbered in the order of the class names");
+        } else if let Some((place, ..)) = all.first() {
+            let names: BTreeSet<&String> = all.iter().map(|(.., text)| *text).collect();
+            if names.len() > MOST_CLASSES {
+                let (count, most) = (names.len(), MOST_CLASSES);
+                return fail(place, DataProblem::ManyLabels { count, most });
+            }
+            let names: Vec<String> = names.into_iter().cloned().collect();
+            progress.note(&format!(
+                "labels are text: numbered from 0 in alphabetical order, {}",
+                names.join(", ")
+            ));
+            words.classes = Some(names);
+        }
+        for (_, texts) in read_texts(source, arrays, Role::Song)? {
+            for text in texts {
+                let next = words.songs.len() as i64;
+                words.songs.entry(text).or_insert(next);
+            }
+        }
+        if !words.songs.is_empty() {
+            let count = thousands(words.songs.len() as u64);
+            let text = "numbered from 0 in the order of their appearance";
+            progress.note(&format!("song ids are text: {count} songs, {text}"));
+        }
+        Ok(words)
+    }
+
+    fn label(&self, text: &str) -> Option<u32> {
+        match &self.classes {
+            Some(names) => names.iter().position(|name| name == text).map(|label| label as u32),
+            None => text.parse().ok(),
+        }
+    }
+}
+
+/// Whether text can be the name of a class on a terminal and in a picture.
+pub(super) fn is_name(text: &str) -> bool {
+    !text.trim().is_empty() && !text.chars().any(char::is_control)
+}
+
+/// The arrays of a role that are text, with their places; all of them must be, or none.
+fn read_texts(
+    source: &mut ArraySource,
+    arrays: &HashMap<ArrayName, String>,
+    role: Role,
+) -> Result<Vec<(String, Vec<String>)>> {
+    let (mut texts, mut numbers) = (Vec::new(), None);
+    for part in PartName::ALL {
+        let Some(file) = arrays.get(&ArrayName { role, part }) else { continue };
+        let npy = source.array(file)?;
+        let place = npy.place.clone();
+        match npy.dtype.is_text() {
+            true => texts.push((place, npy.into_text()?)),
+            false => numbers = Some(place),
+        }
+    }
+    match (texts.first(), numbers) {
+        (Some((text, _)), Some(numbers)) => {
+            Err(Error::data(text, DataProblem::TextAndNumbers { numbers }))
+        }
+        _ => Ok(texts),
+    }
+}
+
 /// Reads labels of shape `[n]`, `[n, 1]` or one-hot `[n, classes]`. `samples` is the name of the
 /// array of samples and their number; `classes` the number of classes and where it was given, if it
 /// is already known.
@@ -21,9 +130,10 @@ pub(super) fn read(
     npy: Npy<'_>,
     samples: (&str, usize),
     classes: Option<&(usize, String)>,
+    words: &Vocabulary,
 ) -> Result<Labels> {
     let place = npy.place.clone();
-    let problem = |problem| Err(crate::Error::data(&*place, problem));
+    let problem = |problem| Err(Error::data(&*place, problem));
     let width = check_shape(&npy, samples)?;
     if let (Some(found), Some((expected, by))) = (width, classes)
         && found != *expected
@@ -31,20 +141,29 @@ pub(super) fn read(
         return problem(DataProblem::OneHotWidth { expected: *expected, by: by.clone(), found });
     }
 
-    let numbers = npy.into_numbers()?;
-    let y = match width {
-        None => {
-            let most = classes.map_or(MOST_CLASSES, |(classes, _)| *classes);
-            let label =
-                |(index, number): (usize, &Number)| {
-                    let label = number.whole().and_then(|label| u32::try_from(label).ok());
-                    label.filter(|&label| (label as usize) < most).ok_or_else(|| {
-                        DataProblem::Label { index, value: number.to_string(), classes: most }
-                    })
-                };
-            numbers.iter().enumerate().map(label).collect::<Result<Vec<_>, _>>()
+    let most = classes.map_or(MOST_CLASSES, |(classes, _)| *classes);
+    let by = classes.map(|(_, by)| by.clone());
+    let check = |index: usize, label: Option<u32>, value: &dyn Display| {
+        label.filter(|&label| (label as usize) < most).ok_or_else(|| DataProblem::Label {
+            index,
+            value: value.to_string(),
+            classes: most,
+            by: by.clone(),
+        })
+    };
+    let y: Result<Vec<u32>, DataProblem> = if npy.dtype.is_text() {
+        let texts = npy.into_text()?;
+        texts.iter().enumerate().map(|(i, text)| check(i, words.label(text), text)).collect()
+    } else {
+        let numbers = npy.into_numbers()?;
+        match width {
+            None => {
+                let label = |number: &Number| u32::try_from(number.whole()?).ok();
+                let numbers = numbers.iter().enumerate();
+                numbers.map(|(i, number)| check(i, label(number), number)).collect()
+            }
+            Some(width) => numbers.chunks_exact(width).enumerate().map(from_one_hot).collect(),
         }
-        Some(width) => numbers.chunks_exact(width).enumerate().map(from_one_hot).collect(),
     };
     match y {
         Ok(y) => Ok(Labels { y, width }),
@@ -53,12 +172,20 @@ pub(super) fn read(
 }
 
 /// Reads song ids of shape `[n]` or `[n, 1]`.
-pub(super) fn read_songs(npy: Npy<'_>, samples: (&str, usize)) -> Result<Vec<i64>> {
+pub(super) fn read_songs(
+    npy: Npy<'_>,
+    samples: (&str, usize),
+    words: &Vocabulary,
+) -> Result<Vec<i64>> {
     let place = npy.place.clone();
     check_song_shape(&npy, samples)?;
+    if npy.dtype.is_text() {
+        let texts = npy.into_text()?;
+        return Ok(texts.iter().filter_map(|text| words.songs.get(text).copied()).collect());
+    }
     let id = |(index, number): (usize, Number)| {
         number.whole().ok_or_else(|| {
-            crate::Error::data(&*place, DataProblem::SongId { index, value: number.to_string() })
+            Error::data(&*place, DataProblem::SongId { index, value: number.to_string() })
         })
     };
     npy.into_numbers()?.into_iter().enumerate().map(id).collect()
@@ -67,9 +194,13 @@ pub(super) fn read_songs(npy: Npy<'_>, samples: (&str, usize)) -> Result<Vec<i64
 /// The number of one-hot columns, none for plain labels; fails unless there is one label for each
 /// sample.
 pub(super) fn check_shape(npy: &Npy<'_>, samples: (&str, usize)) -> Result<Option<usize>> {
+    let text = npy.dtype.is_text();
+    if !text {
+        npy.expect_numbers(true)?;
+    }
     let (n, width) = match npy.shape.as_slice() {
         &[n] | &[n, 1] => (n, None),
-        &[n, width @ 2..=MOST_CLASSES] => (n, Some(width)),
+        &[n, width @ 2..=MOST_CLASSES] if !text => (n, Some(width)),
         found => return Err(npy.problem(DataProblem::LabelShape { found: found.to_vec() })),
     };
     check_count(npy, samples, n)?;
@@ -78,6 +209,9 @@ pub(super) fn check_shape(npy: &Npy<'_>, samples: (&str, usize)) -> Result<Optio
 
 /// Fails unless there is one song id for each sample.
 pub(super) fn check_song_shape(npy: &Npy<'_>, samples: (&str, usize)) -> Result<()> {
+    if !npy.dtype.is_text() {
+        npy.expect_numbers(true)?;
+    }
     let (&[n] | &[n, 1]) = npy.shape.as_slice() else {
         let found = npy.shape.clone();
         return Err(npy.problem(DataProblem::SongShape { found }));

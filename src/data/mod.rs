@@ -4,10 +4,12 @@
 //! dataset.rs         Dataset::load: from a path to checked samples, labels and songs
 //! part.rs, names.rs  train, val, test; x, y, song; what a file name means
 //! array_source.rs    a folder of npy files or an npz, and which of its arrays are read
+//! look.rs            what a folder or file without arrays holds instead
 //! npy.rs             the npy format: header, element types, axis orders
 //! stored.rs          samples of a npy file, read by their position
 //! read.rs            samples block by block: statistics, hash and fingerprints in one pass
 //! labels.rs          labels and song ids
+//! split.rs           one array of samples divided into parts
 //! check.rs           shapes of samples, names of classes, classes of each part
 //! facts.rs           what was found in each array, as values and as a table
 //! hash.rs            the hash of a dataset, the fingerprints of its samples
@@ -26,6 +28,7 @@ mod facts;
 pub(crate) mod fault_filtered;
 mod hash;
 mod labels;
+mod look;
 mod memory_policy;
 mod names;
 mod npy;
@@ -33,6 +36,7 @@ mod part;
 mod read;
 mod scale;
 mod spectra;
+mod split;
 pub(crate) mod stats;
 mod stored;
 mod stream;
@@ -49,6 +53,7 @@ pub use names::{ArrayName, Role};
 pub use part::{Part, PartName};
 pub use scale::{Scale, ScaleKind};
 pub use spectra::{Spectra, SpectraOf, SpectralDistance, band_means};
+pub use split::{Split, SplitBy};
 pub use stream::Disk;
 
 /// The name of the demo corpus in every figure and print.

@@ -52,6 +52,10 @@ const SAMPLES: &[&str] = &[
     "logmels",
     "melspec",
     "melspecs",
+    "melspectrogram",
+    "melspectrograms",
+    "mfcc",
+    "mfccs",
 ];
 const LABELS: &[&str] =
     &["y", "label", "labels", "target", "targets", "class", "classes", "genre", "genres", "gt"];
@@ -69,6 +73,16 @@ impl Role {
             Self::Song => "song",
         }
     }
+
+    /// Examples of accepted names of an array that is to be split here, for messages.
+    pub(super) fn accepted_alone(self) -> Vec<String> {
+        let names: &[&str] = match self {
+            Self::X => &["x", "data", "features", "spectrograms", "arr_0"],
+            Self::Y => &["y", "labels", "target", "arr_1"],
+            Self::Song => &["song", "groups"],
+        };
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
 }
 
 impl fmt::Display for ArrayName {
@@ -78,29 +92,37 @@ impl fmt::Display for ArrayName {
 }
 
 impl ArrayName {
-    /// The array that a file's stem or an npz key means. The name must have a word for exactly one
+    /// The array that a file's stem or an npz key means; of an npz or folder for each part, its name
+    /// and the key. The name must have a word for exactly one
     /// part. A lone `x` or `y` decides the role, otherwise the last word for a role (`song_labels` are
-    /// labels); otherwise `data`, or no further word (`train.npy`), means samples. Other words are
-    /// ignored.
+    /// labels); otherwise `arr_0`, `data`, or no further word (`train.npy`), means samples, and `arr_1`
+    /// labels. Other words are ignored.
     pub fn of(stem: &str) -> Option<Self> {
         let stem = stem.to_lowercase();
-        let words: Vec<&str> = stem
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .flat_map(split_compound)
-            .collect();
-
+        let words = words_of(&stem);
         let mut parts = words.iter().filter_map(|word| part_of_word(word));
         let part = parts.next()?;
         if parts.any(|other| other != part) {
             return None;
         }
-        let letter = words.iter().find(|word| matches!(**word, "x" | "y"));
-        let role = letter
-            .and_then(|word| role_of(word))
-            .or_else(|| words.iter().rev().find_map(|word| role_of(word)))
-            .or_else(|| (words.len() == 1 || words.contains(&"data")).then_some(Role::X))?;
+        let role = role_of_words(&words).or_else(|| (words.len() == 1).then_some(Role::X))?;
         Some(Self { role, part })
+    }
+
+    /// The array that a key of a list of arrays means: `x_train`; `x` alone, which is to be split, goes
+    /// by the name of the training part's.
+    pub(crate) fn of_key(key: &str) -> Option<Self> {
+        let whole = Role::ALL.into_iter().find(|role| role.as_str() == key);
+        let whole = whole.map(|role| Self { role, part: PartName::Train });
+        whole.or_else(|| Self::of(key).filter(|name| name.to_string() == key))
+    }
+
+    /// The role of an array whose name has no word for a part: `X`, `labels`, `arr_0`.
+    pub(super) fn role_without_part(stem: &str) -> Option<Role> {
+        let stem = stem.to_lowercase();
+        let words = words_of(&stem);
+        let has_part = words.iter().any(|word| part_of_word(word).is_some());
+        if has_part { None } else { role_of_words(&words) }
     }
 
     /// Examples of accepted names, for messages.
@@ -124,6 +146,24 @@ impl ArrayName {
             Role::Song => vec![format!("song_{part}"), format!("{part}_groups")],
         }
     }
+}
+
+fn words_of(stem: &str) -> Vec<&str> {
+    let words = stem.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.flat_map(split_compound).collect()
+}
+
+/// A lone `x` or `y` decides, otherwise the last word for a role, otherwise the names that numpy gives
+/// to arrays without one (`arr_0`, `arr_1`), otherwise `data`.
+fn role_of_words(words: &[&str]) -> Option<Role> {
+    let letter = words.iter().find(|word| matches!(**word, "x" | "y"));
+    let numbered = |number| words.windows(2).any(|pair| pair == ["arr", number]);
+    letter
+        .and_then(|word| role_of(word))
+        .or_else(|| words.iter().rev().find_map(|word| role_of(word)))
+        .or_else(|| numbered("0").then_some(Role::X))
+        .or_else(|| numbered("1").then_some(Role::Y))
+        .or_else(|| words.contains(&"data").then_some(Role::X))
 }
 
 /// The part that a word names.

@@ -14,6 +14,9 @@ use crate::error::{DataProblem, Error, Result};
 /// Bytes that are decoded at once.
 const BUFFER_BYTES: usize = 1 << 16;
 
+/// Channels of colour pictures, with their opacity.
+const MOST_CHANNELS: usize = 4;
+
 /// numpy itself refuses headers above 10,000 characters.
 const LONGEST_HEADER: usize = 65_536;
 
@@ -32,7 +35,8 @@ pub(super) struct Header {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Dtype {
     pub(super) kind: Kind,
-    pub(super) bytes: u8,
+    /// Of one element.
+    pub(super) bytes: u32,
     pub(super) big_endian: bool,
 }
 
@@ -42,7 +46,18 @@ pub(super) enum Kind {
     Int,
     Uint,
     Float,
+    /// Pairs of floats.
+    Complex,
+    /// Characters of four bytes.
+    Unicode,
+    /// Characters of one byte.
+    Ascii,
+    /// Pickled Python objects, whose number of bytes no header tells.
+    Object,
 }
+
+/// No label and no song id is longer.
+const LONGEST_TEXT: u32 = 4_096;
 
 impl Dtype {
     /// f32 in this machine's byte order.
@@ -51,50 +66,57 @@ impl Dtype {
 
     /// numpy's name: `float32`, `int64`, `bool`.
     pub(super) fn name(self) -> String {
-        let bits = u32::from(self.bytes) * 8;
+        let bits = u64::from(self.bytes) * 8;
         match self.kind {
             Kind::Bool => "bool".to_owned(),
             Kind::Int => format!("int{bits}"),
             Kind::Uint => format!("uint{bits}"),
             Kind::Float => format!("float{bits}"),
+            Kind::Complex => format!("complex{bits}"),
+            Kind::Unicode => format!("text of {} characters", self.bytes / 4),
+            Kind::Ascii => format!("text of {} characters", self.bytes),
+            Kind::Object => "objects".to_owned(),
         }
+    }
+
+    /// Whether elements are text, as labels and song ids may be.
+    pub(super) fn is_text(self) -> bool {
+        matches!(self.kind, Kind::Unicode | Kind::Ascii)
     }
 
     fn parse(descr: &str) -> Result<Self, DataProblem> {
         let unsupported = || {
             let kind = match descr.trim_start_matches(['<', '>', '|', '=']).chars().next() {
-                Some('U' | 'S' | 'a' | 'T') => {
-                    return DataProblem::Text { found: descr.to_owned() };
-                }
-                Some('c') => "complex numbers",
                 Some('M' | 'm') => "dates",
                 Some('V') => "structured or raw data",
+                Some('U' | 'S' | 'a') => "long text",
                 _ => "another type",
             };
             DataProblem::Dtype { found: format!("{kind} ('{descr}')") }
         };
         let mut chars = descr.chars();
         let (order, kind) = (chars.next(), chars.next());
-        let bytes: u8 = match chars.as_str() {
-            "1" => 1,
-            "2" => 2,
-            "4" => 4,
-            "8" => 8,
-            _ if kind == Some('O') => return Err(DataProblem::Pickled),
+        let big_endian = match order {
+            Some('<' | '|') => false,
+            Some('>') => true,
             _ => return Err(unsupported()),
         };
-        let kind = match (kind, bytes) {
-            (Some('b'), 1) => Kind::Bool,
-            (Some('i'), _) => Kind::Int,
-            (Some('u'), _) => Kind::Uint,
-            (Some('f'), 2..) => Kind::Float,
+        let size: u32 = match (kind, chars.as_str()) {
+            (Some('O'), _) => 8,
+            (_, size) => size.parse().map_err(|_| unsupported())?,
+        };
+        let (kind, bytes) = match (kind, size) {
+            (Some('b'), 1) => (Kind::Bool, 1),
+            (Some('i'), 1 | 2 | 4 | 8) => (Kind::Int, size),
+            (Some('u'), 1 | 2 | 4 | 8) => (Kind::Uint, size),
+            (Some('f'), 2 | 4 | 8) => (Kind::Float, size),
+            (Some('c'), 8 | 16) => (Kind::Complex, size),
+            (Some('U'), ..=LONGEST_TEXT) => (Kind::Unicode, size * 4),
+            (Some('S' | 'a'), ..=LONGEST_TEXT) => (Kind::Ascii, size),
+            (Some('O'), _) => (Kind::Object, size),
             _ => return Err(unsupported()),
         };
-        match order {
-            Some('<' | '|') => Ok(Self { kind, bytes, big_endian: false }),
-            Some('>') => Ok(Self { kind, bytes, big_endian: true }),
-            _ => Err(unsupported()),
-        }
+        Ok(Self { kind, bytes, big_endian })
     }
 }
 
@@ -210,11 +232,15 @@ pub(super) struct FileOrder {
 impl FileOrder {
     /// For a file of this shape; `transpose` swaps axes 1 and 2 of the result.
     pub(super) fn new(shape: &[usize], fortran: bool, transpose: bool) -> Self {
-        // Axes from the result's slowest to its fastest, then their strides.
         let mut by_result: Vec<usize> = (0..shape.len()).collect();
         if transpose && shape.len() > 2 {
             by_result.swap(1, 2);
         }
+        Self::permuted(shape, fortran, &by_result)
+    }
+
+    /// For a result whose axes, from the slowest to the fastest, are these of the file.
+    fn permuted(shape: &[usize], fortran: bool, by_result: &[usize]) -> Self {
         let extent = |axis: usize| shape.get(axis).copied().unwrap_or(1);
         let mut stride = 1;
         let mut axes: Vec<(usize, usize, usize)> = Vec::new();
@@ -264,10 +290,20 @@ pub(super) struct Npy<'a> {
     pub(super) shape: Vec<usize>,
     pub(super) dtype: Dtype,
     elements: usize,
+    /// The axis of several channels, which must be equal: `shape` is without it.
+    channels: Option<Channels>,
     pub(super) fortran: bool,
     /// Offset of the first element, in bytes.
     pub(super) start: u64,
     reader: Bytes<'a>,
+}
+
+/// An axis of channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Channels {
+    pub(super) count: usize,
+    /// Before bands and frames, not behind them.
+    pub(super) first: bool,
 }
 
 /// The bytes of an array.
@@ -301,7 +337,7 @@ impl<'a> Npy<'a> {
     pub(super) fn open(place: String, size: u64, mut reader: Bytes<'a>) -> Result<Self> {
         let checked = Header::read(&mut reader, size).and_then(|header| {
             let (elements, expected) = header.extent()?;
-            if expected != size {
+            if expected != size && header.dtype.kind != Kind::Object {
                 return Err(DataProblem::Length { expected, found: size });
             }
             let shape = header.shape.iter().map(|&extent| usize::try_from(extent));
@@ -312,7 +348,7 @@ impl<'a> Npy<'a> {
         });
         let (header, shape, elements) = checked.map_err(|problem| Error::data(&*place, problem))?;
         let Header { dtype, fortran, start, .. } = header;
-        Ok(Self { place, shape, dtype, elements, fortran, start, reader })
+        Ok(Self { place, shape, dtype, elements, channels: None, fortran, start, reader })
     }
 
     /// The file, if the array is not part of an archive.
@@ -326,7 +362,72 @@ impl<'a> Npy<'a> {
     /// Whether samples are contiguous in a file of their own, so that each can be read by position.
     pub(super) fn has_positions(&self) -> bool {
         let one_axis = self.shape.iter().filter(|extent| **extent > 1).count() < 2;
-        matches!(self.reader, Bytes::File(_)) && (one_axis || !self.fortran)
+        let in_place = self.channels.is_none() && (one_axis || !self.fortran);
+        matches!(self.reader, Bytes::File(_)) && in_place
+    }
+
+    /// Takes samples `[n, 1, h, w]`, and those with up to four channels before or behind h and w, as
+    /// `[n, h, w]`; what was done, in words. Whether channels are equal shows when they are read.
+    pub(super) fn without_channels(&mut self) -> Option<String> {
+        let (channels, axis) = match *self.shape.as_slice() {
+            [_, _, _, 1] => return None,
+            [_, count @ 1, _, _] => (Channels { count, first: true }, 1),
+            [_, count @ 2..=MOST_CHANNELS, _, w] if w > MOST_CHANNELS => {
+                (Channels { count, first: true }, 1)
+            }
+            [_, _, _, count @ 2..=MOST_CHANNELS] => (Channels { count, first: false }, 3),
+            _ => return None,
+        };
+        let shape = format!("{:?}", self.shape);
+        self.shape.remove(axis);
+        let size = &self.shape;
+        Some(match channels {
+            Channels { count: 1, .. } => {
+                format!("channels first, {shape}: read as {size:?}, the one channel alone")
+            }
+            Channels { count, first } => {
+                self.channels = Some(channels);
+                let order = if first { "channels first, " } else { "" };
+                format!("{order}{count} equal channels, {shape}: read as {size:?}, one of them")
+            }
+        })
+    }
+
+    /// Fails unless elements are numbers; `labels` for labels and song ids.
+    pub(super) fn expect_numbers(&self, labels: bool) -> Result<()> {
+        let problem = match self.dtype.kind {
+            Kind::Bool | Kind::Int | Kind::Uint | Kind::Float => return Ok(()),
+            Kind::Complex => DataProblem::Complex { found: self.dtype.name(), labels },
+            Kind::Unicode | Kind::Ascii => DataProblem::Text { found: self.dtype.name() },
+            Kind::Object => DataProblem::Pickled { shape: self.shape.clone(), labels },
+        };
+        Err(self.problem(problem))
+    }
+
+    /// All elements as text, in the order of the file.
+    pub(super) fn into_text(mut self) -> Result<Vec<String>> {
+        let Dtype { kind, bytes, big_endian } = self.dtype;
+        let mut texts: Vec<String> = Vec::new();
+        let mut element = vec![0; bytes as usize];
+        for _ in 0..self.elements {
+            let read = self.reader.read_exact(&mut element);
+            read.map_err(|source| self.problem(DataProblem::Unreadable { source }))?;
+            let text = match kind {
+                Kind::Unicode => element
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .map(
+                        |&c| if big_endian { u32::from_be_bytes(c) } else { u32::from_le_bytes(c) },
+                    )
+                    .map(|c| char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER))
+                    .collect(),
+                _ => String::from_utf8_lossy(&element).into_owned(),
+            };
+            texts.push(text.trim_end_matches('\0').to_owned());
+        }
+        self.finish()?;
+        Ok(texts)
     }
 
     /// The error that names this array and the problem.
@@ -337,6 +438,9 @@ impl<'a> Npy<'a> {
     /// All elements as f32 in row-major order; `transpose` swaps axes 1 and 2.
     /// Integers and f64 are rounded to the nearest f32.
     pub(super) fn into_f32(mut self, transpose: bool) -> Result<Vec<f32>> {
+        if let Some(channels) = self.channels {
+            return self.into_equal_channels(channels, transpose);
+        }
         let order = FileOrder::new(&self.shape, self.fortran, transpose);
         if order.is_sequential() && self.dtype == Dtype::F32 {
             let mut values = self.zeros()?;
@@ -346,6 +450,48 @@ impl<'a> Npy<'a> {
             return Ok(values);
         }
         self.convert(order, Number::to_f32)
+    }
+
+    /// The first channel of samples whose channels are all equal.
+    fn into_equal_channels(mut self, channels: Channels, transpose: bool) -> Result<Vec<f32>> {
+        let &[n, h, w] = self.shape.as_slice() else {
+            return Err(self.problem(DataProblem::SampleShape { found: self.shape.clone() }));
+        };
+        let Channels { count, first } = channels;
+        let (shape, [mut a, mut b], last) = match first {
+            true => ([n, count, h, w], [2, 3], 1),
+            false => ([n, h, w, count], [1, 2], 3),
+        };
+        if transpose {
+            (a, b) = (b, a);
+        }
+        // Channels vary fastest in the result; in both orders of a file a value's first channel comes
+        // before its others.
+        let mut order = FileOrder::permuted(&shape, self.fortran, &[0, a, b, last]);
+        let elements = self.elements;
+        self.elements /= count;
+        let mut values = self.zeros()?;
+        let mut differs = None;
+        let read = decode_each(&mut self.reader, elements, self.dtype, |number| {
+            let place = order.next();
+            let (at, channel) = (place / count, place % count);
+            let Some(value) = values.get_mut(at) else { return };
+            match channel {
+                0 => *value = number.to_f32(),
+                _ if differs.is_none() && value.to_bits() != number.to_f32().to_bits() => {
+                    differs = Some(at / (h * w));
+                }
+                _ => {}
+            }
+        });
+        read.map_err(|source| self.problem(DataProblem::Unreadable { source }))?;
+        self.finish()?;
+        match differs {
+            None => Ok(values),
+            Some(sample) => {
+                Err(self.problem(DataProblem::Channels { found: shape.to_vec(), first, sample }))
+            }
+        }
     }
 
     /// All elements in row-major order.
@@ -474,6 +620,10 @@ pub(super) fn decode_each(
         (Kind::Uint, 8) => decode(reader, count, big, |b| Uint(u64::from_le_bytes(b)), put),
         (Kind::Bool, _) | (Kind::Uint, _) => {
             decode(reader, count, big, |[b]| Uint(u64::from(b)), put)
+        }
+        (Kind::Complex | Kind::Unicode | Kind::Ascii | Kind::Object, _) => {
+            let wrong = "elements that are no numbers";
+            Err(std::io::Error::new(std::io::ErrorKind::InvalidData, wrong))
         }
     }
 }

@@ -94,6 +94,27 @@ impl Reader<'_> {
         Ok(Samples { x: source.x, stored: None, values })
     }
 
+    /// Examines samples in memory that were split here, of the array at `place`.
+    pub(super) fn examine_split(
+        &mut self,
+        x: Vec<f32>,
+        place: &str,
+        size: [usize; 2],
+    ) -> Result<Samples> {
+        let mut source = MemoryBlocks { x, sample_len: size[0] * size[1], unread: None };
+        let values = self.examine(&mut source, place, size)?;
+        Ok(Samples { x: source.x, stored: None, values })
+    }
+
+    /// Fails if a value of an array that will be split is not finite, with its place in the file.
+    pub(super) fn expect_finite(x: Vec<f32>, place: &str, size: [usize; 2]) -> Result<Vec<f32>> {
+        let mut source = MemoryBlocks { x, sample_len: size[0] * size[1], unread: None };
+        match non_finite(&mut source, size)? {
+            Some(problem) => Err(Error::data(place, problem)),
+            None => Ok(source.x),
+        }
+    }
+
     /// Statistics and fingerprints of all samples of `[h, w]`; adds them to the hash.
     fn examine(
         &mut self,

@@ -14,12 +14,65 @@ pub enum DataProblem {
     /// The path is a file of another kind.
     #[error("expected a folder of .npy files or an .npz file, found another kind of file")]
     NeitherFolderNorNpz,
+    /// The path is one array.
+    #[error(
+        "expected a folder of .npy files or an .npz file, found one array; give the folder that holds \
+         it and the others"
+    )]
+    OneArray,
+    /// There are files of another kind, and no arrays.
+    #[error("expected .npy arrays or an .npz, found {found}\n  help: {help}")]
+    OtherFiles {
+        /// What there is.
+        found: String,
+        /// What to do with it.
+        help: String,
+    },
+    /// One array of samples and one of labels, without parts.
+    #[error(
+        "expected a training, validation and test part, found {x} and {y} alone; {}--split sample to \
+         divide the samples at random",
+        if *songs { "give --split song to divide the songs here, or " } else {
+            "give song ids with --split song to divide the songs here, or "
+        }
+    )]
+    OnePart {
+        /// The samples.
+        x: String,
+        /// The labels.
+        y: String,
+        /// There are song ids too.
+        songs: bool,
+    },
+    /// `--split song` without song ids.
+    #[error(
+        "--split song needs song ids, an array such as song.npy with an id for each sample (numbers or \
+         text); without them give --split sample, whose scores look too good if songs have several \
+         samples"
+    )]
+    NoSongs,
+    /// A class that is too small to be divided.
+    #[error(
+        "class {class} has {found} {what}, and each of {expected} parts needs one; add some, or leave the \
+         class out"
+    )]
+    TooFewToSplit {
+        /// The class.
+        class: u32,
+        /// Songs or samples.
+        what: &'static str,
+        /// Their number.
+        found: usize,
+        /// The number of parts.
+        expected: usize,
+    },
     /// `prepare` did not finish the folder.
     #[error("prepare was interrupted here, so its arrays are not complete: run it again")]
     PrepareStopped,
     /// A folder holds several npz files and no npy file.
     #[error(
-        "expected .npy files or one .npz, found several: {}; give the path of one of them",
+        "expected .npy files, one .npz, or one for each part (train.npz, val.npz, test.npz, each with x \
+         and y), found several: {}; give the path of one of them",
         list(found)
     )]
     SeveralNpz {
@@ -35,10 +88,15 @@ pub enum DataProblem {
     /// No array has a name that means this one.
     #[error(
         "no array for {array}: expected a name such as {} (any case), or --arrays {array}=NAME; found \
-         {}{}",
+         {}{}{}",
         list(accepted),
         list(found),
-        beside(npz)
+        beside(npz),
+        if *splittable {
+            "; or give --split song (needs song ids) or --split sample to draw it from the training part"
+        } else {
+            ""
+        }
     )]
     Missing {
         /// The array that was looked for.
@@ -49,6 +107,8 @@ pub enum DataProblem {
         found: Vec<String>,
         /// The npz files in the folder, which are not read.
         npz: Vec<String>,
+        /// It can be drawn from the training part.
+        splittable: bool,
     },
     /// Several arrays have a name that means this one.
     #[error(
@@ -129,19 +189,83 @@ pub enum DataProblem {
     Changed,
     /// An array of Python objects.
     #[error(
-        "expected numbers, found pickled Python objects (often samples of unequal length, or \
-         text); cut samples to one shape and save with astype('float32'), number labels with \
-         numpy.unique(y, return_inverse=True)[1]"
+        "expected numbers, found {}",
+        match (shape.is_empty(), labels) {
+            (true, _) => "a pickled Python object, such as a dict of arrays",
+            (_, true) => "pickled Python objects, often text",
+            (_, false) => "pickled Python objects, often samples of unequal length",
+        }
     )]
-    Pickled,
-    /// Text, as labels or song ids often are.
+    Pickled {
+        /// The shape in the file.
+        shape: Vec<usize>,
+        /// Labels or song ids were expected.
+        labels: bool,
+    },
+    /// Complex numbers.
     #[error(
-        "expected numbers, found text ('{found}'); number it with \
-         numpy.unique(y, return_inverse=True)[1] over all parts at once, and give --class-names"
+        "expected real numbers, found {found}{}",
+        if *labels { "" } else { ", as a short-time Fourier transform has them" }
     )]
-    Text {
-        /// The type, as the file has it.
+    Complex {
+        /// The type.
         found: String,
+        /// Labels or song ids were expected.
+        labels: bool,
+    },
+    /// Text where samples are expected.
+    #[error("expected numbers, found text ({found})")]
+    Text {
+        /// The type.
+        found: String,
+    },
+    /// A label that is no name of a class.
+    #[error("expected names of classes, found {found:?} at index {index}")]
+    LabelText {
+        /// Its index, from 0.
+        index: usize,
+        /// The text.
+        found: String,
+    },
+    /// A label that is not among the names of the classes.
+    #[error(
+        "expected one of the class names {names}, found {found:?} at index {index}; without \
+         --class-names the labels' own names are used"
+    )]
+    UnknownLabel {
+        /// Its index, from 0.
+        index: usize,
+        /// The text.
+        found: String,
+        /// The names.
+        names: String,
+    },
+    /// More different labels than a classification has.
+    #[error("expected at most {most} classes, found {count} different texts: are these song ids?")]
+    ManyLabels {
+        /// The number of different labels.
+        count: usize,
+        /// The most that are accepted.
+        most: usize,
+    },
+    /// One part has text and another numbers.
+    #[error("has text, but {numbers} has numbers; save both in one way")]
+    TextAndNumbers {
+        /// The array with numbers.
+        numbers: String,
+    },
+    /// Channels that are not equal.
+    #[error(
+        "expected samples of one channel, or of equal ones, found {found:?}, whose channels differ (first \
+         in sample {sample})"
+    )]
+    Channels {
+        /// The shape in the file.
+        found: Vec<usize>,
+        /// The axis of channels is the second, not the last.
+        first: bool,
+        /// The first sample that differs, from 0.
+        sample: usize,
     },
     /// Elements of a type that is not a number of the usual widths.
     #[error(
@@ -155,7 +279,11 @@ pub enum DataProblem {
     /// Samples of a wrong shape.
     #[error(
         "expected samples of shape [n, h, w] or [n, h, w, 1], found {found:?}{}",
-        if let [_, 1, _, _] = found.as_slice() { "; save x[:, 0]" } else { "" }
+        if let [_, _] = found.as_slice() {
+            ", one row for each sample: if rows are spectrograms, save x.reshape(len(x), bands, frames)"
+        } else {
+            ""
+        }
     )]
     SampleShape {
         /// The shape in the file.
@@ -225,8 +353,9 @@ pub enum DataProblem {
     },
     /// A label outside the classes.
     #[error(
-        "expected labels that are whole numbers from 0 to {}, found {value} at index {index}",
-        classes.saturating_sub(1)
+        "expected labels that are whole numbers from 0 to {}{}, found {value} at index {index}",
+        classes.saturating_sub(1),
+        by.as_ref().map_or_else(String::new, |by| format!(", for the {classes} classes of {by}"))
     )]
     Label {
         /// Its index, from 0.
@@ -235,6 +364,8 @@ pub enum DataProblem {
         value: String,
         /// The number of classes, or the most that are accepted.
         classes: usize,
+        /// Where the number of classes was given.
+        by: Option<String>,
     },
     /// A row of one-hot labels that is not one-hot.
     #[error(

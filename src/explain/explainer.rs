@@ -170,10 +170,10 @@ fn find(graph: &Graph, name: &str) -> Result<NodeId> {
         let maps = |id: &NodeId| matches!(graph.node(*id).shape, Shape::Map { .. });
         let names = graph.ids().skip(1).filter(maps).map(|id| graph.node(id).name.as_str());
         let names: Vec<&str> = names.collect();
-        Error::Node {
-            model: graph.model().into(),
-            node: name.into(),
-            problem: format!("there is no such layer; those with maps are {}", names.join(", ")),
+        Error::Setting {
+            name: "layer",
+            expected: "a layer with maps",
+            found: format!("{name}; there are {}", names.join(", ")),
         }
     })
 }

@@ -18,8 +18,8 @@ use super::trust::{Course, Curves, Randomisation, Stage, Test};
 use crate::error::{Error, Result};
 use crate::plot::{
     Across, AxisCells, ColourMap, Drawing, HALF, Line, Lines, MapKind, MapPanel, MapPlace,
-    MeanMaps, SampleAxes, SamplePanel, Spectrogram, Tick, lines, map_grid, mean_maps, sheet,
-    spectrogram_grid, write_png,
+    MeanMaps, SampleAxes, SamplePanel, Spectrogram, Tick, lines, map_grid, mean_maps, png_names,
+    sheet, spectrogram_grid, write_png,
 };
 use crate::progress::Progress;
 use crate::train::titled;
@@ -132,8 +132,9 @@ pub(super) fn write_pictures(
 ) -> Result<()> {
     let all = Figure::all(of);
     progress.begin("pictures", all.len() as u64, "pictures");
+    let named = Explanation { classes: png_names(&of.classes), ..of.clone() };
     let drawn = all.par_iter().try_for_each(|figure| {
-        write_png(&folder.join(figure.file(of)), &figure.draw(of, heat)?)?;
+        write_png(&folder.join(figure.file(of)), &figure.draw(&named, heat)?)?;
         progress.advance(1);
         Ok(())
     });

@@ -42,6 +42,24 @@ mod tests {
     }
 
     #[test]
+    fn the_least_input_fits_and_no_smaller_one() {
+        for (name, ..) in BUILT_IN {
+            let model = Model::open(name).unwrap();
+            let [h, w] = model.least_input(4).unwrap();
+            graph(name, [h, w, 1]);
+            for size in [[h - 1, 999, 1], [999, w - 1, 1]] {
+                if !size.contains(&0) {
+                    let error = model.graph(size, 4).unwrap_err().to_string();
+                    let told = format!("needs at least {h} mel bands x {w} frames");
+                    assert!(error.contains(&told), "{error}");
+                }
+            }
+        }
+        assert_eq!(Model::open("p2").unwrap().least_input(10), Some([18, 1]));
+        assert_eq!(Model::open("p1").unwrap().least_input(10), Some([8, 8]));
+    }
+
+    #[test]
     fn p2_and_its_parts_have_no_more_parameters_than_p1() {
         for (name, ..) in BUILT_IN.iter().filter(|(name, ..)| name.starts_with("p2")) {
             for input in INPUTS {

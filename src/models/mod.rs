@@ -92,6 +92,9 @@ struct File {
     node: Vec<toml::Table>,
 }
 
+/// Inputs up to this size are tried for the least that fits.
+const MOST_LEAST: usize = 256;
+
 impl Model {
     /// A built-in by its name, or any model file by its path.
     ///
@@ -140,7 +143,30 @@ impl Model {
     ///
     /// # Errors
     /// If a node does not fit its input, or the last is not a softmax over the classes.
-    pub fn graph(&self, [h, w, c]: [usize; 3], classes: usize) -> Result<Graph> {
+    pub fn graph(&self, size: [usize; 3], classes: usize) -> Result<Graph> {
+        self.build(size, classes).map_err(|error| match (error, self.least_input(classes)) {
+            (Error::Node { model, node, problem }, Some([h, w])) if size[0] < h || size[1] < w => {
+                let problem = format!(
+                    "{problem}; {model} needs at least {h} mel bands x {w} frames, found {} x {}",
+                    size[0], size[1]
+                );
+                Error::Node { model, node, problem }
+            }
+            (error, _) => error,
+        })
+    }
+
+    /// The fewest mel bands and frames that its nodes fit; none if it fits no size up to
+    /// [`MOST_LEAST`].
+    pub fn least_input(&self, classes: usize) -> Option<[usize; 2]> {
+        let fits = |h, w| self.build([h, w, 1], classes).is_ok();
+        let both = (1..=MOST_LEAST).find(|&n| fits(n, n))?;
+        let h = (1..=both).find(|&h| fits(h, both))?;
+        let w = (1..=both).find(|&w| fits(h, w))?;
+        Some([h, w])
+    }
+
+    fn build(&self, [h, w, c]: [usize; 3], classes: usize) -> Result<Graph> {
         let mut graph = Graph::new(&self.name, Shape::Map { h, w, c });
         let mut previous = graph.input();
         for node in &self.nodes {

@@ -20,6 +20,39 @@ fn glyphs(text: &str) -> impl Iterator<Item = (Option<GlyphId>, f64)> {
     })
 }
 
+/// Whether the typeface has all letters of `text`, each of which stands alone and from left to right.
+fn is_drawn(text: &str) -> bool {
+    // Hebrew, Arabic and their neighbours: from the right, joined.
+    let alone =
+        |c| !matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}');
+    let has = |c| FACE.as_ref().is_some_and(|face| face.glyph_index(c).is_some());
+    text.chars().all(|c| alone(c) && has(c))
+}
+
+/// Names of classes as PNG files show them: those that the typeface lacks letters of by their numbers.
+/// SVG is set in the reader's fonts and needs none of this.
+pub fn png_names(classes: &[String]) -> Vec<String> {
+    let name = |(class, name): (usize, &String)| match is_drawn(name) {
+        true => name.clone(),
+        false => format!("class {class}"),
+    };
+    classes.iter().enumerate().map(name).collect()
+}
+
+/// What is to be said of names that PNG files show as numbers; nothing if there are none.
+pub fn undrawn(classes: &[String]) -> Option<String> {
+    let drawn = png_names(classes);
+    let other = classes.iter().zip(&drawn).filter(|(name, drawn)| name != drawn);
+    let other: Vec<String> = other.map(|(name, drawn)| format!("{drawn} for {name}")).collect();
+    (!other.is_empty()).then(|| {
+        format!(
+            "PNG files show {}, since their typeface lacks letters of the names; the report's page shows \
+             the names.",
+            other.join(", ")
+        )
+    })
+}
+
 /// Width of a line of text in pixels, at so many pixels of em size.
 pub(super) fn width(text: &str, size: f64) -> f64 {
     glyphs(text).map(|(_, advance)| advance).sum::<f64>() * size
@@ -90,5 +123,23 @@ impl OutlineBuilder for Letters {
 
     fn close(&mut self) {
         self.path.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_without_letters_are_numbers_in_png_files_and_said() {
+        let names =
+            ["Früh", "古典", "рок", "كلاسيكي", "🎸", "cafe\u{301}", "jazz"].map(String::from);
+        let drawn = png_names(&names);
+        assert_eq!(drawn[0], "Früh");
+        assert_eq!([&drawn[1], &drawn[3], &drawn[4]], ["class 1", "class 3", "class 4"]);
+        assert_eq!(drawn[6], "jazz");
+        let said = undrawn(&names).unwrap();
+        assert!(said.contains("class 1 for 古典") && !said.contains("jazz"), "{said}");
+        assert_eq!(undrawn(&names[..1]), None);
     }
 }

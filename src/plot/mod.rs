@@ -59,6 +59,7 @@ pub use colour_map::ColourMap;
 pub use confusion::{NamedMatrix, confusion};
 pub use curves::{EpochRow, Panel, curve, curves};
 pub use drawing::{Drawing, data_uri};
+pub use font::{png_names, undrawn};
 pub use frame::sheet;
 pub use heat::{MapKind, Spectrogram, common_range, ground_png, heat_overlay_png, spectrogram_png};
 pub use lines::{Across, HALF, Line, Lines, lines};

@@ -13,8 +13,8 @@ use super::record::RunRecord;
 use super::view::{GenreView, MatrixView, ModelView, Page, Table, commands, report_command};
 use super::{Format, FrontMatter};
 use crate::error::{Error, Result};
-use crate::explain::Figure;
-use crate::plot::png_bytes;
+use crate::explain::{Explanation, Figure};
+use crate::plot::{png_bytes, png_names};
 
 /// The file's text: nbformat 4.5.
 pub(super) fn text(page: &Page, runs: &[RunRecord], front: &FrontMatter) -> Result<String> {
@@ -164,7 +164,9 @@ impl Words {
         name: &str,
         alt: &str,
     ) -> Result<&mut Self> {
-        let drawing = figure.draw(&run.explanation, HEAT)?;
+        let of =
+            Explanation { classes: png_names(&run.explanation.classes), ..run.explanation.clone() };
+        let drawing = figure.draw(&of, HEAT)?;
         Ok(self.picture(&png_bytes(&drawing)?, name, alt))
     }
 }

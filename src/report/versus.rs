@@ -58,6 +58,7 @@ fn dataset(run: &RunRecord) -> Dataset {
         source: run.metrics.data.clone(),
         sample_shape: run.facts.sample_shape,
         classes: run.facts.classes.clone(),
+        assumed_classes: false,
         train: Part::default(),
         val: part(PartName::Val),
         test: part(PartName::Test),

@@ -71,6 +71,7 @@ mod tests {
             source: String::new(),
             sample_shape: [10, 3, 1],
             classes: Vec::new(),
+            assumed_classes: false,
             train: part(),
             val: Part::default(),
             test: Part::default(),

@@ -7,7 +7,7 @@ use super::run_folder::RunFolder;
 use super::settings::Config;
 use super::source::{self, Source};
 use crate::data::PartName;
-use crate::error::{Error, Result};
+use crate::error::{DataProblem, Error, Result};
 use crate::graph::Graph;
 use crate::progress::Progress;
 
@@ -42,8 +42,10 @@ impl LoadedRun {
         folder.check_finished()?;
         let (saved, graph) = SavedModel::read(&folder.model())?;
         let facts = &saved.facts;
+        let named = config.class_names.is_some();
         config.class_names.get_or_insert_with(|| facts.classes.clone());
-        let source = source::load(&config, cache_dir, parts, progress)?;
+        let source = source::load(&config, cache_dir, parts, progress)
+            .map_err(|error| if named { error } else { of_model(error) })?;
         let data = &source.data;
         if (data.sample_shape, data.classes.len()) != (facts.sample_shape, facts.classes.len()) {
             let problem = format!(
@@ -75,5 +77,23 @@ impl LoadedRun {
     /// Scales the samples as the training set was. To be called once.
     pub fn scale(&mut self) {
         self.source.data.apply(&self.saved.facts.scale);
+    }
+}
+
+/// Labels that do not fit: not names that a flag gave are to blame, but the classes of the model.
+fn of_model(error: Error) -> Error {
+    match error {
+        Error::Data {
+            place,
+            problem: DataProblem::Label { index, value, classes, by: Some(_) },
+        } => {
+            let by = Some("the run's model".to_owned());
+            Error::Data { place, problem: DataProblem::Label { index, value, classes, by } }
+        }
+        Error::Data { place, problem: DataProblem::OneHotWidth { expected, found, .. } } => {
+            let by = "the run's model".to_owned();
+            Error::Data { place, problem: DataProblem::OneHotWidth { expected, by, found } }
+        }
+        other => other,
     }
 }

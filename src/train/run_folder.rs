@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::files::{create_folder, write_atomic};
 use crate::metrics::SongVotes;
 #[cfg(feature = "pictures")]
-use crate::plot::{EpochRow, NamedMatrix, confusion, curves, write_png};
+use crate::plot::{EpochRow, NamedMatrix, confusion, curves, png_names, write_png};
 
 /// A run's folder.
 #[derive(Debug, Clone)]
@@ -301,7 +301,7 @@ impl RunFolder {
                 counts: &result.confusion,
             })
             .collect();
-        write_png(&self.confusion(), &confusion(&matrices, &data.classes, title)?)
+        write_png(&self.confusion(), &confusion(&matrices, &png_names(&data.classes), title)?)
     }
 
     #[cfg(not(feature = "pictures"))]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::audio::FrontEndSpec;
-use crate::data::{DEMO_SOURCE, ScaleKind};
+use crate::data::{DEMO_SOURCE, ScaleKind, Split};
 use crate::device::{Device, Options};
 use crate::error::{Error, Result};
 use crate::files::read_settings;
@@ -155,6 +155,10 @@ settings! {
         [skip]
         class_names: Vec<String>, #[serde(skip_serializing_if = "Option::is_none")];
 
+        /// How one array of samples without parts is divided
+        [skip]
+        split: Split, #[serde(skip_serializing_if = "Option::is_none")];
+
         /// Front end of the arrays, for axes in Hz and seconds: see --help
         [long, value_name = "NAME,..."]
         front_end: FrontEndSpec, #[serde(skip_serializing_if = "Option::is_none")];
@@ -179,11 +183,11 @@ settings! {
     }
     recipe {
         /// Epochs [default: the model's, p1: 20]
-        [long, value_name = "N"]
+        [long, value_name = "N", value_parser = count]
         epochs: usize = 20;
 
         /// Batch size [default: the model's, p1: 32]
-        [long, value_name = "N", conflicts_with = "resume"]
+        [long, value_name = "N", conflicts_with = "resume", value_parser = count]
         batch_size: usize = 32;
 
         /// Learning rate [default: the model's, p1: 0.01]
@@ -233,6 +237,16 @@ where
     use serde::de::{IntoDeserializer, value::Error};
     PossibleValuesParser::new(words)
         .try_map(|word| T::deserialize(IntoDeserializer::<Error>::into_deserializer(word)))
+}
+
+/// No batch keeps more threads busy.
+const MOST_THREADS: usize = 1024;
+
+/// A number of epochs or samples.
+#[cfg(feature = "cli")]
+pub(crate) fn count(text: &str) -> std::result::Result<usize, String> {
+    let number = text.parse().ok().filter(|n| (1..=u32::MAX as usize).contains(n));
+    number.ok_or_else(|| "expected a whole number from 1 to 4294967295".into())
 }
 
 impl Settings {
@@ -316,9 +330,11 @@ impl Config {
             self.data = given.data;
             self.arrays = given.arrays;
             self.transpose = given.transpose.unwrap_or(false);
+            self.split = given.split;
             self.front_end = given.front_end;
         } else {
             self.front_end = given.front_end.or(self.front_end.take());
+            self.split = given.split.or(self.split);
             self.arrays.extend(given.arrays);
             self.transpose = given.transpose.unwrap_or(self.transpose);
         }
@@ -335,6 +351,11 @@ impl Config {
         if let Some((name, value)) = counts.into_iter().find(|(_, value)| !sane(value)) {
             let found = value.to_string();
             return Err(Error::Setting { name, expected: "1 to 4294967295", found });
+        }
+        if self.threads > MOST_THREADS {
+            let (expected, found) =
+                ("at most 1024, and 0 for one per core", self.threads.to_string());
+            return Err(Error::Setting { name: "threads", expected, found });
         }
         // Text is all that config.toml can hold.
         if let Some(path) = self.data.as_ref().filter(|path| path.to_str().is_none()) {
@@ -353,7 +374,7 @@ impl Config {
         }
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
             let found = self.learning_rate.to_string();
-            let expected = "a finite number above 0";
+            let expected = "a finite number above 0, usually 0.001 to 0.1";
             return Err(Error::Setting { name: "learning-rate", expected, found });
         }
         if !(0.0..1.0).contains(&self.momentum) {
@@ -365,6 +386,7 @@ impl Config {
             ("--arrays", !self.arrays.is_empty()),
             ("--class-names", self.class_names.is_some()),
             ("--transpose", self.transpose),
+            ("--split", self.split.is_some()),
             ("--front-end", self.front_end.is_some()),
         ];
         if let (None, Some((flag, _))) = (&self.data, chosen.iter().find(|(_, given)| *given)) {

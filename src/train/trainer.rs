@@ -81,7 +81,7 @@ impl<'a> Trainer<'a> {
             checkpoint,
             position,
             best: None,
-            monitor: TrainingMonitor::default(),
+            monitor: TrainingMonitor::new(data),
             stats: InputStats::of(data, config.augment)?,
             device_change: None,
         })
@@ -153,7 +153,7 @@ impl<'a> Trainer<'a> {
             checkpoint,
             position,
             best,
-            monitor: TrainingMonitor::default(),
+            monitor: TrainingMonitor::new(data),
             stats: InputStats::of(data, config.augment)?,
             device_change,
         })
@@ -336,8 +336,7 @@ impl<'a> Trainer<'a> {
             ScaleKind::Standard | ScaleKind::MinMax => {
                 // A tenth, to two digits; rates beyond 0.1 diverge in most networks.
                 let rate = f64::from(self.config.learning_rate) / 10.0;
-                let rate: f64 = format!("{:.1e}", rate.min(0.1)).parse().unwrap_or(0.1);
-                let mut advice = format!("try --learning-rate {rate}");
+                let mut advice = format!("try --learning-rate {}", plain(rate.min(0.1)));
                 if !self.config.augment.is_none() {
                     advice += ", or --augment none";
                 }
@@ -352,7 +351,39 @@ impl<'a> Trainer<'a> {
     }
 }
 
+/// A rate to two digits, as people write it: `0.001`, `2.5e-7`.
+fn plain(rate: f64) -> String {
+    let short = format!("{rate:.1e}");
+    let (digits, power) = short.split_once('e').unwrap_or((&short, "0"));
+    let digits = digits.trim_end_matches('0').trim_end_matches('.');
+    match power.parse::<i32>() {
+        Ok(-6..=0) => short.parse().map_or(short, |rate: f64| rate.to_string()),
+        _ => format!("{digits}e{power}"),
+    }
+}
+
 /// Number of a step, counted from the start of the run; modulo 2^32.
 fn step_number(epoch: usize, steps_per_epoch: usize, step: usize) -> u32 {
     (epoch as u32).wrapping_mul(steps_per_epoch as u32).wrapping_add(step as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn suggested_rates_are_plain_numbers() {
+        for (rate, text) in [
+            (0.01, "0.001"),
+            (0.003, "0.0003"),
+            (0.025, "0.0025"),
+            (0.007, "0.0007"),
+            (0.00033, "0.000033"),
+            (1e-5, "0.000001"),
+            (2.5e-6, "2.5e-7"),
+            (1e-30, "1e-31"),
+        ] {
+            assert_eq!(plain(f64::from(rate as f32) / 10.0), text);
+        }
+    }
 }

@@ -18,6 +18,7 @@ mod explain;
 mod gpu;
 mod help;
 mod input;
+mod kinds;
 mod listen;
 mod models;
 mod odd;

@@ -98,13 +98,15 @@ fn array_options(
     let mut options = DataOptions::new(path);
     options.transpose = config.transpose;
     options.class_names.clone_from(&config.class_names);
+    options.split = config.split;
     (options.parts, options.from) = (parts.to_vec(), from);
     for (key, array) in &config.arrays {
         // One key for each array, so that none can be given twice.
-        let name = ArrayName::of(key).filter(|name| name.to_string() == *key);
+        let name = ArrayName::of_key(key).filter(|_| key.contains('_') || config.split.is_some());
         let name = name.ok_or_else(|| Error::Setting {
             name: "arrays",
-            expected: "keys x_train, y_train, song_train, or the same with val or test",
+            expected: "keys x_train, y_train, song_train, or the same with val or test; with --split \
+                       also x, y, song",
             found: key.clone(),
         })?;
         options.explicit.insert(name, array.clone());

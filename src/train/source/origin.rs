@@ -130,7 +130,7 @@ impl Origin {
 
 /// Whether all arrays are read as they are in the files: a record beside them describes those only.
 fn as_in_files(options: &DataOptions) -> bool {
-    options.explicit.is_empty() && !options.transpose
+    options.explicit.is_empty() && !options.transpose && options.split.is_none()
 }
 
 fn load_corpus(

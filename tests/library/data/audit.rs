@@ -36,6 +36,7 @@ fn clean() -> Dataset {
         source: "made here".into(),
         sample_shape: [H, W, 1],
         classes: vec!["disco".into(), "metal".into()],
+        assumed_classes: false,
         train,
         val,
         test,

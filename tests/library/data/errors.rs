@@ -142,28 +142,37 @@ fn headers_that_lie() {
 
 #[test]
 fn unsupported_types() {
-    for (descr, bytes) in [("<c16", 16), ("<M8[ns]", 8), ("|V4", 4), ("<f16", 16), ("<i3", 3)] {
+    for (descr, bytes) in [("<M8[ns]", 8), ("|V4", 4), ("<f16", 16), ("<i3", 3), ("<c32", 32)] {
         let found = with_x(npy(descr, false, "(2, 3, 5)", &vec![0; 30 * bytes]));
         assert!(matches!(&found, DataProblem::Dtype { found } if found.contains(descr)), "{found}");
     }
-    for (descr, bytes) in [("<U5", 20), ("|S3", 3)] {
+    for (descr, bytes, shown) in
+        [("<U5", 20, "text of 5 characters"), ("|S3", 3, "text of 3 characters")]
+    {
         let found = with_x(npy(descr, false, "(2, 3, 5)", &vec![0; 30 * bytes]));
-        assert!(matches!(&found, DataProblem::Text { found } if found == descr), "{found}");
+        assert!(matches!(&found, DataProblem::Text { found } if found == shown), "{found}");
     }
-    assert!(matches!(with_x(npy("|O", false, "(2,)", b"\x80\x04.")), DataProblem::Pickled));
+    let found = with_x(npy("<c16", false, "(2, 3, 5)", &[0; 30 * 16]));
+    assert!(
+        matches!(&found, DataProblem::Complex { found, .. } if found == "complex128"),
+        "{found}"
+    );
+    let found = with_x(npy("|O", false, "(2,)", b"\x80\x04."));
+    assert!(
+        matches!(&found, DataProblem::Pickled { shape, labels: false } if *shape == [2]),
+        "{found}"
+    );
 }
 
 #[test]
 fn shapes() {
     let found = with_x(f32s(&[30], &ramp(2)));
     assert!(found.to_string().contains("[n, h, w] or [n, h, w, 1], found [30]"), "{found}");
-    for shape in [vec![], vec![2, 15], vec![2, 3, 5, 2], vec![2, 3, 5, 1, 1]] {
+    for shape in [vec![], vec![2, 15], vec![2, 3, 5, 7], vec![2, 3, 5, 1, 1]] {
         let values = vec![0.5; shape.iter().product()];
         let found = with_x(f32s(&shape, &values));
         assert!(matches!(&found, DataProblem::SampleShape { found } if *found == shape), "{found}");
     }
-    let found = with_x(f32s(&[2, 1, 3, 5], &ramp(2)));
-    assert!(found.to_string().ends_with("found [2, 1, 3, 5]; save x[:, 0]"), "{found}");
     assert!(matches!(with_x(f32s(&[0, 3, 5], &[])), DataProblem::NoSamples { .. }));
     assert!(matches!(with_x(f32s(&[2, 0, 5], &[])), DataProblem::ZeroSize { .. }));
     assert!(matches!(with_x(f32s(&[2, 3, 0, 1], &[])), DataProblem::ZeroSize { .. }));

@@ -64,7 +64,9 @@ fn labels_out_of_range() {
         }
         let (name, found) = files.problem();
         assert_eq!(name, "y_train.npy");
-        let DataProblem::Label { index, value, classes: 1000 } = found else { panic!("{found}") };
+        let DataProblem::Label { index, value, classes: 1000, by: None } = found else {
+            panic!("{found}")
+        };
         assert_eq!((index, value.as_str()), (if wanted.len() > 15 { 1 } else { 2 }, wanted));
     }
     let (name, found) = problem(load_named(&Files::good(), &["a", "b"]));
@@ -229,10 +231,16 @@ fn class_names_are_checked() {
 }
 
 #[test]
-fn text_for_labels() {
+fn an_empty_text_is_no_label() {
     let (_, found) = Files::with("y_train.npy", npy("<U9", false, "(4,)", &[0; 144])).problem();
-    assert!(matches!(&found, DataProblem::Text { found } if found == "<U9"), "{found}");
-    assert!(found.to_string().contains("numpy.unique(y, return_inverse=True)[1]"));
+    assert!(matches!(&found, DataProblem::TextAndNumbers { .. }), "{found}");
+    let mut files = Files::with("y_train.npy", npy("<U9", false, "(4,)", &[0; 144]));
+    for name in ["y_val.npy", "y_test.npy"] {
+        files.set(name, npy("<U9", false, "(2,)", &[0; 72]));
+    }
+    let (place, found) = files.problem();
+    assert_eq!(place, "y_train.npy");
+    assert!(matches!(&found, DataProblem::LabelText { index: 0, .. }), "{found}");
 }
 
 #[test]

@@ -61,15 +61,14 @@ fn npz_stored_and_compressed() {
 #[test]
 fn types_that_are_not_numbers() {
     let found = |name: &str| problem(load_x(std::fs::read(fixture(name)).unwrap(), 4, false)).1;
-    assert!(matches!(found("objects.npy"), DataProblem::Pickled));
+    assert!(matches!(found("objects.npy"), DataProblem::Pickled { .. }));
     assert!(matches!(found("text.npy"), DataProblem::Text { .. }));
-    for (name, word) in [("complex.npy", "complex"), ("structured.npy", "structured")] {
-        let problem = found(name);
-        assert!(
-            matches!(&problem, DataProblem::Dtype { found } if found.contains(word)),
-            "{problem}"
-        );
-    }
+    assert!(matches!(found("complex.npy"), DataProblem::Complex { .. }));
+    let problem = found("structured.npy");
+    assert!(
+        matches!(&problem, DataProblem::Dtype { found } if found.contains("structured")),
+        "{problem}"
+    );
 }
 
 /// A damaged bit of an npz is an error, or touches nothing of samples and labels. Every

@@ -1,0 +1,92 @@
+//! Ways out of problems with arrays, in numpy: lines that run as they are.
+
+use super::DataProblem;
+
+/// How to mend the array at `place`, a file or npz and key; nothing where there is no way in numpy.
+pub(super) fn remedy(place: &str, problem: &DataProblem) -> String {
+    let (said, mend) = match problem {
+        DataProblem::Complex { labels: false, .. } => (
+            "save decibels, for each part alike",
+            "x = (20 * np.log10(np.maximum(np.abs(x), 1e-5))).astype('float32')",
+        ),
+        DataProblem::Complex { labels: true, .. } => {
+            ("save whole numbers", "x = x.real.astype(int)")
+        }
+        DataProblem::Text { .. } => {
+            ("if these are numbers, save them as such", "x = x.astype('float32')")
+        }
+        DataProblem::Pickled { shape, .. } if shape.is_empty() => return unpack(place),
+        DataProblem::Pickled { labels: true, .. } => ("save text", "x = x.astype(str)"),
+        DataProblem::Pickled { shape, .. } if shape.len() == 1 => (
+            "cut the samples to one width, in all parts the same, and save numbers",
+            "x = [np.asarray(s, 'float32') for s in x]; w = min(s.shape[1] for s in x)\n  \
+             x = np.stack([s[:, :w] for s in x])",
+        ),
+        DataProblem::Pickled { .. } => ("save numbers", "x = x.astype('float32')"),
+        DataProblem::Channels { first: true, .. } => {
+            ("save their mean", "x = x[:, :3].mean(axis=1).astype('float32')")
+        }
+        DataProblem::Channels { first: false, .. } => {
+            ("save their mean", "x = x[..., :3].mean(axis=-1).astype('float32')")
+        }
+        DataProblem::SampleShape { found } if found.len() == 4 => (
+            "if the last axis is channels, save their mean",
+            "x = x.mean(axis=-1).astype('float32')",
+        ),
+        DataProblem::NotFinite { value, .. } if *value == f32::NEG_INFINITY => (
+            "-inf is the logarithm of 0, as in silence: save the least finite value instead",
+            "x = x.astype('float32'); x[~np.isfinite(x)] = x[np.isfinite(x)].min()",
+        ),
+        DataProblem::NotFinite { .. } => (
+            "look where they come from; to save the least finite value instead",
+            "x = x.astype('float32'); x[~np.isfinite(x)] = x[np.isfinite(x)].min()",
+        ),
+        _ => return String::new(),
+    };
+    let pickled = matches!(problem, DataProblem::Pickled { .. });
+    let (load, save) = match place.rsplit_once(".npz:") {
+        Some((stem, key)) => {
+            let (file, key) = (quoted(&format!("{stem}.npz")), quoted(key));
+            (
+                format!("a = dict(np.load({file}{})); x = a[{key}]", objects(pickled)),
+                format!("a[{key}] = x; np.savez_compressed({file}, **a)"),
+            )
+        }
+        None => {
+            let file = quoted(place);
+            (format!("x = np.load({file}{})", objects(pickled)), format!("np.save({file}, x)"))
+        }
+    };
+    format!(
+        "\n  help: {said} (this replaces the file):\n  import numpy as np\n  {load}\n  {mend}\n  {save}"
+    )
+}
+
+/// A dict of arrays as an npz.
+fn unpack(place: &str) -> String {
+    let npz = format!("{}.npz", place.strip_suffix(".npy").unwrap_or(place).replace(".npz:", "-"));
+    format!(
+        "\n  help: if it is a dict of arrays, save them as an .npz, and give --data with its path:\n  \
+         import numpy as np\n  d = {}.item()\n  np.savez_compressed({}, **d)",
+        match place.rsplit_once(".npz:") {
+            Some((stem, key)) => format!(
+                "np.load({}{})[{}]",
+                quoted(&format!("{stem}.npz")),
+                objects(true),
+                quoted(key)
+            ),
+            None => format!("np.load({}{})", quoted(place), objects(true)),
+        },
+        quoted(&npz)
+    )
+}
+
+/// Pickles run code when they are read.
+fn objects(pickled: bool) -> &'static str {
+    if pickled { ", allow_pickle=True" } else { "" }
+}
+
+/// A text as Python takes it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
