@@ -3,7 +3,7 @@
 //! Big-endian words: ".snd", offset of the data, their number of bytes (all ones or 0 if unknown: up
 //! to the end of the file), encoding, sample rate, channels; then text, then the data.
 
-use super::sound::{Sound, mono};
+use super::sound::Sound;
 
 const MAGIC: [u8; 4] = *b".snd";
 const HEADER_BYTES: usize = 24;
@@ -55,7 +55,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Sound, String> {
     let damage = size
         .filter(|&size| data.len() < size)
         .map(|size| format!("its header promises {size} bytes of sound, there are {}", data.len()));
-    Ok(Sound { samples: mono(&samples, channels), sample_rate_hz, damage })
+    let mut sound = Sound { damage, ..Sound::empty(sample_rate_hz) };
+    sound.extend(&samples, channels);
+    Ok(sound)
 }
 
 /// Converts whole elements; an incomplete last one is dropped.

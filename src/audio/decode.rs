@@ -15,7 +15,7 @@ use symphonia::core::meta::MetadataOptions;
 
 use super::au;
 use super::front_end::MOST_HZ;
-use super::sound::{Sound, mono};
+use super::sound::Sound;
 use crate::error::{Error, Result};
 use crate::panics::quiet_catch_unwind;
 
@@ -136,7 +136,7 @@ fn decode_any(
         )
         .map_err(unusable)?;
 
-    let mut sound = Sound { samples: Vec::new(), sample_rate_hz: 0, damage: None };
+    let mut sound = Sound::empty(0);
     let mut interleaved = Vec::new();
     let (mut bad, mut reason) = (0, String::new());
     loop {
@@ -162,7 +162,7 @@ fn decode_any(
                     break;
                 }
                 decoded.copy_to_vec_interleaved(&mut interleaved);
-                sound.samples.extend(mono(&interleaved, channels));
+                sound.extend(&interleaved, channels);
                 if sound.samples.len() > limit(most_samples, rate) {
                     return Ok(sound);
                 }

@@ -27,6 +27,6 @@ pub use {
     decode::{EXTENSIONS, decode},
     log_mel::{Decibels, LogMel, Reference, Spectrogram, hann, power_to_db},
     resample::resample,
-    sound::Sound,
+    sound::{Levels, Sound},
     wav::wav,
 };

@@ -1,5 +1,7 @@
 //! Decoded sound.
 
+use serde::{Deserialize, Serialize};
+
 /// Sound of one channel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sound {
@@ -9,6 +11,8 @@ pub struct Sound {
     pub sample_rate_hz: u32,
     /// What could not be decoded, if the file was not decoded completely.
     pub damage: Option<String>,
+    /// What its samples are like.
+    pub levels: Levels,
 }
 
 impl Sound {
@@ -16,10 +20,161 @@ impl Sound {
     pub fn seconds(&self) -> f64 {
         self.samples.len() as f64 / f64::from(self.sample_rate_hz)
     }
+
+    /// Sound of no samples yet.
+    pub(super) fn empty(sample_rate_hz: u32) -> Self {
+        Self { samples: Vec::new(), sample_rate_hz, damage: None, levels: Levels::default() }
+    }
+
+    /// Appends the mean of interleaved channels.
+    pub(super) fn extend(&mut self, interleaved: &[f32], channels: usize) {
+        self.levels.add(interleaved, channels);
+        let mean = |frame: &[f32]| frame.iter().sum::<f32>() / channels as f32;
+        self.samples.extend(interleaved.chunks_exact(channels.max(1)).map(mean));
+    }
 }
 
-/// The mean of interleaved channels.
-pub(super) fn mono(interleaved: &[f32], channels: usize) -> Vec<f32> {
-    let mean = |frame: &[f32]| frame.iter().sum::<f32>() / channels as f32;
-    interleaved.chunks_exact(channels.max(1)).map(mean).collect()
+/// No sample is louder in silence: four steps of 16 bits, which dither may use.
+const SILENT: f32 = 4.0 / 32_768.0;
+/// Less of the channels' energy than this is left in the mean of channels that cancel …
+const CANCELLED: f64 = 0.01;
+/// … and less than this in that of channels that are mostly out of phase.
+const OUT_OF_PHASE: f64 = 0.1;
+/// The height of one step of 16 bits, within which samples are as loud as the loudest.
+const STEP: f32 = 1.0 / 32_768.0;
+/// A larger share of samples as loud as the loudest is clipped: of a sine it is less than this.
+const CLIPPED: f64 = 0.01;
+/// A lower peak is not that of a clipped recording.
+const LEAST_CLIPPED_PEAK: f32 = 0.25;
+
+/// What the samples of a file are like, before resampling.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Levels {
+    /// The largest absolute sample of any channel.
+    pub peak: f32,
+    /// That of the mean of channels.
+    pub mono_peak: f32,
+    /// Mean over channels of the sum of squares.
+    energy: f64,
+    /// The sum of squares of the mean of channels.
+    mono_energy: f64,
+    /// Samples of all channels.
+    samples: u64,
+    /// Those as loud as the loudest, or at full scale.
+    at_peak: u64,
+}
+
+impl Levels {
+    fn add(&mut self, interleaved: &[f32], channels: usize) {
+        let channels = channels.max(1);
+        for frame in interleaved.chunks_exact(channels) {
+            let (mut sum, mut squares) = (0.0, 0.0);
+            for &x in frame {
+                let loud = x.abs();
+                // Samples at full scale stay counted: a decoder of lossy files overshoots.
+                if loud > self.peak + STEP && self.peak < 1.0 - STEP {
+                    self.at_peak = 0;
+                }
+                self.peak = self.peak.max(loud);
+                self.at_peak += u64::from(loud >= (self.peak - STEP).min(1.0 - STEP));
+                sum += x;
+                squares += f64::from(x * x);
+            }
+            let mono = sum / channels as f32;
+            self.mono_peak = self.mono_peak.max(mono.abs());
+            self.energy += squares / channels as f64;
+            self.mono_energy += f64::from(mono * mono);
+        }
+        self.samples += interleaved.len() as u64;
+    }
+
+    /// Why there is nothing to hear in the mean of channels, if so.
+    pub fn nothing(&self) -> Option<String> {
+        if self.peak <= SILENT {
+            return Some(match self.peak {
+                0.0 => "it is silent: all samples are 0".into(),
+                peak => format!("it is silent: its peak is {:.0} dBFS", 20.0 * peak.log10()),
+            });
+        }
+        (self.mono_peak <= SILENT || self.left() < CANCELLED).then(|| {
+            "its channels are out of phase: their mean, which is used, is next to silent".into()
+        })
+    }
+
+    /// The share of the channels' energy that is left in their mean.
+    fn left(&self) -> f64 {
+        if self.energy > 0.0 { self.mono_energy / self.energy } else { 1.0 }
+    }
+
+    /// What a training song should not be like: silent, out of phase, or clipped.
+    pub fn remark(&self) -> Option<String> {
+        if let Some(nothing) = self.nothing() {
+            return Some(nothing);
+        }
+        if self.left() < OUT_OF_PHASE {
+            return Some(format!(
+                "its channels are out of phase: {:.0} % of their energy is lost in their mean, \
+                 which is used",
+                100.0 * (1.0 - self.left())
+            ));
+        }
+        let share = self.at_peak as f64 / self.samples.max(1) as f64;
+        (self.peak >= LEAST_CLIPPED_PEAK && share > CLIPPED).then(|| {
+            format!("it is clipped: {:.1} % of its samples are at its peak", 100.0 * share)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn levels(interleaved: &[f32], channels: usize) -> Levels {
+        let mut levels = Levels::default();
+        // In blocks, as a decoder makes them.
+        interleaved.chunks(10 * channels).for_each(|block| levels.add(block, channels));
+        levels
+    }
+
+    fn sine(amplitude: f32) -> Vec<f32> {
+        (0..20_000).map(|i| amplitude * (i as f32 * 0.0571).sin()).collect()
+    }
+
+    fn stereo(left: &[f32], right: impl Fn(f32) -> f32) -> Vec<f32> {
+        left.iter().flat_map(|&x| [x, right(x)]).collect()
+    }
+
+    #[test]
+    fn silence_is_named() {
+        assert!(levels(&[0.0; 99], 1).nothing().unwrap().contains("all samples are 0"));
+        let dithered: Vec<f32> = (0..999).map(|i| (i % 3) as f32 / 32_768.0).collect();
+        assert!(levels(&dithered, 1).remark().unwrap().contains("its peak is -84 dBFS"));
+        assert_eq!(levels(&sine(0.001), 1).remark(), None, "quiet is not silent");
+        assert_eq!(levels(&sine(0.7), 1).remark(), None);
+    }
+
+    #[test]
+    fn channels_that_cancel_are_named() {
+        let sine = sine(0.5);
+        assert!(levels(&stereo(&sine, |x| -x), 2).nothing().unwrap().contains("out of phase"));
+        let nearly = levels(&stereo(&sine, |x| -0.6 * x), 2);
+        assert_eq!(nearly.nothing(), None);
+        assert!(nearly.remark().unwrap().contains("94 % of their energy is lost"), "{nearly:?}");
+        for right in [0.0, 0.3, 1.0] {
+            assert_eq!(levels(&stereo(&sine, |x| right * x), 2).remark(), None, "{right}");
+        }
+    }
+
+    #[test]
+    fn clipping_is_named() {
+        for most in [0.6, 1.0] {
+            let clipped: Vec<f32> = sine(1.3 * most).iter().map(|x| x.clamp(-most, most)).collect();
+            let remark = levels(&clipped, 1).remark().unwrap();
+            assert!(remark.contains("clipped: 4"), "{most}: {remark}");
+        }
+        // Overshoot of a lossy decoder.
+        let over: Vec<f32> =
+            sine(1.3).iter().map(|x| x.clamp(-1.0, 1.0) * (1.0 + 0.05 * x)).collect();
+        assert!(levels(&over, 1).remark().is_some());
+    }
 }

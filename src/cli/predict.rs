@@ -28,9 +28,12 @@ Examples:
   genre-gpu predict runs/course song.mp3 --front-end librosa-2s
       a model trained on arrays without a known front end
 
-A song is reported as unsure if its average spectrum (level and bandwidth) is
-unlike the training songs'. This catches other recordings, noise and silence, not
-a genre that the model has never heard. Exit code 1 if a file could not be used.";
+A song is reported as unsure, with the reason, if it is unlike the training songs:
+silent, too short for one cut, with channels that cancel, or with a spectrum or
+changes over time that are beyond the limits that the run has from its training
+and validation songs. This catches silence, noise, tones and other recordings, not
+a genre that the model has never heard. In JSON its verdict is null. Exit code 0
+also then; 1 if a file could not be used.";
 
 /// Columns where standard output is no terminal.
 const WIDTH: usize = 80;
@@ -75,9 +78,10 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     let options = Options { front_end: args.front_end.as_ref(), cuts };
     let mut predictor = Predictor::open(&folder, &config, options, &bars)?;
     warn_of(predictor.backend());
-    if predictor.facts().spectra.is_none() {
+    if predictor.facts().typical.is_none() {
         bars.note(&format!(
-            "the run is from an older version, so songs cannot be compared with its training set; \
+            "the run is from an older version, so of songs unlike the training songs silent and \
+             very short ones are recognised, but not all noise and tones; \
              if its data still exist, genre-gpu train --resume {} adds that without training",
             quoted(folder.path())
         ));
@@ -161,10 +165,12 @@ impl<'a> Page<'a> {
     fn verdict(&self, song: &Song) -> String {
         let share = |&k: &usize| format!("{} {:.0} %", self.name(k), 100.0 * song.probabilities[k]);
         let ranking = song.ranking();
-        if let Some(of) = song.spectrum.as_ref().filter(|place| place.is_extreme()).map(kind) {
+        if let Some(why) = &song.unsure {
             let nearest = ranking.first().map_or("", |&class| self.name(class));
             let path = song.path.display();
-            return format!("{path}: unsure (unlike the training {of}; nearest: {nearest})");
+            return format!(
+                "{path}: unsure: unlike the training songs ({why}; nearest: {nearest})"
+            );
         }
         let (first, others) = ranking.split_at(ranking.len().min(1));
         let first: String = first.iter().map(share).collect();
@@ -195,6 +201,9 @@ impl<'a> Page<'a> {
         ));
         if let Some(place) = &song.spectrum {
             text.push_str(&format!("\n  {}", spectral_distance(place)));
+            if song.unsure.is_some() {
+                text.push_str(":\n    a prediction is an extrapolation");
+            }
         }
         text
     }
@@ -219,8 +228,7 @@ fn spectral_distance(place: &SpectralDistance) -> String {
         }
         _ => format!("as close to the training {of}' as most of them"),
     };
-    let caution = if place.is_extreme() { ":\n    a prediction is an extrapolation" } else { "" };
-    format!("average spectrum: {out} (distance {distance:.2}){caution}")
+    format!("average spectrum: {out} (distance {distance:.2})")
 }
 
 #[cfg(test)]
@@ -236,13 +244,8 @@ mod tests {
             words(0.8).ends_with("as close to the training songs' as most of them (distance 1.50)")
         );
         assert!(words(0.2).ends_with("training songs' than 80 % of them (distance 1.50)"));
-        assert!(
-            words(0.03)
-                .contains("than 97 % of them (distance 1.50):\n    a prediction is an extra")
-        );
-        assert!(
-            words(0.0).contains("than all of them (distance 1.50):\n    a prediction is an extra")
-        );
+        assert!(words(0.03).ends_with("than 97 % of them (distance 1.50)"));
+        assert!(words(0.0).ends_with("than all of them (distance 1.50)"));
         let place = SpectralDistance { distance: 9.0, farther: 0.0, of: SpectraOf::Samples };
         assert!(spectral_distance(&place).contains("training samples' than all of them"));
     }

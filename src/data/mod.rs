@@ -17,11 +17,14 @@
 //! stream.rs          reading a dataset block by block, from memory or disk
 //! stats.rs           range, sum and squared deviations, independent of threads
 //! scale.rs           the input scale
+//! bands.rs           what the mel bands of each song do
 //! spectra.rs         average spectra of songs and distances from them
+//! typical.rs         which songs are like the training songs
 //! fault_filtered.rs  the published artist-disjoint split of GTZAN
 //! ```
 
 mod array_source;
+mod bands;
 mod check;
 mod dataset;
 mod facts;
@@ -40,9 +43,11 @@ mod split;
 pub(crate) mod stats;
 mod stored;
 mod stream;
+mod typical;
 
 #[cfg(feature = "audio")]
 pub(crate) use array_source::PREPARE_WORK;
+pub use bands::{Bands, SpectraOf};
 pub use dataset::{DataOptions, Dataset};
 pub use facts::{ArrayFacts, Values};
 pub use hash::Fingerprint;
@@ -53,8 +58,10 @@ pub use names::{ArrayName, Role};
 pub use part::{Part, PartName};
 pub use scale::{Scale, ScaleKind};
 pub use spectra::{Spectra, SpectraOf, SpectralDistance, band_means};
+pub use spectra::{Spectra, SpectralDistance};
 pub use split::{Split, SplitBy};
 pub use stream::Disk;
+pub use typical::{Distribution, Property, Typical, Typicality, known_songs};
 
 /// The name of the demo corpus in every figure and print.
 pub const DEMO_SOURCE: &str = "demo corpus (synthesised)";

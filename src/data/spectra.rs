@@ -4,41 +4,14 @@
 //! input. It depends on level, bandwidth and the balance of bass and treble, and so on codec and
 //! recording, not on rhythm, melody or genre.
 
-use std::collections::BTreeMap;
-
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Dataset, Part, PartName};
-use crate::error::Result;
+use super::SpectraOf;
+use super::bands::{SongBands, distance, mean_and_deviation};
 use crate::metrics::quantile;
 
-/// The least standard deviation of a band, as a share of the bands' root-mean-square deviation:
-/// where a band is the same in all songs (silence above a codec's cut-off), any difference would
-/// otherwise be infinitely far.
-const LEAST_DEVIATION: f64 = 0.1;
 /// Number of stored quantiles: 0, 0.01, …, 1.
 const QUANTILES: usize = 101;
-
-/// What each average spectrum covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SpectraOf {
-    /// Songs.
-    Songs,
-    /// Samples, where song ids are missing.
-    Samples,
-}
-
-impl SpectraOf {
-    /// `songs` or `samples`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Songs => "songs",
-            Self::Samples => "samples",
-        }
-    }
-}
 
 /// A summary of the training set's average spectra.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,121 +50,14 @@ impl SpectralDistance {
     }
 }
 
-/// The mean of each band over samples `x`, `[n, h, w, c]`, and their frames.
-pub fn band_means(x: &[f32], shape: [usize; 3]) -> Vec<f64> {
-    let mut means = Means::default();
-    for sample in x.chunks_exact(shape.iter().product::<usize>().max(1)) {
-        means.add(&band_sums(sample, shape), shape);
-    }
-    means.finish(shape)
-}
-
-/// The sum of each band over a sample's frames.
-fn band_sums(sample: &[f32], [_, w, c]: [usize; 3]) -> Vec<f64> {
-    let sum = |band: &[f32]| band.iter().copied().map(f64::from).sum::<f64>();
-    sample.chunks_exact(w * c).map(sum).collect()
-}
-
-/// Running means of bands over samples.
-#[derive(Debug, Default)]
-struct Means {
-    sums: Vec<f64>,
-    n: usize,
-}
-
-impl Means {
-    fn add(&mut self, sample: &[f64], [h, w, c]: [usize; 3]) {
-        self.sums.resize(h, 0.0);
-        self.sums.iter_mut().zip(sample).for_each(|(sum, of_sample)| *sum += of_sample);
-        self.n += w * c;
-    }
-
-    fn finish(mut self, [h, ..]: [usize; 3]) -> Vec<f64> {
-        self.sums.resize(h, 0.0);
-        self.sums.into_iter().map(|sum| sum / self.n as f64).collect()
-    }
-}
-
-/// Collects the average spectra of songs, or of samples where song ids are missing, from samples
-/// in their order.
-struct Collector<'a> {
-    train: &'a Part,
-    shape: [usize; 3],
-    seen: usize,
-    // As in voting, an id that occurs with two labels is two songs.
-    songs: BTreeMap<(i64, u32), Means>,
-    samples: Vec<Vec<f64>>,
-}
-
-impl<'a> Collector<'a> {
-    fn new(train: &'a Part, shape: [usize; 3]) -> Self {
-        Self { train, shape, seen: 0, songs: BTreeMap::new(), samples: Vec::new() }
-    }
-
-    fn add(&mut self, block: &[f32]) {
-        let shape = self.shape;
-        let size = shape.iter().product::<usize>().max(1);
-        let sums: Vec<Vec<f64>> =
-            block.par_chunks_exact(size).map(|sample| band_sums(sample, shape)).collect();
-        for (sums, i) in sums.iter().zip(self.seen..) {
-            match &self.train.song {
-                Some(ids) => {
-                    let song = (ids[i], self.train.y[i]);
-                    self.songs.entry(song).or_default().add(sums, shape);
-                }
-                None => {
-                    let mut means = Means::default();
-                    means.add(sums, shape);
-                    self.samples.push(means.finish(shape));
-                }
-            }
-        }
-        self.seen += sums.len();
-    }
-
-    fn finish(self) -> (SpectraOf, Vec<Vec<f64>>) {
-        let shape = self.shape;
-        match self.train.song {
-            Some(_) => {
-                let means = self.songs.into_values().map(|song| song.finish(shape));
-                (SpectraOf::Songs, means.collect())
-            }
-            None => (SpectraOf::Samples, self.samples),
-        }
-    }
-}
-
 impl Spectra {
-    /// The summary of the training part, scaled as the network's input.
-    ///
-    /// # Errors
-    /// If its samples are on disk and cannot be read.
-    pub fn fit(data: &Dataset) -> Result<Self> {
-        let mut collector = Collector::new(&data.train, data.sample_shape);
-        data.each_block(PartName::Train, &mut |block| {
-            collector.add(block);
-            Ok(())
-        })?;
-        Ok(Self::of(collector.finish(), data.sample_shape))
-    }
-
-    fn of((of, each): (SpectraOf, Vec<Vec<f64>>), shape: [usize; 3]) -> Self {
-        let n = each.len() as f64;
-        let over = |term: &dyn Fn(&Vec<f64>, usize) -> f64| -> Vec<f64> {
-            (0..shape[0]).map(|k| each.iter().map(|song| term(song, k)).sum::<f64>() / n).collect()
-        };
-        let mean = over(&|song, k| song[k]);
-        let variance = over(&|song, k| (song[k] - mean[k]).powi(2));
-        let overall = (variance.iter().sum::<f64>() / variance.len() as f64).sqrt();
-        // If no band differs between songs, the unit is that of the scaled input.
-        let least = if overall > 0.0 { LEAST_DEVIATION * overall } else { 1.0 };
-        let mut fitted = Self {
-            of,
-            count: each.len(),
-            mean: mean.iter().map(|&mean| mean as f32).collect(),
-            deviation: variance.iter().map(|v| v.sqrt().max(least) as f32).collect(),
-            quantiles: Vec::new(),
-        };
+    /// The summary of songs, scaled as the network's input.
+    pub(super) fn of(songs: &SongBands) -> Self {
+        let SongBands { of, bands } = songs;
+        let each: Vec<&[f64]> = bands.iter().map(|bands| &bands.mean[..]).collect();
+        let (mean, deviation) = mean_and_deviation(&each);
+        let mut fitted =
+            Self { of: *of, count: each.len(), mean, deviation, quantiles: Vec::new() };
         let mut distances: Vec<f64> = each.iter().map(|song| fitted.distance(song)).collect();
         distances.sort_unstable_by(f64::total_cmp);
         let share = |i: usize| i * 1000 / (QUANTILES - 1);
@@ -216,11 +82,7 @@ impl Spectra {
     }
 
     fn distance(&self, band_means: &[f64]) -> f64 {
-        let terms = band_means.iter().zip(&self.mean).zip(&self.deviation);
-        let squares: f64 = terms
-            .map(|((x, mean), deviation)| ((x - f64::from(*mean)) / f64::from(*deviation)).powi(2))
-            .sum();
-        (squares / self.mean.len() as f64).sqrt()
+        distance(band_means, &self.mean, &self.deviation)
     }
 
     /// Share of the training set beyond this distance: 1 at the least of its own distances, 0 at the
@@ -240,6 +102,7 @@ impl Spectra {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{Bands, Part};
 
     const SHAPE: [usize; 3] = [2, 3, 1];
 
@@ -249,9 +112,7 @@ mod tests {
     }
 
     fn fit(train: &Part) -> Spectra {
-        let mut collector = Collector::new(train, SHAPE);
-        collector.add(&train.x);
-        Spectra::of(collector.finish(), SHAPE)
+        Spectra::of(&SongBands::of_part(train, SHAPE))
     }
 
     fn part(means: &[[f32; 2]], song: Option<Vec<i64>>) -> Part {
@@ -268,7 +129,7 @@ mod tests {
         assert_eq!((&spectra.mean[..], &spectra.deviation[..]), (&[2.0, 4.0][..], &[1.0, 2.0][..]));
         assert_eq!(spectra.quantiles, [1.0; 101]);
         assert!(spectra.fits(2) && !spectra.fits(3));
-        let place = spectra.locate(&band_means(&sample([5.0, 4.0]), SHAPE));
+        let place = spectra.locate(&Bands::of(&sample([5.0, 4.0]), SHAPE).mean);
         assert!((place.distance - 4.5f64.sqrt()).abs() < 1e-12, "{place:?}");
         assert_eq!(place.farther, 0.0);
         assert_eq!(spectra.locate(&[2.0, 4.0]).farther, 1.0);

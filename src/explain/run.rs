@@ -15,7 +15,7 @@ use super::record::{ExplainOptions, ExplainedSample, Explanation, MapOf};
 use super::right_wrong::ExplainedPart;
 use super::textures::textures;
 use super::trust::{Checks, Explained, Settings, Subject, trust};
-use crate::data::{Part, PartName, band_means};
+use crate::data::{Bands, Part, PartName};
 use crate::error::{Error, Result};
 use crate::metrics::predictions;
 use crate::progress::Progress;
@@ -68,7 +68,7 @@ pub fn explain(
 
     let shape = data.sample_shape;
     let fill: Vec<f32> =
-        band_means(&data.train.x, shape).into_iter().map(|mean| mean as f32).collect();
+        Bands::of(&data.train.x, shape).mean.into_iter().map(|mean| mean as f32).collect();
     let explained = Explained { part, shape, targets: &targets, maps: &maps, fill: &fill };
     let layers = explainer.layers().to_vec();
     let subject = Subject { graph, parameters: &saved.parameters, layers: &layers };

@@ -30,6 +30,8 @@ pub(super) struct Heard {
     pub(super) sample_rate_hz: u32,
     /// What could not be decoded.
     pub(super) damage: Option<String>,
+    /// Why nothing can be said of it, whatever the model: it is silent, or too short for a cut.
+    pub(super) nothing: Option<String>,
     /// `[cuts, n_mels, frames, 1]` in dB.
     pub(super) x: Vec<f32>,
     /// Start and end of each cut.
@@ -93,27 +95,26 @@ impl Ear {
         let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
         let sound = decode(path, bytes)?;
         let seconds = sound.seconds();
-        let samples = resample(sound.samples, sound.sample_rate_hz, fe.sample_rate_hz)?;
-        let fitting = fitting(samples.len(), fe, *from);
-        let segments = cuts.map_or(fitting, |cuts| cuts.min(fitting));
-        let too_short = || Error::Audio {
-            path: path.into(),
-            problem: format!(
+        let mut samples = resample(sound.samples, sound.sample_rate_hz, fe.sample_rate_hz)?;
+        let mut nothing = sound.levels.nothing();
+        if fitting(samples.len(), fe, *from) == 0 {
+            nothing.get_or_insert(format!(
                 "{seconds:.2} s are too short for one cut of {:.2} s",
                 fe.cut_samples() as f64 / f64::from(fe.sample_rate_hz)
-            ),
-        };
-        if segments == 0 {
-            return Err(too_short());
+            ));
+            // Zeros follow, so that there is a cut.
+            samples.resize(fe.cut_samples().max(1), 0.0);
         }
+        let fitting = fitting(samples.len(), fe, *from);
+        let segments = cuts.map_or(fitting, |cuts| cuts.min(fitting));
         let cutting = Cutting { segments, from: *from, zero_db: *zero_db };
         let Cuts::Made { values: x, spans, .. } = cut(&samples, log_mel, cutting)? else {
-            return Err(too_short());
+            return Err(Error::Audio { path: path.into(), problem: "is too short".into() });
         };
-        let second = |sample: usize| sample as f64 / f64::from(fe.sample_rate_hz);
+        let second = |sample: usize| (sample as f64 / f64::from(fe.sample_rate_hz)).min(seconds);
         let spans_s = spans.iter().map(|span| (second(span.start), second(span.end))).collect();
         let (sample_rate_hz, damage) = (sound.sample_rate_hz, sound.damage);
-        Ok(Heard { path: path.into(), seconds, sample_rate_hz, damage, x, spans_s })
+        Ok(Heard { path: path.into(), seconds, sample_rate_hz, damage, nothing, x, spans_s })
     }
 }
 

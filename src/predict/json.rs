@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::ser::Serializer;
 
 use super::Song;
-use crate::data::SpectralDistance;
+use crate::data::{SpectralDistance, Typicality};
 use crate::error::{Error, Result};
 
 /// Values under the classes' names, in the order of labels.
@@ -22,12 +22,17 @@ struct SongObject<'a> {
     seconds: f64,
     sample_rate_hz: u32,
     damage: Option<&'a str>,
-    verdict: &'a str,
-    /// Whether the song is so unlike the training set that the verdict is an extrapolation.
+    /// The most probable class; null where the song is unlike the training songs.
+    verdict: Option<&'a str>,
     unsure: bool,
+    /// Why the song is unlike the training songs.
+    reason: Option<&'a str>,
+    /// The most probable class, claimed or not.
+    nearest: &'a str,
     probabilities: ByClass<'a, f64>,
     votes: VotesObject<'a>,
     distance: Option<SpectralDistance>,
+    typicality: Option<Typicality>,
     cuts: Vec<CutObject<'a>>,
 }
 
@@ -61,14 +66,16 @@ pub fn json(songs: &[Song], classes: &[String]) -> Result<String> {
 
 fn object<'a>(song: &'a Song, classes: &'a [String]) -> SongObject<'a> {
     let name = |label: u32| classes.get(label as usize).map_or("", String::as_str);
-    let Song { path, seconds, sample_rate_hz, damage, probabilities, votes, cuts, spectrum } = song;
+    let Song { path, seconds, sample_rate_hz, damage, probabilities, votes, cuts, .. } = song;
     SongObject {
         path: path.display().to_string(),
         seconds: *seconds,
         sample_rate_hz: *sample_rate_hz,
         damage: damage.as_deref(),
-        verdict: name(votes.mean),
-        unsure: spectrum.is_some_and(|place| place.is_extreme()),
+        verdict: song.unsure.is_none().then(|| name(votes.mean)),
+        unsure: song.unsure.is_some(),
+        reason: song.unsure.as_deref(),
+        nearest: name(votes.mean),
         probabilities: ByClass(classes, probabilities),
         votes: VotesObject {
             mean: name(votes.mean),
@@ -76,7 +83,8 @@ fn object<'a>(song: &'a Song, classes: &'a [String]) -> SongObject<'a> {
             product: name(votes.product),
             cuts: ByClass(classes, &votes.cuts),
         },
-        distance: *spectrum,
+        distance: song.spectrum,
+        typicality: song.typicality,
         cuts: cuts
             .iter()
             .map(|cut| CutObject {

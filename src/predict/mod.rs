@@ -20,7 +20,7 @@ use ear::{Ear, Heard};
 
 use crate::audio::{FrontEndSpec, LogMel};
 use crate::backend::{Backend, DatasetRef, State};
-use crate::data::{Spectra, band_means};
+use crate::data::{Bands, Spectra, Typical};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
@@ -75,7 +75,10 @@ impl Predictor {
         let (saved, graph) = SavedModel::read(&folder.model())?;
         let SavedModel { parameters, facts } = saved;
         let ear = Ear::new(folder, &facts, options, progress)?;
-        if facts.spectra.as_ref().is_some_and(|spectra| !spectra.fits(facts.sample_shape[0])) {
+        let [bands, ..] = facts.sample_shape;
+        if facts.spectra.as_ref().is_some_and(|spectra| !spectra.fits(bands))
+            || facts.typical.as_ref().is_some_and(|typical| !typical.fits(bands))
+        {
             let problem = "its summary of the training set's spectra is damaged".into();
             return Err(Error::Weights { path: folder.model(), problem });
         }
@@ -160,9 +163,11 @@ impl Predictor {
         let mut probabilities = Vec::new();
         self.backend.evaluate(DatasetRef::new(&heard.x, &y), &mut probabilities)?;
         let shape = self.facts.sample_shape;
-        let place = |spectra: &Spectra| spectra.locate(&band_means(&heard.x, shape));
+        let bands = Bands::of(&heard.x, shape);
+        let place = |spectra: &Spectra| spectra.locate(&bands.mean);
         let spectrum = self.facts.spectra.as_ref().map(place);
-        Song::new(heard, &self.facts.classes, &probabilities, spectrum)
+        let typicality = self.facts.typical.as_ref().map(|typical: &Typical| typical.judge(&bands));
+        Song::new(heard, &self.facts.classes, &probabilities, spectrum, typicality)
     }
 }
 

@@ -102,6 +102,8 @@ mod tests {
             votes: Votes { mean: 0, majority: 0, product: 0, cuts: vec![0; 2] },
             cuts: classes.iter().enumerate().map(cut).collect(),
             spectrum: None,
+            typicality: None,
+            unsure: None,
         }
     }
 

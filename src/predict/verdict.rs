@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::ear::Heard;
-use crate::data::SpectralDistance;
+use crate::data::{Property, SpectralDistance, Typicality};
 use crate::error::{Error, Result};
 use crate::metrics::{SongVotes, all_song_votes, predictions};
 
@@ -26,6 +26,10 @@ pub struct Song {
     pub cuts: Vec<Cut>,
     /// How far its average spectrum lies from the training set's, where that is known.
     pub spectrum: Option<SpectralDistance>,
+    /// How like the training songs it is, where they are known.
+    pub typicality: Option<Typicality>,
+    /// Why no class is claimed, if none is: the song is unlike the training songs.
+    pub unsure: Option<String>,
 }
 
 /// The class under each vote, as label.
@@ -58,6 +62,7 @@ impl Song {
         classes: &[String],
         probabilities: &[f32],
         spectrum: Option<SpectralDistance>,
+        typicality: Option<Typicality>,
     ) -> Result<Self> {
         let k = classes.len();
         let n = heard.spans_s.len();
@@ -79,10 +84,22 @@ impl Song {
             end_s,
             probabilities: row.to_vec(),
         };
-        let Heard { path, seconds, sample_rate_hz, damage, spans_s, .. } = heard;
+        let Heard { path, seconds, sample_rate_hz, damage, nothing, spans_s, .. } = heard;
         let cuts = spans_s.iter().zip(probabilities.chunks_exact(k)).map(cut).collect();
         let probabilities = means;
-        Ok(Self { path, seconds, sample_rate_hz, damage, probabilities, votes, cuts, spectrum })
+        let unsure = nothing.or_else(|| unlike(spectrum.as_ref(), typicality.as_ref()));
+        Ok(Self {
+            path,
+            seconds,
+            sample_rate_hz,
+            damage,
+            probabilities,
+            votes,
+            cuts,
+            spectrum,
+            typicality,
+            unsure,
+        })
     }
 
     /// Labels from the most probable down; equal ones in their own order.
@@ -91,4 +108,29 @@ impl Song {
         labels.sort_by(|&a, &b| self.probabilities[b].total_cmp(&self.probabilities[a]));
         labels
     }
+}
+
+/// How a song is unlike the training songs, if it is.
+fn unlike(spectrum: Option<&SpectralDistance>, typicality: Option<&Typicality>) -> Option<String> {
+    let Some(typicality) = typicality else {
+        // A run of an older version, which has no limits.
+        let extreme = spectrum.is_some_and(SpectralDistance::is_extreme);
+        return extreme.then(|| "its average spectrum is far from theirs".into());
+    };
+    let property = typicality.beyond()?;
+    let less = typicality.is_less(property);
+    let steady = typicality.is_less(Property::Variation) && typicality.is_less(Property::Steps);
+    Some(
+        match property {
+            Property::Variation | Property::Steps if steady => {
+                "it changes less over time than they do, as noise and tones do"
+            }
+            Property::Spectrum => "its level and spectrum are far from theirs",
+            Property::Variation if less => "its bands change less over time than theirs",
+            Property::Variation => "its bands change more over time than theirs",
+            Property::Steps if less => "it changes more slowly than they do",
+            Property::Steps => "it changes more from one frame to the next than they do",
+        }
+        .into(),
+    )
 }

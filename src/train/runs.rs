@@ -17,7 +17,7 @@ use super::{data_name, model_name, run_title, words};
 use crate::audio::{Cutting, FrontEnd};
 use crate::audit::Quick;
 use crate::backend::Backend;
-use crate::data::{Dataset, PartName, Scale, ScaleKind, Spectra};
+use crate::data::{Dataset, PartName, Scale, ScaleKind, known_songs};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -347,6 +347,7 @@ impl PlannedRun<'_> {
         let table = LayerTable(&graph);
         folder.write_summary(&format!("{title}\n\n{table}\n{paragraph}\n\nTest set:\n{report}"))?;
 
+        let (spectra, typical) = known_songs(data)?;
         let facts = ModelFacts {
             version: env!("CARGO_PKG_VERSION").into(),
             name: model_name(&config.model),
@@ -356,7 +357,8 @@ impl PlannedRun<'_> {
             scale: *scale,
             front_end: front_end.clone(),
             cutting: *cutting,
-            spectra: Some(Spectra::fit(data)?),
+            spectra: Some(spectra),
+            typical: Some(typical),
             seed: config.seed,
             epochs,
             data_source: data_name(data),

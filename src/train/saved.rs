@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::settings::Recipe;
 use super::tensors::{Tensors, read_tensors, write_tensors};
 use crate::audio::{Cutting, FrontEnd};
-use crate::data::{Scale, Spectra};
+use crate::data::{Scale, Spectra, Typical};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::models::Model;
@@ -45,6 +45,9 @@ pub struct ModelFacts {
     /// The training set's average spectra; absent in older files.
     #[serde(default)]
     pub spectra: Option<Spectra>,
+    /// Which songs are like the training songs; absent in older files.
+    #[serde(default)]
+    pub typical: Option<Typical>,
     /// Seed of the run.
     pub seed: u32,
     /// Epochs that the weights were trained for.

@@ -111,9 +111,11 @@ fn several_songs_as_text_and_as_json() {
         &[
             "genre-gpu: broken.wav: not a readable audio file",
             "genre-gpu: nowhere.mp3: cannot read",
-            "genre-gpu: short.wav: 0.09 s are too short for one cut of 0.13 s",
         ],
     );
+    let short = "short.wav: unsure: unlike the training songs (0.09 s are too short for one cut of \
+                 0.13 s; nearest: ";
+    assert!(text.out.contains(short), "{}", text.out);
     assert!(!text.out.contains('\u{1b}'), "no escape codes in a pipe: {:?}", text.out);
     for told in ["h high  l low", "\n  0:00 ", " 0:01\n", "\nnoise.wav: ", "4 of 4 cuts are"] {
         assert!(text.out.contains(told), "no {told:?} in\n{}", text.out);
@@ -126,10 +128,14 @@ fn several_songs_as_text_and_as_json() {
     let json = work.fails(&format!("{words} --json --threads 1"), &["broken.wav", "nowhere.mp3"]);
     let all = songs(&json);
     let paths: Vec<&str> = all.iter().map(|song| song["path"].as_str().unwrap()).collect();
-    assert_eq!(paths, ["songs/low/1.wav", "noise.wav", "songs/high/2.wav"], "the order given");
+    assert_eq!(
+        paths,
+        ["songs/low/1.wav", "noise.wav", "short.wav", "songs/high/2.wav"],
+        "the order given"
+    );
     let again = work.run(&format!("{words} --json --threads 3").split(' ').collect::<Vec<_>>());
     assert!(again.out == json.out, "the number of threads shows");
-    for (song, samples) in all.iter().zip([12_511.0, 40_000.0, 12_522.0]) {
+    for (song, samples) in all.iter().zip([12_511.0, 40_000.0, 2000.0, 12_522.0]) {
         assert_eq!(song["seconds"].as_f64().unwrap(), samples / 22_050.0);
         assert_eq!(song["sample_rate_hz"], 22_050);
         let cuts = song["cuts"].as_array().unwrap();
@@ -140,15 +146,18 @@ fn several_songs_as_text_and_as_json() {
             assert!((mean - of(song, class)).abs() < 1e-7, "{mean} {song}");
         }
         let likely = if of(song, "high") >= of(song, "low") { "high" } else { "low" };
-        assert_eq!((&song["verdict"], &song["votes"]["mean"]), (&likely.into(), &likely.into()));
+        assert_eq!((&song["nearest"], &song["votes"]["mean"]), (&likely.into(), &likely.into()));
         let votes = CLASSES.map(|class| song["votes"]["cuts"][class].as_u64().unwrap());
         assert_eq!(votes[0] + votes[1], cuts.len() as u64);
-        let farther = song["distance"]["farther"].as_f64().unwrap();
-        assert_eq!(song["unsure"], farther <= 0.05);
-        let shown = match farther <= 0.05 {
-            true => format!("unsure (unlike the training songs; nearest: {likely})"),
-            false => format!("{likely} {:.0} % (", 100.0 * of(song, likely)),
+        // A class is claimed, or there is a reason not to.
+        let unsure = song["unsure"].as_bool().unwrap();
+        assert_eq!(unsure, ["noise.wav", "short.wav"].contains(&song["path"].as_str().unwrap()));
+        let shown = match song["reason"].as_str() {
+            Some(why) => format!("unsure: unlike the training songs ({why}; nearest: {likely})"),
+            None => format!("{likely} {:.0} % (", 100.0 * of(song, likely)),
         };
+        assert_eq!(unsure, song["reason"].is_string());
+        assert_eq!(song["verdict"], if unsure { Value::Null } else { likely.into() });
         let line = format!("{}: {shown}", song["path"].as_str().unwrap());
         assert!(text.out.contains(&line), "{line} in\n{}", text.out);
         let mut end = 0.0;
@@ -205,14 +214,42 @@ fn how_far_a_song_lies_from_the_training_set() {
     let text = work.ok("predict run noise.wav").out;
     assert!(text.contains("farther from the training songs' than all of them"), "{text}");
     assert!(text.contains("a prediction is an extrapolation"), "{text}");
-    wav(&work.path("silence.wav"), &vec![0; 20_000]);
-    for file in ["noise.wav", "silence.wav"] {
+    for (file, why) in not_music(&work) {
         for flag in ["", " --quiet"] {
             let text = work.ok(&format!("predict run {file}{flag}")).out;
-            let unsure = format!("{file}: unsure (unlike the training songs; nearest: ");
+            let unsure = format!("{file}: unsure: unlike the training songs ({why}");
             assert!(text.contains(&unsure) && !text.contains(" % ("), "{text}");
         }
+        let song = songs(&work.ok(&format!("predict run {file} --json"))).remove(0);
+        assert!(song["verdict"].is_null() && song["unsure"] == true, "{song}");
+        assert!(song["reason"].as_str().unwrap().starts_with(why), "{song}");
     }
+}
+
+/// Files of which no class should be claimed, and why.
+fn not_music(work: &Work) -> [(&'static str, &'static str); 5] {
+    let tone = sound(Some(440.0), 0.0, 20_000, 1);
+    let stereo: Vec<i16> = tone.iter().flat_map(|&x| [x, -x]).collect();
+    let spec = hound::WavSpec {
+        channels: 2,
+        sample_rate: 22_050,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(work.path("phase.wav"), spec).unwrap();
+    stereo.iter().for_each(|&sample| writer.write_sample(sample).unwrap());
+    writer.finalize().unwrap();
+    wav(&work.path("silence.wav"), &vec![0; 20_000]);
+    wav(&work.path("dither.wav"), &(0..20_000).map(|i| i % 3 - 1).collect::<Vec<i16>>());
+    wav(&work.path("tone.wav"), &tone);
+    wav(&work.path("noise.wav"), &sound(None, 0.02, 20_000, 1));
+    [
+        ("silence.wav", "it is silent: all samples are 0"),
+        ("dither.wav", "it is silent: its peak is -90 dBFS"),
+        ("phase.wav", "its channels are out of phase"),
+        ("tone.wav", "it"),
+        ("noise.wav", "it"),
+    ]
 }
 
 /// Takes keys out of what the run's model file says of itself, as older versions left it.
@@ -234,11 +271,19 @@ fn forget(work: &Work, keys: &[&str]) {
 fn an_older_run_still_has_its_verdicts() {
     let work = trained("sound");
     let want = songs(&work.ok("predict run songs/low/1.wav --json"));
-    forget(&work, &["cutting", "spectra"]);
+    forget(&work, &["cutting", "spectra", "typical"]);
     let ran = work.ok("predict run songs/low/1.wav --json");
     ran.told("cutting", &["how the training songs were cut is unknown", "from the sound"]);
     let got = songs(&ran);
-    assert!(got[0]["distance"].is_null());
+    assert!(got[0]["distance"].is_null() && got[0]["typicality"].is_null());
+    // Without figures of the training songs what is silent is still known for it.
+    for (file, why) in &not_music(&work)[..3] {
+        let text = work.ok(&format!("predict run {file} --quiet")).out;
+        assert!(
+            text.contains(&format!("{file}: unsure: unlike the training songs ({why}")),
+            "{text}"
+        );
+    }
     assert_eq!(got[0]["cuts"], want[0]["cuts"]);
     ran.told("distance", &["genre-gpu train --resume run adds that"]);
     // It does: the figures are made again, and nothing is trained.
@@ -246,7 +291,7 @@ fn an_older_run_still_has_its_verdicts() {
     let again = work.ok("predict run songs/low/1.wav --json");
     assert_eq!((songs(&again), again.err.as_str()), (want.clone(), ""));
 
-    forget(&work, &["cutting", "spectra", "front_end"]);
+    forget(&work, &["cutting", "spectra", "typical", "front_end"]);
     work.fails(
         "predict run songs/low/1.wav",
         &["16 bands x 12 frames", "prepare.json", "--front-end librosa-2s,mels=16"],

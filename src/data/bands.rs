@@ -1,0 +1,197 @@
+//! What the mel bands of each song do: their means, and how much they change over time.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::{Dataset, Part, PartName};
+use crate::error::Result;
+
+/// The least standard deviation of a band, as a share of the bands' root-mean-square deviation:
+/// where a band is the same in all songs (silence above a codec's cut-off), any difference would
+/// otherwise be infinitely far.
+const LEAST_DEVIATION: f64 = 0.1;
+
+/// What each average spectrum covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SpectraOf {
+    /// Songs.
+    Songs,
+    /// Samples, where song ids are missing.
+    Samples,
+}
+
+impl SpectraOf {
+    /// `songs` or `samples`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Songs => "songs",
+            Self::Samples => "samples",
+        }
+    }
+}
+
+/// What the bands of a song do, `[h]` each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bands {
+    /// Mean over all frames.
+    pub mean: Vec<f64>,
+    /// Variance over the frames of a sample, averaged over samples.
+    pub variance: Vec<f64>,
+    /// Mean square of the difference between neighbouring frames.
+    pub step: Vec<f64>,
+}
+
+impl Bands {
+    /// Of the samples `x`, `[n, h, w, c]`, of one song.
+    pub fn of(x: &[f32], shape: [usize; 3]) -> Self {
+        let mut sums = Sums::default();
+        for sample in x.chunks_exact(shape.iter().product::<usize>().max(1)) {
+            sums.add(&sample_sums(sample, shape));
+        }
+        sums.finish(shape)
+    }
+}
+
+/// Of each band of a sample: the sum, the variance and the mean square step.
+fn sample_sums(sample: &[f32], [_, w, c]: [usize; 3]) -> Vec<[f64; 3]> {
+    let of_band = |band: &[f32]| {
+        let values = || band.iter().copied().map(f64::from);
+        let sum: f64 = values().sum();
+        let mean = sum / (w * c) as f64;
+        let variance = values().map(|x| (x - mean).powi(2)).sum::<f64>() / (w * c) as f64;
+        // Neighbouring frames of a channel are `c` values apart.
+        let steps = values().zip(values().skip(c)).map(|(a, b)| (b - a).powi(2)).sum::<f64>();
+        [sum, variance, steps / ((w - 1).max(1) * c) as f64]
+    };
+    sample.chunks_exact((w * c).max(1)).map(of_band).collect()
+}
+
+/// Sums over the samples of a song.
+#[derive(Debug, Default)]
+struct Sums {
+    bands: Vec<[f64; 3]>,
+    samples: usize,
+}
+
+impl Sums {
+    fn add(&mut self, sample: &[[f64; 3]]) {
+        self.bands.resize(sample.len(), [0.0; 3]);
+        for (sums, of_sample) in self.bands.iter_mut().zip(sample) {
+            sums.iter_mut().zip(of_sample).for_each(|(sum, x)| *sum += x);
+        }
+        self.samples += 1;
+    }
+
+    fn finish(mut self, [h, w, c]: [usize; 3]) -> Bands {
+        self.bands.resize(h, [0.0; 3]);
+        let over = |i: usize, n: usize| self.bands.iter().map(|sums| sums[i] / n as f64).collect();
+        Bands {
+            mean: over(0, self.samples * w * c),
+            variance: over(1, self.samples),
+            step: over(2, self.samples),
+        }
+    }
+}
+
+/// The bands of each song of a part, or of each sample where song ids are missing.
+pub(super) struct SongBands {
+    pub(super) of: SpectraOf,
+    pub(super) bands: Vec<Bands>,
+}
+
+impl SongBands {
+    /// Of a part of a dataset, scaled as the network's input.
+    pub(super) fn read(data: &Dataset, part: PartName) -> Result<Self> {
+        let mut collector = Collector::new(data.part(part), data.sample_shape);
+        data.each_block(part, &mut |block| {
+            collector.add(block);
+            Ok(())
+        })?;
+        Ok(collector.finish())
+    }
+
+    /// Of a part in memory.
+    #[cfg(test)]
+    pub(super) fn of_part(part: &Part, shape: [usize; 3]) -> Self {
+        let mut collector = Collector::new(part, shape);
+        collector.add(&part.x);
+        collector.finish()
+    }
+}
+
+/// Collects the bands of songs, or of samples where song ids are missing, from samples in their
+/// order.
+struct Collector<'a> {
+    part: &'a Part,
+    shape: [usize; 3],
+    seen: usize,
+    // As in voting, an id that occurs with two labels is two songs.
+    songs: BTreeMap<(i64, u32), Sums>,
+    samples: Vec<Bands>,
+}
+
+impl<'a> Collector<'a> {
+    fn new(part: &'a Part, shape: [usize; 3]) -> Self {
+        Self { part, shape, seen: 0, songs: BTreeMap::new(), samples: Vec::new() }
+    }
+
+    fn add(&mut self, block: &[f32]) {
+        let shape = self.shape;
+        let size = shape.iter().product::<usize>().max(1);
+        let each: Vec<Vec<[f64; 3]>> =
+            block.par_chunks_exact(size).map(|sample| sample_sums(sample, shape)).collect();
+        for (sample, i) in each.iter().zip(self.seen..) {
+            match &self.part.song {
+                Some(ids) => {
+                    let song = (ids[i], self.part.y[i]);
+                    self.songs.entry(song).or_default().add(sample);
+                }
+                None => {
+                    let mut sums = Sums::default();
+                    sums.add(sample);
+                    self.samples.push(sums.finish(shape));
+                }
+            }
+        }
+        self.seen += each.len();
+    }
+
+    fn finish(self) -> SongBands {
+        let shape = self.shape;
+        match self.part.song {
+            Some(_) => {
+                let bands = self.songs.into_values().map(|song| song.finish(shape)).collect();
+                SongBands { of: SpectraOf::Songs, bands }
+            }
+            None => SongBands { of: SpectraOf::Samples, bands: self.samples },
+        }
+    }
+}
+
+/// Mean and (population) standard deviation of each band over songs; the deviation is at least a
+/// tenth of all bands' root mean square.
+pub(super) fn mean_and_deviation(songs: &[&[f64]]) -> (Vec<f32>, Vec<f32>) {
+    let (n, h) = (songs.len() as f64, songs.first().map_or(0, |song| song.len()));
+    let over = |term: &dyn Fn(&[f64], usize) -> f64| -> Vec<f64> {
+        (0..h).map(|k| songs.iter().map(|song| term(song, k)).sum::<f64>() / n).collect()
+    };
+    let mean = over(&|song, k| song[k]);
+    let variance = over(&|song, k| (song[k] - mean[k]).powi(2));
+    let overall = (variance.iter().sum::<f64>() / variance.len() as f64).sqrt();
+    // If no band differs between songs, the unit is that of the scaled input.
+    let least = if overall > 0.0 { LEAST_DEVIATION * overall } else { 1.0 };
+    let deviation = variance.iter().map(|v| v.sqrt().max(least) as f32).collect();
+    (mean.iter().map(|&mean| mean as f32).collect(), deviation)
+}
+
+/// The root mean square over bands of (band − mean) / deviation.
+pub(super) fn distance(bands: &[f64], mean: &[f32], deviation: &[f32]) -> f64 {
+    let terms = bands.iter().zip(mean).zip(deviation);
+    let squares: f64 = terms
+        .map(|((x, mean), deviation)| ((x - f64::from(*mean)) / f64::from(*deviation)).powi(2))
+        .sum();
+    (squares / mean.len() as f64).sqrt()
+}
