@@ -41,6 +41,9 @@ pub(super) fn load_run(
     bars: &Bars,
 ) -> Result<LoadedRun> {
     let run = LoadedRun::open(folder, config, data.cache.cache_dir.as_deref(), parts, bars)?;
+    if let Some(behind) = run.folder.is_behind(&run.saved) {
+        tell(&behind);
+    }
     if let (true, Some(change)) = (data.is_default(), run.data_change(parts)) {
         tell(&change);
     }

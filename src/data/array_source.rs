@@ -10,6 +10,7 @@ use zip::{CompressionMethod, ZipArchive};
 use super::npy::{Bytes, Npy};
 use super::{ArrayName, DataOptions, Role};
 use crate::error::{DataProblem, Error, Result};
+use crate::files::open_regular;
 use crate::progress::Progress;
 
 /// While `prepare` has not finished, its output folder holds a folder of this name.
@@ -17,6 +18,11 @@ pub(crate) const PREPARE_WORK: &str = ".prepare";
 
 /// Deflate expands one byte to at most 1,032; an entry that claims more is damaged.
 const MOST_INFLATED: u64 = 1_032;
+
+/// Entries that take no more bytes in memory may be compressed as much as Deflate can.
+const MOST_UNCHECKED: u64 = 1 << 28;
+/// Larger ones not beyond this: spectrograms of sound compress to a tenth at best.
+const LARGEST_RATIO: u64 = 256;
 
 /// Where arrays are read from: a folder or an npz, with the names of the arrays in it.
 pub(super) struct ArraySource {
@@ -54,7 +60,7 @@ impl ArraySource {
     }
 
     fn open_npz(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(Error::io(path, "read"))?;
+        let file = open_regular(path).map_err(Error::io(path, "read"))?;
         let npz = ZipArchive::new(BufReader::new(file)).map_err(|e| {
             Error::data(path.display().to_string(), DataProblem::Npz { problem: e.to_string() })
         })?;
@@ -118,7 +124,7 @@ impl ArraySource {
     pub(super) fn array(&mut self, name: &str) -> Result<Npy<'_>> {
         let path = self.file(name);
         let Some(npz) = &mut self.npz else {
-            let file = File::open(&path).map_err(Error::io(&path, "read"))?;
+            let file = open_regular(&path).map_err(Error::io(&path, "read"))?;
             let size = file.metadata().map_err(Error::io(&path, "read"))?.len();
             return Npy::open(path.display().to_string(), size, Bytes::File(file));
         };
@@ -138,7 +144,15 @@ impl ArraySource {
                 "its entry claims {size} bytes from {packed} in an archive of {on_disk}"
             )));
         }
-        Npy::open(place, size, Bytes::Stream(Box::new(entry)))
+        let array = Npy::open(place.clone(), size, Bytes::Stream(Box::new(entry)))?;
+        let values = 4 * array.shape.iter().map(|&extent| extent as u64).product::<u64>();
+        if values > MOST_UNCHECKED && values / LARGEST_RATIO > packed {
+            return Err(bad(format!(
+                "its entry of {packed} bytes would take {values} in memory, as no recording does; if it \
+                 is right, save it with numpy.save as a .npy file"
+            )));
+        }
+        Ok(array)
     }
 }
 

@@ -16,6 +16,9 @@ use crate::models::{Augment, Model, Schedule};
 use crate::random::keras::Shuffle;
 use crate::text::toml_problem;
 
+/// No batch keeps more threads busy.
+const MOST_THREADS: usize = 1024;
+
 /// Which weights a run ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -297,6 +300,26 @@ impl Config {
         head + &toml::to_string(self).unwrap_or_default()
     }
 
+    /// The settings that a run keeps from its first step to its last, as text by key. The others may be
+    /// changed by --resume, or are bound by the hashes of data and network.
+    pub fn binding(&self) -> BTreeMap<String, String> {
+        const FREE: [&str; 9] = [
+            "model",
+            "device",
+            "adapter",
+            "data",
+            "transpose",
+            "front-end",
+            "epochs",
+            "threads",
+            "arrays",
+        ];
+        // Plain values, all of which TOML has.
+        let table = toml::Table::try_from(self).unwrap_or_default();
+        let bound = table.into_iter().filter(|(key, _)| !FREE.contains(&key.as_str()));
+        bound.map(|(key, value)| (key, value.to_string())).collect()
+    }
+
     /// Options of the device.
     pub fn device_options(&self) -> Options<'_> {
         Options { threads: self.threads, adapter: self.adapter.as_deref() }
@@ -335,6 +358,10 @@ impl Config {
         if let Some((name, value)) = counts.into_iter().find(|(_, value)| !sane(value)) {
             let found = value.to_string();
             return Err(Error::Setting { name, expected: "1 to 4294967295", found });
+        }
+        if self.threads > MOST_THREADS {
+            let found = self.threads.to_string();
+            return Err(Error::Setting { name: "threads", expected: "0 to 1024", found });
         }
         // Text is all that config.toml can hold.
         if let Some(path) = self.data.as_ref().filter(|path| path.to_str().is_none()) {
