@@ -7,7 +7,8 @@ use crate::cpu::Cpu;
 use crate::error::Result;
 #[cfg(feature = "gpu")]
 use crate::gpu::{self, Gpu, GpuOptions};
-use crate::plan::Plan;
+use crate::memory;
+use crate::plan::{Buffer, Plan};
 
 /// Where steps run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -43,11 +44,24 @@ pub fn find(device: Device, options: Options<'_>) -> Result<()> {
     }
 }
 
+/// Bytes that a plan takes at least: weights, velocity, gradients and what kernels pack of them, the
+/// activations of a batch and, for training, their gradients.
+fn bytes(plan: &Plan) -> u64 {
+    let per_parameter = if plan.trains() { 4 } else { 2 };
+    let per_activation = if plan.trains() { 2 } else { 1 };
+    let len = |buffer: &Buffer| (buffer.len as u64).saturating_mul(per_activation);
+    let sample = plan.buffers().iter().map(len).fold(0, u64::saturating_add);
+    let parameters = (plan.graph().parameter_count() as u64).saturating_mul(per_parameter);
+    parameters.saturating_add(sample.saturating_mul(plan.batch() as u64)).saturating_mul(4)
+}
+
 /// Opens a plan on a device.
 ///
 /// # Errors
 /// If the device cannot be had, or the plan does not fit it.
 pub fn open(device: Device, plan: Plan, options: Options<'_>) -> Result<Box<dyn Backend>> {
+    let what = format!("model {} in batches of {}", plan.graph().model(), plan.batch());
+    memory::check(&what, bytes(&plan), "use a smaller --batch-size, or a smaller model")?;
     Ok(match device {
         Device::Cpu => Box::new(Cpu::new(plan, options.threads)?),
         #[cfg(feature = "gpu")]

@@ -109,6 +109,31 @@ pub enum Error {
         /// What is wrong, and the way out.
         problem: String,
     },
+    /// Something would take more memory than there is.
+    #[error(
+        "{what} needs about {needed}, more than three quarters of the {available} of memory that are \
+         available; {help}"
+    )]
+    Memory {
+        /// What needs it.
+        what: String,
+        /// How much.
+        needed: String,
+        /// How much there is.
+        available: String,
+        /// What to change.
+        help: String,
+    },
+    /// Another process writes into a folder.
+    #[error(
+        "{}: is in use by {by}; wait until that has ended, or use another folder", path.display()
+    )]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+        /// Which process, as far as is known.
+        by: String,
+    },
     /// A file of notes on a report's questions.
     #[error("{}: {problem}", path.display())]
     Notes {

@@ -88,6 +88,7 @@ pub mod files;
 pub mod gpu;
 pub mod graph;
 pub mod measure;
+mod memory;
 pub mod metrics;
 pub mod models;
 pub mod ops;

@@ -69,24 +69,26 @@ pub fn explain_run(job: &Job, cache_dir: Option<&Path>, progress: &dyn Progress)
     if out.read(&folder).is_ok_and(|explanation| explanation.asked == ExplainOptions::default()) {
         return Ok(false);
     }
-    out.create()?;
+    let _lock = out.lock()?;
     let (config, wanted) = (job.config.clone(), ExplainOptions::default());
     let mut run = LoadedRun::open(folder, config, cache_dir, &PartName::ALL, progress)?;
     run.scale();
     let mut explanation = explain(&run, &wanted, progress)?;
-    out.clear()?;
-    let written = Listener::open(&run.source).and_then(|listener| match listener {
-        Some(listener) => {
-            listen::write(&listener, &run, &wanted, &mut explanation, out.path(), progress)
+    out.replace(|staged| {
+        let written = Listener::open(&run.source).and_then(|listener| match listener {
+            Some(listener) => {
+                let folder = staged.path();
+                listen::write(&listener, &run, &wanted, &mut explanation, folder, progress)
+            }
+            None => Ok(()),
+        });
+        if let Err(e) = written {
+            // The rest does not depend on sound.
+            progress.warn(&format!("the explanation has no sound: {e}"));
+            explanation.shown.iter_mut().for_each(|shown| shown.sound = None);
         }
-        None => Ok(()),
-    });
-    if let Err(e) = written {
-        // The rest does not depend on sound.
-        progress.warn(&format!("the explanation has no sound: {e}"));
-        explanation.shown.iter_mut().for_each(|shown| shown.sound = None);
-    }
-    out.write(&explanation, ColourMap::Viridis, progress)?;
+        staged.write(&explanation, ColourMap::Viridis, progress)
+    })?;
     Ok(true)
 }
 

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 
 /// A module and the crate's modules that it may name, from the bottom up: each
 /// names earlier ones only, so there is no circle. `error` everyone may.
-const MAY_NAME: [(&str, &[&str]); 33] = [
+const MAY_NAME: [(&str, &[&str]); 34] = [
     ("error", &[]),
     ("files", &[]),
     ("measure", &[]),
+    ("memory", &[]),
     ("panics", &[]),
     ("progress", &[]),
     ("random", &[]),
@@ -23,13 +24,13 @@ const MAY_NAME: [(&str, &[&str]); 33] = [
     ("backend", &["graph", "ops", "plan"]),
     ("cpu", &["backend", "graph", "measure", "ops", "plan", "simd"]),
     ("gpu", &["backend", "graph", "measure", "ops", "panics", "plan", "random"]),
-    ("device", &["backend", "cpu", "gpu", "plan"]),
+    ("device", &["backend", "cpu", "gpu", "memory", "plan"]),
     ("models", &["files", "graph", "text"]),
     ("metrics", &["random"]),
     // Models in its tests only.
     ("plot", &["files", "graph", "metrics", "models", "text"]),
     ("audio", &["panics"]),
-    ("data", &["metrics", "progress", "random", "text"]),
+    ("data", &["files", "memory", "metrics", "progress", "random", "text"]),
     ("demo", &["audio", "data", "files", "progress", "random"]),
     ("prepare", &["audio", "data", "files", "progress", "random"]),
     ("audit", &["data", "files", "progress"]),
@@ -43,15 +44,18 @@ const MAY_NAME: [(&str, &[&str]); 33] = [
     (
         "bench",
         &[
-            "backend", "cpu", "device", "files", "gpu", "graph", "measure", "models", "ops",
-            "plan", "progress", "random", "text", "train",
+            "backend", "cpu", "device", "files", "gpu", "graph", "measure", "memory", "models",
+            "ops", "plan", "progress", "random", "text", "train",
         ],
     ),
     (
         "compare",
         &["data", "files", "graph", "metrics", "models", "random", "plot", "text", "train"],
     ),
-    ("predict", &["audio", "backend", "data", "device", "metrics", "plan", "progress", "train"]),
+    (
+        "predict",
+        &["audio", "backend", "data", "device", "files", "metrics", "plan", "progress", "train"],
+    ),
     (
         "explain",
         &[

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{KernelVariant, TileConfig};
 use crate::graph::Graph;
 use crate::measure::Budget;
+use crate::memory;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::random::streams::Stream;
@@ -79,6 +80,9 @@ struct Site<'a> {
 /// # Errors
 /// If a device cannot be had or fails.
 pub fn run(graph: &Graph, options: &Options<'_>, progress: &dyn Progress) -> Result<Report> {
+    let sample = 4 * graph.node(graph.input()).shape.len() as u64;
+    let bytes = sample.saturating_mul(options.samples as u64);
+    memory::check(&format!("--samples {}", options.samples), bytes, "use fewer --samples")?;
     let batch = options.batch.min(options.samples);
     let plan = Plan::new(graph.clone(), batch)?;
     let (x, y) = random_samples(graph, options.samples);

@@ -11,13 +11,13 @@ use super::report_args::ReportArgs;
 use super::run_bars::{self, RunText};
 use super::run_input::prepare_data;
 use super::say::{Output, tell, this_command, warn_of};
-use super::stop::interruption;
+use super::stop::{interruption, trained};
 use crate::audio::FrontEndSpec;
 use crate::compare::RunFigures;
 use crate::data::{Dataset, PartName};
 use crate::device;
 use crate::error::{Error, Result};
-use crate::files::create_folder;
+use crate::files::FolderLock;
 use crate::report::{Format, Runs};
 use crate::tasks::{Assignment, explain_run};
 use crate::text::fold;
@@ -81,13 +81,12 @@ impl Args {
 pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     let front = args.report.read()?;
     let assignment = Assignment::new(&args.settings(), args.out.as_deref())?;
+    let _lock = FolderLock::acquire(&assignment.folder)?;
     let [p1, p2] = &assignment.jobs;
     // A complete run needs no device.
     if !p2.folder.join("model.safetensors").exists() {
         device::find(p2.config.device, p2.config.device_options())?;
     }
-    let again = format!("resume with\n  {}", this_command());
-    let stop = interruption(move || again.clone())?;
     let bars = Bars::new(output);
     let cache = args.data.cache.cache_dir.as_deref();
     let source = source::load(&p1.config, cache, &PartName::ALL, &bars)?;
@@ -111,7 +110,8 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
             ));
         }
     }
-    create_folder(&assignment.folder)?;
+    let again = format!("resume with\n  {}", this_command());
+    let stop = interruption(move || again.clone())?;
     let runs = jobs.iter().map(|job| job.plan(&data.data)).collect::<Result<Vec<_>>>()?;
     open_devices(output, &runs, &data.data)?;
     let text = AssignmentText { data: &data.data };
@@ -119,6 +119,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
         tell(&format!("stopped; resume with\n  {}", this_command()));
         return Ok(ExitCode::FAILURE);
     }
+    trained();
     // `explain` loads them again for each run.
     drop(data);
     for job in &jobs {

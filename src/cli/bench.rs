@@ -67,8 +67,9 @@ pub(super) struct Args {
     gpus: bool,
 
     /// CPU threads [default: one per core]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    threads: usize,
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
+          value_parser = clap::value_parser!(u16).range(0..=1024))]
+    threads: u16,
 
     /// Maximum repetitions of each measurement
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = at_least::<1>)]
@@ -110,7 +111,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
         variant: args.kernels,
         tiles: args.tiles,
         elsewhere: args.gpus,
-        threads: args.threads,
+        threads: args.threads.into(),
         budget: Budget { steps: args.steps, seconds: args.seconds },
     };
     let report = bench::run(&graph, &options, &Bars::new(output))?;

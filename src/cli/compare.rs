@@ -12,12 +12,12 @@ use super::run_bars::{self, RunText};
 use super::run_input::prepare_data;
 use super::say::{Output, tell, this_command, warn_of};
 use super::seeds;
-use super::stop::interruption;
+use super::stop::{interruption, trained};
 use crate::compare::{self, DataReport, ModelRuns, Report, RunFigures};
 use crate::data::{Dataset, PartName};
 use crate::device;
 use crate::error::{Error, Result};
-use crate::files::create_folder;
+use crate::files::FolderLock;
 use crate::models::Model;
 use crate::train::run_folder::RunFolder;
 use crate::train::runs::Job;
@@ -128,6 +128,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
         args.models.iter().map(|name| Model::open(name)).collect::<Result<_>>()?;
     let baseline = baseline(args)?;
     let sets = sets(args, &models)?;
+    let _lock = FolderLock::acquire(&args.out)?;
     // Before anything is trained, so that a run of other settings is known at once.
     let mut jobs = sets.iter().flat_map(|set| set.jobs.iter().flatten());
     jobs.try_for_each(Job::check)?;
@@ -136,7 +137,6 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     }
     let again = format!("resume with\n  {}", this_command());
     let stop = interruption(move || again.clone())?;
-    create_folder(&args.out)?;
     let all = sets.iter().flat_map(|set| &set.jobs).map(Vec::len).sum();
     let count = Count { complete: Cell::new(0), all };
     let mut reports = Vec::new();
@@ -153,6 +153,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
             }
         }
     }
+    trained();
     let report = Report::new(reports);
     compare::write(&report, &args.out)?;
     output.document(&report)?;

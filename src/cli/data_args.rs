@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use crate::data::{ArrayName, Split};
 use crate::error::Result;
@@ -41,8 +42,17 @@ pub(super) struct DataArgs {
 #[derive(Debug, Args)]
 pub(super) struct CacheArgs {
     /// Folder of the demo corpus [default: user's cache]
-    #[arg(long, value_name = "DIR", env = "GENRE_GPU_CACHE", hide_env = true)]
+    #[arg(long, value_name = "DIR", env = "GENRE_GPU_CACHE", hide_env = true,
+          value_parser = cache_dir())]
     pub(super) cache_dir: Option<PathBuf>,
+}
+
+/// Any path but an empty one, which a variable that is set to nothing gives.
+fn cache_dir() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(|text| match text.is_empty() {
+        true => Err("it is empty: give a folder, or unset GENRE_GPU_CACHE"),
+        false => Ok(PathBuf::from(text)),
+    })
 }
 
 /// `x_train=NAME,y_train=NAME`.

@@ -80,7 +80,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     let config = run_config(&folder, &args.data, &args.device)?;
     let own = ExplainFolder::of(&folder);
     let out = args.out.as_deref().map_or(own, ExplainFolder::at);
-    out.create()?;
+    let _lock = out.lock()?;
     let bars = Bars::new(output);
     let mut run = load_run(folder, config, &args.data, &PartName::ALL, &bars)?;
     run.scale();
@@ -94,11 +94,12 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     };
     let listener = args.listen.then(|| Listener::asked(&run.source)).transpose()?;
     let mut explanation = explain(&run, &wanted, &bars)?;
-    out.clear()?;
-    if let Some(listener) = &listener {
-        listen::write(listener, &run, &wanted, &mut explanation, out.path(), &bars)?;
-    }
-    out.write(&explanation, args.cmap, &bars)?;
+    out.replace(|staged| {
+        if let Some(listener) = &listener {
+            listen::write(listener, &run, &wanted, &mut explanation, staged.path(), &bars)?;
+        }
+        staged.write(&explanation, args.cmap, &bars)
+    })?;
     output.say(&text(&explanation))?;
     if let Some(note) = undrawn(&explanation.classes) {
         output.say(&format!("\n{}", fold(&note)))?;

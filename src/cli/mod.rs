@@ -49,7 +49,7 @@ Environment:
   GENRE_GPU_SIMD    vector level of the CPU: baseline, avx2 or avx512
   NO_COLOR          any value: no colours
 
-Exit codes: 0 success, 1 failed or interrupted, 2 wrong usage.";
+Exit codes: 0 success, 1 failed or a run interrupted, 2 wrong usage, 130 interrupted.";
 
 /// Train, explain and compare small CNNs on music spectrograms.
 #[derive(Debug, Parser)]
@@ -112,6 +112,7 @@ pub fn run() -> ExitCode {
     };
     usage::quiet_vulkan_loader();
     cli.color.apply();
+    stop::handle();
     match execute(&cli.command, Output::new(cli.quiet)) {
         Ok(code) => code,
         Err(error) => {

@@ -1,17 +1,54 @@
 //! Ctrl-C.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::say::tell;
 use crate::error::{Error, Result};
+use crate::files;
 
 /// For tests: the number of checks after which a run is interrupted as by Ctrl-C. A run checks
 /// once before each epoch and after each step (on a GPU: after each submission and after the last).
 const INTERRUPT_AFTER: &str = "GENRE_GPU_INTERRUPT_AFTER";
 
-/// A check for Ctrl-C (or a request to terminate). The second Ctrl-C ends the process at once, with
-/// `help` on how to resume.
+/// The exit code of shells for a process that Ctrl-C ended.
+const INTERRUPTED: i32 = 130;
+
+/// What to say if a run is stopped at once.
+type Help = Box<dyn Fn() -> String + Send>;
+
+/// While runs are trained.
+static TRAINING: Mutex<Option<Help>> = Mutex::new(None);
+/// Whether Ctrl-C came while runs are trained.
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// Handles Ctrl-C (or a request to terminate) from now on. While runs are trained it stops them after
+/// the current step; a second one, or one at any other time, ends the process at once. Temporary files
+/// and locks are removed.
+pub(super) fn handle() {
+    let handler = ctrlc::set_handler(|| {
+        let training = TRAINING.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*training {
+            None => {
+                tell("interrupted");
+                files::exit(INTERRUPTED)
+            }
+            Some(help) => {
+                if STOPPED.swap(true, Ordering::Relaxed) {
+                    tell(&format!("stopped at once, without a new checkpoint; {}", help()));
+                    files::exit(1)
+                }
+            }
+        }
+    });
+    // Without a handler Ctrl-C ends the process, and the last epoch's checkpoint remains.
+    if let Err(error) = handler {
+        tell(&format!("warning: Ctrl-C will not write a checkpoint: {error}"));
+    }
+}
+
+/// A check for Ctrl-C, which from now on does not end the process the first time; the second time it
+/// does, with `help` on how to resume.
 ///
 /// # Errors
 /// If the environment asks for an interruption after something that is not a number.
@@ -26,21 +63,15 @@ pub(super) fn interruption(
         })?,
         Err(_) => u64::MAX,
     };
-    let stopped = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stopped);
-    let handler = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            tell(&format!("stopped at once, without a new checkpoint; {}", help()));
-            std::process::exit(1);
-        }
-    });
-    // Without a handler Ctrl-C ends the process, and the last epoch's checkpoint remains.
-    if let Err(error) = handler {
-        tell(&format!("warning: Ctrl-C will not write a checkpoint: {error}"));
-    }
+    *TRAINING.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(help));
     let checks = AtomicU64::new(0);
     Ok(move || {
         let check = checks.fetch_add(1, Ordering::Relaxed) + 1;
-        stopped.load(Ordering::Relaxed) || check >= last_check
+        STOPPED.load(Ordering::Relaxed) || check >= last_check
     })
+}
+
+/// Ctrl-C ends the process again.
+pub(super) fn trained() {
+    *TRAINING.lock().unwrap_or_else(PoisonError::into_inner) = None;
 }

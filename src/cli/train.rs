@@ -18,7 +18,7 @@ use crate::backend::{Backend, StepMetrics};
 use crate::data::{DataFrom, PartName};
 use crate::device;
 use crate::error::{Error, Result};
-use crate::files::{missing_folders, remove_empty};
+use crate::files::FolderLock;
 use crate::models::Model;
 use crate::models::summary::capacity;
 use crate::plot::undrawn;
@@ -108,7 +108,7 @@ impl Args {
 pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     let output = output.with_json(args.json);
     match &args.resume {
-        Some(path) => resume(args, output, &RunFolder::open(path)?),
+        Some(path) => resume(args, output, path),
         None => begin(args, output),
     }
 }
@@ -122,24 +122,39 @@ fn begin(args: &Args, output: Output) -> Result<ExitCode> {
         .out
         .clone()
         .unwrap_or_else(|| RunFolder::unused(&Path::new("runs").join(run_name(&config))));
-    let (missing, had_config) = (missing_folders(&folder), folder.join("config.toml").exists());
     // Before the data, so that an unusable folder fails at once. Until training starts, nothing of it
     // is left, however the program ends.
-    let created = RunFolder::create(&folder, args.overwrite);
-    remove_empty(&missing);
-    created?;
+    let lock = FolderLock::acquire(&folder)?;
+    settle(&folder)?;
+    let had_config = folder.join("config.toml").exists();
+    RunFolder::create(&folder, args.overwrite)?;
     let job = Job { model, config, folder, overwrite: args.overwrite };
-    train(args, output, &PlannedRun { job: &job, state: RunState::New }).inspect_err(|_| {
+    let run = PlannedRun { job: &job, state: RunState::New, lock: Some(&lock) };
+    train(args, output, &run).inspect_err(|_| {
         // A run without an epoch cannot be resumed.
         let kept = ["checkpoint.safetensors", "history.csv"].map(|name| job.folder.join(name));
         if !had_config && !kept.iter().any(|file| file.exists()) {
             let _ = std::fs::remove_file(job.folder.join("config.toml"));
         }
-        remove_empty(&missing);
     })
 }
 
-fn resume(args: &Args, output: Output, folder: &RunFolder) -> Result<ExitCode> {
+/// Brings back an older run whose replacement was killed before its first checkpoint.
+fn settle(folder: &Path) -> Result<()> {
+    if RunFolder::at(folder).settle()? {
+        tell("the run that was to be replaced is in place again: the new one had no checkpoint");
+    }
+    Ok(())
+}
+
+fn resume(args: &Args, output: Output, path: &Path) -> Result<ExitCode> {
+    // Before the lock, which would create it.
+    if !path.is_dir() {
+        RunFolder::open(path)?;
+    }
+    let lock = FolderLock::acquire(path)?;
+    settle(path)?;
+    let folder = &RunFolder::open(path)?;
     let mut config = Config::read(&folder.config())?;
     let given = args.settings();
     let planned = config.epochs;
@@ -159,18 +174,27 @@ fn resume(args: &Args, output: Output, folder: &RunFolder) -> Result<ExitCode> {
     let model = Model::open(&config.model)?;
     Recipe::of(&model)?;
     let job = Job { model, config, folder: folder.path().into(), overwrite: false };
-    train(args, output, &PlannedRun { job: &job, state: RunState::Started })
+    train(args, output, &PlannedRun { job: &job, state: RunState::Started, lock: Some(&lock) })
 }
 
 /// Loads the data, executes the run and prints its results.
 fn train(args: &Args, output: Output, run: &PlannedRun<'_>) -> Result<ExitCode> {
     let Job { config, folder, .. } = run.job;
     let data = load(args, output, config)?;
-    let (checkpoint, resume) =
-        (folder.join("checkpoint.safetensors"), resume_command(args, folder));
-    let stop = interruption(move || match checkpoint.exists() {
-        true => format!("resume from the last one with\n  {resume}"),
-        false => "the first epoch was not finished, so start again with --overwrite".into(),
+    let (run_folder, resume) = (RunFolder::at(folder), resume_command(args, folder));
+    let stop = interruption(move || {
+        if run_folder.checkpoint().exists() {
+            return format!("resume from the last one with\n  {resume}");
+        }
+        // Nothing that could be resumed is left.
+        match run_folder.settle() {
+            Ok(true) => "the first epoch was not finished, and the older run is in place again",
+            _ => {
+                let _ = std::fs::remove_file(run_folder.config());
+                "the first epoch was not finished, and nothing of the run is left"
+            }
+        }
+        .into()
     })?;
     let observer = TrainOutput::new(args, output, &data);
     let outcomes = execute(std::slice::from_ref(run), &data, &observer, &stop)?;
@@ -445,7 +469,7 @@ mod tests {
         let data = load(&args, quiet, &config).unwrap();
         let path = work.path().join("run");
         let job = Job { model, config, folder: path.clone(), overwrite: false };
-        let run = PlannedRun { job: &job, state: RunState::New };
+        let run = PlannedRun { job: &job, state: RunState::New, lock: None };
         let output = TrainOutput::new(&args, quiet, &data);
         let mut backend = Fragile { inner: job.open(&data.data).unwrap(), epochs };
         output.device_opened(&run, &backend).unwrap();

@@ -10,6 +10,7 @@ use zip::{CompressionMethod, ZipArchive};
 use super::npy::{Bytes, Npy};
 use super::{ArrayName, DataOptions, PartName, Role, look, names};
 use crate::error::{DataProblem, Error, Result};
+use crate::files::open_regular;
 use crate::progress::Progress;
 
 /// While `prepare` has not finished, its output folder holds a folder of this name.
@@ -20,6 +21,11 @@ const MOST_EXAMINED: usize = 16;
 
 /// Deflate expands one byte to at most 1,032; an entry that claims more is damaged.
 const MOST_INFLATED: u64 = 1_032;
+
+/// Entries that take no more bytes in memory may be compressed as much as Deflate can.
+const MOST_UNCHECKED: u64 = 1 << 28;
+/// Larger ones not beyond this: spectrograms of sound compress to a tenth at best.
+const LARGEST_RATIO: u64 = 256;
 
 /// Where arrays are read from: a folder, an npz, or a folder with an npz or a folder for each part.
 pub(super) struct ArraySource {
@@ -40,7 +46,7 @@ struct Archive {
 
 impl Archive {
     fn open(path: PathBuf, prefix: String) -> Result<Self> {
-        let file = File::open(&path).map_err(Error::io(&path, "read"))?;
+        let file = open_regular(&path).map_err(Error::io(&path, "read"))?;
         let zip = ZipArchive::new(BufReader::new(file)).map_err(|e| {
             Error::data(path.display().to_string(), DataProblem::Npz { problem: e.to_string() })
         })?;
@@ -172,7 +178,7 @@ impl ArraySource {
             Some((archive, key))
         });
         let Some((Archive { path, zip, .. }, key)) = within else {
-            let file = File::open(&path).map_err(Error::io(&path, "read"))?;
+            let file = open_regular(&path).map_err(Error::io(&path, "read"))?;
             let size = file.metadata().map_err(Error::io(&path, "read"))?.len();
             return Npy::open(path.display().to_string(), size, Bytes::File(file));
         };
@@ -192,7 +198,15 @@ impl ArraySource {
                 "its entry claims {size} bytes from {packed} in an archive of {on_disk}"
             )));
         }
-        Npy::open(place, size, Bytes::Stream(Box::new(entry)))
+        let array = Npy::open(place.clone(), size, Bytes::Stream(Box::new(entry)))?;
+        let values = 4 * array.shape.iter().map(|&extent| extent as u64).product::<u64>();
+        if values > MOST_UNCHECKED && values / LARGEST_RATIO > packed {
+            return Err(bad(format!(
+                "its entry of {packed} bytes would take {values} in memory, as no recording does; if it \
+                 is right, save it with numpy.save as a .npy file"
+            )));
+        }
+        Ok(array)
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use sysinfo::{MemoryRefreshKind, System};
-
 use crate::error::{DataProblem, Error, Result};
+use crate::memory::{self, available, readable};
 use crate::progress::Progress;
 
 /// Where samples are read from during training.
@@ -73,6 +72,13 @@ impl SampleTotals {
                 too_large && without_positions.is_none()
             }
         };
+        if !on_disk {
+            let help = match self.without_positions {
+                Some(_) => "save them as .npy files in C order, which are read from disk as needed",
+                None => "use --data-from disk",
+            };
+            memory::check("loading the samples", self.bytes, help)?;
+        }
         if on_disk {
             progress.note(&format!(
                 "Samples ({needed} as float32) stay on disk and are read as they are needed; \
@@ -83,28 +89,9 @@ impl SampleTotals {
     }
 }
 
-/// Memory that the system can still give, in bytes, within a container's limit; none where the
-/// system does not report it.
-fn available() -> Option<u64> {
-    let mut system = System::new();
-    system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
-    // `cgroup_limits` needs the total to be known.
-    let limits = if system.total_memory() > 0 { system.cgroup_limits() } else { None };
-    let in_container = limits.map_or(u64::MAX, |l| l.total_memory.saturating_sub(l.rss));
-    Some(system.available_memory().min(in_container)).filter(|bytes| *bytes > 0)
-}
-
 /// Whether this number of bytes is more than half of the available memory; false where that is unknown.
 fn exceeds_half(bytes: u64, available: Option<u64>) -> bool {
     available.is_some_and(|available| bytes > available / 2)
-}
-
-/// Bytes for people: `153.6 MB`.
-fn readable(bytes: u64) -> String {
-    match bytes {
-        0..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
-    }
 }
 
 #[cfg(test)]
@@ -115,6 +102,5 @@ mod tests {
     fn up_to_half_of_the_available_memory_is_used() {
         assert!(!exceeds_half(50, Some(100)) && exceeds_half(51, Some(100)));
         assert!(!exceeds_half(u64::MAX, None), "unknown: samples are loaded");
-        assert!(available().is_some_and(|bytes| bytes > 1 << 20), "{:?}", available());
     }
 }

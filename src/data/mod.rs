@@ -57,7 +57,6 @@ pub(crate) use names::part_of_word;
 pub use names::{ArrayName, Role};
 pub use part::{Part, PartName};
 pub use scale::{Scale, ScaleKind};
-pub use spectra::{Spectra, SpectraOf, SpectralDistance, band_means};
 pub use spectra::{Spectra, SpectralDistance};
 pub use split::{Split, SplitBy};
 pub use stream::Disk;

@@ -21,7 +21,7 @@ use super::{Genre, SOURCE};
 use crate::audio::FrontEnd;
 use crate::data::{DataOptions, Dataset, PartName};
 use crate::error::{Error, Result};
-use crate::files::{create_folder, write_atomic};
+use crate::files::{create_folder, temporary_folder, write_atomic};
 use crate::progress::{Progress, Silent};
 
 /// Version of the generator; must increase whenever the same seed makes other songs or files.
@@ -262,8 +262,8 @@ fn make(
     progress: &dyn Progress,
 ) -> Result<()> {
     remove_unfinished(cache_dir)?;
-    let unfinished = temporary_folder(cache_dir);
-    let unfinished = unfinished.map_err(Error::io(cache_dir, "create a folder in"))?;
+    let unfinished = temporary_folder(cache_dir, UNFINISHED);
+    let (unfinished, _listed) = unfinished.map_err(Error::io(cache_dir, "create a folder in"))?;
     write_corpus(unfinished.path(), recipe, &manifest.front_end, progress)?;
     for name in file_names() {
         let path = unfinished.path().join(&name);
@@ -277,19 +277,11 @@ fn make(
         w.write_all(text.as_bytes())
     })?;
     if folder.exists() {
-        let old = temporary_folder(cache_dir);
-        let old = old.map_err(Error::io(cache_dir, "create a folder in"))?;
+        let old = temporary_folder(cache_dir, UNFINISHED);
+        let (old, _listed) = old.map_err(Error::io(cache_dir, "create a folder in"))?;
         fs::rename(folder, old.path().join("demo")).map_err(Error::io(folder, "move away"))?;
     }
     fs::rename(unfinished.keep(), folder).map_err(Error::io(folder, "write"))
-}
-
-/// A temporary folder that becomes the corpus; its permissions follow the umask.
-fn temporary_folder(cache_dir: &Path) -> io::Result<tempfile::TempDir> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-    builder.prefix(UNFINISHED).tempdir_in(cache_dir)
 }
 
 /// Removes the temporary folders of processes that were killed.

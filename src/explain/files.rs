@@ -2,32 +2,37 @@
 
 use std::path::{Path, PathBuf};
 
+use super::listen;
 use super::pictures::{Figure, write_pictures};
 use super::record::{ExplainOptions, Explanation};
 use super::right_wrong::ExplainedPart;
 use crate::data::PartName;
 use crate::error::{Error, Result};
-use crate::files::{create_folder, write_atomic};
+use crate::files::{FolderLock, check_inside, sync_folder, temporary_tree, write_atomic};
 use crate::plot::ColourMap;
 use crate::progress::Progress;
-use crate::train::SavedModel;
 use crate::train::run_folder::RunFolder;
 
 /// The folder.
 #[derive(Debug, Clone)]
 pub struct ExplainFolder {
     path: PathBuf,
+    /// The folder of a run that it must lie in.
+    run: Option<PathBuf>,
 }
+
+/// Within the folder: a new explanation that is being written.
+const STAGED: &str = ".explain-new";
 
 impl ExplainFolder {
     /// That of a run; it need not be there.
     pub fn of(run: &RunFolder) -> Self {
-        Self { path: run.path().join("explain") }
+        Self { path: run.path().join("explain"), run: Some(run.path().into()) }
     }
 
     /// Elsewhere.
     pub fn at(path: &Path) -> Self {
-        Self { path: path.into() }
+        Self { path: path.into(), run: None }
     }
 
     /// The folder itself.
@@ -50,12 +55,74 @@ impl ExplainFolder {
         self.path.join(format!("wrong_{part}.csv"))
     }
 
-    /// Creates the folder, so that a bad place is known before much is done.
+    /// Creates the folder and locks it, so that a bad place is known before much is done. A new
+    /// explanation that was complete when its process was killed takes its place.
     ///
     /// # Errors
-    /// If it cannot be created.
-    pub fn create(&self) -> Result<()> {
-        create_folder(&self.path)
+    /// If it cannot be created, leads out of its run, or another process writes into it.
+    pub fn lock(&self) -> Result<FolderLock> {
+        if let Some(run) = self.run.as_ref().filter(|_| self.path.exists()) {
+            check_inside(run, &self.path)
+                .map_err(Error::io(&self.path, "write into the folder"))?;
+        }
+        let lock = FolderLock::acquire(&self.path)?;
+        let staged = self.staged();
+        match staged.json().is_file() {
+            true => self.replace_by(&staged)?,
+            false => staged.discard()?,
+        }
+        Ok(lock)
+    }
+
+    fn staged(&self) -> Self {
+        Self { path: self.path.join(STAGED), run: None }
+    }
+
+    fn discard(&self) -> Result<()> {
+        match std::fs::remove_dir_all(&self.path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io(&self.path, "remove")(e))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Replaces the explanation by one that `write` makes in another folder: until that is complete
+    /// the older one stays as it is. The lock must be held.
+    ///
+    /// # Errors
+    /// If `write` fails, or a file cannot be moved.
+    pub fn replace(&self, write: impl FnOnce(&Self) -> Result<()>) -> Result<()> {
+        let staged = self.staged();
+        let listed =
+            temporary_tree(&staged.path).map_err(Error::io(&staged.path, "create the folder"))?;
+        match write(&staged) {
+            Ok(()) => {
+                // From here on, what is left of it is not lost: the next lock goes on with it.
+                drop(listed);
+                self.replace_by(&staged)
+            }
+            Err(e) => {
+                staged.discard()?;
+                Err(e)
+            }
+        }
+    }
+
+    /// Removes the older explanation and moves the new one into its place, `explain.json` last.
+    fn replace_by(&self, staged: &Self) -> Result<()> {
+        self.clear()?;
+        let sound = self.path.join(listen::FOLDER);
+        if staged.path.join(listen::FOLDER).is_dir() {
+            if sound.exists() {
+                check_inside(&self.path, &sound).map_err(Error::io(&sound, "write into"))?;
+            }
+            listen::clear(&sound)?;
+            move_all(&staged.path.join(listen::FOLDER), &sound)?;
+        }
+        move_all(&staged.path, &self.path)?;
+        sync_folder(&self.path);
+        Ok(())
     }
 
     /// Removes what an older explanation left, `explain.json` first: pictures and sound of other
@@ -96,7 +163,6 @@ impl ExplainFolder {
         heat: ColourMap,
         progress: &dyn Progress,
     ) -> Result<()> {
-        self.create()?;
         write_pictures(explanation, &self.path, heat, progress)?;
         for part in &explanation.parts {
             self.write_indices(part)?;
@@ -166,7 +232,7 @@ impl ExplainFolder {
         if explanation.weights_hash != weights_hash(run)? {
             return fail("it is of other weights than the run has now".into());
         }
-        let (saved, _) = SavedModel::read(&run.model())?;
+        let (saved, _) = run.read_model()?;
         if explanation.data_hash != saved.facts.data_hash {
             return fail(format!("it is of other data ({})", explanation.data));
         }
@@ -184,4 +250,18 @@ pub(super) fn weights_hash(run: &RunFolder) -> Result<String> {
     let path = run.model();
     let bytes = std::fs::read(&path).map_err(Error::io(&path, "read"))?;
     Ok(blake3::hash(&bytes).to_hex()[..32].to_owned())
+}
+
+/// Moves the files of a folder into another, `explain.json` last, and removes it.
+fn move_all(from: &Path, to: &Path) -> Result<()> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(from).map_err(Error::io(from, "read"))? {
+        names.push(entry.map_err(Error::io(from, "read"))?.file_name());
+    }
+    names.sort_by_key(|name| name == "explain.json");
+    for name in names {
+        let to = to.join(&name);
+        std::fs::rename(from.join(&name), &to).map_err(Error::io(&to, "move into place"))?;
+    }
+    std::fs::remove_dir(from).map_err(Error::io(from, "remove"))
 }

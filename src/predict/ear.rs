@@ -7,6 +7,7 @@ use crate::audio::{
     CutFrom, Cuts, Cutting, FrontEnd, LogMel, ZeroDb, cut, decode, fitting, resample,
 };
 use crate::error::{Error, Result};
+use crate::files::read_regular;
 use crate::progress::Progress;
 use crate::train::ModelFacts;
 use crate::train::run_folder::RunFolder;
@@ -92,7 +93,7 @@ impl Ear {
     /// Reads, decodes, resamples and cuts a file.
     pub(super) fn hear(&self, path: &Path, log_mel: &mut LogMel) -> Result<Heard> {
         let Self { front_end: fe, from, zero_db, cuts } = self;
-        let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
+        let bytes = read_regular(path).map_err(Error::io(path, "read"))?;
         let sound = decode(path, bytes)?;
         let seconds = sound.seconds();
         let mut samples = resample(sound.samples, sound.sample_rate_hz, fe.sample_rate_hz)?;

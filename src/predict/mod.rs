@@ -72,7 +72,10 @@ impl Predictor {
         progress: &dyn Progress,
     ) -> Result<Self> {
         folder.check_finished()?;
-        let (saved, graph) = SavedModel::read(&folder.model())?;
+        let (saved, graph) = folder.read_model()?;
+        if let Some(behind) = folder.is_behind(&saved) {
+            progress.warn(&behind);
+        }
         let SavedModel { parameters, facts } = saved;
         let ear = Ear::new(folder, &facts, options, progress)?;
         let [bands, ..] = facts.sample_shape;

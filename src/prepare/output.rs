@@ -5,21 +5,26 @@ use std::path::{Path, PathBuf};
 use super::record::{RECORD, Record, Settings};
 use crate::data::PREPARE_WORK;
 use crate::error::{Error, Result};
-use crate::files::{create_folder, write_atomic};
+use crate::files::{FolderLock, LOCK, create_folder, write_atomic};
 
 const SETTINGS: &str = "settings.json";
 
 /// The output folder, while it is being filled.
 pub(super) struct Output {
     folder: PathBuf,
+    _lock: FolderLock,
 }
 
 impl Output {
     /// Opens a folder that is new or empty, or was started or finished with the same settings.
     pub(super) fn open(folder: &Path, settings: &Settings) -> Result<Self> {
-        let output = Self { folder: folder.to_path_buf() };
-        create_folder(folder)?;
-        let begun = output.work().join(SETTINGS);
+        let output = Self { folder: folder.to_path_buf(), _lock: FolderLock::acquire(folder)? };
+        let work = output.work();
+        if std::fs::symlink_metadata(&work).is_ok_and(|found| found.is_symlink()) {
+            let problem = "is a link, which prepare does not follow; remove it".into();
+            return Err(Error::Prepare { place: work.display().to_string(), problem });
+        }
+        let begun = work.join(SETTINGS);
         let fail =
             |problem: String| Error::Prepare { place: folder.display().to_string(), problem };
         let before = match (read_json::<Settings>(&begun), Record::read_if_any(folder)?) {
@@ -41,7 +46,7 @@ impl Output {
                 let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
                 let mut names: Vec<String> =
                     names.map(|name| name.to_string_lossy().into_owned()).collect();
-                names.retain(|name| name != PREPARE_WORK);
+                names.retain(|name| name != PREPARE_WORK && name != LOCK);
                 names.sort();
                 if let Some(name) = names.first() {
                     return Err(fail(format!(

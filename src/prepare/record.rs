@@ -11,6 +11,7 @@ use super::{Count, Done, Options, Summary};
 use crate::audio::{Cutting, FrontEnd};
 use crate::data::PartName;
 use crate::error::{Error, Result};
+use crate::files::read_regular;
 
 pub(super) const RECORD: &str = "prepare.json";
 
@@ -40,7 +41,7 @@ impl Settings {
     pub(super) fn new(options: &Options, classes: &[String]) -> Result<Self> {
         let hash = |path: &Option<PathBuf>| -> Result<Option<String>> {
             let Some(path) = path else { return Ok(None) };
-            let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
+            let bytes = read_regular(path).map_err(Error::io(path, "read"))?;
             Ok(Some(blake3::hash(&bytes).to_hex().to_string()))
         };
         let audio = &options.audio;
@@ -130,7 +131,7 @@ impl Record {
         if !path.is_file() {
             return Ok(None);
         }
-        let bytes = std::fs::read(&path).map_err(Error::io(&path, "read"))?;
+        let bytes = read_regular(&path).map_err(Error::io(&path, "read"))?;
         let fail = |problem: String| Error::Prepare {
             place: path.display().to_string(),
             problem: format!("cannot be read: {problem}; remove it, or prepare the folder again"),

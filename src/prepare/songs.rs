@@ -7,6 +7,7 @@ use super::Options;
 use crate::audio::EXTENSIONS;
 use crate::data::{PartName, part_of_word};
 use crate::error::{Error, Result};
+use crate::files::read_regular;
 use crate::progress::Progress;
 
 /// Song ids are class · this + number, or · 10,000 … where a class has more songs.
@@ -272,7 +273,7 @@ impl Row {
 /// Reads a CSV file whose heading must have these columns, in any order and case.
 pub(super) fn rows(path: &Path, needed: &[&str]) -> Result<Vec<Row>> {
     let place = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
+    let bytes = read_regular(path).map_err(Error::io(path, "read"))?;
     let fail = |problem: String| Error::Prepare { place: place.clone(), problem };
     // Spreadsheets put a mark before the first column's name.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);

@@ -8,7 +8,7 @@ use super::Options;
 use super::songs::Song;
 use crate::audio::{Cuts, Cutting, FrontEnd, LogMel, cut, decode, resample};
 use crate::error::Result;
-use crate::files::write_atomic;
+use crate::files::{read_regular, write_atomic};
 use crate::progress::Progress;
 
 /// How a file's cuts were made: the first line of their cache file.
@@ -62,7 +62,7 @@ impl Worker {
         song: &Song,
         progress: &dyn Progress,
     ) -> Result<Result<Made, String>> {
-        let bytes = match std::fs::read(&song.path) {
+        let bytes = match read_regular(&song.path) {
             Ok(bytes) => bytes,
             Err(e) => return Ok(Err(format!("cannot be read: {e}"))),
         };

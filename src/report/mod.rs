@@ -31,7 +31,7 @@ use std::time::SystemTime;
 use askama::Template;
 
 use crate::error::{Error, Result};
-use crate::files::write_atomic;
+use crate::files::write_output;
 pub use notes::Notes;
 use record::RunRecord;
 use view::Page;
@@ -96,7 +96,7 @@ impl Runs {
             })?,
             Format::Notebook => notebook::text(&page, &self.0, front)?,
         };
-        write_atomic(path, |to| to.write_all(text.as_bytes()))?;
+        write_output(path, |to| to.write_all(text.as_bytes()))?;
         Ok(text.len())
     }
 }

@@ -14,6 +14,7 @@ use super::view::{GenreView, MatrixView, ModelView, Page, Table, commands, repor
 use super::{Format, FrontMatter};
 use crate::error::{Error, Result};
 use crate::explain::{Explanation, Figure};
+use crate::files::{check_inside, read_regular};
 use crate::plot::{png_bytes, png_names};
 
 /// The file's text: nbformat 4.5.
@@ -367,7 +368,8 @@ fn further(book: &mut Notebook, page: &Page, view: &ModelView, run: &RunRecord) 
 
 fn curves(words: &mut Words, view: &ModelView, run: &RunRecord) -> Result<()> {
     let path = run.folder.curves();
-    let png = std::fs::read(&path).map_err(Error::io(&path, "read"))?;
+    let png = check_inside(run.folder.path(), &path).and_then(|()| read_regular(&path));
+    let png = png.map_err(Error::io(&path, "read"))?;
     let alt = format!("Loss and accuracy of {} by epoch", view.heading);
     words.picture(&png, "curves", &alt);
     words.table(&view.epochs);

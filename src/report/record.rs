@@ -41,7 +41,7 @@ impl RunRecord {
         let config = Config::read(&folder.config())?;
         folder.check_finished()?;
         folder.check_resumable()?;
-        let (saved, graph) = SavedModel::read(&folder.model())?;
+        let (saved, graph) = folder.read_model()?;
         let SavedModel { facts, .. } = saved;
         let model = Model::parse(&facts.name, &facts.model)?;
         let history = Checkpoint::read(&folder.checkpoint())?.position.history;

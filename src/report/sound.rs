@@ -11,6 +11,7 @@ use super::record::RunRecord;
 use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::explain::{ExplainFolder, ExplainedSample, Heard, Recording};
+use crate::files::{check_inside, read_regular};
 
 /// A recording that can be played.
 #[derive(Debug, Serialize)]
@@ -34,7 +35,8 @@ pub(super) fn players(run: &RunRecord, most: usize) -> Result<BTreeMap<usize, Ve
         let mut own = Vec::new();
         for (word, recording) in named(heard) {
             let path = inside(folder.path(), &recording.file)?;
-            let bytes = std::fs::read(&path).map_err(Error::io(&path, "read"))?;
+            let bytes = check_inside(run.folder.path(), &path).and_then(|()| read_regular(&path));
+            let bytes = bytes.map_err(Error::io(&path, "read"))?;
             let class = &found.classes[shown.target as usize];
             let name = match recording.probabilities.get(shown.target as usize) {
                 Some(p) => format!("{word}: {class} {p:.2}"),

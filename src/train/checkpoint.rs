@@ -1,11 +1,12 @@
 //! Checkpoints: all that a run needs to resume bit-identically.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::history::Epoch;
-use super::tensors::{Tensors, read_tensors, write_tensors};
+use super::tensors::{Tensors, difference, hash_of, hash_of_text, read_tensors, write_tensors};
 use crate::backend::{State, StepMetrics};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -40,6 +41,14 @@ pub struct Position {
     /// Device of the last step ([`crate::backend::Backend::identity`]); empty in older checkpoints.
     #[serde(default)]
     pub device: String,
+    /// The settings that may not change ([`super::settings::Config::binding`]); empty in older
+    /// checkpoints.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
+    /// In the file: BLAKE3 of each tensor and, under `position`, of this text without them; none in
+    /// older checkpoints.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) blake3: BTreeMap<String, String>,
 }
 
 impl Position {
@@ -69,6 +78,8 @@ pub fn graph_hash(graph: &Graph) -> String {
 }
 
 const KEY: &str = "genre_gpu_checkpoint";
+/// What the hash of the position is called among those of the tensors.
+const POSITION: &str = "position";
 
 impl Checkpoint {
     /// Writes the checkpoint; an older one at `path` is replaced whole.
@@ -84,8 +95,15 @@ impl Checkpoint {
         if let Some(best) = &self.best {
             tensors.push(("best".to_owned(), vec![count], best));
         }
-        let position = serde_json::to_string(&self.position)
-            .map_err(|e| Error::Weights { path: path.into(), problem: e.to_string() })?;
+        let json = |position: &Position| {
+            serde_json::to_string(position)
+                .map_err(|e| Error::Weights { path: path.into(), problem: e.to_string() })
+        };
+        let mut position = Position { blake3: BTreeMap::new(), ..self.position.clone() };
+        let text = hash_of_text(&json(&position)?);
+        let hashes = tensors.iter().map(|(name, _, values)| (name.clone(), hash_of(values)));
+        position.blake3 = hashes.chain([(POSITION.to_owned(), text)]).collect();
+        let position = json(&position)?;
         write_tensors(path, &tensors, KEY, position)
     }
 
@@ -96,7 +114,16 @@ impl Checkpoint {
     pub fn read(path: &Path) -> Result<Self> {
         let Tensors { mut tensors, metadata } = read_tensors(path, KEY)?;
         let fail = |problem: String| Error::Weights { path: path.into(), problem };
-        let position = serde_json::from_str(&metadata).map_err(|e| fail(e.to_string()))?;
+        let mut position: Position =
+            serde_json::from_str(&metadata).map_err(|e| fail(e.to_string()))?;
+        let hashes = std::mem::take(&mut position.blake3);
+        let text = serde_json::to_string(&position).map_err(|e| fail(e.to_string()))?;
+        let found = tensors.iter().map(|(name, (_, values))| (name.clone(), hash_of(values)));
+        let found: BTreeMap<String, String> =
+            found.chain([(POSITION.to_owned(), hash_of_text(&text))]).collect();
+        if let Some(problem) = difference(&hashes, &found) {
+            return Err(fail(problem));
+        }
         let mut take = |name: &str| tensors.remove(name).map(|(_, tensor)| tensor);
         let (now, velocity, best) = (take("parameters"), take("velocity"), take("best"));
         let (Some(parameters), Some(velocity)) = (now, velocity) else {

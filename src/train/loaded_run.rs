@@ -40,7 +40,7 @@ impl LoadedRun {
         progress: &dyn Progress,
     ) -> Result<Self> {
         folder.check_finished()?;
-        let (saved, graph) = SavedModel::read(&folder.model())?;
+        let (saved, graph) = folder.read_model()?;
         let facts = &saved.facts;
         let named = config.class_names.is_some();
         config.class_names.get_or_insert_with(|| facts.classes.clone());

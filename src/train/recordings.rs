@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::audio::{decode, resample};
 use crate::demo::{self, Genre, SongRow};
 use crate::error::{Error, Result};
+use crate::files::read_regular;
 use crate::prepare::{self, Record};
 
 /// The recordings that samples were cut from.
@@ -104,7 +105,7 @@ impl Track {
 /// The bytes of a file, which must have this hash.
 fn unchanged(path: &Path, blake3: &str) -> Result<Vec<u8>> {
     let fail = |problem: String| Error::Audio { path: path.into(), problem };
-    let bytes = std::fs::read(path).map_err(|e| {
+    let bytes = read_regular(path).map_err(|e| {
         fail(format!(
             "cannot read: {e}; samples were cut from it: put it back, or prepare from where the \
              songs are now and train on that"
@@ -131,7 +132,7 @@ fn damaged(folder: &Path, problem: &str) -> Error {
 
 fn rows<T: serde::de::DeserializeOwned>(folder: &Path) -> Result<Vec<T>> {
     let path = folder.join("songs.csv");
-    let bytes = std::fs::read(&path).map_err(Error::io(&path, "read"))?;
+    let bytes = read_regular(&path).map_err(Error::io(&path, "read"))?;
     let rows = csv::Reader::from_reader(bytes.as_slice()).into_deserialize();
     rows.collect::<Result<_, csv::Error>>().map_err(|e| damaged(folder, &e.to_string()))
 }

@@ -1,20 +1,29 @@
 //! The folder of a run and its files, each written atomically.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::checkpoint::Checkpoint;
 use super::history::{self, Epoch, best_epoch, seconds_per_epoch};
 use super::names::{data_name, model_name};
 use super::results::{PartMetrics, Results};
+use super::saved::{SavedModel, WeightsHashes};
 use super::settings::Config;
 use crate::data::{Dataset, PartName};
 use crate::error::{Error, Result};
-use crate::files::{create_folder, write_atomic};
+use crate::files::{create_folder, is_unused, read_regular, sync_folder, write_atomic};
+use crate::graph::Graph;
 use crate::metrics::SongVotes;
 #[cfg(feature = "pictures")]
 use crate::plot::{EpochRow, NamedMatrix, confusion, curves, png_names, write_png};
+
+/// In a run's folder: a whole older run that is being replaced.
+const OLDER: &str = ".older-run";
+/// Likewise while its files are moved there or back.
+const MOVING: &str = ".older-run-moving";
 
 /// A run's folder.
 #[derive(Debug, Clone)]
@@ -61,6 +70,11 @@ pub struct Predictions {
 }
 
 impl RunFolder {
+    /// A folder, whatever it holds.
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.to_path_buf() }
+    }
+
     /// Creates the folder of a new run, so that an unusable path fails before training.
     ///
     /// # Errors
@@ -125,7 +139,7 @@ impl RunFolder {
             1 => base.to_path_buf(),
             _ => base.with_file_name(format!("{name}-{i}")),
         };
-        (1..).map(numbered).find(|path| !path.exists()).unwrap_or_else(|| base.to_path_buf())
+        (1..).map(numbered).find(|path| is_unused(path)).unwrap_or_else(|| base.to_path_buf())
     }
 
     /// Removes the files of an older run, so that they do not mix with those of a new one.
@@ -141,13 +155,68 @@ impl RunFolder {
         Ok(())
     }
 
+    /// Moves the files of an older run aside, for [`RunFolder::settle`]. The folder's lock must be
+    /// held.
+    ///
+    /// # Errors
+    /// If one cannot be moved.
+    pub fn set_aside(&self) -> Result<()> {
+        let files: Vec<PathBuf> = self.files().into_iter().filter(|file| file.exists()).collect();
+        if files.is_empty() {
+            return Ok(());
+        }
+        let (moving, older) = (self.path.join(MOVING), self.path.join(OLDER));
+        create_folder(&moving)?;
+        for file in files {
+            let to = moving.join(file.file_name().unwrap_or_default());
+            std::fs::rename(&file, to).map_err(Error::io(&file, "move aside"))?;
+        }
+        std::fs::rename(&moving, &older).map_err(Error::io(&moving, "rename"))?;
+        sync_folder(&self.path);
+        Ok(())
+    }
+
+    /// Ends the replacement of an older run, also one that was killed at any moment: if the new run has
+    /// a checkpoint, the older one is removed, else it is brought back, and the result is true. The
+    /// folder's lock must be held.
+    ///
+    /// # Errors
+    /// If a file cannot be moved or removed.
+    pub fn settle(&self) -> Result<bool> {
+        let (moving, older) = (self.path.join(MOVING), self.path.join(OLDER));
+        // A link leads elsewhere: it is none of ours.
+        let is_there =
+            |path: &Path| std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
+        if is_there(&older) {
+            if self.checkpoint().exists() {
+                std::fs::remove_dir_all(&older).map_err(Error::io(&older, "remove"))?;
+                return Ok(false);
+            }
+            // What is in place is the new run's, until the name changes.
+            self.clear()?;
+            std::fs::rename(&older, &moving).map_err(Error::io(&older, "rename"))?;
+        }
+        if !is_there(&moving) {
+            return Ok(false);
+        }
+        for entry in std::fs::read_dir(&moving).map_err(Error::io(&moving, "read"))? {
+            let entry = entry.map_err(Error::io(&moving, "read"))?;
+            let to = self.path.join(entry.file_name());
+            std::fs::rename(entry.path(), &to).map_err(Error::io(&to, "move back"))?;
+        }
+        std::fs::remove_dir(&moving).map_err(Error::io(&moving, "remove"))?;
+        sync_folder(&self.path);
+        Ok(true)
+    }
+
     /// All files of a run.
     pub fn files(&self) -> Vec<PathBuf> {
-        let files = [self.config(), self.checkpoint(), self.model(), self.history()];
+        let weights = [self.model(), self.weights()];
+        let files = [self.config(), self.checkpoint(), self.history()];
         let results = [self.metrics(), self.curves(), self.confusion(), self.summary()];
         let parts = PartName::ALL.map(|part| self.predictions(part));
         let songs = PartName::ALL.map(|part| self.songs(part));
-        files.into_iter().chain(results).chain(parts).chain(songs).collect()
+        files.into_iter().chain(weights).chain(results).chain(parts).chain(songs).collect()
     }
 
     /// Checks that there are final weights.
@@ -158,9 +227,13 @@ impl RunFolder {
         if self.model().exists() {
             return Ok(());
         }
+        let older = match [OLDER, MOVING].iter().any(|name| self.path.join(name).exists()) {
+            true => ", which first brings back the older run that it was to replace",
+            false => "",
+        };
         let problem = format!(
             "holds no model.safetensors: the run is not finished; resume it with genre-gpu \
-             train --resume {}",
+             train --resume {}{older}",
             self.path.display()
         );
         Err(Error::Run { path: self.path.clone(), problem })
@@ -232,6 +305,71 @@ impl RunFolder {
     /// `songs_<part>.csv`, the votes of each song's samples.
     pub fn songs(&self, part: PartName) -> PathBuf {
         self.path.join(format!("songs_{part}.csv"))
+    }
+
+    /// `weights.json`, hashes of the final weights.
+    pub fn weights(&self) -> PathBuf {
+        self.path.join("weights.json")
+    }
+
+    /// Writes the final weights and, beside them, their hashes.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn write_model(&self, saved: &SavedModel, graph: &Graph) -> Result<()> {
+        let (model, weights) = (self.model(), self.weights());
+        // A run that is killed in between has weights without hashes, never with those of others.
+        match std::fs::remove_file(&weights) {
+            Err(e) if e.kind() != ErrorKind::NotFound => {
+                return Err(Error::io(&weights, "remove")(e));
+            }
+            _ => {}
+        }
+        saved.write(&model, graph)?;
+        WeightsHashes::of(&model, saved, graph)?.write(&weights)
+    }
+
+    /// Reads the final weights, and compares them with their hashes and with the run's settings.
+    ///
+    /// # Errors
+    /// If they are missing, damaged, or of another run.
+    pub fn read_model(&self) -> Result<(SavedModel, Graph)> {
+        let path = self.model();
+        let bytes = read_regular(&path).map_err(Error::io(&path, "read"))?;
+        let (saved, graph) = SavedModel::parse(&path, &bytes)?;
+        if let Some(hashes) = WeightsHashes::read(&self.weights())? {
+            hashes.check(&path, &bytes, (&saved, &graph))?;
+        }
+        let config = Config::read(&self.config())?;
+        let (own, found) = ((model_name(&config.model), config.seed), &saved.facts);
+        if own != (found.name.clone(), found.seed) {
+            let problem = format!(
+                "expected weights of {}, seed {}, as config.toml says, found those of {}, seed {}; put \
+                 the run's own back",
+                own.0, own.1, found.name, found.seed
+            );
+            return Err(Error::Weights { path, problem });
+        }
+        Ok((saved, graph))
+    }
+
+    /// Which weights these are, if training has gone on since they were written.
+    pub fn is_behind(&self, saved: &SavedModel) -> Option<String> {
+        let Checkpoint { state, best, position } = Checkpoint::read(&self.checkpoint()).ok()?;
+        if best.unwrap_or(state.parameters) == saved.parameters {
+            return None;
+        }
+        let step = match position.step {
+            0 => String::new(),
+            step => format!(" and {step} steps"),
+        };
+        Some(format!(
+            "these are the weights of {} epochs; the run has been trained for {} epochs{step} since: \
+             genre-gpu train --resume {} finishes it",
+            saved.facts.epochs,
+            position.history.len(),
+            crate::text::shell(&self.path.display().to_string())
+        ))
     }
 
     /// Writes `config.toml`.
@@ -385,8 +523,8 @@ impl RunFolder {
     /// If it cannot be read or is not one.
     pub fn read_metrics(&self) -> Result<Metrics> {
         let path = self.metrics();
-        let text = std::fs::read_to_string(&path).map_err(Error::io(&path, "read"))?;
-        serde_json::from_str(&text)
+        let text = read_regular(&path).map_err(Error::io(&path, "read"))?;
+        serde_json::from_slice(&text)
             .map_err(|e| Error::Run { path, problem: format!("not a valid metrics.json: {e}") })
     }
 

@@ -20,6 +20,7 @@ use crate::backend::Backend;
 use crate::data::{Dataset, PartName, Scale, ScaleKind, known_songs};
 use crate::device;
 use crate::error::{Error, Result};
+use crate::files::FolderLock;
 use crate::graph::Graph;
 use crate::metrics::ClassificationReport;
 use crate::models::Model;
@@ -89,6 +90,8 @@ pub struct PlannedRun<'a> {
     pub job: &'a Job,
     /// Its state before.
     pub state: RunState,
+    /// The lock of its folder, where that is held already; else it is taken for the training.
+    pub lock: Option<&'a FolderLock>,
 }
 
 /// Is called while runs are executed.
@@ -237,7 +240,7 @@ impl Job {
     /// If its folder holds a run with other settings, on other data or of another network, or a
     /// damaged one.
     pub fn plan(&self, data: &Dataset) -> Result<PlannedRun<'_>> {
-        Ok(PlannedRun { job: self, state: self.state(data)? })
+        Ok(PlannedRun { job: self, state: self.state(data)?, lock: None })
     }
 
     fn state(&self, data: &Dataset) -> Result<RunState> {
@@ -264,7 +267,7 @@ impl Job {
         }
         // A run that was extended may have weights and results of fewer epochs. Weights are
         // written last, so if they are those of the last epoch, so is all else.
-        let (saved, _) = SavedModel::read(&folder.model())?;
+        let (saved, _) = folder.read_model()?;
         let last = best.unwrap_or(state.parameters);
         Ok(if saved.parameters == last { RunState::Complete } else { RunState::Started })
     }
@@ -288,7 +291,11 @@ impl PlannedRun<'_> {
             RunState::Started | RunState::Complete => return RunFolder::open(path),
         };
         let folder = RunFolder::create(path, replaces)?;
-        folder.clear()?;
+        match self.state {
+            RunState::New => folder.set_aside()?,
+            // Nothing that could be brought back.
+            _ => folder.clear()?,
+        }
         Ok(folder)
     }
 
@@ -303,9 +310,28 @@ impl PlannedRun<'_> {
         observer: &dyn TrainObserver,
         stop: &dyn Fn() -> bool,
     ) -> Result<RunOutcome> {
+        let _lock = match self.lock {
+            Some(_) => None,
+            None => Some(FolderLock::acquire(&self.job.folder)?),
+        };
+        let folder = self.folder()?;
+        let outcome = self.train_into(&folder, backend, prepared, observer, stop);
+        if folder.settle()? {
+            observer.note("the run that was in its folder before is in place again");
+        }
+        outcome
+    }
+
+    fn train_into(
+        &self,
+        folder: &RunFolder,
+        backend: &mut dyn Backend,
+        prepared: &PreparedData,
+        observer: &dyn TrainObserver,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<RunOutcome> {
         let PreparedData { data, front_end, cutting, scale, audit } = prepared;
         let Job { config, model, .. } = self.job;
-        let folder = self.folder()?;
         let title = run_title(&config.model, data);
         let (graph, device) = (backend.plan().graph().clone(), backend.describe());
         let begin = match self.state {
@@ -365,7 +391,7 @@ impl PlannedRun<'_> {
             data_hash: data.hash.clone(),
         };
         // Last: if a folder has these weights, all its other files belong to them.
-        SavedModel { parameters, facts }.write(&folder.model(), &graph)?;
+        folder.write_model(&SavedModel { parameters, facts }, &graph)?;
         Ok(RunOutcome::Trained(Box::new(TrainedRun { device, history, results, report, outcome })))
     }
 }
@@ -417,7 +443,7 @@ mod tests {
         let model = Model::open("p1").unwrap();
         let config = Settings::default().resolve(Recipe::of(&model).unwrap()).unwrap();
         let job = Job { model, config, folder: work.path().join("run"), overwrite: false };
-        let run = |state| PlannedRun { job: &job, state }.folder();
+        let run = |state| PlannedRun { job: &job, state, lock: None }.folder();
         let folder = run(RunState::New).unwrap();
         std::fs::write(folder.config(), "").unwrap();
         assert!(run(RunState::New).is_err(), "a config.toml appeared");

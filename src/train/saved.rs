@@ -1,15 +1,17 @@
 //! A trained model as a file: weights under Keras's names and in its layout, and all that is needed
 //! to use them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::settings::Recipe;
-use super::tensors::{Tensors, read_tensors, write_tensors};
+use super::tensors::{Tensors, difference, hash_of, hash_of_text, parse_tensors, write_tensors};
 use crate::audio::{Cutting, FrontEnd};
 use crate::data::{Scale, Spectra, Typical};
 use crate::error::{Error, Result};
+use crate::files::{read_regular, write_atomic};
 use crate::graph::Graph;
 use crate::models::Model;
 
@@ -99,7 +101,12 @@ impl SavedModel {
     /// # Errors
     /// If it cannot be read, is damaged, or a tensor is missing or of another shape.
     pub fn read(path: &Path) -> Result<(Self, Graph)> {
-        let Tensors { mut tensors, metadata } = read_tensors(path, KEY)?;
+        Self::parse(path, &read_regular(path).map_err(Error::io(path, "read"))?)
+    }
+
+    /// As [`SavedModel::read`], from the file's bytes.
+    pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<(Self, Graph)> {
+        let Tensors { mut tensors, metadata } = parse_tensors(path, bytes, KEY)?;
         let fail = |problem: String| Error::Weights { path: path.into(), problem };
         let facts: ModelFacts = serde_json::from_str(&metadata).map_err(|e| fail(e.to_string()))?;
         facts
@@ -111,7 +118,14 @@ impl SavedModel {
         let model = Model::parse(&facts.name, &facts.model)?;
         Recipe::of(&model)?;
         let graph = model.graph(facts.sample_shape, facts.classes.len())?;
-        let mut parameters = Vec::with_capacity(graph.parameter_count());
+        // A few words in the metadata can claim any size.
+        let (claimed, held) = (graph.parameter_count(), bytes.len() / size_of::<f32>());
+        if claimed > held {
+            return Err(fail(format!(
+                "expected {claimed} weights, as its model has, found a file that holds at most {held}"
+            )));
+        }
+        let mut parameters = Vec::with_capacity(claimed);
         for p in graph.parameters() {
             match tensors.remove(&p.name) {
                 Some((shape, values)) if shape == p.shape => parameters.extend(values),
@@ -129,4 +143,68 @@ impl SavedModel {
         }
         Ok((Self { parameters, facts }, graph))
     }
+}
+
+/// `weights.json`, beside a run's weights: by it any changed bit of them is found. It is a file of its
+/// own so that equal weights are equal files, whichever version wrote them.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WeightsHashes {
+    /// BLAKE3 of the whole file, 32 hex characters.
+    file: String,
+    /// Of each tensor.
+    tensors: BTreeMap<String, String>,
+}
+
+impl WeightsHashes {
+    /// Those of weights that were written to `model`.
+    pub(super) fn of(model: &Path, saved: &SavedModel, graph: &Graph) -> Result<Self> {
+        let bytes = read_regular(model).map_err(Error::io(model, "read"))?;
+        Ok(Self { file: hash_of_text(bytes), tensors: hashes(saved, graph) })
+    }
+
+    pub(super) fn write(&self, path: &Path) -> Result<()> {
+        write_atomic(path, |to| {
+            serde_json::to_writer_pretty(&mut *to, self)?;
+            writeln!(to)
+        })
+    }
+
+    /// None if there are none: the run is of an older version.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>> {
+        let bytes = match read_regular(path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Error::io(path, "read")(e)),
+        };
+        serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::Weights {
+            path: path.into(),
+            problem: format!(
+                "damaged: {e}; restore it from a copy, or make it again with train --resume"
+            ),
+        })
+    }
+
+    /// Checks the bytes of `model` and what was read from them.
+    pub(super) fn check(
+        &self,
+        model: &Path,
+        bytes: &[u8],
+        (saved, graph): (&SavedModel, &Graph),
+    ) -> Result<()> {
+        if hash_of_text(bytes) == self.file {
+            return Ok(());
+        }
+        let problem = difference(&self.tensors, &hashes(saved, graph)).unwrap_or_else(|| {
+            "damaged: its facts about model and inputs have changed since it was written; restore the \
+             file from a copy, or train again"
+                .into()
+        });
+        Err(Error::Weights { path: model.into(), problem })
+    }
+}
+
+fn hashes(saved: &SavedModel, graph: &Graph) -> BTreeMap<String, String> {
+    let hash = |values: Option<&[f32]>| values.map_or_else(String::new, hash_of);
+    let parameters = graph.parameters().iter();
+    parameters.map(|p| (p.name.clone(), hash(saved.parameters.get(p.range())))).collect()
 }

@@ -16,6 +16,9 @@ use crate::models::{Augment, Model, Schedule};
 use crate::random::keras::Shuffle;
 use crate::text::toml_problem;
 
+/// No batch keeps more threads busy.
+const MOST_THREADS: usize = 1024;
+
 /// Which weights a run ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -239,9 +242,6 @@ where
         .try_map(|word| T::deserialize(IntoDeserializer::<Error>::into_deserializer(word)))
 }
 
-/// No batch keeps more threads busy.
-const MOST_THREADS: usize = 1024;
-
 /// A number of epochs or samples.
 #[cfg(feature = "cli")]
 pub(crate) fn count(text: &str) -> std::result::Result<usize, String> {
@@ -309,6 +309,26 @@ impl Config {
         };
         // Plain values and one table of strings, checked: nothing that TOML lacks.
         head + &toml::to_string(self).unwrap_or_default()
+    }
+
+    /// The settings that a run keeps from its first step to its last, as text by key. The others may be
+    /// changed by --resume, or are bound by the hashes of data and network.
+    pub fn binding(&self) -> BTreeMap<String, String> {
+        const FREE: [&str; 9] = [
+            "model",
+            "device",
+            "adapter",
+            "data",
+            "transpose",
+            "front-end",
+            "epochs",
+            "threads",
+            "arrays",
+        ];
+        // Plain values, all of which TOML has.
+        let table = toml::Table::try_from(self).unwrap_or_default();
+        let bound = table.into_iter().filter(|(key, _)| !FREE.contains(&key.as_str()));
+        bound.map(|(key, value)| (key, value.to_string())).collect()
     }
 
     /// Options of the device.

@@ -6,7 +6,7 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::error::{Error, Result};
-use crate::files::write_atomic;
+use crate::files::{read_regular, write_atomic};
 
 /// Contents of a file: named tensors (shape and values) and its metadata.
 pub(super) struct Tensors {
@@ -37,26 +37,63 @@ pub(super) fn write_tensors(
     write_atomic(path, |to| to.write_all(&file))
 }
 
+/// BLAKE3 of a tensor's values, 32 hex characters.
+pub(super) fn hash_of(values: &[f32]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    // A block at a time: the values in the file's byte order.
+    for some in values.chunks(1 << 14) {
+        let bytes: Vec<u8> = some.iter().flat_map(|value| value.to_le_bytes()).collect();
+        hasher.update(&bytes);
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
+}
+
+/// BLAKE3 of bytes, 32 hex characters.
+pub(super) fn hash_of_text(text: impl AsRef<[u8]>) -> String {
+    blake3::hash(text.as_ref()).to_hex()[..32].to_owned()
+}
+
+/// The first hash that is not the one that was written; none where none was written.
+pub(super) fn difference(
+    written: &BTreeMap<String, String>,
+    found: &BTreeMap<String, String>,
+) -> Option<String> {
+    let other = |(name, hash): &(&String, &String)| found.get(*name) != Some(*hash);
+    let (name, _) = written.iter().find(other)?;
+    Some(format!(
+        "damaged: \"{name}\" has changed since it was written; restore the file from a copy, or train \
+         again"
+    ))
+}
+
 /// Reads them back.
 pub(super) fn read_tensors(path: &Path, key: &str) -> Result<Tensors> {
+    parse_tensors(path, &read_regular(path).map_err(Error::io(path, "read"))?, key)
+}
+
+/// Reads them from a file's bytes.
+pub(super) fn parse_tensors(path: &Path, bytes: &[u8], key: &str) -> Result<Tensors> {
     let fail = |problem: String| Error::Weights { path: path.into(), problem };
-    let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
     let damaged = |e: safetensors::SafeTensorError| {
         fail(format!("expected a safetensors file, found another or a damaged file ({e})"))
     };
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     let metadata = header.metadata().as_ref().and_then(|texts| texts.get(key)).cloned();
     let metadata = metadata.ok_or_else(|| {
         fail(format!("expected metadata \"{key}\", found none: not a file of this program"))
     })?;
-    let file = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let mut tensors = BTreeMap::new();
     for (name, view) in file.tensors() {
         if view.dtype() != Dtype::F32 {
             return Err(fail(format!("tensor \"{name}\": expected F32, found {:?}", view.dtype())));
         }
         let value = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        let values = view.data().chunks_exact(4).map(value).collect();
+        let values: Vec<f32> = view.data().chunks_exact(4).map(value).collect();
+        if values.iter().any(|value| !value.is_finite()) {
+            let problem = "has values that are not finite: it is damaged, or its run diverged";
+            return Err(fail(format!("tensor \"{name}\" {problem}; train it again")));
+        }
         tensors.insert(name, (view.shape().to_vec(), values));
     }
     Ok(Tensors { tensors, metadata })

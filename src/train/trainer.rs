@@ -72,7 +72,8 @@ impl<'a> Trainer<'a> {
         backend.set_state(&State::new(parameters))?;
         let graph_hash = graph_hash(backend.plan().graph());
         let (data_hash, device) = (data.hash.clone(), backend.identity());
-        let position = Position { data_hash, graph_hash, device, ..Position::default() };
+        let settings = config.binding();
+        let position = Position { data_hash, graph_hash, device, settings, ..Position::default() };
         Ok(Self {
             backend,
             data,
@@ -120,6 +121,20 @@ impl<'a> Trainer<'a> {
                 ),
             });
         }
+        let (trained, now) = (&position.settings, config.binding());
+        if let Some((key, value)) =
+            trained.iter().find(|(key, value)| now.get(*key) != Some(*value))
+        {
+            let found = now.get(key).map_or("none", String::as_str);
+            return Err(Error::Run {
+                path: checkpoint,
+                problem: format!(
+                    "the run was trained with {key} = {value}, but its config.toml has {found}; put \
+                     {key} = {value} back, or start a new run"
+                ),
+            });
+        }
+        position.settings = now;
         let done = position.history.len();
         if done > config.epochs || (done == config.epochs && position.step > 0) {
             return Err(Error::Run {

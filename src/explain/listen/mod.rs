@@ -19,4 +19,5 @@ pub use clip::Clip;
 pub use listener::Listener;
 pub use mask::{heatmap, spread};
 pub use masker::Masker;
+pub(super) use write::clear;
 pub use write::{FOLDER, mean_probabilities, write};

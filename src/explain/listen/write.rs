@@ -118,7 +118,7 @@ pub fn write(
 }
 
 /// Makes the folder, without the sound of an earlier explanation.
-fn clear(folder: &Path) -> Result<()> {
+pub(in crate::explain) fn clear(folder: &Path) -> Result<()> {
     create_folder(folder)?;
     for entry in std::fs::read_dir(folder).map_err(Error::io(folder, "read"))? {
         let path = entry.map_err(Error::io(folder, "read"))?.path();

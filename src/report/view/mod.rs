@@ -26,6 +26,7 @@ use super::{Format, FrontMatter};
 use crate::demo;
 use crate::error::Result;
 use crate::explain::sample_axes;
+use crate::files::day_and_time;
 use crate::plot::style_sheet;
 use crate::text::{listed, shell};
 pub(super) use matrix::{MatrixView, Row as MatrixRow};
@@ -154,7 +155,7 @@ impl Page {
         let title = front.title.clone().unwrap_or_else(|| {
             format!("Music genre classification: {} on {}", listed(&models), listed(&sources))
         });
-        let day = humantime::format_rfc3339_seconds(now).to_string();
+        let day = day_and_time(now).unwrap_or_default();
         let paths: Vec<String> = runs.iter().map(RunRecord::path).collect();
         let tiles = Tiles::of(runs.iter().map(|run| &run.explanation));
         let legible: Vec<Vec<usize>> =

@@ -1,0 +1,15 @@
+//! What docs/reliability.md promises, in the form for continuous integration: seeds are fixed, and
+//! nothing depends on time or on when a signal arrives. `tests/soak` is the long form.
+
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+
+#[allow(dead_code)]
+#[path = "../cli/data.rs"]
+mod data;
+mod outputs;
+#[allow(dead_code)]
+#[path = "../cli/program.rs"]
+mod program;
+mod replaced;
+mod weights;
+mod writers;
