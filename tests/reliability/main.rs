@@ -6,10 +6,13 @@
 #[allow(dead_code)]
 #[path = "../cli/data.rs"]
 mod data;
+mod mutation;
 mod outputs;
 #[allow(dead_code)]
 #[path = "../cli/program.rs"]
 mod program;
 mod replaced;
+#[cfg(unix)]
+mod streams;
 mod weights;
 mod writers;
