@@ -31,8 +31,8 @@ const MAY_NAME: [(&str, &[&str]); 33] = [
     ("audio", &["panics"]),
     ("data", &["metrics", "progress", "text"]),
     ("demo", &["audio", "data", "files", "progress", "random"]),
-    ("prepare", &["audio", "data", "files", "progress", "random"]),
-    ("audit", &["data", "files", "progress"]),
+    ("prepare", &["audio", "data", "files", "progress", "random", "text"]),
+    ("audit", &["data", "files", "progress", "text"]),
     (
         "train",
         &[

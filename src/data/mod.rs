@@ -32,6 +32,7 @@ mod npy;
 mod part;
 mod read;
 mod scale;
+pub(crate) mod song_names;
 mod spectra;
 pub(crate) mod stats;
 mod stored;
