@@ -33,7 +33,6 @@ pub(crate) fn listed(words: &[impl ToString]) -> String {
 
 /// Text that a file brought, as a terminal may show it: characters that control it, or that turn the
 /// direction of writing, as escapes such as `\u{1b}`.
-#[cfg(feature = "audio")]
 pub(crate) fn shown(text: &str) -> String {
     let controls =
         |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -42,7 +41,6 @@ pub(crate) fn shown(text: &str) -> String {
 }
 
 /// What a spreadsheet takes for a formula at the start of a cell.
-#[cfg(feature = "audio")]
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// Text as a cell of a list that spreadsheets may open: what they would take for a formula has an
@@ -56,7 +54,6 @@ pub(crate) fn cell(text: &str) -> String {
 }
 
 /// The text of a cell that [`cell`] made.
-#[cfg(feature = "audio")]
 pub(crate) fn of_cell(cell: &str) -> &str {
     let text =
         cell.strip_prefix('\'').filter(|_| cell.trim_start_matches('\'').starts_with(FORMULA));
@@ -148,7 +145,6 @@ mod tests {
         );
     }
 
-    #[cfg(feature = "audio")]
     #[test]
     fn what_controls_a_terminal_is_shown() {
         assert_eq!(

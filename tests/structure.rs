@@ -32,7 +32,8 @@ const MAY_NAME: [(&str, &[&str]); 33] = [
     ("data", &["metrics", "progress", "text"]),
     ("demo", &["audio", "data", "files", "progress", "random"]),
     ("prepare", &["audio", "data", "files", "progress", "random", "text"]),
-    ("audit", &["data", "files", "progress", "text"]),
+    // Random numbers in its tests only.
+    ("audit", &["data", "files", "progress", "random", "text"]),
     (
         "train",
         &[
