@@ -31,6 +31,35 @@ pub(crate) fn listed(words: &[impl ToString]) -> String {
     }
 }
 
+/// Text that a file brought, as a terminal may show it: characters that control it, or that turn the
+/// direction of writing, as escapes such as `\u{1b}`.
+pub(crate) fn shown(text: &str) -> String {
+    let controls =
+        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let show = |c: char| if controls(c) { c.escape_unicode().to_string() } else { c.into() };
+    text.chars().map(show).collect()
+}
+
+/// What a spreadsheet takes for a formula at the start of a cell.
+const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
+/// Text as a cell of a list that spreadsheets may open: what they would take for a formula has an
+/// apostrophe before it, which they do not show. [`of_cell`] is its inverse.
+#[cfg(feature = "audio")]
+pub(crate) fn cell(text: &str) -> String {
+    match text.trim_start_matches('\'').starts_with(FORMULA) {
+        true => format!("'{text}"),
+        false => text.to_owned(),
+    }
+}
+
+/// The text of a cell that [`cell`] made.
+pub(crate) fn of_cell(cell: &str) -> &str {
+    let text =
+        cell.strip_prefix('\'').filter(|_| cell.trim_start_matches('\'').starts_with(FORMULA));
+    text.unwrap_or(cell)
+}
+
 /// A word as a shell takes it.
 pub(crate) fn shell(word: &str) -> String {
     // Outside quotes a backslash is a character only where it separates folders.
@@ -114,6 +143,26 @@ mod tests {
             ["runs/p1-a_b.c", "", "a b", "it's", "$x"].map(shell),
             ["runs/p1-a_b.c", "''", "'a b'", r"'it'\''s'", "'$x'"]
         );
+    }
+
+    #[test]
+    fn what_controls_a_terminal_is_shown() {
+        assert_eq!(
+            shown("a\u{1b}[2J\nb\u{9b}\u{202e}c é 古"),
+            r"a\u{1b}[2J\u{a}b\u{9b}\u{202e}c é 古"
+        );
+    }
+
+    #[cfg(feature = "audio")]
+    #[test]
+    fn a_cell_is_no_formula_and_reads_back() {
+        for text in
+            ["=1+1", "+a", "-a.wav", "@a", "\ta", "\ra", "'=a", "''=a", "'a", "a=b", "", "'"]
+        {
+            assert!(!cell(text).starts_with(FORMULA), "{text:?}");
+            assert_eq!(of_cell(&cell(text)), text);
+        }
+        assert_eq!((cell("=1"), cell("'a")), ("'=1".into(), "'a".into()));
     }
 
     #[test]

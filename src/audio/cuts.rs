@@ -47,6 +47,25 @@ pub fn fitting(samples: usize, front_end: &FrontEnd, from: CutFrom) -> usize {
     }
 }
 
+/// The length of a song of `samples` samples and of its cuts, in what is cut.
+fn lengths(samples: usize, fe: &FrontEnd, segments: usize, from: CutFrom) -> (usize, usize) {
+    match from {
+        CutFrom::Sound => {
+            // All lengths between these have the same number of frames.
+            let least = fe.cut_samples().max(1);
+            let share = samples / segments.max(1);
+            (samples, share.clamp(least, least.saturating_add(fe.hop_samples.saturating_sub(1))))
+        }
+        CutFrom::Spectrogram => (fe.frames_of(samples), fe.frames),
+    }
+}
+
+/// Whether [`cut`] can make this many cuts of `samples` samples.
+pub fn fits(samples: usize, fe: &FrontEnd, segments: usize, from: CutFrom) -> bool {
+    let (total, length) = lengths(samples, fe, segments, from);
+    samples > 0 && starts(total, length, segments).is_some()
+}
+
 /// Cuts `samples` (mono, ±1, at the front end's rate). Cuts are evenly spaced from the first sample
 /// of the song to its last. Cuts from the sound are as long as equal shares of the song, within the
 /// lengths that have the right number of frames: 2 s of 30 s for `librosa-2s`. Cuts of a short song
@@ -57,18 +76,7 @@ pub fn fitting(samples: usize, front_end: &FrontEnd, from: CutFrom) -> usize {
 pub fn cut(samples: &[f32], log_mel: &mut LogMel, cutting: Cutting) -> Result<Cuts> {
     let fe = log_mel.front_end().clone();
     let Cutting { segments, from, zero_db } = cutting;
-    let (total, length) = match from {
-        CutFrom::Sound => {
-            // All lengths between these have the same number of frames.
-            let least = fe.cut_samples().max(1);
-            let share = samples.len() / segments.max(1);
-            (
-                samples.len(),
-                share.clamp(least, least.saturating_add(fe.hop_samples.saturating_sub(1))),
-            )
-        }
-        CutFrom::Spectrogram => (fe.frames_of(samples.len()), fe.frames),
-    };
+    let (total, length) = lengths(samples.len(), &fe, segments, from);
     let Some(starts) = starts(total, length, segments) else {
         let needed = length + segments.saturating_sub(1) * length.div_ceil(2);
         let needed = match from {

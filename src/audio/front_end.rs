@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 
 /// The highest sample rate, in Hz.
-pub(super) const MOST_HZ: u32 = 768_000;
+pub(crate) const MOST_HZ: u32 = 768_000;
 /// The longest FFT and hop: more than a second at any rate.
-const MOST_SAMPLES: usize = 1 << 20;
+pub(crate) const MOST_SAMPLES: usize = 1 << 20;
 /// The most mel bands, and the most frames.
-const MOST_LONG: usize = 1 << 16;
+pub(crate) const MOST_LONG: usize = 1 << 16;
 /// The most values of a spectrogram (64 MiB): with more a song's cuts would fill the memory.
-const MOST_VALUES: usize = 1 << 24;
+pub(crate) const MOST_VALUES: usize = 1 << 24;
 
 /// How sound becomes a log-mel spectrogram of shape `[n_mels, frames]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ mod cuts;
 mod cutting;
 #[cfg(feature = "audio")]
 mod decode;
-mod front_end;
+pub(crate) mod front_end;
 #[cfg(feature = "audio")]
 mod log_mel;
 #[cfg(feature = "audio")]
@@ -23,7 +23,7 @@ pub use cutting::{CutFrom, Cutting, ZeroDb};
 pub use front_end::{FrontEnd, FrontEndSpec};
 #[cfg(feature = "audio")]
 pub use {
-    cuts::{Cuts, cut, fitting, starts},
+    cuts::{Cuts, cut, fits, fitting, starts},
     decode::{EXTENSIONS, decode},
     log_mel::{Decibels, LogMel, Reference, Spectrogram, hann, power_to_db},
     resample::resample,

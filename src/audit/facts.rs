@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::EXAMPLES;
-use super::samples::{AllSamples, songs_of};
+use super::samples::AllSamples;
 use crate::data::stats::{squares_about, stats};
 use crate::data::{Fingerprint, PartName};
 
@@ -67,7 +67,7 @@ pub(super) fn counts(all: &AllSamples<'_>, fingerprints: &[Fingerprint]) -> Vec<
         Counts {
             part,
             samples: n,
-            songs: loaded.song.is_some().then(|| songs_of(loaded).len()),
+            songs: loaded.song.is_some().then(|| all.songs_of(part).len()),
             classes: (0..).zip(&all.data.classes).map(class).collect(),
             constant: of_part.filter(|(_, p)| p.constant).map(|(s, _)| s.index).collect(),
         }
@@ -95,4 +95,24 @@ impl PartFacts {
             constant_examples: constant.into_iter().take(EXAMPLES).collect(),
         }
     }
+}
+
+/// The bands that have one value throughout each sample, such as those of mel filters that are
+/// narrower than a bin of the FFT.
+pub(super) fn constant_bands(all: &AllSamples<'_>) -> Vec<usize> {
+    let [h, w, c] = all.data.sample_shape;
+    let mut bands: Vec<usize> = (0..h).collect();
+    for sample in &all.samples {
+        let x = all.x(sample);
+        let is_constant = |band: &usize| {
+            let row = x.get(band * w * c..(band + 1) * w * c).unwrap_or_default();
+            row.iter().all(|x| Some(x) == row.first())
+        };
+        bands.retain(is_constant);
+        if bands.is_empty() {
+            break;
+        }
+    }
+    // Samples of one frame, or of one value, tell nothing of bands.
+    if w * c < 2 || bands.len() == h { Vec::new() } else { bands }
 }

@@ -8,111 +8,13 @@
 //! Multimedia 17 (11), 2015. A table of all artists is not included.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::PAIRS;
-use super::samples::{AllSamples, songs_of};
-use crate::data::{Dataset, PartName, fault_filtered};
-use crate::error::{DataProblem, Error, Result};
-use crate::progress::Progress;
-
-/// GTZAN's genres.
-const GENRES: [&str; 10] =
-    ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"];
-
-/// Songs in each genre.
-const PER_GENRE: i64 = 100;
-
-/// GTZAN's names by song id; several where a song is made of several files.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Names(pub(super) BTreeMap<i64, BTreeSet<String>>);
-
-/// The columns that are needed of `songs.csv`.
-#[derive(Debug, Deserialize)]
-struct Row {
-    song: String,
-    file: String,
-}
-
-impl Names {
-    /// The names of the files in `folder`'s `songs.csv`; none if there is no such list, it lacks the
-    /// columns `song` and `file`, ids are not integers, or no file is named as GTZAN's are.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub fn read(folder: &Path, progress: &dyn Progress) -> Result<Option<Self>> {
-        let path = folder.join("songs.csv");
-        if !path.is_file() {
-            return Ok(None);
-        }
-        let fail = |problem: String| {
-            Error::data(path.display().to_string(), DataProblem::SongNames { problem })
-        };
-        let mut csv = csv::Reader::from_path(&path).map_err(|e| fail(e.to_string()))?;
-        let head = csv.headers().map_err(|e| fail(e.to_string()))?;
-        if !["song", "file"].iter().all(|column| head.iter().any(|found| found == *column)) {
-            return Ok(None);
-        }
-        let mut names = Self::default();
-        for row in csv.deserialize() {
-            let Row { song, file } = row.map_err(|e| fail(e.to_string()))?;
-            let Ok(id) = song.trim().parse() else {
-                progress.note(&format!(
-                    "{}: its song ids are not integers (such as \"{song}\"), those of the arrays are: \
-                     songs have no names",
-                    path.display()
-                ));
-                return Ok(None);
-            };
-            if let Some(name) = gtzan_name(&file) {
-                names.add(id, name);
-            }
-        }
-        Ok((!names.0.is_empty()).then_some(names))
-    }
-
-    /// Interprets song ids as genre · 100 + number, with genres numbered as the classes.
-    ///
-    /// # Errors
-    /// If the parts have no song ids, or one that is no such number or of another class.
-    pub fn of_ids(data: &Dataset) -> Result<Self> {
-        let wrong = |found: String| Error::Setting {
-            name: "gtzan",
-            expected: "song ids that are label * 100 + GTZAN's number, and its genres for classes",
-            found,
-        };
-        let mut names = Self::default();
-        for part in PartName::ALL.map(|part| data.part(part)).into_iter().filter(|p| !p.is_empty())
-        {
-            if part.song.is_none() {
-                return Err(wrong("samples without song ids".into()));
-            }
-            for (id, label) in songs_of(part) {
-                let class = data.classes.get(label as usize).map_or("", String::as_str);
-                if id.div_euclid(PER_GENRE) != i64::from(label) || !GENRES.contains(&class) {
-                    return Err(wrong(format!("id {id} of class {label} ({class})")));
-                }
-                names.add(id, format!("{class}.{:05}", id.rem_euclid(PER_GENRE)));
-            }
-        }
-        Ok(names)
-    }
-
-    fn add(&mut self, id: i64, name: String) {
-        self.0.entry(id).or_default().insert(name);
-    }
-}
-
-/// `disco.00098` of `genres/disco/disco.00098.wav`.
-fn gtzan_name(file: &str) -> Option<String> {
-    let file = file.rsplit(['/', '\\']).next()?;
-    let mut words = file.split('.');
-    let (genre, number) = (words.next()?, words.next()?);
-    let digits = number.len() == 5 && number.bytes().all(|b| b.is_ascii_digit());
-    (GENRES.contains(&genre) && digits).then(|| format!("{genre}.{number}"))
-}
+use super::names::Names;
+use super::samples::{AllSamples, ids_of};
+use super::{EXAMPLES, PAIRS};
+use crate::data::{PartName, fault_filtered};
 
 /// One recording.
 const SAME: [&[&str]; 9] = [
@@ -157,6 +59,19 @@ pub struct Repeat {
     pub other_name: String,
 }
 
+/// GTZAN's names that occur in two parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SameNames {
+    /// The part that judges.
+    pub part: PartName,
+    /// The part that it is judged by.
+    pub other: PartName,
+    /// How many.
+    pub songs: usize,
+    /// The first of them.
+    pub examples: Vec<String>,
+}
+
 /// Whether two parts share artists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -172,6 +87,8 @@ pub enum Artists {
 pub struct Known {
     /// Songs of the data that have one of GTZAN's names.
     pub named: usize,
+    /// The same names in different parts.
+    pub same: Vec<SameNames>,
     /// What repeats in different parts.
     pub repeats: Vec<Repeat>,
     /// For each two parts that were loaded, the one that judges first.
@@ -181,8 +98,8 @@ pub struct Known {
 /// Looks the songs' names up in what is known.
 pub(super) fn check(all: &AllSamples<'_>, names: &Names) -> Known {
     let named = |part: PartName| -> BTreeMap<&str, i64> {
-        let ids = songs_of(all.data.part(part)).into_iter().map(|(id, _)| id);
-        let named = |id| names.0.get(&id).into_iter().flatten().map(move |n| (n.as_str(), id));
+        let ids = ids_of(all.data.part(part)).into_iter().map(|(id, _)| id);
+        let named = |id| names.gtzan.get(&id).into_iter().flatten().map(move |n| (n.as_str(), id));
         ids.flat_map(named).collect()
     };
     let parts = PartName::ALL.map(named);
@@ -190,13 +107,21 @@ pub(super) fn check(all: &AllSamples<'_>, names: &Names) -> Known {
     let tables = [(true, SAME), (false, VERSIONS)];
     let groups = || tables.iter().flat_map(|(exact, groups)| groups.iter().map(|g| (*exact, *g)));
     let mut known = Known {
-        named: parts.iter().flat_map(BTreeMap::values).collect::<BTreeSet<_>>().len(),
+        named: parts.iter().flat_map(BTreeMap::keys).collect::<BTreeSet<_>>().len(),
+        same: Vec::new(),
         repeats: Vec::new(),
         artists: Vec::new(),
     };
     for [part, other] in PAIRS {
         if all.data.part(part).is_empty() || all.data.part(other).is_empty() {
             continue;
+        }
+        let mut same = of(part).keys().filter(|name| of(other).contains_key(**name));
+        let examples: Vec<String> =
+            same.by_ref().take(EXAMPLES).map(|name| (*name).to_owned()).collect();
+        let songs = examples.len() + same.count();
+        if songs > 0 {
+            known.same.push(SameNames { part, other, songs, examples });
         }
         for (exact, group) in groups() {
             let ours = group.iter().filter_map(|&name| Some((name, *of(part).get(name)?)));
@@ -216,8 +141,8 @@ pub(super) fn check(all: &AllSamples<'_>, names: &Names) -> Known {
             // Every song must be known, by its names and by a list.
             all.data.part(part).song.as_ref()?;
             let mut lists = BTreeSet::new();
-            for (id, _) in songs_of(all.data.part(part)) {
-                for name in names.0.get(&id)? {
+            for (id, _) in ids_of(all.data.part(part)) {
+                for name in names.gtzan.get(&id)? {
                     lists.insert(list_of(name)?);
                 }
             }

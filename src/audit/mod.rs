@@ -6,13 +6,15 @@
 //! quick.rs    identical samples, contradictory labels, songs in several parts
 //! frames.rs   runs of equal frames: overlapping or repeated segments of one recording
 //! near.rs     samples that correlate almost perfectly
-//! gtzan.rs    GTZAN's names, known repeats and fault-filtered lists
+//! names.rs    songs' names: pieces of one song, and GTZAN's
+//! gtzan.rs    GTZAN's, known repeats and fault-filtered lists
 //! text.rs     the whole audit as text
 //! ```
 
 mod facts;
 mod frames;
 mod gtzan;
+mod names;
 mod near;
 mod quick;
 mod samples;
@@ -26,7 +28,8 @@ use crate::progress::Progress;
 use samples::AllSamples;
 
 pub use facts::{ClassFacts, PartFacts};
-pub use gtzan::{Artists, Known, Names, Repeat};
+pub use gtzan::{Artists, Known, Repeat, SameNames};
+pub use names::Names;
 pub use quick::{Quick, SharedSongs};
 
 /// Examples of each finding that are kept.
@@ -176,6 +179,8 @@ pub struct Audit {
     pub test: Compromised,
     /// The validation part beside train.
     pub val: Compromised,
+    /// Bands that have one value throughout each sample.
+    pub constant_bands: Vec<usize>,
     /// What else to know.
     pub warnings: Vec<String>,
 }
@@ -191,7 +196,7 @@ impl Audit {
         options: &Options,
         progress: &dyn Progress,
     ) -> Self {
-        let all = AllSamples::of(data);
+        let all = AllSamples::of(data, names);
         let quick = Quick::of_all(&all);
         let frames_not_compared = frames::not_comparable(&all, options.frames);
         let (frames, common_frames) = match frames_not_compared {
@@ -204,8 +209,22 @@ impl Audit {
         for found in frames.iter().chain(&near) {
             marks.mark(found);
         }
-        for repeat in known.iter().flat_map(|known| &known.repeats).filter(|r| r.exact) {
-            marks.mark_song(&all, repeat.part, repeat.song);
+        for part in [PartName::Test, PartName::Val] {
+            let repeats = known.iter().flat_map(|known| &known.repeats);
+            let exact = repeats.filter(|repeat| repeat.exact && repeat.part == part);
+            marks.mark_songs(&all, part, &exact.map(|repeat| repeat.song).collect());
+        }
+        let mut warnings = quick.warnings();
+        warnings.extend(names.and_then(Names::pieces));
+        let constant_bands = facts::constant_bands(&all);
+        if let Some(first) = constant_bands.first() {
+            warnings.push(format!(
+                "{} of {} bands have one value throughout each sample, such as band {first}: mel \
+                 filters narrower than a bin of the FFT, or nothing recorded there; fewer mel bands, a \
+                 longer FFT or a lower upper edge avoid them",
+                constant_bands.len(),
+                data.sample_shape[0]
+            ));
         }
         let matches: Vec<Match> =
             quick.same.matches.iter().chain(&frames).chain(&near).copied().collect();
@@ -220,7 +239,8 @@ impl Audit {
             common_frames,
             test: marks.compromised(&all, PartName::Test),
             val: marks.compromised(&all, PartName::Val),
-            warnings: quick.warnings(),
+            constant_bands,
+            warnings,
             parts: quick.parts.into_iter().map(|part| PartFacts::of(&all, part)).collect(),
             repeated_within: quick.same.within,
             label_conflicts: quick.same.conflicts.len(),

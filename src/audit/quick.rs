@@ -1,10 +1,12 @@
 //! The fast part of an audit, without comparing values: fingerprints, song ids and counts.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::facts::{Counts, counts};
-use super::samples::{AllSamples, Marks, songs_of};
+use super::samples::{AllSamples, Marks};
 use super::{Compromised, EXAMPLES, How, Match, PAIRS, Sample};
 use crate::data::{Dataset, Fingerprint, PartName};
 
@@ -21,7 +23,7 @@ pub struct Quick {
 impl Quick {
     /// Checks data that are not scaled.
     pub fn of(data: &Dataset) -> Self {
-        Self::of_all(&AllSamples::of(data))
+        Self::of_all(&AllSamples::of(data, None))
     }
 
     pub(super) fn of_all(all: &AllSamples<'_>) -> Self {
@@ -44,7 +46,7 @@ impl Quick {
         let mut marks = Marks::default();
         self.same.matches.iter().for_each(|found| marks.mark(found));
         for shared in &self.shared_songs {
-            shared.all.iter().for_each(|song| marks.mark_labelled(all, shared.part, *song));
+            marks.mark_labelled(all, shared.part, &shared.all);
         }
         marks
     }
@@ -197,14 +199,14 @@ pub struct SharedSongs {
     /// The first of them: id and label, which together identify a song.
     pub examples: Vec<(i64, u32)>,
     #[serde(skip)]
-    pub(super) all: Vec<(i64, u32)>,
+    pub(super) all: BTreeSet<(i64, u32)>,
 }
 
 /// Songs that occur in several parts: a network that has learned one cut by heart recognises the next.
 pub(super) fn shared(all: &AllSamples<'_>) -> Vec<SharedSongs> {
     let shared = |[part, other]: [PartName; 2]| {
-        let [ours, theirs] = [part, other].map(|name| songs_of(all.data.part(name)));
-        let both: Vec<_> = ours.intersection(&theirs).copied().collect();
+        let [ours, theirs] = [part, other].map(|name| all.songs_of(name));
+        let both: BTreeSet<_> = ours.intersection(&theirs).copied().collect();
         (!both.is_empty()).then(|| SharedSongs {
             part,
             other,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
-use super::{Compromised, Match, Sample};
+use super::{Compromised, Match, Names, Sample};
 use crate::data::{Dataset, Fingerprint, Part, PartName, Values};
 
 /// The samples of train, val and test, in this order, and their values.
@@ -13,10 +13,12 @@ pub(super) struct AllSamples<'a> {
     pub(super) samples: Vec<Sample>,
     /// Values of a sample.
     pub(super) size: usize,
+    /// The names of songs, where known.
+    names: Option<&'a Names>,
 }
 
 impl<'a> AllSamples<'a> {
-    pub(super) fn of(data: &'a Dataset) -> Self {
+    pub(super) fn of(data: &'a Dataset, names: Option<&'a Names>) -> Self {
         let of_part = |part: PartName| {
             let Part { y, song, .. } = data.part(part);
             y.iter().enumerate().map(move |(index, &label)| {
@@ -25,7 +27,18 @@ impl<'a> AllSamples<'a> {
             })
         };
         let samples = PartName::ALL.into_iter().flat_map(of_part).collect();
-        Self { data, samples, size: data.sample_shape.iter().product() }
+        Self { data, samples, size: data.sample_shape.iter().product(), names }
+    }
+
+    /// The song of an id: of several whose files are pieces of one song by their names, the first.
+    pub(super) fn song(&self, id: i64) -> i64 {
+        self.names.and_then(|names| names.same.get(&id)).copied().unwrap_or(id)
+    }
+
+    /// The songs of a part, as id and label: as in voting, an id that occurs with two labels is two songs.
+    pub(super) fn songs_of(&self, part: PartName) -> BTreeSet<(i64, u32)> {
+        let ids = ids_of(self.data.part(part));
+        ids.into_iter().map(|(id, label)| (self.song(id), label)).collect()
     }
 
     /// A sample's values, `[h, w]`.
@@ -64,14 +77,26 @@ impl Marks {
         self.0.insert(found.sample);
     }
 
-    /// Marks all samples of a song, whatever their label.
-    pub(super) fn mark_song(&mut self, all: &AllSamples<'_>, part: PartName, song: i64) {
-        self.0.extend(all.of_part(part).filter(|sample| sample.song == Some(song)));
+    /// Marks all samples of these songs, whatever their label.
+    pub(super) fn mark_songs(
+        &mut self,
+        all: &AllSamples<'_>,
+        part: PartName,
+        songs: &BTreeSet<i64>,
+    ) {
+        let of_song = |s: &&Sample| s.song.is_some_and(|id| songs.contains(&id));
+        self.0.extend(all.of_part(part).filter(of_song));
     }
 
-    /// Marks all samples of a song of one label.
-    pub(super) fn mark_labelled(&mut self, all: &AllSamples<'_>, part: PartName, song: (i64, u32)) {
-        let of_song = |s: &&Sample| (s.song, s.label) == (Some(song.0), song.1);
+    /// Marks all samples of these songs, which are those of one label.
+    pub(super) fn mark_labelled(
+        &mut self,
+        all: &AllSamples<'_>,
+        part: PartName,
+        songs: &BTreeSet<(i64, u32)>,
+    ) {
+        let of_song =
+            |s: &&Sample| s.song.is_some_and(|id| songs.contains(&(all.song(id), s.label)));
         self.0.extend(all.of_part(part).filter(of_song));
     }
 
@@ -79,7 +104,8 @@ impl Marks {
     pub(super) fn compromised(&self, all: &AllSamples<'_>, part: PartName) -> Compromised {
         let known = all.data.part(part).song.is_some();
         let songs = |samples: &mut dyn Iterator<Item = &Sample>| {
-            let songs: BTreeSet<_> = samples.map(|s| (s.song, s.label)).collect();
+            let songs: BTreeSet<_> =
+                samples.map(|s| (s.song.map(|id| all.song(id)), s.label)).collect();
             known.then_some(songs.len())
         };
         let marked = || self.0.iter().filter(|sample| sample.part == part);
@@ -92,7 +118,7 @@ impl Marks {
     }
 }
 
-/// The songs of a part, as id and label: as in voting, an id that occurs with two labels is two songs.
-pub(super) fn songs_of(part: &Part) -> BTreeSet<(i64, u32)> {
+/// The ids of a part's songs, each with its label.
+pub(super) fn ids_of(part: &Part) -> BTreeSet<(i64, u32)> {
     part.song.iter().flatten().copied().zip(part.y.iter().copied()).collect()
 }

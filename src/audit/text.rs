@@ -5,15 +5,16 @@ use std::fmt;
 use super::quick::NUMBERED_BY_PART;
 use super::{Artists, Audit, Compromised, Evidence, How, Match, Sample};
 use crate::data::PartName;
+use crate::text::shown;
 
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [h, w, _] = self.sample_shape;
-        writeln!(f, "Audit of {}: samples of {h}x{w}, hash {}\n", self.source, self.hash)?;
+        writeln!(f, "Audit of {}: samples of {h}x{w}, hash {}\n", shown(&self.source), self.hash)?;
         for part in &self.parts {
             let songs = part.songs.map_or("songs unknown".into(), |n| format!("{n} songs"));
             let class = |c: &super::ClassFacts| {
-                format!("{} {} ({:.1} %)", c.class, c.samples, 100.0 * c.share)
+                format!("{} {} ({:.1} %)", shown(&c.class), c.samples, 100.0 * c.share)
             };
             let classes: Vec<String> = part.classes.iter().map(class).collect();
             writeln!(
@@ -115,7 +116,7 @@ impl Audit {
     }
 
     fn names(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(known) = &self.gtzan else {
+        let Some(known) = self.gtzan.as_ref().filter(|known| known.named > 0) else {
             return writeln!(
                 f,
                 "Names: none known, so neither GTZAN's repeats nor artists were checked (songs.csv \
@@ -127,6 +128,16 @@ impl Audit {
             "GTZAN (Sturm 2013; classical, disco, metal, rock): {} songs named",
             known.named
         )?;
+        for same in &known.same {
+            writeln!(
+                f,
+                "  one song by its name: {} in both {} and {}, such as {}",
+                same.songs,
+                same.part,
+                same.other,
+                same.examples.join(", ")
+            )?;
+        }
         for repeat in &known.repeats {
             let what = if repeat.exact { "one recording" } else { "versions of one piece" };
             writeln!(
@@ -135,7 +146,7 @@ impl Audit {
                 repeat.name, repeat.part, repeat.other_name, repeat.other
             )?;
         }
-        if known.repeats.is_empty() {
+        if known.repeats.is_empty() && known.same.is_empty() {
             writeln!(f, "  no known repeat is in different parts")?;
         }
         for (part, other, artists) in &known.artists {

@@ -6,10 +6,15 @@ use std::time::Instant;
 use super::bars::Bars;
 use super::choice;
 use super::say::{Output, quoted};
+use crate::audio::front_end::{MOST_HZ, MOST_LONG, MOST_SAMPLES, MOST_VALUES};
 use crate::audio::{CutFrom, Cutting, FrontEnd, ZeroDb};
 use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::prepare::{self, Options, SplitKind, Summary};
+use crate::text::shown;
+
+/// Skipped files that are named; more are counted.
+const NAMED: usize = 10;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,8 +23,12 @@ Examples:
   genre-gpu prepare GTZAN --out arrays --split fault-filtered \\
       --genres classical,disco,metal,rock
       the published split without repeats, with different artists in each part
-  genre-gpu prepare songs --out arrays --csv songs.csv --split csv
-      labels and parts from a list: file,label,part
+  genre-gpu prepare split --out arrays
+      folders of parts: split/train/rock/a.wav, split/val/..., split/test/...
+  genre-gpu prepare songs --out arrays --csv songs.csv
+      labels, parts and songs from a list: file,label,part,song
+  genre-gpu prepare pieces --out arrays --segments 1 --song-from '^(.*)-[0-9]+$'
+      files x-1.wav, x-2.wav, ... are pieces of a song x
   genre-gpu prepare songs --out arrays --preset bristol-80 --mels 96
       another front end
   genre-gpu train --data arrays
@@ -42,9 +51,16 @@ pub(super) struct Args {
     #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
     genres: Option<Vec<String>>,
 
-    /// CSV list instead of folders: columns file and label, optionally part and song
+    /// CSV list instead of folders: columns file and label (or genre, class), optionally part (or
+    /// split: train, val, test) and song (files of one song are kept together)
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+
+    /// The song of each file: a regular expression on its name without extension (on its path, if
+    /// there is a / in it), whose first group is the song [default: usual names of pieces, such as
+    /// rock.00042.3, "name (part 2)", name_seg03; '(.*)': each file is a song]
+    #[arg(long, value_name = "REGEX", value_parser = song_from)]
+    song_from: Option<String>,
 
     /// Fail if a file is unusable (else it is skipped) or truncated (else used in part)
     #[arg(long)]
@@ -62,11 +78,24 @@ pub(super) struct Args {
     front_end: FrontEndArgs,
 }
 
+/// Checks the expression while the command line is read.
+fn song_from(text: &str) -> Result<String, String> {
+    let groups = regex_lite::Regex::new(text).map_err(|e| e.to_string());
+    groups.map(|_| text.to_owned())
+}
+
+/// A whole number within bounds.
+fn within<const LEAST: usize, const MOST: usize>(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|n| (LEAST..=MOST).contains(n));
+    number.ok_or_else(|| format!("expected a whole number from {LEAST} to {MOST}"))
+}
+
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Split into training, validation and test")]
 struct SplitArgs {
     /// By song (56/14/30 % per class), by segment (songs are in several parts), the fault-filtered
-    /// list of GTZAN, or a CSV list [default: song, or csv with --split-csv]
+    /// list of GTZAN, a CSV list, or folders named train, val, test (also valid, validation, dev,
+    /// eval ...) [default: the list's or the folders' parts if there are any, else song]
     #[arg(long, value_name = "HOW", value_parser = choice::split())]
     split: Option<SplitKind>,
 
@@ -89,19 +118,19 @@ struct FrontEndArgs {
     preset: String,
 
     /// Sample rate; all sound is resampled to it
-    #[arg(long, value_name = "HZ")]
+    #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1..=MOST_HZ as i64))]
     sample_rate: Option<u32>,
 
     /// Length of the FFT and its window, in samples
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<2, MOST_SAMPLES>)]
     n_fft: Option<usize>,
 
     /// Hop from one frame to the next, in samples
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<1, MOST_SAMPLES>)]
     hop: Option<usize>,
 
     /// Mel bands
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<1, MOST_LONG>)]
     mels: Option<usize>,
 
     /// Lower edge of the lowest band
@@ -113,7 +142,7 @@ struct FrontEndArgs {
     f_max: Option<f64>,
 
     /// Frames of each spectrogram
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<1, MOST_LONG>)]
     frames: Option<usize>,
 
     /// Spectrograms per song, evenly spaced
@@ -147,6 +176,13 @@ impl FrontEndArgs {
         if chosen != preset {
             chosen.name = format!("{} (changed)", preset.name);
         }
+        // Each number has been checked by itself.
+        let (name, expected) = match chosen.n_mels.saturating_mul(chosen.frames) > MOST_VALUES {
+            true => ("mels", "--mels times --frames of at most 16777216"),
+            false => ("f-max", "0 <= --f-min < --f-max <= half the --sample-rate"),
+        };
+        let found = |e: Error| Error::Setting { name, expected, found: e.to_string() };
+        chosen.check().map_err(found)?;
         Ok(chosen)
     }
 
@@ -162,9 +198,8 @@ impl FrontEndArgs {
 fn options(args: &Args) -> Result<Options> {
     let SplitArgs { split, split_csv, seed } = &args.split;
     let split = match (split, split_csv) {
-        (None, None) => SplitKind::Song,
-        (None | Some(SplitKind::Csv), _) => SplitKind::Csv,
-        (Some(split), None) => *split,
+        (split, None) => *split,
+        (None | Some(SplitKind::Csv), Some(_)) => Some(SplitKind::Csv),
         (Some(split), Some(_)) => {
             return Err(Error::Setting {
                 name: "split",
@@ -177,6 +212,7 @@ fn options(args: &Args) -> Result<Options> {
         audio: args.audio_dir.clone(),
         list: args.csv.clone(),
         classes: args.genres.clone(),
+        song_from: args.song_from.clone(),
         front_end: args.front_end.front_end()?,
         cutting: args.front_end.cutting(),
         split,
@@ -216,7 +252,7 @@ fn text(options: &Options, summary: &Summary, took: f64) -> String {
     let named =
         summary.classes.iter().enumerate().map(|(class, name)| (name.as_str(), Some(class)));
     for (name, class) in named.chain([("all", None)]) {
-        text.push_str(&format!("\n{name:width$}"));
+        text.push_str(&format!("\n{:width$}", shown(name)));
         for part in PartName::ALL {
             text.push_str(&format!("  {:>14}", cell(part, class)));
         }
@@ -234,8 +270,11 @@ fn text(options: &Options, summary: &Summary, took: f64) -> String {
     }
     if !skipped.is_empty() {
         text.push_str(&format!("\nFiles skipped: {}", skipped.len()));
-        for (name, reason) in skipped {
-            text.push_str(&format!("\n  {name}: {reason}"));
+        for (name, reason) in skipped.iter().take(NAMED) {
+            text.push_str(&format!("\n  {}: {reason}", shown(name)));
+        }
+        if skipped.len() > NAMED {
+            text.push_str(&format!("\n  and {} more: see songs.csv", skipped.len() - NAMED));
         }
     }
     let front_end = &options.front_end;

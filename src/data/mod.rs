@@ -38,6 +38,7 @@ mod npy;
 mod part;
 mod read;
 mod scale;
+pub(crate) mod song_names;
 mod spectra;
 mod split;
 pub(crate) mod stats;

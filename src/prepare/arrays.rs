@@ -13,15 +13,18 @@ use crate::data::PartName;
 use crate::error::Result;
 use crate::files::write_atomic;
 use crate::progress::Progress;
+use crate::text::cell;
 
 /// A line of `songs.csv`.
 #[derive(Serialize)]
 struct Row<'a> {
     /// The number in `song_*.npy`.
     song: i64,
-    file: &'a str,
+    /// What tells the song from others of its class.
+    song_name: String,
+    file: String,
     label: usize,
-    class: &'a str,
+    class: String,
     /// `train`, `val`, `test`, or `several` where cuts are split.
     part: &'a str,
     seconds: Option<String>,
@@ -29,7 +32,7 @@ struct Row<'a> {
     blake3: &'a str,
     cuts: usize,
     /// Why it is in no array, or what could not be decoded of it.
-    remark: &'a str,
+    remark: String,
 }
 
 /// Writes x, y and song of each part, song after song by class and number, and `songs.csv`.
@@ -96,21 +99,22 @@ fn write_songs(output: &Output, settings: &Settings, done: &[Done]) -> Result<()
             let made = made.as_ref();
             let used = made.ok().filter(|_| !parts.is_empty());
             let remark = match made {
-                Err(reason) => reason,
+                Err(unusable) => &unusable.reason,
                 Ok(_) if parts.is_empty() => "left out: the split does not list it",
                 Ok(made) => made.damage.as_deref().unwrap_or_default(),
             };
             let row = Row {
                 song: song.id,
-                file: &song.name,
+                song_name: cell(&song.group),
+                file: cell(&song.name),
                 label: song.class,
-                class: settings.classes.get(song.class).map_or("", String::as_str),
+                class: cell(settings.classes.get(song.class).map_or("", String::as_str)),
                 part: part_of(parts),
                 seconds: used.map(|made| format!("{:.3}", made.seconds)),
                 sample_rate_hz: used.map(|made| made.sample_rate_hz),
                 blake3: used.map_or("", |made| &made.blake3),
                 cuts: parts.len(),
-                remark,
+                remark: cell(remark),
             };
             csv.serialize(row).map_err(io::Error::other)?;
         }

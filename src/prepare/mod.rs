@@ -1,15 +1,21 @@
 //! Makes a dataset from sound files: `genre-gpu prepare`.
 //!
 //! ```text
-//! songs.rs   a folder for each class, or a list -> songs
+//! folders.rs folders of classes and parts -> files with labels
+//! list.rs    a CSV list -> files with labels
+//! songs.rs   files -> songs, of which they may be pieces
 //! split.rs   which song, or which cut, goes into which part
+//! advice.rs  what to try where a part has no song
 //! work.rs    one file -> its cuts, cached in OUT/.prepare until all files are done
 //! output.rs  the output folder: started, resumed, finished
 //! record.rs  prepare.json: how a folder was made
 //! arrays.rs  cuts -> x, y and song of each part
 //! ```
 
+mod advice;
 mod arrays;
+mod folders;
+mod list;
 mod output;
 mod record;
 mod songs;
@@ -30,7 +36,7 @@ use crate::progress::Progress;
 use output::Output;
 use songs::{Found, Song};
 use split::Plan;
-use work::{Made, Worker};
+use work::{Made, Unusable, Worker};
 
 pub use record::{Record, Settings, path_of, read};
 pub use split::SplitKind;
@@ -49,8 +55,12 @@ pub struct Options {
     pub front_end: FrontEnd,
     /// How songs are cut.
     pub cutting: Cutting,
-    /// How songs are split into parts.
-    pub split: SplitKind,
+    /// A regular expression on files' names, whose first group is the song; where not given, pieces
+    /// of a song are recognised by their usual names.
+    pub song_from: Option<String>,
+    /// How songs are split into parts; where not given, as folders or the list name parts, or by
+    /// song.
+    pub split: Option<SplitKind>,
     /// A list of file or song and part, for [`SplitKind::Csv`].
     pub parts: Option<PathBuf>,
     /// Seed of the split.
@@ -93,7 +103,7 @@ pub struct Count {
 struct Done {
     song: Song,
     /// Its cuts, or why there are none.
-    made: Result<Made, String>,
+    made: Result<Made, Unusable>,
     /// The part of each cut; empty where there are none or the split leaves the song out.
     parts: Vec<PartName>,
 }
@@ -106,23 +116,37 @@ struct Done {
 /// a file fails and `strict` is set.
 pub fn prepare(options: &Options, progress: &dyn Progress) -> Result<Summary> {
     options.front_end.check()?;
+    if let Some(expression) = &options.song_from {
+        songs::song_expression(expression)?;
+    }
+    advice::warn_of_empty_bands(&options.front_end, progress);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads)
         .build()
         .map_err(|e| Error::Threads { threads: options.threads, problem: e.to_string() })?;
-    let found = songs::find(options, progress)?;
-    let plan = split::plan(options, &found, progress)?;
-    let settings = Settings::new(options, &found.classes)?;
+    let mut found = songs::find(options, progress)?;
+    let settings = Settings::new(options, split::kind(options, &found.songs), &found.classes)?;
+    let plan = split::plan(options, &mut found, progress)?;
+    if matches!(plan, Plan::Songs) {
+        advice::check_songs(options, &found)?;
+    }
     let output = Output::open(&options.out, &settings)?;
-    let done = pool.install(|| make_all(options, found, &plan, &output, progress))?;
+    let mut done = pool.install(|| make_all(options, found, &plan, &output, progress))?;
     if options.strict {
         check_all_whole(options, &done, &output)?;
     }
+    // Only now is it known which files can be used.
+    plan.assign(&settings.classes, options.seed, &mut done);
     let skipped: Vec<_> = (done.iter())
-        .filter_map(|done| Some((done.song.name.clone(), done.made.as_ref().err()?.clone())))
+        .filter_map(|done| Some((done.song.name.clone(), done.made.as_ref().err()?.reason.clone())))
         .collect();
     let summary = summarise(&settings.classes, &done, skipped);
-    check_parts(options, &summary)?;
+    if let Some(problem) = advice::empty_part(options, &settings, &summary, &done) {
+        output.give_up(&done)?;
+        let place = options.audio.display().to_string();
+        return Err(Error::Prepare { place, problem });
+    }
+    warn_of_skipped(&done, progress);
     warn_of_copies(&done, progress);
     output.begin_arrays()?;
     arrays::write(&output, &settings, &done, progress)?;
@@ -152,16 +176,13 @@ fn make_all(
                 problem: e.to_string(),
             })?;
             let made = worker.make(&song, progress)?;
-            if let Err(reason) = &made {
-                progress.warn(&format!("{} is skipped: {reason}", song.name));
-            }
             progress.advance(1);
             Ok(Done { song, made, parts: Vec::new() })
         },
     );
     let done = done.collect::<Result<Vec<_>>>();
     progress.end();
-    let mut done = done?;
+    let done = done?;
     let overlap = done.iter().flat_map(|done| &done.made).filter(|made| made.overlap).count();
     if overlap > 0 {
         progress.note(&format!(
@@ -169,7 +190,6 @@ fn make_all(
              cuts together"
         ));
     }
-    plan.assign(&mut done);
     Ok(done)
 }
 
@@ -200,9 +220,9 @@ fn check_all_whole(options: &Options, done: &[Done], output: &Output) -> Result<
     let mut faults = done.iter().filter_map(|done| {
         let reason = match &done.made {
             Ok(made) => made.damage.as_ref()?,
-            Err(reason) => reason,
+            Err(unusable) => &unusable.reason,
         };
-        Some((&done.song.name, reason))
+        Some((done.song.shown(), reason))
     });
     let Some((name, reason)) = faults.next() else { return Ok(()) };
     Err(Error::Prepare {
@@ -218,30 +238,18 @@ fn check_all_whole(options: &Options, done: &[Done], output: &Output) -> Result<
     })
 }
 
-/// Checks that every class has songs in every part.
-fn check_parts(options: &Options, summary: &Summary) -> Result<()> {
-    for (class, name) in summary.classes.iter().enumerate() {
-        for part in PartName::ALL {
-            if summary.counts.contains_key(&(part, class)) {
-                continue;
-            }
-            let skipped = match summary.skipped.len() {
-                0 => String::new(),
-                n => format!("; {n} files could not be used, such as {}", {
-                    let (file, reason) = &summary.skipped[0];
-                    format!("{file} ({reason})")
-                }),
-            };
-            return Err(Error::Prepare {
-                place: options.audio.display().to_string(),
-                problem: format!(
-                    "class {name} has no song in {part}{skipped}; add songs, choose other classes \
-                     with --genres, or another --split"
-                ),
-            });
-        }
+/// Files that are named one by one; more are counted.
+const NAMED: usize = 10;
+
+fn warn_of_skipped(done: &[Done], progress: &dyn Progress) {
+    let skipped = || done.iter().filter_map(|d| Some((d.song.shown(), d.made.as_ref().err()?)));
+    for (name, unusable) in skipped().take(NAMED) {
+        progress.warn(&format!("{name} is skipped: {}", unusable.reason));
     }
-    Ok(())
+    let n = skipped().count();
+    if n > NAMED {
+        progress.warn(&format!("{} more files are skipped; songs.csv says why", n - NAMED));
+    }
 }
 
 /// Warns of files with the same bytes in different parts, or with different labels.
@@ -257,7 +265,7 @@ fn warn_of_copies(done: &[Done], progress: &dyn Progress) {
         if copies.iter().any(|copy| parts(copy) != parts(copies[0])) {
             let names: Vec<String> = copies
                 .iter()
-                .map(|copy| format!("{} ({})", copy.song.name, part_of(&copy.parts)))
+                .map(|copy| format!("{} ({})", copy.song.shown(), part_of(&copy.parts)))
                 .collect();
             progress.warn(&format!("the same file several times: {}", names.join(", ")));
         }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Done;
 use super::record::{RECORD, Record, Settings};
 use crate::data::PREPARE_WORK;
 use crate::error::{Error, Result};
@@ -27,12 +28,17 @@ impl Output {
         let begun = work.join(SETTINGS);
         let fail =
             |problem: String| Error::Prepare { place: folder.display().to_string(), problem };
-        let before = match (read_json::<Settings>(&begun), Record::read_if_any(folder)?) {
-            (Some(settings), _) => Some(settings),
-            (None, Some(record)) => Some(record.settings),
-            (None, None) => None,
-        };
-        match before {
+        let work = output.work();
+        if work.is_symlink() {
+            return Err(fail(format!(
+                "{PREPARE_WORK} in it is a link, which may lead anywhere; remove it: {}",
+                work.display()
+            )));
+        }
+        // Cuts that are kept have all that decides them in their names, so a folder without whole
+        // arrays may go on with other settings.
+        match Record::read_if_any(folder)?.map(|record| record.settings) {
+            None if read_json::<Settings>(&begun).is_some() => {}
             Some(before) => {
                 if let Some(difference) = before.difference(settings) {
                     return Err(fail(format!(
@@ -81,6 +87,18 @@ impl Output {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Leaves nothing of a start that had no cut: there is nothing to go on from.
+    pub(super) fn give_up(&self, done: &[Done]) -> Result<()> {
+        if done.iter().any(|done| done.made.is_ok()) || self.file(RECORD).exists() {
+            return Ok(());
+        }
+        let work = self.work();
+        std::fs::remove_dir_all(&work).map_err(Error::io(&work, "remove"))?;
+        // A folder with other files stays.
+        let _ = std::fs::remove_dir(&self.folder);
         Ok(())
     }
 

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::songs::{check_name, root};
+use super::folders::root;
+use super::songs::check_name;
 use super::split::SplitKind;
 use super::{Count, Done, Options, Summary};
 use crate::audio::{Cutting, FrontEnd};
@@ -29,6 +30,9 @@ pub struct Settings {
     pub front_end: FrontEnd,
     /// How songs were cut.
     pub cutting: Cutting,
+    /// The expression that told songs from files' names, where one was given.
+    #[serde(default)]
+    pub song_from: Option<String>,
     /// How songs were split into parts.
     pub split: SplitKind,
     /// BLAKE3 of the list of parts, where one was given.
@@ -38,7 +42,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub(super) fn new(options: &Options, classes: &[String]) -> Result<Self> {
+    pub(super) fn new(options: &Options, split: SplitKind, classes: &[String]) -> Result<Self> {
         let hash = |path: &Option<PathBuf>| -> Result<Option<String>> {
             let Some(path) = path else { return Ok(None) };
             let bytes = read_regular(path).map_err(Error::io(path, "read"))?;
@@ -53,7 +57,8 @@ impl Settings {
             classes: classes.to_vec(),
             front_end: options.front_end.clone(),
             cutting: options.cutting,
-            split: options.split,
+            song_from: options.song_from.clone(),
+            split,
             parts: hash(&options.parts)?,
             seed: options.seed,
         })

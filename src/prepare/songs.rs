@@ -1,14 +1,20 @@
-//! The songs and their labels, from folders or from a list.
+//! The songs and their labels: which files there are, and which of them are pieces of one song.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use regex_lite::Regex;
+
 use super::Options;
+use super::folders::in_folders;
+use super::list::listed;
+use super::split::SplitKind;
 use crate::audio::EXTENSIONS;
-use crate::data::{PartName, part_of_word};
+use crate::data::PartName;
+use crate::data::song_names::{FileName, songs_of};
 use crate::error::{Error, Result};
-use crate::files::read_regular;
 use crate::progress::Progress;
+use crate::text::shown;
 
 /// Song ids are class · this + number, or · 10,000 … where a class has more songs.
 const SONGS_PER_CLASS: usize = 1000;
@@ -21,13 +27,28 @@ pub(super) struct Song {
     pub(super) path: PathBuf,
     /// Its label.
     pub(super) class: usize,
-    /// The song that it belongs to: its own name, unless a list maps several files to one song.
+    /// The song that a list says it belongs to.
+    pub(super) listed_song: Option<String>,
+    /// The song that it belongs to: `rock/Yellow` of `rock/Yellow (part 2).wav`.
     pub(super) group: String,
     /// Class · 1000 (or [more](SONGS_PER_CLASS)) + the song's number within its class, in
     /// alphabetical order.
     pub(super) id: i64,
-    /// The part that the list of songs names.
+    /// The part that its folder or the list of songs names.
     pub(super) part: Option<PartName>,
+}
+
+impl Song {
+    /// Its name as a terminal may show it.
+    pub(super) fn shown(&self) -> String {
+        shown(&self.name)
+    }
+
+    /// Its file's name without folders and extension.
+    pub(super) fn stem(&self) -> &str {
+        let file = self.name.rsplit('/').next().unwrap_or(&self.name);
+        file.rsplit_once('.').map_or(file, |(stem, _)| stem)
+    }
 }
 
 /// All songs by class and name, and the classes by label.
@@ -37,16 +58,16 @@ pub(super) struct Found {
 }
 
 /// A file with its class's name.
-struct Labelled {
-    song: Song,
-    class: String,
+pub(super) struct Labelled {
+    pub(super) song: Song,
+    pub(super) class: String,
 }
 
 pub(super) fn find(options: &Options, progress: &dyn Progress) -> Result<Found> {
     check_name(&options.audio)?;
-    let labelled = match &options.list {
+    let mut labelled = match &options.list {
         Some(list) => listed(list, &options.audio)?,
-        None => in_folders(&root(&options.audio), progress)?,
+        None => in_folders(&options.audio, &options.out, progress)?,
     };
     let from = options.list.as_ref().unwrap_or(&options.audio).display().to_string();
     let fail = |problem: String| Error::Prepare { place: from.clone(), problem };
@@ -61,9 +82,10 @@ pub(super) fn find(options: &Options, progress: &dyn Progress) -> Result<Found> 
     if let Some(wanted) = &options.classes {
         for (i, class) in wanted.iter().enumerate() {
             if !classes.contains(class) {
+                let found: Vec<String> = classes.iter().map(|class| shown(class)).collect();
                 return Err(fail(format!(
                     "--genres {class}: there is no such class; found {}",
-                    classes.join(", ")
+                    found.join(", ")
                 )));
             }
             if wanted.iter().take(i).any(|earlier| earlier == class) {
@@ -80,11 +102,13 @@ pub(super) fn find(options: &Options, progress: &dyn Progress) -> Result<Found> 
                 EXTENSIONS.map(|e| format!(".{e}")).join(", ")
             ),
             Some(class) => format!(
-                "expected at least two classes, found only {class}; \
-                 give the folder that contains one folder per class"
+                "expected at least two classes, found only {}; \
+                 give the folder that contains one folder per class",
+                shown(class)
             ),
         }));
     }
+    name_songs(options, &mut labelled, progress)?;
     let label = |class: &str| classes.iter().position(|known| known == class);
     let mut songs: Vec<Song> = labelled
         .into_iter()
@@ -93,6 +117,113 @@ pub(super) fn find(options: &Options, progress: &dyn Progress) -> Result<Found> 
     songs.sort_by(|a, b| (a.class, &a.name).cmp(&(b.class, &b.name)));
     number(&mut songs);
     Ok(Found { songs, classes })
+}
+
+/// Finds the song of each file: from the list, by `--song-from`, or by the usual names of pieces.
+fn name_songs(options: &Options, labelled: &mut [Labelled], progress: &dyn Progress) -> Result<()> {
+    let by_names = match &options.song_from {
+        Some(expression) => by_expression(expression, labelled, progress)?,
+        None => {
+            let files = labelled.iter();
+            let files: Vec<FileName<'_>> =
+                files.map(|l| FileName { path: &l.song.name, class: &l.class }).collect();
+            let found = songs_of(&files);
+            let unlisted = |i: &usize| labelled[*i].song.listed_song.is_none();
+            if let Some(pair) = found.unsure.filter(|pair| pair.iter().all(unlisted)) {
+                let [one, other] = pair.map(|i| labelled[i].song.shown());
+                progress.warn(&format!(
+                    "names such as {one} and {other} may be those of pieces of one song; each file is \
+                     taken for a song of its own, and the two may get into different parts. If they \
+                     are pieces, keep them together with --song-from '^(.*?)[ ._-]*[(]?[0-9]+[)]?$'; \
+                     if not, --song-from '(.*)' says so"
+                ));
+            }
+            found.songs
+        }
+    };
+    for (labelled, song) in labelled.iter_mut().zip(by_names) {
+        // The command line says more than the list.
+        let listed = labelled.song.listed_song.take().filter(|_| options.song_from.is_none());
+        labelled.song.group = listed.clone().unwrap_or(song);
+        labelled.song.listed_song = listed;
+    }
+    let given: BTreeSet<PartName> = labelled.iter().filter_map(|l| l.song.part).collect();
+    let drawn = given.len() < 2 || options.split.is_some_and(|split| split != SplitKind::Csv);
+    say_pieces(labelled, options.song_from.is_some(), drawn, progress);
+    Ok(())
+}
+
+/// The songs by an expression on the file's name without its extension, or on its path if the
+/// expression has a `/`.
+fn by_expression(
+    expression: &str,
+    files: &[Labelled],
+    progress: &dyn Progress,
+) -> Result<Vec<String>> {
+    let regex = song_expression(expression)?;
+    let mut unmatched: Vec<&Song> = Vec::new();
+    let of = |Labelled { song, .. }: &'_ Labelled| {
+        let stem = song.stem();
+        let whole = song.name.rsplit_once('.').map_or(song.name.as_str(), |(whole, _)| whole);
+        let text = if expression.contains('/') { whole } else { stem };
+        let captures = regex.captures(text)?;
+        let group = captures.iter().skip(1).flatten().next().or(captures.get(0))?;
+        Some(group.as_str().to_owned())
+    };
+    let mut songs = Vec::new();
+    for file in files {
+        songs.push(of(file).unwrap_or_else(|| {
+            unmatched.push(&file.song);
+            file.song.name.clone()
+        }));
+    }
+    if let Some(first) = unmatched.first() {
+        progress.warn(&format!(
+            "--song-from matches {} of {} files; each of the others, such as {}, is taken for a song \
+             of its own",
+            files.len() - unmatched.len(),
+            files.len(),
+            first.shown()
+        ));
+    }
+    Ok(songs)
+}
+
+/// The expression of `--song-from`.
+pub(super) fn song_expression(expression: &str) -> Result<Regex> {
+    Regex::new(expression).map_err(|e| Error::Setting {
+        name: "song-from",
+        expected: "a regular expression whose first group is the song, such as '^(.*)_[0-9]+$'",
+        found: format!("{expression} ({e})"),
+    })
+}
+
+/// Says which files are pieces of songs, as far as parts are drawn; else within the given parts.
+fn say_pieces(files: &[Labelled], expression: bool, drawn: bool, progress: &dyn Progress) {
+    let mut songs: BTreeMap<_, Vec<&Song>> = BTreeMap::new();
+    for Labelled { song, class } in files {
+        let part = song.part.filter(|_| !drawn);
+        songs.entry((class, &song.group, part)).or_default().push(song);
+    }
+    let by_name = |songs: &&Vec<&Song>| {
+        songs.len() > 1 && songs.iter().any(|song| song.listed_song.is_none())
+    };
+    let pieces: Vec<&Vec<&Song>> = songs.values().filter(by_name).collect();
+    let Some(example) = pieces.first() else { return };
+    let n: usize = pieces.iter().map(|pieces| pieces.len()).sum();
+    let (by, otherwise) = match expression {
+        true => ("--song-from", ""),
+        false => ("their names", "; --song-from REGEX decides otherwise ('(.*)': none is a piece)"),
+    };
+    let kept = if drawn { "; all pieces of a song are kept in one part" } else { "" };
+    progress.note(&format!(
+        "{n} of {} files are pieces of {} songs by {by}, such as {} and {} of {}{kept}{otherwise}",
+        files.len(),
+        pieces.len(),
+        example[0].shown(),
+        example[1].shown(),
+        shown(&example[0].group)
+    ));
 }
 
 /// Gives each song its id.
@@ -118,29 +249,24 @@ fn number(songs: &mut [Song]) {
     }
 }
 
-/// The folder of classes: GTZAN is distributed as a folder that contains it.
-pub(super) fn root(audio: &Path) -> PathBuf {
-    let inner = ["genres_original", "genres"].map(|name| audio.join(name));
-    inner.into_iter().find(|path| path.is_dir()).unwrap_or_else(|| audio.to_path_buf())
-}
-
-fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(Error::io(folder, "read"))? {
-        let entry = entry.map_err(Error::io(folder, "read"))?;
-        let path = entry.path();
-        let name = entry.file_name().to_string_lossy().into_owned();
-        // macOS leaves "._blues.00000.wav" on foreign disks.
-        if name.starts_with('.') {
-            continue;
-        }
-        if path.is_dir() || is_audio(&path) {
-            check_name(&path)?;
-        }
-        found.push((name, path));
+/// Warns of songs that folders or a list put into several parts.
+pub(super) fn warn_of_songs_in_parts(songs: &[Song], progress: &dyn Progress) {
+    let mut parts: BTreeMap<i64, BTreeSet<PartName>> = BTreeMap::new();
+    for song in songs {
+        parts.entry(song.id).or_default().extend(song.part);
     }
-    found.sort();
-    Ok(found)
+    let shared = |song: &&Song| parts.get(&song.id).is_some_and(|parts| parts.len() > 1);
+    let n = parts.values().filter(|parts| parts.len() > 1).count();
+    if let Some(first) = songs.iter().find(shared) {
+        let own: Vec<&Song> = songs.iter().filter(|song| song.id == first.id).collect();
+        let other = own.iter().find(|song| song.part != first.part).unwrap_or(&first);
+        progress.warn(&format!(
+            "{n} songs are in several parts, by their names, such as {} and {}: the network can \
+             memorise them, so scores look too good; --split song draws parts that share none",
+            first.shown(),
+            other.shown()
+        ));
+    }
 }
 
 /// Refuses names that are not UTF-8: lists and records are, and could not tell two such names apart.
@@ -154,152 +280,11 @@ pub(super) fn check_name(path: &Path) -> Result<()> {
     })
 }
 
-fn in_folders(root: &Path, progress: &dyn Progress) -> Result<Vec<Labelled>> {
-    let mut labelled = Vec::new();
-    let (mut others, mut loose) = (0, 0);
-    for (class, folder) in entries(root)? {
-        if folder.is_dir() {
-            walk(&folder, &class, &class, &mut labelled, &mut others)?;
-        } else if is_audio(&folder) {
-            loose += 1;
-        }
-    }
-    if others > 0 {
-        progress.note(&format!("{others} files have no audio extension and are skipped"));
-    }
-    if loose > 0 {
-        progress.warn(&format!(
-            "{loose} audio files in {} are in no class folder, so they have no label",
-            root.display()
-        ));
-    }
-    Ok(labelled)
+pub(super) fn song(name: String, path: PathBuf) -> Song {
+    Song { group: name.clone(), name, path, class: 0, listed_song: None, id: 0, part: None }
 }
 
-fn walk(
-    folder: &Path,
-    within: &str,
-    class: &str,
-    labelled: &mut Vec<Labelled>,
-    others: &mut usize,
-) -> Result<()> {
-    for (name, path) in entries(folder)? {
-        let name = format!("{within}/{name}");
-        // A link to a folder may lead in a circle: only true folders are entered.
-        let is_folder = path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
-        if is_folder {
-            walk(&path, &name, class, labelled, others)?;
-        } else if is_audio(&path) {
-            labelled.push(Labelled { song: song(name, path), class: class.to_owned() });
-        } else {
-            *others += 1;
-        }
-    }
-    Ok(())
-}
-
-fn song(name: String, path: PathBuf) -> Song {
-    Song { group: name.clone(), name, path, class: 0, id: 0, part: None }
-}
-
-fn is_audio(path: &Path) -> bool {
+pub(super) fn is_audio(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
     extension.is_some_and(|found| EXTENSIONS.iter().any(|e| e.eq_ignore_ascii_case(found)))
-}
-
-/// The songs of a list with the columns `file`, `label` and, where wanted, `part` and `song`.
-fn listed(list: &Path, audio: &Path) -> Result<Vec<Labelled>> {
-    let mut labelled: Vec<Labelled> = Vec::new();
-    let mut lines: BTreeMap<String, u64> = BTreeMap::new();
-    for row in rows(list, &["file", "label"])? {
-        let name = row.get("file").replace('\\', "/");
-        let path = audio.join(&name);
-        if let Some(earlier) = lines.insert(name.clone(), row.line) {
-            return Err(row.problem(&format!("{name} was on line {earlier} already")));
-        }
-        if !path.is_file() {
-            return Err(row.problem(&format!("there is no file {}", path.display())));
-        }
-        let part = match row.get("part") {
-            "" => None,
-            word => Some(row.part(word)?),
-        };
-        let mut song = Song { part, ..song(name, path) };
-        if !row.get("song").is_empty() {
-            song.group = row.get("song").to_owned();
-        }
-        if row.get("label").is_empty() {
-            return Err(row.problem("there is no label"));
-        }
-        labelled.push(Labelled { song, class: row.get("label").to_owned() });
-    }
-    let mut of_group: BTreeMap<(&str, &str), Option<PartName>> = BTreeMap::new();
-    for Labelled { song, class } in &labelled {
-        let part = of_group.entry((class, &song.group)).or_insert(song.part);
-        if *part != song.part {
-            return Err(Error::Prepare {
-                place: list.display().to_string(),
-                problem: format!("the files of song {} are in different parts", song.group),
-            });
-        }
-    }
-    Ok(labelled)
-}
-
-/// A line of a CSV file with a heading.
-pub(super) struct Row {
-    place: String,
-    pub(super) line: u64,
-    cells: BTreeMap<String, String>,
-}
-
-impl Row {
-    /// A cell without the blanks around it; empty where there is no such column.
-    pub(super) fn get(&self, column: &str) -> &str {
-        self.cells.get(column).map_or("", |cell| cell.trim())
-    }
-
-    pub(super) fn part(&self, word: &str) -> Result<PartName> {
-        part_of_word(&word.to_lowercase())
-            .ok_or_else(|| self.problem(&format!("expected part train, val or test, found {word}")))
-    }
-
-    pub(super) fn problem(&self, problem: &str) -> Error {
-        let place = format!("{}, line {}", self.place, self.line);
-        Error::Prepare { place, problem: problem.to_owned() }
-    }
-}
-
-/// Reads a CSV file whose heading must have these columns, in any order and case.
-pub(super) fn rows(path: &Path, needed: &[&str]) -> Result<Vec<Row>> {
-    let place = path.display().to_string();
-    let bytes = read_regular(path).map_err(Error::io(path, "read"))?;
-    let fail = |problem: String| Error::Prepare { place: place.clone(), problem };
-    // Spreadsheets put a mark before the first column's name.
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
-    let heading = reader.headers().map_err(|e| fail(e.to_string()))?.clone();
-    // The demo corpus's own list has genres.
-    let column = |name: &str| match name.to_lowercase().as_str() {
-        "genre" | "class" => "label".to_owned(),
-        name => name.to_owned(),
-    };
-    let heading: Vec<String> = heading.iter().map(column).collect();
-    for column in needed {
-        if !heading.iter().any(|name| name == column) {
-            return Err(fail(format!(
-                "expected a first line with the columns {}, found {}",
-                needed.join(", "),
-                heading.join(", ")
-            )));
-        }
-    }
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|e| fail(e.to_string()))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let cells = heading.iter().cloned().zip(record.iter().map(str::to_owned)).collect();
-        rows.push(Row { place: place.clone(), line, cells });
-    }
-    Ok(rows)
 }

@@ -5,19 +5,22 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::songs::{Found, Song, rows};
+use super::list::rows;
+use super::songs::{Found, Song, warn_of_songs_in_parts};
 use super::{Done, Options};
 use crate::data::PartName;
 use crate::data::fault_filtered;
+use crate::data::song_names::gtzan_name;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::random::streams::Stream;
+use crate::text::{of_cell, shown};
 
 /// How songs are split into parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SplitKind {
-    /// Songs of each class at random, 56, 14 and 30 %.
+    /// Songs of each class at random, 56, 14 and 30 %, of those that can be read.
     Song,
     /// Cuts of each class at random: a song is in several parts.
     Segment,
@@ -25,11 +28,14 @@ pub enum SplitKind {
     FaultFiltered,
     /// According to a list.
     Csv,
+    /// According to folders named train, val and test.
+    Folders,
 }
 
 impl SplitKind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [Self::Song, Self::Segment, Self::FaultFiltered, Self::Csv];
+    pub const ALL: [Self; 5] =
+        [Self::Song, Self::Segment, Self::FaultFiltered, Self::Csv, Self::Folders];
 
     /// The word in flags.
     pub fn as_str(self) -> &'static str {
@@ -38,16 +44,19 @@ impl SplitKind {
             Self::Segment => "segment",
             Self::FaultFiltered => "fault-filtered",
             Self::Csv => "csv",
+            Self::Folders => "folders",
         }
     }
 }
 
-/// The split, as far as it is determined before songs are decoded.
+/// How parts are given to songs, after it is known which can be used.
 pub(super) enum Plan {
-    /// The part of each song, by id; songs without a part are left out.
-    Songs(BTreeMap<i64, PartName>),
-    /// By cut: drawn when the number of cuts is known.
-    Segments { seed: u64, classes: Vec<String> },
+    /// Drawn by song.
+    Songs,
+    /// Drawn by cut.
+    Segments,
+    /// As [`Song::part`] says; a part that is nowhere is drawn from the training songs.
+    Given(Option<PartName>),
 }
 
 /// Validation and test get 14 and 30 % of `n`, rounded, and at least one; training the rest.
@@ -58,76 +67,107 @@ fn shares(n: usize) -> [(PartName, usize); 3] {
     [(PartName::Train, train), (PartName::Val, val), (PartName::Test, test)]
 }
 
-/// A random part for each of `n` songs or cuts.
-fn draw(n: usize, seed: u64, name: &str) -> Vec<PartName> {
-    let mut order: Vec<usize> = (0..n).collect();
-    Stream::new(seed, name).shuffle(&mut order);
-    let mut parts = vec![PartName::Train; n];
-    let drawn = shares(n).into_iter().flat_map(|(part, count)| std::iter::repeat_n(part, count));
-    for (at, part) in order.into_iter().zip(drawn) {
-        parts[at] = part;
-    }
-    parts
+/// The names in an order that is random, but each name's place among the others depends on nothing
+/// but itself: a name more or less moves no two others past each other.
+fn drawn<T: Ord>(names: BTreeMap<String, T>, seed: u64, what: &str) -> Vec<T> {
+    let place = |name: &str| Stream::new(seed, &format!("prepare/{what}/{name}")).uniform();
+    let mut order: Vec<(f64, T)> = names.into_iter().map(|(name, of)| (place(&name), of)).collect();
+    order.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
+    order.into_iter().map(|(_, of)| of).collect()
 }
 
-pub(super) fn plan(options: &Options, found: &Found, progress: &dyn Progress) -> Result<Plan> {
-    let lists_parts = found.songs.iter().any(|song| song.part.is_some());
-    if lists_parts && options.split != SplitKind::Csv {
+/// A random part for each name.
+fn draw<T: Ord>(names: BTreeMap<String, T>, seed: u64, what: &str) -> BTreeMap<T, PartName> {
+    let parts = shares(names.len());
+    let parts = parts.into_iter().flat_map(|(part, count)| std::iter::repeat_n(part, count));
+    drawn(names, seed, what).into_iter().zip(parts).collect()
+}
+
+/// Decides how parts are given, and where a list says so, which.
+pub(super) fn plan(options: &Options, found: &mut Found, progress: &dyn Progress) -> Result<Plan> {
+    let kind = kind(options, &found.songs);
+    let named: BTreeSet<PartName> = found.songs.iter().filter_map(|song| song.part).collect();
+    let where_named =
+        if options.list.is_some() { "the list's part column" } else { "the folders' parts" };
+    if named.len() > 1 && kind != SplitKind::Csv && kind != SplitKind::Folders {
         progress.note(&format!(
-            "the list's part column is ignored with --split {}; use --split csv to apply it",
-            options.split.as_str()
+            "{where_named} (train, val, test) are ignored with --split {}",
+            kind.as_str()
+        ));
+    } else if named.len() == 1 && kind == SplitKind::Song {
+        progress.note(&format!(
+            "all songs are in one part by {where_named}: parts are drawn from them"
         ));
     }
-    match options.split {
-        SplitKind::Song => by_song(options, found),
+    match kind {
+        SplitKind::Song => return Ok(Plan::Songs),
         SplitKind::Segment => {
             progress.warn(
                 "--split segment puts cuts of one song into training and test: the network can memorise \
                  songs, so scores look too good",
             );
-            Ok(Plan::Segments { seed: options.seed, classes: found.classes.clone() })
+            return Ok(Plan::Segments);
         }
-        SplitKind::FaultFiltered => published(options, found, progress),
+        SplitKind::FaultFiltered => published(options, found, progress)?,
         SplitKind::Csv => match &options.parts {
-            Some(list) => by_list(list, found, progress),
-            None => {
-                let named = found.songs.iter().filter_map(|song| Some((song.id, song.part?)));
-                let named: BTreeMap<i64, PartName> = named.collect();
-                if named.is_empty() {
-                    return Err(Error::Setting {
-                        name: "split",
-                        expected: "a list of parts for csv: --split-csv FILE, or a column part in --csv",
-                        found: "none".into(),
-                    });
-                }
-                Ok(Plan::Songs(named))
+            Some(list) => by_list(list, found, progress)?,
+            None if named.is_empty() => {
+                return Err(Error::Setting {
+                    name: "split",
+                    expected: "a list of parts for csv: --split-csv FILE, or a column part in --csv",
+                    found: "none".into(),
+                });
             }
+            None => {}
         },
-    }
-}
-
-fn by_song(options: &Options, found: &Found) -> Result<Plan> {
-    let mut parts = BTreeMap::new();
-    for (class, name) in found.classes.iter().enumerate() {
-        let of_class = found.songs.iter().filter(|song| song.class == class);
-        let ids: BTreeSet<i64> = of_class.map(|song| song.id).collect();
-        if ids.len() < 3 {
-            return Err(Error::Prepare {
-                place: options.audio.display().to_string(),
-                problem: format!(
-                    "class {name}: expected at least 3 songs, one for each part, found {}; add songs, \
-                     or choose other classes with --genres",
-                    ids.len()
-                ),
+        SplitKind::Folders if named.is_empty() => {
+            return Err(Error::Setting {
+                name: "split",
+                expected: "folders named train, val and test above the classes' folders, or in each",
+                found: "none".into(),
             });
         }
-        let drawn = draw(ids.len(), options.seed, &format!("prepare/songs/{name}"));
-        parts.extend(ids.into_iter().zip(drawn));
+        SplitKind::Folders => {}
     }
-    Ok(Plan::Songs(parts))
+    warn_of_songs_in_parts(&found.songs, progress);
+    let there: BTreeSet<PartName> = found.songs.iter().filter_map(|song| song.part).collect();
+    let missing: Vec<PartName> = PartName::ALL.into_iter().filter(|p| !there.contains(p)).collect();
+    match missing[..] {
+        [one] if one != PartName::Train => {
+            let [train, val, test] = shares(100).map(|(_, share)| share);
+            let share = if one == PartName::Val { val } else { test };
+            progress.note(&format!(
+                "there is no {} part: {:.0} % of the training songs of each class are drawn for it",
+                one.word(),
+                100.0 * share as f64 / (train + share) as f64
+            ));
+            Ok(Plan::Given(Some(one)))
+        }
+        [] => Ok(Plan::Given(None)),
+        _ => Err(Error::Prepare {
+            place: options.parts.as_ref().unwrap_or(&options.audio).display().to_string(),
+            problem: format!(
+                "songs are in the parts {} only; expected train and at least one of val and test, or \
+                 --split song to draw all parts",
+                there.iter().map(|part| part.as_str()).collect::<Vec<_>>().join(", ")
+            ),
+        }),
+    }
 }
 
-fn published(options: &Options, found: &Found, progress: &dyn Progress) -> Result<Plan> {
+/// The kind that was asked for, or the one that the songs suggest.
+pub(super) fn kind(options: &Options, songs: &[Song]) -> SplitKind {
+    let named: BTreeSet<PartName> = songs.iter().filter_map(|song| song.part).collect();
+    match options.split {
+        Some(kind) => kind,
+        None if options.parts.is_some() => SplitKind::Csv,
+        None if named.len() < 2 => SplitKind::Song,
+        None if options.list.is_some() => SplitKind::Csv,
+        None => SplitKind::Folders,
+    }
+}
+
+fn published(options: &Options, found: &mut Found, progress: &dyn Progress) -> Result<()> {
     let genres = fault_filtered::GENRES;
     if let Some(other) = found.classes.iter().find(|class| !genres.contains(&class.as_str())) {
         return Err(Error::Prepare {
@@ -140,8 +180,12 @@ fn published(options: &Options, found: &Found, progress: &dyn Progress) -> Resul
         });
     }
     let lists: BTreeMap<&str, PartName> = fault_filtered::songs().collect();
-    let named = found.songs.iter().filter_map(|song| Some((song.id, *lists.get(stem(song))?)));
-    let named: BTreeMap<i64, PartName> = named.collect();
+    for song in &mut found.songs {
+        let name = gtzan_name(&song.name);
+        song.part = name.and_then(|name| lists.get(name.as_str()).copied());
+    }
+    let named: BTreeSet<i64> =
+        found.songs.iter().filter(|song| song.part.is_some()).map(|song| song.id).collect();
     let wanted = lists.keys().filter(|name| {
         name.split_once('.').is_some_and(|(genre, _)| found.classes.iter().any(|c| c == genre))
     });
@@ -149,16 +193,16 @@ fn published(options: &Options, found: &Found, progress: &dyn Progress) -> Resul
     if named.len() < wanted {
         progress.warn(&format!("only {} of the split's {wanted} songs were found", named.len()));
     }
-    Ok(Plan::Songs(named))
+    Ok(())
 }
 
 /// The parts of a list with the columns `part` and `file` or `song`.
-fn by_list(list: &Path, found: &Found, progress: &dyn Progress) -> Result<Plan> {
+fn by_list(list: &Path, found: &mut Found, progress: &dyn Progress) -> Result<()> {
     let mut parts: BTreeMap<i64, PartName> = BTreeMap::new();
     let mut unknown = Vec::new();
     for row in rows(list, &["part"])? {
         let name = Some(row.get("file")).filter(|name| !name.is_empty());
-        let name = name.unwrap_or_else(|| row.get("song")).replace('\\', "/");
+        let name = of_cell(name.unwrap_or_else(|| row.get("song"))).replace('\\', "/");
         if name.is_empty() {
             return Err(row.problem("expected a column file or song that says which"));
         }
@@ -169,65 +213,108 @@ fn by_list(list: &Path, found: &Found, progress: &dyn Progress) -> Result<Plan> 
         }
         let ids: BTreeSet<i64> = matching.iter().map(|song| song.id).collect();
         if ids.len() > 1 {
-            let names: Vec<&str> = matching.iter().map(|song| song.name.as_str()).collect();
-            return Err(row.problem(&format!("{name} could be {}", names.join(" or "))));
+            let names: Vec<String> = matching.iter().map(|song| song.shown()).collect();
+            return Err(row.problem(&format!("{} could be {}", shown(&name), names.join(" or "))));
         }
         for id in ids {
             if *parts.entry(id).or_insert(part) != part {
-                return Err(row.problem(&format!("{name} was in another part before")));
+                return Err(row.problem(&format!(
+                    "{} was in another part before, or another piece of its song (--song-from decides \
+                     which files are pieces of a song)",
+                    shown(&name)
+                )));
             }
         }
     }
     if let Some(first) = unknown.first() {
         progress.warn(&format!(
-            "{}: {} lines name no song of these classes, such as {first}",
+            "{}: {} lines name no song of these classes, such as {}",
             list.display(),
-            unknown.len()
+            unknown.len(),
+            shown(first)
         ));
     }
-    Ok(Plan::Songs(parts))
+    for song in &mut found.songs {
+        song.part = parts.get(&song.id).copied();
+    }
+    Ok(())
 }
 
 fn is_called(song: &Song, name: &str) -> bool {
     let file = song.name.rsplit('/').next().unwrap_or(&song.name);
-    song.name == name || file == name || stem(song) == name || song.group == name
-}
-
-/// `rock.00042` of `rock/rock.00042.wav`.
-fn stem(song: &Song) -> &str {
-    let file = song.name.rsplit('/').next().unwrap_or(&song.name);
-    file.rsplit_once('.').map_or(file, |(stem, _)| stem)
+    let group = song.group.rsplit('/').next().unwrap_or(&song.group);
+    song.name == name || file == name || song.stem() == name || song.group == name || group == name
 }
 
 impl Plan {
-    /// Whether the split has a part for this song.
+    /// Whether the split may have a part for this song.
     pub(super) fn names(&self, song: &Song) -> bool {
-        match self {
-            Self::Songs(parts) => parts.contains_key(&song.id),
-            Self::Segments { .. } => true,
-        }
+        !matches!(self, Self::Given(_)) || song.part.is_some()
     }
 
     /// Gives each cut its part.
-    pub(super) fn assign(&self, done: &mut [Done]) {
+    pub(super) fn assign(&self, classes: &[String], seed: u64, done: &mut [Done]) {
         match self {
-            Self::Songs(parts) => {
-                for Done { song, made, parts: own } in done {
-                    if let (Ok(made), Some(&part)) = (made, parts.get(&song.id)) {
-                        *own = vec![part; made.cuts];
+            Self::Given(missing) => {
+                for Done { song, made, parts } in done.iter_mut() {
+                    if let (Ok(made), Some(part)) = (made, song.part) {
+                        *parts = vec![part; made.cuts];
+                    }
+                }
+                if let Some(missing) = *missing {
+                    fill(missing, classes, seed, done);
+                }
+            }
+            Self::Songs => {
+                for (class, name) in classes.iter().enumerate() {
+                    let usable = done.iter().filter(|d| d.song.class == class && d.made.is_ok());
+                    let names = usable.map(|done| (done.song.group.clone(), done.song.id));
+                    let drawn = draw(names.collect(), seed, &format!("songs/{name}"));
+                    for Done { song, made, parts } in done.iter_mut() {
+                        if let (Ok(made), Some(&part)) = (made, drawn.get(&song.id)) {
+                            *parts = vec![part; made.cuts];
+                        }
                     }
                 }
             }
-            Self::Segments { seed, classes } => {
+            Self::Segments => {
                 for (class, name) in classes.iter().enumerate() {
-                    let cuts = |done: &Done| done.made.as_ref().map_or(0, |made| made.cuts);
-                    let of_class = || done.iter().filter(|done| done.song.class == class);
-                    let name = format!("prepare/segments/{name}");
-                    let mut drawn = draw(of_class().map(cuts).sum(), *seed, &name).into_iter();
-                    for done in done.iter_mut().filter(|done| done.song.class == class) {
-                        done.parts = drawn.by_ref().take(cuts(done)).collect();
+                    let cuts = |(at, done): (usize, &Done)| {
+                        let of = done.made.as_ref().map_or(0, |made| made.cuts);
+                        let name = done.song.name.clone();
+                        (0..of).map(move |cut| (format!("{name}/{cut}"), (at, cut)))
+                    };
+                    let own = done.iter().enumerate().filter(|(_, d)| d.song.class == class);
+                    let drawn =
+                        draw(own.flat_map(cuts).collect(), seed, &format!("segments/{name}"));
+                    for ((at, _), part) in drawn {
+                        done[at].parts.push(part);
                     }
                 }
+            }
+        }
+    }
+}
+
+/// Draws a part that no folder or list names from the training songs.
+fn fill(missing: PartName, classes: &[String], seed: u64, done: &mut [Done]) {
+    let [train, val, test] = shares(100).map(|(_, share)| share);
+    let share = if missing == PartName::Val { val } else { test };
+    for (class, name) in classes.iter().enumerate() {
+        let own = done.iter().filter(|d| {
+            d.song.class == class && d.song.part == Some(PartName::Train) && !d.parts.is_empty()
+        });
+        let names: BTreeMap<String, i64> =
+            own.map(|done| (done.song.group.clone(), done.song.id)).collect();
+        let n = names.len();
+        // Rounded; at least one song, and not the last.
+        let wanted = ((n * share + (train + share) / 2) / (train + share)).max(1);
+        let wanted = wanted.min(n.saturating_sub(1));
+        let drawn = drawn(names, seed, &format!("{missing}/{name}"));
+        let chosen: BTreeSet<i64> = drawn.into_iter().take(wanted).collect();
+        for Done { song, parts, .. } in done.iter_mut() {
+            if song.part == Some(PartName::Train) && chosen.contains(&song.id) {
+                parts.fill(missing);
             }
         }
     }
@@ -249,12 +336,33 @@ mod tests {
         }
     }
 
+    fn songs(numbers: impl Iterator<Item = usize>) -> BTreeMap<String, usize> {
+        numbers.map(|number| (format!("rock.{number:05}"), number)).collect()
+    }
+
     #[test]
     fn a_draw_depends_on_seed_and_class() {
-        let parts = draw(100, 42, "prepare/songs/rock");
-        assert_eq!(parts.iter().filter(|part| **part == PartName::Test).count(), 30);
-        assert_eq!(parts, draw(100, 42, "prepare/songs/rock"));
-        assert_ne!(parts, draw(100, 43, "prepare/songs/rock"));
-        assert_ne!(parts, draw(100, 42, "prepare/songs/disco"));
+        let parts = draw(songs(0..100), 42, "songs/rock");
+        assert_eq!(parts.values().filter(|part| **part == PartName::Test).count(), 30);
+        assert_eq!(parts, draw(songs(0..100), 42, "songs/rock"));
+        assert_ne!(parts, draw(songs(0..100), 43, "songs/rock"));
+        assert_ne!(parts, draw(songs(0..100), 42, "songs/disco"));
+    }
+
+    #[test]
+    fn a_song_more_or_less_moves_two_others_at_most() {
+        let parts = draw(songs(0..100), 42, "songs/rock");
+        let moved = |others: BTreeMap<usize, PartName>| {
+            let known = others.iter().filter_map(|(song, part)| Some(parts.get(song)? != part));
+            known.filter(|moved| *moved).count()
+        };
+        for lost in 0..100 {
+            let others = songs((0..100).filter(|song| *song != lost));
+            assert!(moved(draw(others, 42, "songs/rock")) <= 2, "{lost}");
+        }
+        for added in 100..200 {
+            let others = songs((0..100).chain([added]));
+            assert!(moved(draw(others, 42, "songs/rock")) <= 2, "{added}");
+        }
     }
 }

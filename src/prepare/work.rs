@@ -31,6 +31,20 @@ pub(super) struct Made {
     pub(super) kept: PathBuf,
 }
 
+/// Why a file has no cuts.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Unusable {
+    pub(super) reason: String,
+    /// Its samples at the front end's rate, where it is only too short.
+    pub(super) too_short: Option<usize>,
+}
+
+impl From<String> for Unusable {
+    fn from(reason: String) -> Self {
+        Self { reason, too_short: None }
+    }
+}
+
 /// Decodes, resamples and cuts songs; one for each thread.
 pub(super) struct Worker {
     log_mel: LogMel,
@@ -61,10 +75,10 @@ impl Worker {
         &mut self,
         song: &Song,
         progress: &dyn Progress,
-    ) -> Result<Result<Made, String>> {
+    ) -> Result<Result<Made, Unusable>> {
         let bytes = match read_regular(&song.path) {
             Ok(bytes) => bytes,
-            Err(e) => return Ok(Err(format!("cannot be read: {e}"))),
+            Err(e) => return Ok(Err(format!("cannot be read: {e}").into())),
         };
         let hash = blake3::hash(&bytes).to_hex().to_string();
         let key = blake3::hash(format!("{hash} {}", self.settings).as_bytes());
@@ -77,7 +91,7 @@ impl Worker {
                 let sound = match decode(&song.path, bytes) {
                     Ok(sound) => sound,
                     // The name is told beside it.
-                    Err(crate::Error::Audio { problem, .. }) => return Ok(Err(problem)),
+                    Err(crate::Error::Audio { problem, .. }) => return Ok(Err(problem.into())),
                     Err(e) => return Err(e),
                 };
                 let seconds = sound.seconds();
@@ -85,7 +99,8 @@ impl Worker {
                 let (values, overlap) = match cut(&samples, &mut self.log_mel, self.cutting)? {
                     Cuts::Made { values, overlap, .. } => (values, overlap),
                     Cuts::TooShort { needed } => {
-                        return Ok(Err(too_short(seconds, needed, self.cutting, &fe)));
+                        let reason = too_short(seconds, needed, self.cutting, &fe);
+                        return Ok(Err(Unusable { reason, too_short: Some(samples.len()) }));
                     }
                 };
                 let made = Made {
@@ -102,21 +117,29 @@ impl Worker {
             }
         };
         if let Some(damage) = &made.damage {
-            progress
-                .warn(&format!("{}: {damage}; {:.1} s of it are used", song.name, made.seconds));
+            progress.warn(&format!(
+                "{}: {damage}; {:.1} s of it are used",
+                song.shown(),
+                made.seconds
+            ));
         }
         Ok(Ok(Made { kept, ..made }))
     }
 }
 
 fn too_short(seconds: f64, needed: usize, cutting: Cutting, fe: &FrontEnd) -> String {
-    format!(
-        "{seconds:.2} s are too short: {} cuts of {:.2} s that overlap by no more than half need \
-         {:.2} s; try fewer --segments",
-        cutting.segments,
-        fe.seconds(),
-        needed as f64 / f64::from(fe.sample_rate_hz)
-    )
+    let needed = needed as f64 / f64::from(fe.sample_rate_hz);
+    match cutting.segments {
+        1 => format!(
+            "{seconds:.2} s are too short: a cut of {} frames needs {needed:.2} s",
+            fe.frames
+        ),
+        n => format!(
+            "{seconds:.2} s are too short: {n} cuts of {:.2} s that overlap by no more than half need \
+             {needed:.2} s",
+            fe.seconds()
+        ),
+    }
 }
 
 /// One line of JSON, then the cuts as little-endian f32.

@@ -10,6 +10,7 @@ use crate::demo::{self, Genre, SongRow};
 use crate::error::{Error, Result};
 use crate::files::read_regular;
 use crate::prepare::{self, Record};
+use crate::text::of_cell;
 
 /// The recordings that samples were cut from.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +73,7 @@ impl Recordings {
             }
             Self::Files { folder, record } => {
                 for FileRow { song, file } in rows(folder)? {
+                    let file = of_cell(&file).to_owned();
                     // Files that no array uses have no hash.
                     let Some(blake3) = record.files.get(&file).cloned() else { continue };
                     let path = prepare::path_of(&record.settings, &file);

@@ -32,6 +32,7 @@ mod readme;
 mod report;
 mod resume;
 mod run_folder;
+mod songs;
 mod stop;
 mod summary;
 #[cfg(unix)]

@@ -337,17 +337,20 @@ fn what_cannot_be_prepared_is_said() {
     for (words, told) in [
         ("prepare nowhere --out out", vec!["nowhere"]),
         ("prepare empty --out out", vec!["no audio was found", ".wav", "--csv"]),
-        ("prepare songs/low --out out", vec!["no audio was found"]),
+        (
+            "prepare songs/low --out out",
+            vec!["5 songs are in no folder of a class", "genre-gpu prepare songs --out out"],
+        ),
         ("prepare songs --out out --genres low", vec!["two classes", "only low"]),
         ("prepare songs --out out --genres low,jazz", vec!["jazz", "found high, low"]),
         ("prepare few --out out", vec!["class jazz: expected at least 3 songs", "found 1"]),
-        ("prepare songs --out out --f-max 20000", vec!["half the sample rate"]),
-        ("prepare songs --out out --mels 1000000", vec!["n_mels from 1 to 65536, found 1000000"]),
-        ("prepare songs --out out --hop 18446744073709551615", vec!["hop_samples from 1 to"]),
         ("prepare songs --out out --csv no_label.csv", vec!["columns file, label, found file"]),
         ("prepare songs --out out --csv no_file.csv", vec!["line 3", "low/9.wav"]),
         ("prepare songs --out out --split-csv no_part.csv", vec!["line 2", "middle"]),
-        ("prepare songs --out out", vec!["class high has no song in train", "too short"]),
+        (
+            "prepare songs --out out",
+            vec!["none of 10 files can be used", "too short", "--segments 1 --frames 26"],
+        ),
     ] {
         work.fails(words, &told);
         assert!(!work.exists("out/x_train.npy"), "{words}");
@@ -355,5 +358,21 @@ fn what_cannot_be_prepared_is_said() {
     work.refuses("prepare songs --out out --split csv", &["--split", "--split-csv FILE"]);
     work.refuses("prepare songs --out out --split song --split-csv no_part.csv", &["found song"]);
     work.refuses("prepare songs --out out --segments 0", &["--segments"]);
+    for (flags, told) in [
+        ("--f-max 20000", "half the --sample-rate"),
+        ("--f-min 3 --f-max 2", "0 <= --f-min < --f-max"),
+        ("--mels 1000000", "from 1 to 65536"),
+        ("--mels 0", "from 1 to 65536"),
+        ("--mels 65536 --frames 65536", "at most 16777216"),
+        ("--frames 0", "from 1 to 65536"),
+        ("--hop 18446744073709551615", "from 1 to 1048576"),
+        ("--hop 0", "from 1 to 1048576"),
+        ("--n-fft 1", "from 2 to 1048576"),
+        ("--sample-rate 0", "1 to 768000"),
+        ("--song-from (", "--song-from"),
+    ] {
+        work.refuses(&format!("prepare songs --out out {flags}"), &[told]);
+        assert!(!work.exists("out"), "{flags}");
+    }
     work.refuses("prepare songs", &["--out"]);
 }

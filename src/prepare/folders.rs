@@ -1,0 +1,279 @@
+//! The songs and their labels, from folders.
+//!
+//! A folder for each class; above them, or within each, there may be folders for parts
+//! (`train/rock`, `rock/train`). Songs beside each other have classes if they are named as GTZAN's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::songs::{Labelled, check_name, is_audio, song};
+use crate::data::part_of_word;
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::text::{shell, shown};
+
+/// The folder of classes: GTZAN is distributed as a folder that contains it.
+pub(super) fn root(audio: &Path) -> PathBuf {
+    let inner = ["genres_original", "genres"].map(|name| audio.join(name));
+    inner.into_iter().find(|path| path.is_dir()).unwrap_or_else(|| audio.to_path_buf())
+}
+
+/// A sound file and the names of the folders between it and the root, and its own.
+struct Sound {
+    names: Vec<String>,
+    path: PathBuf,
+}
+
+impl Sound {
+    fn name(&self, at: usize) -> &str {
+        self.names.get(at).map_or("", String::as_str)
+    }
+
+    /// Folders between the root and the file.
+    fn depth(&self) -> usize {
+        self.names.len() - 1
+    }
+}
+
+/// What is in a folder.
+#[derive(Default)]
+struct Tree {
+    sounds: Vec<Sound>,
+    /// Files of other kinds.
+    others: usize,
+    /// Named as sound files, but devices, pipes, or links that lead nowhere.
+    irregular: usize,
+}
+
+pub(super) fn in_folders(
+    audio: &Path,
+    out: &Path,
+    progress: &dyn Progress,
+) -> Result<Vec<Labelled>> {
+    let root = root(audio);
+    let mut tree = Tree::default();
+    walk(&root, &mut Vec::new(), &mut tree)?;
+    let Tree { sounds, others, irregular } = tree;
+    if others > 0 {
+        progress.note(&format!("{others} files have no audio extension and are skipped"));
+    }
+    if irregular > 0 {
+        progress.warn(&format!(
+            "{irregular} files that are named as sound are no regular files and are skipped"
+        ));
+    }
+    let (loose, sounds): (Vec<Sound>, Vec<Sound>) =
+        sounds.into_iter().partition(|s| s.depth() == 0);
+    if sounds.is_empty() {
+        return flat(&root, out, loose, progress);
+    }
+    if !loose.is_empty() {
+        progress.warn(&format!(
+            "{} audio files in {} are in no class folder, so they have no label",
+            loose.len(),
+            shown(&root.display().to_string())
+        ));
+    }
+    let layout = layout(&sounds, progress);
+    let mut labelled = Vec::new();
+    let mut unlabelled = Vec::new();
+    for sound in sounds {
+        let (class, part) = match layout {
+            Layout::Classes => (Some(sound.name(0)), None),
+            Layout::PartsOfClasses => (Some(sound.name(0)), part(sound.name(1))),
+            Layout::ClassesOfParts if sound.depth() > 1 => {
+                (Some(sound.name(1)), part(sound.name(0)))
+            }
+            Layout::ClassesOfParts => (class_of(sound.name(1)), part(sound.name(0))),
+        };
+        let name = sound.names.join("/");
+        let Some(class) = class.map(str::to_owned) else {
+            unlabelled.push(name);
+            continue;
+        };
+        let mut song = song(name, sound.path);
+        song.part = part;
+        labelled.push(Labelled { song, class });
+    }
+    if let Some(first) = unlabelled.first() {
+        return Err(Error::Prepare {
+            place: root.display().to_string(),
+            problem: format!(
+                "{} songs are in a folder of a part but in none of a class, such as {}; expected \
+                 PART/CLASS/SONG, or names that begin with the class as GTZAN's (rock.00042.wav); \
+                 or give a list with --csv FILE (columns file, label, part)",
+                unlabelled.len(),
+                shown(first)
+            ),
+        });
+    }
+    Ok(labelled)
+}
+
+/// Where the names of classes and parts are.
+#[derive(Clone, Copy, PartialEq)]
+enum Layout {
+    Classes,
+    /// `train/rock/song.wav`
+    ClassesOfParts,
+    /// `rock/train/song.wav`
+    PartsOfClasses,
+}
+
+fn part(folder: &str) -> Option<crate::data::PartName> {
+    part_of_word(&folder.trim().to_lowercase())
+}
+
+fn layout(sounds: &[Sound], progress: &dyn Progress) -> Layout {
+    let folders = |at: usize| -> BTreeSet<&str> {
+        sounds.iter().filter(|s| s.depth() > at).map(|s| s.name(at)).collect()
+    };
+    let above = folders(0);
+    let (parts, others): (Vec<&str>, Vec<&str>) =
+        above.iter().partition(|name| part(name).is_some());
+    if others.is_empty() {
+        return Layout::ClassesOfParts;
+    }
+    let below = folders(1);
+    let all_below = sounds.iter().all(|s| s.depth() > 1) && below.iter().all(|n| part(n).is_some());
+    let different: BTreeSet<_> = below.iter().map(|name| part(name)).collect();
+    if all_below && different.len() > 1 {
+        return Layout::PartsOfClasses;
+    }
+    if parts.len() > 1 {
+        progress.warn(&format!(
+            "the folders {} are taken for classes, since {} beside them is no part; for parts \
+             expected folders such as train, val and test alone",
+            parts.iter().map(|name| shown(name)).collect::<Vec<_>>().join(", "),
+            shown(others[0])
+        ));
+    }
+    Layout::Classes
+}
+
+/// `rock` of `rock.00042.wav`.
+fn class_of(name: &str) -> Option<&str> {
+    let end = name.find(|c: char| !c.is_alphabetic() && c != ' ' && c != '&')?;
+    let (class, rest) = name.split_at(end);
+    let rest = rest.trim_start_matches(['.', '_', '-']);
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    (!class.trim().is_empty() && digits >= 3).then(|| class.trim())
+}
+
+/// Songs in no folder: their classes are in their names, or they are one class's.
+fn flat(
+    root: &Path,
+    out: &Path,
+    loose: Vec<Sound>,
+    progress: &dyn Progress,
+) -> Result<Vec<Labelled>> {
+    if loose.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut counts: BTreeMap<Option<String>, usize> = BTreeMap::new();
+    for sound in &loose {
+        *counts.entry(class_of(sound.name(0)).map(str::to_lowercase)).or_default() += 1;
+    }
+    let n = loose.len();
+    let example = shown(loose.first().map_or("", |sound| sound.name(0)));
+    let enough = counts.values().all(|count| *count > 1) || counts.len() * 3 <= n;
+    if !counts.contains_key(&None) && counts.len() > 1 && enough {
+        let classes: Vec<String> = counts.keys().flatten().map(|class| shown(class)).collect();
+        progress.note(&format!(
+            "{n} files are in no folder of a class: their classes ({}) are the first words of names \
+             such as {example}",
+            classes.join(", ")
+        ));
+        let labelled = loose.into_iter().filter_map(|Sound { mut names, path }| {
+            let name = names.pop()?;
+            let class = class_of(&name)?.to_lowercase();
+            Some(Labelled { song: song(name, path), class })
+        });
+        return Ok(labelled.collect());
+    }
+    let (place, out) = (root.display().to_string(), shell(&out.display().to_string()));
+    let problem = match (above_with_classes(root), list_within(root)) {
+        (_, Some(list)) => format!(
+            "{n} songs are in no folder of a class, such as {example}; the list beside them has their \
+             classes: genre-gpu prepare {} --out {out} --csv {}",
+            shell(&place),
+            shell(&list.display().to_string())
+        ),
+        (Some(above), None) => format!(
+            "{n} songs are in no folder of a class, such as {example}; this looks like one class's own \
+             folder: give the folder above it, genre-gpu prepare {} --out {out}",
+            shell(&above.display().to_string())
+        ),
+        (None, None) => format!(
+            "{n} songs are in no folder of a class, such as {example}; expected a folder for each class \
+             (rock/song.wav), names that begin with the class as GTZAN's (rock.00042.wav), or a list \
+             with the columns file and label: --csv FILE"
+        ),
+    };
+    Err(Error::Prepare { place, problem })
+}
+
+/// The folder above, if it has another folder with sound.
+fn above_with_classes(root: &Path) -> Option<PathBuf> {
+    let own = root.canonicalize().ok()?;
+    let has_sound = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.take(1000).any(|entry| is_audio(&entry.path()))
+    };
+    let siblings = std::fs::read_dir(own.parent()?).ok()?.flatten().map(|entry| entry.path());
+    let mut others = siblings.filter(|path| *path != own && path.is_dir());
+    others.any(|path| has_sound(&path)).then_some(())?;
+    let shorter = root.parent().filter(|parent| !parent.as_os_str().is_empty());
+    Some(shorter.unwrap_or(Path::new("..")).to_path_buf())
+}
+
+/// A list of files and labels beside the songs.
+fn list_within(root: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(root).ok()?.flatten().map(|entry| entry.path());
+    let mut lists: Vec<PathBuf> = entries
+        .filter(|path| path.extension().is_some_and(|e| e == "csv") && path.is_file())
+        .collect();
+    lists.sort();
+    lists.into_iter().find(|list| super::list::listed(list, root).is_ok_and(|rows| rows.len() > 1))
+}
+
+fn walk(folder: &Path, names: &mut Vec<String>, tree: &mut Tree) -> Result<()> {
+    for (name, path) in entries(folder)? {
+        names.push(name);
+        // A link to a folder may lead in a circle: below the classes only true folders are entered.
+        let is_folder = match names.len() {
+            1 => path.is_dir(),
+            _ => path.symlink_metadata().is_ok_and(|meta| meta.is_dir()),
+        };
+        if is_folder {
+            walk(&path, names, tree)?;
+        } else if !is_audio(&path) {
+            tree.others += usize::from(names.len() > 1);
+        } else if path.is_file() {
+            tree.sounds.push(Sound { names: names.clone(), path });
+        } else {
+            tree.irregular += 1;
+        }
+        names.pop();
+    }
+    Ok(())
+}
+
+fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(Error::io(folder, "read"))? {
+        let entry = entry.map_err(Error::io(folder, "read"))?;
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // macOS leaves "._blues.00000.wav" on foreign disks.
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() || is_audio(&path) {
+            check_name(&path)?;
+        }
+        found.push((name, path));
+    }
+    found.sort();
+    Ok(found)
+}
