@@ -156,9 +156,8 @@ impl Dataset {
         let count = classes
             .map_or_else(|| highest.map_or(0, |&label| label as usize + 1), |(count, _)| count);
         count_classes(&mut found, count, [&train, &val, &test])?;
-        check_classes(&found, counted, progress)?;
-
         let named = options.class_names.clone().or(words.classes);
+        check_classes(&found, counted, named.as_deref(), progress)?;
         let assumed_classes = named.is_none() && count == COURSE_CLASSES.len();
         let classes = named.unwrap_or_else(|| {
             if count == COURSE_CLASSES.len() {
@@ -370,6 +369,13 @@ impl Loader<'_> {
         let drawn = split.draw(&y, song.as_deref(), parts);
         let drawn = drawn.map_err(|problem| Error::data(&*place, problem))?;
         self.reader.progress.note(&split.describe(&place, &y, &drawn));
+        let songs = song.as_ref().map(|song| song.iter().zip(&y).collect::<BTreeSet<_>>().len());
+        if split.by == SplitBy::Song && songs == Some(n) {
+            self.reader.progress.warn(
+                "--split song: every sample has a song id of its own; if these name pieces of songs, \
+                 pieces of one song are in several parts, so give the ids of the songs",
+            );
+        }
         if split.by == SplitBy::Sample {
             self.reader.progress.warn(
                 "--split sample: samples of one song may be in training and test, so scores look too \
