@@ -131,6 +131,7 @@ impl Dataset {
             layout,
             options,
             told: false,
+            told_one_hot: false,
             found: Vec::new(),
         };
         let [mut train, mut val, mut test] = [const { None }; 3];
@@ -256,6 +257,8 @@ struct Loader<'a> {
     options: &'a DataOptions,
     /// What was done with an axis of channels was said.
     told: bool,
+    /// That labels are one-hot was said.
+    told_one_hot: bool,
     found: Vec<ArrayFacts>,
 }
 
@@ -270,6 +273,18 @@ impl Loader<'_> {
             (&[_], _) | (_, None) => Ok(vec![self.read_part(part)?]),
             (parts, Some(split)) => self.read_split(part, parts, split),
         }
+    }
+
+    /// The number of classes is that of one-hot columns, which is said once.
+    fn one_hot(&mut self, width: Option<usize>, facts: &ArrayFacts) {
+        let Some(width) = width else { return };
+        if !self.told_one_hot {
+            let ArrayFacts { place, shape, .. } = facts;
+            let text = format!("{place}: one-hot {shape:?}: read as labels of {width} classes");
+            self.reader.progress.note(&text);
+            self.told_one_hot = true;
+        }
+        self.classes = Some((width, facts.place.clone()));
     }
 
     /// Says once what was done with an axis of channels.
@@ -315,9 +330,7 @@ impl Loader<'_> {
                     let read = labels::read(npy, (&samples, n), self.classes.as_ref(), self.words)?;
                     self.reader.hash.labels(&read.y);
                     result.y = read.y;
-                    if let Some(width) = read.width {
-                        self.classes = Some((width, facts.place.clone()));
-                    }
+                    self.one_hot(read.width, &facts);
                 }
                 Role::Song => {
                     let ids = labels::read_songs(npy, (&samples, n), self.words)?;
@@ -353,8 +366,8 @@ impl Loader<'_> {
         let npy = self.source.array(y)?;
         facts.push(Self::facts(ArrayName { role: Role::Y, part }, &npy));
         let y = labels::read(npy, (&place, n), self.classes.as_ref(), self.words)?;
-        if let (Some(width), Some(facts)) = (y.width, facts.last()) {
-            self.classes = Some((width, facts.place.clone()));
+        if let Some(facts) = facts.last() {
+            self.one_hot(y.width, facts);
         }
         let y = y.y;
         let song = match song {

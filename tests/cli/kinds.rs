@@ -171,7 +171,7 @@ fn whole_numbers_as_text_are_numbers() {
     let work = Work::with(Set { songs: false, ..Set::default() });
     let (_, plain) = weights(&work, "train --data data");
     for part in parts() {
-        let words = y(&work, part).map(|label| label.to_string());
+        let words = y(&work, part).map(ToString::to_string);
         work.write(&format!("data/y_{part}.npy"), text(words.into_iter()));
     }
     let (ran, found) = weights(&work, "train --data data");
@@ -252,7 +252,10 @@ fn mended(work: &Work, err: &str) -> bool {
     let Some(python) =
         [given.as_str(), "python3", "python"].into_iter().filter(|p| !p.is_empty()).find(has_numpy)
     else {
-        println!("skipped: no Python with numpy (GENRE_GPU_TEST_PYTHON names one)");
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: no Python with numpy (GENRE_GPU_TEST_PYTHON names one)"
+        );
         return false;
     };
     let lines: Vec<&str> = err
