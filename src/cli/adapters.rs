@@ -52,10 +52,11 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     Ok(())
 }
 
-/// Three lines: what it is, its driver, its limits.
+/// What it is, its driver, its limits: lines of at most 80 columns.
 fn describe(facts: &AdapterFacts) -> String {
     format!(
-        "{facts}\n    driver {}\n    buffer {}, binding {}, workgroup {}, shared {}, timestamps {}",
+        "{facts}\n    driver {}\n    buffer {}, binding {}\n    workgroup {}, shared {}, \
+         timestamps {}",
         facts.driver,
         size(facts.max_buffer_bytes),
         size(facts.max_binding_bytes),

@@ -90,7 +90,14 @@ pub(super) fn load_run(
     let (cache, path) = (data.cache.cache_dir.as_deref(), folder.path().to_path_buf());
     let run = LoadedRun::open(folder, config, cache, parts, bars).map_err(|error| {
         match (&error, data.is_default()) {
-            (Error::Data { problem: DataProblem::Missing { found, .. }, .. }, _) => {
+            (
+                Error::Data {
+                    problem:
+                        DataProblem::Missing { found, .. } | DataProblem::NoValidation { found, .. },
+                    ..
+                },
+                _,
+            ) => {
                 let present = parts_of(found);
                 partly(error, &path, data, parts, &present)
             }

@@ -158,8 +158,7 @@ fn plain(mut error: clap::Error) -> String {
     let (arg, value) = (context(ContextKind::InvalidArg), context(ContextKind::InvalidValue));
     let word = value.split([':', ' ']).next().unwrap_or_default();
     if arg.starts_with("--device") && (GPU_WORDS.contains(&word) || value.parse::<u32>().is_ok()) {
-        let hint =
-            "a GPU of any make is --device gpu; --adapter chooses one by its name or interface";
+        let hint = "a GPU of any make is 'gpu'; --adapter chooses one by its name or interface";
         error.remove(ContextKind::SuggestedValue);
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint.into()]));
     }

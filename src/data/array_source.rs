@@ -379,7 +379,10 @@ fn missing(source: &ArraySource, name: ArrayName, array: String, whole: bool) ->
         && has_part(PartName::Train)
         && has_part(PartName::Test);
     let accepted = if whole { name.role.accepted_alone() } else { name.accepted() };
-    DataProblem::Missing { array, accepted, found, npz, splittable }
+    match splittable {
+        true => DataProblem::NoValidation { accepted, found },
+        false => DataProblem::Missing { array, accepted, found, npz },
+    }
 }
 
 /// A name without its extension; its words are those of [`ArrayName::of`].

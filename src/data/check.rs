@@ -95,6 +95,7 @@ pub(super) fn count_classes(
 pub(super) fn check_classes(
     found: &[ArrayFacts],
     counted: bool,
+    names: Option<&[String]>,
     progress: &dyn Progress,
 ) -> Result<()> {
     let labels = |facts: &ArrayFacts| match &facts.values {
@@ -135,7 +136,10 @@ pub(super) fn check_classes(
         let missing: Vec<String> = (0..used)
             .zip(counts)
             .filter(|(_, count)| **count == 0)
-            .map(|(class, _)| class.to_string())
+            .map(|(class, _)| match names.and_then(|names| names.get(class)) {
+                Some(name) => format!("{class} ({name})"),
+                None => class.to_string(),
+            })
             .collect();
         if !missing.is_empty() {
             let listed = missing.get(..MOST_LISTED).unwrap_or(&missing).join(", ");

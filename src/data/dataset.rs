@@ -131,6 +131,7 @@ impl Dataset {
             layout,
             options,
             told: false,
+            told_one_hot: false,
             found: Vec::new(),
         };
         let [mut train, mut val, mut test] = [const { None }; 3];
@@ -156,9 +157,8 @@ impl Dataset {
         let count = classes
             .map_or_else(|| highest.map_or(0, |&label| label as usize + 1), |(count, _)| count);
         count_classes(&mut found, count, [&train, &val, &test])?;
-        check_classes(&found, counted, progress)?;
-
         let named = options.class_names.clone().or(words.classes);
+        check_classes(&found, counted, named.as_deref(), progress)?;
         let assumed_classes = named.is_none() && count == COURSE_CLASSES.len();
         let classes = named.unwrap_or_else(|| {
             if count == COURSE_CLASSES.len() {
@@ -257,6 +257,8 @@ struct Loader<'a> {
     options: &'a DataOptions,
     /// What was done with an axis of channels was said.
     told: bool,
+    /// That labels are one-hot was said.
+    told_one_hot: bool,
     found: Vec<ArrayFacts>,
 }
 
@@ -271,6 +273,18 @@ impl Loader<'_> {
             (&[_], _) | (_, None) => Ok(vec![self.read_part(part)?]),
             (parts, Some(split)) => self.read_split(part, parts, split),
         }
+    }
+
+    /// The number of classes is that of one-hot columns, which is said once.
+    fn one_hot(&mut self, width: Option<usize>, facts: &ArrayFacts) {
+        let Some(width) = width else { return };
+        if !self.told_one_hot {
+            let ArrayFacts { place, shape, .. } = facts;
+            let text = format!("{place}: one-hot {shape:?}: read as labels of {width} classes");
+            self.reader.progress.note(&text);
+            self.told_one_hot = true;
+        }
+        self.classes = Some((width, facts.place.clone()));
     }
 
     /// Says once what was done with an axis of channels.
@@ -316,9 +330,7 @@ impl Loader<'_> {
                     let read = labels::read(npy, (&samples, n), self.classes.as_ref(), self.words)?;
                     self.reader.hash.labels(&read.y);
                     result.y = read.y;
-                    if let Some(width) = read.width {
-                        self.classes = Some((width, facts.place.clone()));
-                    }
+                    self.one_hot(read.width, &facts);
                 }
                 Role::Song => {
                     let ids = labels::read_songs(npy, (&samples, n), self.words)?;
@@ -354,8 +366,8 @@ impl Loader<'_> {
         let npy = self.source.array(y)?;
         facts.push(Self::facts(ArrayName { role: Role::Y, part }, &npy));
         let y = labels::read(npy, (&place, n), self.classes.as_ref(), self.words)?;
-        if let (Some(width), Some(facts)) = (y.width, facts.last()) {
-            self.classes = Some((width, facts.place.clone()));
+        if let Some(facts) = facts.last() {
+            self.one_hot(y.width, facts);
         }
         let y = y.y;
         let song = match song {
@@ -370,6 +382,13 @@ impl Loader<'_> {
         let drawn = split.draw(&y, song.as_deref(), parts);
         let drawn = drawn.map_err(|problem| Error::data(&*place, problem))?;
         self.reader.progress.note(&split.describe(&place, &y, &drawn));
+        let songs = song.as_ref().map(|song| song.iter().zip(&y).collect::<BTreeSet<_>>().len());
+        if split.by == SplitBy::Song && songs == Some(n) {
+            self.reader.progress.warn(
+                "--split song: every sample has a song id of its own; if these name pieces of songs, \
+                 pieces of one song are in several parts, so give the ids of the songs",
+            );
+        }
         if split.by == SplitBy::Sample {
             self.reader.progress.warn(
                 "--split sample: samples of one song may be in training and test, so scores look too \

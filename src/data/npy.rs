@@ -111,8 +111,8 @@ impl Dtype {
             (Some('u'), 1 | 2 | 4 | 8) => (Kind::Uint, size),
             (Some('f'), 2 | 4 | 8) => (Kind::Float, size),
             (Some('c'), 8 | 16) => (Kind::Complex, size),
-            (Some('U'), ..=LONGEST_TEXT) => (Kind::Unicode, size * 4),
-            (Some('S' | 'a'), ..=LONGEST_TEXT) => (Kind::Ascii, size),
+            (Some('U'), 1..=LONGEST_TEXT) => (Kind::Unicode, size * 4),
+            (Some('S' | 'a'), 1..=LONGEST_TEXT) => (Kind::Ascii, size),
             (Some('O'), _) => (Kind::Object, size),
             _ => return Err(unsupported()),
         };

@@ -88,15 +88,10 @@ pub enum DataProblem {
     /// No array has a name that means this one.
     #[error(
         "no array for {array}: expected a name such as {} (any case), or --arrays {array}=NAME; found \
-         {}{}{}",
+         {}{}",
         list(accepted),
         list(found),
-        beside(npz),
-        if *splittable {
-            "; or give --split song (needs song ids) or --split sample to draw it from the training part"
-        } else {
-            ""
-        }
+        beside(npz)
     )]
     Missing {
         /// The array that was looked for.
@@ -107,8 +102,19 @@ pub enum DataProblem {
         found: Vec<String>,
         /// The npz files in the folder, which are not read.
         npz: Vec<String>,
-        /// It can be drawn from the training part.
-        splittable: bool,
+    },
+    /// There are arrays for training and test alone.
+    #[error(
+        "no array for x_val: expected a name such as {} (any case), or --arrays x_val=NAME; found {}; or \
+         give --split song (needs song ids) or --split sample to draw it from the training part",
+        list(accepted),
+        list(found)
+    )]
+    NoValidation {
+        /// Some accepted names.
+        accepted: Vec<String>,
+        /// The arrays that are there.
+        found: Vec<String>,
     },
     /// Several arrays have a name that means this one.
     #[error(

@@ -17,16 +17,32 @@ impl fmt::Display for LayerTable<'_> {
         let branches = graph.ids().skip(1).any(|id| !reads_previous(graph, id));
         let columns = if branches { 4 } else { 3 };
         let width = |i: usize| {
-            rows.iter().map(|r| r[i].chars().count()).chain([head[i].len()]).max().unwrap_or(0)
+            let cells = rows.iter().map(|r| r[i].chars().count()).chain([head[i].len()]);
+            let widest = cells.max().unwrap_or(0);
+            if i == 3 { widest.min(READS) } else { widest }
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let line = |cells: &[String; 4]| {
             let mut text = String::new();
+            let mut below = String::new();
             for (i, (cell, width)) in cells.iter().zip(&widths).enumerate() {
+                let (cell, rest) = match i {
+                    3 => cell.split_at(fitting(cell, READS)),
+                    _ => (cell.as_str(), ""),
+                };
+                below.push_str(rest.trim_start());
                 // Numbers are right-aligned.
-                let pad = " ".repeat(width - cell.chars().count());
+                let pad = " ".repeat(width.saturating_sub(cell.chars().count()));
                 let (before, after) = if i == 2 { (pad.as_str(), "") } else { ("", pad.as_str()) };
                 let _ = write!(text, " {before}{cell}{after} ");
+            }
+            // What one line has no room for stands below it.
+            let left: usize = widths.iter().take(3).map(|width| width + 2).sum();
+            let mut rest = below.as_str();
+            while !rest.is_empty() {
+                let (now, later) = rest.split_at(fitting(rest, READS));
+                text = format!("{}\n{} {now}", text.trim_end(), " ".repeat(left));
+                rest = later.trim_start();
             }
             text.trim_end().to_owned()
         };
@@ -47,6 +63,19 @@ impl fmt::Display for LayerTable<'_> {
             writeln!(f, " {which} params: {} ({kib:.2} KiB)", thousands(count as u64))
         })
     }
+}
+
+/// Columns of the names that a node reads; more go below.
+const READS: usize = 22;
+
+/// How much of a list of names fits so many columns, up to a comma and at least one name.
+fn fitting(names: &str, columns: usize) -> usize {
+    if names.chars().count() <= columns {
+        return names.len();
+    }
+    let ends: Vec<usize> = names.match_indices(", ").map(|(at, _)| at + 1).collect();
+    let fits = |end: &&usize| names.get(..**end).is_some_and(|n| n.chars().count() <= columns);
+    ends.iter().rfind(fits).or(ends.first()).copied().unwrap_or(names.len())
 }
 
 fn row(graph: &Graph, id: NodeId) -> [String; 4] {
@@ -136,6 +165,21 @@ mod tests {
         for (h, w, count) in [(80, 80, 84_382), (128, 87, 132_382), (128, 25, 42_782)] {
             assert_eq!(model.graph([h, w, 1], 4).unwrap().parameter_count(), count);
         }
+    }
+
+    #[test]
+    fn tables_of_built_in_models_fit_80_columns() {
+        for (name, _) in crate::models::built_in() {
+            let graph = Model::open(name).unwrap().graph([128, 87, 1], 10).unwrap();
+            let text = LayerTable(&graph).to_string();
+            assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        }
+        let graph = Model::open("p2").unwrap().graph([80, 80, 1], 4).unwrap();
+        let text = LayerTable(&graph).to_string();
+        assert!(
+            text.contains(" time.max, time.mean,\n") && text.contains(" level.max, level.mean\n"),
+            "{text}"
+        );
     }
 
     #[test]

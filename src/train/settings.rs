@@ -242,11 +242,10 @@ where
         .try_map(|word| T::deserialize(IntoDeserializer::<Error>::into_deserializer(word)))
 }
 
-/// A number of epochs or samples.
+/// A number of epochs or samples. The range is that of [`Config::check`], whatever they come from.
 #[cfg(feature = "cli")]
 pub(crate) fn count(text: &str) -> std::result::Result<usize, String> {
-    let number = text.parse().ok().filter(|n| (1..=u32::MAX as usize).contains(n));
-    number.ok_or_else(|| "expected a whole number from 1 to 4294967295".into())
+    text.parse().map_err(|_| "expected a whole number from 1 to 4294967295".into())
 }
 
 impl Settings {
@@ -394,7 +393,7 @@ impl Config {
         }
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
             let found = self.learning_rate.to_string();
-            let expected = "a finite number above 0, usually 0.001 to 0.1";
+            let expected = "a finite number above 0";
             return Err(Error::Setting { name: "learning-rate", expected, found });
         }
         if !(0.0..1.0).contains(&self.momentum) {

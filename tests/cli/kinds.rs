@@ -171,7 +171,7 @@ fn whole_numbers_as_text_are_numbers() {
     let work = Work::with(Set { songs: false, ..Set::default() });
     let (_, plain) = weights(&work, "train --data data");
     for part in parts() {
-        let words = y(&work, part).map(|label| label.to_string());
+        let words = y(&work, part).map(ToString::to_string);
         work.write(&format!("data/y_{part}.npy"), text(words.into_iter()));
     }
     let (ran, found) = weights(&work, "train --data data");
@@ -220,6 +220,9 @@ fn one_array_is_split_here() {
         &format!("train --data data {EPOCH} --split song --overwrite"),
         &["parts of its own"],
     );
+    work.write("one/groups.npy", text((0..48).map(|i| format!("song {}.{}", i / 4, i % 4))));
+    let ran = work.ok(&format!("{words} --split song --overwrite"));
+    ran.told("pieces", &["every sample has a song id of its own"]);
     std::fs::remove_file(work.path("one/groups.npy")).unwrap();
     work.fails(&format!("{words} --split song --overwrite"), &["needs song ids", "--split sample"]);
     let words = format!("{words} --split sample --overwrite --arrays x=X.npy,y=labels");
@@ -249,7 +252,10 @@ fn mended(work: &Work, err: &str) -> bool {
     let Some(python) =
         [given.as_str(), "python3", "python"].into_iter().filter(|p| !p.is_empty()).find(has_numpy)
     else {
-        println!("skipped: no Python with numpy (GENRE_GPU_TEST_PYTHON names one)");
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: no Python with numpy (GENRE_GPU_TEST_PYTHON names one)"
+        );
         return false;
     };
     let lines: Vec<&str> = err
@@ -315,7 +321,7 @@ fn pickles_are_named_with_what_to_do() {
     work.fails(&format!("train --data data {EPOCH}"), &["unequal length", "np.stack"]);
     std::fs::create_dir(work.path("dict")).unwrap();
     work.write("dict/data.npy", object("()"));
-    let told = ["dict/data.npy: ", "a dict of arrays", "np.savez_compressed('dict/data.npz', **d)"];
+    let told = ["dict/data.npy: ", "a dict of arrays", "/dict/data.npz', **d)"];
     work.fails(&format!("train --data dict {EPOCH}"), &told);
 }
 
@@ -333,18 +339,18 @@ fn other_files_are_told_what_they_are() {
     file("songs/rock/a.wav");
     file("songs/rock/b.MP3");
     file("songs/cover.png");
-    let prepare = "genre-gpu prepare songs --out arrays";
+    let prepare = "/songs --out arrays";
     tell("songs", &["found 2 sound files, such as rock/a.wav", prepare, "train --data arrays"]);
     tell("songs/rock/a.wav", &["found a sound file", "genre-gpu prepare FOLDER"]);
     file("pictures/rock/a.png");
     tell("pictures", &["found a picture", "their axes are unknown", "genre-gpu prepare SOUND"]);
     file("h5/data.h5");
-    tell("h5", &["found an HDF5 file", "import h5py, numpy as np", "--data h5/data.npz"]);
+    tell("h5", &["found an HDF5 file", "import h5py, numpy as np", "/h5/data.npz"]);
     tell("h5/data.h5", &["found an HDF5 file"]);
     file("json/data.json");
     tell("json", &["found a JSON file", "import json, numpy as np"]);
     file("deep/gtzan/x_train.npy");
-    tell("deep", &["arrays only further down, in deep/gtzan", "--data deep/gtzan"]);
+    tell("deep", &["arrays only further down, in ", "/deep/gtzan", "/deep/gtzan\n"]);
     tell("deep/gtzan/x_train.npy", &["found one array; give the folder"]);
     file("torch/data.pt");
     tell("torch/data.pt", &["found a PyTorch file", "torch.load"]);
@@ -376,4 +382,98 @@ fn more_names_than_labels_or_fewer_are_blamed_on_the_names() {
     labels[0] = 7;
     write_npy(work.path("data/y_test.npy"), &labels).unwrap();
     work.fails("evaluate run", &["for the 4 classes of the run's model, found 7"]);
+}
+
+#[test]
+fn what_works_with_the_data_that_are_left_is_said() {
+    let work = Work::trained();
+    for part in ["train", "val"] {
+        for role in ["x", "y", "song"] {
+            std::fs::remove_file(work.path(&format!("data/{role}_{part}.npy"))).unwrap();
+        }
+    }
+    for command in ["evaluate run", "explain run --part test"] {
+        let told = ["no array for x_train", "genre-gpu evaluate run --part test"];
+        work.fails(command, &told);
+    }
+    work.ok("evaluate run --part test");
+    std::fs::rename(work.path("data"), work.path("moved")).unwrap();
+    for command in ["evaluate run --part test", "explain run", "train --resume run"] {
+        work.fails(command, &["no such file or folder", "if they have moved", "--data PATH"]);
+    }
+    let told = work.fails("explain run --data moved", &["--data moved --part test"]);
+    assert!(told.err.contains("genre-gpu evaluate run"), "{}", told.err);
+    work.ok("evaluate run --data moved --part test");
+}
+
+#[test]
+fn a_model_that_needs_larger_samples_is_left_out_of_the_assignment() {
+    let work = Work::with(Set { size: [13, 30], samples: [24, 8, 8], ..Set::default() });
+    let ran = work.ok("assignment --data data --epochs 1 --device cpu --out out");
+    ran.told(
+        "P2",
+        &["P2 is left out", "at least 18 mel bands x 1 frames, found 13 x 30", "prepare --mels"],
+    );
+    assert_eq!(work.list("out"), ["p1", "report.html"]);
+    assert!(work.ok("summary --model p2").out.contains("Least input: 18 mel bands x 1 frames"));
+    let json = work.ok("summary --json").out;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["least_input"], serde_json::json!([8, 8]));
+    // Too small for P1 as well: nothing is trained.
+    let work = Work::with(Set { size: [4, 30], samples: [24, 8, 8], ..Set::default() });
+    let told = ["p1 needs at least 8 mel bands x 8 frames, found 4 x 30"];
+    work.fails("assignment --data data --epochs 1 --device cpu --out out", &told);
+    assert!(!work.exists("out/p1"));
+}
+
+#[test]
+fn validation_that_says_nothing_raises_no_alarm() {
+    let work = Work::with(Set { songs: false, ..Set::default() });
+    let (mut x, mut y) = (x(&work, "val"), y(&work, "val"));
+    let first = x.index_axis(Axis(0), 0).to_owned();
+    x.outer_iter_mut().for_each(|mut sample| sample.assign(&first));
+    let label = y[0];
+    y.fill(label);
+    write_npy(work.path("data/x_val.npy"), &x).unwrap();
+    write_npy(work.path("data/y_val.npy"), &y).unwrap();
+    let ran = work.ok("train --data data --epochs 4 --out run");
+    assert!(!ran.err.contains("not learning"), "{}", ran.err);
+}
+
+#[test]
+fn names_without_letters_in_the_typeface_are_said() {
+    let work = Work::with(Set { songs: false, ..Set::default() });
+    let ran = work.ok(&format!("train --data data --class-names 古典,🎸,كلاسيكي,rock {EPOCH}"));
+    assert!(ran.out.contains("PNG files show class 0 for 古典, class 1 for 🎸"), "{}", ran.out);
+    assert!(!ran.out.contains("class 3 for"), "{}", ran.out);
+    let ran = work.ok("explain run --no-checks");
+    assert!(ran.out.contains("class 0 for 古典"), "{}", ran.out);
+    work.ok("report run --out report.html");
+    assert!(work.text("report.html").contains("古典"));
+}
+
+#[test]
+fn words_of_other_programs_have_a_hint() {
+    let work = Work::new();
+    for (words, told) in [
+        ("train --early-stopping", "--keep best"),
+        ("train --patience 3", "--keep best"),
+        ("train --weight_decay 0.1", "l2 = 0.001"),
+        ("train --gpu", "--device gpu"),
+        ("train --lr 0.1", "train has --learning-rate"),
+        ("train --num_epochs=3", "train has --epochs"),
+        ("train --validation-split 0.2", "--split song or --split sample"),
+        ("train --num-workers 2", "--threads"),
+        ("evaluate run --fp16", "32-bit"),
+        ("prepare songs --out arrays --fmax 8000", "prepare has --f-max"),
+        ("prepare songs --out arrays --hop-length=512", "prepare has --hop"),
+        ("train --data data --front-end librosa-2s,fmax=8000", "write f-max=8000"),
+        ("train --device cuda:0", "'gpu'"),
+        ("train --device 0", "'gpu'"),
+        ("train --epochs -1", "from 1 to 4294967295"),
+        ("train --batch-size x", "from 1 to 4294967295"),
+        ("train --data data --threads 4294967296 --out run", "at most 1024"),
+    ] {
+        work.refuses(words, &[told]);
+    }
 }

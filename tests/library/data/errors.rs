@@ -20,6 +20,9 @@ fn paths() {
     let folder = Files::good().folder();
     let (name, found) = problem(load(&folder.path().join("x_train.npy")));
     assert_eq!(name, "x_train.npy");
+    assert!(matches!(found, DataProblem::OneArray), "{found}");
+    std::fs::write(folder.path().join("notes.txt"), "").unwrap();
+    let (_, found) = problem(load(&folder.path().join("notes.txt")));
     assert!(matches!(found, DataProblem::NeitherFolderNorNpz), "{found}");
 }
 
@@ -168,7 +171,7 @@ fn unsupported_types() {
 fn shapes() {
     let found = with_x(f32s(&[30], &ramp(2)));
     assert!(found.to_string().contains("[n, h, w] or [n, h, w, 1], found [30]"), "{found}");
-    for shape in [vec![], vec![2, 15], vec![2, 3, 5, 7], vec![2, 3, 5, 1, 1]] {
+    for shape in [vec![], vec![2, 15], vec![2, 15, 5, 7], vec![2, 3, 5, 1, 1]] {
         let values = vec![0.5; shape.iter().product()];
         let found = with_x(f32s(&shape, &values));
         assert!(matches!(&found, DataProblem::SampleShape { found } if *found == shape), "{found}");

@@ -216,7 +216,9 @@ fn plain_labels_have_no_gaps() {
     let mut files = Files::with("y_train.npy", one_hot);
     files.set("y_val.npy", i64s(&[0, 2]));
     files.set("y_test.npy", i64s(&[0, 2]));
-    assert_eq!(notes(&files, None).len(), 3);
+    let told = notes(&files, None);
+    assert!(told[0].contains("one-hot [4, 3]: read as labels of 3 classes"), "{told:?}");
+    assert_eq!(told.len(), 4, "{told:?}");
 }
 
 #[test]
