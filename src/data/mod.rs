@@ -16,6 +16,7 @@
 //! stats.rs           range, sum and squared deviations, independent of threads
 //! scale.rs           the input scale
 //! spectra.rs         average spectra of songs and distances from them
+//! song_names.rs      which files are pieces of one song, by their names
 //! fault_filtered.rs  the published artist-disjoint split of GTZAN
 //! ```
 
