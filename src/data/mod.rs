@@ -20,6 +20,7 @@
 //! bands.rs           what the mel bands of each song do
 //! spectra.rs         average spectra of songs and distances from them
 //! typical.rs         which songs are like the training songs
+//! song_names.rs      which files are pieces of one song, by their names
 //! fault_filtered.rs  the published artist-disjoint split of GTZAN
 //! ```
 

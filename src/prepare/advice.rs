@@ -161,9 +161,7 @@ pub(super) fn empty_part(
     let whole: Vec<&String> =
         classes.iter().zip(&of).filter(|(_, of)| of.is_whole(kind)).map(|(name, _)| name).collect();
     ways.extend(without(&whole));
-    if !matches!(kind, SplitKind::Song | SplitKind::Segment)
-        && of.iter().all(|of| of.is_whole(SplitKind::Song))
-    {
+    if kind.is_given() && of.iter().all(|of| of.is_whole(SplitKind::Song)) {
         ways.push("--split song to draw the parts".into());
     }
     let pieces = |of: &OfClass| of.files > of.songs.len();

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::songs::{Labelled, check_name, is_audio, song};
+use super::song::{Labelled, check_name, is_audio, song};
 use crate::data::part_of_word;
 use crate::error::{Error, Result};
 use crate::progress::Progress;

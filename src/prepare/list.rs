@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::songs::{Labelled, song};
+use super::song::{Labelled, Song, song};
 use crate::data::{PartName, part_of_word};
 use crate::error::{Error, Result};
 use crate::files::read_regular;
@@ -42,7 +42,7 @@ pub(super) fn listed(list: &Path, audio: &Path) -> Result<Vec<Labelled>> {
             word => Some(row.part(word)?),
         };
         let group = Some(row.get("song").to_owned()).filter(|song| !song.is_empty());
-        let song = super::songs::Song { part, listed_song: group, ..song(name, path) };
+        let song = Song { part, listed_song: group, ..song(name, path) };
         if row.get("label").is_empty() {
             return Err(row.problem("there is no label"));
         }

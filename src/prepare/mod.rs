@@ -3,6 +3,7 @@
 //! ```text
 //! folders.rs folders of classes and parts -> files with labels
 //! list.rs    a CSV list -> files with labels
+//! song.rs    a file and what is known of it
 //! songs.rs   files -> songs, of which they may be pieces
 //! split.rs   which song, or which cut, goes into which part
 //! advice.rs  what to try where a part has no song
@@ -18,6 +19,7 @@ mod folders;
 mod list;
 mod output;
 mod record;
+mod song;
 mod songs;
 mod split;
 mod work;
@@ -34,7 +36,8 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 
 use output::Output;
-use songs::{Found, Song};
+use song::Song;
+use songs::Found;
 use split::Plan;
 use work::{Made, Unusable, Worker};
 

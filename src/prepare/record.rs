@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::folders::root;
-use super::songs::check_name;
+use super::song::check_name;
 use super::split::SplitKind;
 use super::{Count, Done, Options, Summary};
 use crate::audio::{Cutting, FrontEnd};

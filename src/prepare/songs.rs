@@ -1,14 +1,13 @@
 //! The songs and their labels: which files there are, and which of them are pieces of one song.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
 use regex_lite::Regex;
 
 use super::Options;
 use super::folders::in_folders;
 use super::list::listed;
-use super::split::SplitKind;
+use super::song::{Labelled, Song, check_name};
 use crate::audio::EXTENSIONS;
 use crate::data::PartName;
 use crate::data::song_names::{FileName, songs_of};
@@ -19,48 +18,10 @@ use crate::text::shown;
 /// Song ids are class · this + number, or · 10,000 … where a class has more songs.
 const SONGS_PER_CLASS: usize = 1000;
 
-/// A sound file.
-#[derive(Debug, Clone)]
-pub(super) struct Song {
-    /// Its path within the folder of audio, with `/`: `rock/rock.00042.wav`.
-    pub(super) name: String,
-    pub(super) path: PathBuf,
-    /// Its label.
-    pub(super) class: usize,
-    /// The song that a list says it belongs to.
-    pub(super) listed_song: Option<String>,
-    /// The song that it belongs to: `rock/Yellow` of `rock/Yellow (part 2).wav`.
-    pub(super) group: String,
-    /// Class · 1000 (or [more](SONGS_PER_CLASS)) + the song's number within its class, in
-    /// alphabetical order.
-    pub(super) id: i64,
-    /// The part that its folder or the list of songs names.
-    pub(super) part: Option<PartName>,
-}
-
-impl Song {
-    /// Its name as a terminal may show it.
-    pub(super) fn shown(&self) -> String {
-        shown(&self.name)
-    }
-
-    /// Its file's name without folders and extension.
-    pub(super) fn stem(&self) -> &str {
-        let file = self.name.rsplit('/').next().unwrap_or(&self.name);
-        file.rsplit_once('.').map_or(file, |(stem, _)| stem)
-    }
-}
-
 /// All songs by class and name, and the classes by label.
 pub(super) struct Found {
     pub(super) songs: Vec<Song>,
     pub(super) classes: Vec<String>,
-}
-
-/// A file with its class's name.
-pub(super) struct Labelled {
-    pub(super) song: Song,
-    pub(super) class: String,
 }
 
 pub(super) fn find(options: &Options, progress: &dyn Progress) -> Result<Found> {
@@ -148,7 +109,7 @@ fn name_songs(options: &Options, labelled: &mut [Labelled], progress: &dyn Progr
         labelled.song.listed_song = listed;
     }
     let given: BTreeSet<PartName> = labelled.iter().filter_map(|l| l.song.part).collect();
-    let drawn = given.len() < 2 || options.split.is_some_and(|split| split != SplitKind::Csv);
+    let drawn = given.len() < 2 || options.split.is_some_and(|split| !split.is_given());
     say_pieces(labelled, options.song_from.is_some(), drawn, progress);
     Ok(())
 }
@@ -267,24 +228,4 @@ pub(super) fn warn_of_songs_in_parts(songs: &[Song], progress: &dyn Progress) {
             other.shown()
         ));
     }
-}
-
-/// Refuses names that are not UTF-8: lists and records are, and could not tell two such names apart.
-pub(super) fn check_name(path: &Path) -> Result<()> {
-    if path.to_str().is_some() {
-        return Ok(());
-    }
-    Err(Error::Prepare {
-        place: path.display().to_string(),
-        problem: "its name is not UTF-8 (shown with \u{fffd} for what is not): rename it".into(),
-    })
-}
-
-pub(super) fn song(name: String, path: PathBuf) -> Song {
-    Song { group: name.clone(), name, path, class: 0, listed_song: None, id: 0, part: None }
-}
-
-pub(super) fn is_audio(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|found| EXTENSIONS.iter().any(|e| e.eq_ignore_ascii_case(found)))
 }

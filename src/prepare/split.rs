@@ -6,7 +6,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::list::rows;
-use super::songs::{Found, Song, warn_of_songs_in_parts};
+use super::song::Song;
+use super::songs::{Found, warn_of_songs_in_parts};
 use super::{Done, Options};
 use crate::data::PartName;
 use crate::data::fault_filtered;
@@ -36,6 +37,11 @@ impl SplitKind {
     /// All kinds.
     pub const ALL: [Self; 5] =
         [Self::Song, Self::Segment, Self::FaultFiltered, Self::Csv, Self::Folders];
+
+    /// Whether parts are given, not drawn.
+    pub(super) fn is_given(self) -> bool {
+        !matches!(self, Self::Song | Self::Segment)
+    }
 
     /// The word in flags.
     pub fn as_str(self) -> &'static str {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Options;
-use super::songs::Song;
+use super::song::Song;
 use crate::audio::{Cuts, Cutting, FrontEnd, LogMel, cut, decode, resample};
 use crate::error::Result;
 use crate::files::{read_regular, write_atomic};

@@ -7,6 +7,7 @@
 mod adapter;
 mod assignment;
 mod audit;
+mod audit_songs;
 mod bench;
 mod bits;
 mod compare;
