@@ -132,7 +132,14 @@ pub(super) fn write_pictures(
     let all = Figure::all(of);
     progress.begin("pictures", all.len() as u64, "pictures");
     let drawn = all.par_iter().try_for_each(|figure| {
-        write_png(&folder.join(figure.file(of)), &figure.draw(of, heat)?)?;
+        let name = figure.file(of);
+        match write_png(&folder.join(&name), &figure.draw(of, heat)?) {
+            // With very many classes; all that it would show is in explain.json.
+            Err(Error::Picture { problem }) => {
+                progress.warn(&format!("{name} is left out: {problem}"));
+            }
+            drawn => drawn?,
+        }
         progress.advance(1);
         Ok(())
     });
