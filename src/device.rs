@@ -60,10 +60,13 @@ fn bytes(plan: &Plan) -> u64 {
 /// # Errors
 /// If the device cannot be had, or the plan does not fit it.
 pub fn open(device: Device, plan: Plan, options: Options<'_>) -> Result<Box<dyn Backend>> {
-    let what = format!("model {} in batches of {}", plan.graph().model(), plan.batch());
-    memory::check(&what, bytes(&plan), "use a smaller --batch-size, or a smaller model")?;
     Ok(match device {
-        Device::Cpu => Box::new(Cpu::new(plan, options.threads)?),
+        Device::Cpu => {
+            let what = format!("model {} in batches of {}", plan.graph().model(), plan.batch());
+            let help = "use a smaller --batch-size, or a smaller model";
+            memory::check(&what, bytes(&plan), help)?;
+            Box::new(Cpu::new(plan, options.threads)?)
+        }
         #[cfg(feature = "gpu")]
         Device::Gpu => {
             let options = GpuOptions { adapter: options.adapter, ..GpuOptions::default() };

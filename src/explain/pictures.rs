@@ -134,7 +134,14 @@ pub(super) fn write_pictures(
     progress.begin("pictures", all.len() as u64, "pictures");
     let named = Explanation { classes: png_names(&of.classes), ..of.clone() };
     let drawn = all.par_iter().try_for_each(|figure| {
-        write_png(&folder.join(figure.file(of)), &figure.draw(&named, heat)?)?;
+        let name = figure.file(of);
+        match write_png(&folder.join(&name), &figure.draw(&named, heat)?) {
+            // With very many classes; all that it would show is in explain.json.
+            Err(Error::Picture { problem }) => {
+                progress.warn(&format!("{name} is left out: {problem}"));
+            }
+            drawn => drawn?,
+        }
         progress.advance(1);
         Ok(())
     });

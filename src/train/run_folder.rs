@@ -1,10 +1,11 @@
 //! The folder of a run and its files, each written atomically.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::ser::{Formatter, PrettyFormatter};
 
 use super::checkpoint::Checkpoint;
 use super::history::{self, Epoch, best_epoch, seconds_per_epoch};
@@ -535,7 +536,8 @@ impl RunFolder {
     pub fn write_metrics(&self, metrics: &Metrics) -> Result<()> {
         let path = self.metrics();
         write_atomic(&path, |to| {
-            serde_json::to_writer_pretty(&mut *to, metrics)?;
+            let mut json = serde_json::Serializer::with_formatter(&mut *to, Rows::default());
+            metrics.serialize(&mut json)?;
             writeln!(to)
         })
     }
@@ -546,6 +548,66 @@ impl RunFolder {
     /// If it cannot be written.
     pub fn write_summary(&self, text: &str) -> Result<()> {
         write_atomic(&self.summary(), |to| to.write_all(text.as_bytes()))
+    }
+}
+
+/// JSON for people, with a matrix's row on one line: a matrix of 1,000 classes has a million numbers.
+#[derive(Default)]
+struct Rows {
+    pretty: PrettyFormatter<'static>,
+    /// Arrays that are open.
+    depth: usize,
+}
+
+impl Formatter for Rows {
+    fn begin_array<W: ?Sized + Write>(&mut self, to: &mut W) -> std::io::Result<()> {
+        self.depth += 1;
+        if self.depth > 1 { to.write_all(b"[") } else { self.pretty.begin_array(to) }
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(
+        &mut self,
+        to: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
+        match (self.depth > 1, first) {
+            (false, _) => self.pretty.begin_array_value(to, first),
+            (true, true) => Ok(()),
+            (true, false) => to.write_all(b", "),
+        }
+    }
+
+    fn end_array_value<W: ?Sized + Write>(&mut self, to: &mut W) -> std::io::Result<()> {
+        self.pretty.end_array_value(to)
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, to: &mut W) -> std::io::Result<()> {
+        self.depth -= 1;
+        if self.depth > 0 { to.write_all(b"]") } else { self.pretty.end_array(to) }
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, to: &mut W) -> std::io::Result<()> {
+        self.pretty.begin_object(to)
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(
+        &mut self,
+        to: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
+        self.pretty.begin_object_key(to, first)
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, to: &mut W) -> std::io::Result<()> {
+        self.pretty.begin_object_value(to)
+    }
+
+    fn end_object_value<W: ?Sized + Write>(&mut self, to: &mut W) -> std::io::Result<()> {
+        self.pretty.end_object_value(to)
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, to: &mut W) -> std::io::Result<()> {
+        self.pretty.end_object(to)
     }
 }
 
@@ -570,5 +632,25 @@ pub fn metrics(
         classes: data.classes.clone(),
         audit: None,
         parts: results.iter().map(|result| (result.part.to_string(), result.metrics())).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matrix_has_a_line_for_each_row() {
+        let value = serde_json::json!({
+            "classes": ["a", "b"], "matrix": [[1, 2], [3, 4]], "none": [], "of": [[]], "x": 0.5,
+        });
+        let mut bytes = Vec::new();
+        let mut json = serde_json::Serializer::with_formatter(&mut bytes, Rows::default());
+        value.serialize(&mut json).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+        let matrix = "  \"matrix\": [\n    [1, 2],\n    [3, 4]\n  ],\n";
+        assert!(text.contains(matrix), "{text}");
+        assert!(text.contains("  \"classes\": [\n    \"a\",\n    \"b\"\n  ],\n"), "{text}");
     }
 }

@@ -46,6 +46,7 @@ fn a_run_leaves_these_files_and_no_others() {
     work.ok("train --data data --out run --epochs 3 --batch-size 8");
     let mut files: Vec<&str> = FILES.to_vec();
     files.extend(["songs_test.csv", "songs_train.csv", "songs_val.csv", "summary.txt"]);
+    files.push("weights.json");
     assert_eq!(work.list("run"), files);
     assert_eq!(work.list("."), ["data", "run"]);
     for name in ["curves.png", "confusion.png"] {
