@@ -173,7 +173,11 @@ fn find(graph: &Graph, name: &str) -> Result<NodeId> {
         Error::Setting {
             name: "layer",
             expected: "a layer with maps",
-            found: format!("{name}; there are {}", names.join(", ")),
+            found: format!(
+                "{name}, which {} has not; those with maps are {}",
+                graph.model(),
+                names.join(", ")
+            ),
         }
     })
 }

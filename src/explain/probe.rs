@@ -27,10 +27,10 @@ pub(super) fn probed(graph: &Graph, nodes: &[NodeId]) -> Result<(Graph, Vec<Node
         now.push(at);
     }
     let probes: Option<Vec<NodeId>> = probes.into_iter().collect();
-    let probes = probes.ok_or_else(|| Error::Node {
-        model: graph.model().into(),
-        node: "input".into(),
-        problem: "the input cannot be explained, and no layer twice".into(),
+    let probes = probes.ok_or_else(|| Error::Setting {
+        name: "layer",
+        expected: "layers that differ, without the input",
+        found: "the input, or a layer twice".into(),
     })?;
     Ok((result, probes))
 }
@@ -44,7 +44,8 @@ fn check(graph: &Graph, id: NodeId) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::Node { model: graph.model().into(), node: node.name.clone(), problem })
+    let (expected, found) = ("a layer with maps", format!("{}: {problem}", node.name));
+    Err(Error::Setting { name: "layer", expected, found })
 }
 
 fn learns(graph: &Graph, id: NodeId) -> bool {

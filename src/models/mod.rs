@@ -157,7 +157,7 @@ impl Model {
     }
 
     /// The fewest mel bands and frames that its nodes fit; none if it fits no size up to
-    /// [`MOST_LEAST`].
+    /// 256.
     pub fn least_input(&self, classes: usize) -> Option<[usize; 2]> {
         let fits = |h, w| self.build([h, w, 1], classes).is_ok();
         let both = (1..=MOST_LEAST).find(|&n| fits(n, n))?;

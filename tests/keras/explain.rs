@@ -131,7 +131,7 @@ fn unknown_layers_are_reported_with_the_known_ones() {
     let error = Explainer::open(&graph, &layers, 2, Device::Cpu, Options::default()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "model p1, node \"pool3\": there is no such layer; those with maps are conv2d, \
+        "--layer: expected a layer with maps, found pool3, which p1 has not; those with maps are conv2d, \
          max_pooling2d, conv2d_1, max_pooling2d_1, conv2d_2, max_pooling2d_2"
     );
 }
