@@ -4,7 +4,8 @@
 //! Standardised samples are points of length 1, and r is near 1 where two of them are near each other:
 //! their squared distance is 2 - 2 r. In a tree over their coordinates in some directions, distances
 //! are never larger than in all, so that what it leaves out is too far: the result is that of a
-//! comparison of all pairs, while samples are compared with few others.
+//! comparison of all pairs, while samples are compared with few others. Only where hundreds are alike
+//! is the nearest that of some of them.
 
 use std::collections::BTreeSet;
 
@@ -27,6 +28,10 @@ const POOL: usize = 256;
 
 /// Samples in a leaf of the tree.
 const LEAF: usize = 16;
+
+/// Where this many are compared after a first that is near enough, all are near: what is nearest of
+/// them is taken, as the nearest of all would take the square of the number of samples.
+const MOST_ALIKE: usize = 256;
 
 /// The largest error of a squared distance: coordinates are f32.
 const SLACK: f64 = 1e-4;
@@ -151,8 +156,14 @@ struct Node {
     halves: Option<[usize; 2]>,
 }
 
-/// What is nearest so far: the squared distance and the index.
-type Nearest = (f64, Option<usize>);
+/// What is nearest so far.
+struct Nearest {
+    /// Its squared distance.
+    square: f64,
+    at: Option<usize>,
+    /// How many were compared in all coordinates since there was one.
+    alike: usize,
+}
 
 impl Tree {
     fn new(points: &[[f32; COORDINATES]]) -> Self {
@@ -199,19 +210,22 @@ impl Tree {
         least: f64,
     ) -> Option<usize> {
         let (point, x) = (ours.coordinates.get(at)?, ours.x(at, size));
-        let mut best: Nearest = (2.0 - 2.0 * least + SLACK, None);
+        let mut best = Nearest { square: 2.0 - 2.0 * least + SLACK, at: None, alike: 0 };
         let compare = |other: usize, best: &mut Nearest| {
             let of_other = &theirs.coordinates[other];
             let mut short = 0.0f32;
             for (a, b) in point.iter().zip(of_other) {
                 short += (a - b) * (a - b);
             }
-            if f64::from(short) > best.0 + SLACK {
+            if f64::from(short) > best.square + SLACK {
                 return;
             }
-            let Some(square) = squared_distance(x, theirs.x(other, size), best.0) else { return };
-            if square < best.0 || best.1.is_none_or(|known| other < known) {
-                *best = (square, Some(other));
+            best.alike += usize::from(best.at.is_some());
+            let Some(square) = squared_distance(x, theirs.x(other, size), best.square) else {
+                return;
+            };
+            if square < best.square || best.at.is_none_or(|known| other < known) {
+                (best.square, best.at) = (square, Some(other));
             }
         };
         let outside = |node: &Node| {
@@ -225,8 +239,11 @@ impl Tree {
         let mut todo: Vec<(f64, usize)> =
             self.nodes.first().map(|root| (outside(root), 0)).into_iter().collect();
         while let Some((away, node)) = todo.pop() {
-            if away > best.0 + SLACK {
+            if away > best.square + SLACK {
                 continue;
+            }
+            if best.alike > MOST_ALIKE {
+                break;
             }
             let node = &self.nodes[node];
             match node.halves {
@@ -241,7 +258,7 @@ impl Tree {
                 }
             }
         }
-        best.1
+        best.at
     }
 }
 
