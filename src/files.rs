@@ -15,8 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 pub use leftovers::{Leftover, exit};
-pub use lock::FolderLock;
-pub(crate) use lock::LOCK;
+pub use lock::{FolderLock, LOCK};
 
 use crate::error::{Error, Result};
 use leftovers::Kind;
@@ -50,7 +49,8 @@ pub fn write_atomic(
         buffered.flush()?;
         drop(buffered);
         #[cfg(unix)]
-        if let Some(older) = std::fs::symlink_metadata(path).ok().filter(|older| older.is_file()) {
+        if let Some(older) = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file)
+        {
             file.as_file().set_permissions(older.permissions())?;
         }
         // Otherwise a power failure could leave the new name without its contents.

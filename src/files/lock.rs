@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 
 /// Holds the lock and, for the message to others, process id and start time. It is removed with the
 /// lock; one that a killed process left is taken over.
-pub(crate) const LOCK: &str = ".genre-gpu.lock";
+pub const LOCK: &str = ".genre-gpu.lock";
 
 /// Tries to lock a file that others may remove at the same time.
 const TRIES: usize = 16;
