@@ -81,6 +81,11 @@ impl LogMel {
         &self.front_end
     }
 
+    /// The number of mel bands in which no bin of the FFT lies, and which are silent therefore.
+    pub fn empty_bands(&self) -> usize {
+        self.filters.iter().filter(|triangle| triangle.weights.is_empty()).count()
+    }
+
     /// The log-mel spectrogram of `samples` (mono, ±1, at the front end's rate), in dB.
     pub fn transform(&mut self, samples: &[f32], reference: Reference) -> Result<Spectrogram> {
         let mel = self.mel_power(samples)?;

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::audio::{Cutting, FrontEnd};
+use crate::audio::{Cutting, FrontEnd, LogMel};
 use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -57,6 +57,8 @@ pub struct Options {
     pub seed: u64,
     /// A file that cannot be used, or of which not all can be decoded, is an error.
     pub strict: bool,
+    /// The longest file in minutes; longer ones are skipped.
+    pub most_minutes: u32,
     /// Files decoded at once; 0 means one for each core.
     pub threads: usize,
     /// The folder for the arrays.
@@ -105,7 +107,7 @@ struct Done {
 /// If there are no songs, a class has none in a part, a list is invalid, `out` holds other files, or
 /// a file fails and `strict` is set.
 pub fn prepare(options: &Options, progress: &dyn Progress) -> Result<Summary> {
-    options.front_end.check()?;
+    warn_of_empty_bands(&options.front_end, progress)?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads)
         .build()
@@ -128,6 +130,19 @@ pub fn prepare(options: &Options, progress: &dyn Progress) -> Result<Summary> {
     arrays::write(&output, &settings, &done, progress)?;
     output.finish(&Record::new(settings, &summary, &done))?;
     Ok(summary)
+}
+
+/// Warns of mel bands that are silent whatever the sound, as librosa does.
+fn warn_of_empty_bands(front_end: &FrontEnd, progress: &dyn Progress) -> Result<()> {
+    let empty = LogMel::new(front_end)?.empty_bands();
+    if empty > 0 {
+        let FrontEnd { n_mels, n_fft, .. } = front_end;
+        progress.warn(&format!(
+            "{empty} of {n_mels} mel bands are empty, because no frequency of an FFT of {n_fft} lies in \
+             them: they will be silent in all samples; raise --n-fft or lower --mels"
+        ));
+    }
+    Ok(())
 }
 
 /// Cuts all songs that the plan names, in parallel; the order is that of the songs.

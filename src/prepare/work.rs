@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Options;
 use super::songs::Song;
-use crate::audio::{Cuts, Cutting, FrontEnd, LogMel, cut, decode, resample};
-use crate::error::Result;
+use crate::audio::{Cuts, Cutting, FrontEnd, LogMel, cut, open, read_samples};
+use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::progress::Progress;
 
@@ -26,6 +26,9 @@ pub(super) struct Made {
     pub(super) overlap: bool,
     /// What could not be decoded.
     pub(super) damage: Option<String>,
+    /// What a training song should not be like: silent, out of phase, or clipped.
+    #[serde(default)]
+    pub(super) remark: Option<String>,
     /// The cache file of the cuts.
     #[serde(skip)]
     pub(super) kept: PathBuf,
@@ -38,6 +41,7 @@ pub(super) struct Worker {
     /// Everything besides the file's bytes that the cuts depend on: part of the cache file's name.
     settings: String,
     folder: PathBuf,
+    most_minutes: u32,
 }
 
 impl Worker {
@@ -52,7 +56,9 @@ impl Worker {
             "{version} {sample_rate_hz} {n_fft} {hop_samples} {n_mels} {f_min_hz} {f_max_hz} \
              {frames} {cutting:?}"
         );
-        Ok(Self { log_mel: LogMel::new(front_end)?, cutting: *cutting, settings, folder })
+        let log_mel = LogMel::new(front_end)?;
+        let most_minutes = options.most_minutes;
+        Ok(Self { log_mel, cutting: *cutting, settings, folder, most_minutes })
     }
 
     /// Makes the cuts of a song, or finds them in the cache. The inner result is the problem of a
@@ -62,11 +68,15 @@ impl Worker {
         song: &Song,
         progress: &dyn Progress,
     ) -> Result<Result<Made, String>> {
-        let bytes = match std::fs::read(&song.path) {
-            Ok(bytes) => bytes,
+        let mut file = match open(&song.path) {
+            Ok(file) => file,
             Err(e) => return Ok(Err(format!("cannot be read: {e}"))),
         };
-        let hash = blake3::hash(&bytes).to_hex().to_string();
+        let mut hasher = blake3::Hasher::new();
+        if let Err(e) = hasher.update_reader(&file) {
+            return Ok(Err(format!("cannot be read: {e}")));
+        }
+        let hash = hasher.finalize().to_hex().to_string();
         let key = blake3::hash(format!("{hash} {}", self.settings).as_bytes());
         let kept = self.folder.join(format!("{}.cuts", key.to_hex()));
         let fe = self.log_mel.front_end().clone();
@@ -74,14 +84,15 @@ impl Worker {
         let made = match read_kept(&kept, size) {
             Some(made) => made,
             None => {
-                let sound = match decode(&song.path, bytes) {
-                    Ok(sound) => sound,
+                let read =
+                    read_samples(&song.path, &mut file, fe.sample_rate_hz, self.most_minutes);
+                let (samples, decoded) = match read {
+                    Ok(read) => read,
                     // The name is told beside it.
-                    Err(crate::Error::Audio { problem, .. }) => return Ok(Err(problem)),
+                    Err(Error::Audio { problem, .. }) => return Ok(Err(problem)),
                     Err(e) => return Err(e),
                 };
-                let seconds = sound.seconds();
-                let samples = resample(sound.samples, sound.sample_rate_hz, fe.sample_rate_hz)?;
+                let seconds = decoded.seconds();
                 let (values, overlap) = match cut(&samples, &mut self.log_mel, self.cutting)? {
                     Cuts::Made { values, overlap, .. } => (values, overlap),
                     Cuts::TooShort { needed } => {
@@ -90,11 +101,12 @@ impl Worker {
                 };
                 let made = Made {
                     blake3: hash,
-                    sample_rate_hz: sound.sample_rate_hz,
+                    sample_rate_hz: decoded.sample_rate_hz,
                     seconds,
                     cuts: self.cutting.segments,
                     overlap,
-                    damage: sound.damage,
+                    damage: decoded.damage,
+                    remark: decoded.levels.remark(),
                     kept: PathBuf::new(),
                 };
                 keep(&kept, &made, &values)?;
@@ -104,6 +116,9 @@ impl Worker {
         if let Some(damage) = &made.damage {
             progress
                 .warn(&format!("{}: {damage}; {:.1} s of it are used", song.name, made.seconds));
+        }
+        if let Some(remark) = &made.remark {
+            progress.warn(&format!("{}: {remark}", song.name));
         }
         Ok(Ok(Made { kept, ..made }))
     }

@@ -31,6 +31,7 @@ mod readme;
 mod report;
 mod resume;
 mod run_folder;
+mod sound;
 mod stop;
 mod summary;
 #[cfg(unix)]
