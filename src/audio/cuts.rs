@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::log_mel::{Decibels, LogMel, Reference};
+use super::samples::Pieces;
 use super::{CutFrom, Cutting, FrontEnd, ZeroDb};
 use crate::error::Result;
 
@@ -47,9 +48,19 @@ pub fn fitting(samples: usize, front_end: &FrontEnd, from: CutFrom) -> usize {
     }
 }
 
-/// The length of a song of `samples` samples and of its cuts, in what is cut.
-fn lengths(samples: usize, fe: &FrontEnd, segments: usize, from: CutFrom) -> (usize, usize) {
-    match from {
+/// Where the cuts of a song lie.
+struct Places {
+    /// In samples, or in frames where the spectrogram is cut.
+    starts: Vec<usize>,
+    /// Likewise.
+    length: usize,
+    /// The samples that each covers.
+    spans: Vec<Range<usize>>,
+}
+
+/// The places of cuts of a song of `samples` samples, or the least sufficient number of samples.
+fn places(samples: usize, fe: &FrontEnd, segments: usize, from: CutFrom) -> Result<Places, usize> {
+    let (total, length) = match from {
         CutFrom::Sound => {
             // All lengths between these have the same number of frames.
             let least = fe.cut_samples().max(1);
@@ -57,13 +68,26 @@ fn lengths(samples: usize, fe: &FrontEnd, segments: usize, from: CutFrom) -> (us
             (samples, share.clamp(least, least.saturating_add(fe.hop_samples.saturating_sub(1))))
         }
         CutFrom::Spectrogram => (fe.frames_of(samples), fe.frames),
-    }
+    };
+    let Some(starts) = starts(total, length, segments) else {
+        let needed = length + segments.saturating_sub(1) * length.div_ceil(2);
+        return Err(match from {
+            CutFrom::Sound => needed,
+            CutFrom::Spectrogram => (needed - 1) * fe.hop_samples + fe.n_fft % 2,
+        });
+    };
+    let unit = match from {
+        CutFrom::Sound => 1,
+        CutFrom::Spectrogram => fe.hop_samples,
+    };
+    let span = |start: &usize| start * unit..((start + length) * unit).min(samples);
+    let spans = starts.iter().map(span).collect();
+    Ok(Places { starts, length, spans })
 }
 
 /// Whether [`cut`] can make this many cuts of `samples` samples.
 pub fn fits(samples: usize, fe: &FrontEnd, segments: usize, from: CutFrom) -> bool {
-    let (total, length) = lengths(samples, fe, segments, from);
-    samples > 0 && starts(total, length, segments).is_some()
+    samples > 0 && places(samples, fe, segments, from).is_ok()
 }
 
 /// Cuts `samples` (mono, ±1, at the front end's rate). Cuts are evenly spaced from the first sample
@@ -72,30 +96,30 @@ pub fn fits(samples: usize, fe: &FrontEnd, segments: usize, from: CutFrom) -> bo
 /// overlap, by half at most.
 ///
 /// # Errors
-/// If there are no samples.
-pub fn cut(samples: &[f32], log_mel: &mut LogMel, cutting: Cutting) -> Result<Cuts> {
+/// If there are no samples, or they cannot be read.
+pub fn cut<S: Pieces + ?Sized>(
+    samples: &S,
+    log_mel: &mut LogMel,
+    cutting: Cutting,
+) -> Result<Cuts> {
     let fe = log_mel.front_end().clone();
     let Cutting { segments, from, zero_db } = cutting;
-    let (total, length) = lengths(samples.len(), &fe, segments, from);
-    let Some(starts) = starts(total, length, segments) else {
-        let needed = length + segments.saturating_sub(1) * length.div_ceil(2);
-        let needed = match from {
-            CutFrom::Sound => needed,
-            CutFrom::Spectrogram => (needed - 1) * fe.hop_samples + fe.n_fft % 2,
-        };
-        return Ok(Cuts::TooShort { needed });
+    let Places { starts, length, spans } = match places(samples.count(), &fe, segments, from) {
+        Ok(places) => places,
+        Err(needed) => return Ok(Cuts::TooShort { needed }),
     };
     let size = fe.n_mels * fe.frames;
-    let (values, scales) = match (from, zero_db) {
-        (CutFrom::Sound, _) => {
+    let (values, scales) = match from {
+        CutFrom::Sound => {
             let mut power = Vec::with_capacity(segments * size);
             for &start in &starts {
-                power.extend(log_mel.mel_power(&samples[start..start + length])?);
+                power.extend(log_mel.mel_power(&samples.piece(start..start + length)?)?);
             }
             decibels(&power, size, zero_db)
         }
-        (CutFrom::Spectrogram, _) => {
-            let (power, loudest) = spectrogram_cuts(samples, log_mel, &starts, length)?;
+        CutFrom::Spectrogram => {
+            let total = fe.frames_of(samples.count());
+            let (power, loudest) = spectrogram_cuts(samples, log_mel, &starts, length, 0..total)?;
             match zero_db {
                 ZeroDb::Cut => decibels(&power, size, zero_db),
                 // One scale, of the whole song.
@@ -107,40 +131,107 @@ pub fn cut(samples: &[f32], log_mel: &mut LogMel, cutting: Cutting) -> Result<Cu
         }
     };
     let overlap = starts.windows(2).any(|pair| pair[1] - pair[0] < length);
-    let unit = match from {
-        CutFrom::Sound => 1,
-        CutFrom::Spectrogram => fe.hop_samples,
-    };
-    let span = |start: &usize| start * unit..((start + length) * unit).min(samples.len());
-    let spans = starts.iter().map(span).collect();
     // A song's scale is that of each of its cuts.
     let scales = scales.iter().copied().cycle().take(segments).collect();
     Ok(Cuts::Made { values, spans, scales, overlap })
 }
 
-/// Of the spectrogram of a whole song: the mel power of `length` frames from each start,
-/// `[starts, n_mels, length]`, and the largest power of all frames. Starts ascend.
-fn spectrogram_cuts(
-    samples: &[f32],
+/// Like [`cut`], but hands cuts and the samples that they cover to `each`, so many at once: a long
+/// song needs no memory for all its cuts. Nothing is handed where the song is too short.
+///
+/// # Errors
+/// As [`cut`]; those of `each`.
+pub fn cut_each<S: Pieces + ?Sized>(
+    samples: &S,
+    log_mel: &mut LogMel,
+    cutting: Cutting,
+    at_once: usize,
+    each: &mut dyn FnMut(Vec<f32>, &[Range<usize>]) -> Result<()>,
+) -> Result<()> {
+    let Cutting { segments, from, zero_db } = cutting;
+    if segments <= at_once {
+        return match cut(samples, log_mel, cutting)? {
+            Cuts::Made { values, spans, .. } => each(values, &spans),
+            Cuts::TooShort { .. } => Ok(()),
+        };
+    }
+    let fe = log_mel.front_end().clone();
+    let Ok(Places { starts, length, spans }) =
+        places(samples.count(), &fe, cutting.segments, cutting.from)
+    else {
+        return Ok(());
+    };
+    let power_of = |log_mel: &mut LogMel, start: usize| match from {
+        CutFrom::Sound => log_mel.mel_power(&samples.piece(start..start + length)?),
+        CutFrom::Spectrogram => {
+            let frames = start..start + length;
+            Ok(spectrogram_cuts(samples, log_mel, &[start], length, frames)?.0)
+        }
+    };
+    // The loudest of the song comes first: of its cuts, or of all frames.
+    let mut loudest = 0.0;
+    match (from, zero_db) {
+        (_, ZeroDb::Cut) => {}
+        (CutFrom::Sound, _) => {
+            for &start in &starts {
+                loudest = power_of(log_mel, start)?.into_iter().fold(loudest, f64::max);
+            }
+        }
+        (CutFrom::Spectrogram, _) => {
+            let total = fe.frames_of(samples.count());
+            loudest = spectrogram_cuts(samples, log_mel, &[], length, 0..total)?.1;
+        }
+    }
+    for (starts, spans) in starts.chunks(at_once).zip(spans.chunks(at_once)) {
+        let mut values = Vec::with_capacity(starts.len() * fe.n_mels * fe.frames);
+        for &start in starts {
+            let power = power_of(log_mel, start)?;
+            let scale = match zero_db {
+                ZeroDb::Cut => Decibels::of(&power, reference(zero_db)),
+                _ => Decibels::of_loudest(loudest, reference(zero_db)),
+            };
+            values.extend(scale.convert(&power));
+        }
+        each(values, spans)?;
+    }
+    Ok(())
+}
+
+/// Frames of a song that are computed from one piece of it.
+const FRAMES_AT_ONCE: usize = 4096;
+
+/// Of `frames` of the spectrogram of a whole song: the mel power of `length` frames from each start,
+/// `[starts, n_mels, length]`, and the largest power of all. Starts ascend.
+fn spectrogram_cuts<S: Pieces + ?Sized>(
+    samples: &S,
     log_mel: &mut LogMel,
     starts: &[usize],
     length: usize,
+    frames: Range<usize>,
 ) -> Result<(Vec<f64>, f64)> {
-    let front_end = log_mel.front_end();
-    let (lead, total) = (front_end.n_fft / 2, front_end.frames_of(samples.len()));
-    let size = front_end.n_mels * length;
+    let FrontEnd { n_mels, n_fft, hop_samples, .. } = *log_mel.front_end();
+    let size = n_mels * length;
     let (mut cuts, mut loudest) = (vec![0.0; starts.len() * size], 0.0);
-    log_mel.each_frame(samples, lead, total, &mut |t, power| {
-        loudest = power.iter().copied().fold(loudest, f64::max);
-        let first = starts.partition_point(|start| start + length <= t);
-        let with_frame =
-            starts.iter().enumerate().skip(first).take_while(|(_, start)| **start <= t);
-        for (cut, start) in with_frame {
-            for (band, &power) in power.iter().enumerate() {
-                cuts[cut * size + band * length + t - start] = power;
+    for begin in frames.clone().step_by(FRAMES_AT_ONCE) {
+        let end = (begin + FRAMES_AT_ONCE).min(frames.end);
+        // The samples under the frames' windows; zeros lie around the song.
+        let first = (begin * hop_samples).saturating_sub(n_fft / 2);
+        let lead = (n_fft / 2).saturating_sub(begin * hop_samples);
+        let last = (end * hop_samples + n_fft).min(samples.count());
+        let piece = samples.piece(first.min(last)..last)?;
+        log_mel.each_frame(&piece, lead, end - begin, &mut |t, power| {
+            let t = begin + t;
+            loudest = power.iter().copied().fold(loudest, f64::max);
+            let first = starts.partition_point(|start| start + length <= t);
+            let with_frame =
+                starts.iter().enumerate().skip(first).take_while(|(_, start)| **start <= t);
+            for (cut, start) in with_frame {
+                for (band, &power) in power.iter().enumerate() {
+                    cuts[cut * size + band * length + t - start] = power;
+                }
             }
-        }
-    })?;
+        })?;
+    }
     Ok((cuts, loudest))
 }
 
@@ -275,6 +366,32 @@ mod tests {
                 let (values, _) = made(&samples, &fe, cutting);
                 let got: Vec<u32> = values.into_iter().map(f32::to_bits).collect();
                 assert!(got == want, "{segments} {zero_db:?}");
+            }
+        }
+    }
+
+    /// Cuts that come in batches have the bits of all at once.
+    #[test]
+    fn batches_have_the_bits_of_all_cuts() {
+        let fe = FrontEnd { frames: 20, ..FrontEnd::bristol_80() };
+        let samples = sound(512 * 180);
+        let mut log_mel = LogMel::new(&fe).unwrap();
+        for from in [CutFrom::Sound, CutFrom::Spectrogram] {
+            for zero_db in [ZeroDb::Song, ZeroDb::Cut, ZeroDb::Fixed] {
+                let cutting = Cutting { segments: 9, from, zero_db };
+                let all = cut(&samples, &mut log_mel, cutting).unwrap();
+                let Cuts::Made { values: want, spans: want_spans, .. } = all else { panic!() };
+                for at_once in [1, 4, 9] {
+                    let (mut values, mut spans) = (Vec::new(), Vec::new());
+                    cut_each(&samples, &mut log_mel, cutting, at_once, &mut |some, of| {
+                        values.extend(some.into_iter().map(f32::to_bits));
+                        spans.extend_from_slice(of);
+                        Ok(())
+                    })
+                    .unwrap();
+                    let same = values.into_iter().eq(want.iter().map(|x| x.to_bits()));
+                    assert!(same && spans == want_spans, "{from:?} {zero_db:?} {at_once}");
+                }
             }
         }
     }

@@ -1,6 +1,8 @@
 //! From sound files to log-mel spectrograms.
 
 #[cfg(feature = "audio")]
+mod aiff;
+#[cfg(feature = "audio")]
 mod au;
 #[cfg(feature = "audio")]
 mod cuts;
@@ -9,13 +11,23 @@ mod cutting;
 mod decode;
 pub(crate) mod front_end;
 #[cfg(feature = "audio")]
+mod kinds;
+#[cfg(feature = "audio")]
 mod log_mel;
 #[cfg(feature = "audio")]
 pub mod mel;
 #[cfg(feature = "audio")]
+mod pcm;
+#[cfg(feature = "audio")]
 mod resample;
 #[cfg(feature = "audio")]
+mod riff;
+#[cfg(feature = "audio")]
+mod samples;
+#[cfg(feature = "audio")]
 mod sound;
+#[cfg(feature = "audio")]
+mod stream;
 #[cfg(feature = "audio")]
 mod wav;
 
@@ -23,10 +35,11 @@ pub use cutting::{CutFrom, Cutting, ZeroDb};
 pub use front_end::{FrontEnd, FrontEndSpec};
 #[cfg(feature = "audio")]
 pub use {
-    cuts::{Cuts, cut, fits, fitting, starts},
-    decode::{EXTENSIONS, decode},
+    cuts::{Cuts, cut, cut_each, fits, fitting, starts},
+    decode::{Decoded, EXTENSIONS, MOST_MINUTES, Sink, decode, decode_blocks},
     log_mel::{Decibels, LogMel, Reference, Spectrogram, hann, power_to_db},
     resample::resample,
+    samples::{Pieces, Samples, read_samples},
     sound::{Levels, Sound},
     wav::wav,
 };

@@ -19,35 +19,114 @@ pub fn resample(samples: Vec<f32>, from_hz: u32, to_hz: u32) -> Result<Vec<f32>>
     if from_hz == to_hz || samples.is_empty() {
         return Ok(samples);
     }
-    let fail = |problem: String| Error::Mismatch {
+    let mut resampled = Vec::new();
+    let mut extend = |made: &[f32]| {
+        resampled.extend_from_slice(made);
+        Ok(())
+    };
+    let mut resampling = Resampling::new(from_hz, to_hz)?;
+    resampling.push(&samples, &mut extend)?;
+    resampling.finish(&mut extend)?;
+    Ok(resampled)
+}
+
+/// Receives resampled sound, block by block.
+type Sink<'a> = dyn FnMut(&[f32]) -> Result<()> + 'a;
+
+/// [`resample`] of sound that comes in pieces.
+pub(super) struct Resampling {
+    from_hz: u32,
+    to_hz: u32,
+    /// None where the rates are the same.
+    fft: Option<Fft<f64>>,
+    /// A block, and how much of it is filled.
+    input: Vec<f64>,
+    filled: usize,
+    output: Vec<f64>,
+    made: Vec<f32>,
+    /// Samples of the filter's delay, which are still to be left out.
+    delay: usize,
+    /// Samples that came and samples that went.
+    taken: usize,
+    given: usize,
+}
+
+impl Resampling {
+    pub(super) fn new(from_hz: u32, to_hz: u32) -> Result<Self> {
+        let fft = match from_hz == to_hz {
+            true => None,
+            false => Some(resampler(from_hz, to_hz).map_err(|e| failed(from_hz, to_hz, &e))?),
+        };
+        Ok(Self {
+            from_hz,
+            to_hz,
+            input: vec![0.0; fft.as_ref().map_or(0, Resampler::input_frames_next)],
+            filled: 0,
+            output: vec![0.0; fft.as_ref().map_or(0, Resampler::output_frames_max)],
+            made: Vec::new(),
+            delay: fft.as_ref().map_or(0, Resampler::output_delay),
+            fft,
+            taken: 0,
+            given: 0,
+        })
+    }
+
+    /// Takes samples and hands on what they make.
+    pub(super) fn push(&mut self, mut samples: &[f32], to: &mut Sink<'_>) -> Result<()> {
+        self.taken += samples.len();
+        if self.fft.is_none() {
+            return to(samples);
+        }
+        while !samples.is_empty() {
+            let room = self.input.len() - self.filled;
+            let (now, later) = samples.split_at(room.min(samples.len()));
+            let place = &mut self.input[self.filled..self.filled + now.len()];
+            place.iter_mut().zip(now).for_each(|(to, &sample)| *to = f64::from(sample));
+            self.filled += now.len();
+            samples = later;
+            if self.filled == self.input.len() {
+                self.block(usize::MAX, to)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// To be called after the last samples: zeros follow, until the filter's delay is made up for.
+    pub(super) fn finish(mut self, to: &mut Sink<'_>) -> Result<()> {
+        let Some(fft) = &self.fft else { return Ok(()) };
+        let len = (fft.resample_ratio() * self.taken as f64).ceil() as usize;
+        while self.given < len {
+            self.block(len - self.given, to)?;
+        }
+        Ok(())
+    }
+
+    /// Resamples the block as far as it is filled, and hands on so many samples at most.
+    fn block(&mut self, most: usize, to: &mut Sink<'_>) -> Result<()> {
+        let Some(fft) = &mut self.fft else { return Ok(()) };
+        let fail = |e: &dyn std::fmt::Display| failed(self.from_hz, self.to_hz, e);
+        self.input[self.filled..].fill(0.0);
+        self.filled = 0;
+        let (frames_in, frames_out) = (self.input.len(), self.output.len());
+        let from = InterleavedSlice::new(&self.input, 1, frames_in).map_err(|e| fail(&e))?;
+        let mut output =
+            InterleavedSlice::new_mut(&mut self.output, 1, frames_out).map_err(|e| fail(&e))?;
+        let made = fft.process_into_buffer(&from, &mut output, None).map_err(|e| fail(&e))?.1;
+        let skipped = self.delay.min(made);
+        self.delay -= skipped;
+        self.made.clear();
+        self.made.extend(self.output[skipped..made].iter().take(most).map(|&x| x as f32));
+        self.given += self.made.len();
+        to(&self.made)
+    }
+}
+
+fn failed(from_hz: u32, to_hz: u32, problem: &dyn std::fmt::Display) -> Error {
+    Error::Mismatch {
         what: "resampling",
         expected: format!("a conversion from {from_hz} to {to_hz} Hz"),
-        found: problem,
-    };
-    let mut fft = resampler(from_hz, to_hz).map_err(|e| fail(e.to_string()))?;
-    let len = (fft.resample_ratio() * samples.len() as f64).ceil() as usize;
-    let mut resampled = Vec::with_capacity(len);
-    let mut delay = fft.output_delay();
-    let mut input = vec![0.0; fft.input_frames_next()];
-    let mut output = vec![0.0; fft.output_frames_max()];
-    let mut blocks = samples.chunks(input.len());
-    // After the last block zeros follow, until the filter's delay is made up for.
-    while resampled.len() < len {
-        let block = blocks.next().unwrap_or_default();
-        input.fill(0.0);
-        input.iter_mut().zip(block).for_each(|(to, &sample)| *to = f64::from(sample));
-        let (frames_in, frames_out) = (input.len(), output.len());
-        let from = InterleavedSlice::new(&input, 1, frames_in).map_err(|e| fail(e.to_string()))?;
-        let mut to = InterleavedSlice::new_mut(&mut output, 1, frames_out)
-            .map_err(|e| fail(e.to_string()))?;
-        let made =
-            fft.process_into_buffer(&from, &mut to, None).map_err(|e| fail(e.to_string()))?.1;
-        let skipped = delay.min(made);
-        delay -= skipped;
-        let room = len - resampled.len();
-        resampled.extend(output[skipped..made].iter().take(room).map(|&x| x as f32));
+        found: problem.to_string(),
     }
-    Ok(resampled)
 }
 
 fn resampler(from_hz: u32, to_hz: u32) -> Result<Fft<f64>, ResamplerConstructionError> {

@@ -20,18 +20,6 @@ impl Sound {
     pub fn seconds(&self) -> f64 {
         self.samples.len() as f64 / f64::from(self.sample_rate_hz)
     }
-
-    /// Sound of no samples yet.
-    pub(super) fn empty(sample_rate_hz: u32) -> Self {
-        Self { samples: Vec::new(), sample_rate_hz, damage: None, levels: Levels::default() }
-    }
-
-    /// Appends the mean of interleaved channels.
-    pub(super) fn extend(&mut self, interleaved: &[f32], channels: usize) {
-        self.levels.add(interleaved, channels);
-        let mean = |frame: &[f32]| frame.iter().sum::<f32>() / channels as f32;
-        self.samples.extend(interleaved.chunks_exact(channels.max(1)).map(mean));
-    }
 }
 
 /// No sample is louder in silence: four steps of 16 bits, which dither may use.
@@ -65,7 +53,7 @@ pub struct Levels {
 }
 
 impl Levels {
-    fn add(&mut self, interleaved: &[f32], channels: usize) {
+    pub(super) fn add(&mut self, interleaved: &[f32], channels: usize) {
         let channels = channels.max(1);
         for frame in interleaved.chunks_exact(channels) {
             let (mut sum, mut squares) = (0.0, 0.0);

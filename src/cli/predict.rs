@@ -8,7 +8,7 @@ use console::{Style, Term};
 use super::bars::Bars;
 use super::device_args::DeviceArgs;
 use super::say::{Output, quoted, say, tell, warn_of};
-use crate::audio::FrontEndSpec;
+use crate::audio::{FrontEndSpec, MOST_MINUTES};
 use crate::data::{SpectraOf, SpectralDistance};
 use crate::error::Result;
 use crate::predict::{Options, Predictor, Song, Strip, clock, json, letters};
@@ -48,13 +48,17 @@ pub(super) struct Args {
     /// A run's folder
     run: PathBuf,
 
-    /// Audio files: .wav, .au, .mp3, .flac, .ogg or .m4a, at any sample rate
+    /// Audio files: .wav, .au, .aiff, .mp3, .mp2, .flac, .ogg or .m4a, at any sample rate
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
     /// Maximum number of cuts per song, evenly spaced [default: as many as fit end to end]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     cuts: Option<u32>,
+
+    /// Longest file in minutes; longer ones are refused
+    #[arg(long, value_name = "N", default_value_t = MOST_MINUTES, value_parser = clap::value_parser!(u32).range(1..))]
+    max_minutes: u32,
 
     /// Front end of the training arrays, if unknown: see genre-gpu train --help
     #[arg(long, value_name = "NAME,...")]
@@ -75,7 +79,8 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     args.device.apply(&mut config)?;
     let bars = Bars::new(output);
     let cuts = args.cuts.map(|cuts| cuts as usize);
-    let options = Options { front_end: args.front_end.as_ref(), cuts };
+    let (front_end, most_minutes) = (args.front_end.as_ref(), args.max_minutes);
+    let options = Options { front_end, cuts, most_minutes };
     let mut predictor = Predictor::open(&folder, &config, options, &bars)?;
     warn_of(predictor.backend());
     if predictor.facts().typical.is_none() {

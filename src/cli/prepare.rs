@@ -7,7 +7,7 @@ use super::bars::Bars;
 use super::choice;
 use super::say::{Output, quoted};
 use crate::audio::front_end::{MOST_HZ, MOST_LONG, MOST_SAMPLES, MOST_VALUES};
-use crate::audio::{CutFrom, Cutting, FrontEnd, ZeroDb};
+use crate::audio::{CutFrom, Cutting, FrontEnd, MOST_MINUTES, ZeroDb};
 use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::prepare::{self, Options, SplitKind, Summary};
@@ -65,6 +65,10 @@ pub(super) struct Args {
     /// Fail if a file is unusable (else it is skipped) or truncated (else used in part)
     #[arg(long)]
     strict: bool,
+
+    /// Longest file in minutes; longer ones are skipped
+    #[arg(long, value_name = "N", default_value_t = MOST_MINUTES, value_parser = clap::value_parser!(u32).range(1..))]
+    max_minutes: u32,
 
     /// Files decoded at once [default: one per core]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
@@ -219,6 +223,7 @@ fn options(args: &Args) -> Result<Options> {
         parts: split_csv.clone(),
         seed: *seed,
         strict: args.strict,
+        most_minutes: args.max_minutes,
         threads: args.threads.into(),
         out: args.out.clone(),
     })

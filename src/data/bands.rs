@@ -47,10 +47,8 @@ pub struct Bands {
 impl Bands {
     /// Of the samples `x`, `[n, h, w, c]`, of one song.
     pub fn of(x: &[f32], shape: [usize; 3]) -> Self {
-        let mut sums = Sums::default();
-        for sample in x.chunks_exact(shape.iter().product::<usize>().max(1)) {
-            sums.add(&sample_sums(sample, shape));
-        }
+        let mut sums = BandSums::default();
+        sums.extend(x, shape);
         sums.finish(shape)
     }
 }
@@ -71,12 +69,19 @@ fn sample_sums(sample: &[f32], [_, w, c]: [usize; 3]) -> Vec<[f64; 3]> {
 
 /// Sums over the samples of a song.
 #[derive(Debug, Default)]
-struct Sums {
+pub struct BandSums {
     bands: Vec<[f64; 3]>,
     samples: usize,
 }
 
-impl Sums {
+impl BandSums {
+    /// Adds the samples `x`, `[n, h, w, c]`.
+    pub fn extend(&mut self, x: &[f32], shape: [usize; 3]) {
+        for sample in x.chunks_exact(shape.iter().product::<usize>().max(1)) {
+            self.add(&sample_sums(sample, shape));
+        }
+    }
+
     fn add(&mut self, sample: &[[f64; 3]]) {
         self.bands.resize(sample.len(), [0.0; 3]);
         for (sums, of_sample) in self.bands.iter_mut().zip(sample) {
@@ -85,7 +90,8 @@ impl Sums {
         self.samples += 1;
     }
 
-    fn finish(mut self, [h, w, c]: [usize; 3]) -> Bands {
+    /// The bands of all samples.
+    pub fn finish(mut self, [h, w, c]: [usize; 3]) -> Bands {
         self.bands.resize(h, [0.0; 3]);
         let over = |i: usize, n: usize| self.bands.iter().map(|sums| sums[i] / n as f64).collect();
         Bands {
@@ -129,7 +135,7 @@ struct Collector<'a> {
     shape: [usize; 3],
     seen: usize,
     // As in voting, an id that occurs with two labels is two songs.
-    songs: BTreeMap<(i64, u32), Sums>,
+    songs: BTreeMap<(i64, u32), BandSums>,
     samples: Vec<Bands>,
 }
 
@@ -150,7 +156,7 @@ impl<'a> Collector<'a> {
                     self.songs.entry(song).or_default().add(sample);
                 }
                 None => {
-                    let mut sums = Sums::default();
+                    let mut sums = BandSums::default();
                     sums.add(sample);
                     self.samples.push(sums.finish(shape));
                 }

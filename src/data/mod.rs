@@ -49,7 +49,7 @@ mod typical;
 
 #[cfg(feature = "audio")]
 pub(crate) use array_source::PREPARE_WORK;
-pub use bands::{Bands, SpectraOf};
+pub use bands::{BandSums, Bands, SpectraOf};
 pub use dataset::{DataOptions, Dataset};
 pub use facts::{ArrayFacts, Values};
 pub use hash::Fingerprint;

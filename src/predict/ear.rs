@@ -1,13 +1,14 @@
 //! A sound file to spectrograms, by the rule that made the model's training data.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::Options;
 use crate::audio::{
-    CutFrom, Cuts, Cutting, FrontEnd, LogMel, ZeroDb, cut, decode, fitting, resample,
+    CutFrom, Cutting, FrontEnd, LogMel, Pieces, Samples, ZeroDb, cut_each, fitting, read_samples,
 };
 use crate::error::{Error, Result};
-use crate::files::read_regular;
+use crate::files::open_regular;
 use crate::progress::Progress;
 use crate::train::ModelFacts;
 use crate::train::run_folder::RunFolder;
@@ -20,6 +21,8 @@ pub(super) struct Ear {
     zero_db: ZeroDb,
     /// At most; none means all that fit.
     cuts: Option<usize>,
+    /// Of sound; longer files are refused.
+    most_minutes: u32,
 }
 
 /// A song as spectrograms.
@@ -33,10 +36,11 @@ pub(super) struct Heard {
     pub(super) damage: Option<String>,
     /// Why nothing can be said of it, whatever the model: it is silent, or too short for a cut.
     pub(super) nothing: Option<String>,
-    /// `[cuts, n_mels, frames, 1]` in dB.
-    pub(super) x: Vec<f32>,
-    /// Start and end of each cut.
-    pub(super) spans_s: Vec<(f64, f64)>,
+    /// The cuts `[cuts, n_mels, frames, 1]` in dB, and their start and end in seconds; none where they
+    /// are so many that they are made from the samples batch by batch.
+    pub(super) cuts: Option<(Vec<f32>, Vec<(f64, f64)>)>,
+    samples: Samples,
+    cutting: Cutting,
 }
 
 impl Ear {
@@ -83,7 +87,8 @@ impl Ear {
                 (from, ZeroDb::Song)
             }
         };
-        Ok(Self { front_end, from, zero_db, cuts: options.cuts })
+        let Options { cuts, most_minutes, .. } = options;
+        Ok(Self { front_end, from, zero_db, cuts, most_minutes })
     }
 
     pub(super) fn front_end(&self) -> &FrontEnd {
@@ -91,31 +96,62 @@ impl Ear {
     }
 
     /// Reads, decodes, resamples and cuts a file.
-    pub(super) fn hear(&self, path: &Path, log_mel: &mut LogMel) -> Result<Heard> {
-        let Self { front_end: fe, from, zero_db, cuts } = self;
-        let bytes = read_regular(path).map_err(Error::io(path, "read"))?;
-        let sound = decode(path, bytes)?;
-        let seconds = sound.seconds();
-        let mut samples = resample(sound.samples, sound.sample_rate_hz, fe.sample_rate_hz)?;
-        let mut nothing = sound.levels.nothing();
-        if fitting(samples.len(), fe, *from) == 0 {
+    pub(super) fn hear(&self, path: &Path, log_mel: &mut LogMel, at_once: usize) -> Result<Heard> {
+        let Self { front_end: fe, from, zero_db, cuts, most_minutes } = self;
+        let mut file = open_regular(path).map_err(Error::io(path, "read"))?;
+        let (mut samples, decoded) =
+            read_samples(path, &mut file, fe.sample_rate_hz, *most_minutes)?;
+        let seconds = decoded.seconds();
+        let mut nothing = decoded.levels.nothing();
+        if fitting(samples.count(), fe, *from) == 0 {
             nothing.get_or_insert(format!(
                 "{seconds:.2} s are too short for one cut of {:.2} s",
                 fe.cut_samples() as f64 / f64::from(fe.sample_rate_hz)
             ));
             // Zeros follow, so that there is a cut.
-            samples.resize(fe.cut_samples().max(1), 0.0);
+            samples.pad(fe.cut_samples().max(1))?;
         }
-        let fitting = fitting(samples.len(), fe, *from);
+        let fitting = fitting(samples.count(), fe, *from);
         let segments = cuts.map_or(fitting, |cuts| cuts.min(fitting));
         let cutting = Cutting { segments, from: *from, zero_db: *zero_db };
-        let Cuts::Made { values: x, spans, .. } = cut(&samples, log_mel, cutting)? else {
-            return Err(Error::Audio { path: path.into(), problem: "is too short".into() });
+        let mut heard = Heard {
+            path: path.into(),
+            seconds,
+            sample_rate_hz: decoded.sample_rate_hz,
+            damage: decoded.damage,
+            nothing,
+            cuts: None,
+            samples,
+            cutting,
         };
-        let second = |sample: usize| (sample as f64 / f64::from(fe.sample_rate_hz)).min(seconds);
-        let spans_s = spans.iter().map(|span| (second(span.start), second(span.end))).collect();
-        let (sample_rate_hz, damage) = (sound.sample_rate_hz, sound.damage);
-        Ok(Heard { path: path.into(), seconds, sample_rate_hz, damage, nothing, x, spans_s })
+        if segments <= at_once {
+            let mut made = None;
+            self.each_batch(&heard, log_mel, at_once, &mut |x, spans_s| {
+                made = Some((x, spans_s));
+                Ok(())
+            })?;
+            heard.cuts = made;
+            heard.samples = Samples::default();
+        }
+        Ok(heard)
+    }
+
+    /// Hands the cuts of a song and their times to `each`, so many at once.
+    pub(super) fn each_batch(
+        &self,
+        heard: &Heard,
+        log_mel: &mut LogMel,
+        at_once: usize,
+        each: &mut dyn FnMut(Vec<f32>, Vec<(f64, f64)>) -> Result<()>,
+    ) -> Result<()> {
+        let Heard { seconds, samples, cutting, .. } = heard;
+        let second = |sample: usize| {
+            (sample as f64 / f64::from(self.front_end.sample_rate_hz)).min(*seconds)
+        };
+        let times = |span: &Range<usize>| (second(span.start), second(span.end));
+        cut_each(samples, log_mel, *cutting, at_once, &mut |x, spans| {
+            each(x, spans.iter().map(times).collect())
+        })
     }
 }
 

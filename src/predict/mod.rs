@@ -18,9 +18,9 @@ use rayon::prelude::*;
 
 use ear::{Ear, Heard};
 
-use crate::audio::{FrontEndSpec, LogMel};
+use crate::audio::{FrontEndSpec, LogMel, MOST_MINUTES};
 use crate::backend::{Backend, DatasetRef, State};
-use crate::data::{Bands, Spectra, Typical};
+use crate::data::{BandSums, Spectra, Typical};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
@@ -34,12 +34,20 @@ pub use strip::{Line, Strip, clock, letters};
 pub use verdict::{Cut, Song, Votes};
 
 /// How songs are predicted.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Options<'a> {
     /// The front end of a model that does not know it.
     pub front_end: Option<&'a FrontEndSpec>,
     /// Cuts of each song at most, evenly spaced; none means all that fit end to end.
     pub cuts: Option<usize>,
+    /// The longest file in minutes; longer ones are refused.
+    pub most_minutes: u32,
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Self { front_end: None, cuts: None, most_minutes: MOST_MINUTES }
+    }
 }
 
 /// Most cuts in one batch. A run may have been trained with any batch size, and every sample of a
@@ -124,15 +132,13 @@ impl Predictor {
         progress.begin("songs", files.len() as u64, "songs");
         let mut all = || -> Result<()> {
             for some in files.chunks(self.pool.current_num_threads().max(1)) {
-                let (ear, scale) = (&self.ear, &self.facts.scale);
+                let ear = &self.ear;
                 let hear = |log_mel: &mut Result<LogMel>, path: &PathBuf| {
                     let log_mel = log_mel.as_mut().map_err(|e| Error::FrontEnd {
                         name: ear.front_end().name.clone(),
                         problem: e.to_string(),
                     })?;
-                    let mut heard = ear.hear(path, log_mel)?;
-                    scale.apply(&mut heard.x);
-                    Ok(heard)
+                    ear.hear(path, log_mel, MOST_CUTS)
                 };
                 let heard: Vec<Result<Heard>> = self.pool.install(|| {
                     some.par_iter().map_init(|| LogMel::new(ear.front_end()), hear).collect()
@@ -160,17 +166,34 @@ impl Predictor {
         done
     }
 
-    fn judge(&mut self, heard: Heard) -> Result<Song> {
-        // Nobody knows its class; what the backend says of right and wrong is not looked at.
-        let y = vec![0; heard.spans_s.len()];
-        let mut probabilities = Vec::new();
-        self.backend.evaluate(DatasetRef::new(&heard.x, &y), &mut probabilities)?;
+    fn judge(&mut self, mut heard: Heard) -> Result<Song> {
         let shape = self.facts.sample_shape;
-        let bands = Bands::of(&heard.x, shape);
+        let (mut probabilities, mut times, mut sums) =
+            (Vec::new(), Vec::new(), BandSums::default());
+        let (backend, scale) = (&mut self.backend, &self.facts.scale);
+        let mut add = |mut x: Vec<f32>, spans_s: Vec<(f64, f64)>| {
+            scale.apply(&mut x);
+            sums.extend(&x, shape);
+            // Nobody knows its class; what the backend says of right and wrong is not looked at.
+            let y = vec![0; spans_s.len()];
+            let mut some = Vec::new();
+            backend.evaluate(DatasetRef::new(&x, &y), &mut some)?;
+            probabilities.extend(some);
+            times.extend(spans_s);
+            Ok(())
+        };
+        match heard.cuts.take() {
+            Some((x, spans_s)) => add(x, spans_s)?,
+            None => {
+                let mut log_mel = LogMel::new(self.ear.front_end())?;
+                self.ear.each_batch(&heard, &mut log_mel, MOST_CUTS, &mut add)?;
+            }
+        }
+        let bands = sums.finish(shape);
         let place = |spectra: &Spectra| spectra.locate(&bands.mean);
         let spectrum = self.facts.spectra.as_ref().map(place);
         let typicality = self.facts.typical.as_ref().map(|typical: &Typical| typical.judge(&bands));
-        Song::new(heard, &self.facts.classes, &probabilities, spectrum, typicality)
+        Song::new(heard, &times, &self.facts.classes, &probabilities, spectrum, typicality)
     }
 }
 

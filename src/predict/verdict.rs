@@ -59,13 +59,14 @@ pub struct Cut {
 impl Song {
     pub(super) fn new(
         heard: Heard,
+        spans_s: &[(f64, f64)],
         classes: &[String],
         probabilities: &[f32],
         spectrum: Option<SpectralDistance>,
         typicality: Option<Typicality>,
     ) -> Result<Self> {
         let k = classes.len();
-        let n = heard.spans_s.len();
+        let n = spans_s.len();
         // One song of no known class.
         let song = all_song_votes(&vec![0; n], &vec![0; n], probabilities, k)?.pop();
         let song = song.ok_or_else(|| Error::Mismatch {
@@ -84,7 +85,7 @@ impl Song {
             end_s,
             probabilities: row.to_vec(),
         };
-        let Heard { path, seconds, sample_rate_hz, damage, nothing, spans_s, .. } = heard;
+        let Heard { path, seconds, sample_rate_hz, damage, nothing, .. } = heard;
         let cuts = spans_s.iter().zip(probabilities.chunks_exact(k)).map(cut).collect();
         let probabilities = means;
         let unsure = nothing.or_else(|| unlike(spectrum.as_ref(), typicality.as_ref()));

@@ -70,6 +70,8 @@ pub struct Options {
     pub seed: u64,
     /// A file that cannot be used, or of which not all can be decoded, is an error.
     pub strict: bool,
+    /// The longest file in minutes; longer ones are skipped.
+    pub most_minutes: u32,
     /// Files decoded at once; 0 means one for each core.
     pub threads: usize,
     /// The folder for the arrays.

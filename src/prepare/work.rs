@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Options;
 use super::song::Song;
-use crate::audio::{Cuts, Cutting, FrontEnd, LogMel, cut, decode, resample};
-use crate::error::Result;
-use crate::files::{read_regular, write_atomic};
+use crate::audio::{Cuts, Cutting, FrontEnd, LogMel, Pieces, cut, read_samples};
+use crate::error::{Error, Result};
+use crate::files::{open_regular, write_atomic};
 use crate::progress::Progress;
 
 /// How a file's cuts were made: the first line of their cache file.
@@ -26,6 +26,9 @@ pub(super) struct Made {
     pub(super) overlap: bool,
     /// What could not be decoded.
     pub(super) damage: Option<String>,
+    /// What a training song should not be like: silent, out of phase, or clipped.
+    #[serde(default)]
+    pub(super) remark: Option<String>,
     /// The cache file of the cuts.
     #[serde(skip)]
     pub(super) kept: PathBuf,
@@ -52,6 +55,7 @@ pub(super) struct Worker {
     /// Everything besides the file's bytes that the cuts depend on: part of the cache file's name.
     settings: String,
     folder: PathBuf,
+    most_minutes: u32,
 }
 
 impl Worker {
@@ -66,7 +70,9 @@ impl Worker {
             "{version} {sample_rate_hz} {n_fft} {hop_samples} {n_mels} {f_min_hz} {f_max_hz} \
              {frames} {cutting:?}"
         );
-        Ok(Self { log_mel: LogMel::new(front_end)?, cutting: *cutting, settings, folder })
+        let log_mel = LogMel::new(front_end)?;
+        let most_minutes = options.most_minutes;
+        Ok(Self { log_mel, cutting: *cutting, settings, folder, most_minutes })
     }
 
     /// Makes the cuts of a song, or finds them in the cache. The inner result is the problem of a
@@ -76,11 +82,15 @@ impl Worker {
         song: &Song,
         progress: &dyn Progress,
     ) -> Result<Result<Made, Unusable>> {
-        let bytes = match read_regular(&song.path) {
-            Ok(bytes) => bytes,
+        let mut file = match open_regular(&song.path) {
+            Ok(file) => file,
             Err(e) => return Ok(Err(format!("cannot be read: {e}").into())),
         };
-        let hash = blake3::hash(&bytes).to_hex().to_string();
+        let mut hasher = blake3::Hasher::new();
+        if let Err(e) = hasher.update_reader(&file) {
+            return Ok(Err(format!("cannot be read: {e}").into()));
+        }
+        let hash = hasher.finalize().to_hex().to_string();
         let key = blake3::hash(format!("{hash} {}", self.settings).as_bytes());
         let kept = self.folder.join(format!("{}.cuts", key.to_hex()));
         let fe = self.log_mel.front_end().clone();
@@ -88,28 +98,30 @@ impl Worker {
         let made = match read_kept(&kept, size) {
             Some(made) => made,
             None => {
-                let sound = match decode(&song.path, bytes) {
-                    Ok(sound) => sound,
+                let read =
+                    read_samples(&song.path, &mut file, fe.sample_rate_hz, self.most_minutes);
+                let (samples, decoded) = match read {
+                    Ok(read) => read,
                     // The name is told beside it.
-                    Err(crate::Error::Audio { problem, .. }) => return Ok(Err(problem.into())),
+                    Err(Error::Audio { problem, .. }) => return Ok(Err(problem.into())),
                     Err(e) => return Err(e),
                 };
-                let seconds = sound.seconds();
-                let samples = resample(sound.samples, sound.sample_rate_hz, fe.sample_rate_hz)?;
+                let seconds = decoded.seconds();
                 let (values, overlap) = match cut(&samples, &mut self.log_mel, self.cutting)? {
                     Cuts::Made { values, overlap, .. } => (values, overlap),
                     Cuts::TooShort { needed } => {
                         let reason = too_short(seconds, needed, self.cutting, &fe);
-                        return Ok(Err(Unusable { reason, too_short: Some(samples.len()) }));
+                        return Ok(Err(Unusable { reason, too_short: Some(samples.count()) }));
                     }
                 };
                 let made = Made {
                     blake3: hash,
-                    sample_rate_hz: sound.sample_rate_hz,
+                    sample_rate_hz: decoded.sample_rate_hz,
                     seconds,
                     cuts: self.cutting.segments,
                     overlap,
-                    damage: sound.damage,
+                    damage: decoded.damage,
+                    remark: decoded.levels.remark(),
                     kept: PathBuf::new(),
                 };
                 keep(&kept, &made, &values)?;
@@ -122,6 +134,9 @@ impl Worker {
                 song.shown(),
                 made.seconds
             ));
+        }
+        if let Some(remark) = &made.remark {
+            progress.warn(&format!("{}: {remark}", song.shown()));
         }
         Ok(Ok(Made { kept, ..made }))
     }

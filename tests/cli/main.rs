@@ -34,6 +34,7 @@ mod report;
 mod resume;
 mod run_folder;
 mod songs;
+mod sound;
 mod stop;
 mod summary;
 #[cfg(unix)]

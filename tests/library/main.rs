@@ -10,3 +10,4 @@ mod drawn;
 mod map_pictures;
 mod mel;
 mod pictures;
+mod sound_files;

@@ -77,6 +77,7 @@ fn prepared(work: &Path) -> Source {
         parts: None,
         seed: 42,
         strict: true,
+        most_minutes: 60,
         threads: 0,
         out: out.clone(),
     };

@@ -35,6 +35,7 @@ fn the_wavs_become_the_very_arrays() {
         parts: None,
         seed: 42,
         strict: true,
+        most_minutes: 60,
         threads: 0,
         out: out.clone(),
     };
