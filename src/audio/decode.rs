@@ -38,8 +38,8 @@ const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=MOST_HZ;
 
 /// A header may count samples that are not decoded, such as the MP3 frame that holds the count.
 const SLACK_SAMPLES: u64 = 2 * 1152;
-/// A header may count bytes of tags, too.
-const SLACK_BYTES: u64 = 4096;
+/// A header may count the bytes of a tag at the end, too.
+const SLACK_BYTES: u64 = 128;
 /// Frames at the start of a cut MP3 whose data lie before the cut.
 const FRAMES_WITHOUT_DATA: u64 = 3;
 /// Packets of Ogg that are missing are remarked from this length on.
@@ -339,6 +339,8 @@ fn decode_packed(
         Some(b"ftyp" | b"moov" | b"mdat" | b"free" | b"wide") => Some(mp4_index(source, begin)?),
         _ => None,
     };
+    // Of a cut MP4 symphonia reads nothing, unless the source is as long as its boxes say.
+    let end = mp4.as_ref().map_or(end, |mp4| mp4.end.max(end));
     let section = Section::new(source, begin, end - begin)?;
     let mut hint = Hint::new();
     match path.extension().and_then(|extension| extension.to_str()) {
@@ -376,27 +378,29 @@ fn decode_packed(
 struct Mp4 {
     is_there: bool,
     codec: Option<&'static str>,
+    /// Where its last box ends, or would end.
+    end: u64,
 }
 
 fn mp4_index(source: &mut dyn MediaSource, begin: u64) -> Result<Mp4, Stop> {
-    let mut at = begin;
+    let mut mp4 = Mp4 { is_there: false, codec: None, end: begin };
     for _ in 0..MOST_BOXES {
+        let at = mp4.end;
         let head = read_at(source, at, 16)?;
         let Some((size, name)) = head.get(..8).map(|head| head.split_at(4)) else { break };
         let size = size.try_into().map_or(0, u32::from_be_bytes);
-        let long =
-            head.get(8..16).and_then(|long| long.try_into().ok()).map_or(0, u64::from_be_bytes);
+        let long = head.get(8..16).and_then(|long| long.try_into().ok());
         if name == b"moov" {
-            let codec = mp4_codec(&read_at(source, at, SEARCHED_BYTES)?);
-            return Ok(Mp4 { is_there: true, codec });
+            mp4.is_there = true;
+            mp4.codec = mp4_codec(&read_at(source, at, SEARCHED_BYTES)?);
         }
-        at = match size {
+        mp4.end = match size {
             0 => break,
-            1 => at.saturating_add(long.max(16)),
+            1 => at.saturating_add(long.map_or(0, u64::from_be_bytes).max(16)),
             size => at.saturating_add(u64::from(size).max(8)),
         };
     }
-    Ok(Mp4 { is_there: false, codec: None })
+    Ok(mp4)
 }
 
 /// The number of samples and what encoders put around them, of a stream of MPEG audio.
