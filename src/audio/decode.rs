@@ -339,8 +339,6 @@ fn decode_packed(
         Some(b"ftyp" | b"moov" | b"mdat" | b"free" | b"wide") => Some(mp4_index(source, begin)?),
         _ => None,
     };
-    // Of a cut MP4 symphonia reads nothing, unless the source is as long as its boxes say.
-    let end = mp4.as_ref().map_or(end, |mp4| mp4.end.max(end));
     let section = Section::new(source, begin, end - begin)?;
     let mut hint = Hint::new();
     match path.extension().and_then(|extension| extension.to_str()) {
@@ -378,29 +376,27 @@ fn decode_packed(
 struct Mp4 {
     is_there: bool,
     codec: Option<&'static str>,
-    /// Where its last box ends, or would end.
-    end: u64,
 }
 
 fn mp4_index(source: &mut dyn MediaSource, begin: u64) -> Result<Mp4, Stop> {
-    let mut mp4 = Mp4 { is_there: false, codec: None, end: begin };
+    let mut at = begin;
     for _ in 0..MOST_BOXES {
-        let at = mp4.end;
         let head = read_at(source, at, 16)?;
         let Some((size, name)) = head.get(..8).map(|head| head.split_at(4)) else { break };
         let size = size.try_into().map_or(0, u32::from_be_bytes);
-        let long = head.get(8..16).and_then(|long| long.try_into().ok());
+        let long =
+            head.get(8..16).and_then(|long| long.try_into().ok()).map_or(0, u64::from_be_bytes);
         if name == b"moov" {
-            mp4.is_there = true;
-            mp4.codec = mp4_codec(&read_at(source, at, SEARCHED_BYTES)?);
+            let codec = mp4_codec(&read_at(source, at, SEARCHED_BYTES)?);
+            return Ok(Mp4 { is_there: true, codec });
         }
-        mp4.end = match size {
+        at = match size {
             0 => break,
-            1 => at.saturating_add(long.map_or(0, u64::from_be_bytes).max(16)),
+            1 => at.saturating_add(long.max(16)),
             size => at.saturating_add(u64::from(size).max(8)),
         };
     }
-    Ok(mp4)
+    Ok(Mp4 { is_there: false, codec: None })
 }
 
 /// The number of samples and what encoders put around them, of a stream of MPEG audio.

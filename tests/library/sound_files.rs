@@ -509,9 +509,8 @@ fn lengths_and_samples_are_those_of_ffmpeg() {
     let file = folder.path().join("fast.m4a");
     ffmpeg("-i @0 -c:a aac -movflags +faststart @1", &[&wav, &file], None);
     let fast = std::fs::read(&file).unwrap();
-    let cut = read("a.m4a", &fast[..fast.len() / 2]);
-    let (had, has) = (read("a.m4a", &fast).samples.len(), cut.samples.len());
-    assert!(has > had / 3 && has < had * 3 / 4 && cut.damage.is_some(), "{has} of {had}");
+    let told = problem("a.m4a", &fast[..fast.len() / 2]);
+    assert!(told.contains("breaks off"), "{told}");
 }
 
 /// One mutation: bytes overwritten, cut out, repeated, or the file cut off.
