@@ -38,8 +38,8 @@ const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=MOST_HZ;
 
 /// A header may count samples that are not decoded, such as the MP3 frame that holds the count.
 const SLACK_SAMPLES: u64 = 2 * 1152;
-/// A header may count bytes of tags, too.
-const SLACK_BYTES: u64 = 4096;
+/// A header may count the bytes of a tag at the end, too.
+const SLACK_BYTES: u64 = 128;
 /// Frames at the start of a cut MP3 whose data lie before the cut.
 const FRAMES_WITHOUT_DATA: u64 = 3;
 /// Packets of Ogg that are missing are remarked from this length on.

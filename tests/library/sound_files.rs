@@ -158,13 +158,13 @@ fn samples_of_every_width_and_law() {
 #[test]
 fn adpcm_by_hand() {
     // IMA: the first sample and the index of the step, then four bits each, low ones first. Step 7:
-    // 7/8 + 7 + 7/2 + 7/4 = 11, then, 8 steps up, step 16: −(2 + 16 + 8 + 4).
+    // 15 · 7 / 8 = 13, then, 8 steps up, step 16: −15 · 16 / 8 (as ffmpeg rounds).
     let ima = riff(
         b"RIFF",
         &[fmt(0x11, 1, RATE, 8, 4, &[2, 0, 9, 0]), chunk(b"data", &[0, 0, 0, 0, 0xf7, 0, 0, 0])],
     );
     let got = read("a.wav", &ima);
-    assert_eq!(got.samples[..3], values(&[0, 11, -19]));
+    assert_eq!(got.samples[..3], values(&[0, 13, -17]));
     assert_eq!((got.samples.len(), got.damage), (9, None));
     // Microsoft: predictor 0 (256, 0), delta 16, samples 100 and 50 (the earlier one), high bits first.
     let ms = riff(
@@ -509,9 +509,8 @@ fn lengths_and_samples_are_those_of_ffmpeg() {
     let file = folder.path().join("fast.m4a");
     ffmpeg("-i @0 -c:a aac -movflags +faststart @1", &[&wav, &file], None);
     let fast = std::fs::read(&file).unwrap();
-    let cut = read("a.m4a", &fast[..fast.len() / 2]);
-    let (had, has) = (read("a.m4a", &fast).samples.len(), cut.samples.len());
-    assert!(has > had / 3 && has < had * 3 / 4 && cut.damage.is_some(), "{has} of {had}");
+    let told = problem("a.m4a", &fast[..fast.len() / 2]);
+    assert!(told.contains("breaks off"), "{told}");
 }
 
 /// One mutation: bytes overwritten, cut out, repeated, or the file cut off.
