@@ -20,7 +20,7 @@ use symphonia::core::units::{Duration, Timestamp};
 use super::front_end::MOST_HZ;
 use super::kinds::{MpegCount, after_id3, first_mpeg_frame, mp4_codec, mpeg_count, unread};
 use super::sound::{Levels, Sound};
-use super::stream::{Kind, Section, Stream, Unread, read_at};
+use super::stream::{Kind, Patch, Section, Stream, Unread, read_at};
 use super::{aiff, au, riff};
 use crate::error::{Error, Result};
 use crate::panics::quiet_catch_unwind;
@@ -336,10 +336,13 @@ fn decode_packed(
         None => None,
     };
     let mp4 = match start.get(4..8) {
-        Some(b"ftyp" | b"moov" | b"mdat" | b"free" | b"wide") => Some(mp4_index(source, begin)?),
+        Some(b"ftyp" | b"moov" | b"mdat" | b"free" | b"wide") => {
+            Some(mp4_index(source, begin, end)?)
+        }
         _ => None,
     };
-    let section = Section::new(source, begin, end - begin)?;
+    let cut = mp4.as_ref().and_then(|index| index.cut.clone());
+    let section = Section::new(source, begin, end - begin)?.patched(cut);
     let mut hint = Hint::new();
     match path.extension().and_then(|extension| extension.to_str()) {
         _ if first.is_some() => drop(hint.with_extension("mp3")),
@@ -372,13 +375,19 @@ fn decode_packed(
     decode_track(format, count, end - begin, &unusable, out)
 }
 
-/// What the index of an MP4 says before it is read.
+/// What the boxes of an MP4 say before it is read.
+#[derive(Default)]
 struct Mp4 {
+    /// There is an index.
     is_there: bool,
     codec: Option<&'static str>,
+    /// The size of the last box, of sound, in a file that ends within it: without it symphonia finds
+    /// no box to read from.
+    cut: Option<Patch>,
 }
 
-fn mp4_index(source: &mut dyn MediaSource, begin: u64) -> Result<Mp4, Stop> {
+fn mp4_index(source: &mut dyn MediaSource, begin: u64, end: u64) -> Result<Mp4, Stop> {
+    let mut found = Mp4::default();
     let mut at = begin;
     for _ in 0..MOST_BOXES {
         let head = read_at(source, at, 16)?;
@@ -387,16 +396,24 @@ fn mp4_index(source: &mut dyn MediaSource, begin: u64) -> Result<Mp4, Stop> {
         let long =
             head.get(8..16).and_then(|long| long.try_into().ok()).map_or(0, u64::from_be_bytes);
         if name == b"moov" {
-            let codec = mp4_codec(&read_at(source, at, SEARCHED_BYTES)?);
-            return Ok(Mp4 { is_there: true, codec });
+            found.is_there = true;
+            found.codec = mp4_codec(&read_at(source, at, SEARCHED_BYTES)?);
         }
-        at = match size {
+        let next = match size {
             0 => break,
             1 => at.saturating_add(long.max(16)),
             size => at.saturating_add(u64::from(size).max(8)),
         };
+        if name == b"mdat" && next > end {
+            let there = end.saturating_sub(at);
+            found.cut = Some(match (size, u32::try_from(there)) {
+                (1, _) | (_, Err(_)) => Patch { at: at + 8, bytes: there.to_be_bytes().into() },
+                (_, Ok(there)) => Patch { at, bytes: there.to_be_bytes().into() },
+            });
+        }
+        at = next;
     }
-    Ok(Mp4 { is_there: false, codec: None })
+    Ok(found)
 }
 
 /// The number of samples and what encoders put around them, of a stream of MPEG audio.

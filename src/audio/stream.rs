@@ -100,12 +100,25 @@ pub(super) struct Section<'a> {
     start: u64,
     len: u64,
     at: u64,
+    patch: Option<Patch>,
+}
+
+/// Bytes that are read in place of those of a source.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Patch {
+    /// In the source.
+    pub(super) at: u64,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl<'a> Section<'a> {
     pub(super) fn new(source: &'a mut dyn MediaSource, start: u64, len: u64) -> io::Result<Self> {
         source.seek(SeekFrom::Start(start))?;
-        Ok(Self { source, start, len, at: 0 })
+        Ok(Self { source, start, len, at: 0, patch: None })
+    }
+
+    pub(super) fn patched(self, patch: Option<Patch>) -> Self {
+        Self { patch, ..self }
     }
 }
 
@@ -114,6 +127,15 @@ impl Read for Section<'_> {
         let left = self.len.saturating_sub(self.at);
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
         let read = self.source.read(&mut buffer[..most])?;
+        if let Some(Patch { at, bytes }) = &self.patch {
+            let first = self.start + self.at;
+            for (at, byte) in (*at..).zip(bytes) {
+                let place = at.checked_sub(first).and_then(|place| usize::try_from(place).ok());
+                if let Some(old) = place.and_then(|place| buffer[..read].get_mut(place)) {
+                    *old = *byte;
+                }
+            }
+        }
         self.at += read as u64;
         Ok(read)
     }
@@ -142,5 +164,28 @@ impl MediaSource for Section<'_> {
 
     fn byte_len(&self) -> Option<u64> {
         Some(self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_is_read_whatever_the_pieces() {
+        let bytes: Vec<u8> = (0..40).collect();
+        let mut want = bytes[10..30].to_vec();
+        want[5..8].copy_from_slice(&[101, 102, 103]);
+        for piece in 1..20 {
+            let mut source = io::Cursor::new(bytes.clone());
+            let patch = Patch { at: 15, bytes: vec![101, 102, 103] };
+            let mut section = Section::new(&mut source, 10, 20).unwrap().patched(Some(patch));
+            for start in [0, 6] {
+                section.seek(SeekFrom::Start(start)).unwrap();
+                let mut got = Vec::new();
+                while section.by_ref().take(piece).read_to_end(&mut got).unwrap() > 0 {}
+                assert_eq!(got, want[start as usize..], "in pieces of {piece} from {start}");
+            }
+        }
     }
 }

@@ -39,8 +39,7 @@ After Ctrl-C the same command resumes.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Folder with one folder of songs per class, such as GTZAN's (.wav, .au, .mp3, .flac, .ogg,
-    /// .m4a)
+    /// Folder with one folder of songs per class, such as GTZAN's
     audio_dir: PathBuf,
 
     /// Folder for the arrays: new, empty, or one to resume
@@ -56,9 +55,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 
-    /// The song of each file: a regular expression on its name without extension (on its path, if
-    /// there is a / in it), whose first group is the song [default: usual names of pieces, such as
-    /// rock.00042.3, "name (part 2)", name_seg03; '(.*)': each file is a song]
+    /// The song of each file: the first group of a regular expression on its name [default: usual
+    /// names of pieces, such as rock.00042.3 or "name (part 2)"]
+    ///
+    /// The name is without extension; with a / in the expression it is the path. '(.*)': each file is
+    /// a song.
     #[arg(long, value_name = "REGEX", value_parser = song_from)]
     song_from: Option<String>,
 

@@ -18,7 +18,7 @@ use crate::metrics::quantile;
 const LIMIT_QUANTILE: usize = 980;
 /// … and at least this: of few songs, all may be alike by chance.
 const LEAST_LIMIT: f64 = 1.5;
-/// The share of validation songs that may be beyond the limits.
+/// The share of validation songs, and of all, that may be beyond the limits.
 const MOST_ATYPICAL: f64 = 0.02;
 /// Variances are compared by their logarithm; this share of the training set's mean variance is
 /// added to them, because below it they are that of rounding.
@@ -138,13 +138,17 @@ impl Typical {
             let limit = quantile(&distances, LIMIT_QUANTILE).unwrap_or(LEAST_LIMIT);
             typical.properties[property as usize].limit = limit.max(LEAST_LIMIT) as f32;
         }
-        // All limits are raised together until few validation songs are beyond.
-        let allowed = (MOST_ATYPICAL * val.len() as f64) as usize;
-        let mut scores: Vec<f64> =
-            judge(&typical).iter().skip(train.len()).map(Typicality::score).collect();
-        scores.sort_unstable_by(|a, b| b.total_cmp(a));
-        // Rounded up, so that the song with this score is within.
-        let factor = scores.get(allowed).map_or(1.0, |score| (score * 1.000_001).max(1.0));
+        // All limits are raised together until few songs are beyond any of them: of the validation
+        // songs, and of all, since each property has its own limit.
+        let scores: Vec<f64> = judge(&typical).iter().map(Typicality::score).collect();
+        let factor_of = |scores: &[f64]| {
+            let allowed = (MOST_ATYPICAL * scores.len() as f64) as usize;
+            let mut scores = scores.to_vec();
+            scores.sort_unstable_by(|a, b| b.total_cmp(a));
+            // Rounded up, so that the song with this score is within.
+            scores.get(allowed).map_or(1.0, |score| (score * 1.000_001).max(1.0))
+        };
+        let factor = factor_of(&scores).max(factor_of(&scores[train.len()..]));
         typical.properties.iter_mut().for_each(|p| p.limit = (f64::from(p.limit) * factor) as f32);
         let beyond = |song: &&Typicality| song.beyond().is_some();
         typical.atypical = judge(&typical).iter().skip(train.len()).filter(beyond).count();

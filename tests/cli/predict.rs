@@ -265,6 +265,8 @@ fn forget(work: &Work, keys: &[&str]) {
         "run/model.safetensors",
         safetensors::serialize(tensors.tensors(), Some(about)).unwrap(),
     );
+    // Nor had older runs hashes of their weights.
+    std::fs::remove_file(work.path("run/weights.json")).unwrap();
 }
 
 #[test]

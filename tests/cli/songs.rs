@@ -385,7 +385,7 @@ fn links_and_pipes_are_not_followed_where_they_lead_outside() {
     std::fs::create_dir_all(work.path("out")).unwrap();
     work.write("mine/.partial-note", b"mine");
     std::os::unix::fs::symlink(work.path("mine"), work.path("out/.prepare")).unwrap();
-    prepare(&work, &["--out", "out"]).failed("link", &[".prepare in it is a link", "remove it"]);
+    prepare(&work, &["--out", "out"]).failed("link", &["out/.prepare: is a link", "remove it"]);
     assert_eq!(work.list("mine"), [".partial-note"]);
     std::fs::remove_file(work.path("out/.prepare")).unwrap();
 

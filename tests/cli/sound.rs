@@ -53,8 +53,8 @@ fn prepare_remarks_what_a_training_song_should_not_be() {
                 "a/silent.wav: it is silent: all samples are 0",
                 "a/clipped.wav: it is clipped: ",
                 "b/phase.wav: its channels are out of phase",
-                "of 256 mel bands are empty",
-                "raise --n-fft or lower --mels",
+                "of 256 mel bands are narrower than a bin of the FFT",
+                "try --mels 153 or --n-fft 1024",
             ],
         );
         assert!(!ran.err.contains("a/0.wav"), "{}", ran.err);
@@ -62,7 +62,10 @@ fn prepare_remarks_what_a_training_song_should_not_be() {
     }
     // librosa warns of the same 39.
     let librosa = "prepare songs --out other --n-fft 512 --mels 256 --frames 12 --segments 1";
-    work.ok(librosa).told(librosa, &["39 of 256 mel bands are empty"]);
+    work.ok(librosa).told(
+        librosa,
+        &["39 of 256 mel bands are narrower than a bin of the FFT and always empty"],
+    );
     let usual = work.ok("prepare songs --out usual --frames 12 --segments 1");
     assert!(!usual.err.contains("empty"), "{}", usual.err);
 }
@@ -108,8 +111,12 @@ fn a_song_of_many_cuts_is_predicted_batch_by_batch() {
         let few = work.ok("predict run long.wav --json --cuts 256");
         let few: serde_json::Value = serde_json::from_str(&few.out).unwrap();
         assert_eq!(few[0]["cuts"].as_array().unwrap().len(), 256);
-        // The first cut is the same either way.
-        assert_eq!(few[0]["cuts"][0]["probabilities"], cuts[0]["probabilities"], "{what}");
+        // The first cut is nearly the same either way: its length and its 0 dB depend on how many
+        // there are. That batches change no bit is a test of `audio::cut_each`.
+        let first = |cuts: &serde_json::Value| cuts["probabilities"]["low"].as_f64().unwrap();
+        assert!((first(&few[0]["cuts"][0]) - first(&cuts[0])).abs() < 0.01, "{what}");
+        let starts: Vec<f64> = cuts.iter().map(|cut| cut["start_s"].as_f64().unwrap()).collect();
+        assert!(starts.is_sorted_by(|a, b| a < b), "{what}");
     }
 }
 
@@ -117,5 +124,5 @@ fn a_song_of_many_cuts_is_predicted_batch_by_batch() {
 #[test]
 fn what_is_no_regular_file_is_refused() {
     let work = trained("sound");
-    work.fails("predict run /dev/zero", &["/dev/zero", "not a regular file"]);
+    work.fails("predict run /dev/zero", &["/dev/zero", "expected a regular file, found a device"]);
 }

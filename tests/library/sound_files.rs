@@ -384,14 +384,48 @@ fn ogg_files_in_a_chain_are_read_to_the_last() {
     assert_eq!(two.samples[want.samples.len()..], want.samples);
 }
 
+/// Where a box of this name begins.
+fn mp4_box(bytes: &[u8], name: &[u8; 4]) -> usize {
+    bytes.windows(4).position(|word| word == name).unwrap() - 4
+}
+
+/// The same MP4 with its index before its sound, which then lies farther from the start.
+fn index_first(whole: &[u8]) -> Vec<u8> {
+    let (mdat, moov) = (mp4_box(whole, b"mdat"), mp4_box(whole, b"moov"));
+    assert!(mdat < moov);
+    let mut index = whole[moov..].to_vec();
+    let by = u32::try_from(index.len()).unwrap();
+    let word = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().unwrap());
+    // Size, name, version, count, then the places of chunks.
+    let stco = mp4_box(&index, b"stco");
+    for i in 0..word(&index[stco + 12..stco + 16]) as usize {
+        let at = stco + 16 + 4 * i;
+        let place = word(&index[at..at + 4]) + by;
+        index[at..at + 4].copy_from_slice(&place.to_be_bytes());
+    }
+    [&whole[..mdat], &index, &whole[mdat..moov]].concat()
+}
+
 #[test]
-fn a_cut_mp4_says_what_is_missing() {
-    let whole = fixture("tones.m4a");
-    let moov = whole.windows(4).position(|word| word == b"moov").unwrap();
-    let mdat = whole.windows(4).position(|word| word == b"mdat").unwrap();
-    if mdat < moov {
-        let told = problem("a.m4a", &whole[..moov - 4]);
+fn a_cut_mp4_is_read_as_far_as_it_goes_or_says_what_is_missing() {
+    for name in ["tones.m4a", "tones.alac.m4a"] {
+        let whole = fixture(name);
+        let told = problem("a.m4a", &whole[..mp4_box(&whole, b"moov")]);
         assert!(told.contains("moov") && told.contains("cut off"), "{told}");
+
+        let all = read("a.m4a", &whole);
+        let first = index_first(&whole);
+        let same = read("a.m4a", &first);
+        assert_eq!((&same.samples, same.damage), (&all.samples, None));
+        let mdat = mp4_box(&first, b"mdat");
+        for at in [mdat + (first.len() - mdat) / 2, first.len() - 3] {
+            let cut = read("a.m4a", &first[..at]);
+            let n = cut.samples.len();
+            assert!(n > all.samples.len() / 4 && n < all.samples.len(), "{n}");
+            assert_eq!(cut.samples, all.samples[..n]);
+            let damage = cut.damage.unwrap();
+            assert!(damage.contains("breaks off"), "{damage}");
+        }
     }
 }
 
@@ -509,8 +543,10 @@ fn lengths_and_samples_are_those_of_ffmpeg() {
     let file = folder.path().join("fast.m4a");
     ffmpeg("-i @0 -c:a aac -movflags +faststart @1", &[&wav, &file], None);
     let fast = std::fs::read(&file).unwrap();
-    let told = problem("a.m4a", &fast[..fast.len() / 2]);
-    assert!(told.contains("breaks off"), "{told}");
+    let cut = read("a.m4a", &fast[..fast.len() / 2]);
+    let whole = read("a.m4a", &fast).samples.len();
+    assert!(cut.samples.len() > whole / 4 && cut.samples.len() < whole);
+    assert!(cut.damage.unwrap().contains("breaks off"));
 }
 
 /// One mutation: bytes overwritten, cut out, repeated, or the file cut off.
