@@ -56,10 +56,7 @@ pub(super) struct Args {
     csv: Option<PathBuf>,
 
     /// The song of each file: the first group of a regular expression on its name [default: usual
-    /// names of pieces, such as rock.00042.3 or "name (part 2)"]
-    ///
-    /// The name is without extension; with a / in the expression it is the path. '(.*)': each file is
-    /// a song.
+    /// names of pieces, such as rock.00042.3 or "name (part 2)"; '(.*)': each file is a song]
     #[arg(long, value_name = "REGEX", value_parser = song_from)]
     song_from: Option<String>,
 

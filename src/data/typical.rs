@@ -247,7 +247,9 @@ mod tests {
         let typical = Typical::new(&songs(0..100), &songs(1000..1050));
         let new = songs(5000..5100);
         let beyond = new.iter().filter(|song| typical.judge(song).beyond().is_some()).count();
-        assert!(beyond <= 6, "{beyond} of 100 songs of the kind");
+        // One of the 50 validation songs may be beyond, so that of new ones 2 in 51 are on average; in
+        // 97 of 100 draws of validation songs no more than 10.
+        assert!(beyond <= 10, "{beyond} of 100 songs of the kind");
         let steady = typical.judge(&song(7, 0.02));
         assert!(matches!(steady.beyond(), Some(Property::Variation | Property::Steps)));
         assert!(steady.is_less(Property::Variation) && steady.is_less(Property::Steps));
