@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use leftovers::Kind;
 
 /// Temporary files are named so, with six letters or digits.
-const PARTIAL: &str = ".partial-";
+pub(crate) const PARTIAL: &str = ".genre-gpu-partial-";
 const RANDOM: usize = 6;
 
 /// Writes `path` through `fill`; if that fails, the file is not created or replaced. A link of that
@@ -55,7 +55,7 @@ pub fn write_atomic(
         }
         // Otherwise a power failure could leave the new name without its contents.
         file.as_file().sync_all()?;
-        file.persist(path).map_err(|e| e.error)?;
+        leftovers::place(|| file.persist(path)).map_err(|e| e.error)?;
         sync_folder(folder);
         Ok(())
     };

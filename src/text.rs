@@ -40,12 +40,34 @@ pub(crate) fn shown(text: &str) -> String {
     text.chars().map(show).collect()
 }
 
+/// Lines for a terminal, whatever names are in them: [`shown`], but for line ends and colours.
+#[cfg(feature = "cli")]
+pub(crate) fn lines_shown(text: &str) -> String {
+    let mut all = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['\n', '\u{1b}']) {
+        let (before, after) = rest.split_at(at);
+        all.push_str(&shown(before));
+        let colour = after.strip_prefix("\u{1b}[").and_then(|code| {
+            let end = code.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+            code[end..].starts_with('m').then_some(2 + end + 1)
+        });
+        let kept = colour.unwrap_or(1);
+        match (colour, after.starts_with('\n')) {
+            (None, false) => all.push_str(&shown(&after[..kept])),
+            _ => all.push_str(&after[..kept]),
+        }
+        rest = &after[kept..];
+    }
+    all.push_str(&shown(rest));
+    all
+}
+
 /// What a spreadsheet takes for a formula at the start of a cell.
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// Text as a cell of a list that spreadsheets may open: what they would take for a formula has an
 /// apostrophe before it, which they do not show. [`of_cell`] is its inverse.
-#[cfg(feature = "audio")]
 pub(crate) fn cell(text: &str) -> String {
     match text.trim_start_matches('\'').starts_with(FORMULA) {
         true => format!("'{text}"),
@@ -153,7 +175,15 @@ mod tests {
         );
     }
 
-    #[cfg(feature = "audio")]
+    #[cfg(feature = "cli")]
+    #[test]
+    fn lines_and_colours_are_kept() {
+        assert_eq!(
+            lines_shown("a\u{1b}[2J\n\u{1b}[1;32mok\u{1b}[0m\r\tb\u{1b}\u{1b}[\n"),
+            "a\\u{1b}[2J\n\u{1b}[1;32mok\u{1b}[0m\\u{d}\\u{9}b\\u{1b}\\u{1b}[\n"
+        );
+    }
+
     #[test]
     fn a_cell_is_no_formula_and_reads_back() {
         for text in

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::backend::Backend;
 use crate::error::{Error, Result};
-use crate::text::shell;
+use crate::text::{lines_shown, shell};
 
 /// What a command prints: text for people, unless --quiet or --json is given.
 #[derive(Debug, Clone, Copy)]
@@ -63,10 +63,10 @@ impl Colour {
     }
 }
 
-/// Prints text and a newline. A reader that has gone (`| head`) is no error.
+/// Prints text and a newline; control characters in names appear as escapes. A reader that has gone (`| head`) is no error.
 pub(super) fn say(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
-    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+    match writeln!(stdout, "{}", lines_shown(text)).and_then(|()| stdout.flush()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => {
             Err(Error::io(Path::new("standard output"), "write")(e))
         }
@@ -76,7 +76,7 @@ pub(super) fn say(text: &str) -> Result<()> {
 
 /// Prints a message on standard error. If that is closed, nobody reads it.
 pub(super) fn tell(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "genre-gpu: {text}");
+    let _ = writeln!(std::io::stderr().lock(), "genre-gpu: {}", lines_shown(text));
 }
 
 /// A device's warning, before people wait for it.

@@ -22,29 +22,55 @@ static TRAINING: Mutex<Option<Help>> = Mutex::new(None);
 /// Whether Ctrl-C came while runs are trained.
 static STOPPED: AtomicBool = AtomicBool::new(false);
 
-/// Handles Ctrl-C (or a request to terminate) from now on. While runs are trained it stops them after
+/// Handles Ctrl-C, or a request to terminate, from now on. While runs are trained it stops them after
 /// the current step; a second one, or one at any other time, ends the process at once. Temporary files
 /// and locks are removed.
 pub(super) fn handle() {
-    let handler = ctrlc::set_handler(|| {
-        let training = TRAINING.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*training {
-            None => {
-                tell("interrupted");
-                files::exit(INTERRUPTED)
-            }
-            Some(help) => {
-                if STOPPED.swap(true, Ordering::Relaxed) {
-                    tell(&format!("stopped at once, without a new checkpoint; {}", help()));
-                    files::exit(1)
-                }
-            }
-        }
-    });
     // Without a handler Ctrl-C ends the process, and the last epoch's checkpoint remains.
-    if let Err(error) = handler {
+    if let Err(error) = on_signals(stop) {
         tell(&format!("warning: Ctrl-C will not write a checkpoint: {error}"));
     }
+}
+
+fn stop() {
+    let training = TRAINING.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*training {
+        None => files::exit(INTERRUPTED, || tell("interrupted")),
+        Some(help) => {
+            if STOPPED.swap(true, Ordering::Relaxed) {
+                files::exit(1, || {
+                    tell(&format!("stopped at once, without a new checkpoint; {}", help()));
+                })
+            }
+        }
+    }
+}
+
+/// Calls `each` in a thread of its own for each signal that asks to stop.
+#[cfg(unix)]
+fn on_signals(each: fn()) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    // What `nohup` ignores stays ignored.
+    if !is_hang_up_ignored() {
+        signals.add_signal(SIGHUP)?;
+    }
+    let thread = std::thread::Builder::new().name("signals".into());
+    thread.spawn(move || signals.forever().for_each(|_| each())).map(drop)
+}
+
+/// Whether the end of the terminal is ignored; where the system does not say, it is left as it is.
+#[cfg(unix)]
+fn is_hang_up_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // SIGHUP is signal 1, the lowest bit.
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_none_or(|mask| mask & 1 == 1)
+}
+
+#[cfg(not(unix))]
+fn on_signals(each: fn()) -> Result<(), ctrlc::Error> {
+    ctrlc::set_handler(each)
 }
 
 /// A check for Ctrl-C, which from now on does not end the process the first time; the second time it

@@ -14,6 +14,7 @@ use crate::metrics::mean_and_deviation;
 use crate::plot::{
     Across, Drawing, Line, Lines, ModelScore, lines, model_scores, sheet, write_png,
 };
+use crate::text::cell;
 use crate::train::titled;
 
 /// `compare.json`.
@@ -117,13 +118,13 @@ fn row(data: &DataReport, model: &ModelReport, part: PartName) -> Vec<String> {
     let paired: Option<&Paired> =
         figures.and_then(|f| f.against_baseline.as_ref()).and_then(|d| d.songs.as_ref());
     let count = |value: Option<u64>| value.map_or(String::new(), |value| value.to_string());
-    let mut row = vec![data.name.clone(), part.to_string(), model.model.clone()];
+    let mut row = vec![cell(&data.name), part.to_string(), cell(&model.model)];
     row.extend([model.parameters, data.seeds.len()].map(|n| n.to_string()));
     row.push(count(size.map(|size| size.samples as u64)));
     row.extend(by_sample);
     row.push(count(size.and_then(|size| size.songs).map(|songs| songs as u64)));
     row.extend(by_song.into_iter().flatten());
-    row.push(data.baseline.clone());
+    row.push(cell(&data.baseline));
     row.push(number(paired.map(|p| p.difference)));
     row.push(number(paired.map(|p| p.interval_95.0)));
     row.push(number(paired.map(|p| p.interval_95.1)));

@@ -199,7 +199,9 @@ impl ArraySource {
             )));
         }
         let array = Npy::open(place.clone(), size, Bytes::Stream(Box::new(entry)))?;
-        let values = 4 * array.shape.iter().map(|&extent| extent as u64).product::<u64>();
+        // A number is kept in four bytes, text as it is.
+        let elements = array.shape.iter().map(|&extent| extent as u64).product::<u64>();
+        let values = u64::from(array.dtype.bytes.max(4)).saturating_mul(elements);
         if values > MOST_UNCHECKED && values / LARGEST_RATIO > packed {
             return Err(bad(format!(
                 "its entry of {packed} bytes would take {values} in memory, as no recording does; if it \

@@ -189,8 +189,14 @@ pub(super) fn mean_and_deviation(songs: &[&[f64]]) -> (Vec<f32>, Vec<f32>) {
     let overall = (variance.iter().sum::<f64>() / variance.len() as f64).sqrt();
     // If no band differs between songs, the unit is that of the scaled input.
     let least = if overall > 0.0 { LEAST_DEVIATION * overall } else { 1.0 };
-    let deviation = variance.iter().map(|v| v.sqrt().max(least) as f32).collect();
-    (mean.iter().map(|&mean| mean as f32).collect(), deviation)
+    let deviation = variance.iter().map(|v| positive(v.sqrt().max(least))).collect();
+    let mean = mean.iter().map(|&mean| (mean as f32).clamp(f32::MIN, f32::MAX)).collect();
+    (mean, deviation)
+}
+
+/// The nearest number in f32 that is positive and finite, which values of 1e-50 or 1e50 have not.
+pub(super) fn positive(x: f64) -> f32 {
+    (x as f32).clamp(f32::MIN_POSITIVE, f32::MAX)
 }
 
 /// The root mean square over bands of (band − mean) / deviation.

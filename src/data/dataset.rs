@@ -114,7 +114,10 @@ impl Dataset {
                 let found = format!("disk with --split {split}");
                 return Err(Error::Setting { name: "data-from", expected, found });
             }
-            (Some(_), _) => false,
+            (Some(_), _) => {
+                totals.check_division()?;
+                false
+            }
         };
         let words =
             Vocabulary::read(&mut source, &arrays, class_names.map(Vec::as_slice), progress)?;

@@ -47,6 +47,15 @@ pub(super) struct SampleTotals {
 }
 
 impl SampleTotals {
+    /// Checks that there is memory to divide one array of samples, which is copied.
+    ///
+    /// # Errors
+    /// If there is not.
+    pub(super) fn check_division(&self) -> Result<()> {
+        let help = "save the parts as .npy files of their own, which can stay on disk";
+        memory::check("loading and dividing the samples", self.bytes.saturating_mul(2), help)
+    }
+
     /// Whether the samples stay on disk.
     ///
     /// # Errors
@@ -75,7 +84,7 @@ impl SampleTotals {
         if !on_disk {
             let help = match self.without_positions {
                 Some(_) => "save them as .npy files in C order, which are read from disk as needed",
-                None => "use --data-from disk",
+                None => "train with --data-from disk; other commands need the memory",
             };
             memory::check("loading the samples", self.bytes, help)?;
         }

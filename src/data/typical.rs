@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bands::{Bands, SongBands, distance, mean_and_deviation};
+use super::bands::{Bands, SongBands, distance, mean_and_deviation, positive};
 use super::{Dataset, PartName, Spectra};
 use crate::error::Result;
 use crate::metrics::quantile;
@@ -114,7 +114,7 @@ impl Typical {
     fn new(train: &[Bands], val: &[Bands]) -> Self {
         let variances = || train.iter().flat_map(|bands| &bands.variance);
         let mean_variance = variances().sum::<f64>() / variances().count().max(1) as f64;
-        let floor = if mean_variance > 0.0 { (FLOOR * mean_variance) as f32 } else { 1.0 };
+        let floor = if mean_variance > 0.0 { positive(FLOOR * mean_variance) } else { 1.0 };
         let mut typical = Self {
             properties: Property::ALL.map(|property| {
                 let each: Vec<Vec<f64>> =
@@ -136,7 +136,7 @@ impl Typical {
                 all.iter().map(|song| song.distances[property as usize]).collect();
             distances.sort_unstable_by(f64::total_cmp);
             let limit = quantile(&distances, LIMIT_QUANTILE).unwrap_or(LEAST_LIMIT);
-            typical.properties[property as usize].limit = limit.max(LEAST_LIMIT) as f32;
+            typical.properties[property as usize].limit = positive(limit.max(LEAST_LIMIT));
         }
         // All limits are raised together until few songs are beyond any of them: of the validation
         // songs, and of all, since each property has its own limit.
@@ -149,7 +149,7 @@ impl Typical {
             scores.get(allowed).map_or(1.0, |score| (score * 1.000_001).max(1.0))
         };
         let factor = factor_of(&scores).max(factor_of(&scores[train.len()..]));
-        typical.properties.iter_mut().for_each(|p| p.limit = (f64::from(p.limit) * factor) as f32);
+        typical.properties.iter_mut().for_each(|p| p.limit = positive(f64::from(p.limit) * factor));
         let beyond = |song: &&Typicality| song.beyond().is_some();
         typical.atypical = judge(&typical).iter().skip(train.len()).filter(beyond).count();
         typical

@@ -8,9 +8,13 @@ use super::record::{ExplainOptions, Explanation};
 use super::right_wrong::ExplainedPart;
 use crate::data::PartName;
 use crate::error::{Error, Result};
-use crate::files::{FolderLock, check_inside, sync_folder, temporary_tree, write_atomic};
+use crate::files::{
+    FolderLock, check_inside, create_folder, read_regular, sync_folder, temporary_tree,
+    write_atomic,
+};
 use crate::plot::ColourMap;
 use crate::progress::Progress;
+use crate::text::cell;
 use crate::train::run_folder::RunFolder;
 
 /// The folder.
@@ -67,7 +71,7 @@ impl ExplainFolder {
         }
         let lock = FolderLock::acquire(&self.path)?;
         let staged = self.staged();
-        match staged.json().is_file() {
+        match is_folder(&staged.path) && staged.json().is_file() {
             true => self.replace_by(&staged)?,
             false => staged.discard()?,
         }
@@ -79,7 +83,12 @@ impl ExplainFolder {
     }
 
     fn discard(&self) -> Result<()> {
-        match std::fs::remove_dir_all(&self.path) {
+        // Of a link the link alone.
+        let removed = match is_folder(&self.path) {
+            true => std::fs::remove_dir_all(&self.path),
+            false => std::fs::remove_file(&self.path),
+        };
+        match removed {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                 Err(Error::io(&self.path, "remove")(e))
             }
@@ -111,13 +120,18 @@ impl ExplainFolder {
 
     /// Removes the older explanation and moves the new one into its place, `explain.json` last.
     fn replace_by(&self, staged: &Self) -> Result<()> {
-        self.clear()?;
         let sound = self.path.join(listen::FOLDER);
-        if staged.path.join(listen::FOLDER).is_dir() {
-            if sound.exists() {
-                check_inside(&self.path, &sound).map_err(Error::io(&sound, "write into"))?;
-            }
+        if sound.exists() {
+            check_inside(&self.path, &sound).map_err(Error::io(&sound, "write into"))?;
+        }
+        let has_sound = is_folder(&staged.path.join(listen::FOLDER));
+        // Once only: without the older explain.json, what is there has been moved in before a kill.
+        if has_sound && self.json().exists() {
             listen::clear(&sound)?;
+        }
+        self.clear()?;
+        if has_sound {
+            create_folder(&sound)?;
             move_all(&staged.path.join(listen::FOLDER), &sound)?;
         }
         move_all(&staged.path, &self.path)?;
@@ -177,10 +191,10 @@ impl ExplainFolder {
             csv.write_record(["class", "outcome", "index"])?;
             for class in &part.classes {
                 for index in &class.right {
-                    csv.write_record([&class.name, "right", &index.to_string()])?;
+                    csv.write_record([&cell(&class.name), "right", &index.to_string()])?;
                 }
                 for wrong in &class.wrong {
-                    csv.write_record([&class.name, "wrong", &wrong.index.to_string()])?;
+                    csv.write_record([&cell(&class.name), "wrong", &wrong.index.to_string()])?;
                 }
             }
             csv.flush()
@@ -194,12 +208,12 @@ impl ExplainFolder {
             for class in &part.classes {
                 for wrong in &class.wrong {
                     let song = wrong.song.map_or_else(String::new, |song| song.to_string());
-                    let taken_for = &part.classes[wrong.predicted as usize].name;
+                    let taken_for = cell(&part.classes[wrong.predicted as usize].name);
                     csv.write_record([
                         &wrong.index.to_string(),
                         &song,
-                        &class.name,
-                        taken_for,
+                        &cell(&class.name),
+                        &taken_for,
                         &wrong.probability.to_string(),
                     ])?;
                 }
@@ -218,14 +232,14 @@ impl ExplainFolder {
             let again = format!("genre-gpu explain {}", run.path().display());
             Err(Error::Run { path: self.json(), problem: format!("{problem}; run {again}") })
         };
-        let text = match std::fs::read_to_string(self.json()) {
+        let text = match read_regular(&self.json()) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 return fail("the run is not explained yet".into());
             }
             Err(e) => return Err(Error::io(&self.json(), "read")(e)),
         };
-        let explanation: Explanation = match serde_json::from_str(&text) {
+        let explanation: Explanation = match serde_json::from_slice(&text) {
             Ok(explanation) => explanation,
             Err(e) => return fail(format!("it is no explanation of this version: {e}")),
         };
@@ -248,8 +262,13 @@ impl ExplainFolder {
 /// Of a run's `model.safetensors`: 32 hex characters.
 pub(super) fn weights_hash(run: &RunFolder) -> Result<String> {
     let path = run.model();
-    let bytes = std::fs::read(&path).map_err(Error::io(&path, "read"))?;
+    let bytes = read_regular(&path).map_err(Error::io(&path, "read"))?;
     Ok(blake3::hash(&bytes).to_hex()[..32].to_owned())
+}
+
+/// Whether this is a folder, not a link to one.
+fn is_folder(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
 /// Moves the files of a folder into another, `explain.json` last, and removes it.

@@ -53,10 +53,17 @@ pub(super) fn list(kind: Kind, path: &Path) -> Leftover {
     Leftover(path.to_path_buf())
 }
 
-/// Removes all that is listed and ends the process.
-pub fn exit(code: i32) -> ! {
-    // Held to the end: other threads create nothing more.
+/// Puts a finished file into place. No signal is handled in between.
+pub(super) fn place<T>(rename: impl FnOnce() -> T) -> T {
+    let _listed = listed();
+    rename()
+}
+
+/// Says what is left by `last`, removes all that is listed and ends the process.
+pub fn exit(code: i32, last: impl FnOnce()) -> ! {
+    // Held to the end: other threads create nothing more and put no file into place.
     let mut listed = listed();
+    last();
     // Files before the folders that they are in.
     listed.sort_by_key(|(path, kind)| (*kind == Kind::Empty, std::cmp::Reverse(path.clone())));
     for (path, kind) in listed.iter() {

@@ -166,15 +166,27 @@ mod tests {
     fn what_killed_processes_left_is_taken_over_and_swept() {
         let work = tempfile::tempdir().unwrap();
         let at = |name: &str| work.path().join(name);
-        for name in [LOCK, ".partial-aB3xyz", ".partial-", ".partial-mine", "kept"] {
+        for name in [
+            LOCK,
+            ".genre-gpu-partial-aB3xyz",
+            ".genre-gpu-partial-",
+            ".genre-gpu-partial-mine",
+            "kept",
+        ] {
             std::fs::write(at(name), "1\n2\n").unwrap();
         }
         // One that a live process is writing.
-        let live = File::create(at(".partial-a1B2c3")).unwrap();
+        let live = File::create(at(".genre-gpu-partial-a1B2c3")).unwrap();
         live.lock().unwrap();
         let lock = FolderLock::acquire(work.path()).unwrap();
-        assert!(!at(".partial-aB3xyz").exists() && at(".partial-a1B2c3").exists());
-        assert!(at(".partial-").exists() && at(".partial-mine").exists() && at("kept").exists());
+        assert!(
+            !at(".genre-gpu-partial-aB3xyz").exists() && at(".genre-gpu-partial-a1B2c3").exists()
+        );
+        assert!(
+            at(".genre-gpu-partial-").exists()
+                && at(".genre-gpu-partial-mine").exists()
+                && at("kept").exists()
+        );
         drop(lock);
         assert!(!at(LOCK).exists());
     }

@@ -100,7 +100,8 @@ impl Checkpoint {
                 .map_err(|e| Error::Weights { path: path.into(), problem: e.to_string() })
         };
         let mut position = Position { blake3: BTreeMap::new(), ..self.position.clone() };
-        let text = hash_of_text(&json(&position)?);
+        let text = hash_of_position(&json(&position)?)
+            .map_err(|e| Error::Weights { path: path.into(), problem: e.to_string() })?;
         let hashes = tensors.iter().map(|(name, _, values)| (name.clone(), hash_of(values)));
         position.blake3 = hashes.chain([(POSITION.to_owned(), text)]).collect();
         let position = json(&position)?;
@@ -117,10 +118,9 @@ impl Checkpoint {
         let mut position: Position =
             serde_json::from_str(&metadata).map_err(|e| fail(e.to_string()))?;
         let hashes = std::mem::take(&mut position.blake3);
-        let text = serde_json::to_string(&position).map_err(|e| fail(e.to_string()))?;
+        let text = hash_of_position(&metadata).map_err(|e| fail(e.to_string()))?;
         let found = tensors.iter().map(|(name, (_, values))| (name.clone(), hash_of(values)));
-        let found: BTreeMap<String, String> =
-            found.chain([(POSITION.to_owned(), hash_of_text(&text))]).collect();
+        let found: BTreeMap<String, String> = found.chain([(POSITION.to_owned(), text)]).collect();
         if let Some(problem) = difference(&hashes, &found) {
             return Err(fail(problem));
         }
@@ -137,4 +137,11 @@ impl Checkpoint {
         }
         Ok(Self { state: State { parameters, velocity }, best, position })
     }
+}
+
+/// The hash of a position's JSON, whatever fields it has, but for the hashes in it.
+fn hash_of_position(text: &str) -> serde_json::Result<String> {
+    let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)?;
+    fields.remove("blake3");
+    Ok(hash_of_text(&serde_json::Value::Object(fields).to_string()))
 }

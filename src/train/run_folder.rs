@@ -15,11 +15,14 @@ use super::saved::{SavedModel, WeightsHashes};
 use super::settings::Config;
 use crate::data::{Dataset, PartName};
 use crate::error::{Error, Result};
-use crate::files::{create_folder, is_unused, read_regular, sync_folder, write_atomic};
+use crate::files::{
+    PARTIAL, create_folder, is_unused, open_regular, read_regular, sync_folder, write_atomic,
+};
 use crate::graph::Graph;
 use crate::metrics::SongVotes;
 #[cfg(feature = "pictures")]
 use crate::plot::{EpochRow, NamedMatrix, confusion, curves, png_names, write_png};
+use crate::text::{cell, of_cell};
 
 /// In a run's folder: a whole older run that is being replaced.
 const OLDER: &str = ".older-run";
@@ -96,7 +99,7 @@ impl RunFolder {
         create_folder(path)?;
         // A folder that exists may still refuse files.
         tempfile::Builder::new()
-            .prefix(".partial-")
+            .prefix(PARTIAL)
             .tempfile_in(path)
             .map_err(Error::io(path, "write into the folder"))?;
         Ok(folder)
@@ -461,7 +464,7 @@ impl RunFolder {
             let rows = result.probabilities.chunks_exact(data.classes.len());
             for (i, row) in rows.enumerate() {
                 let song = part.song.as_ref().map_or(String::new(), |song| song[i].to_string());
-                let labels = [name(part.y[i]), name(result.predicted[i])].map(String::from);
+                let labels = [name(part.y[i]), name(result.predicted[i])].map(cell);
                 let probabilities = row.iter().map(ToString::to_string);
                 csv.write_record(
                     [i.to_string(), song].into_iter().chain(labels).chain(probabilities),
@@ -479,7 +482,7 @@ impl RunFolder {
         let path = self.predictions(part);
         let fail = |problem: String| Error::Run { path: path.clone(), problem };
         let mut csv =
-            csv::Reader::from_path(&path).map_err(|e| fail(format!("cannot read: {e}")))?;
+            csv::Reader::from_reader(open_regular(&path).map_err(Error::io(&path, "read"))?);
         let (mut labels, mut songs, mut probabilities) = (Vec::new(), Vec::new(), Vec::new());
         for (i, row) in csv.records().enumerate() {
             let row = row.map_err(|e| fail(format!("damaged: {e}")))?;
@@ -488,7 +491,7 @@ impl RunFolder {
             };
             let cell = |at: usize| row.get(at).unwrap_or_default();
             let (song, class) = (cell(1), cell(2));
-            let label = classes.iter().position(|name| name == class);
+            let label = classes.iter().position(|name| name == of_cell(class));
             labels.push(label.ok_or_else(|| expected("a class", class))? as u32);
             if !song.is_empty() {
                 songs.push(song.parse().map_err(|_| expected("a song id", song))?);
@@ -502,7 +505,7 @@ impl RunFolder {
     }
 
     fn write_songs(&self, part: PartName, songs: &[SongVotes], classes: &[String]) -> Result<()> {
-        let name = |label: u32| classes[label as usize].clone();
+        let name = |label: u32| cell(&classes[label as usize]);
         write_atomic(&self.songs(part), |to| {
             let mut csv = csv::Writer::from_writer(to);
             let head = ["song", "true", "mean", "majority", "product", "segments"];

@@ -260,7 +260,8 @@ impl Job {
         }
         let parts = PartName::ALL.map(|part| folder.predictions(part));
         let files = [folder.model(), folder.metrics(), folder.history(), folder.curves()];
-        let more = [folder.confusion(), folder.summary()];
+        // Without hashes of its weights a run was written by an older version, or killed at the end.
+        let more = [folder.confusion(), folder.summary(), folder.weights()];
         let all_exist = files.iter().chain(&more).chain(&parts).all(|file| file.exists());
         if position.history.len() != self.config.epochs || position.step > 0 || !all_exist {
             return Ok(RunState::Started);
@@ -316,10 +317,13 @@ impl PlannedRun<'_> {
         };
         let folder = self.folder()?;
         let outcome = self.train_into(&folder, backend, prepared, observer, stop);
-        if folder.settle()? {
+        let settled = folder.settle();
+        if matches!(settled, Ok(true)) {
             observer.note("the run that was in its folder before is in place again");
         }
-        outcome
+        // Why training failed is told first.
+        let outcome = outcome?;
+        settled.map(|_| outcome)
     }
 
     fn train_into(
@@ -405,9 +409,7 @@ fn report_of_test(results: &[Results], classes: &[String]) -> Result<String> {
 /// The settings of `existing` that differ from `wanted`, except those that change no result:
 /// threads, and the paths of data and model, whose contents are compared by hash.
 fn differences(existing: &Config, wanted: &Config) -> Vec<String> {
-    // Plain values, all of which TOML has.
-    let table = |config: &Config| toml::Table::try_from(config).unwrap_or_default();
-    let (existing, wanted) = (table(existing), table(wanted));
+    let (existing, wanted) = (existing.table(), wanted.table());
     let keys: BTreeSet<&String> = existing.keys().chain(wanted.keys()).collect();
     let text = |value: Option<&toml::Value>| value.map_or("none".into(), ToString::to_string);
     keys.into_iter()

@@ -324,10 +324,15 @@ impl Config {
             "threads",
             "arrays",
         ];
-        // Plain values, all of which TOML has.
-        let table = toml::Table::try_from(self).unwrap_or_default();
+        let table = self.table();
         let bound = table.into_iter().filter(|(key, _)| !FREE.contains(&key.as_str()));
         bound.map(|(key, value)| (key, value.to_string())).collect()
+    }
+
+    /// Its keys and values as `config.toml` has them: 0.005, not the double next to it.
+    pub(super) fn table(&self) -> toml::Table {
+        // It is what was just written.
+        self.to_toml().parse().unwrap_or_default()
     }
 
     /// Options of the device.

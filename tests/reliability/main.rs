@@ -13,6 +13,8 @@ mod outputs;
 mod program;
 mod replaced;
 #[cfg(unix)]
+mod signals;
+#[cfg(unix)]
 mod streams;
 mod weights;
 mod writers;

@@ -79,11 +79,11 @@ fn what_a_killed_process_left_is_no_hindrance() {
     for folder in ["run", "runs/p1-data-seed42"] {
         std::fs::create_dir_all(work.path(folder)).unwrap();
         work.write(&format!("{folder}/{LOCK}"), "1\n1\n");
-        work.write(&format!("{folder}/.partial-aB3xYz"), "half a checkpoint");
+        work.write(&format!("{folder}/.genre-gpu-partial-aB3xYz"), "half a checkpoint");
     }
     work.ok("train --data data --epochs 1 --batch-size 16 --out run");
     assert!(!work.list("run").iter().any(|name| name.starts_with('.')), "{:?}", work.list("run"));
-    std::fs::remove_file(work.path("runs/p1-data-seed42/.partial-aB3xYz")).unwrap();
+    std::fs::remove_file(work.path("runs/p1-data-seed42/.genre-gpu-partial-aB3xYz")).unwrap();
     work.ok("train --data data --epochs 1 --batch-size 16");
     assert_eq!(work.list("runs"), ["p1-data-seed42"], "a folder with a lock alone is unused");
 }
