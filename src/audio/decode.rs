@@ -207,6 +207,9 @@ fn decode_any(
     out: &mut Out<'_, '_>,
 ) -> Result<(), Stop> {
     let file_bytes = source.seek(std::io::SeekFrom::End(0))?;
+    if file_bytes == 0 {
+        return Err(Stop::Problem("is empty".into()));
+    }
     let begin = after_id3(source)?;
     let start = read_at(source, begin, START_BYTES)?;
     let stream = if au_magic(&start) {
@@ -366,6 +369,11 @@ fn decode_packed(
     let format = symphonia::default::get_probe()
         .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
         .map_err(|e| match e {
+            // Such as 384 kbit/s for one channel in layer 2.
+            Symphonia::Unsupported(_) if first.is_some() => Stop::NotRead(
+                "is MPEG audio with a bit rate that the standard does not allow for its channels"
+                    .into(),
+            ),
             Symphonia::Unsupported(_) if mp4.is_none() => {
                 let kinds = EXTENSIONS.map(|extension| format!(".{extension}")).join(", ");
                 Stop::Problem(format!("not a readable audio file ({kinds})"))

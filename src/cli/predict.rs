@@ -64,7 +64,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME,...")]
     front_end: Option<FrontEndSpec>,
 
-    /// Print one JSON document (a list of songs)
+    /// Print one JSON document (a list of songs, or of errors of files)
     #[arg(long)]
     json: bool,
 
@@ -97,18 +97,24 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     // Printed with the first song: not where no file can be used.
     let mut heading = Some(page.heading(&predictor));
     let (mut songs, mut failed) = (Vec::new(), false);
+    let mut paths = args.files.iter();
     predictor.predict(&args.files, &bars, &mut |song| {
+        let path = paths.next().cloned().unwrap_or_default();
+        if let Err(error) = &song {
+            failed = true;
+            bars.above(|| tell(&error.to_string()));
+        }
+        if args.json {
+            songs.push((path, song));
+            return Ok(());
+        }
         match song {
-            Ok(song) if args.json => songs.push(song),
             Ok(song) if output.is_text() => bars.above(|| {
                 heading.take().map_or(Ok(()), |heading| say(&heading))?;
                 say(&format!("\n{}", page.song(&song)))
             })?,
             Ok(song) => bars.above(|| say(&page.verdict(&song)))?,
-            Err(error) => {
-                failed = true;
-                bars.above(|| tell(&error.to_string()));
-            }
+            Err(_) => {}
         }
         Ok(())
     })?;

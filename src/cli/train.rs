@@ -141,8 +141,16 @@ fn begin(args: &Args, output: Output) -> Result<ExitCode> {
 
 /// Brings back an older run whose replacement was killed before its first checkpoint.
 fn settle(folder: &Path) -> Result<()> {
-    if RunFolder::at(folder).settle()? {
-        tell("the run that was to be replaced is in place again: the new one had no checkpoint");
+    let run = RunFolder::at(folder);
+    let was_aside = run.is_older_aside();
+    match run.settle()? {
+        true => {
+            tell("the run that was to be replaced is in place again: the new one had no checkpoint")
+        }
+        false if was_aside => {
+            tell("the older run, which this one replaced with --overwrite, is removed now");
+        }
+        false => {}
     }
     Ok(())
 }

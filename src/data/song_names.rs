@@ -118,9 +118,9 @@ static WORDS: LazyLock<[Rule; 6]> = LazyLock::new(|| {
     let pieces = PIECES;
     let words = format!(
         "{pieces}|clip|cut|split|section|snippet|excerpt|extract|frag|fragment|crop|window|win|\
-         block|patch|frame|sample|interval|aug|augment|augmented"
+         block|patch|frame|sample|interval|aug|augment|augmented|out|offset|pitch|stretch|p"
     );
-    let number = r"[\s._#-]*(?:no\.?\s*)?\d{1,6}(?:[\s._-]*(?:of|/)[\s._-]*\d{1,6})?";
+    let number = r"[\s._#-]*(?:no\.?\s*)?\d{1,6}(?:\.\d+)?(?:[\s._-]*(?:of|/)[\s._-]*\d{1,6})?";
     let counted = "one|two|three|four|five|six|seven|eight|nine|ten|[ivx]{1,4}|[a-h]";
     [
         Rule::new(&format!(r"^(?:(.+?){APART}|(.*\d))(?:{words})\.?{number}{ENDS}")),
@@ -393,6 +393,10 @@ mod tests {
             ["song12_3.wav", "song12_4.wav"],
             ["000123.3.mp3", "000123.4.mp3"],
             ["techno_00042-3.wav", "techno_00042-4.wav"],
+            ["Yellow_out001.wav", "Yellow_out002.wav"],
+            ["song1_p1.wav", "song1_p2.wav"],
+            ["song1p1.wav", "song1p2.wav"],
+            ["Yellow_offset10.5.wav", "Yellow_offset20.wav"],
             ["a.wav", "a.mp3"],
         ] {
             one("rock", &names);
@@ -427,6 +431,8 @@ mod tests {
             ["BWV 1001-1.mp3", "BWV 1001-2.mp3"],
             ["Yellow.mp3", "Yellow Submarine.mp3"],
             ["Rampart 2.wav", "Rampart 3.wav"],
+            ["Yellow.mp3.wav", "Sparks.mp3.wav"],
+            ["Top 1.wav", "Top 2.wav"],
             ["Top 40.wav", "Top 41.wav"],
             ["Yellow.wav", "Green.wav"],
             ["demo.rock.00000.wav", "demo.rock.00001.wav"],

@@ -2,6 +2,10 @@
 
 use super::DataProblem;
 
+/// The least value that is finite as float32 in place of what is not; 0 where none is.
+const REPLACED: &str = "x = x.astype('float32'); ok = np.isfinite(x)\n  \
+                        x[~ok] = x[ok].min() if ok.any() else 0";
+
 /// How to mend the array at `place`, a file or npz and key; nothing where there is no way in numpy.
 pub(super) fn remedy(place: &str, problem: &DataProblem) -> String {
     let (said, mend) = match problem {
@@ -35,12 +39,11 @@ pub(super) fn remedy(place: &str, problem: &DataProblem) -> String {
         ),
         DataProblem::NotFinite { value, .. } if *value == f32::NEG_INFINITY => (
             "-inf is the logarithm of 0, as in silence: save the least finite value instead",
-            "x = x.astype('float32'); x[~np.isfinite(x)] = x[np.isfinite(x)].min()",
+            REPLACED,
         ),
-        DataProblem::NotFinite { .. } => (
-            "look where they come from; to save the least finite value instead",
-            "x = x.astype('float32'); x[~np.isfinite(x)] = x[np.isfinite(x)].min()",
-        ),
+        DataProblem::NotFinite { .. } => {
+            ("look where they come from; to save the least finite value instead", REPLACED)
+        }
         _ => return String::new(),
     };
     let pickled = matches!(problem, DataProblem::Pickled { .. });

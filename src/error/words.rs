@@ -13,7 +13,7 @@ pub(super) fn beside(npz: &[String]) -> String {
 
 pub(super) fn label_gap(lowest: u32, highest: u32, missing: u32, others: usize) -> String {
     let (also, way_out) = match (lowest, others) {
-        (1, 0) => (String::new(), "subtract 1"),
+        (1, 0) => return format!("labels run from 1 to {highest} and none is 0: subtract 1"),
         (_, 0) => (String::new(), "number the classes without gaps"),
         _ => (format!(" (nor {others} more between)"), "number the classes without gaps"),
     };

@@ -125,6 +125,17 @@ fn own_text() -> String {
     format!("{}\n{now}\n", std::process::id())
 }
 
+impl FolderLock {
+    /// The process that writes into a folder now, as far as its lock's file has it.
+    pub fn holder_of(folder: &Path) -> Option<String> {
+        let mut file = File::open(folder.join(LOCK)).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Some(holder(&mut file)),
+            _ => None,
+        }
+    }
+}
+
 /// `process 4711 since 2026-11-28T22:10:05Z`, as far as the lock's file has it.
 fn holder(file: &mut File) -> String {
     let mut text = String::new();

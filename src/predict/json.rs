@@ -1,5 +1,7 @@
 //! Songs as JSON.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 use serde::ser::Serializer;
 
@@ -51,12 +53,34 @@ struct CutObject<'a> {
     probabilities: ByClass<'a, f32>,
 }
 
-/// Songs as an array of objects.
+/// A file that could not be used.
+#[derive(Serialize)]
+struct FailedObject {
+    path: String,
+    error: String,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum FileObject<'a> {
+    Song(Box<SongObject<'a>>),
+    Failed(FailedObject),
+}
+
+/// Files as an array of objects: songs, and what is wrong with files that could not be used.
 ///
 /// # Errors
 /// If a number has no place in JSON.
-pub fn json(songs: &[Song], classes: &[String]) -> Result<String> {
-    let songs: Vec<SongObject<'_>> = songs.iter().map(|song| object(song, classes)).collect();
+pub fn json(files: &[(PathBuf, Result<Song>)], classes: &[String]) -> Result<String> {
+    let songs: Vec<FileObject<'_>> = (files.iter())
+        .map(|(path, song)| match song {
+            Ok(song) => FileObject::Song(Box::new(object(song, classes))),
+            Err(error) => FileObject::Failed(FailedObject {
+                path: path.display().to_string(),
+                error: error.to_string(),
+            }),
+        })
+        .collect();
     serde_json::to_string_pretty(&songs).map_err(|e| Error::Mismatch {
         what: "verdicts",
         expected: "numbers that JSON knows".into(),

@@ -16,13 +16,14 @@ use super::settings::Config;
 use crate::data::{Dataset, PartName};
 use crate::error::{Error, Result};
 use crate::files::{
-    PARTIAL, create_folder, is_unused, open_regular, read_regular, sync_folder, write_atomic,
+    FolderLock, PARTIAL, create_folder, is_unused, open_regular, read_regular, sync_folder,
+    write_atomic,
 };
 use crate::graph::Graph;
 use crate::metrics::SongVotes;
 #[cfg(feature = "pictures")]
 use crate::plot::{EpochRow, NamedMatrix, confusion, curves, png_names, write_png};
-use crate::text::{cell, of_cell};
+use crate::text::{cell, of_cell, shell};
 
 /// In a run's folder: a whole older run that is being replaced.
 const OLDER: &str = ".older-run";
@@ -126,12 +127,19 @@ impl RunFolder {
     pub fn open(path: &Path) -> Result<Self> {
         let folder = Self { path: path.to_path_buf() };
         if !folder.config().exists() {
-            return Err(Error::Run {
-                path: folder.path,
-                problem: "expected a run (with a config.toml), found none; create runs with \
-                          genre-gpu train --out"
-                    .into(),
-            });
+            let problem = match folder.is_older_aside() {
+                true => format!(
+                    "its run was set aside when another was to replace it, which was stopped: genre-gpu \
+                     train --resume {} brings it back",
+                    shell(&path.display().to_string())
+                ),
+                false => {
+                    "expected a run (with a config.toml), found none; create runs with genre-gpu \
+                          train --out"
+                        .into()
+                }
+            };
+            return Err(Error::Run { path: folder.path, problem });
         }
         Ok(folder)
     }
@@ -231,16 +239,26 @@ impl RunFolder {
         if self.model().exists() {
             return Ok(());
         }
-        let older = match [OLDER, MOVING].iter().any(|name| self.path.join(name).exists()) {
-            true => ", which first brings back the older run that it was to replace",
-            false => "",
+        let resume =
+            format!("genre-gpu train --resume {}", shell(&self.path.display().to_string()));
+        let problem = match FolderLock::holder_of(&self.path) {
+            Some(holder) => format!(
+                "holds no model.safetensors: {holder} is training the run; wait until that has ended"
+            ),
+            None if self.is_older_aside() && !self.checkpoint().exists() => format!(
+                "holds no model.safetensors: a run that was to replace an older one was stopped in its \
+                 first epoch; {resume} brings the older one back"
+            ),
+            None => format!(
+                "holds no model.safetensors: the run is not finished; resume it with {resume}"
+            ),
         };
-        let problem = format!(
-            "holds no model.safetensors: the run is not finished; resume it with genre-gpu \
-             train --resume {}{older}",
-            self.path.display()
-        );
         Err(Error::Run { path: self.path.clone(), problem })
+    }
+
+    /// Whether the files of an older run wait to be brought back or removed.
+    pub fn is_older_aside(&self) -> bool {
+        [OLDER, MOVING].iter().any(|name| self.path.join(name).exists())
     }
 
     /// Checks that there is a checkpoint to resume from.
@@ -368,11 +386,11 @@ impl RunFolder {
             step => format!(" and {step} steps"),
         };
         Some(format!(
-            "these are the weights of {} epochs; the run has been trained for {} epochs{step} since: \
+            "these are the weights of {} epochs; the run has since been trained to {} epochs{step}: \
              genre-gpu train --resume {} finishes it",
             saved.facts.epochs,
             position.history.len(),
-            crate::text::shell(&self.path.display().to_string())
+            shell(&self.path.display().to_string())
         ))
     }
 

@@ -245,6 +245,8 @@ impl Job {
 
     fn state(&self, data: &Dataset) -> Result<RunState> {
         self.check()?;
+        // A model that does not fit the data is known before any run is trained.
+        let graph = self.graph(data)?;
         let Ok(folder) = RunFolder::open(&self.folder) else { return Ok(RunState::New) };
         if !folder.checkpoint().exists() {
             return Ok(RunState::WithoutCheckpoint);
@@ -255,7 +257,7 @@ impl Job {
             let what = format!("on data with hash {trained_on}, but {} has {given}", data.source);
             return Err(self.other_run(&what));
         }
-        if position.graph_hash != graph_hash(&self.graph(data)?) {
+        if position.graph_hash != graph_hash(&graph) {
             return Err(self.other_run("of another network: the model has changed since"));
         }
         let parts = PartName::ALL.map(|part| folder.predictions(part));

@@ -335,3 +335,18 @@ fn a_preset_makes_up_for_a_front_end_that_the_model_does_not_know() {
         &["front end is known (librosa-2s)", "leave out --front-end"],
     );
 }
+
+/// Each file has its entry, in the order given.
+#[test]
+fn a_file_that_cannot_be_used_is_in_the_json_too() {
+    let work = trained("sound");
+    work.write("no.wav", "hello");
+    let ran =
+        work.run(&["predict", "run", "songs/low/1.wav", "no.wav", "songs/high/1.wav", "--json"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    let files = songs(&ran);
+    assert_eq!(files[0]["path"], "songs/low/1.wav");
+    assert_eq!(files[1]["path"], "no.wav");
+    assert!(files[1]["error"].as_str().unwrap().contains("not a readable audio file"));
+    assert!(files[2]["error"].is_null() && !files[2]["probabilities"].is_null());
+}
