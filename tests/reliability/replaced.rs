@@ -90,5 +90,5 @@ fn a_killed_replacement_is_taken_back_or_finished() {
     let work = Work::trained();
     aside(&work, ".older-run", &all);
     work.write("run/config.toml", work.read("run/.older-run/config.toml"));
-    work.fails("evaluate run", &["not finished", "brings back the older run"]);
+    work.fails("evaluate run", &["stopped in its first epoch", "brings the older one back"]);
 }

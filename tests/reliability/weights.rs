@@ -76,8 +76,8 @@ fn a_lengthened_run_says_which_weights_it_has() {
     // An epoch has six steps, and one check before them.
     let stopped = command.env("GENRE_GPU_INTERRUPT_AFTER", "10").output().unwrap();
     assert_eq!(stopped.status.code(), Some(1));
-    let told = "these are the weights of 2 epochs; the run has been trained for 3 epochs and 2 steps \
-                since: genre-gpu train --resume run finishes it";
+    let told = "these are the weights of 2 epochs; the run has since been trained to 3 epochs and 2 \
+                steps: genre-gpu train --resume run finishes it";
     let ran = work.ok("evaluate run");
     assert!(ran.err.contains(told), "{}", ran.err);
 }
