@@ -9,6 +9,7 @@ use super::{CheckRow, CheckTable};
 use crate::explain::trust::{About, Check, Effect, Outcome, Trust, verdicts};
 use crate::explain::{Axes, LayerFacts, Methods};
 use crate::graph::{Graph, NodeId, Op, Padding, Shape};
+use crate::report::words::{decimals, percent, signed};
 
 /// How far Grad-CAM applies.
 #[derive(Debug, Template)]
@@ -186,14 +187,9 @@ pub(super) fn tables(trust: &[Trust], part: &str) -> Vec<CheckTable> {
 
 fn row(check: &Check) -> CheckRow {
     let number = |value: f64| match check.about {
-        About::Empty => format!("{:.1} %", 100.0 * value),
-        About::OverRandom | About::OverEnergy => format!("{value:+.3}"),
-        _ => format!("{value:.2}"),
-    };
-    // What rounds to 0 has no sign.
-    let number = |value: f64| match number(value) {
-        text if text.chars().all(|c| "+-0.".contains(c)) => text.replace(['+', '-'], ""),
-        text => text.replace('-', "−"),
+        About::Empty => percent(value),
+        About::OverRandom | About::OverEnergy => signed(value, 3),
+        _ => decimals(value, 2),
     };
     let label = |effect: &Effect, text: String| match effect.name {
         "" => text,
