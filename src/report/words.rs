@@ -42,7 +42,7 @@ mod tests {
             ["88.8", "88.8", "88.3", "−88.3"]
         );
         assert_eq!([88.74, 88.76, 100.0].map(|v| decimals(v, 1)), ["88.7", "88.8", "100.0"]);
-        assert_eq!((decimals(1.4999, 0), decimals(f64::NAN, 1)), ("1".into(), "NaN".into()));
+        assert_eq!((decimals(1.49, 0), decimals(f64::NAN, 1)), ("1".into(), "NaN".into()));
     }
 
     #[test]

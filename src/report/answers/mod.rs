@@ -154,7 +154,12 @@ impl Answers {
                 None => Answer::default(),
             },
             checks: grad_cam::tables(&found.trust, part),
-            rationale: write(&Rationale::new(&run.model.rationale, &run.graph, &found.axes))?,
+            rationale: write(&Rationale::new(
+                &run.model.rationale,
+                &run.graph,
+                &found.axes,
+                &run.metrics.data,
+            ))?,
             comparison,
         })
     }
