@@ -15,7 +15,7 @@ pub use paired::{BOOTSTRAP_SEED, Difference, Paired, RESAMPLES};
 pub use run_figures::RunFigures;
 pub use text::text;
 #[cfg(feature = "audio")]
-pub(crate) use text::{p_is, p_value};
+pub(crate) use text::{mcnemar, p_value};
 pub use values::{DataReport, ModelReport, PartReport, RunPart, RunReport, Spread};
 #[cfg(feature = "audio")]
-pub(crate) use verdict::Verdict;
+pub(crate) use verdict::{Verdict, too_few, undecided};

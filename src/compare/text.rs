@@ -118,9 +118,17 @@ pub(crate) fn p_value(p: f64) -> String {
     if p < 0.001 { "< 0.001".into() } else { format!("{p:.3}") }
 }
 
-/// `= 0.023` or `< 0.001`.
-pub(crate) fn p_is(p: f64) -> String {
-    if p < 0.001 { p_value(p) } else { format!("= {}", p_value(p)) }
+/// `McNemar p = 0.023` or `< 0.001`, and after Holm where several models are compared.
+pub(crate) fn mcnemar(paired: &Paired, tests: usize) -> String {
+    let equals = if paired.mcnemar_p < 0.001 { "" } else { "= " };
+    let p = format!("McNemar p {equals}{}", p_value(paired.mcnemar_p));
+    match tests {
+        1 => p,
+        _ => format!(
+            "{p}; {} after Holm's correction for {tests} comparisons",
+            p_value(paired.holm_p)
+        ),
+    }
 }
 
 /// What may be concluded of a model against the baseline; none for the baseline itself.
@@ -157,14 +165,7 @@ pub(super) fn conclusion(report: &DataReport, model: &ModelReport) -> Option<Str
         signed(high)
     );
     let tests = report.models.len() - 1;
-    let p = match tests {
-        1 => format!("McNemar p {}", p_is(paired.mcnemar_p)),
-        _ => format!(
-            "McNemar p {}, {} after Holm over {tests} comparisons",
-            p_is(paired.mcnemar_p),
-            p_value(paired.holm_p)
-        ),
-    };
+    let p = mcnemar(paired, tests);
     let verdict = words(paired, report.seeds.len(), tests);
     Some(format!("{claim}: {verdict}; {p}.{}", untrained(report)))
 }

@@ -71,6 +71,16 @@ impl Verdict {
     }
 }
 
+/// What is said of too few songs.
+pub(crate) fn too_few(songs: usize) -> String {
+    format!("{songs} songs are too few for a conclusion")
+}
+
+/// What is said where no difference is shown.
+pub(crate) fn undecided(songs: usize) -> String {
+    format!("no difference can be claimed from {songs} songs")
+}
+
 /// The verdict on a model of so many seeds, one of `tests` models that are compared with the
 /// baseline, in words.
 pub(super) fn words(paired: &Paired, seeds: usize, tests: usize) -> String {
@@ -86,10 +96,8 @@ pub(super) fn words(paired: &Paired, seeds: usize, tests: usize) -> String {
     let hint = "a hint, not proof";
     let weakened = format!("by McNemar's test alone, but not after Holm for {tests} comparisons");
     match verdict {
-        Verdict::TooFewSongs => format!("{songs} songs are too few for a conclusion"),
-        Verdict::Undecided => {
-            format!("the interval includes 0: no difference can be claimed from {songs} songs")
-        }
+        Verdict::TooFewSongs => too_few(songs),
+        Verdict::Undecided => format!("the interval includes 0: {}", undecided(songs)),
         Verdict::Claim(side) => format!("{} on songs like these", side.word()),
         Verdict::NotAfterHolm(side) => {
             format!("{} by the interval and {weakened}: {hint}", side.word())

@@ -37,6 +37,8 @@ pub use explained::{Explained, Subject};
 pub use randomisation::{Randomisation, Similarity, Stage};
 pub use rank::spearman;
 pub use verdict::{About, Check, Effect, Outcome, verdicts};
+#[cfg(feature = "audio")]
+pub(crate) use verdict::{FEW, FEW_UNITS, LITTLE, MOST, RARE};
 pub use views::Views;
 
 use super::grid::Grid;

@@ -6,18 +6,19 @@ use crate::explain::maps::Methods;
 use crate::explain::spread::Estimate;
 
 /// Fewer songs than this bear no conclusion, as in `compare`: their interval is too narrow.
-const FEW_UNITS: usize = 20;
+pub(crate) const FEW_UNITS: usize = 20;
 
 /// From here on a rank correlation is called most of what there is.
-const MOST: f64 = 0.5;
+pub(crate) const MOST: f64 = 0.5;
 
 /// Below this it is called little: it explains less than 4 % of the ranks' variance.
-const LITTLE: f64 = 0.2;
+pub(crate) const LITTLE: f64 = 0.2;
 
 /// Below this share, empty maps are called rare.
-const RARE: f64 = 0.1;
+pub(crate) const RARE: f64 = 0.1;
 
-const FEW: &str = "too few songs";
+pub(crate) const FEW: &str = "too few songs";
+const UNDECIDED: &str = "the interval does not decide";
 const NOTHING: &str = "nothing measured";
 const ONE_CELL: &str = "one cell along this axis";
 
@@ -32,6 +33,13 @@ pub struct Check {
     pub reading: &'static str,
     /// What was measured: one number, or one for deletion and one for insertion.
     pub effects: Vec<Effect>,
+}
+
+impl Check {
+    /// Whether there was something to measure, so that the check could come out either way.
+    pub fn is_measured(&self) -> bool {
+        self.effects.first().is_some_and(|effect| effect.mean.is_some())
+    }
 }
 
 /// A mean over samples.
@@ -232,7 +240,7 @@ fn randomisation(last: Option<&Similarity>, cells: usize) -> Check {
             (Passes, "the map depends on what was learned")
         }
         Known::Between(low, _) if low > 0.0 => (Inconclusive, "a part of the map was not learned"),
-        Known::Between(..) => (Inconclusive, "not decided"),
+        Known::Between(..) => (Inconclusive, UNDECIDED),
     };
     let mut check = check(about, verdict, &last.rho);
     check.effects.push(Effect { name: "magnitude", mean: Some(magnitude), interval_95: None });
@@ -290,7 +298,7 @@ fn follows_energy(energy: &Estimate) -> Check {
         }
         Known::Between(low, _) if low > 0.0 => (Inconclusive, "leans towards loud cells"),
         Known::Between(_, high) if high < 0.0 => (Inconclusive, "leans towards quiet cells"),
-        Known::Between(..) => (Inconclusive, "not decided"),
+        Known::Between(..) => (Inconclusive, UNDECIDED),
     };
     check(About::Energy, verdict, energy)
 }
@@ -303,7 +311,7 @@ fn emptiness(empty: &Empty) -> Check {
         (Known::Few, _) => (Inconclusive, FEW),
         (Known::Between(_, high), _) if high < RARE => (Passes, "empty maps are rare"),
         (Known::Between(low, _), _) if low > RARE => (Fails, "often nothing supports the class"),
-        (Known::Between(..), _) => (Inconclusive, "not decided"),
+        (Known::Between(..), _) => (Inconclusive, UNDECIDED),
     };
     check(About::Empty, verdict, &empty.share)
 }
@@ -319,7 +327,7 @@ fn occluded(about: About, rho: Option<&Estimate>) -> Check {
         Known::Between(_, high) if high < 0.0 => (Fails, "marks what matters less when muted"),
         Known::Between(_, high) if high < LITTLE => (Fails, "hardly marks what matters when muted"),
         Known::Between(low, _) if low > 0.0 => (Inconclusive, "marks in part what matters"),
-        Known::Between(..) => (Inconclusive, "not decided"),
+        Known::Between(..) => (Inconclusive, UNDECIDED),
     };
     check(about, verdict, rho)
 }
@@ -365,7 +373,7 @@ mod tests {
             (0.3, 0.6, Inconclusive, "a part of the map was not learned"),
             (0.001, 0.1, Passes, "depends on what was learned"),
             (-0.1, 0.1, Passes, "depends on what was learned"),
-            (-0.4, 0.3, Inconclusive, "not decided"),
+            (-0.4, 0.3, Inconclusive, UNDECIDED),
             (-0.4, -0.25, Inconclusive, "inverted"),
         ];
         each(&cases, |rho| of(rho, 0.15, 100));
@@ -412,7 +420,7 @@ mod tests {
             (0.3, 0.6, Inconclusive, "towards loud"),
             (-0.1, 0.1, Passes, "hardly follows loudness"),
             (0.05, 0.1, Passes, "hardly follows loudness"),
-            (-0.3, 0.1, Inconclusive, "not decided"),
+            (-0.3, 0.1, Inconclusive, UNDECIDED),
             (-0.4, -0.1, Inconclusive, "towards quiet"),
             (-0.9, -0.6, Fails, "loudness inverted"),
         ];
@@ -425,7 +433,7 @@ mod tests {
             (0.1, 0.6, Inconclusive, "in part"),
             (0.05, 0.1, Fails, "hardly marks"),
             (-0.1, 0.1, Fails, "hardly marks"),
-            (-0.1, 0.4, Inconclusive, "not decided"),
+            (-0.1, 0.4, Inconclusive, UNDECIDED),
             (-0.9, -0.1, Fails, "matters less"),
         ];
         each(&cases, |rho| occluded(About::OcclusionBands, Some(rho)));

@@ -5,6 +5,9 @@ use askama::Template;
 use super::filters;
 use crate::train::results::PartMetrics;
 
+/// A mean probability that is nearer to the accuracy is neither too high nor too low.
+const CALIBRATED: f64 = 0.01;
+
 /// The accuracy on the test set.
 #[derive(Debug, Template)]
 #[template(path = "answers/accuracy.txt", escape = "none")]
@@ -107,6 +110,17 @@ impl TestAccuracy {
     }
 }
 
+impl TestAccuracy {
+    /// Mean probability minus accuracy.
+    fn over_confidence(&self) -> f64 {
+        self.confidence - self.accuracy
+    }
+
+    fn is_calibrated(&self) -> bool {
+        self.over_confidence().abs() < CALIBRATED
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,6 +211,14 @@ mod tests {
             "{got}"
         );
         // Every prediction has 0.9 and is right: 10 points too low, against 80 % here.
-        assert!(got.contains("error on the test set is 10.0 percentage points"), "{got}");
+        let said = "error on the test set is 10.0 percentage points: the network is overconfident by \
+                    10.0 points (mean probability 90.0 %, accuracy 80.0 %).";
+        assert!(got.contains(said), "{got}");
+        test.accuracy = 0.95;
+        let got = text(&test, &part(80, None));
+        assert!(got.contains("is underconfident by 5.0 points (mean probability 90.0 %"), "{got}");
+        test.accuracy = 0.9;
+        let got = text(&test, &part(80, None));
+        assert!(got.contains("points; on average probabilities are right (mean"), "{got}");
     }
 }

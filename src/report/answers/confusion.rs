@@ -3,7 +3,10 @@
 use askama::Template;
 
 use super::filters;
+use super::parameters::GAP_LARGE;
 use crate::metrics::{Confusion, Scores};
+use crate::report::words::percent;
+use crate::text::{listed, thousands};
 
 /// A class that takes more than this share of the errors, and half as many again as if they fell on
 /// all classes evenly, attracts them.
@@ -12,18 +15,23 @@ const ATTRACTS: f64 = 0.5;
 /// With fewer errors than this, where they go is chance.
 const FEW_ERRORS: u64 = 10;
 
+/// A class has the errors where this share of them is of it, and half as many again as if they were
+/// of all classes by their samples.
+const SOURCE: f64 = 0.4;
+
 /// What the matrices show.
 #[derive(Debug, Template)]
 #[template(path = "answers/confusion.txt", escape = "none")]
 pub(super) struct Confusions {
     train: MatrixFacts,
     test: MatrixFacts,
-    /// Whether the same class attracts the errors of both, and the same one has the lowest recall;
-    /// not with few errors in one.
-    same_attractor: bool,
-    same_worst: bool,
-    /// The class whose predictions both trust least.
-    least_precise: Option<String>,
+    /// What both show; not with few errors in one.
+    agreed: Option<String>,
+    /// The class whose recall falls most from training to test, where it falls far.
+    falls: Option<Fall>,
+    /// Segments of training and test, and their songs.
+    segments: [usize; 2],
+    songs: Option<[usize; 2]>,
 }
 
 /// What one matrix shows.
@@ -40,23 +48,40 @@ pub(super) struct MatrixFacts {
     /// Of classes that are predicted; none where all are equally precise.
     precision: Option<Extremes>,
     pub(super) attractor: Option<Attractor>,
+    source: Option<Source>,
     /// The most frequent confusion.
     commonest: Option<Confused>,
     /// Classes with samples that are never predicted.
     never: Vec<String>,
 }
 
-/// The best and the worst class.
+/// The best and the worst classes; several where their values are printed alike.
 #[derive(Debug, Clone)]
 struct Extremes {
-    best: (String, f64),
-    worst: (String, f64),
+    best: (Vec<String>, f64),
+    worst: (Vec<String>, f64),
+}
+
+/// The true class of most errors.
+#[derive(Debug, Clone)]
+struct Source {
+    class: String,
+    missed: usize,
+    /// `44 predicted as disco`, the most frequent first.
+    predicted: Vec<String>,
+}
+
+/// A class that is found less often on test than on training.
+#[derive(Debug, Clone)]
+struct Fall {
+    class: String,
+    train: f64,
+    test: f64,
 }
 
 /// The class that errors are predicted as.
 #[derive(Debug, Clone)]
 pub(super) struct Attractor {
-    pub(super) label: u32,
     pub(super) class: String,
     pub(super) taken: usize,
     recall: f64,
@@ -73,23 +98,41 @@ struct Confused {
 }
 
 impl Confusions {
-    /// Of the matrices of training and test, rows true, and the classes' names.
-    pub(super) fn new(train: &[Vec<u64>], test: &[Vec<u64>], classes: &[String]) -> Self {
+    /// Of the matrices of training and test, rows true, the classes' names, and how many songs the
+    /// segments of both are of.
+    pub(super) fn new(
+        train: &[Vec<u64>],
+        test: &[Vec<u64>],
+        classes: &[String],
+        songs: Option<[usize; 2]>,
+    ) -> Self {
+        let segments = [train, test].map(|rows| rows.iter().flatten().sum::<u64>() as usize);
+        let falls = falls([train, test], classes);
         let train = MatrixFacts::new("training", train, classes);
         let test = MatrixFacts::new("test", test, classes);
-        let label = |facts: &MatrixFacts| facts.attractor.as_ref().map(|found| found.label);
-        let worst = |facts: &MatrixFacts| facts.recall.as_ref().map(|found| found.worst.0.clone());
-        let least =
-            |facts: &MatrixFacts| facts.precision.as_ref().map(|found| found.worst.0.clone());
-        let enough = !train.few && !test.few;
-        Self {
-            same_attractor: label(&train).is_some() && label(&train) == label(&test),
-            least_precise: least(&train)
-                .filter(|class| enough && least(&test).as_ref() == Some(class)),
-            same_worst: enough && worst(&train).is_some() && worst(&train) == worst(&test),
-            train,
-            test,
-        }
+        Self { agreed: agreed(&train, &test), falls, segments, songs, train, test }
+    }
+
+    /// `Recall is highest for … and lowest for … on training, …`; none where errors are few in both.
+    fn order(&self, score: &'static str) -> Option<String> {
+        let of = |m: &MatrixFacts| {
+            let found = if score == "recall" { &m.recall } else { &m.precision };
+            let named = |(classes, value): &(Vec<String>, f64)| {
+                format!("{} ({})", listed(classes), percent(*value))
+            };
+            match found {
+                Some(Extremes { best, worst }) => format!(
+                    "highest for {} and lowest for {} on {}",
+                    named(best),
+                    named(worst),
+                    m.part
+                ),
+                None => format!("the same for all classes on {}", m.part),
+            }
+        };
+        let parts: Vec<String> = self.parts().iter().filter(|m| !m.few).map(|m| of(m)).collect();
+        let score = if score == "recall" { "Recall" } else { "Precision" };
+        (!parts.is_empty()).then(|| format!("{score} is {}", parts.join(", ")))
     }
 
     /// The class that attracts the errors on the test set.
@@ -102,6 +145,38 @@ impl Confusions {
     }
 }
 
+/// What training and test both show, the strongest first.
+fn agreed(train: &MatrixFacts, test: &MatrixFacts) -> Option<String> {
+    let same =
+        |of: fn(&MatrixFacts) -> Option<String>| of(train).filter(|x| of(test).as_ref() == Some(x));
+    let worst = |found: &Option<Extremes>| found.as_ref().map(|found| listed(&found.worst.0));
+    if train.few || test.few {
+        return None;
+    }
+    let attractor = |m: &MatrixFacts| m.attractor.as_ref().map(|found| found.class.clone());
+    let source = |m: &MatrixFacts| m.source.as_ref().map(|found| found.class.clone());
+    let least =
+        worst(&train.precision).filter(|class| worst(&test.precision).as_ref() == Some(class));
+    let lowest = worst(&train.recall).filter(|class| worst(&test.recall).as_ref() == Some(class));
+    (same(attractor).map(|class| format!("{class} attracts the errors")))
+        .or_else(|| {
+            same(source).map(|class| format!("more errors are of {class} than of any other class"))
+        })
+        .or_else(|| least.map(|class| format!("predictions of {class} can be trusted least")))
+        .or_else(|| lowest.map(|class| format!("recall is lowest for {class}")))
+}
+
+/// The class whose recall falls most.
+fn falls([train, test]: [&[Vec<u64>]; 2], classes: &[String]) -> Option<Fall> {
+    let scores = |rows: &[Vec<u64>]| Confusion { counts: rows.to_vec() }.scores();
+    let both = scores(train).into_iter().zip(scores(test)).zip(classes);
+    let known = both.filter(|((a, b), _)| a.support > 0 && b.support > 0);
+    known
+        .map(|((a, b), class)| Fall { class: class.clone(), train: a.recall, test: b.recall })
+        .filter(|fall| fall.train - fall.test >= GAP_LARGE)
+        .reduce(|a, b| if b.train - b.test > a.train - a.test { b } else { a })
+}
+
 impl MatrixFacts {
     pub(super) fn new(part: &'static str, rows: &[Vec<u64>], classes: &[String]) -> Self {
         let matrix = Confusion { counts: rows.to_vec() };
@@ -111,10 +186,14 @@ impl MatrixFacts {
         let extremes = |known: &dyn Fn(usize) -> bool, of: fn(&Scores) -> f64| {
             let all = scores.iter().enumerate().filter(|(i, _)| known(*i));
             let all: Vec<(usize, f64)> = all.map(|(i, scores)| (i, of(scores))).collect();
-            let best = all.iter().copied().reduce(|a, b| if b.1 > a.1 { b } else { a })?;
-            let worst = all.iter().copied().reduce(|a, b| if b.1 < a.1 { b } else { a })?;
-            let named = |(i, value)| (name(i), value);
-            (best.1 > worst.1).then(|| Extremes { best: named(best), worst: named(worst) })
+            let best = all.iter().map(|(_, value)| *value).reduce(f64::max)?;
+            let worst = all.iter().map(|(_, value)| *value).reduce(f64::min)?;
+            let named = |value: f64| {
+                let alike = all.iter().filter(|(_, other)| percent(*other) == percent(value));
+                (alike.map(|(i, _)| name(*i)).collect(), value)
+            };
+            (percent(best) != percent(worst))
+                .then(|| Extremes { best: named(best), worst: named(worst) })
         };
         let cells = (0..rows.len()).flat_map(|i| (0..rows.len()).map(move |j| (i, j)));
         let commonest = cells
@@ -130,6 +209,22 @@ impl MatrixFacts {
             let even = others as f64 / (rows.len() - 1).max(1) as f64 / errors.max(1) as f64;
             rows.len() > 2 && errors >= FEW_ERRORS && share > ATTRACTS && share > 1.5 * even
         });
+        let missed = |i: usize| scores[i].support - rows[i][i];
+        let source = (0..rows.len()).max_by_key(|i| (missed(*i), usize::MAX - i)).filter(|i| {
+            let share = missed(*i) as f64 / errors.max(1) as f64;
+            let even = scores[*i].support as f64 / matrix.total().max(1) as f64;
+            rows.len() > 2 && errors >= FEW_ERRORS && share > SOURCE && share > 1.5 * even
+        });
+        let source = source.map(|i| {
+            let mut others: Vec<usize> =
+                (0..rows.len()).filter(|j| *j != i && rows[i][*j] > 0).collect();
+            others.sort_by_key(|j| std::cmp::Reverse(rows[i][*j]));
+            let first = |j: &usize| format!("{} predicted as {}", thousands(rows[i][*j]), name(*j));
+            let other = |j: &usize| format!("{} as {}", thousands(rows[i][*j]), name(*j));
+            let predicted =
+                others.iter().take(1).map(first).chain(others.iter().skip(1).map(other));
+            Source { class: name(i), missed: missed(i) as usize, predicted: predicted.collect() }
+        });
         Self {
             part,
             errors: errors as usize,
@@ -138,12 +233,12 @@ impl MatrixFacts {
             recall: extremes(&has_samples, |scores| scores.recall),
             precision: extremes(&|i| predicted[i] > 0, |scores| scores.precision),
             attractor: attractor.map(|j| Attractor {
-                label: j as u32,
                 class: name(j),
                 taken: taken(j) as usize,
                 recall: scores[j].recall,
                 precision: scores[j].precision,
             }),
+            source,
             commonest: commonest.map(|(i, j)| Confused {
                 truth: name(i),
                 predicted: name(j),
@@ -168,7 +263,7 @@ mod tests {
 
     fn text(train: [[u64; 3]; 3], test: [[u64; 3]; 3]) -> String {
         let [train, test] = [train, test].map(|rows| rows.map(|row| row.to_vec()).to_vec());
-        let text = Confusions::new(&train, &test, &names()).render().unwrap();
+        let text = Confusions::new(&train, &test, &names(), Some([22, 7])).render().unwrap();
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
@@ -178,12 +273,15 @@ mod tests {
     fn the_class_that_attracts_errors_is_named_with_its_numbers() {
         let got = text(ATTRACTED, ATTRACTED);
         for part in [
-            "Rock attracts the errors: 57 of 64 training errors are predicted as rock, so its recall is \
-             96.4 % but its precision only 65.0 %.",
+            "Rock attracts the errors: 57 of 64 training errors are predicted as rock, which lowers \
+             its precision to 65.0 %; its recall is 96.4 %.",
             "57 of 64 test errors are predicted as rock",
-            "On test, recall is highest for rock (96.4 %) and lowest for metal (63.6 %); precision is \
-             highest for classical (96.8 %) and lowest for rock (65.0 %)",
-            "Training and test agree on the class that attracts the errors",
+            "Recall is highest for rock (96.4 %) and lowest for metal (63.6 %) on training, highest \
+             for rock (96.4 %) and lowest for metal (63.6 %) on test.",
+            "Precision is highest for classical (96.8 %) and lowest for rock (65.0 %) on training",
+            "Training and test agree that rock attracts the errors, so it is unlikely that this \
+             comes from a few test songs alone.",
+            "330 training segments of 22 songs and 330 test segments of 7 songs;",
         ] {
             assert!(got.contains(part), "{part} in {got}");
         }
@@ -193,7 +291,9 @@ mod tests {
     fn errors_that_spread_have_no_attractor() {
         let even = [[90, 10, 10], [10, 90, 10], [10, 11, 90]];
         let got = text(even, even);
-        assert!(!got.contains("attracts the errors:"), "{got}");
+        for part in ["attracts the errors:", "errors are of", "falls most"] {
+            assert!(!got.contains(part), "{part} in {got}");
+        }
         let commonest =
             "the most frequent confusion is rock predicted as metal (11 segments, 9.9 %";
         assert!(got.contains(commonest), "{got}");
@@ -210,20 +310,21 @@ mod tests {
         let got = text(few, ATTRACTED);
         let words = "Of the 3 training errors, 2 are metal predicted as rock (2.0 % of the class).";
         assert!(got.contains(words), "{got}");
-        for part in ["spread", "agree", "differ", "On training"] {
+        for part in ["spread", "agree", "differ", "on training"] {
             assert!(!got.contains(part), "{part} in {got}");
         }
         let one = text([[100, 0, 1], [0, 100, 0], [0, 0, 100]], ATTRACTED);
         assert!(one.contains("The only training error is classical predicted as rock."), "{one}");
         let two = vec![vec![90, 10], vec![30, 70]];
-        let got = Confusions::new(&two, &two, &names()).render().unwrap();
+        let got = Confusions::new(&two, &two, &names(), None).render().unwrap();
         for part in [
             "Of the 40 test errors, 30 are metal predicted as classical (30.0 % of the class).",
             "agree that predictions of classical can be trusted least.",
+            "how many songs the errors come from is not known",
         ] {
             assert!(got.contains(part), "{part} in {got}");
         }
-        assert!(!got.contains("spread") && !got.contains("less likely"), "{got}");
+        assert!(!got.contains("spread") && !got.contains("unlikely"), "{got}");
     }
 
     #[test]
@@ -231,11 +332,52 @@ mod tests {
         let perfect = [[5, 0, 0], [0, 5, 0], [0, 0, 5]];
         let got = text(perfect, [[5, 0, 0], [5, 0, 0], [5, 0, 0]]);
         assert!(got.contains("No training segment is misclassified."), "{got}");
-        assert!(got.contains("Metal and rock are never predicted."), "{got}");
+        assert!(got.contains("; metal and rock are never predicted."), "{got}");
         assert!(got.contains("10 of 10 test errors are predicted as classical"), "{got}");
-        assert!(!got.contains("On training"), "{got}");
+        assert!(!got.contains("on training"), "{got}");
         assert!(!got.contains("agree") && !got.contains("differ"), "{got}");
         let empty = text([[0; 3]; 3], [[0; 3]; 3]);
         assert!(empty.contains("No test segment is misclassified."), "{empty}");
+    }
+
+    #[test]
+    fn the_true_class_of_the_errors_is_named_with_where_they_go() {
+        let rows = [[100, 5, 5], [4, 100, 6], [20, 30, 60]];
+        let got = text(rows, rows);
+        for part in [
+            "50 of 70 training errors are of rock: 30 predicted as metal and 20 as classical.",
+            "50 of 70 test errors are of rock",
+            "agree that more errors are of rock than of any other class, so",
+        ] {
+            assert!(got.contains(part), "{part} in {got}");
+        }
+        assert!(!got.contains("spread"), "{got}");
+        // A class has more errors where it has more samples.
+        let large = [[90, 5, 5], [5, 90, 5], [60, 60, 1080]];
+        assert!(!text(large, large).contains("errors are of rock"));
+    }
+
+    #[test]
+    fn ties_name_all_classes_and_a_large_fall_of_recall_is_told() {
+        let (train, test) =
+            ([[90, 5, 5], [5, 90, 5], [7, 8, 85]], [[90, 5, 5], [5, 90, 5], [20, 20, 60]]);
+        let got = text(train, test);
+        for part in [
+            "Recall is highest for classical and metal (90.0 %) and lowest for rock (85.0 %) on training",
+            "on test; from training to test it falls most for rock, from 85.0 % to 60.0 %, which is \
+             the strongest sign of overfitting in any class.",
+        ] {
+            assert!(got.contains(part), "{part} in {got}");
+        }
+        let answer = Confusions::new(
+            &train.map(|row| row.to_vec()),
+            &test.map(|row| row.to_vec()),
+            &names(),
+            None,
+        );
+        let answer = answer.render().unwrap();
+        let (answer, _) = answer.split_once("\n---").unwrap();
+        assert!(answer.lines().filter(|line| !line.trim().is_empty()).count() <= 5, "{answer}");
+        assert!(!text(train, [[90, 5, 5], [5, 90, 5], [12, 13, 75]]).contains("falls most"));
     }
 }

@@ -1,4 +1,4 @@
-//! How templates write numbers. A number that rounds to 0 has no sign.
+//! How templates write numbers.
 
 #![allow(unreachable_pub, reason = "askama's macro makes a public type of each")]
 
@@ -6,19 +6,14 @@ use std::fmt::Display;
 
 use askama::{Result, Values};
 
+pub(super) use crate::report::words::decimals;
+use crate::report::words::{percent as as_percent, signed};
 use crate::text::{self, thousands};
-
-/// So many decimals; never `-0.0`.
-pub(super) fn decimals(value: f64, digits: usize) -> String {
-    let text = format!("{value:.digits$}");
-    let zero = text.chars().all(|c| matches!(c, '-' | '0' | '.'));
-    if zero { text.trim_start_matches('-').to_owned() } else { text.replace('-', "−") }
-}
 
 /// `0.8819` as `88.2 %`.
 #[askama::filter_fn]
 pub(super) fn percent(share: &f64, _: &dyn Values) -> Result<String> {
-    Ok(format!("{} %", decimals(100.0 * share, 1)))
+    Ok(as_percent(*share))
 }
 
 /// A difference of shares as percentage points, without the words: `13.7`.
@@ -30,9 +25,7 @@ pub(super) fn points(share: &f64, _: &dyn Values) -> Result<String> {
 /// The same with its sign: `+13.7`.
 #[askama::filter_fn]
 pub(super) fn signed_points(share: &f64, _: &dyn Values) -> Result<String> {
-    let text = decimals(100.0 * share, 1);
-    let positive = !text.starts_with('−') && text != "0.0";
-    Ok(if positive { format!("+{text}") } else { text })
+    Ok(signed(100.0 * share, 1))
 }
 
 /// So many decimals.

@@ -216,7 +216,7 @@ mod tests {
             "The mean spectra of classical and metal differ most (20.6 dB",
             "Classical is quieter (mean level −50.0 dB, the others −35.0 dB) and darker (the level changes by −20.0 dB from the lower to the upper half",
             "Metal is louder (mean level −30.0 dB",
-            "lies in the highest quarter of the bands (6 to 7) (−60.0 dB against −41.2 dB)",
+            "lies in the highest quarter of the bands (6 to 7) (−60.0 dB against −41.3 dB)",
             "Rock has no trait of its own",
             "the genre without a trait of its own, rock, attracts the errors",
             "read as decibels below the maximum",

@@ -6,9 +6,12 @@ use askama::Template;
 
 use super::filters;
 use super::{CheckRow, CheckTable};
-use crate::explain::trust::{About, Check, Effect, Outcome, Trust, verdicts};
+use crate::explain::trust::{
+    About, Check, Effect, FEW, FEW_UNITS, LITTLE, MOST, Outcome, RARE, Trust, verdicts,
+};
 use crate::explain::{Axes, LayerFacts, Methods};
 use crate::graph::{Graph, NodeId, Op, Padding, Shape};
+use crate::report::words::{decimals, percent, signed};
 
 /// How far Grad-CAM applies.
 #[derive(Debug, Template)]
@@ -37,11 +40,12 @@ pub(super) struct Checked {
     hires_cam: Tally,
     /// Whether HiResCAM does better: by checks that pass less those that fail.
     hires: Ordering,
-    useful: bool,
+    /// `is usable here with care`.
+    thesis: &'static str,
     randomisation: Verdict,
-    over_random: Verdict,
-    /// With the rank correlation.
-    occlusion: Option<(Verdict, f64)>,
+    /// What deletion and insertion say, and what occlusion does.
+    over_random: String,
+    occlusion: Option<String>,
     /// Intervals are over songs, not segments.
     by_song: bool,
 }
@@ -59,7 +63,7 @@ impl Verdict {
     }
 }
 
-/// How many checks come out how.
+/// How many of the checks that could be measured come out how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tally {
     passes: usize,
@@ -69,8 +73,10 @@ pub(super) struct Tally {
 
 impl Tally {
     fn of(checks: &[Check]) -> Self {
-        let count = |outcome| checks.iter().filter(|check| check.outcome == outcome).count();
-        Self { passes: count(Outcome::Passes), fails: count(Outcome::Fails), all: checks.len() }
+        let measured = || checks.iter().filter(|check| check.is_measured());
+        let count = |outcome| measured().filter(|check| check.outcome == outcome).count();
+        let (passes, fails) = (count(Outcome::Passes), count(Outcome::Fails));
+        Self { passes, fails, all: measured().count() }
     }
 
     fn open(self) -> usize {
@@ -91,21 +97,15 @@ impl Checked {
         Self::new(&verdicts(trust), trust.energy.heatmap.by_song)
     }
 
-    /// Maps are useful where their order is better than chance in both tests, they depend on what
-    /// was learned as far as is known, and more checks pass than fail.
     fn new(Methods { grad_cam, hires_cam }: &Methods<Vec<Check>>, by_song: bool) -> Self {
         let open = Verdict { outcome: Outcome::Inconclusive, reading: "not measured" };
         let verdict = |about| find(grad_cam, about).map_or(open, Verdict::of);
         let (tally, other) = (Tally::of(grad_cam), Tally::of(hires_cam));
-        let (randomisation, over_random) =
-            (verdict(About::Randomisation), verdict(About::OverRandom));
-        let occlusion = find(grad_cam, About::OcclusionBands)
-            .and_then(|check| Some((Verdict::of(check), check.effects.first()?.mean?)));
+        let randomisation = verdict(About::Randomisation);
+        let over_random = find(grad_cam, About::OverRandom);
         Self {
             by_song,
-            useful: over_random.outcome == Outcome::Passes
-                && randomisation.outcome != Outcome::Fails
-                && tally.balance() > 0,
+            thesis: thesis(tally, randomisation.outcome, verdict(About::OverRandom).outcome),
             // One check may pass by chance.
             hires: match other.balance() - tally.balance() {
                 2.. => Ordering::Greater,
@@ -115,10 +115,76 @@ impl Checked {
             grad_cam: tally,
             hires_cam: other,
             randomisation,
-            over_random,
-            occlusion,
+            over_random: over_random_words(over_random),
+            occlusion: find(grad_cam, About::OcclusionBands).and_then(occlusion_words),
         }
     }
+}
+
+/// What the counts allow to be said: maps are usable where most checks pass, they depend on what
+/// was learned as far as is known, and their order is better than chance in both tests.
+fn thesis(tally: Tally, randomisation: Outcome, over_random: Outcome) -> &'static str {
+    let sound = randomisation != Outcome::Fails && over_random == Outcome::Passes;
+    match tally.balance() {
+        _ if tally.all == 0 => "could not be checked here",
+        ..=-1 => "is hardly of use here",
+        1.. if sound && 2 * tally.passes > tally.all => "is usable here with care",
+        1.. if sound => "is usable here in part",
+        _ => "is of limited use here",
+    }
+}
+
+/// Whether marked cells matter more than random ones.
+fn over_random_words(check: Option<&Check>) -> String {
+    const MATTER: &str = "the cells that they mark matter to the network more than random cells do";
+    let Some(check) = check.filter(|check| check.is_measured()) else {
+        return format!("whether {MATTER} was not measured");
+    };
+    let sides: Vec<Ordering> = (check.effects.iter().filter_map(|effect| effect.interval_95))
+        .map(|(low, high)| match () {
+            () if low > 0.0 => Ordering::Greater,
+            () if high < 0.0 => Ordering::Less,
+            () => Ordering::Equal,
+        })
+        .collect();
+    match (check.outcome, &sides[..]) {
+        (Outcome::Passes, _) => MATTER.into(),
+        (Outcome::Fails, _) => format!(
+            "the cells that they mark matter to the network no more than random cells do ({})",
+            check.reading
+        ),
+        (Outcome::Inconclusive, _) if check.reading == FEW => {
+            format!("whether {MATTER} cannot be told ({FEW})")
+        }
+        (_, [Ordering::Equal, Ordering::Equal]) => {
+            format!("neither deletion nor insertion shows that {MATTER}")
+        }
+        (_, [Ordering::Greater, Ordering::Equal]) => {
+            format!("deletion shows that {MATTER}, insertion does not")
+        }
+        (_, [Ordering::Equal, Ordering::Greater]) => {
+            format!("insertion shows that {MATTER}, deletion does not")
+        }
+        _ => format!("deletion and insertion contradict each other on whether {MATTER}"),
+    }
+}
+
+/// Whether the maps mark the bands that matter when muted; none where that was not measured.
+fn occlusion_words(check: &Check) -> Option<String> {
+    let effect = check.effects.first()?;
+    let rho = format!("rank correlation {}", decimals(effect.mean?, 2));
+    let is_above_0 = effect.interval_95.is_some_and(|(low, _)| low > 0.0);
+    let bands = "with occlusion on the bands that matter";
+    Some(match check.outcome {
+        Outcome::Passes => format!("they agree {bands} ({rho})"),
+        Outcome::Fails => format!("they do not agree {bands} ({rho})"),
+        Outcome::Inconclusive if is_above_0 && check.reading != FEW => {
+            format!("they agree only in part {bands} ({rho})")
+        }
+        Outcome::Inconclusive => {
+            format!("whether they agree {bands} cannot be told ({rho}: {})", check.reading)
+        }
+    })
 }
 
 impl GradCam {
@@ -186,14 +252,9 @@ pub(super) fn tables(trust: &[Trust], part: &str) -> Vec<CheckTable> {
 
 fn row(check: &Check) -> CheckRow {
     let number = |value: f64| match check.about {
-        About::Empty => format!("{:.1} %", 100.0 * value),
-        About::OverRandom | About::OverEnergy => format!("{value:+.3}"),
-        _ => format!("{value:.2}"),
-    };
-    // What rounds to 0 has no sign.
-    let number = |value: f64| match number(value) {
-        text if text.chars().all(|c| "+-0.".contains(c)) => text.replace(['+', '-'], ""),
-        text => text.replace('-', "−"),
+        About::Empty => percent(value),
+        About::OverRandom | About::OverEnergy => signed(value, 3),
+        _ => decimals(value, 2),
     };
     let label = |effect: &Effect, text: String| match effect.name {
         "" => text,
@@ -207,7 +268,7 @@ fn row(check: &Check) -> CheckRow {
     let join = |texts: Vec<String>| if texts.is_empty() { "–".into() } else { texts.join("; ") };
     CheckRow {
         check: check.about.as_str().into(),
-        verdict: check.outcome.as_str(),
+        verdict: if check.is_measured() { check.outcome.as_str() } else { "not measured" },
         effect: format!("{}: {}", join(known.collect()), check.reading),
         interval: join(intervals.collect()),
     }
@@ -243,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn the_thesis_turns_on_chance_randomisation_and_balance() {
+    fn the_thesis_turns_on_chance_randomisation_and_counts() {
         let of = |random, over| {
             let checks = vec![
                 check(About::Randomisation, random, 0.0),
@@ -253,13 +314,80 @@ mod tests {
             let all = Methods { hires_cam: vec![checks[2].clone()], grad_cam: checks };
             Checked::new(&all, true)
         };
-        assert!(of(Outcome::Inconclusive, Outcome::Passes).useful);
-        assert!(!of(Outcome::Fails, Outcome::Passes).useful);
-        assert!(!of(Outcome::Passes, Outcome::Inconclusive).useful);
+        let said = |random, over| of(random, over).thesis;
+        assert_eq!(said(Outcome::Inconclusive, Outcome::Passes), "is usable here with care");
+        assert_eq!(said(Outcome::Fails, Outcome::Passes), "is of limited use here");
+        assert_eq!(said(Outcome::Passes, Outcome::Inconclusive), "is of limited use here");
+        assert_eq!(said(Outcome::Fails, Outcome::Fails), "is hardly of use here");
+        // Two of six pass and none fails: not most.
+        let few = Tally { passes: 2, fails: 0, all: 6 };
+        let partly = thesis(few, Outcome::Inconclusive, Outcome::Passes);
+        assert_eq!(partly, "is usable here in part");
+        let none = Tally { passes: 0, fails: 0, all: 0 };
+        let unknown = thesis(none, Outcome::Inconclusive, Outcome::Inconclusive);
+        assert_eq!(unknown, "could not be checked here");
         assert_eq!(of(Outcome::Passes, Outcome::Passes).hires, Ordering::Less);
         assert_eq!(of(Outcome::Fails, Outcome::Fails).hires, Ordering::Greater);
         let tally = of(Outcome::Fails, Outcome::Inconclusive).grad_cam;
         assert_eq!((tally.passes, tally.fails, tally.open()), (1, 1, 1));
+    }
+
+    #[test]
+    fn what_cannot_be_measured_is_no_check() {
+        let mut checks = vec![check(About::Empty, Outcome::Passes, 0.0)];
+        checks.push(Check {
+            effects: Vec::new(),
+            ..check(About::OverRandom, Outcome::Inconclusive, 0.0)
+        });
+        checks.push(Check {
+            effects: vec![Effect { name: "", mean: None, interval_95: None }],
+            ..check(About::OcclusionFrames, Outcome::Inconclusive, 0.0)
+        });
+        let tally = Tally::of(&checks);
+        assert_eq!((tally.all, tally.passes, tally.open()), (1, 1, 0));
+        assert_eq!(row(&checks[1]).verdict, "not measured");
+        assert_eq!(row(&checks[0]).verdict, "passes");
+        assert!(over_random_words(checks.get(1)).ends_with("was not measured"));
+        assert!(occlusion_words(&checks[2]).is_none());
+    }
+
+    #[test]
+    fn each_way_that_gains_come_out_has_its_words() {
+        let (more, zero, less) = ((0.1, 0.2), (-0.1, 0.1), (-0.2, -0.1));
+        let of = |deletion, insertion, outcome, reading| {
+            let gain = |name, ends| Effect { name, mean: Some(0.0), interval_95: Some(ends) };
+            let effects = vec![gain("deletion", deletion), gain("insertion", insertion)];
+            let check = Check { about: About::OverRandom, outcome, reading, effects };
+            over_random_words(Some(&check))
+        };
+        let open = Outcome::Inconclusive;
+        let cases = [
+            (
+                of(more, more, Outcome::Passes, ""),
+                "the cells that they mark matter to the network more",
+            ),
+            (of(less, zero, Outcome::Fails, "why"), "no more than random cells do (why)"),
+            (of(zero, zero, open, ""), "neither deletion nor insertion shows that the cells"),
+            (of(more, zero, open, ""), "deletion shows that the cells"),
+            (of(zero, more, open, ""), "insertion shows that the cells"),
+            (of(more, less, open, ""), "deletion and insertion contradict each other"),
+            (of(more, more, open, FEW), "cannot be told (too few songs)"),
+        ];
+        for (got, words) in cases {
+            assert!(got.contains(words), "{words} in {got}");
+        }
+        let occluded = |outcome, ends, reading| {
+            let effects = vec![Effect { name: "", mean: Some(0.19), interval_95: Some(ends) }];
+            occlusion_words(&Check { about: About::OcclusionBands, outcome, reading, effects })
+        };
+        let got = occluded(open, (0.1, 0.28), "");
+        assert_eq!(
+            got.unwrap(),
+            "they agree only in part with occlusion on the bands that matter (rank correlation 0.19)"
+        );
+        let got = occluded(open, (-0.1, 0.4), "why");
+        assert!(got.unwrap().ends_with("cannot be told (rank correlation 0.19: why)"));
+        assert!(occluded(Outcome::Fails, zero, "").unwrap().starts_with("they do not agree"));
     }
 
     #[test]
@@ -288,7 +416,10 @@ mod tests {
         let checks = |over| {
             let all = vec![
                 check(About::Randomisation, Outcome::Passes, 0.0),
-                check(About::OverRandom, over, 0.1),
+                Check {
+                    effects: [check(About::OverRandom, over, 0.1).effects.as_slice(); 2].concat(),
+                    ..check(About::OverRandom, over, 0.1)
+                },
                 check(About::OcclusionBands, Outcome::Fails, 0.06),
             ];
             let hires_cam = vec![all[0].clone(), all[0].clone()];
@@ -297,13 +428,14 @@ mod tests {
         };
         let got = of("p1", "max_pooling2d_2", [80, 80, 1], checks(Outcome::Inconclusive));
         for part in [
-            "Grad-CAM is of limited use here: at max_pooling2d_2 it passes 1 of 3 checks, fails 1, and 1 is inconclusive.",
+            "Grad-CAM is of limited use here: at max_pooling2d_2 it passes 1 of 3 checks that could be measured, fails 1, and 1 is inconclusive.",
             "10 × 10 cells stand for 80 bands × 80 frames, so each is enlarged 8 × 8 times (0.10 s long)",
             "separate weight for every cell",
             "it passes 2 of 2 checks and fails 0, so it is the better map here.",
             "zeros of the padding",
             "re-initialised weights give unrelated ones;",
-            "is not shown in both deletion and insertion (why);",
+            "neither deletion nor insertion shows that",
+            "within ±0.2 counts as none and one above 0.5 as strong; empty maps count as rare below 10 %; fewer than 20 songs",
             "do not agree with occlusion on the bands that matter (rank correlation 0.06).",
             "intervals are over songs.",
         ] {
@@ -338,9 +470,9 @@ mod tests {
         let found = GradCam::new(&graph, &layer, [80, 80], &Axes::default(), checked);
         let got = found.render().unwrap();
         for part in [
-            "Whether the maps depend on what was learned is open (too few songs)",
-            "deletion and insertion (too few songs)",
-            "is open (rank correlation 0.30: too few songs).",
+            "That the maps depend on what was learned is not shown (too few songs)",
+            "cannot be told (too few songs);",
+            "cannot be told (rank correlation 0.30: too few songs).",
             "intervals are over segments, as their songs are not known",
         ] {
             assert!(got.contains(part), "{part} in {got}");

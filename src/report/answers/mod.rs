@@ -110,7 +110,12 @@ impl Answers {
         let samples = train.samples as usize;
         let before = Expectation::new(&name, &run.graph, &run.config, samples, songs);
         let fit = Fit::new(&before, &run.history, [train, val, test].map(|part| part.accuracy));
-        let confusions = Confusions::new(&train.confusion, &test.confusion, &run.facts.classes);
+        let confusions = Confusions::new(
+            &train.confusion,
+            &test.confusion,
+            &run.facts.classes,
+            train.songs.zip(test.songs).map(|(a, b)| [a as usize, b as usize]),
+        );
         let unit = unit(found);
         let genres = Genres::new(
             &found.textures,
@@ -127,7 +132,12 @@ impl Answers {
         Ok(Self {
             expectation: write(&before)?,
             overfitting: write(&fit)?,
-            curves: write(&CurvesShow::new(&run.history, before.acts_in_training()))?,
+            curves: write(&CurvesShow::new(
+                &run.history,
+                before.acts_in_training(),
+                train.accuracy,
+                run.config.seed,
+            ))?,
             test_accuracy: write(&TestAccuracy::new(&name, test, val))?,
             confusion: write(&confusions)?,
             genres: write(&genres)?,
@@ -144,7 +154,12 @@ impl Answers {
                 None => Answer::default(),
             },
             checks: grad_cam::tables(&found.trust, part),
-            rationale: write(&Rationale::new(&run.model.rationale, &run.graph, &found.axes))?,
+            rationale: write(&Rationale::new(
+                &run.model.rationale,
+                &run.graph,
+                &found.axes,
+                &run.metrics.data,
+            ))?,
             comparison,
         })
     }
@@ -205,10 +220,21 @@ fn compared(
     let parameters = runs.map(|run| run.metrics.parameters);
     let seeds = (run.config.seed, first.config.seed);
     let names = [&names[0][..], &names[1][..]];
-    match Comparison::new((report, at), names, parameters, seeds) {
+    let classes = run.facts.classes.len();
+    let predicted = runs.map(|run| {
+        let probabilities = run.probabilities.get(&PartName::Test)?;
+        Some(probabilities.chunks(classes.max(1)).map(most_likely).collect::<Vec<_>>())
+    });
+    let same = predicted[0].is_some() && predicted[0] == predicted[1];
+    match Comparison::new((report, at), names, parameters, seeds, same) {
         Some(comparison) => write(&comparison),
         None => Ok(Answer::default()),
     }
+}
+
+/// The class with the largest probability, the first of equals.
+fn most_likely(row: &[f32]) -> usize {
+    (0..row.len()).reduce(|a, b| if row[b] > row[a] { b } else { a }).unwrap_or(0)
 }
 
 /// Renders a template: a line is a sentence or a paragraph, and what follows a line `---` limits it.

@@ -4,14 +4,16 @@ use std::cmp::Ordering;
 
 use askama::Template;
 
+use super::curves::late_means;
 use super::filters;
 use crate::graph::{Graph, Op, Parameter};
 use crate::models::summary::heaviest;
 use crate::models::{Augment, Schedule};
+use crate::text::thousands;
 use crate::train::history::{Epoch, Turn, best_epoch, turn};
 use crate::train::settings::Config;
 
-/// From so many parameters per training segment on, a network can memorise its training set.
+/// From so many parameters per training segment on, a network has enough to memorise its training set.
 const MANY: f64 = 10.0;
 
 /// Below so few, it cannot.
@@ -131,6 +133,16 @@ impl Expectation {
     pub(super) fn acts_in_training(&self) -> bool {
         self.dropout.is_some() || !self.augmentation.is_empty()
     }
+
+    /// What limits overfitting, in a few words each.
+    fn limits(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        all.extend((self.shared > 0).then(|| "shared kernels".to_owned()));
+        all.extend(self.pooled.map(|_| "pooling".to_owned()));
+        all.extend(self.l2.as_ref().map(|_| "the L2 penalty".to_owned()));
+        all.push(format!("only {} SGD steps", thousands(self.steps as u64)));
+        all
+    }
 }
 
 /// By parameters per segment, and whether dropout or augmentation restrain the network.
@@ -178,7 +190,7 @@ const GAP_SEEN: f64 = 0.03;
 const GAP_MODERATE: f64 = 0.08;
 
 /// From here on it is large.
-const GAP_LARGE: f64 = 0.15;
+pub(super) const GAP_LARGE: f64 = 0.15;
 
 /// Training below this accuracy with no gap is underfitting.
 const LEARNED: f64 = 0.75;
@@ -206,7 +218,12 @@ pub(super) struct Fit {
     lowest: f64,
     best: usize,
     epochs: usize,
+    /// Validation loss of the last epoch, and its means over the last epochs and those before.
+    last: f64,
+    late: Option<[f64; 2]>,
     has_penalty: bool,
+    /// What holds overfitting back, where much was expected.
+    limits: Vec<String>,
 }
 
 /// How large a gap is.
@@ -237,11 +254,7 @@ impl Fit {
             Some(Gap::Moderate) => Overfitting::Moderate,
             Some(Gap::Small) | None => Overfitting::Little,
         };
-        // A strong expectation is met by a moderate gap: pooling and few epochs were named too.
-        let against_expected = match (happened, before.expected) {
-            (Overfitting::Moderate, Overfitting::Strong) => Ordering::Equal,
-            (happened, expected) => happened.cmp(&expected),
-        };
+        let against_expected = happened.cmp(&before.expected);
         let best = best_epoch(history).unwrap_or(0);
         Self {
             model: before.model.clone(),
@@ -258,12 +271,20 @@ impl Fit {
             lowest: history.get(best).map_or(f64::NAN, |epoch| f64::from(epoch.val_loss)),
             best: best + 1,
             epochs: history.len(),
+            last: history.last().map_or(f64::NAN, |epoch| f64::from(epoch.val_loss)),
+            late: late_means(history),
             has_penalty: before.l2.is_some(),
+            limits: before.limits(),
         }
     }
 }
 
 impl Fit {
+    /// Whether overfitting is seen, but one step less than the number of parameters let expect.
+    fn is_held_back(&self) -> bool {
+        self.against_expected == Ordering::Less && self.seen == Some(Gap::Moderate)
+    }
+
     /// Whether the lowest validation loss came before the last two epochs.
     fn is_early(&self) -> bool {
         self.best + 1 < self.epochs
@@ -320,6 +341,7 @@ mod tests {
                  377 for each of the 224 songs",
                 "94.9 % of them are in the dense layer “dense”, which has a separate weight for every",
                 "we expect clear overfitting",
+                "so it has enough parameters to memorise its training set, and neither",
                 "the 15 segments of a song are alike",
                 "no dropout; no augmentation; 20 passes",
                 "1,600 features of 6,400 inputs",
@@ -351,7 +373,10 @@ mod tests {
         let dropout = "[[node]]\nname = \"drop\"\nop = \"dropout\"\nrate = 0.5\n";
         let dropped = before(&small(dropout), [80, 80, 1], 1000, None);
         assert_eq!(dropped.expected, Overfitting::Moderate);
-        holds(&dropped.render().unwrap(), &["could memorise its training set, but it sees"]);
+        holds(
+            &dropped.render().unwrap(),
+            &["has enough parameters to memorise its training set, but it sees"],
+        );
         let tiny = before(&small(""), [8, 8, 1], 3360, Some(224));
         assert_eq!(tiny.expected, Overfitting::Little);
         holds(&tiny.render().unwrap(), &["fewer parameters than segments, so underfitting"]);
@@ -377,7 +402,8 @@ mod tests {
             &[
                 "M overfits moderately: training accuracy is 90.3 %",
                 "a gap of 13.7 percentage points to validation and 13.7 to test",
-                "This is what we expected",
+                "This is less than the capacity allows: shared kernels, pooling, the L2 penalty and \
+                 only 2,100 SGD steps limit it.",
                 "lowest in epoch 20 of 20",
                 "does not rise yet",
                 "Losses include the L2 penalty.",
@@ -385,7 +411,11 @@ mod tests {
         );
         holds(
             &of([0.95, 0.95, 0.75]),
-            &["overfits strongly", "0.0 percentage points to validation and 20.0"],
+            &[
+                "overfits strongly",
+                "This is what we expected.",
+                "0.0 percentage points to validation and 20.0",
+            ],
         );
         holds(&of([0.9, 0.86, 0.88]), &["overfits slightly", "less than we expected"]);
         let text = of([0.9, 0.89, 0.91]);
@@ -434,5 +464,27 @@ mod tests {
         let text =
             Fit::new(&built_in("p1"), &history(&[(2.0, 1.9)]), [0.3, 0.3, 0.3]).render().unwrap();
         holds(&text, &["One epoch shows no course"]);
+    }
+
+    #[test]
+    fn one_higher_epoch_at_the_end_is_no_turn_but_is_told() {
+        let text = |rows: &[(f32, f32)]| {
+            Fit::new(&built_in("p1"), &history(rows), [0.9, 0.8, 0.8]).render().unwrap()
+        };
+        let mut rows: Vec<(f32, f32)> =
+            (0..12).map(|i| (2.0 - 0.05 * i as f32, 2.0 - 0.1 * i as f32)).collect();
+        rows[11].1 = 1.2;
+        let got = text(&rows);
+        holds(
+            &got,
+            &[
+                "lowest in epoch 11 of 12 (1.000) and 1.200 in the last; its mean over the last five \
+               epochs is 1.160, below the 1.600 of the five before, so no lasting rise is seen.",
+            ],
+        );
+        assert!(!got.contains("does not rise"), "{got}");
+        holds(&text(&rows[6..]), &["in the last, which is too little to tell a rise."]);
+        rows[11].1 = 0.9;
+        holds(&text(&rows), &["lowest in epoch 12 of 12 (0.900), so it does not rise yet"]);
     }
 }

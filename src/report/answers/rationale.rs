@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::filters;
+use crate::demo;
 use crate::explain::Axes;
 use crate::graph::{Graph, Op, Shape};
 
@@ -17,10 +18,13 @@ pub(super) struct Rationale {
     bands: usize,
     frames: usize,
     seconds: Option<f64>,
+    /// The data are no recordings.
+    synthesised: bool,
 }
 
 impl Rationale {
-    pub(super) fn new(text: &str, graph: &Graph, axes: &Axes) -> Self {
+    /// `data` is the name of the data set.
+    pub(super) fn new(text: &str, graph: &Graph, axes: &Axes, data: &str) -> Self {
         let input = graph.node(graph.input()).shape;
         let [bands, frames, _] = input.as_map();
         let crop = graph.nodes().iter().find_map(|node| match (node.op, node.shape) {
@@ -34,6 +38,7 @@ impl Rationale {
             bands,
             frames,
             seconds: axes.frame_seconds.map(|seconds| seconds * frames as f64),
+            synthesised: data == demo::SOURCE,
         }
     }
 }
@@ -52,10 +57,11 @@ mod tests {
     #[test]
     fn what_depends_on_the_data_is_of_the_data() {
         let model = Model::open("p2").unwrap();
-        let text = |shape: [usize; 3], axes: &Axes| {
+        let of = |model: &Model, shape: [usize; 3], axes: &Axes, data: &str| {
             let graph = model.graph(shape, 4).unwrap();
-            Rationale::new(&model.rationale, &graph, axes).render().unwrap()
+            Rationale::new(&model.rationale, &graph, axes, data).render().unwrap()
         };
+        let text = |shape, axes: &Axes| of(&model, shape, axes, "songs.npz");
         let hz = (0..80).map(|band| 100.0 * f64::from(band)).collect();
         let got = text([80, 80, 1], &Axes { band_hz: Some(hz), frame_seconds: Some(0.0125) });
         let end = "80 bands × 80 frames (1.00 s), of which the lowest 70 of 80 bands are used (up to 6.9 kHz).";
@@ -69,5 +75,10 @@ mod tests {
             assert!(!got.contains(word), "{word} in {got}");
         }
         assert!(got.lines().count() > 1, "{got}");
+        let demo = of(&model, [80, 80, 1], &Axes::default(), demo::SOURCE);
+        let words = "70 of 80 bands are used. The demo corpus is synthesised and has no recordings";
+        assert!(demo.contains(words) && !got.contains("demo corpus"), "{demo}");
+        let whole = of(&Model::open("p1").unwrap(), [80, 80, 1], &Axes::default(), demo::SOURCE);
+        assert!(!whole.contains("demo corpus"), "{whole}");
     }
 }

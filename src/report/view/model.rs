@@ -15,7 +15,8 @@ use crate::report::answers::Answers;
 use crate::report::pictures::Tiles;
 use crate::report::record::RunRecord;
 use crate::report::versus::Versus;
-use crate::text::{shell, signed, thousands};
+use crate::report::words::{decimals, signed};
+use crate::text::{shell, thousands};
 use crate::train::history::best_epoch;
 
 /// One run.
@@ -210,9 +211,9 @@ fn epochs(run: &RunRecord) -> Table {
         vec![
             (i + 1).to_string(),
             format!("{:.4}", e.loss),
-            format!("{:.2} %", 100.0 * e.accuracy),
+            format!("{} %", decimals(100.0 * f64::from(e.accuracy), 2)),
             format!("{:.4}", e.val_loss),
-            format!("{:.2} %", 100.0 * e.val_accuracy),
+            format!("{} %", decimals(100.0 * f64::from(e.val_accuracy), 2)),
             format!("{:.2}", e.seconds),
         ]
     };
@@ -258,7 +259,7 @@ fn versus_table(versus: &Versus) -> Option<Table> {
         head.push("after Holm".into());
     }
     let percent = |spread: Option<Spread>| {
-        spread.map_or("–".into(), |spread| format!("{:.2} %", 100.0 * spread.mean))
+        spread.map_or("–".into(), |spread| format!("{} %", decimals(100.0 * spread.mean, 2)))
     };
     let row = |part: &PartName| {
         let of = |model: &ModelReport| model.parts.get(part.as_str()).cloned();
@@ -274,8 +275,8 @@ fn versus_table(versus: &Versus) -> Option<Table> {
             Some(p) => {
                 let (low, high) = p.interval_95;
                 let mut more = vec![
-                    format!("{} points", signed(100.0 * p.difference)),
-                    format!("{} to {}", signed(100.0 * low), signed(100.0 * high)),
+                    format!("{} points", signed(100.0 * p.difference, 1)),
+                    format!("{} to {}", signed(100.0 * low, 1), signed(100.0 * high, 1)),
                     format!("{} : {}", p.only_model, p.only_baseline),
                     p_value(p.mcnemar_p),
                 ];

@@ -8,7 +8,7 @@ use crate::plot::{self, Across, Line, Lines};
 use crate::random::keras::Shuffle;
 use crate::report::answers::augmentation;
 use crate::report::record::RunRecord;
-use crate::report::words::counted;
+use crate::report::words::{counted, decimals};
 use crate::text::{listed, thousands};
 use crate::train::settings::CheckpointSelection;
 
@@ -47,22 +47,23 @@ pub(in crate::report) fn data(run: &RunRecord) -> Table {
 pub(in crate::report) fn data_facts(run: &RunRecord) -> Vec<String> {
     let [h, w, _] = run.facts.sample_shape;
     let scale = &run.facts.scale;
+    let two = |value| decimals(f64::from(value), 2);
     let mut facts = vec![
         format!(
             "A segment, the sample that the network classifies, is a log-mel spectrogram of {h} bands × {w} frames."
         ),
         match scale.kind {
             ScaleKind::Standard => format!(
-                "Inputs are standardised with the training set's mean ({:.2}) and standard \
-                 deviation ({:.2}).",
-                scale.offset,
-                1.0 / scale.factor
+                "Inputs are standardised with the training set's mean ({}) and standard deviation \
+                 ({}).",
+                two(scale.offset),
+                two(1.0 / scale.factor)
             ),
             ScaleKind::MinMax => format!(
-                "Inputs are scaled to 0 to 1 by the training set's smallest ({:.2}) and largest \
-                 value ({:.2}).",
-                scale.offset,
-                scale.offset + 1.0 / scale.factor
+                "Inputs are scaled to 0 to 1 by the training set's smallest ({}) and largest value \
+                 ({}).",
+                two(scale.offset),
+                two(scale.offset + 1.0 / scale.factor)
             ),
             ScaleKind::None => "Inputs are not scaled.".into(),
         },
@@ -140,7 +141,7 @@ pub(in crate::report) const REPRODUCIBLE: &str = "The seed plays the role of tf.
     give the same weights, bit for bit, with any number of threads.";
 
 fn percent(share: Option<f64>) -> String {
-    share.map_or("–".into(), |share| format!("{:.2} %", 100.0 * share))
+    share.map_or("–".into(), |share| format!("{} %", decimals(100.0 * share, 2)))
 }
 
 /// Loss and accuracy of a run by part, test first.

@@ -5,6 +5,7 @@ use crate::explain::trust::{Curves, Similarity, Stage, Trust};
 use crate::explain::{ClassOcclusion, Estimate, Explanation, occlusion_panels, order_panels};
 use crate::plot::Drawing;
 use crate::report::answers::{CheckRow, CheckTable};
+use crate::report::words::decimals;
 
 /// What was measured about the maps.
 #[derive(Debug)]
@@ -70,6 +71,7 @@ fn layer(trust: &Trust) -> LayerTrust {
 
 /// A mean and its interval.
 fn with_interval(estimate: &Estimate) -> String {
+    let rounded = |value| decimals(value, 2);
     match (estimate.spread.mean, estimate.interval_95) {
         (Some(mean), Some((low, high))) => {
             let [mean, low, high] = [mean, low, high].map(rounded);
@@ -78,12 +80,6 @@ fn with_interval(estimate: &Estimate) -> String {
         (Some(mean), None) => rounded(mean),
         (None, _) => "–".into(),
     }
-}
-
-/// Two digits, and no sign on what is 0 in them.
-fn rounded(value: f64) -> String {
-    let text = format!("{value:.2}");
-    if text == "-0.00" { "0.00".into() } else { text }
 }
 
 fn randomisation(layer: &str, stages: &[Stage]) -> Table {
@@ -132,14 +128,4 @@ fn occlusion(found: &Explanation) -> Option<Figure> {
             known.iter().map(|c| format!("{} {}", name(c), c.n)).collect::<Vec<_>>().join(", ")
         ),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_is_minus_nothing() {
-        assert_eq!([-0.004, 0.004, -0.006].map(rounded), ["0.00", "0.00", "-0.01"]);
-    }
 }
