@@ -117,12 +117,15 @@ impl BandRange {
         let mut found: Vec<Self> = Vec::new();
         let mut open: Option<Self> = None;
         for band in NamedBand::ALL {
+            if !hz.iter().any(|hz| band.holds(*hz)) {
+                continue;
+            }
             let range = Self { low: open.map_or(band, |range| range.low), high: band };
             let count = hz.iter().filter(|hz| range.holds(**hz)).count();
             if count >= least.max(1) {
                 found.push(range);
                 open = None;
-            } else if count > 0 {
+            } else {
                 open = Some(range);
             }
         }

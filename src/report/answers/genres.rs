@@ -290,7 +290,7 @@ mod tests {
         let hz = vec![50.0, 100.0, 300.0, 700.0, 1_500.0, 3_000.0, 7_000.0, 9_000.0];
         let axes = Axes { band_hz: Some(hz), frame_seconds: Some(0.01) };
         let got = text(&three(), &axes, Unit::Decibels, None);
-        assert!(got.contains("lies above 6 kHz (−60.0 dB") && !got.contains("quarter"), "{got}");
+        assert!(got.contains("lies above 2 kHz (−60.0 dB") && !got.contains("quarter"), "{got}");
         let got = text(&three(), &Axes::default(), Unit::Unknown, None);
         assert!(!got.contains("dB") && got.contains("unit of the arrays is unknown"), "{got}");
     }
