@@ -320,24 +320,26 @@ pub fn occlusion_panels(of: &Explanation, layer: usize) -> Result<Vec<[Drawing; 
     let name = |label: u32| of.classes.get(label as usize).cloned().unwrap_or_default();
     // Half a band up: a value stands in the middle of its band.
     let place = |length: usize| (0..length).map(|i| i as f64 + 0.5).collect::<Vec<f64>>();
-    type Words<'a> = (&'a str, &'a str);
-    let panel =
-        |(shows, across): Words<'_>, ticks: Vec<Tick>, at: &[f64], what: &str, series: &[Line]| {
-            let label = format!("{what} by {across}, a line for each class");
-            // The unit stands at the axis.
-            let along = across.split(" (").next().unwrap_or(across);
-            lines(&Lines {
-                heading: &format!("{shows} by {along}"),
-                across,
-                name: what,
-                label: &label,
-                at,
-                ticks: Across::Ticks(ticks),
-                within: Some((0.0, 0.0)),
-                series,
-                area: HALF,
-            })
-        };
+    let panel = |(shows, across): (&str, &str),
+                 ticks: Vec<Tick>,
+                 at: &[f64],
+                 what: &str,
+                 series: &[Line]| {
+        let label = format!("{what} by {across}, a line for each class");
+        // The unit stands at the axis.
+        let along = across.split(" (").next().unwrap_or(across);
+        lines(&Lines {
+            heading: &format!("{shows} by {along}"),
+            across,
+            name: what,
+            label: &label,
+            at,
+            ticks: Across::Ticks(ticks),
+            within: Some((0.0, 0.0)),
+            series,
+            area: HALF,
+        })
+    };
     let pair = |shows: &str, what: &str, by_band: &[Line], by_frame: &[Line]| {
         let (band_ticks, frame_ticks) = axes.ticks((bands, frames), HALF);
         Ok([
