@@ -100,9 +100,85 @@ impl NamedBand {
     }
 }
 
+/// Named bands beside each other, as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BandRange {
+    /// The first.
+    pub low: NamedBand,
+    /// The last; may be the first.
+    pub high: NamedBand,
+}
+
+impl BandRange {
+    /// Named bands that hold some of these centres, joined with the next higher until each part
+    /// holds at least `least`: what a map tells of less than a cell is the cell's shape. A rest at
+    /// the top joins the last part.
+    pub fn resolved(hz: &[f64], least: usize) -> Vec<Self> {
+        let mut found: Vec<Self> = Vec::new();
+        let mut open: Option<Self> = None;
+        for band in NamedBand::ALL {
+            if !hz.iter().any(|hz| band.holds(*hz)) {
+                continue;
+            }
+            let range = Self { low: open.map_or(band, |range| range.low), high: band };
+            let count = hz.iter().filter(|hz| range.holds(**hz)).count();
+            if count >= least.max(1) {
+                found.push(range);
+                open = None;
+            } else {
+                open = Some(range);
+            }
+        }
+        if let Some(rest) = open {
+            match found.last_mut() {
+                Some(last) => last.high = rest.high,
+                None => found.push(rest),
+            }
+        }
+        found
+    }
+
+    /// From (including) and to, in Hz; no end is infinity.
+    pub fn range_hz(self) -> (f64, f64) {
+        (self.low.range_hz().0, self.high.range_hz().1)
+    }
+
+    /// Whether a mel band with this centre lies in it.
+    pub fn holds(self, hz: f64) -> bool {
+        let (low, high) = self.range_hz();
+        low <= hz && hz < high
+    }
+
+    /// `sub to low mid`.
+    pub fn name(self) -> String {
+        match self.low == self.high {
+            true => self.low.as_str().to_owned(),
+            false => format!("{} to {}", self.low.as_str(), self.high.as_str()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bands_narrower_than_asked_join_the_next() {
+        // One below 60 Hz, 4, 5, 23 and 22 below 6 kHz, 25 above, as in 80 bands to 12 kHz.
+        let of = [(30.0, 1), (100.0, 4), (300.0, 5), (1e3, 23), (3e3, 22), (8e3, 25)];
+        let hz: Vec<f64> = of.iter().flat_map(|(hz, n)| std::iter::repeat_n(*hz, *n)).collect();
+        let names = |hz: &[f64], least| -> Vec<String> {
+            BandRange::resolved(hz, least).into_iter().map(BandRange::name).collect()
+        };
+        assert_eq!(names(&hz, 1), ["sub", "bass", "low mid", "mid", "presence", "air"]);
+        assert_eq!(names(&hz, 2), ["sub to bass", "low mid", "mid", "presence", "air"]);
+        assert_eq!(names(&hz, 8), ["sub to low mid", "mid", "presence", "air"]);
+        // Four cells of 16 bands: the last nine are too few for a part of their own.
+        assert_eq!(names(&hz[..64], 16), ["sub to mid", "presence to air"]);
+        assert_eq!(names(&hz, 100), ["sub to air"]);
+        assert_eq!(names(&hz[1..5], 1), ["bass"], "what holds nothing is no part");
+        assert_eq!(names(&[], 1), [""; 0]);
+    }
 
     #[test]
     fn every_frequency_has_one_name() {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::axes::{Axes, NamedBand};
+use super::axes::{Axes, BandRange};
 use super::cells::LayerFacts;
 use super::grid::Grid;
 use super::maps::{Maps, Methods, SampleMaps};
@@ -69,11 +69,11 @@ pub struct MeanOf {
     pub heat: Vec<HeatShare>,
 }
 
-/// The part of heatmaps that lies in a named band.
+/// The part of heatmaps that lies in a named band, or in several that a cell of the layer is wider than.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BandShare {
     /// Which.
-    pub band: NamedBand,
+    pub band: BandRange,
     /// Its share of the mel bands that cells cover: what a map that is the same everywhere has.
     pub of_bands: f64,
     /// Share of the map's sum, 0 to 1, over samples.
@@ -210,7 +210,8 @@ fn zones(grid: &Grid, [h, _, _]: [usize; 3]) -> Vec<Weighted> {
             cells: spread(rows.iter().map(of_row).collect()),
         });
     };
-    if rows.len() > 1 {
+    // No quarter is narrower than a cell.
+    if rows.len() > 3 {
         let at = |i: usize| covered.get(i * covered.len() / 4).copied().unwrap_or(h);
         for quarter in 0..4 {
             bands(Zone::Quarter(quarter), &|b| at(quarter) <= b && b < at(quarter + 1));
@@ -350,15 +351,17 @@ pub(super) fn profiles(map: &[f64], grid: &Grid) -> [Vec<f64>; 2] {
     [by_row, (0..grid.columns.len()).map(column).collect()]
 }
 
-/// A row's mass lies evenly on the bands that it covers.
+/// A row's mass lies evenly on the bands that it covers. No part is narrower than a row.
 fn shares(heatmaps: &[(usize, Vec<f64>)], grid: &Grid, hz: &[f64]) -> Vec<BandShare> {
     let covered: usize = grid.rows.iter().map(ExactSizeIterator::len).sum();
+    let widest = grid.rows.iter().map(ExactSizeIterator::len).max().unwrap_or(1);
+    let read: Vec<f64> = grid.rows.iter().cloned().flatten().map(|band| hz[band]).collect();
     let by_row = |(_, map): &(usize, Vec<f64>)| {
         let [by_row, _] = profiles(map, grid);
         by_row
     };
     let by_row: Vec<Vec<f64>> = heatmaps.iter().map(by_row).collect();
-    let share = |band: NamedBand| {
+    let share = |band: BandRange| {
         let holds = |row: &Range<usize>| row.clone().filter(|b| band.holds(hz[*b])).count();
         let of_rows: Vec<f64> =
             grid.rows.iter().map(|row| holds(row) as f64 / row.len().max(1) as f64).collect();
@@ -371,13 +374,13 @@ fn shares(heatmaps: &[(usize, Vec<f64>)], grid: &Grid, hz: &[f64]) -> Vec<BandSh
         let of_bands = own as f64 / covered as f64;
         (own > 0).then(|| BandShare { band, of_bands, of_map: Spread::of(&values) })
     };
-    NamedBand::ALL.into_iter().filter_map(share).collect()
+    BandRange::resolved(&read, widest).into_iter().filter_map(share).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explain::{CellGrid, ReceptiveSpan};
+    use crate::explain::{CellGrid, NamedBand, ReceptiveSpan};
 
     /// Two rows of two bands and two columns of one frame; the fifth band has no cell.
     fn layer() -> LayerFacts {
@@ -434,17 +437,19 @@ mod tests {
 
     #[test]
     fn shares_of_named_bands_by_hand() {
-        // A cell of sub and bass, a cell of bass and air; the fifth band belongs to none.
-        let found = found(Some(vec![30.0, 100.0, 200.0, 7000.0, 9000.0]));
+        // A cell of sub and bass, a cell of mid and air; the fifth band belongs to none. A cell is
+        // two bands, so sub is no part of its own.
+        let found = found(Some(vec![30.0, 100.0, 600.0, 7000.0, 9000.0]));
         let right = &found[0].maps.grad_cam.right;
         let bands: Vec<_> = right.shares.iter().map(|share| (share.band, share.of_bands)).collect();
-        let want = [(NamedBand::Sub, 0.25), (NamedBand::Bass, 0.5), (NamedBand::Air, 0.25)];
+        let (low, high) = (NamedBand::Sub, NamedBand::Bass);
+        let (mid, air) = (NamedBand::Mid, NamedBand::Air);
+        let want = [(BandRange { low, high }, 0.5), (BandRange { low: mid, high: air }, 0.5)];
         assert_eq!(bands, want);
         // All mass of the first lies in the low cell, half of the second's.
         let of = |i: usize| (right.shares[i].of_map.mean, right.shares[i].of_map.q50);
-        assert_eq!(of(0), (Some(0.375), Some(0.375)));
-        assert_eq!(of(1), (Some(0.5), Some(0.5)));
-        assert_eq!(of(2), (Some(0.125), Some(0.125)));
+        assert_eq!(of(0), (Some(0.75), Some(0.75)));
+        assert_eq!(of(1), (Some(0.25), Some(0.25)));
     }
 
     #[test]
@@ -454,7 +459,7 @@ mod tests {
         let of = |mean: &MeanOf, zone| mean.heat_in(zone).map(|share| (share.flat, share.heat));
         assert_eq!(of(right, Zone::QuietCells), Some((0.25, 0.0)));
         assert_eq!(of(wrong, Zone::QuietCells), Some((0.25, 1.0)));
-        assert_eq!(of(right, Zone::Quarter(0)), Some((0.25, 1.0 / 3.0)), "half of the low cells");
+        assert_eq!(of(right, Zone::Quarter(0)), None, "half a cell");
         assert_eq!(of(right, Zone::FirstFrames), None, "two columns have no edges");
         let share = right.heat_in(Zone::QuietCells).unwrap();
         assert_eq!((share.interval_95, share.span), (Some((0.0, 0.0)), None));
@@ -479,6 +484,9 @@ mod tests {
         let found = mean_maps(&[layer], &maps, &part, &[0], 1, [10, 20, 1], &axes);
         let right = &found[0].maps.grad_cam.right;
         let want = [
+            // Bands 7 to 9: 3 of 5, and the 2 below them.
+            (Zone::Quarter(3), (7, 10), 0.3, 1.0),
+            (Zone::Quarter(0), (0, 2), 0.2, 0.0),
             (Zone::LowestBands, (0, 1), 0.1, 0.0),
             (Zone::HighestBands, (9, 10), 0.1, 0.6),
             (Zone::FirstFrames, (0, 2), 0.1, 0.4),

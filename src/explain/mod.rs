@@ -47,7 +47,7 @@ mod spread;
 mod textures;
 pub mod trust;
 
-pub use axes::{Axes, NamedBand, Unit};
+pub use axes::{Axes, BandRange, NamedBand, Unit};
 pub use cam::{grad_cam, hires_cam};
 pub use cells::{CellGrid, LayerFacts, ReceptiveSpan};
 pub use explainer::Explainer;

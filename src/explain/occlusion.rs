@@ -21,7 +21,7 @@ pub struct Occlusion {
     pub frames: Vec<f32>,
 }
 
-/// Occlusion curves of the samples of a class.
+/// Occlusion curves of the samples of a class that are classified correctly.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassOcclusion {
     /// The samples' true class.
@@ -112,10 +112,17 @@ pub fn occlusions(
     Ok(found)
 }
 
-/// The curves of each of so many classes, by label.
-pub fn class_occlusions(found: &[Occlusion], y: &[u32], classes: usize) -> Vec<ClassOcclusion> {
+/// The curves of each of so many classes, by label, over the samples that are `predicted` correctly:
+/// mean maps are of those, too.
+pub fn class_occlusions(
+    found: &[Occlusion],
+    y: &[u32],
+    predicted: &[u32],
+    classes: usize,
+) -> Vec<ClassOcclusion> {
     let of_class = |label: u32| {
-        let own = || found.iter().zip(y).filter(move |(_, y)| **y == label).map(|(one, _)| one);
+        let is_right = move |(_, (y, p)): &(&Occlusion, (&u32, &u32))| **y == label && y == p;
+        let own = || found.iter().zip(y.iter().zip(predicted)).filter(is_right).map(|(one, _)| one);
         ClassOcclusion {
             label,
             n: own().count(),
@@ -201,7 +208,9 @@ mod tests {
         assert_eq!(got[0].bands, [0.0, 0.0, 0.5, 0.0]);
         assert_eq!(got[0].frames, [0.5, 0.0, 0.0]);
         assert_eq!(got[1].bands, [0.0, 0.0, -0.25, 0.0], "for its own target");
-        let classes = class_occlusions(&got, &[1, 1], 3);
+        let classes = class_occlusions(&got, &[1, 1], &[1, 0], 3);
+        assert_eq!((classes[1].n, &classes[1].bands.mean[..]), (1, &[0.0, 0.0, 0.5, 0.0][..]));
+        let classes = class_occlusions(&got, &[1, 1], &[1, 1], 3);
         assert_eq!((classes.len(), classes[1].n, classes[0].n), (3, 2, 0));
         assert_eq!(classes[1].bands.mean, [0.0, 0.0, 0.125, 0.0]);
         let deviation = (2.0 * 0.375_f64 * 0.375).sqrt();

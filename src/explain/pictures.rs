@@ -309,7 +309,7 @@ fn means(of: &Explanation, layer: usize, heat: MapKind) -> Result<Drawing> {
     mean_maps(&genres, &map_place(facts), (h, w), heat, &sample_axes(of), &title)
 }
 
-/// What muting does to the probability by band and by frame, a line for each class, and below it
+/// What occlusion does to the probability by band and by frame, a line for each class, and below it
 /// the mean map of correct predictions along the same axes, where the layer has such a profile.
 ///
 /// # Errors
@@ -320,10 +320,16 @@ pub fn occlusion_panels(of: &Explanation, layer: usize) -> Result<Vec<[Drawing; 
     let name = |label: u32| of.classes.get(label as usize).cloned().unwrap_or_default();
     // Half a band up: a value stands in the middle of its band.
     let place = |length: usize| (0..length).map(|i| i as f64 + 0.5).collect::<Vec<f64>>();
-    let panel = |across: &str, ticks: Vec<Tick>, at: &[f64], what: &str, series: &[Line]| {
+    let panel = |(shows, across): (&str, &str),
+                 ticks: Vec<Tick>,
+                 at: &[f64],
+                 what: &str,
+                 series: &[Line]| {
         let label = format!("{what} by {across}, a line for each class");
+        // The unit stands at the axis.
+        let along = across.split(" (").next().unwrap_or(across);
         lines(&Lines {
-            heading: "",
+            heading: &format!("{shows} by {along}"),
             across,
             name: what,
             label: &label,
@@ -334,18 +340,18 @@ pub fn occlusion_panels(of: &Explanation, layer: usize) -> Result<Vec<[Drawing; 
             area: HALF,
         })
     };
-    let pair = |what: &str, by_band: &[Line], by_frame: &[Line]| {
+    let pair = |shows: &str, what: &str, by_band: &[Line], by_frame: &[Line]| {
         let (band_ticks, frame_ticks) = axes.ticks((bands, frames), HALF);
         Ok([
-            panel(axes.band_name(), band_ticks, &place(bands), what, by_band)?,
-            panel(axes.frame_name(), frame_ticks, &place(frames), what, by_frame)?,
+            panel((shows, axes.band_name()), band_ticks, &place(bands), what, by_band)?,
+            panel((shows, axes.frame_name()), frame_ticks, &place(frames), what, by_frame)?,
         ])
     };
     let known = of.occlusion.iter().filter(|one| one.n > 0);
     let line = |one: &ClassOcclusion, values: &[f64]| Line::new(name(one.label), values.to_vec());
     let (by_band, by_frame): (Vec<Line>, Vec<Line>) =
         known.map(|one| (line(one, &one.bands.mean), line(one, &one.frames.mean))).unzip();
-    let mut all = vec![pair("drop in probability", &by_band, &by_frame)?];
+    let mut all = vec![pair("occlusion", "drop in probability", &by_band, &by_frame)?];
     let along = |values: fn(&MeanOf) -> &Vec<f32>, cells: AxisCells, length| -> Vec<Line> {
         let places = place(length);
         let line = |mean: &MeanMap| {
@@ -366,7 +372,7 @@ pub fn occlusion_panels(of: &Explanation, layer: usize) -> Result<Vec<[Drawing; 
         [along(|mean| &mean.bands, rows, bands), along(|mean| &mean.frames, columns, frames)];
     let any = |line: &Line| line.values.iter().any(|v| v.is_finite());
     if maps.iter().flatten().any(any) {
-        all.push(pair("mean Grad-CAM", &maps[0], &maps[1])?);
+        all.push(pair("mean Grad-CAM", "mean Grad-CAM", &maps[0], &maps[1])?);
     }
     Ok(all)
 }
@@ -377,8 +383,9 @@ fn occlusion(of: &Explanation, layer: usize) -> Result<Drawing> {
     let title = format!("{}: occlusion beside Grad-CAM of {}", title(of), of.layers[layer].name);
     let notes = [
         format!(
-            "Above: mean drop in the probability of the explained class when a window of bands or \
-             frames is muted ({count} samples, by true class)."
+            "Above: mean drop in the probability of the explained class where a window of bands or \
+             frames is replaced by the training mean of each band ({count} correctly classified \
+             samples, by class)."
         ),
         "Below: mean Grad-CAM of correct predictions along the same axes, each map over its maximum. \
          Where the two rows disagree, the map does not mark what the network needs."

@@ -1,5 +1,7 @@
 //! What the network attends to on average, by genre.
 
+use image::{Rgba, RgbaImage};
+
 use super::colour_map::ColourMap;
 use super::drawing::Drawing;
 use super::grid::{Bar, Cell, Grid, Layer, Row, grid};
@@ -26,6 +28,9 @@ const ACROSS: f64 = 725.0;
 const LARGEST: f64 = 165.0;
 const SMALLEST: f64 = 60.0;
 
+/// No colour of a map: grey, as uncovered places of samples are.
+const UNCOVERED: Rgba<u8> = Rgba([150, 150, 150, 255]);
+
 /// A column for each genre; rows: mean map of correct predictions, of incorrect ones, and the
 /// difference; the means on one scale from 0 on, the differences on one about 0. A block is a cell
 /// of the layer. `shape` is bands and frames of a sample. `title` should say which model, data,
@@ -43,9 +48,16 @@ pub fn mean_maps(
 ) -> Result<Drawing> {
     axes.check(shape.0)?;
     let (highest, furthest) = mean_ranges(genres);
+    let covered = place.bands.covers_all(shape.0) && place.frames.covers_all(shape.1);
     let layer = |map: &Vec<f32>, range, colours| {
         let picture = cells(map, [place.bands.count, place.frames.count], range, colours)?;
-        Ok(vec![Layer { picture, bands: place.bands.ends(), frames: place.frames.ends() }])
+        let ground = Layer {
+            picture: RgbaImage::from_pixel(1, 1, UNCOVERED),
+            bands: (0.0, shape.0 as f64),
+            frames: (0.0, shape.1 as f64),
+        };
+        let map = Layer { picture, bands: place.bands.ends(), frames: place.frames.ends() };
+        Ok(if covered { vec![map] } else { vec![ground, map] })
     };
     let mean = |genre: &MeanMaps, of: &Option<(usize, Vec<f32>)>, named: bool, word: &str| {
         let mut caption = if named { vec![genre.genre.clone()] } else { Vec::new() };
@@ -84,12 +96,12 @@ pub fn mean_maps(
     ];
     let side = (ACROSS / genres.len().max(1) as f64).clamp(SMALLEST, LARGEST);
     let mut notes = vec![
-        "Each map is divided by its own maximum before the mean is taken. Red: more heat where the \
-         prediction is correct."
+        "n: maps that are averaged, each divided by its own maximum; those without a positive value \
+         are left out. Red: more heat where the prediction is correct."
             .to_owned(),
     ];
-    if !(place.bands.covers_all(shape.0) && place.frames.covers_all(shape.1)) {
-        notes.push("White: bands and frames that no cell of the layer covers.".to_owned());
+    if !covered {
+        notes.push("Grey: bands and frames that no cell of the layer covers.".to_owned());
     }
     grid(&Grid { title, shape, axes, rows, bars, side, notes })
 }

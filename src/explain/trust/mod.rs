@@ -89,7 +89,7 @@ pub struct Trust {
 pub struct Checks {
     /// One for each layer, in order.
     pub trust: Vec<Trust>,
-    /// Occlusion curves of the chosen samples by true class.
+    /// Occlusion curves of the chosen samples that are classified correctly, by class.
     pub occlusion: Vec<ClassOcclusion>,
 }
 
@@ -114,7 +114,8 @@ pub fn trust(
         randomisation::randomisation(network, subject, explained, &chosen, seed, progress)?;
     let (x, targets) = explained.gather(&chosen);
     let muted = occlusions(network, &x, &targets, shape, explained.fill, progress)?;
-    let y: Vec<u32> = chosen.iter().map(|&i| part.y[i]).collect();
+    let [y, answers] =
+        [&part.y, &predicted].map(|of| chosen.iter().map(|&i| of[i]).collect::<Vec<u32>>());
 
     let all: Vec<usize> = (0..part.len()).collect();
     let (units, all_units) = (Units::new(part, &chosen), Units::new(part, &all));
@@ -142,5 +143,5 @@ pub fn trust(
             occlusion: agreement::agreement(&maps, &muted, &grid, &units),
         });
     }
-    Ok(Checks { trust: found, occlusion: class_occlusions(&muted, &y, classes) })
+    Ok(Checks { trust: found, occlusion: class_occlusions(&muted, &y, &answers, classes) })
 }

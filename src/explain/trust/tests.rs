@@ -280,7 +280,17 @@ fn the_same_comes_out_again_and_survives_a_file() {
     assert_eq!(checks, measure(Shows::Noise, layer()).0);
     let text = serde_json::to_string(&checks).unwrap();
     assert_eq!(serde_json::from_str::<Checks>(&text).unwrap(), checks);
-    assert_eq!(checks.occlusion.iter().map(|class| class.n).sum::<usize>(), 40);
+    // Of the chosen samples, those that are classified correctly.
+    let (part, parameters) = (part(), initial_parameters(&graph(), 5));
+    let mut network = Fake { shows: Shows::Noise, layer: layer(), parameters };
+    let maps = network.maps(&part.x, &vec![0; part.len()]).unwrap();
+    let best = |p: &[f32]| (1..p.len()).fold(0, |best, k| if p[k] > p[best] { k } else { best });
+    let is_right = |i: &&usize| best(&maps[**i].probabilities) == part.y[**i] as usize;
+    let chosen = &checks.trust[0].samples;
+    let right = chosen.iter().filter(is_right).count();
+    assert_eq!(chosen.len(), 40);
+    assert!(0 < right && right < 40, "{right}");
+    assert_eq!(checks.occlusion.iter().map(|class| class.n).sum::<usize>(), right);
 }
 
 #[test]

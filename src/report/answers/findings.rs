@@ -3,12 +3,25 @@
 
 use std::collections::BTreeMap;
 
-use super::zones::{named, quarter_name};
-use crate::explain::{Class, ClassTexture, HeatShare, MeanMap, MeanOf, Zone};
+use super::zones::{BandZone, ZoneName};
+use crate::explain::{
+    Axes, BandRange, Class, ClassOcclusion, ClassTexture, HeatShare, MeanMap, MeanOf, Zone,
+};
 
 /// A mean of fewer maps, or fewer errors, bears no conclusion; nor does an interval over fewer songs
 /// (segments, where songs are not known), as it is too narrow.
 pub(super) const FEW: usize = 10;
+
+/// A part of the frequency axis stands out if it has this many times what an even spread has there,
+/// and this share of all.
+pub(super) const TIMES_FLAT: f64 = 1.3;
+pub(super) const SHARE: f64 = 0.25;
+
+/// An edge is lit if it has this many times what a uniform map has there.
+const AT_EDGE: f64 = 1.5;
+
+/// A correlation over fewer cells is chance.
+const FEWEST_CELLS: usize = 20;
 
 /// The 0.975 quantile of the standard normal distribution.
 const Z_95: f64 = 1.96;
@@ -108,6 +121,12 @@ pub(super) struct AtEdge {
     pub(super) like: Option<(String, f64)>,
 }
 
+impl AtEdge {
+    pub(super) fn names(&self) -> Vec<String> {
+        self.classes.iter().map(|one| one.class.clone()).collect()
+    }
+}
+
 /// See [`Finding::RelyOnEdge`].
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct OnEdge {
@@ -156,7 +175,7 @@ pub(super) struct Alike {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Move {
     pub(super) class: String,
-    pub(super) zone: String,
+    pub(super) zone: ZoneName,
     pub(super) wrong: f64,
     pub(super) right: f64,
     pub(super) flat: f64,
@@ -191,6 +210,8 @@ pub(super) struct Heat<'a> {
     pub(super) names: &'a [String],
     pub(super) textures: &'a [ClassTexture],
     pub(super) units: &'a Units,
+    pub(super) occlusion: &'a [ClassOcclusion],
+    pub(super) axes: &'a Axes,
     /// Bands and frames of a sample.
     pub(super) shape: [usize; 2],
 }
@@ -210,7 +231,28 @@ impl<'a> Heat<'a> {
 
     /// How the heat of a class's correct maps falls on parts of the frequency axis.
     pub(super) fn right_shares(&self, label: u32, right: &MeanOf) -> Vec<BandHeat> {
-        band_shares(right, self.units.effective(label, Group::Right))
+        self.band_shares(right, self.units.effective(label, Group::Right))
+    }
+
+    /// The part of the fall in probability that these bands have when they are replaced; none where
+    /// it falls nowhere or too few samples were measured.
+    pub(super) fn drop_within(&self, label: u32, bands: &[usize]) -> Option<f64> {
+        let curve = self.occlusion.iter().find(|one| one.label == label && one.n >= FEW)?;
+        let curve = &curve.bands.mean;
+        let all: f64 = curve.iter().map(|v| v.max(0.0)).sum();
+        let within: f64 = bands.iter().filter_map(|i| curve.get(*i)).map(|v| v.max(0.0)).sum();
+        (all > 0.0).then(|| within / all)
+    }
+
+    /// What share of the axis these bands are.
+    pub(super) fn width(&self, bands: &[usize]) -> f64 {
+        bands.len() as f64 / self.shape[0].max(1) as f64
+    }
+
+    /// Whether occlusion costs clearly more there than elsewhere.
+    fn is_needed(&self, label: u32, zone: &BandZone) -> bool {
+        let width = self.width(&zone.bands);
+        self.drop_within(label, &zone.bands).is_some_and(|drop| drop >= TIMES_FLAT * width)
     }
 
     fn maps(&self) -> impl Iterator<Item = (u32, &'a MeanOf, &'a MeanOf)> {
@@ -266,16 +308,19 @@ impl<'a> Heat<'a> {
         (elsewhere - here > range / 3.0).then_some((here, elsewhere))
     }
 
-    /// Lit: above what a uniform map has there by a quarter, twice what the correct ones have and
-    /// five percentage points more, with intervals over enough songs that do not overlap.
+    /// Lit: half as much again as a uniform map has there and the interval above that, twice what
+    /// the correct ones have and five percentage points more, with intervals over enough songs that
+    /// do not overlap.
     fn at_edge(&self, zone: Zone) -> Option<AtEdge> {
         let mut classes = Vec::new();
         let (mut edge, mut predicted) = (None, BTreeMap::new());
         for (label, right, wrong) in self.maps() {
             let (Some(r), Some(w)) = (right.heat_in(zone), wrong.heat_in(zone)) else { continue };
             let apart = is_above(r.interval_95, w.interval_95);
-            let lit = w.heat > 1.25 * w.flat && w.heat > 2.0 * r.heat && w.heat - r.heat > 0.05;
-            if !self.enough(label, right, wrong) || !lit || !apart {
+            let above = w.interval_95.is_some_and(|(low, _)| low > w.flat);
+            let lit = w.heat >= AT_EDGE * w.flat && above;
+            let more = w.heat > 2.0 * r.heat && w.heat - r.heat > 0.05;
+            if !self.enough(label, right, wrong) || !lit || !more || !apart {
                 continue;
             }
             let class = self.name(label);
@@ -290,7 +335,7 @@ impl<'a> Heat<'a> {
         let most = predicted.into_iter().max_by_key(|(label, n)| (*n, u32::MAX - label));
         let like = most.filter(|(_, n)| 2 * n > all).and_then(|(label, _)| {
             let (_, right, _) = self.maps().find(|(other, ..)| *other == label)?;
-            let share = right.heat_in(zone).filter(|share| share.heat > 1.25 * share.flat)?;
+            let share = right.heat_in(zone).filter(|share| share.heat >= AT_EDGE * share.flat)?;
             self.enough_right(label, right).then(|| (self.name(label), share.heat))
         });
         edge.map(|edge| AtEdge { edge, classes, like })
@@ -333,7 +378,7 @@ impl<'a> Heat<'a> {
     }
 
     /// The correlation with the predicted class's mean correct map is at least 0.5 and exceeds
-    /// that with their own class's by 0.2, for means over enough songs.
+    /// that with their own class's by 0.2, for means over enough songs, where a map has enough cells.
     fn resemblance(&self) -> Option<Finding> {
         let mean_map = |label: u32| {
             let (_, right, _) = self.maps().find(|(other, ..)| *other == label)?;
@@ -345,7 +390,7 @@ impl<'a> Heat<'a> {
             let confused = mean.maps.grad_cam.confused.iter();
             for confused in confused.filter(|c| c.n >= FEW && enough(c.predicted)) {
                 let correlations = || {
-                    let map = confused.map.values()?;
+                    let map = confused.map.values().filter(|map| map.len() >= FEWEST_CELLS)?;
                     let to = correlation(&map, &mean_map(confused.predicted)?)?;
                     Some((to, correlation(&map, &mean_map(mean.label)?)?))
                 };
@@ -369,20 +414,20 @@ impl<'a> Heat<'a> {
     }
 
     /// For each class the part of the frequency axis whose share of the heat differs most, where it
-    /// differs by a fifth of all heat, with intervals over enough songs that do not overlap; the two
-    /// largest.
+    /// differs by a fifth of all heat, with intervals over enough songs that do not overlap, and
+    /// where occlusion finds that part needed; the two largest.
     fn moves(&self) -> Vec<Finding> {
         let of = |(label, right, wrong): (u32, &MeanOf, &MeanOf)| {
             if !self.enough(label, right, wrong) {
                 return None;
             }
-            let wrong = band_shares(wrong, self.units.effective(label, Group::Wrong));
+            let wrong = self.band_shares(wrong, self.units.effective(label, Group::Wrong));
             let all = self.right_shares(label, right).into_iter().filter_map(|r| {
-                let w = wrong.iter().find(|w| w.name == r.name)?;
+                let w = wrong.iter().find(|w| w.zone.name == r.zone.name)?;
                 let apart = is_above(r.interval, w.interval) || is_above(w.interval, r.interval);
-                apart.then(|| Move {
+                (apart && self.is_needed(label, &r.zone)).then(|| Move {
                     class: self.name(label),
-                    zone: r.name,
+                    zone: r.zone.name,
                     wrong: w.heat,
                     right: r.heat,
                     flat: r.flat,
@@ -394,6 +439,36 @@ impl<'a> Heat<'a> {
         moves.sort_by(|a, b| b.size().total_cmp(&a.size()));
         moves.truncate(2);
         moves.into_iter().map(Finding::HeatMoves).collect()
+    }
+
+    /// How the heat of a mean map falls on parts of the frequency axis: named bands where
+    /// frequencies are known, quarters of the bands elsewhere. `songs` is how many songs the samples
+    /// are worth: as if samples of one song were all alike, the deviation of a mean over them is
+    /// that of samples / √songs.
+    fn band_shares(&self, mean: &MeanOf, songs: f64) -> Vec<BandHeat> {
+        if !mean.shares.is_empty() {
+            let hz = self.axes.band_hz.as_deref().unwrap_or_default();
+            let within = |range: BandRange| (0..hz.len()).filter(|i| range.holds(hz[*i])).collect();
+            let known = mean.shares.iter().filter_map(|share| {
+                let heat = share.of_map.mean?;
+                let half = share.of_map.deviation.filter(|_| songs >= 2.0);
+                let half = half.map(|deviation| Z_95 * deviation / songs.sqrt());
+                let interval = half.map(|half| (heat - half, heat + half));
+                let name = ZoneName::of_range(share.band);
+                let zone = BandZone { name, bands: within(share.band) };
+                Some(BandHeat { zone, flat: share.of_bands, heat, interval })
+            });
+            return known.collect();
+        }
+        let quarter = |i: usize| {
+            let HeatShare { span, flat, heat, interval_95: interval, .. } =
+                *mean.heat_in(Zone::Quarter(i))?;
+            let (first, end) = span?;
+            let name = ZoneName::of_quarter(i, first, end);
+            let zone = BandZone { name, bands: (first..end).collect() };
+            Some(BandHeat { zone, flat, heat, interval })
+        };
+        (0..4).filter_map(quarter).collect()
     }
 }
 
@@ -442,35 +517,12 @@ fn excess(finding: &Finding) -> f64 {
 /// The share of the heat in a part of the frequency axis.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct BandHeat {
-    pub(super) name: String,
+    pub(super) zone: BandZone,
     /// What a uniform map has.
     pub(super) flat: f64,
     pub(super) heat: f64,
     /// 95 %.
     interval: Option<(f64, f64)>,
-}
-
-/// How the heat of a mean map falls on parts of the frequency axis: named bands where frequencies
-/// are known, quarters of the bands elsewhere. `songs` is how many songs the samples are worth: as
-/// if samples of one song were all alike, the deviation of a mean over them is that of samples / √songs.
-fn band_shares(mean: &MeanOf, songs: f64) -> Vec<BandHeat> {
-    if !mean.shares.is_empty() {
-        let known = mean.shares.iter().filter_map(|share| {
-            let heat = share.of_map.mean?;
-            let half = share.of_map.deviation.filter(|_| songs >= 2.0);
-            let half = half.map(|deviation| Z_95 * deviation / songs.sqrt());
-            let interval = half.map(|half| (heat - half, heat + half));
-            Some(BandHeat { name: named(share.band), flat: share.of_bands, heat, interval })
-        });
-        return known.collect();
-    }
-    let quarter = |i: usize| {
-        let HeatShare { span, flat, heat, interval_95: interval, .. } =
-            *mean.heat_in(Zone::Quarter(i))?;
-        let (first, end) = span?;
-        Some(BandHeat { name: quarter_name(i, first, end), flat, heat, interval })
-    };
-    (0..4).filter_map(quarter).collect()
 }
 
 /// Pearson's; none of a constant.
@@ -563,7 +615,8 @@ fn whole_songs(
 mod tests {
     use super::*;
     use crate::explain::{
-        BandShare, ConfusedMap, Methods, NamedBand, RightAndWrong, SignedMap, Spread, Wrong,
+        BandShare, ConfusedMap, MeanCurve, Methods, NamedBand, RightAndWrong, SignedMap, Spread,
+        Wrong,
     };
 
     fn names() -> Vec<String> {
@@ -610,18 +663,46 @@ mod tests {
         units
     }
 
-    fn found_over(means: &[MeanMap], units: &Units) -> Vec<Finding> {
+    /// All that the network loses is lost in these bands of 128, by 24 samples of each class.
+    fn needed(bands: std::ops::Range<usize>) -> Vec<ClassOcclusion> {
+        let mean: Vec<f64> =
+            (0..128).map(|b| if bands.contains(&b) { 0.5 } else { -0.1 }).collect();
+        let curve = MeanCurve { mean, deviation: Vec::new() };
+        let of = |label| ClassOcclusion {
+            label,
+            n: 24,
+            bands: curve.clone(),
+            frames: MeanCurve::default(),
+        };
+        (0..3).map(of).collect()
+    }
+
+    fn found_with(means: &[MeanMap], units: &Units, occlusion: &[ClassOcclusion]) -> Vec<Finding> {
         let (means, names, textures) = (means.iter().collect::<Vec<_>>(), names(), textures());
         let (names, textures, shape) = (&names[..], &textures[..], [128, 25]);
-        Heat { means: &means, names, textures, units, shape }.findings()
+        // The top 16 bands are mid, the others bass.
+        let hz = (0..128).map(|b| if b < 112 { 100.0 } else { 1_000.0 }).collect();
+        let axes = &Axes { band_hz: Some(hz), frame_seconds: None };
+        Heat { means: &means, names, textures, units, occlusion, axes, shape }.findings()
+    }
+
+    fn found_over(means: &[MeanMap], units: &Units) -> Vec<Finding> {
+        found_with(means, units, &needed(112..128))
     }
 
     fn found(means: &[MeanMap]) -> Vec<Finding> {
         found_over(means, &counted(means))
     }
 
-    const OWN: [f32; 4] = [1.0, 0.2, 0.0, 0.0];
-    const OTHER: [f32; 4] = [0.0, 0.0, 0.2, 1.0];
+    const OWN: [f32; 20] = lit_at(0);
+    const OTHER: [f32; 20] = lit_at(19);
+
+    const fn lit_at(cell: usize) -> [f32; 20] {
+        let mut map = [0.0; 20];
+        map[cell] = 1.0;
+        map[10] = 0.2;
+        map
+    }
 
     /// Metal in the top bands when it is wrong, as rock is when it is correct.
     fn metal(wrong: usize, heat: f64) -> Vec<MeanMap> {
@@ -650,7 +731,7 @@ mod tests {
 
     #[test]
     fn an_edge_is_silent_without_enough_heat_maps_or_distance() {
-        for (wrong, heat) in [(77, 0.14), (9, 0.593), (77, 0.003)] {
+        for (wrong, heat) in [(77, 0.14), (77, 0.18), (9, 0.593), (77, 0.003)] {
             assert_eq!(found(&metal(wrong, heat)), [], "{wrong} {heat}");
         }
         // Twice as much, but the intervals overlap.
@@ -698,7 +779,8 @@ mod tests {
         let share = |heat: f64| {
             let deviation = Some(0.5);
             let of_map = Spread { n: 60, mean: Some(heat), deviation, ..Spread::default() };
-            vec![BandShare { band: NamedBand::Mid, of_bands: 0.3, of_map }]
+            let band = BandRange { low: NamedBand::Mid, high: NamedBand::Mid };
+            vec![BandShare { band, of_bands: 0.3, of_map }]
         };
         let of = |heat| MeanOf { shares: share(heat), ..mean_of(60, &OWN, Vec::new()) };
         let means = [class(0, of(0.7), of(0.4), vec![])];
@@ -770,6 +852,14 @@ mod tests {
         assert_eq!((like.pairs, like.all_pairs), (1, 1));
         assert_eq!(found(&[metal(&OWN, 40), rock()]), [], "as when it is correct");
         assert_eq!(found(&[metal(&OTHER, 9), rock()]), [], "too few");
+        let short = |map: &[f32]| mean_of(90, &map[1..], vec![]);
+        let mut few_cells = [metal(&OTHER, 40), rock()];
+        for mean in &mut few_cells {
+            let maps = &mut mean.maps.grad_cam;
+            maps.right = short(if mean.label == 1 { &OWN } else { &OTHER });
+            maps.confused.iter_mut().for_each(|one| one.map = SignedMap::of(&OTHER[1..]));
+        }
+        assert_eq!(found(&few_cells), [], "19 cells");
     }
 
     #[test]
@@ -782,8 +872,14 @@ mod tests {
         let got = found(&[class(0, of(0.7), of(0.3), vec![])]);
         let [Finding::HeatMoves(one)] = &got[..] else { panic!("{got:?}") };
         assert_eq!((one.right, one.wrong, one.flat), (0.7, 0.3, 0.25));
-        assert!(one.zone.starts_with("in the lowest quarter"), "{}", one.zone);
+        assert!(one.zone.words.starts_with("in the lowest quarter"), "{:?}", one.zone);
         assert_eq!(found(&[class(0, of(0.7), of(0.6), vec![])]), []);
+        // Occlusion finds other bands, falls nowhere, or was not measured.
+        let means = [class(0, of(0.7), of(0.3), vec![])];
+        let units = counted(&means);
+        for occlusion in [needed(0..112), needed(0..0), Vec::new()] {
+            assert_eq!(found_with(&means, &units, &occlusion), []);
+        }
         // 0.4 apart, but the intervals overlap.
         let mut wide = of(0.3);
         for one in &mut wide.heat {

@@ -27,10 +27,10 @@ use crate::error::{Error, Result};
 use crate::explain::{Explanation, MeanMap, Unit, unit};
 use accuracy::TestAccuracy;
 use comparison::Comparison;
-use confusion::Confusions;
+use confusion::{Confusions, MatrixFacts};
 use curves::CurvesShow;
 use findings::{Heat, Units};
-use genres::Genres;
+use genres::{Errors, Genres};
 use grad_cam::{Checked, GradCam};
 use maps::MapsShow;
 use parameters::{Expectation, Fit};
@@ -117,13 +117,17 @@ impl Answers {
             train.songs.zip(test.songs).map(|(a, b)| [a as usize, b as usize]),
         );
         let unit = unit(found);
-        let genres = Genres::new(
-            &found.textures,
-            &run.facts.classes,
-            &found.axes,
-            unit,
-            confusions.test_attractor(),
-        );
+        let training = MatrixFacts::new("training", &train.confusion, &run.facts.classes).attractor;
+        let training = training.as_ref().map(|found| &found.class[..]);
+        let errors = [
+            Errors { part: "training", attractor: training, confusion: &train.confusion },
+            Errors {
+                part: "test",
+                attractor: confusions.test_attractor(),
+                confusion: &test.confusion,
+            },
+        ];
+        let genres = Genres::new(&found.textures, &run.facts.classes, &found.axes, unit, &errors);
         let comparison = match against {
             Some((first, versus)) => Some(compared(first, run, versus, &write)?),
             None => None,
@@ -177,6 +181,8 @@ fn maps(run: &RunRecord, unit: Unit) -> Option<MapsShow> {
         names: &found.classes,
         textures: &found.textures,
         units: &Units::of(&part.classes, songs),
+        occlusion: &found.occlusion,
+        axes: &found.axes,
         shape: found.sample_shape,
     };
     let mut findings = heat.findings();
@@ -193,11 +199,12 @@ fn maps(run: &RunRecord, unit: Unit) -> Option<MapsShow> {
         unit,
         errors: part.classes.iter().map(|class| class.wrong.len()).sum(),
         songs: songs.is_some_and(|songs| songs.iter().collect::<BTreeSet<_>>().len() < songs.len()),
-        lit: maps::lit(&heat, &found.occlusion, &found.axes),
+        lit: maps::lit(&heat),
         findings,
         one_song: maps::one_song(&part.classes, |i| songs.and_then(|songs| songs.get(i).copied())),
         empty,
         all,
+        emptiest: maps::emptiest(&means, &found.classes),
         uncovered: found.sample_shape[1].saturating_sub(covered),
     })
 }

@@ -53,9 +53,9 @@ fn shares(found: &Explanation, layer: &str) -> Option<Table> {
         let hz = |f: f64| if f < 1000.0 { format!("{f}") } else { format!("{}k", f / 1000.0) };
         match share.band.range_hz() {
             (low, high) if high.is_finite() => {
-                format!("{} ({}–{} Hz)", share.band.as_str(), hz(low), hz(high))
+                format!("{} ({}–{} Hz)", share.band.name(), hz(low), hz(high))
             }
-            (low, _) => format!("{} (over {} Hz)", share.band.as_str(), hz(low)),
+            (low, _) => format!("{} (over {} Hz)", share.band.name(), hz(low)),
         }
     }));
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
@@ -73,8 +73,8 @@ fn shares(found: &Explanation, layer: &str) -> Option<Table> {
     });
     Some(Table {
         caption: format!(
-            "Share of Grad-CAM's heat at {layer} by frequency band: mean ± standard deviation over \
-             segments, in percentage points"
+            "Share of Grad-CAM's heat at {layer} by parts of the frequency axis, none narrower than a \
+             cell: mean ± standard deviation over segments, in percentage points"
         ),
         words: 1,
         head,

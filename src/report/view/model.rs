@@ -52,6 +52,8 @@ pub(in crate::report) struct ModelView {
     pub(in crate::report) reliability: (String, Table),
     /// `training`.
     pub(in crate::report) explained: &'static str,
+    /// How many are classified correctly, and which songs hold the errors.
+    pub(in crate::report) errors: String,
     pub(in crate::report) genres: Vec<GenreView>,
     /// Axes of every sample's picture.
     pub(in crate::report) axes: Axes,
@@ -75,6 +77,8 @@ impl ModelView {
         let axes = Axes::of(found);
         let versus_table = against.and_then(|(_, versus)| versus_table(versus));
         let answers = Answers::new(run, against)?;
+        let part = found.parts.first().and_then(|part| run.labels.get(&part.part));
+        let songs = part.and_then(|labels| labels.song.as_deref());
         Ok(Self {
             run: number,
             name: run.metrics.model.clone(),
@@ -94,6 +98,7 @@ impl ModelView {
             scores: tables::scores(run),
             reliability: tables::reliability(run)?,
             explained: found.parts.first().map_or("", |part| part.part.word()),
+            errors: samples::errors(found, songs),
             genres: samples::genres(drawn)?,
             reading: samples::reading(drawn, &axes),
             axes,

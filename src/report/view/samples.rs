@@ -1,6 +1,6 @@
 //! The samples of each class that are classified correctly and incorrectly.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::axes::Axes;
 use crate::data::PartName;
@@ -23,6 +23,8 @@ pub(in crate::report) struct GenreView {
     pub(in crate::report) rows: [Row; 2],
     /// The same with one sample per song, where the first six have fewer songs.
     pub(in crate::report) by_song: Vec<Row>,
+    /// The first six correct or incorrect ones are of one song, so those by song are shown at once.
+    pub(in crate::report) opens: bool,
 }
 
 /// Incorrect samples with the same prediction.
@@ -112,6 +114,13 @@ fn genre(drawn: Drawn<'_>, part: PartName, label: u32, class: &Class) -> Result<
     let [right_row, wrong_row] = first;
     let rows = [right_row?, wrong_row?];
     let by_song = by_song(drawn, part, label, class)?;
+    let opens = !by_song.is_empty()
+        && [true, false].iter().any(|right| {
+            let all = shown(found, part, label, *right);
+            let (first, wrong) = class.first();
+            let first = if *right { first } else { wrong };
+            is_one_song(all.iter().filter(|(_, shown)| first.contains(&shown.index)).map(|s| s.1))
+        });
     Ok(GenreView {
         name: class.name.clone(),
         right_count: thousands(class.right.len() as u64),
@@ -120,6 +129,7 @@ fn genre(drawn: Drawn<'_>, part: PartName, label: u32, class: &Class) -> Result<
         wrong,
         rows,
         by_song,
+        opens,
     })
 }
 
@@ -168,6 +178,58 @@ fn row(drawn: Drawn<'_>, part: PartName, label: u32, right: bool, wanted: &[usiz
         _ => songs_note(&chosen),
     };
     Ok(Row { title: title(right, wanted.len()), items, note })
+}
+
+/// Whether these are several, all of one known song.
+fn is_one_song<'a>(mut all: impl Iterator<Item = &'a ExplainedSample>) -> bool {
+    let Some(song) = all.next().and_then(|shown| shown.song) else { return false };
+    let others: Vec<bool> = all.map(|shown| shown.song == Some(song)).collect();
+    !others.is_empty() && !others.contains(&false)
+}
+
+/// How many segments of the explained part are classified correctly and incorrectly, and how many
+/// songs hold how many of the errors, where they are concentrated. `songs` are the part's, by index.
+pub(in crate::report) fn errors(found: &Explanation, songs: Option<&[i64]>) -> String {
+    let Some(part) = found.parts.first() else { return String::new() };
+    let right: usize = part.classes.iter().map(|class| class.right.len()).sum();
+    let wrong: usize = part.classes.iter().map(|class| class.wrong.len()).sum();
+    let count = |n: usize| thousands(n as u64);
+    let held = songs.and_then(|songs| concentrated(&part.classes, songs));
+    let held = held.map_or_else(String::new, |(most, of, held)| {
+        format!(
+            "; {most} of {} songs hold {} of the {} errors",
+            count(of),
+            count(held),
+            count(wrong)
+        )
+    });
+    format!(
+        "Of {} {} segments {} are classified correctly and {} incorrectly{held}.",
+        count(right + wrong),
+        part.part.word(),
+        count(right),
+        count(wrong)
+    )
+}
+
+/// So many songs are named at most: those with most errors.
+const SONGS: usize = 10;
+
+/// The ten songs with most errors, of so many, and how many errors they hold: a third of all at
+/// least, and they are a tenth of the songs at most.
+fn concentrated(classes: &[Class], songs: &[i64]) -> Option<(usize, usize, usize)> {
+    let mut errors: BTreeMap<(usize, i64), usize> = BTreeMap::new();
+    for (label, class) in classes.iter().enumerate() {
+        let wrong = class.wrong.iter().map(|wrong| (wrong.index, 1));
+        for (index, n) in class.right.iter().map(|index| (*index, 0)).chain(wrong) {
+            *errors.entry((label, *songs.get(index)?)).or_default() += n;
+        }
+    }
+    let (all, of) = (errors.values().sum::<usize>(), errors.len());
+    let mut counts: Vec<usize> = errors.into_values().collect();
+    counts.sort_unstable_by(|a, b| b.cmp(a));
+    let held = counts.iter().take(SONGS).sum::<usize>();
+    (10 * SONGS <= of && held > SONGS && 3 * held >= all).then_some((SONGS, of, held))
 }
 
 /// How many songs the samples are cut from, where that is fewer than samples.
@@ -298,6 +360,33 @@ pub(in crate::report) fn reading(drawn: Drawn<'_>, axes: &Axes) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// 100 songs of four segments; `wrong` of each are misclassified.
+    fn held(wrong: impl Fn(usize) -> usize) -> Option<(usize, usize, usize)> {
+        let songs: Vec<i64> = (0..400).map(|i| i / 4).collect();
+        let mut class = Class { name: "a".into(), right: Vec::new(), wrong: Vec::new() };
+        for index in 0..400 {
+            match index % 4 < wrong(index / 4) {
+                true => {
+                    class.wrong.push(Wrong { index, song: None, predicted: 1, probability: 0.5 })
+                }
+                false => class.right.push(index),
+            }
+        }
+        concentrated(&[class], &songs)
+    }
+
+    #[test]
+    fn songs_that_hold_many_errors_are_counted() {
+        // 40 in ten songs, one in each of 30 others; then one in each of 90 others.
+        assert_eq!(held(|s| if s < 10 { 4 } else { usize::from(s < 40) }), Some((10, 100, 40)));
+        assert_eq!(held(|s| if s < 10 { 4 } else { 1 }), None);
+        assert_eq!(held(|s| usize::from(s < 10)), None, "one each");
+        assert_eq!(held(|_| 0), None);
+        // Ten of twenty songs are no small part.
+        let class = Class { name: "a".into(), right: (0..20).collect(), wrong: Vec::new() };
+        assert_eq!(concentrated(&[class], &(0..20).collect::<Vec<i64>>()), None);
+    }
 
     #[test]
     fn runs_of_three_are_shortened() {

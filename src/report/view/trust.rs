@@ -123,8 +123,9 @@ fn occlusion(found: &Explanation) -> Option<Figure> {
         drawings: occlusion_panels(found, 0).ok()?.iter().flatten().map(Drawing::svg).collect(),
         caption: format!(
             "Occlusion: mean drop of the predicted class's probability where a window of bands or \
-             frames is muted, by true class (samples: {}), and mean Grad-CAM of correct predictions \
-             along the same axes.",
+             frames is replaced by the training mean of each band, over correctly classified samples \
+             of each class (n = {}), and mean Grad-CAM of all correct predictions along the same \
+             axes.",
             known.iter().map(|c| format!("{} {}", name(c), c.n)).collect::<Vec<_>>().join(", ")
         ),
     })
