@@ -128,7 +128,7 @@ pub fn sync_folder(folder: &Path) {
 }
 
 /// Removes the temporary files in a folder that no process is writing.
-fn sweep(folder: &Path) {
+pub(crate) fn sweep(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let random = name.to_str().and_then(|name| name.strip_prefix(PARTIAL));

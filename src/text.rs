@@ -94,6 +94,16 @@ pub(crate) fn shell(word: &str) -> String {
     }
 }
 
+/// A text as Python takes it.
+pub(crate) fn python(text: &str) -> String {
+    let escaped = |c: char| match c {
+        '\\' | '\'' => format!("\\{c}"),
+        c if c.is_control() => format!("\\u{:04x}", u32::from(c)),
+        c => c.into(),
+    };
+    format!("'{}'", text.chars().map(escaped).collect::<String>())
+}
+
 /// Folds a paragraph to 80 columns.
 pub(crate) fn fold(paragraph: &str) -> String {
     let mut text = String::new();
@@ -164,6 +174,14 @@ mod tests {
         assert_eq!(
             ["runs/p1-a_b.c", "", "a b", "it's", "$x"].map(shell),
             ["runs/p1-a_b.c", "''", "'a b'", r"'it'\''s'", "'$x'"]
+        );
+    }
+
+    #[test]
+    fn python_takes_a_text_as_it_is() {
+        assert_eq!(
+            ["a/b.npy", r"C:\a", "it's", "\u{1b}\n é"].map(python),
+            ["'a/b.npy'", r"'C:\\a'", r"'it\'s'", r"'\u001b\u000a é'"]
         );
     }
 

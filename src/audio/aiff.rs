@@ -7,10 +7,7 @@ use std::io;
 use symphonia::core::io::MediaSource;
 
 use super::pcm::{Encoding, Pcm};
-use super::stream::{Kind, MOST_CHANNELS, Stream, Unread, read_at};
-
-/// More chunks are taken for damage.
-const MOST_CHUNKS: usize = 10_000;
+use super::stream::{Kind, MOST_CHANNELS, MOST_CHUNKS, PLACEHOLDER, Stream, Unread, read_at};
 
 /// Whether a file begins as one.
 pub(super) fn is_aiff(start: &[u8]) -> bool {
@@ -82,7 +79,7 @@ pub(super) fn parse(
             Some(counted)
         }
         (_, 0) => None,
-        (_, len) if len >= 0x7fff_0000 && len > room => None,
+        (_, len) if len >= PLACEHOLDER && len > room => None,
         (_, len) => Some(len),
     };
     Ok(Ok(Stream::new(kind, channels, sample_rate_hz, start, promised, room)))

@@ -24,6 +24,7 @@ use super::stream::{Kind, Patch, Section, Stream, Unread, read_at};
 use super::{aiff, au, riff};
 use crate::error::{Error, Result};
 use crate::panics::quiet_catch_unwind;
+use crate::text::shell;
 
 /// Extensions of the sound files that can be decoded.
 pub const EXTENSIONS: [&str; 13] =
@@ -107,10 +108,7 @@ pub fn decode_blocks(
     sink: &mut Sink<'_>,
 ) -> Result<Decoded> {
     let mut out = Out { decoded: Decoded::default(), most_minutes, sink, mono: Vec::new() };
-    let done = quiet_catch_unwind(|| decode_any(path, source, &mut out));
-    let done = done.unwrap_or_else(|panic| {
-        Err(Stop::Problem(format!("is damaged: the decoder failed ({panic})")))
-    });
+    let done = decode_any(path, source, &mut out);
     let decoded = out.decoded;
     let fail = |problem: String| Err(Error::Audio { path: path.into(), problem });
     match done {
@@ -118,16 +116,16 @@ pub fn decode_blocks(
         Err(Stop::Problem(problem)) => return fail(problem),
         Err(Stop::NotRead(what)) => {
             let other = path.with_extension("read.wav");
-            let (path, other) = (path.display(), other.display());
-            return fail(format!("{what}; convert it: ffmpeg -i \"{path}\" \"{other}\""));
+            let [path, other] = [path, &other].map(|path| shell(&path.display().to_string()));
+            return fail(format!("{what}; convert it: ffmpeg -i {path} {other}"));
         }
         Err(Stop::TooLong) => {
             let piece = 60 * most_minutes.min(60);
             return fail(format!(
                 "is longer than {most_minutes} minutes, the most that are decoded of one file; raise \
                  --max-minutes, or cut it into pieces, such as with ffmpeg -ss 0 -t {piece} -i \
-                 \"{}\" piece.wav",
-                path.display()
+                 {} piece.wav",
+                shell(&path.display().to_string())
             ));
         }
         Err(Stop::Sink(error)) => return Err(error),
@@ -155,6 +153,12 @@ impl From<std::io::Error> for Stop {
     fn from(e: std::io::Error) -> Self {
         Self::Problem(format!("cannot be read: {e}"))
     }
+}
+
+/// Calls symphonia, which may panic on a damaged file.
+fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Stop> {
+    quiet_catch_unwind(work)
+        .map_err(|panic| Stop::Problem(format!("is damaged: the decoder failed ({panic})")))
 }
 
 /// Where decoded blocks go.
@@ -292,8 +296,9 @@ fn decode_adpcm(
         .with_channels(Channels::Discrete(channels as u16))
         .with_max_frames_per_packet(frames)
         .with_frames_per_block(frames);
-    let mut decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(&parameters, &AudioDecoderOptions::default())
+    let codecs = symphonia::default::get_codecs();
+    let options = AudioDecoderOptions::default();
+    let mut decoder = guarded(|| codecs.make_audio_decoder(&parameters, &options))?
         .map_err(|e| Stop::Problem(format!("cannot be decoded: {e}")))?;
     let mut interleaved = Vec::new();
     each_block(source, stream, block_bytes, 1, &mut |block| {
@@ -303,9 +308,12 @@ fn decode_adpcm(
         let mut whole = block.to_vec();
         whole.resize(block_bytes, 0);
         let packet = Packet::new(0, Timestamp::from(0u32), Duration::from(frames), whole);
-        match decoder.decode(&packet) {
-            Ok(decoded) => {
-                decoded.copy_to_vec_interleaved(&mut interleaved);
+        let decoded = guarded(|| {
+            let decoded = decoder.decode(&packet);
+            decoded.map(|decoded| decoded.copy_to_vec_interleaved(&mut interleaved))
+        })?;
+        match decoded {
+            Ok(()) => {
                 interleaved.truncate(samples_of(block.len()) * channels);
                 out.push(&interleaved, channels, sample_rate_hz)
             }
@@ -366,9 +374,10 @@ fn decode_packed(
         e => Stop::Problem(format!("cannot be decoded: {e}")),
     };
     let stream = MediaSourceStream::new(Box::new(section), Default::default());
-    let format = symphonia::default::get_probe()
-        .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
-        .map_err(|e| match e {
+    let (format, metadata) = (FormatOptions::default(), MetadataOptions::default());
+    let probe = symphonia::default::get_probe();
+    let format =
+        guarded(|| probe.probe(&hint, stream, format, metadata))?.map_err(|e| match e {
             // Such as 384 kbit/s for one channel in layer 2.
             Symphonia::Unsupported(_) if first.is_some() => Stop::NotRead(
                 "is MPEG audio with a bit rate that the standard does not allow for its channels"
@@ -489,22 +498,23 @@ fn decode_track(
     // Symphonia ends MPEG audio where it guesses the end from the first bit rates.
     let options = AudioDecoderOptions::default().gapless(!is_mpeg);
     let make = |codec: &AudioCodecParameters| {
-        symphonia::default::get_codecs().make_audio_decoder(codec, &options)
+        guarded(|| symphonia::default::get_codecs().make_audio_decoder(codec, &options))
     };
-    let mut decoder: Box<dyn AudioDecoder> = make(&codec).map_err(unusable)?;
+    let mut decoder: Box<dyn AudioDecoder> = make(&codec)?.map_err(unusable)?;
     let mut interleaved = Vec::new();
     let (mut bad, mut reason, mut packets) = (0u64, String::new(), 0u64);
     let (mut expected, mut gaps) = (None::<i64>, 0i64);
     let (mut spec, mut silence) = (None, (0, 0, 0));
     loop {
-        let packet = match format.next_packet() {
+        let packet = match guarded(|| format.next_packet())? {
             Ok(Some(packet)) => packet,
             Ok(None) => break,
             // Another file begins, in a chain of Ogg files.
             Err(Symphonia::ResetRequired) => {
                 let Some(track) = format.default_track(TrackType::Audio) else { break };
                 let codec = track.codec_params.as_ref().and_then(|params| params.audio());
-                let Some(next) = codec.and_then(|codec| make(codec).ok()) else {
+                let next = codec.map(&make).transpose()?;
+                let Some(Ok(next)) = next else {
                     out.damage("goes on with a codec that is not read".into());
                     break;
                 };
@@ -528,7 +538,7 @@ fn decode_track(
                 .map(|head| (head[0] & 0x1e, head[1] & 0x0c, head[2] >> 6 == 3));
             if spec.is_some()
                 && spec != now
-                && let Ok(next) = make(&codec)
+                && let Ok(next) = make(&codec)?
             {
                 decoder = next;
             }
@@ -539,10 +549,14 @@ fn decode_track(
             let len = i64::try_from(packet.block_dur().get()).unwrap_or(0);
             expected = Some(from.saturating_add(len));
         }
-        match decoder.decode(&packet) {
-            Ok(decoded) => {
-                let (rate, channels) = (decoded.spec().rate(), decoded.num_planes());
+        let decoded = guarded(|| {
+            decoder.decode(&packet).map(|decoded| {
                 decoded.copy_to_vec_interleaved(&mut interleaved);
+                (decoded.spec().rate(), decoded.num_planes())
+            })
+        })?;
+        match decoded {
+            Ok((rate, channels)) => {
                 silence = (interleaved.len(), channels, rate);
                 trim.push(&interleaved, channels, rate, out)?;
             }
@@ -591,7 +605,7 @@ mod tests {
 
     #[test]
     fn a_file_longer_than_the_limit_names_a_way_out() {
-        let path = Path::new("songs/long.wav");
+        let path = Path::new("my songs/long.wav");
         // 61 s of mu-law at 1 kHz, in .au, .wav and .aiff.
         let mut au = b".snd".to_vec();
         au.extend([24u32, 61_000, 1, 1000, 1].iter().flat_map(|word| word.to_be_bytes()));
@@ -604,8 +618,8 @@ mod tests {
             };
             assert_eq!(decoded(2).unwrap().samples, 61_000);
             let error = decoded(1).unwrap_err().to_string();
-            let way_out = "ffmpeg -ss 0 -t 60 -i \"songs/long.wav\"";
-            for part in ["songs/long.wav", "1 minutes", "--max-minutes", way_out] {
+            let way_out = "ffmpeg -ss 0 -t 60 -i 'my songs/long.wav'";
+            for part in ["my songs/long.wav", "1 minutes", "--max-minutes", way_out] {
                 assert!(error.contains(part), "{part}: {error}");
             }
         }

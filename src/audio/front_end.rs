@@ -16,6 +16,9 @@ pub(crate) const MOST_LONG: usize = 1 << 16;
 /// The most values of a spectrogram (64 MiB): with more a song's cuts would fill the memory.
 pub(crate) const MOST_VALUES: usize = 1 << 24;
 
+/// The most samples of a cut (1 GiB): a shorter file is filled up to them.
+pub(crate) const MOST_CUT: usize = 1 << 28;
+
 /// How sound becomes a log-mel spectrogram of shape `[n_mels, frames]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,6 +123,12 @@ impl FrontEnd {
             return fail(format!(
                 "expected n_mels · frames of at most {MOST_VALUES}, found {} · {}",
                 self.n_mels, self.frames
+            ));
+        }
+        if self.cut_samples() > MOST_CUT {
+            return fail(format!(
+                "expected hop_samples · frames of at most {MOST_CUT}, found {} · {}",
+                self.hop_samples, self.frames
             ));
         }
         let nyquist = f64::from(self.sample_rate_hz) / 2.0;
@@ -294,5 +303,8 @@ mod tests {
         }
         let large = FrontEnd { n_mels: 65_536, frames: 65_536, ..FrontEnd::librosa_2s() };
         assert!(large.check().unwrap_err().to_string().contains("16777216"), "{large:?}");
+        let long =
+            FrontEnd { hop_samples: 1 << 20, frames: 65_536, n_mels: 8, ..FrontEnd::librosa_2s() };
+        assert!(long.check().unwrap_err().to_string().contains("268435456"), "{long:?}");
     }
 }

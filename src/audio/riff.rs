@@ -10,12 +10,8 @@ use std::io;
 use symphonia::core::io::MediaSource;
 
 use super::pcm::{Encoding, Pcm};
-use super::stream::{Kind, MOST_CHANNELS, Stream, Unread, read_at};
+use super::stream::{Kind, MOST_CHANNELS, MOST_CHUNKS, PLACEHOLDER, Stream, Unread, read_at};
 
-/// From here on, lengths that are beyond the file are placeholders: 2³¹ less a header, or more.
-const PLACEHOLDER: u64 = 0x7fff_0000;
-/// More chunks are taken for damage.
-const MOST_CHUNKS: usize = 10_000;
 /// Of a format's chunk, more is not read.
 const FORMAT_BYTES: usize = 64;
 

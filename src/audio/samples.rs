@@ -128,8 +128,13 @@ impl Samples {
     /// # Errors
     /// If they are in a file that cannot be written.
     pub fn pad(&mut self, len: usize) -> Result<()> {
-        let more = len.saturating_sub(self.count());
-        self.extend(&vec![0.0; more])?;
+        let zeros = vec![0.0; WRITTEN_AT_ONCE];
+        let mut more = len.saturating_sub(self.count());
+        while more > 0 {
+            let some = more.min(zeros.len());
+            self.extend(&zeros[..some])?;
+            more -= some;
+        }
         self.finish()
     }
 }
@@ -166,8 +171,10 @@ mod tests {
             for range in [0..n, n / 2..n / 2 + n.min(1000) / 2, n..n] {
                 assert!(*samples.piece(range.clone()).unwrap() == all[range]);
             }
-            samples.pad(n + 3).unwrap();
-            assert_eq!(samples.piece(n..n + 3).unwrap()[..], [0.0; 3]);
+            let padded = n + WRITTEN_AT_ONCE + 3;
+            samples.pad(padded).unwrap();
+            assert_eq!(samples.count(), padded);
+            assert!(samples.piece(n..padded).unwrap().iter().all(|x| *x == 0.0));
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Decoded sound.
 
-use serde::{Deserialize, Serialize};
-
 /// Sound of one channel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sound {
@@ -36,7 +34,7 @@ const CLIPPED: f64 = 0.01;
 const LEAST_CLIPPED_PEAK: f32 = 0.25;
 
 /// What the samples of a file are like, before resampling.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Levels {
     /// The largest absolute sample of any channel.
     pub peak: f32,

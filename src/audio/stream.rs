@@ -8,6 +8,10 @@ use super::pcm::Pcm;
 
 /// More channels are taken for a damaged header.
 pub(super) const MOST_CHANNELS: usize = 64;
+/// More chunks are taken for damage.
+pub(super) const MOST_CHUNKS: usize = 10_000;
+/// From here on, lengths that are beyond the file are placeholders: 2³¹ less a header, or more.
+pub(super) const PLACEHOLDER: u64 = 0x7fff_0000;
 /// The shortest length that is remarked where it is missing: headers are often a block off.
 const SLACK_SECONDS: f64 = 0.05;
 

@@ -49,8 +49,11 @@ pub struct Repeat {
     pub exact: bool,
     /// The part that judges.
     pub part: PartName,
-    /// Its song there.
+    /// Its song there; the first of several.
     pub song: i64,
+    /// All songs there with its name.
+    #[serde(skip)]
+    pub(super) songs: BTreeSet<i64>,
     /// The name of that song.
     pub name: String,
     /// The part that it is judged by.
@@ -70,6 +73,9 @@ pub struct SameNames {
     pub songs: usize,
     /// The first of them.
     pub examples: Vec<String>,
+    /// The songs of `part` that have one of these names.
+    #[serde(skip)]
+    pub(super) ids: BTreeSet<i64>,
 }
 
 /// Whether two parts share artists.
@@ -97,10 +103,14 @@ pub struct Known {
 
 /// Looks the songs' names up in what is known.
 pub(super) fn check(all: &AllSamples<'_>, names: &Names) -> Known {
-    let named = |part: PartName| -> BTreeMap<&str, i64> {
-        let ids = ids_of(all.data.part(part)).into_iter().map(|(id, _)| id);
-        let named = |id| names.gtzan.get(&id).into_iter().flatten().map(move |n| (n.as_str(), id));
-        ids.flat_map(named).collect()
+    let named = |part: PartName| -> BTreeMap<&str, BTreeSet<i64>> {
+        let mut named: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
+        for (id, _) in ids_of(all.data.part(part)) {
+            for name in names.gtzan.get(&id).into_iter().flatten() {
+                named.entry(name).or_default().insert(all.song(id));
+            }
+        }
+        named
     };
     let parts = PartName::ALL.map(named);
     let of = |part: PartName| &parts[part as usize];
@@ -116,21 +126,22 @@ pub(super) fn check(all: &AllSamples<'_>, names: &Names) -> Known {
         if all.data.part(part).is_empty() || all.data.part(other).is_empty() {
             continue;
         }
-        let mut same = of(part).keys().filter(|name| of(other).contains_key(**name));
-        let examples: Vec<String> =
-            same.by_ref().take(EXAMPLES).map(|name| (*name).to_owned()).collect();
-        let songs = examples.len() + same.count();
+        let same = || of(part).iter().filter(|(name, _)| of(other).contains_key(**name));
+        let examples = same().take(EXAMPLES).map(|(name, _)| (*name).to_owned()).collect();
+        let songs = same().count();
         if songs > 0 {
-            known.same.push(SameNames { part, other, songs, examples });
+            let ids = same().flat_map(|(_, ids)| ids).copied().collect();
+            known.same.push(SameNames { part, other, songs, examples, ids });
         }
         for (exact, group) in groups() {
-            let ours = group.iter().filter_map(|&name| Some((name, *of(part).get(name)?)));
-            for (name, song) in ours {
+            let ours = group.iter().filter_map(|&name| Some((name, of(part).get(name)?)));
+            for (name, songs) in ours {
                 let theirs = group.iter().filter(|n| **n != name && of(other).contains_key(**n));
                 known.repeats.extend(theirs.map(|other_name| Repeat {
                     exact,
                     part,
-                    song,
+                    song: songs.first().copied().unwrap_or_default(),
+                    songs: songs.clone(),
                     name: name.to_owned(),
                     other,
                     other_name: (*other_name).to_owned(),

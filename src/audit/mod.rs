@@ -209,10 +209,13 @@ impl Audit {
         for found in frames.iter().chain(&near) {
             marks.mark(found);
         }
-        for part in [PartName::Test, PartName::Val] {
-            let repeats = known.iter().flat_map(|known| &known.repeats);
-            let exact = repeats.filter(|repeat| repeat.exact && repeat.part == part);
-            marks.mark_songs(&all, part, &exact.map(|repeat| repeat.song).collect());
+        if let Some(known) = &known {
+            for same in &known.same {
+                marks.mark_songs(&all, same.part, &same.ids);
+            }
+            for repeat in known.repeats.iter().filter(|repeat| repeat.exact) {
+                marks.mark_songs(&all, repeat.part, &repeat.songs);
+            }
         }
         let mut warnings = quick.warnings();
         warnings.extend(names.and_then(Names::pieces));

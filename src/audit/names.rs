@@ -18,7 +18,7 @@ const PER_GENRE: i64 = 100;
 pub struct Names {
     /// GTZAN's names by song id; several where a song is made of several files.
     pub(super) gtzan: BTreeMap<i64, BTreeSet<String>>,
-    /// For ids whose files are pieces of one song: the first of these ids.
+    /// For ids whose files are pieces of one song: the least of these ids.
     pub(super) same: BTreeMap<i64, i64>,
     /// An id and another that is the same song, for a message.
     example: Option<[String; 2]>,
@@ -89,23 +89,32 @@ impl Names {
             let song = (class.as_str(), name.as_ref().unwrap_or(by_name).as_str());
             let (first, of_first) = *first.entry(song).or_insert((*id, file));
             if first != *id {
-                self.same.insert(*id, first);
+                // An id of several files may be the same as several others: all are one song.
+                let [one, other] = [first, *id].map(|id| self.song(id));
+                if one != other {
+                    self.same.insert(one.max(other), one.min(other));
+                }
                 self.example.get_or_insert_with(|| [of_first, file].map(shown));
             }
         }
-        // An id of several files may be the same as several others: all get the first of these.
         for id in self.same.keys().copied().collect::<Vec<_>>() {
-            let mut song = id;
-            for _ in 0..self.same.len() {
-                let Some(earlier) = self.same.get(&song) else { break };
-                song = *earlier;
-            }
-            if song == id {
-                self.same.remove(&id)
-            } else {
-                self.same.insert(id, song)
-            };
+            self.song(id);
         }
+    }
+
+    /// The least of the ids that are one song with this one. All ids that lead there get it, so that
+    /// no chain is walked twice.
+    fn song(&mut self, id: i64) -> i64 {
+        let mut song = id;
+        // Ids lead to lesser ones only.
+        while let Some(lesser) = self.same.get(&song) {
+            song = *lesser;
+        }
+        let mut at = id;
+        while at != song {
+            at = self.same.insert(at, song).unwrap_or(song);
+        }
+        song
     }
 
     /// Says that ids are counted as one song.
@@ -149,5 +158,29 @@ impl Names {
 
     fn add(&mut self, id: i64, name: String) {
         self.gtzan.entry(id).or_default().insert(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_in_a_chain_are_one_song() {
+        let row =
+            |id, song: i64| (id, format!("{id}-{song}.wav"), "a".into(), Some(song.to_string()));
+        // Each id is of the song before it, too; in both orders of rows.
+        let n = 20_000;
+        let mut rows: Vec<_> = (0..n).flat_map(|id| [row(id, id), row(id, id + 1)]).collect();
+        for _ in 0..2 {
+            let mut names = Names::default();
+            names.find_pieces(&rows);
+            assert_eq!(names.same, (1..n).map(|id| (id, 0)).collect());
+            rows.reverse();
+        }
+        // An id of two files joins the ids of both.
+        let mut names = Names::default();
+        names.find_pieces(&[row(1, 1), row(2, 2), row(5, 1), row(5, 2), row(3, 3)]);
+        assert_eq!(names.same, BTreeMap::from([(2, 1), (5, 1)]));
     }
 }

@@ -402,4 +402,22 @@ mod tests {
         }
         assert!(total > 100, "{total}");
     }
+
+    #[test]
+    fn each_of_more_that_are_alike_than_are_compared_is_found() {
+        let mut data = data(5, [6, 6], 1.0);
+        let mut stream = Stream::new(6, "alike");
+        let centre: Vec<f64> = (0..36).map(|_| 10.0 * stream.normal()).collect();
+        let n = 400;
+        for part in [&mut data.train, &mut data.test] {
+            let values = centre.iter().cycle().take(n * centre.len());
+            part.x = values.map(|x| (x + 0.01 * stream.normal()) as f32).collect();
+            part.y = vec![0; n];
+        }
+        let all = AllSamples::of(&data, None);
+        let found = find(&all, &[], 0.999, &Silent);
+        let of_train = found.iter().filter(|m| m.other.part == PartName::Train);
+        let indices: Vec<usize> = of_train.map(|m| m.sample.index).collect();
+        assert!(n > MOST_ALIKE && indices == (0..n).collect::<Vec<_>>(), "{indices:?}");
+    }
 }

@@ -30,7 +30,7 @@ impl<'a> AllSamples<'a> {
         Self { data, samples, size: data.sample_shape.iter().product(), names }
     }
 
-    /// The song of an id: of several whose files are pieces of one song by their names, the first.
+    /// The song of an id: of several whose files are pieces of one song by their names, the least.
     pub(super) fn song(&self, id: i64) -> i64 {
         self.names.and_then(|names| names.same.get(&id)).copied().unwrap_or(id)
     }
@@ -84,7 +84,7 @@ impl Marks {
         part: PartName,
         songs: &BTreeSet<i64>,
     ) {
-        let of_song = |s: &&Sample| s.song.is_some_and(|id| songs.contains(&id));
+        let of_song = |s: &&Sample| s.song.is_some_and(|id| songs.contains(&all.song(id)));
         self.0.extend(all.of_part(part).filter(of_song));
     }
 

@@ -6,15 +6,12 @@ use std::time::Instant;
 use super::bars::Bars;
 use super::choice;
 use super::say::{Output, quoted};
-use crate::audio::front_end::{MOST_HZ, MOST_LONG, MOST_SAMPLES, MOST_VALUES};
+use crate::audio::front_end::{MOST_CUT, MOST_HZ, MOST_LONG, MOST_SAMPLES, MOST_VALUES};
 use crate::audio::{CutFrom, Cutting, FrontEnd, MOST_MINUTES, ZeroDb};
 use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::prepare::{self, Options, SplitKind, Summary};
 use crate::text::shown;
-
-/// Skipped files that are named; more are counted.
-const NAMED: usize = 10;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,7 +54,7 @@ pub(super) struct Args {
 
     /// The song of each file: the first group of a regular expression on its name [default: usual
     /// names of pieces, such as rock.00042.3 or "name (part 2)"; '(.*)': each file is a song]
-    #[arg(long, value_name = "REGEX", value_parser = song_from)]
+    #[arg(long, value_name = "REGEX")]
     song_from: Option<String>,
 
     /// Fail if a file is unusable (else it is skipped) or truncated (else used in part)
@@ -78,12 +75,6 @@ pub(super) struct Args {
 
     #[command(flatten)]
     front_end: FrontEndArgs,
-}
-
-/// Checks the expression while the command line is read.
-fn song_from(text: &str) -> Result<String, String> {
-    let groups = regex_lite::Regex::new(text).map_err(|e| e.to_string());
-    groups.map(|_| text.to_owned())
 }
 
 /// A whole number within bounds.
@@ -179,9 +170,12 @@ impl FrontEndArgs {
             chosen.name = format!("{} (changed)", preset.name);
         }
         // Each number has been checked by itself.
-        let (name, expected) = match chosen.n_mels.saturating_mul(chosen.frames) > MOST_VALUES {
-            true => ("mels", "--mels times --frames of at most 16777216"),
-            false => ("f-max", "0 <= --f-min < --f-max <= half the --sample-rate"),
+        let (name, expected) = if chosen.n_mels.saturating_mul(chosen.frames) > MOST_VALUES {
+            ("mels", "--mels times --frames of at most 16777216")
+        } else if chosen.cut_samples() > MOST_CUT {
+            ("hop", "--hop times --frames of at most 268435456 samples")
+        } else {
+            ("f-max", "0 <= --f-min < --f-max <= half the --sample-rate")
         };
         let found = |e: Error| Error::Setting { name, expected, found: e.to_string() };
         chosen.check().map_err(found)?;
@@ -272,13 +266,7 @@ fn text(options: &Options, summary: &Summary, took: f64) -> String {
         ));
     }
     if !skipped.is_empty() {
-        text.push_str(&format!("\nFiles skipped: {}", skipped.len()));
-        for (name, reason) in skipped.iter().take(NAMED) {
-            text.push_str(&format!("\n  {}: {reason}", shown(name)));
-        }
-        if skipped.len() > NAMED {
-            text.push_str(&format!("\n  and {} more: see songs.csv", skipped.len() - NAMED));
-        }
+        text.push_str(&format!("\nFiles skipped: {}; songs.csv says why.", skipped.len()));
     }
     let front_end = &options.front_end;
     text.push_str(&format!(

@@ -3,14 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::DataProblem;
-use crate::text::{shell, thousands};
+use crate::text::{python, shell, thousands};
 
 /// A kind of file that people give in place of arrays, by its extensions; what is asked for first
 /// comes first.
 const KINDS: [(Kind, &[&str]); 9] = [
     (
         Kind::Sound,
-        &["wav", "au", "mp3", "flac", "ogg", "oga", "opus", "m4a", "aac", "aif", "aiff", "wma"],
+        &[
+            "wav", "wave", "au", "snd", "mp3", "mp2", "flac", "ogg", "oga", "opus", "m4a", "aac",
+            "aif", "aiff", "aifc", "wma",
+        ],
     ),
     (Kind::Hdf5, &["h5", "hdf5", "hdf", "he5"]),
     (Kind::Pickle, &["pkl", "pickle", "p"]),
@@ -122,9 +125,7 @@ fn name(kind: Kind, count: usize) -> String {
 /// What to do with files of a kind: `given` is the path that was given, `first` the first such file.
 fn help(kind: Kind, given: &Path, first: &Path) -> String {
     let npz = first.with_extension("npz");
-    // As Python takes a text.
-    let quoted = |path: &Path| format!("{:?}", path.display().to_string());
-    let (from, to) = (quoted(first), quoted(&npz));
+    let [from, to] = [first, &npz].map(|path| python(&path.display().to_string()));
     let convert = |lines: &str| {
         format!(
             "make arrays of it in Python:\n{lines}\nand give --data {}, with --split song or --split \

@@ -60,6 +60,8 @@ pub use names::{ArrayName, Role};
 pub use part::{Part, PartName};
 pub use scale::{Scale, ScaleKind};
 pub use spectra::{Spectra, SpectralDistance};
+#[cfg(feature = "audio")]
+pub(crate) use split::{SHARES, share};
 pub use split::{Split, SplitBy};
 pub use stream::Disk;
 pub use typical::{Distribution, Property, Typical, Typicality, known_songs};

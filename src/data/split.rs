@@ -33,7 +33,12 @@ pub struct Split {
 const SEED: u64 = 42;
 
 /// Percent of the songs or samples of a class, and the part that they become; training gets the rest.
-const SHARES: [(PartName, usize); 2] = [(PartName::Val, 14), (PartName::Test, 30)];
+pub(crate) const SHARES: [(PartName, usize); 2] = [(PartName::Val, 14), (PartName::Test, 30)];
+
+/// How many of `n` are `part` of `whole`, rounded, and at least one.
+pub(crate) fn share(n: usize, part: usize, whole: usize) -> usize {
+    ((n * part + whole / 2) / whole).max(1)
+}
 
 impl fmt::Display for Split {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,8 +119,7 @@ impl Split {
                     .map(|(_, p)| p)
                     .sum::<usize>();
             for (part, percent) in SHARES.into_iter().filter(|(part, _)| parts.contains(part)) {
-                let count = ((n * percent + whole / 2) / whole).max(1);
-                for sample in groups.by_ref().take(count).flatten() {
+                for sample in groups.by_ref().take(share(n, percent, whole)).flatten() {
                     if let Some(own) = drawn.get_mut(sample) {
                         *own = part;
                     }

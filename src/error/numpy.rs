@@ -1,6 +1,7 @@
 //! Ways out of problems with arrays, in numpy: lines that run as they are.
 
 use super::DataProblem;
+use crate::text::python;
 
 /// The least value that is finite as float32 in place of what is not; 0 where none is.
 const REPLACED: &str = "x = x.astype('float32'); ok = np.isfinite(x)\n  \
@@ -49,14 +50,14 @@ pub(super) fn remedy(place: &str, problem: &DataProblem) -> String {
     let pickled = matches!(problem, DataProblem::Pickled { .. });
     let (load, save) = match place.rsplit_once(".npz:") {
         Some((stem, key)) => {
-            let (file, key) = (quoted(&format!("{stem}.npz")), quoted(key));
+            let (file, key) = (python(&format!("{stem}.npz")), python(key));
             (
                 format!("a = dict(np.load({file}{})); x = a[{key}]", objects(pickled)),
                 format!("a[{key}] = x; np.savez_compressed({file}, **a)"),
             )
         }
         None => {
-            let file = quoted(place);
+            let file = python(place);
             (format!("x = np.load({file}{})", objects(pickled)), format!("np.save({file}, x)"))
         }
     };
@@ -74,22 +75,17 @@ fn unpack(place: &str) -> String {
         match place.rsplit_once(".npz:") {
             Some((stem, key)) => format!(
                 "np.load({}{})[{}]",
-                quoted(&format!("{stem}.npz")),
+                python(&format!("{stem}.npz")),
                 objects(true),
-                quoted(key)
+                python(key)
             ),
-            None => format!("np.load({}{})", quoted(place), objects(true)),
+            None => format!("np.load({}{})", python(place), objects(true)),
         },
-        quoted(&npz)
+        python(&npz)
     )
 }
 
 /// Pickles run code when they are read.
 fn objects(pickled: bool) -> &'static str {
     if pickled { ", allow_pickle=True" } else { "" }
-}
-
-/// A text as Python takes it.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }

@@ -31,7 +31,8 @@ struct Row<'a> {
     sample_rate_hz: Option<u32>,
     blake3: &'a str,
     cuts: usize,
-    /// Why it is in no array, or what could not be decoded of it.
+    /// Why it is in no array, or what could not be decoded of it and that it is silent, clipped or out
+    /// of phase.
     remark: String,
 }
 
@@ -99,9 +100,13 @@ fn write_songs(output: &Output, settings: &Settings, done: &[Done]) -> Result<()
             let made = made.as_ref();
             let used = made.ok().filter(|_| !parts.is_empty());
             let remark = match made {
-                Err(unusable) => &unusable.reason,
-                Ok(_) if parts.is_empty() => "left out: the split does not list it",
-                Ok(made) => made.damage.as_deref().unwrap_or_default(),
+                Err(unusable) => unusable.reason.clone(),
+                Ok(_) if parts.is_empty() => "left out: the split does not list it".to_owned(),
+                Ok(made) => {
+                    let faults: Vec<&str> =
+                        made.damage.iter().chain(&made.remark).map(String::as_str).collect();
+                    faults.join("; ")
+                }
             };
             let row = Row {
                 song: song.id,
@@ -114,7 +119,7 @@ fn write_songs(output: &Output, settings: &Settings, done: &[Done]) -> Result<()
                 sample_rate_hz: used.map(|made| made.sample_rate_hz),
                 blake3: used.map_or("", |made| &made.blake3),
                 cuts: parts.len(),
-                remark: cell(remark),
+                remark: cell(&remark),
             };
             csv.serialize(row).map_err(io::Error::other)?;
         }

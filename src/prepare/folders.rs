@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::song::{Labelled, check_name, is_audio, song};
-use crate::data::part_of_word;
+use super::{Options, SplitKind};
+use crate::data::{PartName, part_of_word};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::text::{shell, shown};
@@ -45,12 +46,8 @@ struct Tree {
     irregular: usize,
 }
 
-pub(super) fn in_folders(
-    audio: &Path,
-    out: &Path,
-    progress: &dyn Progress,
-) -> Result<Vec<Labelled>> {
-    let root = root(audio);
+pub(super) fn in_folders(options: &Options, progress: &dyn Progress) -> Result<Vec<Labelled>> {
+    let root = root(&options.audio);
     let mut tree = Tree::default();
     walk(&root, &mut Vec::new(), &mut tree)?;
     let Tree { sounds, others, irregular } = tree;
@@ -65,7 +62,7 @@ pub(super) fn in_folders(
     let (loose, sounds): (Vec<Sound>, Vec<Sound>) =
         sounds.into_iter().partition(|s| s.depth() == 0);
     if sounds.is_empty() {
-        return flat(&root, out, loose, progress);
+        return flat(&root, &options.out, loose, progress);
     }
     if !loose.is_empty() {
         progress.warn(&format!(
@@ -75,6 +72,7 @@ pub(super) fn in_folders(
         ));
     }
     let layout = layout(&sounds, progress);
+    say_parts(options, layout, &sounds, progress);
     let mut labelled = Vec::new();
     let mut unlabelled = Vec::new();
     for sound in sounds {
@@ -120,7 +118,7 @@ enum Layout {
     PartsOfClasses,
 }
 
-fn part(folder: &str) -> Option<crate::data::PartName> {
+fn part(folder: &str) -> Option<PartName> {
     part_of_word(&folder.trim().to_lowercase())
 }
 
@@ -149,6 +147,30 @@ fn layout(sounds: &[Sound], progress: &dyn Progress) -> Layout {
         ));
     }
     Layout::Classes
+}
+
+/// Says which folders are which parts, where they are the split.
+fn say_parts(options: &Options, layout: Layout, sounds: &[Sound], progress: &dyn Progress) {
+    let at = match layout {
+        Layout::Classes => return,
+        Layout::ClassesOfParts => 0,
+        Layout::PartsOfClasses => 1,
+    };
+    let folders: BTreeSet<_> =
+        sounds.iter().filter_map(|s| Some((part(s.name(at))?, s.name(at)))).collect();
+    let parts: BTreeSet<PartName> = folders.iter().map(|(part, _)| *part).collect();
+    let asked = match options.split {
+        None => options.parts.is_none(),
+        Some(split) => split == SplitKind::Folders,
+    };
+    if asked && parts.len() > 1 {
+        let are: Vec<String> =
+            folders.iter().map(|(part, name)| format!("{} is {part}", shown(name))).collect();
+        progress.note(&format!(
+            "parts are as the folders are named: {}; --split song draws them",
+            are.join(", ")
+        ));
+    }
 }
 
 /// `rock` of `rock.00042.wav`.

@@ -1,7 +1,7 @@
 //! The songs and their labels, from a list.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use super::song::{Labelled, Song, song};
 use crate::data::{PartName, part_of_word};
@@ -18,7 +18,8 @@ const COLUMNS: [(&str, &[&str]); 4] = [
     ("song", &["song_id", "songid", "track_id"]),
 ];
 
-/// The songs of a list with the columns `file`, `label` and, where wanted, `part` and `song`.
+/// The songs of a list with the columns `file`, `label` and, where wanted, `part` and `song`. A list may
+/// come from elsewhere: what leads out of the folder that was named is refused.
 pub(super) fn listed(list: &Path, audio: &Path) -> Result<Vec<Labelled>> {
     let mut labelled: Vec<Labelled> = Vec::new();
     let mut lines: BTreeMap<String, u64> = BTreeMap::new();
@@ -32,6 +33,14 @@ pub(super) fn listed(list: &Path, audio: &Path) -> Result<Vec<Labelled>> {
         }
         if let Some(earlier) = lines.insert(name.clone(), row.line) {
             return Err(row.problem(&format!("{} was on line {earlier} already", shown(&name))));
+        }
+        let is_within = |c: Component<'_>| matches!(c, Component::Normal(_) | Component::CurDir);
+        if !Path::new(&name).components().all(is_within) {
+            return Err(row.problem(&format!(
+                "{} leads out of the folder of audio; expected a path within {}",
+                shown(&name),
+                shown(&audio.display().to_string())
+            )));
         }
         if !path.is_file() {
             let path = shown(&path.display().to_string());

@@ -121,9 +121,6 @@ struct Done {
 /// a file fails and `strict` is set.
 pub fn prepare(options: &Options, progress: &dyn Progress) -> Result<Summary> {
     options.front_end.check()?;
-    if let Some(expression) = &options.song_from {
-        songs::song_expression(expression)?;
-    }
     advice::warn_of_empty_bands(&options.front_end, progress);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads)
@@ -152,6 +149,7 @@ pub fn prepare(options: &Options, progress: &dyn Progress) -> Result<Summary> {
         return Err(Error::Prepare { place, problem });
     }
     warn_of_skipped(&done, progress);
+    warn_of_faults(&done, progress);
     warn_of_copies(&done, progress);
     output.begin_arrays()?;
     arrays::write(&output, &settings, &done, progress)?;
@@ -180,7 +178,7 @@ fn make_all(
                 name: options.front_end.name.clone(),
                 problem: e.to_string(),
             })?;
-            let made = worker.make(&song, progress)?;
+            let made = worker.make(&song)?;
             progress.advance(1);
             Ok(Done { song, made, parts: Vec::new() })
         },
@@ -247,13 +245,35 @@ fn check_all_whole(options: &Options, done: &[Done], output: &Output) -> Result<
 const NAMED: usize = 10;
 
 fn warn_of_skipped(done: &[Done], progress: &dyn Progress) {
-    let skipped = || done.iter().filter_map(|d| Some((d.song.shown(), d.made.as_ref().err()?)));
-    for (name, unusable) in skipped().take(NAMED) {
-        progress.warn(&format!("{name} is skipped: {}", unusable.reason));
-    }
-    let n = skipped().count();
-    if n > NAMED {
-        progress.warn(&format!("{} more files are skipped; songs.csv says why", n - NAMED));
+    let skipped = done.iter().filter_map(|done| {
+        let Unusable { reason, .. } = done.made.as_ref().err()?;
+        Some(format!("{} is skipped: {reason}", done.song.shown()))
+    });
+    warn_of_each(skipped, "are skipped; songs.csv says why", progress);
+}
+
+/// Warns of files that are used although something is wrong with them.
+fn warn_of_faults(done: &[Done], progress: &dyn Progress) {
+    let faulty = done.iter().filter_map(|Done { song, made, .. }| {
+        let Made { damage, remark, seconds, .. } = made.as_ref().ok()?;
+        let damage =
+            damage.as_ref().map(|damage| format!("{damage}; {seconds:.1} s of it are used"));
+        let faults: Vec<String> = damage.into_iter().chain(remark.clone()).collect();
+        (!faults.is_empty()).then(|| format!("{}: {}", song.shown(), faults.join("; ")))
+    });
+    warn_of_each(
+        faulty,
+        "are damaged, silent, clipped or out of phase; songs.csv says which",
+        progress,
+    );
+}
+
+/// Warns of the first files and counts the others, of which `what` is said.
+fn warn_of_each(mut warnings: impl Iterator<Item = String>, what: &str, progress: &dyn Progress) {
+    warnings.by_ref().take(NAMED).for_each(|warning| progress.warn(&warning));
+    let more = warnings.count();
+    if more > 0 {
+        progress.warn(&format!("{more} more files {what}"));
     }
 }
 

@@ -6,7 +6,7 @@ use super::Done;
 use super::record::{RECORD, Record, Settings};
 use crate::data::PREPARE_WORK;
 use crate::error::{Error, Result};
-use crate::files::{FolderLock, LOCK, create_folder, write_atomic};
+use crate::files::{FolderLock, LOCK, create_folder, sweep, write_atomic};
 
 const SETTINGS: &str = "settings.json";
 
@@ -28,13 +28,6 @@ impl Output {
         let begun = work.join(SETTINGS);
         let fail =
             |problem: String| Error::Prepare { place: folder.display().to_string(), problem };
-        let work = output.work();
-        if work.is_symlink() {
-            return Err(fail(format!(
-                "{PREPARE_WORK} in it is a link, which may lead anywhere; remove it: {}",
-                work.display()
-            )));
-        }
         // Cuts that are kept have all that decides them in their names, so a folder without whole
         // arrays may go on with other settings.
         match Record::read_if_any(folder)?.map(|record| record.settings) {
@@ -61,8 +54,9 @@ impl Output {
                 }
             }
         }
-        output.sweep()?;
-        create_folder(&output.work())?;
+        create_folder(&work)?;
+        // The lock has swept the folder itself.
+        sweep(&work);
         write_atomic(&begun, |w| Ok(serde_json::to_writer_pretty(w, settings)?))?;
         Ok(output)
     }
@@ -76,30 +70,14 @@ impl Output {
         self.folder.join(name)
     }
 
-    /// Removes the incomplete files of an interrupted run.
-    fn sweep(&self) -> Result<()> {
-        for folder in [self.folder.clone(), self.work()] {
-            let Ok(entries) = std::fs::read_dir(&folder) else { continue };
-            for entry in entries.flatten() {
-                if entry.file_name().to_string_lossy().starts_with(".partial-") {
-                    let path = entry.path();
-                    std::fs::remove_file(&path).map_err(Error::io(&path, "remove"))?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Leaves nothing of a start that had no cut: there is nothing to go on from.
+    /// Leaves nothing of a start that had no cut: there is nothing to go on from. The folder, if it is
+    /// new, goes with its lock.
     pub(super) fn give_up(&self, done: &[Done]) -> Result<()> {
         if done.iter().any(|done| done.made.is_ok()) || self.file(RECORD).exists() {
             return Ok(());
         }
         let work = self.work();
-        std::fs::remove_dir_all(&work).map_err(Error::io(&work, "remove"))?;
-        // A folder with other files stays.
-        let _ = std::fs::remove_dir(&self.folder);
-        Ok(())
+        std::fs::remove_dir_all(&work).map_err(Error::io(&work, "remove"))
     }
 
     /// Removes the record of an earlier run, before its arrays are overwritten.

@@ -25,10 +25,11 @@ pub(super) struct Found {
 }
 
 pub(super) fn find(options: &Options, progress: &dyn Progress) -> Result<Found> {
+    let song_from = options.song_from.as_deref().map(song_expression).transpose()?;
     check_name(&options.audio)?;
     let mut labelled = match &options.list {
         Some(list) => listed(list, &options.audio)?,
-        None => in_folders(&options.audio, &options.out, progress)?,
+        None => in_folders(options, progress)?,
     };
     let from = options.list.as_ref().unwrap_or(&options.audio).display().to_string();
     let fail = |problem: String| Error::Prepare { place: from.clone(), problem };
@@ -69,7 +70,7 @@ pub(super) fn find(options: &Options, progress: &dyn Progress) -> Result<Found> 
             ),
         }));
     }
-    name_songs(options, &mut labelled, progress)?;
+    name_songs(options, song_from.as_ref(), &mut labelled, progress);
     let label = |class: &str| classes.iter().position(|known| known == class);
     let mut songs: Vec<Song> = labelled
         .into_iter()
@@ -81,9 +82,14 @@ pub(super) fn find(options: &Options, progress: &dyn Progress) -> Result<Found> 
 }
 
 /// Finds the song of each file: from the list, by `--song-from`, or by the usual names of pieces.
-fn name_songs(options: &Options, labelled: &mut [Labelled], progress: &dyn Progress) -> Result<()> {
-    let by_names = match &options.song_from {
-        Some(expression) => by_expression(expression, labelled, progress)?,
+fn name_songs(
+    options: &Options,
+    song_from: Option<&Regex>,
+    labelled: &mut [Labelled],
+    progress: &dyn Progress,
+) {
+    let by_names = match song_from {
+        Some(expression) => by_expression(expression, labelled, progress),
         None => {
             let files = labelled.iter();
             let files: Vec<FileName<'_>> =
@@ -104,29 +110,23 @@ fn name_songs(options: &Options, labelled: &mut [Labelled], progress: &dyn Progr
     };
     for (labelled, song) in labelled.iter_mut().zip(by_names) {
         // The command line says more than the list.
-        let listed = labelled.song.listed_song.take().filter(|_| options.song_from.is_none());
+        let listed = labelled.song.listed_song.take().filter(|_| song_from.is_none());
         labelled.song.group = listed.clone().unwrap_or(song);
         labelled.song.listed_song = listed;
     }
     let given: BTreeSet<PartName> = labelled.iter().filter_map(|l| l.song.part).collect();
     let drawn = given.len() < 2 || options.split.is_some_and(|split| !split.is_given());
-    say_pieces(labelled, options.song_from.is_some(), drawn, progress);
-    Ok(())
+    say_pieces(labelled, song_from.is_some(), drawn, progress);
 }
 
 /// The songs by an expression on the file's name without its extension, or on its path if the
 /// expression has a `/`.
-fn by_expression(
-    expression: &str,
-    files: &[Labelled],
-    progress: &dyn Progress,
-) -> Result<Vec<String>> {
-    let regex = song_expression(expression)?;
+fn by_expression(regex: &Regex, files: &[Labelled], progress: &dyn Progress) -> Vec<String> {
     let mut unmatched: Vec<&Song> = Vec::new();
     let of = |Labelled { song, .. }: &'_ Labelled| {
         let stem = song.stem();
         let whole = song.name.rsplit_once('.').map_or(song.name.as_str(), |(whole, _)| whole);
-        let text = if expression.contains('/') { whole } else { stem };
+        let text = if regex.as_str().contains('/') { whole } else { stem };
         let captures = regex.captures(text)?;
         let group = captures.iter().skip(1).flatten().next().or(captures.get(0))?;
         Some(group.as_str().to_owned())
@@ -147,11 +147,11 @@ fn by_expression(
             first.shown()
         ));
     }
-    Ok(songs)
+    songs
 }
 
 /// The expression of `--song-from`.
-pub(super) fn song_expression(expression: &str) -> Result<Regex> {
+fn song_expression(expression: &str) -> Result<Regex> {
     Regex::new(expression).map_err(|e| Error::Setting {
         name: "song-from",
         expected: "a regular expression whose first group is the song, such as '^(.*)_[0-9]+$'",

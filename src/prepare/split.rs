@@ -9,9 +9,9 @@ use super::list::rows;
 use super::song::Song;
 use super::songs::{Found, warn_of_songs_in_parts};
 use super::{Done, Options};
-use crate::data::PartName;
 use crate::data::fault_filtered;
 use crate::data::song_names::gtzan_name;
+use crate::data::{PartName, SHARES, share};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::random::streams::Stream;
@@ -65,12 +65,17 @@ pub(super) enum Plan {
     Given(Option<PartName>),
 }
 
-/// Validation and test get 14 and 30 % of `n`, rounded, and at least one; training the rest.
+/// Validation and test get their shares of `n`, training the rest.
 fn shares(n: usize) -> [(PartName, usize); 3] {
-    let share = |percent: usize| ((n * percent + 50) / 100).max(1);
-    let (val, test) = (share(14), share(30));
-    let train = n.saturating_sub(val + test);
-    [(PartName::Train, train), (PartName::Val, val), (PartName::Test, test)]
+    let [val, test] = SHARES.map(|(part, percent)| (part, share(n, percent, 100)));
+    [(PartName::Train, n.saturating_sub(val.1 + test.1)), val, test]
+}
+
+/// The share of a part that is missing and the whole that it is of: what training has with it.
+fn missing_share(missing: PartName) -> (usize, usize) {
+    let [train, val, test] = shares(100).map(|(_, share)| share);
+    let share = if missing == PartName::Val { val } else { test };
+    (share, train + share)
 }
 
 /// The names in an order that is random, but each name's place among the others depends on nothing
@@ -140,12 +145,11 @@ pub(super) fn plan(options: &Options, found: &mut Found, progress: &dyn Progress
     let missing: Vec<PartName> = PartName::ALL.into_iter().filter(|p| !there.contains(p)).collect();
     match missing[..] {
         [one] if one != PartName::Train => {
-            let [train, val, test] = shares(100).map(|(_, share)| share);
-            let share = if one == PartName::Val { val } else { test };
+            let (share, whole) = missing_share(one);
             progress.note(&format!(
                 "there is no {} part: {:.0} % of the training songs of each class are drawn for it",
                 one.word(),
-                100.0 * share as f64 / (train + share) as f64
+                100.0 * share as f64 / whole as f64
             ));
             Ok(Plan::Given(Some(one)))
         }
@@ -304,8 +308,7 @@ impl Plan {
 
 /// Draws a part that no folder or list names from the training songs.
 fn fill(missing: PartName, classes: &[String], seed: u64, done: &mut [Done]) {
-    let [train, val, test] = shares(100).map(|(_, share)| share);
-    let share = if missing == PartName::Val { val } else { test };
+    let (part, whole) = missing_share(missing);
     for (class, name) in classes.iter().enumerate() {
         let own = done.iter().filter(|d| {
             d.song.class == class && d.song.part == Some(PartName::Train) && !d.parts.is_empty()
@@ -313,9 +316,8 @@ fn fill(missing: PartName, classes: &[String], seed: u64, done: &mut [Done]) {
         let names: BTreeMap<String, i64> =
             own.map(|done| (done.song.group.clone(), done.song.id)).collect();
         let n = names.len();
-        // Rounded; at least one song, and not the last.
-        let wanted = ((n * share + (train + share) / 2) / (train + share)).max(1);
-        let wanted = wanted.min(n.saturating_sub(1));
+        // Not the last song.
+        let wanted = share(n, part, whole).min(n.saturating_sub(1));
         let drawn = drawn(names, seed, &format!("{missing}/{name}"));
         let chosen: BTreeSet<i64> = drawn.into_iter().take(wanted).collect();
         for Done { song, parts, .. } in done.iter_mut() {

@@ -9,7 +9,6 @@ use super::song::Song;
 use crate::audio::{Cuts, Cutting, FrontEnd, LogMel, Pieces, cut, read_samples};
 use crate::error::{Error, Result};
 use crate::files::{open_regular, write_atomic};
-use crate::progress::Progress;
 
 /// How a file's cuts were made: the first line of their cache file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -77,11 +76,7 @@ impl Worker {
 
     /// Makes the cuts of a song, or finds them in the cache. The inner result is the problem of a
     /// file that cannot be used.
-    pub(super) fn make(
-        &mut self,
-        song: &Song,
-        progress: &dyn Progress,
-    ) -> Result<Result<Made, Unusable>> {
+    pub(super) fn make(&mut self, song: &Song) -> Result<Result<Made, Unusable>> {
         let mut file = match open_regular(&song.path) {
             Ok(file) => file,
             Err(e) => return Ok(Err(format!("cannot be read: {e}").into())),
@@ -95,7 +90,9 @@ impl Worker {
         let kept = self.folder.join(format!("{}.cuts", key.to_hex()));
         let fe = self.log_mel.front_end().clone();
         let size = size_of::<f32>() * fe.n_mels * fe.frames;
-        let made = match read_kept(&kept, size) {
+        let most_seconds = 60.0 * f64::from(self.most_minutes);
+        // The limit is not among what decides the cuts of a file that it lets pass.
+        let made = match read_kept(&kept, size).filter(|made| made.seconds <= most_seconds) {
             Some(made) => made,
             None => {
                 let read =
@@ -128,16 +125,6 @@ impl Worker {
                 made
             }
         };
-        if let Some(damage) = &made.damage {
-            progress.warn(&format!(
-                "{}: {damage}; {:.1} s of it are used",
-                song.shown(),
-                made.seconds
-            ));
-        }
-        if let Some(remark) = &made.remark {
-            progress.warn(&format!("{}: {remark}", song.shown()));
-        }
         Ok(Ok(Made { kept, ..made }))
     }
 }

@@ -1,14 +1,15 @@
 //! The recordings that a dataset was cut from, where their sound is still available.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::audio::{decode, resample};
+use crate::audio::{Pieces, read_samples, resample};
 use crate::demo::{self, Genre, SongRow};
 use crate::error::{Error, Result};
-use crate::files::read_regular;
+use crate::files::{open_regular, read_regular};
 use crate::prepare::{self, Record};
 use crate::text::of_cell;
 
@@ -97,25 +98,30 @@ impl Track {
                 resample(samples, demo::RATE_HZ, rate_hz)
             }
             Sound::File { path, blake3 } => {
-                let sound = decode(path, unchanged(path, blake3)?)?;
-                resample(sound.samples, sound.sample_rate_hz, rate_hz)
+                let mut file = unchanged(path, blake3)?;
+                // As long as `prepare` took it for, whatever its limit was.
+                let (samples, _) = read_samples(path, &mut file, rate_hz, u32::MAX)?;
+                Ok(samples.piece(0..samples.count())?.into_owned())
             }
         }
     }
 }
 
-/// The bytes of a file, which must have this hash.
-fn unchanged(path: &Path, blake3: &str) -> Result<Vec<u8>> {
+/// A file, which must have this hash.
+fn unchanged(path: &Path, blake3: &str) -> Result<File> {
     let fail = |problem: String| Error::Audio { path: path.into(), problem };
-    let bytes = read_regular(path).map_err(|e| {
+    let cannot = |e: std::io::Error| {
         fail(format!(
             "cannot read: {e}; samples were cut from it: put it back, or prepare from where the \
              songs are now and train on that"
         ))
-    })?;
-    let found = blake3::hash(&bytes).to_hex();
+    };
+    let file = open_regular(path).map_err(cannot)?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(&file).map_err(cannot)?;
+    let found = hasher.finalize().to_hex();
     if found.as_str() == blake3 {
-        return Ok(bytes);
+        return Ok(file);
     }
     let short = |hash: &str| hash.chars().take(12).collect::<String>();
     Err(fail(format!(

@@ -94,3 +94,41 @@ fn constant_bands_are_reported() {
     let json: serde_json::Value = serde_json::from_str(&work.ok("audit data --json").out).unwrap();
     assert_eq!(json["constant_bands"], serde_json::json!([3, 7]));
 }
+
+/// Adds a column that says of each file that it is a song of its own.
+fn each_a_song(work: &Work) {
+    let list = work.text("data/songs.csv").replacen("class\n", "class,song_name\n", 1);
+    let (head, rows) = list.split_once('\n').unwrap();
+    let rows = rows.lines().map(|row| format!("{row},{}\n", row.split(',').nth(1).unwrap()));
+    work.write("data/songs.csv", format!("{head}\n{}", rows.collect::<String>()));
+}
+
+#[test]
+fn what_is_told_of_gtzans_names_is_in_the_verdict() {
+    let work = pieces(|part, id, _| match (part, id % 16) {
+        (_, 0) => format!("Rock.00007.{id}.wav"),
+        ("test", 1 | 2) => format!("metal.00034.{id}.wav"),
+        ("train", 1) => "metal.00094.wav".into(),
+        _ => format!("{part}/own {id} name.wav"),
+    });
+    let count = |part: &str, wanted: &[i64]| {
+        let ids: Array1<i64> = read_npy(work.path(&format!("data/song_{part}.npy"))).unwrap();
+        ids.iter().filter(|id| wanted.contains(&(**id % 16))).count()
+    };
+    for own in [false, true] {
+        if own {
+            each_a_song(&work);
+        }
+        let ran = work.run(&["audit", "data"]);
+        assert_eq!(ran.code, Some(1), "{}", ran.out);
+        for told in [
+            "one song by its name: 1 in both test and train, such as rock.00007".to_owned(),
+            "one recording: metal.00034 in test and metal.00094 in train".to_owned(),
+            // All pieces, not one of each name.
+            format!("test is COMPROMISED: {} of 16 samples", count("test", &[0, 1, 2])),
+            format!("val is COMPROMISED: {} of", count("val", &[0])),
+        ] {
+            assert!(ran.out.contains(&told), "{told}\n{}", ran.out);
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! `genre-gpu prepare` on folders that were begun before, damaged files and odd names.
 
-use super::prepare::{SMALL, songs};
+use super::prepare::{SMALL, songs, tone, wav};
 #[cfg(target_os = "linux")]
 use super::program::Ran;
 
@@ -62,4 +62,33 @@ fn names_that_cannot_be_written_down_are_refused() {
     let ran = Ran::of(&command.arg(&folder).args(["--out", "out"]).output().unwrap());
     ran.failed("folder", &["mus\u{fffd}que: its name is not UTF-8", "rename it"]);
     assert!(!work.exists("out"));
+}
+
+#[test]
+fn many_faults_are_told_in_the_order_of_songs_and_then_counted() {
+    let work = songs();
+    let bytes = work.read("songs/low/4.au");
+    for i in 10..24 {
+        // Another length each, so that no file is another's copy.
+        work.write(&format!("songs/low/{i}.au"), &bytes[..bytes.len() * 9 / 10 + 2 * i]);
+    }
+    let ran = work.ok(&format!("prepare songs --out out {SMALL} --threads 3"));
+    let told: Vec<&str> = ran.err.lines().filter(|line| line.contains("of it are used")).collect();
+    assert_eq!(told.len(), 10, "{}", ran.err);
+    let names = (10..20).map(|i| format!("low/{i}.au: its header promises"));
+    assert!(told.iter().zip(names).all(|(line, name)| line.contains(&name)), "{}", ran.err);
+    ran.told("counted", &["4 more files are damaged", "songs.csv says which"]);
+    assert_eq!(work.text("out/songs.csv").matches("its header promises").count(), 14);
+}
+
+#[test]
+fn a_lower_limit_of_minutes_holds_for_kept_cuts() {
+    let work = songs();
+    let minute = tone(300.0, 1000, 0).repeat(61_000 / 600 + 1);
+    wav(&work.path("songs/low/long.wav"), 1000, 1, &minute);
+    work.write("songs/low/broken.wav", b"no sound");
+    let words = format!("prepare songs --out out {SMALL}");
+    work.fails(&format!("{words} --strict"), &["low/broken.wav"]);
+    let ran = work.ok(&format!("{words} --max-minutes 1"));
+    ran.told("long", &["low/long.wav is skipped: is longer than 1 minutes"]);
 }

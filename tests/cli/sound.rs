@@ -56,6 +56,11 @@ fn prepare_remarks_what_a_training_song_should_not_be() {
         ],
     );
     assert!(!ran.err.contains("a/0.wav"), "{}", ran.err);
+    let list = work.text("arrays/songs.csv");
+    for (file, remark) in [("a/silent", "it is silent"), ("a/clipped", "it is clipped")] {
+        let mut rows = list.lines().filter(|row| row.contains(file));
+        assert!(rows.all(|row| row.contains(remark)), "{list}");
+    }
     // librosa warns of the same 39.
     let librosa = "prepare songs --out other --n-fft 512 --mels 256 --frames 12 --segments 1";
     work.ok(librosa).told(

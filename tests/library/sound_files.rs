@@ -234,7 +234,7 @@ fn aiff_in_its_kinds() {
     }
     let told = problem("a.aifc", &aiff(b"AIFC", b"ima4\0\0", &[0; 34], 16, 1, false));
     assert!(
-        told.contains("IMA ADPCM of QuickTime") && told.contains("ffmpeg -i \"a.aifc\""),
+        told.contains("IMA ADPCM of QuickTime") && told.contains("ffmpeg -i a.aifc a.read.wav"),
         "{told}"
     );
 }
@@ -310,7 +310,7 @@ fn what_is_not_read_names_its_codec_and_the_way_out() {
         ("a.amr", b"#!AMR\n", "AMR"),
     ] {
         let told = problem(name, &[start, &[0; 500]].concat());
-        let way_out = format!("ffmpeg -i \"{name}\" \"a.read.wav\"");
+        let way_out = format!("ffmpeg -i {name} a.read.wav");
         assert!(told.contains(codec) && told.contains(&way_out), "{told}");
     }
     let wma = riff(b"RIFF", &[fmt(0x161, 2, 44_100, 2230, 16, &[]), chunk(b"data", &[0; 99])]);
@@ -602,5 +602,17 @@ fn any_mutation_is_an_answer() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_folder_of_any_kind_of_sound_is_known_where_arrays_are_expected() {
+    for extension in genre_gpu::audio::EXTENSIONS {
+        let work = tempfile::tempdir().unwrap();
+        std::fs::write(work.path().join(format!("a.{extension}")), b"sound").unwrap();
+        let options = genre_gpu::data::DataOptions::new(work.path());
+        let error = genre_gpu::data::Dataset::load(&options, &genre_gpu::progress::Silent);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("a sound file") && error.contains("prepare"), "{error}");
     }
 }

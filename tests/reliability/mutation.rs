@@ -109,6 +109,34 @@ fn au() -> Vec<u8> {
     bytes
 }
 
+/// AIFF of 16 bits, mono.
+fn aiff() -> Vec<u8> {
+    let samples: Vec<u8> =
+        (0..4000i16).flat_map(|i| (i.wrapping_mul(97) / 4).to_be_bytes()).collect();
+    let mut bytes = b"FORM".to_vec();
+    bytes.extend((46 + samples.len() as u32).to_be_bytes());
+    bytes.extend(b"AIFFCOMM\0\0\0\x12\0\x01\0\0\x0f\xa0\0\x10");
+    // 22,050 Hz in 80 bits.
+    bytes.extend(b"\x40\x0d\xac\x44\0\0\0\0\0\0SSND");
+    bytes.extend((8 + samples.len() as u32).to_be_bytes());
+    bytes.extend([0; 8]);
+    bytes.extend(samples);
+    bytes
+}
+
+/// WAV of IMA's ADPCM in 16 blocks of 256 bytes, mono.
+fn adpcm() -> Vec<u8> {
+    let mut bytes = b"RIFF\0\0\0\0WAVEfmt \x14\0\0\0\x11\0\x01\0".to_vec();
+    bytes.extend([22_050u32, 11_100].iter().flat_map(|word| word.to_le_bytes()));
+    bytes.extend([256u16, 4, 2, 505].iter().flat_map(|word| word.to_le_bytes()));
+    bytes.extend(b"data\0\x10\0\0");
+    for block in 0..16u8 {
+        bytes.extend([block, 0, 2 * block, 0]);
+        bytes.extend((0..252u8).map(|i| i.wrapping_mul(37)));
+    }
+    bytes
+}
+
 /// The arrays of a folder as an npz.
 fn npz(folder: &Path) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
@@ -135,7 +163,6 @@ fn readers(work: &Work) -> Vec<Reader> {
     std::fs::copy("tests/fixtures/models/two_branches.toml", work.path("model.toml")).unwrap();
     std::fs::copy(file("config.toml"), work.path("settings.toml")).unwrap();
     work.write("all.npz", npz(&work.path("data")));
-    std::fs::write(work.path("tones.au"), au()).unwrap();
     let of_run = |read: fn(&RunFolder)| {
         let folder = RunFolder::open(&run).unwrap();
         move |_: &Path| read(&folder)
@@ -170,9 +197,15 @@ fn readers(work: &Work) -> Vec<Reader> {
     for name in ["tones.wav", "tones.mp3", "tones.ogg", "tones.flac", "tones.m4a", "tones.alac.m4a"]
     {
         std::fs::copy(Path::new("tests/fixtures/audio").join(name), work.path(name)).unwrap();
-        readers.push(Reader::new(work.path(name), 140, sound));
+        readers.push(Reader::new(work.path(name), 110, sound));
     }
-    readers.push(Reader::new(work.path("tones.au"), 160, sound));
+    for (name, cases, bytes) in
+        [("tones.au", 110, au()), ("tones.aiff", 110, aiff()), ("tones.adpcm.wav", 120, adpcm())]
+    {
+        assert!(decode(Path::new(name), bytes.clone()).unwrap().samples.len() > 3999, "{name}");
+        std::fs::write(work.path(name), bytes).unwrap();
+        readers.push(Reader::new(work.path(name), cases, sound));
+    }
     readers
 }
 
