@@ -408,7 +408,7 @@ mod tests {
         let mut data = data(5, [6, 6], 1.0);
         let mut stream = Stream::new(6, "alike");
         let centre: Vec<f64> = (0..36).map(|_| 10.0 * stream.normal()).collect();
-        let n = 400;
+        let n = MOST_ALIKE + 144;
         for part in [&mut data.train, &mut data.test] {
             let values = centre.iter().cycle().take(n * centre.len());
             part.x = values.map(|x| (x + 0.01 * stream.normal()) as f32).collect();
@@ -418,6 +418,6 @@ mod tests {
         let found = find(&all, &[], 0.999, &Silent);
         let of_train = found.iter().filter(|m| m.other.part == PartName::Train);
         let indices: Vec<usize> = of_train.map(|m| m.sample.index).collect();
-        assert!(n > MOST_ALIKE && indices == (0..n).collect::<Vec<_>>(), "{indices:?}");
+        assert_eq!(indices, (0..n).collect::<Vec<_>>());
     }
 }

@@ -48,7 +48,7 @@ pub(super) struct Args {
     genres: Option<Vec<String>>,
 
     /// CSV list instead of folders: columns file and label (or genre, class), optionally part (or
-    /// split: train, val, test) and song (files of one song are kept together)
+    /// split: train, val, test) and song (whose files stay together)
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 
