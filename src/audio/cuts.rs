@@ -136,6 +136,9 @@ pub fn cut<S: Pieces + ?Sized>(
     Ok(Cuts::Made { values, spans, scales, overlap })
 }
 
+/// Receives cuts, `[n, n_mels, frames]`, and the samples that each covers.
+pub(super) type EachCuts<'a> = dyn FnMut(Vec<f32>, &[Range<usize>]) -> Result<()> + 'a;
+
 /// Like [`cut`], but hands cuts and the samples that they cover to `each`, so many at once: a long
 /// song needs no memory for all its cuts. Nothing is handed where the song is too short.
 ///
@@ -146,7 +149,7 @@ pub fn cut_each<S: Pieces + ?Sized>(
     log_mel: &mut LogMel,
     cutting: Cutting,
     at_once: usize,
-    each: &mut dyn FnMut(Vec<f32>, &[Range<usize>]) -> Result<()>,
+    each: &mut EachCuts<'_>,
 ) -> Result<()> {
     let Cutting { segments, from, zero_db } = cutting;
     if segments <= at_once {

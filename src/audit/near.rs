@@ -248,7 +248,7 @@ impl Tree {
             let node = &self.nodes[node];
             match node.halves {
                 None => {
-                    self.order[node.points.clone()].iter().for_each(|at| compare(*at, &mut best))
+                    self.order[node.points.clone()].iter().for_each(|at| compare(*at, &mut best));
                 }
                 Some(halves) => {
                     let mut halves = halves.map(|half| (outside(&self.nodes[half]), half));

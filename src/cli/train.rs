@@ -145,7 +145,9 @@ fn settle(folder: &Path) -> Result<()> {
     let was_aside = run.is_older_aside();
     match run.settle()? {
         true => {
-            tell("the run that was to be replaced is in place again: the new one had no checkpoint")
+            tell(
+                "the run that was to be replaced is in place again: the new one had no checkpoint",
+            );
         }
         false if was_aside => {
             tell("the older run, which this one replaced with --overwrite, is removed now");

@@ -248,8 +248,8 @@ fn by_words(known: &Known<'_>) -> Option<String> {
         return Some(known.full(&name));
     }
     ONLY_WORD.groups(known.stem)?;
-    let folders = known.folders.iter().filter(|folder| !is_part(folder));
-    let folder = folders.last().filter(|folder| names_a_song(folder, &known.class))?;
+    let mut folders = known.folders.iter().filter(|folder| !is_part(folder));
+    let folder = folders.next_back().filter(|folder| names_a_song(folder, &known.class))?;
     // The class's folder, in whatever class it is, is no song.
     (known.folders.iter().filter(|f| !is_part(f)).count() > 1).then(|| known.full(folder))
 }

@@ -82,7 +82,7 @@ impl Typicality {
         let (property, score) = (Property::ALL.into_iter().zip(self.scores()))
             .max_by(|(_, a), (_, b)| a.total_cmp(b))?;
         // Not a number is beyond, too.
-        (!(score <= 1.0)).then_some(property)
+        (score > 1.0 || score.is_nan()).then_some(property)
     }
 
     /// Whether the song has less of a property than the training songs.

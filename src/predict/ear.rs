@@ -25,6 +25,9 @@ pub(super) struct Ear {
     most_minutes: u32,
 }
 
+/// Cuts, `[n, n_mels, frames]`, and from where to where each is, in seconds.
+type MadeCuts = (Vec<f32>, Vec<(f64, f64)>);
+
 /// A song as spectrograms.
 #[derive(Debug)]
 pub(super) struct Heard {
@@ -38,7 +41,7 @@ pub(super) struct Heard {
     pub(super) nothing: Option<String>,
     /// The cuts `[cuts, n_mels, frames, 1]` in dB, and their start and end in seconds; none where they
     /// are so many that they are made from the samples batch by batch.
-    pub(super) cuts: Option<(Vec<f32>, Vec<(f64, f64)>)>,
+    pub(super) cuts: Option<MadeCuts>,
     samples: Samples,
     cutting: Cutting,
 }

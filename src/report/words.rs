@@ -17,7 +17,7 @@ pub(super) fn decimals(value: f64, digits: usize) -> String {
 pub(super) fn signed(value: f64, digits: usize) -> String {
     let text = decimals(value, digits);
     let is_zero = text.chars().all(|c| matches!(c, '0' | '.'));
-    if is_zero || !(value > 0.0) { text } else { format!("+{text}") }
+    if is_zero || value.is_nan() || value <= 0.0 { text } else { format!("+{text}") }
 }
 
 pub(super) fn percent(share: f64) -> String {

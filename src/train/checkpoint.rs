@@ -143,5 +143,5 @@ impl Checkpoint {
 fn hash_of_position(text: &str) -> serde_json::Result<String> {
     let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)?;
     fields.remove("blake3");
-    Ok(hash_of_text(&serde_json::Value::Object(fields).to_string()))
+    Ok(hash_of_text(serde_json::Value::Object(fields).to_string()))
 }

@@ -234,13 +234,13 @@ fn a_second_start_goes_on_where_the_first_stopped() {
     let last = changed.len() - 4;
     changed[last..].copy_from_slice(&12_345.0f32.to_le_bytes());
     work.write(&format!("out/.prepare/{}", kept[1]), changed);
-    work.write("out/.partial-a1B2c3", b"half");
-    work.write("out/.prepare/.partial-a1B2c3", b"half");
+    work.write("out/.genre-gpu-partial-a1B2c3", b"half");
+    work.write("out/.prepare/.genre-gpu-partial-a1B2c3", b"half");
     work.ok(&words);
     let count =
         |out: &str, part: &str| x(&work, out, part).iter().filter(|v| **v == 12_345.0).count();
     assert_eq!(PARTS.map(|part| count("out", part)).iter().sum::<usize>(), 1);
-    assert!(!work.exists("out/.prepare") && !work.exists("out/.partial-a1B2c3"));
+    assert!(!work.exists("out/.prepare") && !work.exists("out/.genre-gpu-partial-a1B2c3"));
 
     // What is finished is made again, from the files themselves.
     work.ok(&words);

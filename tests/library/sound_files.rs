@@ -196,7 +196,7 @@ fn aiff(
     // 8000 as a number of 80 bits.
     common.extend([0x40, 0x0b, 0xfa, 0, 0, 0, 0, 0, 0, 0]);
     common.extend(codec);
-    let mut chunks = vec![chunk(b"COMM", &common), chunk(b"SSND", &[&[0; 8], data].concat())];
+    let mut chunks = [chunk(b"COMM", &common), chunk(b"SSND", &[&[0; 8], data].concat())];
     if ssnd_first {
         chunks.reverse();
     }
@@ -598,7 +598,7 @@ fn any_mutation_is_an_answer() {
             match decode(Path::new(name), bytes) {
                 Ok(sound) => assert!(!sound.samples.is_empty(), "{name} {case}"),
                 Err(error) => {
-                    assert!(error.to_string().starts_with(name), "{name} {case}: {error}")
+                    assert!(error.to_string().starts_with(name), "{name} {case}: {error}");
                 }
             }
         }

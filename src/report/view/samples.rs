@@ -368,7 +368,7 @@ mod tests {
         for index in 0..400 {
             match index % 4 < wrong(index / 4) {
                 true => {
-                    class.wrong.push(Wrong { index, song: None, predicted: 1, probability: 0.5 })
+                    class.wrong.push(Wrong { index, song: None, predicted: 1, probability: 0.5 });
                 }
                 false => class.right.push(index),
             }
