@@ -126,13 +126,23 @@ fn several_songs_as_text_and_as_json() {
     assert!(cells.len() == 14 && cells.chars().all(|c| "hl".contains(c)), "{strip}");
 
     let json = work.fails(&format!("{words} --json --threads 1"), &["broken.wav", "nowhere.mp3"]);
-    let all = songs(&json);
-    let paths: Vec<&str> = all.iter().map(|song| song["path"].as_str().unwrap()).collect();
+    let files = songs(&json);
+    let paths: Vec<&str> = files.iter().map(|song| song["path"].as_str().unwrap()).collect();
     assert_eq!(
         paths,
-        ["songs/low/1.wav", "noise.wav", "short.wav", "songs/high/2.wav"],
+        [
+            "songs/low/1.wav",
+            "broken.wav",
+            "noise.wav",
+            "nowhere.mp3",
+            "short.wav",
+            "songs/high/2.wav"
+        ],
         "the order given"
     );
+    let (failed, all): (Vec<Value>, Vec<Value>) =
+        files.into_iter().partition(|song| song["error"].is_string());
+    assert_eq!((failed.len(), all.len()), (2, 4));
     let again = work.run(&format!("{words} --json --threads 3").split(' ').collect::<Vec<_>>());
     assert!(again.out == json.out, "the number of threads shows");
     for (song, samples) in all.iter().zip([12_511.0, 40_000.0, 2000.0, 12_522.0]) {

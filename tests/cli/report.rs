@@ -486,7 +486,7 @@ fn trust_is_answered_from_its_numbers_or_said_to_be_unmeasured() {
     for stage in stages {
         let rho = &stage["similarity"]["heatmap"]["rho"]["spread"]["mean"];
         let said = rho.as_f64().map_or("–".into(), |mean| format!("{mean:.2}"));
-        let said = if said == "-0.00" { "0.00".into() } else { said };
+        let said = if said == "-0.00" { "0.00".into() } else { said.replace('-', "−") };
         assert!(table.contains(&said), "{said}");
     }
     assert!(!html.contains("-0.00 "), "nothing is minus nothing");

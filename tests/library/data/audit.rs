@@ -326,7 +326,8 @@ fn names_come_from_the_files_of_songs_csv() {
     let names = read().unwrap().unwrap();
     let known = Audit::of(&data, Some(&names), &Options::default(), &Silent).gtzan.unwrap();
     let told: Vec<_> = known.repeats.iter().map(|r| (r.song, r.other_name.as_str())).collect();
-    assert_eq!((told.as_slice(), known.named), ([(10, "disco.00098")].as_slice(), 2));
+    // Songs 0 and 10 share a name, so they are one, called by the lesser id.
+    assert_eq!((told.as_slice(), known.named), ([(0, "disco.00098")].as_slice(), 2));
     write("song,file\nsix,disco.00098.wav\n");
     assert!(read().unwrap().is_none(), "ids that are none of the arrays'");
     let noted = notes.0.lock().unwrap().join("\n");
