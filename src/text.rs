@@ -34,10 +34,23 @@ pub(crate) fn listed(words: &[impl ToString]) -> String {
 /// Text that a file brought, as a terminal may show it: characters that control it, or that turn the
 /// direction of writing, as escapes such as `\u{1b}`.
 pub(crate) fn shown(text: &str) -> String {
-    let controls =
-        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let show = |c: char| if controls(c) { c.escape_unicode().to_string() } else { c.into() };
     text.chars().map(show).collect()
+}
+
+fn controls(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A JSON document for a terminal: the same document, with escapes of JSON for what [`shown`] escapes.
+/// Outside its strings it has line ends alone.
+#[cfg(feature = "cli")]
+pub(crate) fn json_shown(document: &str) -> String {
+    let show = |c: char| match c {
+        c if controls(c) && c != '\n' => format!("\\u{:04x}", u32::from(c)),
+        c => c.into(),
+    };
+    document.chars().map(show).collect()
 }
 
 /// Lines for a terminal, whatever names are in them: [`shown`], but for line ends and colours.
@@ -200,6 +213,15 @@ mod tests {
             lines_shown("a\u{1b}[2J\n\u{1b}[1;32mok\u{1b}[0m\r\tb\u{1b}\u{1b}[\n"),
             "a\\u{1b}[2J\n\u{1b}[1;32mok\u{1b}[0m\\u{d}\\u{9}b\\u{1b}\\u{1b}[\n"
         );
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn a_document_stays_what_it_was() {
+        let value = serde_json::json!({ "a\u{202e}b": "\u{9b}2J\u{1b}[\t\n古" });
+        let text = json_shown(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(text.chars().all(|c| c == '\n' || !controls(c)), "{text:?}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     }
 
     #[test]

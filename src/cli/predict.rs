@@ -7,7 +7,7 @@ use console::{Style, Term};
 
 use super::bars::Bars;
 use super::device_args::DeviceArgs;
-use super::say::{Output, quoted, say, tell, warn_of};
+use super::say::{Output, quoted, say, say_json, tell, warn_of};
 use crate::audio::{FrontEndSpec, MOST_MINUTES};
 use crate::data::{SpectraOf, SpectralDistance};
 use crate::error::Result;
@@ -119,7 +119,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
         Ok(())
     })?;
     if args.json {
-        say(&json(&songs, &classes)?)?;
+        say_json(&json(&songs, &classes)?)?;
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

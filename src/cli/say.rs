@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::backend::Backend;
 use crate::error::{Error, Result};
-use crate::text::{lines_shown, shell};
+use crate::text::{json_shown, lines_shown, shell};
 
 /// What a command prints: text for people, unless --quiet or --json is given.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +41,7 @@ impl Output {
             return Ok(());
         }
         let text = serde_json::to_string_pretty(value).map_err(std::io::Error::from);
-        say(&text.map_err(Error::io(Path::new("standard output"), "write JSON to"))?)
+        say_json(&text.map_err(Error::io(Path::new("standard output"), "write JSON to"))?)
     }
 }
 
@@ -65,8 +65,17 @@ impl Colour {
 
 /// Prints text and a newline; control characters in names appear as escapes. A reader that has gone (`| head`) is no error.
 pub(super) fn say(text: &str) -> Result<()> {
+    print(&lines_shown(text))
+}
+
+/// Prints a JSON document and a newline; control characters in names appear as its own escapes.
+pub(super) fn say_json(document: &str) -> Result<()> {
+    print(&json_shown(document))
+}
+
+fn print(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
-    match writeln!(stdout, "{}", lines_shown(text)).and_then(|()| stdout.flush()) {
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => {
             Err(Error::io(Path::new("standard output"), "write")(e))
         }

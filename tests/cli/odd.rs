@@ -96,3 +96,18 @@ fn threads_beyond_reason() {
         work.refuses(&format!("evaluate zero {words}"), &[threads, "--threads"]);
     }
 }
+
+/// A document stays valid where a name has characters that text for people shows as escapes.
+#[test]
+fn json_is_json_whatever_the_names() {
+    let work = Work::new();
+    let name = "a\u{202e}b";
+    let classes = format!("{name},two,three,four");
+    let args =
+        ["train", "--data", "data", "--epochs", "1", "--out", "run", "--class-names", &classes];
+    assert_eq!(work.run(&args).code, Some(0));
+    let ran = work.ok("evaluate run --json");
+    let metrics: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(metrics["classes"][0], name);
+    assert!(!ran.out.contains('\u{202e}'), "{:?}", ran.out);
+}
