@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::Backend;
 use crate::cpu::Cpu;
+pub use crate::cpu::MOST_THREADS;
 use crate::error::Result;
 #[cfg(feature = "gpu")]
 use crate::gpu::{self, Gpu, GpuOptions};

@@ -195,6 +195,11 @@ pub fn check_regular(path: &Path) -> std::io::Result<()> {
     Err(std::io::Error::new(ErrorKind::InvalidInput, problem))
 }
 
+/// Whether a folder is there, not a link to one: a link leads to what is none of ours.
+pub fn is_own_folder(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+}
+
 /// Opens a regular file.
 ///
 /// # Errors

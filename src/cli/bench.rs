@@ -5,6 +5,7 @@ use super::choice;
 use super::say::Output;
 use super::summary::{at_least, size};
 use crate::bench::{self, Devices, Options};
+use crate::device::MOST_THREADS;
 use crate::error::{Error, Result};
 use crate::gpu::{KernelVariant, TileConfig};
 use crate::measure::Budget;
@@ -68,7 +69,7 @@ pub(super) struct Args {
 
     /// CPU threads [default: one per core]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
-          value_parser = clap::value_parser!(u16).range(0..=1024))]
+          value_parser = clap::value_parser!(u16).range(0..=MOST_THREADS as i64))]
     threads: u16,
 
     /// Maximum repetitions of each measurement

@@ -9,6 +9,7 @@ use super::say::{Output, quoted};
 use crate::audio::front_end::{MOST_CUT, MOST_HZ, MOST_LONG, MOST_SAMPLES, MOST_VALUES};
 use crate::audio::{CutFrom, Cutting, FrontEnd, MOST_MINUTES, ZeroDb};
 use crate::data::PartName;
+use crate::device::MOST_THREADS;
 use crate::error::{Error, Result};
 use crate::prepare::{self, Options, SplitKind, Summary};
 use crate::text::shown;
@@ -67,7 +68,7 @@ pub(super) struct Args {
 
     /// Files decoded at once [default: one per core]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
-          value_parser = clap::value_parser!(u16).range(0..=1024))]
+          value_parser = clap::value_parser!(u16).range(0..=MOST_THREADS as i64))]
     threads: u16,
 
     #[command(flatten)]

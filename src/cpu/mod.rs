@@ -15,6 +15,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 pub use crate::simd::levels;
+pub use threads::MOST_THREADS;
 pub use timing::Phase;
 
 use crate::backend::{

@@ -3,8 +3,8 @@
 
 use crate::error::{Error, Result};
 
-/// Most threads of a pool.
-const MOST_THREADS: usize = 1024;
+/// Most threads of a pool: no batch keeps more busy.
+pub const MOST_THREADS: usize = 1024;
 
 /// A pool of its own, so that `--threads` holds whatever else the process does.
 pub(super) fn pool(threads: usize) -> Result<rayon::ThreadPool> {

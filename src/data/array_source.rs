@@ -89,7 +89,7 @@ impl ArraySource {
             };
         }
         match path.try_exists() {
-            Ok(true) if has_extension(path, "npz") => Self::open_npz(path),
+            Ok(true) if look::has_extension(path, "npz") => Self::open_npz(path),
             Ok(true) => Err(Error::data(shown, look::at_file(path))),
             Ok(false) => Err(Error::data(shown, DataProblem::NoSuchPath)),
             Err(source) => Err(Error::io(path, "read")(source)),
@@ -400,10 +400,6 @@ fn problem(source: &ArraySource, problem: DataProblem) -> Error {
     Error::data(source.path().display().to_string(), problem)
 }
 
-fn has_extension(path: &Path, wanted: &str) -> bool {
-    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(wanted))
-}
-
 /// The names of a folder's folders that mean parts: `train`, `Validation`.
 fn part_folders(folder: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
@@ -423,7 +419,7 @@ fn files(folder: &Path, extension: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(Error::io(folder, "read"))? {
         let path = entry.map_err(Error::io(folder, "read"))?.path();
-        if has_extension(&path, extension)
+        if look::has_extension(&path, extension)
             && path.is_file()
             && let Some(name) = path.file_name().and_then(|name| name.to_str())
             // macOS writes "._x_train.npy" beside "x_train.npy" on disks of other systems.

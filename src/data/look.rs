@@ -59,7 +59,8 @@ pub(super) fn at_file(path: &Path) -> DataProblem {
 /// The problem of a folder that has no arrays, if it has files of a known kind.
 pub(super) fn at_folder(path: &Path) -> Option<DataProblem> {
     let mut files = Vec::new();
-    list(path, DEPTH, &mut MOST_ENTRIES.clone(), &mut files);
+    let mut left = MOST_ENTRIES;
+    list(path, DEPTH, &mut left, &mut files);
     files.sort();
     // Arrays further down, where they are not looked for.
     let below = files.iter().find(|file| has_extension(file, "npy") || has_extension(file, "npz"));
@@ -96,7 +97,7 @@ fn list(folder: &Path, depth: usize, left: &mut usize, files: &mut Vec<PathBuf>)
     }
 }
 
-fn has_extension(path: &Path, wanted: &str) -> bool {
+pub(super) fn has_extension(path: &Path, wanted: &str) -> bool {
     path.extension().is_some_and(|found| found.eq_ignore_ascii_case(wanted))
 }
 

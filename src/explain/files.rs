@@ -9,8 +9,8 @@ use super::right_wrong::ExplainedPart;
 use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::files::{
-    FolderLock, check_inside, create_folder, read_regular, sync_folder, temporary_tree,
-    write_atomic,
+    FolderLock, check_inside, create_folder, is_own_folder, read_regular, sync_folder,
+    temporary_tree, write_atomic,
 };
 use crate::plot::ColourMap;
 use crate::progress::Progress;
@@ -71,7 +71,7 @@ impl ExplainFolder {
         }
         let lock = FolderLock::acquire(&self.path)?;
         let staged = self.staged();
-        match is_folder(&staged.path) && staged.json().is_file() {
+        match is_own_folder(&staged.path) && staged.json().is_file() {
             true => self.replace_by(&staged)?,
             false => staged.discard()?,
         }
@@ -84,7 +84,7 @@ impl ExplainFolder {
 
     fn discard(&self) -> Result<()> {
         // Of a link the link alone.
-        let removed = match is_folder(&self.path) {
+        let removed = match is_own_folder(&self.path) {
             true => std::fs::remove_dir_all(&self.path),
             false => std::fs::remove_file(&self.path),
         };
@@ -124,7 +124,7 @@ impl ExplainFolder {
         if sound.exists() {
             check_inside(&self.path, &sound).map_err(Error::io(&sound, "write into"))?;
         }
-        let has_sound = is_folder(&staged.path.join(listen::FOLDER));
+        let has_sound = is_own_folder(&staged.path.join(listen::FOLDER));
         // Once only: without the older explain.json, what is there has been moved in before a kill.
         if has_sound && self.json().exists() {
             listen::clear(&sound)?;
@@ -264,11 +264,6 @@ pub(super) fn weights_hash(run: &RunFolder) -> Result<String> {
     let path = run.model();
     let bytes = read_regular(&path).map_err(Error::io(&path, "read"))?;
     Ok(blake3::hash(&bytes).to_hex()[..32].to_owned())
-}
-
-/// Whether this is a folder, not a link to one.
-fn is_folder(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
 /// Moves the files of a folder into another, `explain.json` last, and removes it.

@@ -61,7 +61,7 @@ pub use network::Network;
 pub use occlusion::{ClassOcclusion, MeanCurve, Occlusion, class_occlusions, occlusions};
 pub use pictures::{
     Figure, map_place, occlusion_panels, order_panels, randomisation_panel, sample_axes,
-    shown_range, spectrogram_of, unit,
+    shown_range, spectrogram_of, unit, with_png_names,
 };
 pub use quantize::{Picture, SignedMap};
 pub use record::{ExplainOptions, ExplainedSample, Explanation, Heard, MapOf, Recording};

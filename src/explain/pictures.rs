@@ -1,6 +1,7 @@
 //! The pictures of an explanation: which there are, and drawing them. What a page inlines and what
 //! a PNG file holds is the same drawing.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -132,7 +133,7 @@ pub(super) fn write_pictures(
 ) -> Result<()> {
     let all = Figure::all(of);
     progress.begin("pictures", all.len() as u64, "pictures");
-    let named = Explanation { classes: png_names(&of.classes), ..of.clone() };
+    let named = with_png_names(of);
     let drawn = all.par_iter().try_for_each(|figure| {
         let name = figure.file(of);
         match write_png(&folder.join(&name), &figure.draw(&named, heat)?) {
@@ -147,6 +148,15 @@ pub(super) fn write_pictures(
     });
     progress.end();
     drawn
+}
+
+/// An explanation with names of classes that PNG files can show.
+pub fn with_png_names(of: &Explanation) -> Cow<'_, Explanation> {
+    let classes = png_names(&of.classes);
+    match classes == of.classes {
+        true => Cow::Borrowed(of),
+        false => Cow::Owned(Explanation { classes, ..of.clone() }),
+    }
 }
 
 /// A name as part of a file's name on any system.

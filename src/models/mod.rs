@@ -144,15 +144,17 @@ impl Model {
     /// # Errors
     /// If a node does not fit its input, or the last is not a softmax over the classes.
     pub fn graph(&self, size: [usize; 3], classes: usize) -> Result<Graph> {
-        self.build(size, classes).map_err(|error| match (error, self.least_input(classes)) {
-            (Error::Node { model, node, problem }, Some([h, w])) if size[0] < h || size[1] < w => {
-                let problem = format!(
-                    "{problem}; {model} needs at least {h} mel bands x {w} frames, found {} x {}",
+        self.build(size, classes).map_err(|error| {
+            let Error::Node { model, node, mut problem } = error else { return error };
+            if let Some([h, w]) =
+                self.least_input(classes).filter(|[h, w]| size[0] < *h || size[1] < *w)
+            {
+                problem.push_str(&format!(
+                    "; {model} needs at least {h} mel bands x {w} frames, found {} x {}",
                     size[0], size[1]
-                );
-                Error::Node { model, node, problem }
+                ));
             }
-            (error, _) => error,
+            Error::Node { model, node, problem }
         })
     }
 

@@ -10,6 +10,7 @@ use super::song::{Labelled, check_name, is_audio, song};
 use super::{Options, SplitKind};
 use crate::data::{PartName, part_of_word};
 use crate::error::{Error, Result};
+use crate::files::is_own_folder;
 use crate::progress::Progress;
 use crate::text::{shell, shown};
 
@@ -265,7 +266,7 @@ fn walk(folder: &Path, names: &mut Vec<String>, tree: &mut Tree) -> Result<()> {
         // A link to a folder may lead in a circle: below the classes only true folders are entered.
         let is_folder = match names.len() {
             1 => path.is_dir(),
-            _ => path.symlink_metadata().is_ok_and(|meta| meta.is_dir()),
+            _ => is_own_folder(&path),
         };
         if is_folder {
             walk(&path, names, tree)?;

@@ -13,9 +13,9 @@ use super::record::RunRecord;
 use super::view::{GenreView, MatrixView, ModelView, Page, Table, commands, report_command};
 use super::{Format, FrontMatter};
 use crate::error::{Error, Result};
-use crate::explain::{Explanation, Figure};
+use crate::explain::{Figure, with_png_names};
 use crate::files::{check_inside, read_regular};
-use crate::plot::{png_bytes, png_names};
+use crate::plot::png_bytes;
 
 /// The file's text: nbformat 4.5.
 pub(super) fn text(page: &Page, runs: &[RunRecord], front: &FrontMatter) -> Result<String> {
@@ -165,9 +165,7 @@ impl Words {
         name: &str,
         alt: &str,
     ) -> Result<&mut Self> {
-        let of =
-            Explanation { classes: png_names(&run.explanation.classes), ..run.explanation.clone() };
-        let drawing = figure.draw(&of, HEAT)?;
+        let drawing = figure.draw(&with_png_names(&run.explanation), HEAT)?;
         Ok(self.picture(&png_bytes(&drawing)?, name, alt))
     }
 }

@@ -16,8 +16,8 @@ use super::settings::Config;
 use crate::data::{Dataset, PartName};
 use crate::error::{Error, Result};
 use crate::files::{
-    FolderLock, PARTIAL, create_folder, is_unused, open_regular, read_regular, sync_folder,
-    write_atomic,
+    FolderLock, PARTIAL, create_folder, is_own_folder, is_unused, open_regular, read_regular,
+    sync_folder, write_atomic,
 };
 use crate::graph::Graph;
 use crate::metrics::SongVotes;
@@ -196,10 +196,7 @@ impl RunFolder {
     /// If a file cannot be moved or removed.
     pub fn settle(&self) -> Result<bool> {
         let (moving, older) = (self.path.join(MOVING), self.path.join(OLDER));
-        // A link leads elsewhere: it is none of ours.
-        let is_there =
-            |path: &Path| std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
-        if is_there(&older) {
+        if is_own_folder(&older) {
             if self.checkpoint().exists() {
                 std::fs::remove_dir_all(&older).map_err(Error::io(&older, "remove"))?;
                 return Ok(false);
@@ -208,7 +205,7 @@ impl RunFolder {
             self.clear()?;
             std::fs::rename(&older, &moving).map_err(Error::io(&older, "rename"))?;
         }
-        if !is_there(&moving) {
+        if !is_own_folder(&moving) {
             return Ok(false);
         }
         for entry in std::fs::read_dir(&moving).map_err(Error::io(&moving, "read"))? {
@@ -258,7 +255,7 @@ impl RunFolder {
 
     /// Whether the files of an older run wait to be brought back or removed.
     pub fn is_older_aside(&self) -> bool {
-        [OLDER, MOVING].iter().any(|name| self.path.join(name).exists())
+        [OLDER, MOVING].iter().any(|name| is_own_folder(&self.path.join(name)))
     }
 
     /// Checks that there is a checkpoint to resume from.

@@ -9,15 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::audio::FrontEndSpec;
 use crate::data::{DEMO_SOURCE, ScaleKind, Split};
-use crate::device::{Device, Options};
+use crate::device::{Device, MOST_THREADS, Options};
 use crate::error::{Error, Result};
 use crate::files::read_settings;
 use crate::models::{Augment, Model, Schedule};
 use crate::random::keras::Shuffle;
 use crate::text::toml_problem;
-
-/// No batch keeps more threads busy.
-const MOST_THREADS: usize = 1024;
 
 /// Which weights a run ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -9,20 +9,10 @@ use ndarray::{Array1, Array3, Array4, Axis};
 use ndarray_npy::{WriteNpyExt, read_npy, write_npy};
 
 use super::data::Set;
+use super::npy::npy;
 use super::program::{Ran, Work};
 
 const EPOCH: &str = "--epochs 1 --batch-size 8 --out run";
-
-/// The bytes of a npy file of format version 1.
-fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
-    let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    let padded = format!("{text:<0$}\n", (text.len() + 11).next_multiple_of(64) - 11);
-    bytes.extend((padded.len() as u16).to_le_bytes());
-    bytes.extend(padded.as_bytes());
-    bytes.extend(data);
-    bytes
-}
 
 /// Text as numpy's `<U12`.
 fn text(words: impl Iterator<Item = String>) -> Vec<u8> {
@@ -32,7 +22,7 @@ fn text(words: impl Iterator<Item = String>) -> Vec<u8> {
         let letters = word.chars().chain(std::iter::repeat('\0')).take(12);
         data.extend(letters.flat_map(|c| (c as u32).to_le_bytes()));
     }
-    npy("<U12", &format!("({},)", words.len()), &data)
+    npy("<U12", false, &format!("({},)", words.len()), &data)
 }
 
 /// An npz of samples and labels, which are called so.
@@ -286,7 +276,7 @@ fn advice_in_numpy_works() {
         values.iter().flat_map(|v| [v.to_le_bytes(), 1f32.to_le_bytes()].concat()).collect()
     };
     let work = plain();
-    work.write("data/x_train.npy", npy("<c8", "(48, 16, 12)", &bytes(&x(&work, "train"))));
+    work.write("data/x_train.npy", npy("<c8", false, "(48, 16, 12)", &bytes(&x(&work, "train"))));
     way_out(&work, "data", &["found complex64", "np.log10", "(this replaces the file)"], "data");
     for value in [f32::NEG_INFINITY, f32::NAN] {
         let work = plain();
@@ -311,7 +301,7 @@ fn advice_in_numpy_works() {
 #[test]
 fn pickles_are_named_with_what_to_do() {
     let work = Work::new();
-    let object = |shape: &str| npy("|O", shape, b"\x80\x04]\x94.");
+    let object = |shape: &str| npy("|O", false, shape, b"\x80\x04]\x94.");
     work.write("data/y_train.npy", object("(48,)"));
     work.fails(
         &format!("train --data data {EPOCH}"),

@@ -22,6 +22,9 @@ mod input;
 mod kinds;
 mod listen;
 mod models;
+#[allow(dead_code)]
+#[path = "../common/npy.rs"]
+mod npy;
 mod odd;
 mod out;
 mod output;

@@ -9,5 +9,7 @@ mod demo;
 mod drawn;
 mod map_pictures;
 mod mel;
+#[path = "../common/npy.rs"]
+mod npy;
 mod pictures;
 mod sound_files;

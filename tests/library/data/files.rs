@@ -10,22 +10,7 @@ use genre_gpu::error::{DataProblem, Error, Result};
 use genre_gpu::progress::{Progress, Silent};
 use zip::write::SimpleFileOptions;
 
-/// The bytes of a npy file, format version 1.
-pub fn npy(descr: &str, fortran: bool, shape: &str, data: &[u8]) -> Vec<u8> {
-    let order = if fortran { "True" } else { "False" };
-    let text = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}");
-    with_header(&text, data)
-}
-
-/// The bytes of a npy file with any header text.
-pub fn with_header(text: &str, data: &[u8]) -> Vec<u8> {
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    let padded = format!("{text:<0$}\n", (text.len() + 11).next_multiple_of(64) - 11);
-    bytes.extend((padded.len() as u16).to_le_bytes());
-    bytes.extend(padded.as_bytes());
-    bytes.extend(data);
-    bytes
-}
+pub use crate::npy::{npy, with_header};
 
 /// Row-major little-endian float32.
 pub fn f32s(shape: &[usize], values: &[f32]) -> Vec<u8> {
