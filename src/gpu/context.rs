@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::adapter::{AdapterFacts, choose};
-use super::poll;
+use super::{GpuOptions, poll};
 use crate::error::{Error, Result};
 
 /// Bytes of a float or an index.
@@ -40,10 +40,9 @@ impl SharedFaults {
 }
 
 impl Context {
-    /// Opens the best adapter, or the best whose name contains `wanted`. No buffer has more bytes
-    /// than `cap`, even where the adapter allows more.
-    pub(super) fn open(wanted: Option<&str>, cap: Option<u64>) -> Result<Self> {
-        let (facts, adapter) = choose(wanted)?;
+    /// Opens the adapter that the options name, with the limits that they set below its own.
+    pub(super) fn open(options: GpuOptions<'_>) -> Result<Self> {
+        let (facts, adapter) = choose(options.adapter)?;
         let limits = adapter.limits();
         let optional = wgpu::Features::TIMESTAMP_QUERY;
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
@@ -67,7 +66,11 @@ impl Context {
             keep.lock().lost = Some(format!("the device was lost: {message}"));
         });
         let mut limits = limits;
-        if let Some(cap) = cap {
+        if let Some(groups) = options.groups {
+            let most = &mut limits.max_compute_workgroups_per_dimension;
+            *most = (*most).min(groups);
+        }
+        if let Some(cap) = options.buffer_bytes {
             limits.max_buffer_size = limits.max_buffer_size.min(cap);
             let binding = &mut limits.max_storage_buffer_binding_size;
             *binding = (*binding).min(cap);
