@@ -4,6 +4,7 @@ pub mod cases;
 mod compare;
 mod deviation;
 mod model;
+mod once;
 mod opened;
 mod record;
 mod report;
@@ -12,7 +13,8 @@ mod update;
 
 pub use compare::{Comparison, Stage, What, two_steps};
 pub use deviation::{Deviation, Nans, Tolerance};
-pub use model::model_step;
+pub use model::{ModelTolerance, model_step};
+pub use once::once;
 pub use opened::{Opened, Tensors};
 pub use record::{Prepared, Recorded, batches, rows};
 pub use report::{CheckResult, KernelResult, Report, Tally};

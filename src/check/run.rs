@@ -8,7 +8,7 @@ use super::cases::nan::Poisoned;
 use super::cases::{self, Case};
 use super::compare::{Comparison, What};
 use super::deviation::{Deviation, Tolerance};
-use super::model::model_step;
+use super::model::{ModelTolerance, model_step};
 use super::opened::Opened;
 use super::record::Prepared;
 use super::report::{CheckResult, KernelResult, Report, Tally};
@@ -298,7 +298,9 @@ impl Checks<'_> {
         let (samples, order) = (model.samples(), model.order());
         let mut all = Vec::new();
         for batch in [&order[..BATCH], &order[BATCH..BATCH + PARTIAL]] {
-            all.extend(model_step(&model.graph, &model.parameters, samples, batch, &mut gpu)?);
+            let Whole { graph, parameters, .. } = model;
+            let unknown = ModelTolerance::UNKNOWN;
+            all.extend(model_step(graph, parameters, samples, batch, &mut gpu, unknown)?);
         }
         Ok(all)
     }

@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use super::bars::Bars;
 use super::data_args::DataArgs;
-use super::device_args::DeviceArgs;
+use super::device_args::{DeviceArgs, ready};
 use super::report_args::ReportArgs;
 use super::run_bars::{self, RunText};
 use super::run_input::prepare_data;
@@ -15,7 +15,6 @@ use super::stop::{interruption, trained};
 use crate::audio::FrontEndSpec;
 use crate::compare::RunFigures;
 use crate::data::{Dataset, PartName};
-use crate::device;
 use crate::error::{Error, Result};
 use crate::files::FolderLock;
 use crate::report::{Format, Runs};
@@ -83,12 +82,12 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     let assignment = Assignment::new(&args.settings(), args.out.as_deref())?;
     let _lock = FolderLock::acquire(&assignment.folder)?;
     let [p1, p2] = &assignment.jobs;
-    // A complete run needs no device.
-    if !p2.folder.join("model.safetensors").exists() {
-        device::find(p2.config.device, p2.config.device_options())?;
-    }
     let bars = Bars::new(output);
     let cache = args.data.cache.cache_dir.as_deref();
+    // A complete run needs no device.
+    if !p2.folder.join("model.safetensors").exists() {
+        ready(&p2.config, cache, &bars)?;
+    }
     let source = source::load(&p1.config, cache, &PartName::ALL, &bars)?;
     let data = prepare_data(source, p1.config.scale, output)?;
     let devices =

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use super::bars::Bars;
 use super::data_args::CacheArgs;
-use super::device_args::DeviceArgs;
+use super::device_args::{DeviceArgs, ready};
 use super::run_bars::{self, RunText};
 use super::run_input::prepare_data;
 use super::say::{Output, tell, this_command, warn_of};
@@ -15,7 +15,6 @@ use super::seeds;
 use super::stop::{interruption, trained};
 use crate::compare::{self, DataReport, ModelRuns, Report, RunFigures};
 use crate::data::{Dataset, PartName};
-use crate::device;
 use crate::error::{Error, Result};
 use crate::files::FolderLock;
 use crate::models::Model;
@@ -133,7 +132,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     let mut jobs = sets.iter().flat_map(|set| set.jobs.iter().flatten());
     jobs.try_for_each(Job::check)?;
     if let Some(Job { config, .. }) = sets.iter().flat_map(|set| set.jobs.iter().flatten()).next() {
-        device::find(config.device, config.device_options())?;
+        ready(config, args.cache.cache_dir.as_deref(), &Bars::new(output))?;
     }
     let again = format!("resume with\n  {}", this_command());
     let stop = interruption(move || again.clone())?;

@@ -1,11 +1,31 @@
 //! Flags for the device that a network runs on.
 
+use std::path::Path;
+
 use clap::Args;
 
 use super::choice;
+use crate::check;
 use crate::device::{self, Device};
 use crate::error::Result;
+use crate::progress::Progress;
 use crate::train::settings::{Config, Settings};
+use crate::train::source::demo_cache;
+
+/// Makes sure that the device of a configuration exists, and that a GPU computes right before it is
+/// trained on for the first time.
+///
+/// # Errors
+/// If there is none, or it computes wrong results.
+pub(super) fn ready(config: &Config, cache: Option<&Path>, progress: &dyn Progress) -> Result<()> {
+    match config.device {
+        Device::Cpu => Ok(()),
+        Device::Gpu => {
+            let cache = demo_cache(cache).ok();
+            check::once(config.adapter.as_deref(), cache.as_deref(), progress)
+        }
+    }
+}
 
 #[derive(Debug, Args)]
 pub(super) struct DeviceArgs {

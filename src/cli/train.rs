@@ -9,14 +9,13 @@ use indicatif::ProgressBar;
 use super::bars::{Bars, EPOCH, bar, heading, show_metrics};
 use super::choice;
 use super::data_args::DataArgs;
-use super::device_args::DeviceArgs;
+use super::device_args::{DeviceArgs, ready};
 use super::lines::line;
 use super::run_input::{moved, prepare_data};
 use super::say::{Output, quoted, say, tell, warn_of};
 use super::stop::interruption;
 use crate::backend::{Backend, StepMetrics};
 use crate::data::{DataFrom, PartName};
-use crate::device;
 use crate::error::{Error, Result};
 use crate::files::FolderLock;
 use crate::models::Model;
@@ -232,8 +231,8 @@ fn train(args: &Args, output: Output, run: &PlannedRun<'_>) -> Result<ExitCode> 
 }
 
 fn load(args: &Args, output: Output, config: &Config) -> Result<PreparedData> {
-    device::find(config.device, config.device_options())?;
     let bars = Bars::new(output);
+    ready(config, args.cache(), &bars)?;
     let own = args.resume.is_some() && args.data.is_default();
     let source = source::open(config, args.cache(), &PartName::ALL, args.data_from, &bars)
         .map_err(|error| if own { moved(error) } else { error })?;

@@ -1,7 +1,7 @@
 //! Whole models against the reference, and whole runs: CPU, GPU and Keras beside each other.
 
 use genre_gpu::backend::{Backend, DatasetRef, State};
-use genre_gpu::check::model_step;
+use genre_gpu::check::{ModelTolerance, model_step};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::models::Model;
 use genre_gpu::plan::Plan;
@@ -44,8 +44,15 @@ fn whole(name: &str, shape: [usize; 3], open: impl Fn(Plan) -> Option<Box<dyn Ba
     // The second batch, and a partial one over what it left.
     for batch in [32..64, 60..83] {
         let order: Vec<u32> = batch.collect();
-        let deviations =
-            model_step(&graph, &parameters, samples, &order, backend.as_mut()).unwrap();
+        let deviations = model_step(
+            &graph,
+            &parameters,
+            samples,
+            &order,
+            backend.as_mut(),
+            ModelTolerance::KNOWN,
+        )
+        .unwrap();
         for deviation in deviations {
             assert!(deviation.wrong.is_none(), "{name}: {}", deviation.wrong.unwrap());
         }
