@@ -59,16 +59,17 @@ fn pair(q: u32) -> Pair {
     return p;
 }
 
-/// x at a column, 0 outside. A column below 0 wraps to more than w_in.
+/// x at a column, 0 outside. A column below 0 wraps to more than w_in. `&`, not `&&`, which would make a branch of
+/// every load: 25 of them in a row cost a driver's compiler minutes and a GPU its loads in flight.
 fn value(p: ptr<function, Pair>, column: u32) -> f32 {
-    let inside = (*p).inside && column < w_in;
+    let inside = (*p).inside & (column < w_in);
     return select(0.0, x[select(0u, (*p).base + column * c_in, inside)], inside);
 }
 
 /// Begins output row r of sample n; j is the first tap.
 fn begin_row(p: ptr<function, Pair>, n: u32, r: u32, j: u32) {
     let row = r + (*p).i - pad_top;
-    (*p).inside = row < h_in && (*p).i < k_h;
+    (*p).inside = (row < h_in) & ((*p).i < k_h);
     (*p).base = (n * h_in + row) * w_in * c_in + (*p).c;
     let left = j - pad_left;
     (*p).window = vec4(value(p, left), value(p, left + 1u), value(p, left + 2u), value(p, left + 3u));

@@ -18,7 +18,7 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
         adapter: options.adapter,
         variant: options.variant,
         tiles: options.tiles,
-        buffer_bytes: None,
+        ..GpuOptions::default()
     };
     let (mut gpu, [open, record]) = Gpu::new_timed(plan.clone(), opened)?;
     gpu.set_state(&State::new(initial_parameters(plan.graph(), SEED)))?;

@@ -3,13 +3,19 @@
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::adapter::{AdapterFacts, choose};
+use super::adapter::{AdapterFacts, Kind, choose};
 use super::poll;
 use crate::error::{Error, Result};
 
 /// Bytes of a float or an index.
 pub(super) const WORD: u64 = crate::ops::WORD as u64;
+
+/// How long a submission is waited for before the device counts as hung: two hundred times what one
+/// should take, and more for a processor, which is slow but does not hang.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE_WITH_SOFTWARE: Duration = Duration::from_secs(1800);
 
 /// An open device.
 #[derive(Debug)]
@@ -20,6 +26,7 @@ pub(super) struct Context {
     pub(super) limits: wgpu::Limits,
     faults: SharedFaults,
     allocations: Cell<u64>,
+    patience: Duration,
 }
 
 /// Faults that the device reported outside of an error scope.
@@ -29,7 +36,7 @@ struct SharedFaults(Arc<Mutex<Faults>>);
 #[derive(Debug, Default)]
 struct Faults {
     first: Option<String>,
-    /// The loss of the device, which causes all later faults.
+    /// The loss of the device, which causes all later faults, or that it hangs.
     lost: Option<String>,
 }
 
@@ -42,7 +49,12 @@ impl SharedFaults {
 impl Context {
     /// Opens the best adapter, or the best whose name contains `wanted`. No buffer has more bytes
     /// than `cap`, even where the adapter allows more.
-    pub(super) fn open(wanted: Option<&str>, cap: Option<u64>) -> Result<Self> {
+    /// `patience` is the time that a submission may take; the device's if there is none.
+    pub(super) fn open(
+        wanted: Option<&str>,
+        cap: Option<u64>,
+        patience: Option<Duration>,
+    ) -> Result<Self> {
         let (facts, adapter) = choose(wanted)?;
         let limits = adapter.limits();
         let optional = wgpu::Features::TIMESTAMP_QUERY;
@@ -72,7 +84,12 @@ impl Context {
             let binding = &mut limits.max_storage_buffer_binding_size;
             *binding = (*binding).min(cap);
         }
-        Ok(Self { facts, device, queue, limits, faults, allocations: Cell::new(0) })
+        let patience = patience.unwrap_or(match facts.kind {
+            Kind::Software => PATIENCE_WITH_SOFTWARE,
+            Kind::Discrete | Kind::Integrated | Kind::Virtual | Kind::Other => PATIENCE,
+        });
+        let allocations = Cell::new(0);
+        Ok(Self { facts, device, queue, limits, faults, allocations, patience })
     }
 
     /// Bytes of the largest buffer that kernels can be given whole.
@@ -150,7 +167,7 @@ impl Context {
     fn explained(&self, problem: String) -> Error {
         if self.faults.lock().lost.is_none() {
             // A failure of this wait adds nothing.
-            let _ = poll::wait(&self.device, None);
+            let _ = poll::wait(&self.device, None, self.patience);
         }
         let lost = self.faults.lock().lost.clone();
         self.fault(lost.unwrap_or(problem))
@@ -158,9 +175,28 @@ impl Context {
 
     /// Waits until a submission is done, or all of them.
     pub(super) fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
-        let polled = poll::wait(&self.device, submission);
+        // A device that hangs is not waited for again.
         self.check()?;
-        polled.map_err(|e| self.explained(format!("waiting failed: {e}")))
+        let polled = poll::wait(&self.device, submission, self.patience);
+        self.check()?;
+        polled.map_err(|failure| match failure {
+            poll::Failure::Timeout => self.hangs(),
+            poll::Failure::Other(problem) => self.explained(format!("waiting failed: {problem}")),
+        })
+    }
+
+    /// Marks the device as lost: it did not answer for as long as it is waited for.
+    fn hangs(&self) -> Error {
+        let problem = format!(
+            "the device did not finish its work within {} s; try a smaller --batch-size or \
+             --device cpu, or look for a newer driver",
+            self.patience.as_secs_f64()
+        );
+        self.faults.lock().lost.get_or_insert_with(|| problem.clone());
+        // wgpu waits for a queue's work without end when the last handle of the queue goes: this one
+        // never does.
+        std::mem::forget(self.queue.clone());
+        self.fault(problem)
     }
 
     /// Runs `make`, and returns the error that the device reports for it.

@@ -9,6 +9,7 @@ mod dispatches;
 mod fit;
 mod kernels;
 mod memory;
+mod pace;
 mod poll;
 mod rates;
 mod readback;
@@ -19,6 +20,7 @@ mod timing;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 pub use adapter::{AdapterFacts, Kind, adapters, find};
 pub use kernels::{Access, Interface, KERNELS};
@@ -41,6 +43,7 @@ use context::Context;
 use device_dataset::DeviceDataset;
 use dispatches::Dispatches;
 use memory::Memory;
+use pace::Paces;
 use readback::Readback;
 use recorder::{Dispatch, Recorder};
 use step::{Pass, STEP_BYTES, Step, Training};
@@ -56,6 +59,9 @@ pub struct GpuOptions<'a> {
     pub tiles: Option<TileConfig>,
     /// Most bytes in a buffer, where that is less than the adapter's limit: for tests.
     pub buffer_bytes: Option<u64>,
+    /// How long a submission is waited for before the device counts as hung, where that is not to
+    /// be what suits the adapter: for tests.
+    pub patience: Option<Duration>,
 }
 
 impl KernelVariant {
@@ -106,7 +112,7 @@ pub struct Gpu {
     readback: Readback,
     kept: KeptBatch,
     submits: u64,
-    steps_per_submit: usize,
+    paces: Paces,
     // Last, so that all that was made of it is dropped before it.
     context: Context,
 }
@@ -118,7 +124,7 @@ impl Gpu {
     /// If there is no adapter (of that name), the plan is too large for it, or
     /// it refuses a kernel.
     pub fn new(plan: Plan, options: GpuOptions<'_>) -> Result<Self> {
-        let context = Context::open(options.adapter, options.buffer_bytes)?;
+        let context = Context::open(options.adapter, options.buffer_bytes, options.patience)?;
         Self::on(context, plan, options)
     }
 
@@ -131,7 +137,7 @@ impl Gpu {
         let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
         let stride = (STEP_BYTES as usize).next_multiple_of(alignment);
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        let steps = context.buffer("steps", (stride * replay::MOST_STEPS) as u64, usage)?;
+        let steps = context.buffer("steps", (stride * pace::MOST_STEPS) as u64, usage)?;
         let mut recorder = Recorder::new(steps.clone());
         let mut record =
             |node: &str, desc: &DispatchDesc| recorder.record(&context, node, desc, &memory);
@@ -170,7 +176,7 @@ impl Gpu {
             readback,
             kept: KeptBatch::None,
             submits: 0,
-            steps_per_submit: 1,
+            paces: Paces::default(),
             context,
         })
     }

@@ -13,10 +13,6 @@ use crate::backend::{Augmentation, DatasetRef, KeptBatch, StepMetrics, StepsDone
 use crate::error::Result;
 use crate::ops::softmax::gpu::METRICS;
 
-/// Most steps in one submission.
-pub(super) const MOST_STEPS: usize = 8;
-/// Most seconds of a submission: Windows resets a device after 2, and Ctrl-C should take effect.
-const SUBMISSION_SECONDS: f64 = 0.5;
 /// Submissions in flight before the oldest is waited for.
 const IN_FLIGHT: usize = 3;
 /// Data sets kept on the device: training, validation, test.
@@ -62,17 +58,23 @@ impl Gpu {
             if in_flight.len() == IN_FLIGHT {
                 let Some((submission, count, samples)) = in_flight.pop_front() else { break };
                 self.context.wait(Some(submission))?;
-                self.adapt_steps_per_submit(last.elapsed().as_secs_f64() / count as f64);
+                let slow_step = self.paces.measured(pass, count, last.elapsed());
                 last = Instant::now();
-                stopped = observe(StepsDone { samples, metrics: None }).is_break();
+                stopped = observe(StepsDone { samples, metrics: None, slow_step }).is_break();
                 continue;
             }
-            let group = &steps[taken..(taken + self.steps_per_submit).min(steps.len())];
+            let group = &steps[taken..(taken + self.paces.steps(pass)).min(steps.len())];
             let submission = self.submit(pass, group)?;
             taken += group.len();
             in_flight.push_back((submission, group.len(), (taken * batch).min(n) as u64));
         }
         let metrics = self.step_metrics(&steps[..taken])?;
+        // Few submissions may all be in flight until here.
+        let waited_for = in_flight.iter().map(|(_, count, _)| count).sum();
+        let slow_step = match waited_for {
+            0 => None,
+            count => self.paces.measured(pass, count, last.elapsed()),
+        };
         let gradients = pass != Pass::Evaluate;
         self.kept = match steps.last() {
             Some(last) if taken == steps.len() => {
@@ -83,15 +85,8 @@ impl Gpu {
         };
         // All steps are done: the answer has no effect.
         let sum: StepMetrics = metrics.iter().copied().sum();
-        let _ = observe(StepsDone { samples: sum.samples, metrics: Some(sum) });
+        let _ = observe(StepsDone { samples: sum.samples, metrics: Some(sum), slow_step });
         Ok(metrics)
-    }
-
-    /// Chooses the steps of the next submission from the seconds of one step. The first submission
-    /// has one step; results do not depend on it.
-    fn adapt_steps_per_submit(&mut self, seconds: f64) {
-        self.steps_per_submit =
-            (SUBMISSION_SECONDS / seconds).clamp(1.0, MOST_STEPS as f64) as usize;
     }
 
     /// Submits some steps. A queue executes a write before what is submitted after it, so that one

@@ -63,7 +63,8 @@ impl<'a> DataLoader<'a> {
             let mut flow = ControlFlow::Continue(());
             let window_steps = backend.train(samples, &window, sgd, &mut |done| {
                 let metrics = done.metrics.map(|metrics| total + metrics);
-                flow = watch(StepsDone { samples: total.samples + done.samples, metrics });
+                let samples = total.samples + done.samples;
+                flow = watch(StepsDone { samples, metrics, ..done });
                 flow
             })?;
             total += window_steps.iter().copied().sum();

@@ -235,6 +235,9 @@ impl<'a> Trainer<'a> {
         let mut after_step = |now: StepsDone| {
             let metrics = now.metrics.map(|metrics| metrics_before + metrics);
             observer.step(done as u64 + now.samples, metrics);
+            if let Some(seconds) = now.slow_step {
+                observer.note(&slow_step(seconds, config.batch_size));
+            }
             let diverged = now.metrics.is_some_and(|metrics| !metrics.loss.is_finite());
             if diverged || stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
@@ -364,6 +367,19 @@ impl<'a> Trainer<'a> {
             }
         }
     }
+}
+
+/// What a step of so many seconds means for people, and what shortens it.
+fn slow_step(seconds: f64, batch: usize) -> String {
+    let half = (batch / 2).max(1);
+    let help = match batch {
+        1 => "a smaller model or --device cpu avoids both".to_owned(),
+        _ => format!("a smaller --batch-size, e.g. {half}, shortens it and changes the results"),
+    };
+    format!(
+        "warning: a step of {batch} samples takes {seconds:.1} s on this GPU: Ctrl-C waits for some of \
+         them, and a system that shows a screen with the same GPU may reset it after 2 s; {help}"
+    )
 }
 
 /// A rate to two digits, as people write it: `0.001`, `2.5e-7`.

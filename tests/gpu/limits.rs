@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use crate::common::backend::evaluate;
-use crate::common::gpu::{open_capped, open_plain_capped, skipped};
+use crate::common::gpu::{open_capped, open_plain_capped, skipped, wanted};
 use crate::common::{cases, plan};
 use genre_gpu::Error;
 use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State};
@@ -164,7 +164,7 @@ fn a_lost_device_is_an_error_and_never_a_panic() {
 }
 
 fn gpu_name() -> String {
-    genre_gpu::gpu::adapters()[0].to_string()
+    genre_gpu::gpu::find(wanted()).unwrap().to_string()
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn an_adapter_is_found_by_name_kind_or_backend() {
     if skipped() {
         return;
     }
-    let best = genre_gpu::gpu::adapters().remove(0);
+    let best = genre_gpu::gpu::find(wanted()).unwrap();
     for wanted in [best.name.to_uppercase(), best.kind.to_string(), best.backend.clone()] {
         assert_eq!(genre_gpu::gpu::find(Some(&wanted)).unwrap().kind, best.kind);
     }

@@ -50,6 +50,24 @@ fn every_file_begins_with_a_comment() {
     }
 }
 
+/// `&&` and `||` are branches. Where one decides what is loaded, a row of loads is a row of branches,
+/// in the number of which a driver's compiler may be exponential (SwiftShader's is), so that they
+/// stand in the condition of an `if` alone.
+#[test]
+fn no_value_is_computed_by_a_short_circuit() {
+    let mut found = Vec::new();
+    for (name, text) in files() {
+        for (i, line) in text.lines().enumerate() {
+            let code = line.split("//").next().unwrap().trim();
+            let short = code.contains("&&") || code.contains("||");
+            if short && !code.starts_with("if ") && !code.starts_with("} else if ") {
+                found.push(format!("{name}:{}: {code}", i + 1));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 /// What every device offers, so that nobody's driver refuses one.
 #[test]
 fn every_kernel_is_valid_and_keeps_to_what_all_devices_have() {
