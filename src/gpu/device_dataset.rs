@@ -111,7 +111,8 @@ impl DeviceDataset {
 
     /// Floats that are read back at once, at most.
     pub(super) fn longest_read(&self) -> usize {
-        let metrics = self.step_metrics.size() + self.penalties.size();
+        // With the number of the first step that is not finite.
+        let metrics = self.step_metrics.size() + self.penalties.size() + WORD;
         (self.probabilities.size().max(metrics) / WORD) as usize
     }
 }

@@ -88,7 +88,8 @@ impl TileConfig {
     fn for_kind(kind: Kind) -> Self {
         match kind {
             Kind::Software => Self::Wide,
-            Kind::Discrete | Kind::Integrated | Kind::Virtual | Kind::Other => Self::Narrow,
+            Kind::Integrated => Self::Small,
+            Kind::Discrete | Kind::Virtual | Kind::Other => Self::Narrow,
         }
     }
 }
@@ -201,6 +202,15 @@ impl Gpu {
         self.recorder.pipelines()
     }
 
+    /// Kernels of an evaluation step and of an explanation, in order: for tests.
+    pub fn inference_kernels(&self) -> [Vec<&'static str>; 2] {
+        [Pass::Evaluate, Pass::Explain].map(|pass| {
+            let dataset = self.datasets.front();
+            let dispatches = dataset.into_iter().flat_map(|dataset| self.step(dataset, pass));
+            dispatches.map(|dispatch| dispatch.kernel.name).collect()
+        })
+    }
+
     /// Submissions of steps so far; each readback is one more.
     pub fn submits(&self) -> u64 {
         self.submits
@@ -244,7 +254,9 @@ impl Gpu {
         };
         let forward = dataset.gather.iter().chain(&self.forward).chain(&dataset.loss);
         let backward = back.then_some(&self.backward).into_iter().flatten();
-        forward.chain(backward).chain(self.update.as_ref().filter(|_| update))
+        // Outside of training nobody reads a batch's moments or the gradients of weights.
+        let all = forward.chain(backward).chain(self.update.as_ref());
+        all.filter(move |dispatch| update || !dispatch.training_only)
     }
 }
 
@@ -283,6 +295,7 @@ impl Backend for Gpu {
         batches.check(&self.plan, data)?;
         self.write_order(data, batches.order)?;
         self.write_augmentations(batches.augmentations);
+        self.clear_first_not_finite();
         let Batches { augmentations, seed, first_step, .. } = *batches;
         let training = Training { sgd, augmented: !augmentations.is_empty(), seed, first_step };
         self.run(Pass::Train(training), batches.order.len(), observe)

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::num::NonZeroU64;
 
 use super::context::Context;
+use super::dispatches::is_training_only;
 use super::kernels::{Access, Interface};
 use super::memory::{Buffers, Slice, UNIFORM_BYTES, WORD};
 use super::step::STEP_BYTES;
@@ -18,6 +19,8 @@ pub(super) struct Dispatch {
     /// The node that it computes.
     pub(super) node: String,
     pub(super) work: Work,
+    /// Whether only the optimiser reads what it computes.
+    pub(super) training_only: bool,
     pipeline: wgpu::ComputePipeline,
     bindings: wgpu::BindGroup,
     groups: [u32; 3],
@@ -77,6 +80,7 @@ impl Recorder {
         Ok(Dispatch {
             kernel,
             node: node.into(),
+            training_only: is_training_only(kernel),
             work: Work { flop: desc.flop as u64, bytes: elements as u64 * WORD },
             pipeline: self.pipelines[&key].clone(),
             bindings,

@@ -11,6 +11,7 @@ use super::dispatches::Dispatches;
 use super::step::{Pass, Step};
 use crate::backend::{Augmentation, DatasetRef, KeptBatch, StepMetrics, StepsDone};
 use crate::error::Result;
+use crate::ops::gpu::Buffer;
 use crate::ops::softmax::gpu::METRICS;
 
 /// Submissions in flight before the oldest is waited for.
@@ -68,7 +69,7 @@ impl Gpu {
             taken += group.len();
             in_flight.push_back((submission, group.len(), (taken * batch).min(n) as u64));
         }
-        let metrics = self.step_metrics(&steps[..taken])?;
+        let metrics = self.step_metrics(pass, &steps[..taken])?;
         // Few submissions may all be in flight until here.
         let waited_for = in_flight.iter().map(|(_, count, _)| count).sum();
         let slow_step = match waited_for {
@@ -112,24 +113,39 @@ impl Gpu {
         Ok(submission)
     }
 
-    fn step_metrics(&mut self, steps: &[Step]) -> Result<Vec<StepMetrics>> {
+    fn step_metrics(&mut self, pass: Pass, steps: &[Step]) -> Result<Vec<StepMetrics>> {
         let Some(dataset) = self.datasets.front() else { return Ok(Vec::new()) };
         let parts = dataset.penalties_per_step;
         let sums_len = METRICS * steps.len();
-        let buffers =
-            [(&dataset.step_metrics, sums_len), (&dataset.penalties, parts * steps.len())];
-        let read = self.readback.read(&self.context, &buffers)?.concat();
-        let (sums, penalties) = read.split_at(sums_len);
+        let mut buffers =
+            vec![(&dataset.step_metrics, sums_len), (&dataset.penalties, parts * steps.len())];
+        if let (Pass::Train(_), Some(first)) = (pass, self.memory.buffer(Buffer::FirstNotFinite)) {
+            buffers.push((&first.buffer, 1));
+        }
+        let read = self.readback.read(&self.context, &buffers)?;
+        let (sums, penalties) = (&read[0], &read[1]);
+        // A step's loss is that of the weights before it; the last step has no successor to tell.
+        let first = read.get(2).map_or(u32::MAX, |first| first[0].to_bits());
+        let diverged = |i: usize| i > first as usize || i + 1 == steps.len() && i == first as usize;
         let metrics = |(i, (step, sums)): (usize, (&Step, &[f32]))| {
             let penalty: f64 =
                 penalties[i * parts..(i + 1) * parts].iter().copied().map(f64::from).sum();
+            let loss = f64::from(sums[0]) + penalty * f64::from(step.n);
             StepMetrics {
                 samples: u64::from(step.n),
-                loss: f64::from(sums[0]) + penalty * f64::from(step.n),
+                loss: if diverged(i) { f64::NAN } else { loss },
                 correct: sums[1] as u64,
             }
         };
         Ok(steps.iter().zip(sums.chunks_exact(METRICS)).enumerate().map(metrics).collect())
+    }
+
+    /// No weight of the call that begins is known to be not finite.
+    pub(super) fn clear_first_not_finite(&self) {
+        if let Some(first) = self.memory.buffer(Buffer::FirstNotFinite) {
+            let none = u32::MAX.to_ne_bytes();
+            self.context.queue.write_buffer(&first.buffer, 0, &none);
+        }
     }
 
     /// Writes the augmentations of the samples in the order that was written.

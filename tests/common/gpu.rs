@@ -2,6 +2,7 @@
 //! one as `--adapter` does, by a part of its name.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use genre_gpu::error::{Error, Result};
 use genre_gpu::gpu::{Gpu, GpuOptions, KernelVariant, TileConfig};
@@ -59,6 +60,11 @@ fn open_with(plan: Plan, options: GpuOptions<'_>) -> Option<Result<Gpu>> {
 /// The best adapter; no buffer has more than `cap` bytes.
 pub fn open_capped(plan: Plan, cap: Option<u64>) -> Option<Result<Gpu>> {
     open_with(plan, GpuOptions { buffer_bytes: cap, ..options() })
+}
+
+/// The best adapter, which is waited for no longer than a moment.
+pub fn open_impatient(plan: Plan) -> Option<Result<Gpu>> {
+    open_with(plan, GpuOptions { patience: Some(Duration::ZERO), ..options() })
 }
 
 /// The plain kernels, in buffers of at most `cap` bytes: they need no more than the plan's tensors.

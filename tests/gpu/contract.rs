@@ -160,6 +160,38 @@ fn random(n: usize) -> (Vec<f32>, Vec<u32>) {
     (x, (0..n as u32).map(|i| i % 4).collect())
 }
 
+mod inference_dispatches_nothing_that_only_training_reads {
+    on_each_variant! { super::kernels_of_inference }
+}
+
+fn kernels_of_inference(variant: KernelVariant) {
+    for (model, shape) in [("p1", SHAPE), ("p2", [96, 4, 1])] {
+        let graph = Model::open(model).unwrap().graph(shape, 4).unwrap();
+        let Some(mut gpu) = crate::common::gpu::open(Plan::new(graph, 8).unwrap(), variant) else {
+            return;
+        };
+        let x = vec![0.5; 8 * shape.iter().product::<usize>()];
+        gpu.prepare(DatasetRef::new(&x, &[0; 8])).unwrap();
+        let training: Vec<&str> = gpu.dispatches().iter().map(|(kernel, ..)| kernel.name).collect();
+        let of = |kernels: &[&str], what: &str| kernels.iter().filter(|k| k.contains(what)).count();
+        let [evaluation, explanation] = gpu.inference_kernels();
+        for wasted in
+            ["moments", "conv2d_backward_weight", "pool2d_backward_weight", "sum_parts", "sgd"]
+        {
+            let found = of(&evaluation, wasted) + of(&explanation, wasted);
+            assert_eq!(found, 0, "{model}: {wasted}");
+        }
+        // All that was there to be left out was, and nothing else.
+        assert_eq!(of(&evaluation, "backward"), 0, "{model}");
+        assert_eq!(of(&explanation, "backward_input"), of(&training, "backward_input"), "{model}");
+        for kept in ["forward", "stats", "gather"] {
+            let [evaluated, explained] = [&evaluation, &explanation].map(|list| of(list, kept));
+            assert_eq!([evaluated, explained], [of(&training, kept); 2], "{model}: {kept}");
+        }
+        assert_eq!(of(&training, "moments") > 0, model == "p2");
+    }
+}
+
 #[test]
 fn data_sets_of_other_sizes_compile_no_pipeline() {
     for variant in KernelVariant::ALL {

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use crate::common::backend::evaluate;
-use crate::common::gpu::{open_capped, open_plain_capped, skipped, wanted};
+use crate::common::gpu::{open_capped, open_impatient, open_plain_capped, skipped, wanted};
 use crate::common::{cases, plan};
 use genre_gpu::Error;
 use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State};
@@ -161,6 +161,35 @@ fn a_lost_device_is_an_error_and_never_a_panic() {
         message(gpu.evaluate(samples, &mut Vec::new()).unwrap_err());
         message(gpu.state().unwrap_err());
     }
+}
+
+/// With no patience at all, whatever is not done at once: each call works or says so.
+#[test]
+fn a_device_that_does_not_answer_is_an_error_with_a_way_out() {
+    let (x, y) = set(1400);
+    let order: Vec<u32> = (0..1400).collect();
+    let samples = DatasetRef::new(&x, &y);
+    for _ in 0..100 {
+        let Some(opened) = open_impatient(plan::of(&p1(), 1400)) else { return };
+        let watch = &mut |_| ControlFlow::Continue(());
+        let trained = opened.and_then(|mut gpu| {
+            let first = gpu.train(samples, &Batches::plain(&order), SGD, watch);
+            // A device that hangs is not asked again.
+            if let Err(e) = &first {
+                assert_eq!(gpu.state().unwrap_err().to_string(), e.to_string());
+            }
+            first
+        });
+        let Err(e) = trained else { continue };
+        let message = e.to_string();
+        assert!(matches!(e, Error::Gpu { .. }), "{message}");
+        assert!(message.starts_with(&gpu_name()), "{message}");
+        for part in ["did not finish its work within 0 s", "--batch-size", "--device cpu"] {
+            assert!(message.contains(part), "{message}");
+        }
+        return;
+    }
+    panic!("a hundred steps on 1,400 samples each took no time");
 }
 
 fn gpu_name() -> String {
