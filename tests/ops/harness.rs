@@ -582,7 +582,7 @@ macro_rules! on_all {
             [
                 cpu Cpu, gpu_plain GpuPlain, gpu_tiled GpuTiled, gpu_fused GpuFused,
                 gpu_sparse GpuSparse, gpu_tiled_narrow GpuTiledNarrow,
-                gpu_fused_narrow GpuFusedNarrow,
+                gpu_fused_narrow GpuFusedNarrow, gpu_fused_small GpuFusedSmall,
             ]
             $check $(, $argument)*
         }
