@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::adapter::{AdapterFacts, Kind, choose};
-use super::poll;
+use super::{GpuOptions, poll};
 use crate::error::{Error, Result};
 
 /// Bytes of a float or an index.
@@ -26,6 +26,7 @@ pub(super) struct Context {
     pub(super) limits: wgpu::Limits,
     faults: SharedFaults,
     allocations: Cell<u64>,
+    uploads: Cell<u64>,
     patience: Duration,
 }
 
@@ -47,15 +48,11 @@ impl SharedFaults {
 }
 
 impl Context {
-    /// Opens the best adapter, or the best whose name contains `wanted`. No buffer has more bytes
-    /// than `cap`, even where the adapter allows more.
-    /// `patience` is the time that a submission may take; the device's if there is none.
-    pub(super) fn open(
-        wanted: Option<&str>,
-        cap: Option<u64>,
-        patience: Option<Duration>,
-    ) -> Result<Self> {
-        let (facts, adapter) = choose(wanted)?;
+    /// Opens the best adapter, or the best that matches what is wanted, with all limits that it has,
+    /// or those that are given where they are lower.
+    pub(super) fn open(options: &GpuOptions<'_>) -> Result<Self> {
+        let GpuOptions { buffer_bytes, caps, patience, .. } = *options;
+        let (facts, adapter) = choose(options.adapter)?;
         let limits = adapter.limits();
         let optional = wgpu::Features::TIMESTAMP_QUERY;
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
@@ -79,17 +76,22 @@ impl Context {
             keep.lock().lost = Some(format!("the device was lost: {message}"));
         });
         let mut limits = limits;
-        if let Some(cap) = cap {
-            limits.max_buffer_size = limits.max_buffer_size.min(cap);
-            let binding = &mut limits.max_storage_buffer_binding_size;
-            *binding = (*binding).min(cap);
-        }
+        let cut =
+            |limit: &mut u64, cap: Option<u64>| *limit = cap.map_or(*limit, |cap| cap.min(*limit));
+        cut(&mut limits.max_buffer_size, buffer_bytes);
+        cut(&mut limits.max_storage_buffer_binding_size, buffer_bytes);
+        cut(&mut limits.max_uniform_buffer_binding_size, caps.uniform_bytes);
+        let cut =
+            |limit: &mut u32, cap: Option<u32>| *limit = cap.map_or(*limit, |cap| cap.min(*limit));
+        cut(&mut limits.max_storage_buffers_per_shader_stage, caps.storage_buffers);
+        cut(&mut limits.max_compute_invocations_per_workgroup, caps.workgroup_size);
+        cut(&mut limits.max_compute_workgroup_storage_size, caps.workgroup_bytes);
         let patience = patience.unwrap_or(match facts.kind {
             Kind::Software => PATIENCE_WITH_SOFTWARE,
             Kind::Discrete | Kind::Integrated | Kind::Virtual | Kind::Other => PATIENCE,
         });
-        let allocations = Cell::new(0);
-        Ok(Self { facts, device, queue, limits, faults, allocations, patience })
+        let (allocations, uploads) = (Cell::new(0), Cell::new(0));
+        Ok(Self { facts, device, queue, limits, faults, allocations, uploads, patience })
     }
 
     /// Bytes of the largest buffer that kernels can be given whole.
@@ -100,6 +102,15 @@ impl Context {
     /// Buffers, bindings and pipelines made so far: a step makes none.
     pub(super) fn allocations(&self) -> u64 {
         self.allocations.get()
+    }
+
+    /// Data sets uploaded so far.
+    pub(super) fn uploads(&self) -> u64 {
+        self.uploads.get()
+    }
+
+    pub(super) fn count_upload(&self) {
+        self.uploads.set(self.uploads.get() + 1);
     }
 
     pub(super) fn count_allocation(&self) {

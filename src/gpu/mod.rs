@@ -23,6 +23,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 pub use adapter::{AdapterFacts, Kind, adapters, find};
+pub use fit::{MAX_STORAGE_BUFFERS, MAX_WORKGROUP_BYTES, MAX_WORKGROUP_SIZE};
 pub use kernels::{Access, Interface, KERNELS};
 pub use step::{STEP_FIELDS, STEP_SIZE};
 pub use timing::Timer;
@@ -40,13 +41,26 @@ use crate::ops::sgd;
 use crate::ops::split_k::MAX_POSITIONS;
 use crate::plan::{ConvLimits, Fusions, NormLimits, Plan};
 use context::Context;
-use device_dataset::DeviceDataset;
+use device_dataset::{DeviceDataset, Resident};
 use dispatches::Dispatches;
 use memory::Memory;
 use pace::Paces;
 use readback::Readback;
 use recorder::{Dispatch, Recorder};
 use step::{Pass, STEP_BYTES, Step, Training};
+
+/// Limits of a device that are below its adapter's, where they are given.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Caps {
+    /// Bytes of a uniform binding.
+    pub uniform_bytes: Option<u64>,
+    /// Buffers that a kernel reads or writes.
+    pub storage_buffers: Option<u32>,
+    /// Invocations of a workgroup.
+    pub workgroup_size: Option<u32>,
+    /// Bytes that a workgroup shares.
+    pub workgroup_bytes: Option<u32>,
+}
 
 /// How a [`Gpu`] is opened.
 #[derive(Debug, Clone, Copy, Default)]
@@ -59,6 +73,8 @@ pub struct GpuOptions<'a> {
     pub tiles: Option<TileConfig>,
     /// Most bytes in a buffer, where that is less than the adapter's limit: for tests.
     pub buffer_bytes: Option<u64>,
+    /// Limits below the adapter's: for tests.
+    pub caps: Caps,
     /// How long a submission is waited for before the device counts as hung, where that is not to
     /// be what suits the adapter: for tests.
     pub patience: Option<Duration>,
@@ -110,12 +126,28 @@ pub struct Gpu {
     backward: Vec<Dispatch>,
     update: Option<Dispatch>,
     datasets: VecDeque<DeviceDataset>,
+    /// Data sets that were uploaded for an earlier plan.
+    residents: Vec<Resident>,
     readback: Readback,
     kept: KeptBatch,
     submits: u64,
     paces: Paces,
     // Last, so that all that was made of it is dropped before it.
     context: Context,
+}
+
+/// What a device keeps from one plan to the next.
+struct Kept {
+    recorder: Recorder,
+    steps: wgpu::Buffer,
+    residents: Vec<Resident>,
+    readback: Readback,
+}
+
+/// Bytes between two steps in the buffer of steps.
+fn stride(context: &Context) -> usize {
+    let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
+    (STEP_BYTES as usize).next_multiple_of(alignment)
 }
 
 impl Gpu {
@@ -125,21 +157,53 @@ impl Gpu {
     /// If there is no adapter (of that name), the plan is too large for it, or
     /// it refuses a kernel.
     pub fn new(plan: Plan, options: GpuOptions<'_>) -> Result<Self> {
-        let context = Context::open(options.adapter, options.buffer_bytes, options.patience)?;
+        let context = Context::open(&options)?;
         Self::on(context, plan, options)
     }
 
+    /// Opens another plan on the same device, with weights and velocity of zero: what is compiled
+    /// and the data sets that are uploaded stay.
+    ///
+    /// # Errors
+    /// If the plan is too large for the device, or it refuses a kernel.
+    pub fn with_plan(self, plan: Plan) -> Result<Self> {
+        let Self { variant, tiles, recorder, steps, datasets, residents, readback, .. } = self;
+        let Self { memory, forward, backward, update, context, .. } = self;
+        // The device may have no room for the buffers of two plans.
+        drop((memory, forward, backward, update));
+        let known = datasets.into_iter().map(|dataset| dataset.resident);
+        let residents = known.chain(residents).collect();
+        let kept = Kept { recorder, steps, residents, readback };
+        Self::record(context, kept, plan, variant, tiles)
+    }
+
     fn on(context: Context, plan: Plan, options: GpuOptions<'_>) -> Result<Self> {
-        let variant = options.variant;
         let tiles = options.tiles.unwrap_or_else(|| TileConfig::for_kind(context.facts.kind));
+        fit::device(&context)?;
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        let bytes = stride(&context) * pace::MOST_STEPS;
+        let steps = context.buffer("steps", bytes as u64, usage)?;
+        let kept = Kept {
+            recorder: Recorder::new(steps.clone()),
+            steps,
+            residents: Vec::new(),
+            readback: Readback::default(),
+        };
+        let variant = fit::variant(&context, options.variant);
+        Self::record(context, kept, plan, variant, tiles)
+    }
+
+    fn record(
+        context: Context,
+        kept: Kept,
+        plan: Plan,
+        variant: KernelVariant,
+        tiles: TileConfig,
+    ) -> Result<Self> {
+        let Kept { mut recorder, steps, residents, mut readback } = kept;
         let plan = plan.fused(&variant.fusions());
         fit::check(&plan, &context.facts, context.largest())?;
         let memory = Memory::new(&context, &plan, variant, tiles)?;
-        let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
-        let stride = (STEP_BYTES as usize).next_multiple_of(alignment);
-        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        let steps = context.buffer("steps", (stride * pace::MOST_STEPS) as u64, usage)?;
-        let mut recorder = Recorder::new(steps.clone());
         let mut record =
             |node: &str, desc: &DispatchDesc| recorder.record(&context, node, desc, &memory);
         let dispatches = Dispatches { plan: &plan, memory: &memory, variant, tiles };
@@ -159,7 +223,6 @@ impl Gpu {
             let desc = sgd::gpu::step(&memory.chunks, memory.layout.len, partial_sums);
             update = Some(record("all", &desc)?);
         }
-        let mut readback = Readback::default();
         // For weights and velocity.
         readback.reserve(&context, 2 * memory.layout.len)?;
         Ok(Self {
@@ -169,11 +232,12 @@ impl Gpu {
             memory,
             recorder,
             steps,
-            stride,
+            stride: stride(&context),
             forward,
             backward,
             update,
             datasets: VecDeque::new(),
+            residents,
             readback,
             kept: KeptBatch::None,
             submits: 0,
@@ -209,6 +273,11 @@ impl Gpu {
             let dispatches = dataset.into_iter().flat_map(|dataset| self.step(dataset, pass));
             dispatches.map(|dispatch| dispatch.kernel.name).collect()
         })
+    }
+
+    /// Data sets uploaded so far.
+    pub fn uploads(&self) -> u64 {
+        self.context.uploads()
     }
 
     /// Submissions of steps so far; each readback is one more.
@@ -272,11 +341,12 @@ impl Backend for Gpu {
 
     fn warning(&self) -> Option<String> {
         let facts = &self.context.facts;
-        (facts.kind == Kind::Software).then(|| {
-            format!(
+        if facts.kind == Kind::Software {
+            return Some(format!(
                 "{facts} is a software GPU (CPU emulation); --device cpu is usually many times faster"
-            )
-        })
+            ));
+        }
+        fit::slow(&self.context)
     }
 
     fn prepare(&mut self, data: DatasetRef<'_>) -> Result<()> {

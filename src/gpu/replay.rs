@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::Gpu;
-use super::device_dataset::DeviceDataset;
+use super::device_dataset::{DeviceDataset, Resident};
 use super::dispatches::Dispatches;
 use super::step::{Pass, Step};
 use crate::backend::{Augmentation, DatasetRef, KeptBatch, StepMetrics, StepsDone};
@@ -22,14 +22,21 @@ const MAX_DATASETS: usize = 3;
 impl Gpu {
     /// Uploads the data set unless it is on the device already, and puts it before the others.
     pub(super) fn ensure_uploaded(&mut self, data: DatasetRef<'_>) -> Result<()> {
-        let known = self.datasets.iter().position(|dataset| dataset.id == data.id());
+        let known = self.datasets.iter().position(|dataset| dataset.resident.id == data.id());
         let dataset = match known.and_then(|i| self.datasets.remove(i)) {
             Some(dataset) => dataset,
             None => {
+                let Self { context, recorder, plan, memory, variant, tiles, residents, .. } = self;
+                let known = residents.iter().position(|resident| resident.id == data.id());
+                let resident = known.map(|i| residents.swap_remove(i));
                 self.datasets.truncate(MAX_DATASETS - 1);
-                let Self { context, recorder, plan, memory, variant, tiles, .. } = self;
+                residents.truncate(MAX_DATASETS - 1 - self.datasets.len());
+                let resident = match resident {
+                    Some(resident) => resident,
+                    None => Resident::upload(context, plan, data)?,
+                };
                 let dispatches = Dispatches { plan, memory, variant: *variant, tiles: *tiles };
-                let dataset = DeviceDataset::new(context, recorder, dispatches, data)?;
+                let dataset = DeviceDataset::record(context, recorder, dispatches, resident)?;
                 self.readback.reserve(&self.context, dataset.longest_read())?;
                 dataset
             }
@@ -152,7 +159,7 @@ impl Gpu {
     pub(super) fn write_augmentations(&self, augmentations: &[Augmentation]) {
         if let (Some(dataset), false) = (self.datasets.front(), augmentations.is_empty()) {
             self.context.queue.write_buffer(
-                &dataset.augmentations,
+                dataset.resident.augmentations(),
                 0,
                 bytemuck::cast_slice(augmentations),
             );
@@ -163,7 +170,8 @@ impl Gpu {
     pub(super) fn write_order(&mut self, data: DatasetRef<'_>, order: &[u32]) -> Result<()> {
         self.ensure_uploaded(data)?;
         if let Some(dataset) = self.datasets.front() {
-            self.context.queue.write_buffer(&dataset.order, 0, bytemuck::cast_slice(order));
+            let bytes = bytemuck::cast_slice(order);
+            self.context.queue.write_buffer(dataset.resident.order(), 0, bytes);
         }
         Ok(())
     }

@@ -143,7 +143,7 @@ impl Gpu {
     /// As [`Gpu::new`].
     pub fn new_timed(plan: Plan, options: GpuOptions<'_>) -> Result<(Self, [f64; 2])> {
         let begin = Instant::now();
-        let context = Context::open(options.adapter, options.buffer_bytes, options.patience)?;
+        let context = Context::open(&options)?;
         let open = begin.elapsed();
         let gpu = Self::on(context, plan, options)?;
         // Written data is uploaded by the queue.

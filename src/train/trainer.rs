@@ -13,7 +13,7 @@ use super::loader::DataLoader;
 use super::monitor::TrainingMonitor;
 use super::results::Results;
 use super::settings::{CheckpointSelection, Config};
-use crate::backend::{Backend, Batches, Sgd, State, StepMetrics, StepsDone};
+use crate::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics, StepsDone};
 use crate::data::{Dataset, PartName, ScaleKind};
 use crate::error::{Error, Result};
 use crate::graph::Op;
@@ -172,6 +172,11 @@ impl<'a> Trainer<'a> {
             stats: InputStats::of(data, config.augment)?,
             device_change,
         })
+    }
+
+    /// Takes the samples by these references, which other runs on the device had, too.
+    pub(super) fn share(&mut self, samples: [DatasetRef<'a>; 3]) {
+        self.loader.samples = samples;
     }
 
     /// The epochs that are done.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use genre_gpu::error::{Error, Result};
-use genre_gpu::gpu::{Gpu, GpuOptions, KernelVariant, TileConfig};
+use genre_gpu::gpu::{Caps, Gpu, GpuOptions, KernelVariant, TileConfig};
 use genre_gpu::plan::Plan;
 
 /// The GPU's kernels for an op come in variants.
@@ -65,6 +65,11 @@ pub fn open_capped(plan: Plan, cap: Option<u64>) -> Option<Result<Gpu>> {
 /// The best adapter, which is waited for no longer than a moment.
 pub fn open_impatient(plan: Plan) -> Option<Result<Gpu>> {
     open_with(plan, GpuOptions { patience: Some(Duration::ZERO), ..options() })
+}
+
+/// The best adapter with lower limits.
+pub fn open_limited(plan: Plan, caps: Caps) -> Option<Result<Gpu>> {
+    open_with(plan, GpuOptions { caps, ..options() })
 }
 
 /// The plain kernels, in buffers of at most `cap` bytes: they need no more than the plan's tensors.

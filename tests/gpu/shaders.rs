@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use genre_gpu::gpu::{Access, KERNELS, Kernel, STEP_FIELDS, STEP_SIZE};
+use genre_gpu::gpu::{
+    Access, KERNELS, Kernel, MAX_STORAGE_BUFFERS, MAX_WORKGROUP_BYTES, MAX_WORKGROUP_SIZE,
+    STEP_FIELDS, STEP_SIZE,
+};
 use wgpu::naga;
 
 /// Path below `shaders/` and text of every file.
@@ -76,10 +79,14 @@ fn every_kernel_is_valid_and_keeps_to_what_all_devices_have() {
         let interface = kernel.interface().unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(interface.bindings.first(), Some(&Access::Uniform), "{file}: the step");
         let storage = interface.bindings.iter().filter(|access| **access != Access::Uniform);
-        assert!((1..=7).contains(&storage.count()), "{file}: {:?}", interface.bindings);
+        assert!(
+            (1..=MAX_STORAGE_BUFFERS as usize).contains(&storage.count()),
+            "{file}: {:?}",
+            interface.bindings
+        );
         let (size, bytes) = (interface.workgroup_size, interface.workgroup_bytes);
-        assert!((1..=256).contains(&size), "{file}: {size} invocations");
-        assert!(bytes <= 16_384, "{file}: {bytes} bytes shared");
+        assert!((1..=MAX_WORKGROUP_SIZE).contains(&size), "{file}: {size} invocations");
+        assert!(bytes <= MAX_WORKGROUP_BYTES, "{file}: {bytes} bytes shared");
     }
 }
 
