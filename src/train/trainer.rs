@@ -405,7 +405,16 @@ fn step_number(epoch: usize, steps_per_epoch: usize, step: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::plain;
+    use super::{plain, slow_step};
+
+    #[test]
+    fn a_slow_step_names_what_shortens_it() {
+        let said = slow_step(0.84, 33);
+        assert!(said.contains("a step of 33 samples takes 0.8 s"), "{said}");
+        assert!(said.contains("--batch-size, e.g. 16"), "{said}");
+        let said = slow_step(0.84, 1);
+        assert!(said.contains("--device cpu") && !said.contains("--batch-size"), "{said}");
+    }
 
     #[test]
     fn suggested_rates_are_plain_numbers() {
