@@ -400,6 +400,8 @@ pub struct StepsDone {
     pub samples: u64,
     /// Their metrics, if the device has read them back already.
     pub metrics: Option<StepMetrics>,
+    /// Seconds of a step, where they are so many that the system may take the device away: told once.
+    pub slow_step: Option<f64>,
 }
 
 /// Which tensor of a node.

@@ -62,20 +62,64 @@ fn bytes(plan: &Plan) -> u64 {
 /// If the device cannot be had, or the plan does not fit it.
 pub fn open(device: Device, plan: Plan, options: Options<'_>) -> Result<Box<dyn Backend>> {
     Ok(match device {
-        Device::Cpu => {
-            let what = format!("model {} in batches of {}", plan.graph().model(), plan.batch());
-            let help = "use a smaller --batch-size, or a smaller model";
-            memory::check(&what, bytes(&plan), help)?;
-            Box::new(Cpu::new(plan, options.threads)?)
-        }
+        Device::Cpu => Box::new(open_cpu(plan, options)?),
         #[cfg(feature = "gpu")]
-        Device::Gpu => {
-            let options = GpuOptions { adapter: options.adapter, ..GpuOptions::default() };
-            Box::new(Gpu::new(plan, options)?)
-        }
+        Device::Gpu => Box::new(open_gpu(plan, options)?),
         #[cfg(not(feature = "gpu"))]
         Device::Gpu => return Err(no_gpu(options)),
     })
+}
+
+/// Opens plans one after another. A GPU, its compiled kernels and the data sets that were uploaded to
+/// it are kept from one plan to the next.
+#[derive(Debug, Default)]
+pub struct Devices {
+    cpu: Option<Cpu>,
+    /// With the adapter that was asked for.
+    #[cfg(feature = "gpu")]
+    gpu: Option<(Gpu, Option<String>)>,
+}
+
+impl Devices {
+    /// As [`open`]; ends what was opened on the device before.
+    ///
+    /// # Errors
+    /// As [`open`].
+    pub fn open(
+        &mut self,
+        device: Device,
+        plan: Plan,
+        options: Options<'_>,
+    ) -> Result<&mut dyn Backend> {
+        self.cpu = None;
+        match device {
+            Device::Cpu => Ok(self.cpu.insert(open_cpu(plan, options)?)),
+            #[cfg(feature = "gpu")]
+            Device::Gpu => {
+                let wanted = options.adapter.map(str::to_owned);
+                // What fails leaves no device behind: the next plan opens it anew.
+                let gpu = match self.gpu.take().filter(|(_, adapter)| *adapter == wanted) {
+                    Some((gpu, _)) => gpu.with_plan(plan)?,
+                    None => open_gpu(plan, options)?,
+                };
+                Ok(&mut self.gpu.insert((gpu, wanted)).0)
+            }
+            #[cfg(not(feature = "gpu"))]
+            Device::Gpu => Err(no_gpu(options)),
+        }
+    }
+}
+
+fn open_cpu(plan: Plan, options: Options<'_>) -> Result<Cpu> {
+    let what = format!("model {} in batches of {}", plan.graph().model(), plan.batch());
+    let help = "use a smaller --batch-size, or a smaller model";
+    memory::check(&what, bytes(&plan), help)?;
+    Cpu::new(plan, options.threads)
+}
+
+#[cfg(feature = "gpu")]
+fn open_gpu(plan: Plan, options: Options<'_>) -> Result<Gpu> {
+    Gpu::new(plan, GpuOptions { adapter: options.adapter, ..GpuOptions::default() })
 }
 
 #[cfg(not(feature = "gpu"))]

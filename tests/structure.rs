@@ -54,8 +54,8 @@ const MAY_NAME: [(&str, &[&str]); 36] = [
     (
         "check",
         &[
-            "backend", "cpu", "files", "gpu", "graph", "models", "naive", "plan", "progress",
-            "random", "text", "train",
+            "backend", "cpu", "files", "gpu", "graph", "models", "naive", "ops", "plan",
+            "progress", "random", "text", "train",
         ],
     ),
     (

@@ -20,7 +20,7 @@ fn main(id: Invocation) {
     let at = thread_index(id);
     let part = at / c;
     let n = part / parts_per_sample;
-    if n >= step.n || step.training == 0u {
+    if n >= step.n {
         return;
     }
     let first = (part % parts_per_sample) * rows_per_part;

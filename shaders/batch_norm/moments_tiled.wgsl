@@ -27,7 +27,7 @@ fn main(id: Invocation) {
     let fours = c / 4u;
     let part = at / fours;
     let n = part / parts_per_sample;
-    if n >= step.n || step.training == 0u {
+    if n >= step.n {
         return;
     }
     let q = at % fours;

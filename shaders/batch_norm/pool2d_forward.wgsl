@@ -42,7 +42,7 @@ fn main(id: Invocation) {
         for (var j = 0u; j < k_w; j++) {
             let v = activated4(fma(x[sample + here] - centre, scale, shift));
             if has_max {
-                let better = exceeds4(v, best) | vec4(i == 0u && j == 0u);
+                let better = exceeds4(v, best) | vec4((i == 0u) & (j == 0u));
                 best = select(best, v, better);
                 index = select(index, vec4(here), better);
             }

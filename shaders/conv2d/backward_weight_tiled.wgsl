@@ -3,15 +3,17 @@
 //   db[o] = Σ_{n,r,s} dz[n, r, s, o]
 // x [n, h_in, w_in, c_in], dz [n, h_out, w_out, c_out]; parts [ceil(n / samples_per_part), parts_per_sample,
 // k_h · k_w · c_in + 1, c_out]: sums over rows_per_part rows of samples_per_part samples; the last row is db's.
-// A thread owns 5 neighbouring pairs (i, c), 5 taps j, blocks_o (1 or 2) blocks of 4 channels, and one part:
+// A thread owns `pairs` (3 or 5) neighbouring pairs (i, c), 5 taps j, blocks_o (1 or 2) blocks of 4 channels, and one
+// part:
 //
 //   dw of a pair (i, c), one block     j   j+1 j+2 j+3   j+4
 //                      4 channels     ┌────────────────┬──────┐
-//                                     │ sum (4×4)      │ last │      × 5 pairs × blocks_o
+//                                     │ sum (4×4)      │ last │      × pairs × blocks_o
 //                                     └────────────────┴──────┘
 //   x of that pair, row r + i         [ window: 4     ][ next ]  →  moves one column per s
 //
-// 5 loads of x and 4 · blocks_o of dz serve 100 · blocks_o products. Sums go over n, r, s; they are written out: wgpu
+// With 5 pairs, 5 loads of x and 4 · blocks_o of dz serve 100 · blocks_o products; with 3, the sums fit into the 128
+// registers that small GPUs have for a thread. Sums go over n, r, s; they are written out: wgpu
 // adds a counter to every loop. The threads behind the tiles sum dz for db.
 // With `pooled`, dz is the gradient under a 2×2 max-pooling, computed in registers and never written: `dz` is then the
 // pooled gradient [n, h_out / 2, w_out / 2, c_out], and argmax an index within its sample of [h_out, w_out, c_out], or
@@ -19,13 +21,15 @@
 // CPU twin: src/ops/conv2d/cpu/dense.rs.
 // Grid: ceil(batch / samples_per_part) · parts_per_sample · (tiles + c_out / 4) threads, where
 // parts_per_sample = ceil(h_out / rows_per_part),
-// tiles = ceil(k_h · c_in / 5) · ceil(k_w / 5) · ceil(c_out / 4 / blocks_o).
+// tiles = ceil(k_h · c_in / pairs) · ceil(k_w / 5) · ceil(c_out / 4 / blocks_o).
 
 //!include step, conv2d, outer
 
 /// Rows of the output in a part.
 override rows_per_part: u32;
 override samples_per_part: u32;
+/// Pairs that a thread owns: 3 or 5.
+override pairs: u32;
 /// Blocks of four channels that a thread owns: 1 or 2.
 override blocks_o: u32;
 override pooled: bool;
@@ -59,16 +63,17 @@ fn pair(q: u32) -> Pair {
     return p;
 }
 
-/// x at a column, 0 outside. A column below 0 wraps to more than w_in.
+/// x at a column, 0 outside. A column below 0 wraps to more than w_in. `&`, not `&&`, which would make a branch of
+/// every load: 25 of them in a row cost a driver's compiler minutes and a GPU its loads in flight.
 fn value(p: ptr<function, Pair>, column: u32) -> f32 {
-    let inside = (*p).inside && column < w_in;
+    let inside = (*p).inside & (column < w_in);
     return select(0.0, x[select(0u, (*p).base + column * c_in, inside)], inside);
 }
 
 /// Begins output row r of sample n; j is the first tap.
 fn begin_row(p: ptr<function, Pair>, n: u32, r: u32, j: u32) {
     let row = r + (*p).i - pad_top;
-    (*p).inside = row < h_in && (*p).i < k_h;
+    (*p).inside = (row < h_in) & ((*p).i < k_h);
     (*p).base = (n * h_in + row) * w_in * c_in + (*p).c;
     let left = j - pad_left;
     (*p).window = vec4(value(p, left), value(p, left + 1u), value(p, left + 2u), value(p, left + 3u));
@@ -98,8 +103,10 @@ fn walk_all(
     walk(p0, column, g, g1);
     walk(p1, column, g, g1);
     walk(p2, column, g, g1);
-    walk(p3, column, g, g1);
-    walk(p4, column, g, g1);
+    if pairs > 3u {
+        walk(p3, column, g, g1);
+        walk(p4, column, g, g1);
+    }
 }
 
 fn store(p: ptr<function, Pair>, j: u32, part: u32, block: u32) {
@@ -128,7 +135,7 @@ fn main(id: Invocation) {
     let at = thread_index(id);
     let blocks = c_out / 4u;
     let parts_per_sample = (h_out + rows_per_part - 1u) / rows_per_part;
-    let groups_q = (k_h * c_in + 4u) / 5u;
+    let groups_q = (k_h * c_in + pairs - 1u) / pairs;
     let groups_j = (k_w + 4u) / 5u;
     let groups_o = (blocks + blocks_o - 1u) / blocks_o;
     let tiles = groups_q * groups_j * groups_o;
@@ -140,7 +147,7 @@ fn main(id: Invocation) {
     let tile = at % tiles;
     let part = at / tiles;
     let block = tile % groups_o * blocks_o;
-    let q = tile / groups_o % groups_q * 5u;
+    let q = tile / groups_o % groups_q * pairs;
     let j = tile / (groups_o * groups_q) * 5u;
     let n_first = part / parts_per_sample * samples_per_part;
     let first = part % parts_per_sample * rows_per_part;
@@ -154,8 +161,10 @@ fn main(id: Invocation) {
             begin_row(&p0, n, r, j);
             begin_row(&p1, n, r, j);
             begin_row(&p2, n, r, j);
-            begin_row(&p3, n, r, j);
-            begin_row(&p4, n, r, j);
+            if pairs > 3u {
+                begin_row(&p3, n, r, j);
+                begin_row(&p4, n, r, j);
+            }
             if pooled {
                 // A remainder at the border has no gradient.
                 let cells = select(0u, w_out / 2u, r / 2u < h_out / 2u);
@@ -189,8 +198,10 @@ fn main(id: Invocation) {
     store(&p0, j, part, block);
     store(&p1, j, part, block);
     store(&p2, j, part, block);
-    store(&p3, j, part, block);
-    store(&p4, j, part, block);
+    if pairs > 3u {
+        store(&p3, j, part, block);
+        store(&p4, j, part, block);
+    }
 }
 
 fn sum_bias(at: u32) {

@@ -20,9 +20,10 @@ override rows_per_part: u32;
 @group(0) @binding(3) var<storage, read> argmax: array<u32>;
 @group(0) @binding(4) var<storage, read_write> parts: array<f32>;
 
-/// x at `base` + column · c_in, or 0 outside. A column below 0 wraps to more than w_in.
+/// x at `base` + column · c_in, or 0 outside. A column below 0 wraps to more than w_in. `&`, not `&&`, which would make
+/// a branch of every load.
 fn value(base: u32, column: u32, inside: bool) -> f32 {
-    let ok = inside && column < w_in;
+    let ok = inside & (column < w_in);
     return select(0.0, x[select(0u, base + column * c_in, ok)], ok);
 }
 

@@ -31,9 +31,10 @@ struct Window {
     b: vec4<f32>,
 }
 
-/// x at a column, 0 outside. A column below 0 wraps to more than w_in.
+/// x at a column, 0 outside. A column below 0 wraps to more than w_in. `&`, not `&&`, which would make a branch of
+/// every load.
 fn value(v: ptr<function, Window>, column: u32, c: u32) -> f32 {
-    let inside = (*v).inside && column < w_in;
+    let inside = (*v).inside & (column < w_in);
     return select(0.0, x[select(0u, (*v).base + column * c_in + c, inside)], inside);
 }
 

@@ -26,7 +26,7 @@ struct SampleRange {
 fn is_masked(augmentation: Augmentation, at: u32) -> bool {
     let r = at / (w * c);
     let s = at / c % w;
-    return r - augmentation.band < augmentation.bands || s - augmentation.frame < augmentation.frames;
+    return (r - augmentation.band < augmentation.bands) | (s - augmentation.frame < augmentation.frames);
 }
 
 // The element of the sample that element `at` is a copy of.

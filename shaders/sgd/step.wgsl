@@ -4,6 +4,8 @@
 // The g of a convolution is reduced here from its partial sums (split-K), so that the reduction needs no dispatch:
 //   g[k] = Σ_p parts[start + p · stride + k],  p in 0..ceil(n / samples_per_part) · parts_per_sample
 // in eight sums of every eighth part, which are then added in order: eight loads are in flight at once.
+// first_not_finite becomes the number of the call's first step after which a weight is not finite. It is tested by bits:
+// WGSL lets a compiler assume that there are neither NaNs nor infinities, so that a loss may hide them.
 // l2, g, w and v are flat, tensors at multiples of 64; chunks: what each workgroup does.
 // Grid: one workgroup per chunk of 64 elements of a tensor. CPU twin: src/ops/sgd/cpu.rs.
 
@@ -23,6 +25,7 @@ struct Chunk {
 @group(0) @binding(4) var<storage, read_write> g: array<f32>;
 @group(0) @binding(5) var<storage, read_write> w: array<f32>;
 @group(0) @binding(6) var<storage, read_write> v: array<f32>;
+@group(0) @binding(7) var<storage, read_write> first_not_finite: atomic<u32>;
 
 /// Part p of the element whose first part is at `at`, or 0 behind the last.
 fn part(at: u32, stride: u32, p: u32, count: u32) -> f32 {
@@ -69,9 +72,14 @@ fn main(id: Invocation) {
     let velocity = step.momentum * v[k] - step.learning_rate * slope;
     g[k] = slope;
     v[k] = velocity;
+    var weight = w[k];
     if step.nesterov != 0u {
-        w[k] += step.momentum * velocity - step.learning_rate * slope;
+        weight += step.momentum * velocity - step.learning_rate * slope;
     } else {
-        w[k] += velocity;
+        weight += velocity;
+    }
+    w[k] = weight;
+    if (bitcast<u32>(weight) & 0x7f800000u) == 0x7f800000u {
+        atomicMin(&first_not_finite, step.index);
     }
 }

@@ -8,7 +8,7 @@
 // each step, Σ over the batch. Thread k takes samples k, k + 64, … in order, then a tree sums the threads: a fixed order.
 // Grid: one workgroup for the whole batch. CPU twin: src/ops/softmax/cpu.rs.
 
-//!include step
+//!include step, maximum
 
 override classes: u32;
 override has_gradient: bool;
@@ -60,7 +60,12 @@ fn main(id: Invocation) {
                 dz[row + c] = g;
             }
         }
-        loss += log(sum) - (z[row + label] - top);
+        var own_loss = log(sum) - (z[row + label] - top);
+        for (var c = 0u; c < classes; c++) {
+            // Found by its bits, a NaN is the loss whatever a compiler makes of the arithmetic.
+            own_loss = select(own_loss, z[row + c], is_nan(z[row + c]));
+        }
+        loss += own_loss;
         correct += select(0.0, 1.0, best == label);
     }
     losses[id.local] = loss;

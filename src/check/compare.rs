@@ -334,7 +334,8 @@ mod tests {
         let case = cases::batch_norm::cases().remove(0);
         let prepared = Prepared::new(case);
         let cpu = Cpu::new(prepared.plan().unwrap(), 1).unwrap();
-        let mut recorded = prepared.record(&mut Opened::Cpu(Box::new(cpu))).unwrap();
+        let mut recorded =
+            prepared.record(&mut Opened::Cpu(Box::new(cpu)), prepared.samples()).unwrap();
         change(&mut recorded);
         let wrong = prepared.compare(&recorded).into_iter();
         let wrong = wrong.filter(|comparison| comparison.deviation.wrong.is_some());

@@ -2,7 +2,7 @@
 
 use crate::backend::{Backend, DatasetRef, State, StepMetrics, Tensor};
 use crate::cpu::Cpu;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::graph::NodeId;
 
@@ -81,16 +81,29 @@ impl Opened {
     /// # Errors
     /// If the device fails.
     pub fn tensors(&mut self) -> Result<Tensors> {
-        let ids: Vec<NodeId> = self.backend().plan().graph().ids().collect();
-        let backend = self.backend();
-        let mut all = |what| {
-            let kept = |id: &NodeId| match backend.tensor(*id, what) {
-                Ok(tensor) => Ok(Some(tensor)),
-                Err(Error::TensorNotMaterialized { .. }) => Ok(None),
-                Err(error) => Err(error),
-            };
-            ids.iter().map(kept).collect::<Result<Vec<_>>>()
+        let plan = self.backend().plan();
+        let ids: Vec<NodeId> = plan.graph().ids().collect();
+        let kept: Vec<NodeId> =
+            ids.iter().copied().filter(|id| plan.is_materialized(*id)).collect();
+        let wanted: Vec<(NodeId, Tensor)> = [Tensor::Value, Tensor::Gradient]
+            .into_iter()
+            .flat_map(|what| kept.iter().map(move |id| (*id, what)))
+            .collect();
+        let read = match self {
+            Self::Cpu(cpu) => {
+                wanted.iter().map(|(id, what)| cpu.tensor(*id, *what)).collect::<Result<_>>()?
+            }
+            Self::Gpu(gpu) => gpu.tensors(&wanted)?,
         };
-        Ok(Tensors { values: all(Tensor::Value)?, gradients: all(Tensor::Gradient)? })
+        let mut tensors =
+            Tensors { values: vec![None; ids.len()], gradients: vec![None; ids.len()] };
+        for ((id, what), tensor) in wanted.into_iter().zip(read) {
+            let of = match what {
+                Tensor::Value => &mut tensors.values,
+                Tensor::Gradient => &mut tensors.gradients,
+            };
+            of[id.index()] = Some(tensor);
+        }
+        Ok(tensors)
     }
 }

@@ -80,16 +80,17 @@ impl Prepared {
         Plan::new(self.case.graph.clone(), self.case.batch)
     }
 
-    pub(super) fn samples(&self) -> DatasetRef<'_> {
+    /// Its samples.
+    pub fn samples(&self) -> DatasetRef<'_> {
         DatasetRef::new(&self.x, &self.y)
     }
 
-    /// Three steps that move no weight, an evaluation and two explanations.
+    /// Three steps that move no weight, an evaluation and two explanations of its
+    /// [`Prepared::samples`].
     ///
     /// # Errors
     /// If the device fails.
-    pub fn record(&self, device: &mut Opened) -> Result<Recorded> {
-        let samples = self.samples();
+    pub fn record(&self, device: &mut Opened, samples: DatasetRef<'_>) -> Result<Recorded> {
         device.set_parameters(&self.parameters)?;
         let steps = (self.batches.iter())
             .map(|batch| Step::take(device, samples, batch))

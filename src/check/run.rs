@@ -16,9 +16,10 @@ use super::update::updates;
 use crate::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State};
 use crate::cpu::Cpu;
 use crate::error::{Error, Result};
-use crate::gpu::{self, Buffer, Gpu, GpuOptions, KERNELS, Kernel, KernelVariant, TileConfig};
+use crate::gpu::{self, Buffer, Caps, Gpu, GpuOptions, KERNELS, Kernel, KernelVariant, TileConfig};
 use crate::graph::Graph;
 use crate::models::Model;
+use crate::ops::gpu::DispatchDesc;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::random::streams::Stream;
@@ -34,10 +35,12 @@ const BATCH: usize = 8;
 const PARTIAL: usize = 3;
 /// Steps that are taken beside the CPU.
 const STEPS: usize = 20;
+/// Small steps: large ones on random samples carry any difference of rounding far.
+const BESIDE_CPU_SGD: Sgd = Sgd::plain(0.001);
 /// How far the losses of those steps may be from the CPU's: differences grow from step to step.
 const BESIDE_CPU: Tolerance = Tolerance { absolute: 0.0, relative: 1e-3 };
 /// Workgroups in a dimension that make a grid fold.
-const FEW_GROUPS: u32 = 24;
+const FEW_GROUPS: u32 = 64;
 /// Bytes of a buffer that make a data set split.
 const FEW_BYTES: u64 = 262_144;
 /// Failures of the device itself after which a check ends.
@@ -95,7 +98,8 @@ impl Form {
 pub fn run(options: &Options<'_>, progress: &dyn Progress) -> Result<Report> {
     let begin = Instant::now();
     let adapter = gpu::find(options.adapter)?;
-    let mut checks = Checks { options, kernels: BTreeMap::new(), checks: Vec::new(), faults: 0 };
+    let mut checks =
+        Checks { options, kernels: BTreeMap::new(), checks: Vec::new(), faults: 0, gpu: None };
     let models = [Whole::new("p1")?, Whole::new("p2")?];
     let suites = if options.brief { Vec::new() } else { cases::ALL.to_vec() };
     let poisoned = if options.brief { Vec::new() } else { cases::with_nans() };
@@ -104,9 +108,11 @@ pub fn run(options: &Options<'_>, progress: &dyn Progress) -> Result<Report> {
     progress.begin("GPU check", total as u64, "checks");
     for (op, make) in suites {
         let prepared: Vec<Prepared> = make().into_iter().map(Prepared::new).collect();
+        // The dispatches of each case so far: a form that has none of its own is not run again.
+        let mut known = vec![Vec::new(); prepared.len()];
         for form in &forms {
-            for case in &prepared {
-                checks.case(op, case, *form)?;
+            for (case, known) in prepared.iter().zip(&mut known) {
+                checks.case(op, case, *form, known)?;
             }
             progress.advance(1);
         }
@@ -123,9 +129,9 @@ pub fn run(options: &Options<'_>, progress: &dyn Progress) -> Result<Report> {
     }
     if !options.brief {
         let found = checks.optimiser();
-        checks.keep("momentum, Nesterov".into(), found)?;
+        checks.keep("momentum, Nesterov", None, found)?;
         let found = checks.compare_split();
-        checks.keep("a data set split over buffers".into(), found)?;
+        checks.keep("a data set split over buffers", None, found)?;
     }
     progress.end();
     Ok(checks.report(adapter, begin.elapsed().as_secs_f64()))
@@ -157,7 +163,22 @@ impl Whole {
     fn order(&self) -> Vec<u32> {
         (0..self.y.len() as u32).collect()
     }
+
+    /// A whole batch, and a partial one over what it left.
+    fn compare(&self, backend: &mut dyn Backend) -> Result<Vec<Deviation>> {
+        let Self { graph, parameters, .. } = self;
+        let (samples, order) = (self.samples(), self.order());
+        let mut all = Vec::new();
+        for batch in [&order[..BATCH], &order[BATCH..BATCH + PARTIAL]] {
+            let unknown = ModelTolerance::UNKNOWN;
+            all.extend(model_step(graph, parameters, samples, batch, backend, unknown)?);
+        }
+        Ok(all)
+    }
 }
+
+/// The dispatches of each form of a case that was run.
+type Known = Vec<Vec<DispatchDesc>>;
 
 /// What has been found so far.
 struct Checks<'a> {
@@ -165,34 +186,47 @@ struct Checks<'a> {
     kernels: BTreeMap<&'static str, KernelResult>,
     checks: Vec<CheckResult>,
     faults: usize,
+    /// The device that the last work left.
+    gpu: Option<Gpu>,
 }
 
 impl Checks<'_> {
-    fn open(&self, graph: &Graph, batch: usize, form: Form, more: GpuOptions<'_>) -> Result<Gpu> {
+    /// Works with a plan on the device that the work before used, if there is one: what was compiled
+    /// stays. A device that failed is not used again.
+    fn with<T>(
+        &mut self,
+        graph: &Graph,
+        batch: usize,
+        form: Form,
+        work: impl FnOnce(&mut Opened) -> Result<T>,
+    ) -> Result<T> {
         let Form { variant, tiles } = form;
-        let adapter = self.options.adapter;
         let plan = Plan::new(graph.clone(), batch)?;
-        Gpu::new(plan, GpuOptions { adapter, variant, tiles, ..more })
+        let gpu = match self.gpu.take() {
+            Some(gpu) => gpu.with_kernels(plan, variant, tiles)?,
+            None => Gpu::new(plan, GpuOptions { variant, tiles, ..self.gpu_options() })?,
+        };
+        let mut opened = Opened::Gpu(Box::new(gpu));
+        let found = work(&mut opened)?;
+        if let Opened::Gpu(gpu) = opened {
+            self.gpu = Some(*gpu);
+        }
+        Ok(found)
     }
 
-    fn opened(&self, case: &Case, form: Form, more: GpuOptions<'_>) -> Result<Opened> {
-        Ok(Opened::Gpu(Box::new(self.open(&case.graph, case.batch, form, more)?)))
-    }
-
-    /// The tally of that name.
-    fn tally(&mut self, name: String) -> &mut Tally {
-        let at = self.checks.iter().position(|check| check.name == name);
-        let at = at.unwrap_or_else(|| {
-            self.checks.push(CheckResult { name, tally: Tally::default() });
-            self.checks.len() - 1
-        });
-        &mut self.checks[at].tally
+    fn gpu_options(&self) -> GpuOptions<'_> {
+        GpuOptions { adapter: self.options.adapter, ..GpuOptions::default() }
     }
 
     /// Keeps what was compared, or that the device failed. After some failures the next one ends
     /// the check.
-    fn keep(&mut self, name: String, found: Result<Vec<Deviation>>) -> Result<()> {
-        let deviations = match found {
+    fn keep(
+        &mut self,
+        name: &str,
+        form: Option<Form>,
+        found: Result<Vec<Deviation>>,
+    ) -> Result<()> {
+        let mut deviations = match found {
             Ok(deviations) => deviations,
             Err(error @ (Error::Gpu { .. } | Error::Shader { .. } | Error::DeviceLimit { .. }))
                 if self.faults < MOST_FAULTS =>
@@ -202,35 +236,62 @@ impl Checks<'_> {
             }
             Err(error) => return Err(error),
         };
-        let tally = self.tally(name);
+        let wrong = deviations.iter_mut().filter_map(|deviation| deviation.wrong.as_mut());
+        if let Some(form) = form {
+            wrong.for_each(|wrong| *wrong = format!("{}: {wrong}", form.name()));
+        }
+        let at = self.checks.iter().position(|check| check.name == name);
+        let at = at.unwrap_or_else(|| {
+            self.checks.push(CheckResult { name: name.into(), tally: Tally::default() });
+            self.checks.len() - 1
+        });
+        let tally = &mut self.checks[at].tally;
         deviations.iter().for_each(|deviation| tally.add(deviation));
         Ok(())
     }
 
-    /// A case of an op in one form.
-    fn case(&mut self, op: &str, case: &Prepared, form: Form) -> Result<()> {
-        let found = self.compare_case(case, form);
-        self.keep(format!("{op}, {}", form.name()), found)
+    /// A case of an op in one form, unless its dispatches are known.
+    fn case(&mut self, op: &str, case: &Prepared, form: Form, known: &mut Known) -> Result<()> {
+        let found = self.compare_case(case, form, known);
+        self.keep(op, Some(form), found)
     }
 
-    fn compare_case(&mut self, prepared: &Prepared, form: Form) -> Result<Vec<Deviation>> {
-        let mut device = self.opened(&prepared.case, form, GpuOptions::default())?;
-        let recorded = prepared.record(&mut device)?;
+    fn compare_case(
+        &mut self,
+        prepared: &Prepared,
+        form: Form,
+        known: &mut Known,
+    ) -> Result<Vec<Deviation>> {
+        let Case { graph, batch, .. } = &prepared.case;
+        let samples = prepared.samples();
+        let recorded = self.with(graph, *batch, form, |device| {
+            device.backend().prepare(samples)?;
+            let Opened::Gpu(gpu) = &*device else { return Ok(None) };
+            let own: Vec<DispatchDesc> =
+                gpu.descriptions().into_iter().map(|(desc, _)| desc.clone()).collect();
+            if known.contains(&own) {
+                return Ok(None);
+            }
+            known.push(own);
+            prepared.record(device, samples).map(Some)
+        })?;
+        let Some(recorded) = recorded else { return Ok(Vec::new()) };
         let comparisons = prepared.compare(&recorded);
-        if let Opened::Gpu(gpu) = &mut device {
-            self.attribute(gpu, &comparisons, form);
-            self.time(gpu, prepared)?;
+        if let Some(mut gpu) = self.gpu.take() {
+            self.attribute(&gpu, &comparisons, form);
+            self.time(&mut gpu, prepared)?;
+            self.gpu = Some(gpu);
         }
-        Ok(comparisons.into_iter().map(|comparison| comparison.deviation).collect())
+        Ok(deviations(comparisons))
     }
 
     /// Adds the comparisons to the kernels that wrote what was compared.
     fn attribute(&mut self, gpu: &Gpu, comparisons: &[Comparison], form: Form) {
         let mut dispatches: Vec<(Kernel, Vec<Buffer>)> = Vec::new();
-        for (kernel, writes) in gpu.writes() {
-            match dispatches.iter_mut().find(|(known, _)| *known == kernel) {
+        for (desc, writes) in gpu.descriptions() {
+            match dispatches.iter_mut().find(|(known, _)| *known == desc.kernel) {
                 Some((_, all)) => all.extend(writes),
-                None => dispatches.push((kernel, writes.to_vec())),
+                None => dispatches.push((desc.kernel, writes.to_vec())),
             }
         }
         for (kernel, writes) in dispatches {
@@ -243,7 +304,7 @@ impl Checks<'_> {
             }
         }
         for (name, seconds) in gpu.compile_seconds() {
-            self.kernel(name).compile_seconds += seconds;
+            self.kernel(name).compile_seconds = *seconds;
         }
     }
 
@@ -271,60 +332,52 @@ impl Checks<'_> {
     }
 
     fn nans(&mut self, poisoned: &Poisoned, form: Form) -> Result<()> {
-        let found = self.opened(&poisoned.case, form, GpuOptions::default());
-        let found = found.and_then(|mut device| poisoned.compare(&mut device)).map(deviations);
-        self.keep(format!("NaN, {}", form.name()), found)
+        let Case { graph, batch, .. } = &poisoned.case;
+        let found = self.with(graph, *batch, form, |device| poisoned.compare(device));
+        self.keep("NaN", Some(form), found.map(deviations))
     }
 
     /// Steps of a whole model with what training uses: beside the reference, with folded grids, and
     /// beside the CPU.
     fn model(&mut self, model: &Whole) -> Result<()> {
         let name = model.graph.model().to_uppercase();
-        let found = self.compare_steps(model, GpuOptions::default());
-        self.keep(format!("{name}: training steps"), found)?;
+        let found =
+            self.with(&model.graph, BATCH, Form::USED, |device| model.compare(device.backend()));
+        self.keep(&format!("{name}: training steps"), None, found)?;
         if self.options.brief {
             return Ok(());
         }
-        let folded = GpuOptions { groups: Some(FEW_GROUPS), ..GpuOptions::default() };
-        let found = self.compare_steps(model, folded);
-        self.keep(format!("{name}: grids folded over y"), found)?;
+        let found = self.compare_folded(model);
+        self.keep(&format!("{name}: grids folded over y"), None, found)?;
         let found = self.beside_cpu(model);
-        self.keep(format!("{name}: {STEPS} steps beside the CPU"), found)
+        self.keep(&format!("{name}: {STEPS} steps beside the CPU"), None, found)
     }
 
-    /// A whole batch, and a partial one over what it left.
-    fn compare_steps(&self, model: &Whole, more: GpuOptions<'_>) -> Result<Vec<Deviation>> {
-        let mut gpu = self.open(&model.graph, BATCH, Form::USED, more)?;
-        let (samples, order) = (model.samples(), model.order());
-        let mut all = Vec::new();
-        for batch in [&order[..BATCH], &order[BATCH..BATCH + PARTIAL]] {
-            let Whole { graph, parameters, .. } = model;
-            let unknown = ModelTolerance::UNKNOWN;
-            all.extend(model_step(graph, parameters, samples, batch, &mut gpu, unknown)?);
-        }
-        Ok(all)
+    fn compare_folded(&self, model: &Whole) -> Result<Vec<Deviation>> {
+        let caps = Caps { workgroups: Some(FEW_GROUPS), ..Caps::default() };
+        let plan = Plan::new(model.graph.clone(), BATCH)?;
+        model.compare(&mut Gpu::new(plan, GpuOptions { caps, ..self.gpu_options() })?)
     }
 
-    fn optimiser(&self) -> Result<Vec<Deviation>> {
+    fn optimiser(&mut self) -> Result<Vec<Deviation>> {
         let Some(case) = cases::conv2d::cases().into_iter().next() else { return Ok(Vec::new()) };
-        let mut all = Vec::new();
-        for nesterov in [false, true] {
-            let mut device = self.opened(&case, Form::USED, GpuOptions::default())?;
-            all.extend(updates(&case, &mut device, nesterov)?);
-        }
-        Ok(all)
+        self.with(&case.graph, case.batch, Form::USED, |device| {
+            let mut all = updates(&case, device, false)?;
+            all.extend(updates(&case, device, true)?);
+            Ok(all)
+        })
     }
 
-    fn beside_cpu(&self, model: &Whole) -> Result<Vec<Deviation>> {
-        let mut gpu = self.open(&model.graph, BATCH, Form::USED, GpuOptions::default())?;
+    fn beside_cpu(&mut self, model: &Whole) -> Result<Vec<Deviation>> {
         let mut cpu = Cpu::new(Plan::new(model.graph.clone(), BATCH)?, 0)?;
         let (samples, order) = (model.samples(), model.order());
         let train = |backend: &mut dyn Backend| {
             backend.set_state(&State::new(model.parameters.clone()))?;
             let go_on = &mut |_| ControlFlow::Continue(());
-            backend.train(samples, &Batches::plain(&order), Sgd::plain(0.01), go_on)
+            backend.train(samples, &Batches::plain(&order), BESIDE_CPU_SGD, go_on)
         };
-        let (got, want) = (train(&mut gpu)?, train(&mut cpu)?);
+        let got = self.with(&model.graph, BATCH, Form::USED, |device| train(device.backend()))?;
+        let want = train(&mut cpu)?;
         let each = got.iter().zip(&want).enumerate().map(|(i, (got, want))| {
             let name = format!("{}, step {}: loss beside the CPU", model.graph.model(), i + 1);
             let losses = [got, want].map(|step| step.loss / step.samples as f64);
@@ -346,8 +399,8 @@ impl Checks<'_> {
         let augmentations: Vec<Augmentation> = (0..n as u32).map(roll).collect();
         let batches = Batches { augmentations: &augmentations, ..Batches::plain(&order) };
         let train = |buffer_bytes| {
-            let more = GpuOptions { buffer_bytes, ..GpuOptions::default() };
-            let mut gpu = self.open(&graph, 8, Form::USED, more)?;
+            let plan = Plan::new(graph.clone(), 8)?;
+            let mut gpu = Gpu::new(plan, GpuOptions { buffer_bytes, ..self.gpu_options() })?;
             let drawn =
                 Case { name: "split", graph: graph.clone(), batch: 8, partial: 8, ties: false };
             let (_, _, parameters) = cases::fill(&drawn, 8);

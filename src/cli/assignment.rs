@@ -15,6 +15,7 @@ use super::stop::{interruption, trained};
 use crate::audio::FrontEndSpec;
 use crate::compare::RunFigures;
 use crate::data::{Dataset, PartName};
+use crate::device::Devices;
 use crate::error::{Error, Result};
 use crate::files::FolderLock;
 use crate::report::{Format, Runs};
@@ -112,15 +113,16 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     let again = format!("resume with\n  {}", this_command());
     let stop = interruption(move || again.clone())?;
     let runs = jobs.iter().map(|job| job.plan(&data.data)).collect::<Result<Vec<_>>>()?;
-    open_devices(output, &runs, &data.data)?;
+    let mut devices = Devices::default();
+    open_devices(output, &runs, &mut devices, &data.data)?;
     let text = AssignmentText { data: &data.data };
-    if !run_bars::execute(&runs, &data, &text, output, &stop)? {
+    if !run_bars::execute(&runs, &data, &mut devices, &text, output, &stop)? {
         tell(&format!("stopped; resume with\n  {}", this_command()));
         return Ok(ExitCode::FAILURE);
     }
     trained();
     // `explain` loads them again for each run.
-    drop(data);
+    drop((devices, data));
     for job in &jobs {
         let start = Instant::now();
         let explained = explain_run(job, cache, &bars).map_err(|source| Error::RunInterrupted {
@@ -143,11 +145,16 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
 
 /// Opens the devices of all runs that are not complete, so that one that cannot be opened fails
 /// before the first run.
-fn open_devices(output: Output, runs: &[PlannedRun<'_>], data: &Dataset) -> Result<()> {
+fn open_devices(
+    output: Output,
+    runs: &[PlannedRun<'_>],
+    devices: &mut Devices,
+    data: &Dataset,
+) -> Result<()> {
     for run in runs.iter().filter(|run| run.state != RunState::Complete) {
-        let backend = run.job.open(data)?;
+        let backend = run.job.open_on(devices, data)?;
         output.say(&format!("{}: {}", name(run.job), backend.describe()))?;
-        warn_of(backend.as_ref());
+        warn_of(backend);
     }
     Ok(())
 }

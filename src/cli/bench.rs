@@ -59,7 +59,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FORM", default_value = KernelVariant::default().as_str(), value_parser = choice::kernels())]
     kernels: KernelVariant,
 
-    /// Size of a thread's convolution tile [default: wide on a software GPU, else narrow]
+    /// Size of a thread's convolution tile [default: wide on a software GPU, small on one in a processor, else narrow]
     #[arg(long, value_name = "TILES", value_parser = choice::tiles())]
     tiles: Option<TileConfig>,
 

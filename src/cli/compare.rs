@@ -15,6 +15,7 @@ use super::seeds;
 use super::stop::{interruption, trained};
 use crate::compare::{self, DataReport, ModelRuns, Report, RunFigures};
 use crate::data::{Dataset, PartName};
+use crate::device::Devices;
 use crate::error::{Error, Result};
 use crate::files::FolderLock;
 use crate::models::Model;
@@ -260,12 +261,12 @@ fn compare_on(
     let data = &prepared.data;
     let runs = jobs().map(|job| job.plan(data)).collect::<Result<Vec<_>>>()?;
     // A device that cannot be opened fails before the first run.
-    let backend = first.open(data)?;
+    let mut devices = Devices::default();
+    let backend = first.open_on(&mut devices, data)?;
     output.say(&format!("Device: {}", backend.describe()))?;
-    warn_of(backend.as_ref());
-    drop(backend);
+    warn_of(backend);
     let text = CompareText { args, set, data, count, figures: RefCell::default() };
-    if !run_bars::execute(&runs, &prepared, &text, output, stop)? {
+    if !run_bars::execute(&runs, &prepared, &mut devices, &text, output, stop)? {
         return Ok(None);
     }
     let mut figures = text.figures.into_inner().into_iter();

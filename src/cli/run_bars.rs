@@ -7,6 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use super::bars::{EPOCH, bar, heading, show_metrics};
 use super::say::{Output, tell};
 use crate::backend::StepMetrics;
+use crate::device::Devices;
 use crate::error::{Error, Result};
 use crate::train::TrainObserver;
 use crate::train::history::Epoch;
@@ -31,13 +32,14 @@ pub(super) trait RunText {
 pub(super) fn execute(
     runs: &[PlannedRun<'_>],
     data: &PreparedData,
+    devices: &mut Devices,
     text: &dyn RunText,
     output: Output,
     stop: &dyn Fn() -> bool,
 ) -> Result<bool> {
     let incomplete = runs.iter().filter(|run| run.state != RunState::Complete);
     let bars = RunBars::new(output, incomplete.map(|run| run.job.config.epochs).sum(), text);
-    let outcomes = runs::execute(runs, data, &bars, stop);
+    let outcomes = runs::execute(runs, data, devices, &bars, stop);
     bars.end();
     Ok(!matches!(outcomes?.last(), Some(RunOutcome::Stopped { .. })))
 }

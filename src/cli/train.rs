@@ -16,6 +16,7 @@ use super::say::{Output, quoted, say, tell, warn_of};
 use super::stop::interruption;
 use crate::backend::{Backend, StepMetrics};
 use crate::data::{DataFrom, PartName};
+use crate::device::Devices;
 use crate::error::{Error, Result};
 use crate::files::FolderLock;
 use crate::models::Model;
@@ -206,7 +207,8 @@ fn train(args: &Args, output: Output, run: &PlannedRun<'_>) -> Result<ExitCode> 
         .into()
     })?;
     let observer = TrainOutput::new(args, output, &data);
-    let outcomes = execute(std::slice::from_ref(run), &data, &observer, &stop)?;
+    let outcomes =
+        execute(std::slice::from_ref(run), &data, &mut Devices::default(), &observer, &stop)?;
     match outcomes.first() {
         Some(RunOutcome::Trained(trained)) => {
             print_results(output, folder, trained)?;

@@ -286,7 +286,9 @@ impl Backend for Cpu {
             };
             steps.push(metrics);
             sum += metrics;
-            if observe(StepsDone { samples: sum.samples, metrics: Some(sum) }).is_break() {
+            if observe(StepsDone { samples: sum.samples, metrics: Some(sum), slow_step: None })
+                .is_break()
+            {
                 break;
             }
         }

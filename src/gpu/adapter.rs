@@ -67,11 +67,17 @@ impl AdapterFacts {
             wgpu::DeviceType::Other => Kind::Other,
             wgpu::DeviceType::Cpu => Kind::Software,
         };
+        // How long kernels take to compile, and how they round, is the compiler's affair.
+        let compiler = match info.backend {
+            wgpu::Backend::Dx12 => dx12_compiler().1,
+            _ => "",
+        };
+        let driver = [&info.driver, &info.driver_info, compiler];
         Self {
             name: info.name,
             backend: info.backend.to_string(),
             kind,
-            driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+            driver: driver.map(str::trim).join(" ").trim().to_owned(),
             max_buffer_bytes: limits.max_buffer_size,
             max_binding_bytes: limits.max_storage_buffer_binding_size,
             max_workgroup_size: limits.max_compute_invocations_per_workgroup,
@@ -95,11 +101,30 @@ impl fmt::Display for AdapterFacts {
     }
 }
 
+/// The compiler for DirectX, and its name: DXC where its library lies beside this program or in
+/// `PATH`, else FXC, which every Windows has and which may take half a minute for a kernel.
+fn dx12_compiler() -> (wgpu::Dx12Compiler, &'static str) {
+    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = beside.into_iter().chain(std::env::split_paths(&path));
+    let library = folders.find_map(|folder| {
+        let file = folder.join("dxcompiler.dll");
+        file.is_file().then(|| file.to_str().map(str::to_owned))?
+    });
+    match library {
+        Some(dxc_path) => (wgpu::Dx12Compiler::DynamicDxc { dxc_path }, "DXC"),
+        None => (wgpu::Dx12Compiler::Fxc, "FXC"),
+    }
+}
+
 fn instance() -> wgpu::Instance {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = wgpu::Backends::PRIMARY;
     // This program reports faults itself: no validation layers of drivers.
     descriptor.flags = wgpu::InstanceFlags::empty();
+    if cfg!(windows) {
+        descriptor.backend_options.dx12.shader_compiler = dx12_compiler().0;
+    }
     wgpu::Instance::new(descriptor)
 }
 

@@ -3,13 +3,19 @@
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::adapter::{AdapterFacts, choose};
+use super::adapter::{AdapterFacts, Kind, choose};
 use super::{GpuOptions, poll};
 use crate::error::{Error, Result};
 
 /// Bytes of a float or an index.
 pub(super) const WORD: u64 = crate::ops::WORD as u64;
+
+/// How long a submission is waited for before the device counts as hung: two hundred times what one
+/// should take, and more for a processor, which is slow but does not hang.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE_WITH_SOFTWARE: Duration = Duration::from_secs(1800);
 
 /// An open device.
 #[derive(Debug)]
@@ -20,6 +26,8 @@ pub(super) struct Context {
     pub(super) limits: wgpu::Limits,
     faults: SharedFaults,
     allocations: Cell<u64>,
+    uploads: Cell<u64>,
+    patience: Duration,
 }
 
 /// Faults that the device reported outside of an error scope.
@@ -29,7 +37,7 @@ struct SharedFaults(Arc<Mutex<Faults>>);
 #[derive(Debug, Default)]
 struct Faults {
     first: Option<String>,
-    /// The loss of the device, which causes all later faults.
+    /// The loss of the device, which causes all later faults, or that it hangs.
     lost: Option<String>,
 }
 
@@ -40,8 +48,10 @@ impl SharedFaults {
 }
 
 impl Context {
-    /// Opens the adapter that the options name, with the limits that they set below its own.
-    pub(super) fn open(options: GpuOptions<'_>) -> Result<Self> {
+    /// Opens the best adapter, or the best that matches what is wanted, with all limits that it has,
+    /// or those that are given where they are lower.
+    pub(super) fn open(options: &GpuOptions<'_>) -> Result<Self> {
+        let GpuOptions { buffer_bytes, caps, patience, .. } = *options;
         let (facts, adapter) = choose(options.adapter)?;
         let limits = adapter.limits();
         let optional = wgpu::Features::TIMESTAMP_QUERY;
@@ -66,16 +76,23 @@ impl Context {
             keep.lock().lost = Some(format!("the device was lost: {message}"));
         });
         let mut limits = limits;
-        if let Some(groups) = options.groups {
-            let most = &mut limits.max_compute_workgroups_per_dimension;
-            *most = (*most).min(groups);
-        }
-        if let Some(cap) = options.buffer_bytes {
-            limits.max_buffer_size = limits.max_buffer_size.min(cap);
-            let binding = &mut limits.max_storage_buffer_binding_size;
-            *binding = (*binding).min(cap);
-        }
-        Ok(Self { facts, device, queue, limits, faults, allocations: Cell::new(0) })
+        let cut =
+            |limit: &mut u64, cap: Option<u64>| *limit = cap.map_or(*limit, |cap| cap.min(*limit));
+        cut(&mut limits.max_buffer_size, buffer_bytes);
+        cut(&mut limits.max_storage_buffer_binding_size, buffer_bytes);
+        cut(&mut limits.max_uniform_buffer_binding_size, caps.uniform_bytes);
+        let cut =
+            |limit: &mut u32, cap: Option<u32>| *limit = cap.map_or(*limit, |cap| cap.min(*limit));
+        cut(&mut limits.max_storage_buffers_per_shader_stage, caps.storage_buffers);
+        cut(&mut limits.max_compute_invocations_per_workgroup, caps.workgroup_size);
+        cut(&mut limits.max_compute_workgroups_per_dimension, caps.workgroups);
+        cut(&mut limits.max_compute_workgroup_storage_size, caps.workgroup_bytes);
+        let patience = patience.unwrap_or(match facts.kind {
+            Kind::Software => PATIENCE_WITH_SOFTWARE,
+            Kind::Discrete | Kind::Integrated | Kind::Virtual | Kind::Other => PATIENCE,
+        });
+        let (allocations, uploads) = (Cell::new(0), Cell::new(0));
+        Ok(Self { facts, device, queue, limits, faults, allocations, uploads, patience })
     }
 
     /// Bytes of the largest buffer that kernels can be given whole.
@@ -86,6 +103,15 @@ impl Context {
     /// Buffers, bindings and pipelines made so far: a step makes none.
     pub(super) fn allocations(&self) -> u64 {
         self.allocations.get()
+    }
+
+    /// Data sets uploaded so far.
+    pub(super) fn uploads(&self) -> u64 {
+        self.uploads.get()
+    }
+
+    pub(super) fn count_upload(&self) {
+        self.uploads.set(self.uploads.get() + 1);
     }
 
     pub(super) fn count_allocation(&self) {
@@ -153,7 +179,7 @@ impl Context {
     fn explained(&self, problem: String) -> Error {
         if self.faults.lock().lost.is_none() {
             // A failure of this wait adds nothing.
-            let _ = poll::wait(&self.device, None);
+            let _ = poll::wait(&self.device, None, self.patience);
         }
         let lost = self.faults.lock().lost.clone();
         self.fault(lost.unwrap_or(problem))
@@ -161,9 +187,28 @@ impl Context {
 
     /// Waits until a submission is done, or all of them.
     pub(super) fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
-        let polled = poll::wait(&self.device, submission);
+        // A device that hangs is not waited for again.
         self.check()?;
-        polled.map_err(|e| self.explained(format!("waiting failed: {e}")))
+        let polled = poll::wait(&self.device, submission, self.patience);
+        self.check()?;
+        polled.map_err(|failure| match failure {
+            poll::Failure::Timeout => self.hangs(),
+            poll::Failure::Other(problem) => self.explained(format!("waiting failed: {problem}")),
+        })
+    }
+
+    /// Marks the device as lost: it did not answer for as long as it is waited for.
+    fn hangs(&self) -> Error {
+        let problem = format!(
+            "the device did not finish its work within {} s; try a smaller --batch-size or \
+             --device cpu, or look for a newer driver",
+            self.patience.as_secs_f64()
+        );
+        self.faults.lock().lost.get_or_insert_with(|| problem.clone());
+        // wgpu waits for a queue's work without end when the last handle of the queue goes: this one
+        // never does.
+        std::mem::forget(self.queue.clone());
+        self.fault(problem)
     }
 
     /// Runs `make`, and returns the error that the device reports for it.

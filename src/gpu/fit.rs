@@ -1,11 +1,76 @@
-//! Whether a plan fits an adapter, checked before anything is allocated.
+//! Whether the kernels and a plan fit an adapter, checked before anything is allocated.
 
 use super::adapter::AdapterFacts;
+use super::context::Context;
 use super::memory::{Layout, UNIFORM_BYTES, WORD};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::ops::batch_norm;
+use crate::ops::gpu::KernelVariant;
 use crate::plan::{LoweredOp, Plan};
+
+/// Buffers that a kernel reads and writes, at most: the shaders are held to it by a test.
+pub const MAX_STORAGE_BUFFERS: u32 = 7;
+/// Invocations of a kernel's workgroup, at most.
+pub const MAX_WORKGROUP_SIZE: u32 = 256;
+/// Bytes that a kernel's workgroup shares, at most.
+pub const MAX_WORKGROUP_BYTES: u32 = 16_384;
+
+/// Checks that a device has what all kernel variants need: every plan has a loss, whose kernel takes
+/// most of it.
+pub(super) fn device(context: &Context) -> Result<()> {
+    let limits = &context.limits;
+    let needs = [
+        (
+            "buffers that a kernel reads and writes (max_storage_buffers_per_shader_stage)",
+            limits.max_storage_buffers_per_shader_stage,
+            MAX_STORAGE_BUFFERS,
+        ),
+        (
+            "invocations of a workgroup (max_compute_invocations_per_workgroup)",
+            limits.max_compute_invocations_per_workgroup,
+            MAX_WORKGROUP_SIZE,
+        ),
+        (
+            "invocations of a workgroup along x (max_compute_workgroup_size_x)",
+            limits.max_compute_workgroup_size_x,
+            MAX_WORKGROUP_SIZE,
+        ),
+        (
+            "bytes that a workgroup shares (max_compute_workgroup_storage_size)",
+            limits.max_compute_workgroup_storage_size,
+            MAX_WORKGROUP_BYTES,
+        ),
+    ];
+    match needs.iter().find(|(_, most, needed)| most < needed) {
+        None => Ok(()),
+        Some((what, most, needed)) => Err(context.fault(format!(
+            "{what}: the kernels need {needed}, this adapter has {most}; use --device cpu or another \
+             --adapter"
+        ))),
+    }
+}
+
+/// Whether weights can be read through a uniform, as the tiled kernels do.
+fn has_large_uniforms(context: &Context) -> bool {
+    context.limits.max_uniform_buffer_binding_size >= UNIFORM_BYTES
+}
+
+/// The wanted kernels, or the plain ones where the others do not fit.
+pub(super) fn variant(context: &Context, wanted: KernelVariant) -> KernelVariant {
+    if has_large_uniforms(context) { wanted } else { KernelVariant::Plain }
+}
+
+/// Says that the plain kernels are used and why, where that is so.
+pub(super) fn slow(context: &Context) -> Option<String> {
+    (!has_large_uniforms(context)).then(|| {
+        format!(
+            "{} has at most {} bytes for a uniform, and the fast kernels need {UNIFORM_BYTES}: the \
+             plain ones are used, which are several times slower",
+            context.facts, context.limits.max_uniform_buffer_binding_size
+        )
+    })
+}
 
 /// Checks the plan's buffers; `most` is the limit of a single buffer, in bytes.
 pub(super) fn check(plan: &Plan, facts: &AdapterFacts, most: u64) -> Result<()> {

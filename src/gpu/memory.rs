@@ -252,6 +252,8 @@ impl Memory {
         // The kernel asks for the number of chunks: no rounding.
         let chunks = Slice { buffer: table, start: 0, len: words.len() as u64 };
         self.slices.insert(Buffer::UpdateChunks, chunks);
+        let first = context.storage("first step that is not finite", 1)?;
+        self.slices.insert(Buffer::FirstNotFinite, Slice::whole(&first, 1));
         Ok(())
     }
 

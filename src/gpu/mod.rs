@@ -9,6 +9,7 @@ mod dispatches;
 mod fit;
 mod kernels;
 mod memory;
+mod pace;
 mod poll;
 mod rates;
 mod readback;
@@ -19,8 +20,10 @@ mod timing;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 pub use adapter::{AdapterFacts, Kind, adapters, find};
+pub use fit::{MAX_STORAGE_BUFFERS, MAX_WORKGROUP_BYTES, MAX_WORKGROUP_SIZE};
 pub use kernels::{Access, Interface, KERNELS};
 pub use step::{STEP_FIELDS, STEP_SIZE};
 pub use timing::Timer;
@@ -38,12 +41,28 @@ use crate::ops::sgd;
 use crate::ops::split_k::MAX_POSITIONS;
 use crate::plan::{ConvLimits, Fusions, NormLimits, Plan};
 use context::Context;
-use device_dataset::DeviceDataset;
+use device_dataset::{DeviceDataset, Resident};
 use dispatches::Dispatches;
 use memory::Memory;
+use pace::Paces;
 use readback::Readback;
 use recorder::{Dispatch, Recorder};
 use step::{Pass, STEP_BYTES, Step, Training};
+
+/// Limits of a device that are below its adapter's, where they are given.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Caps {
+    /// Bytes of a uniform binding.
+    pub uniform_bytes: Option<u64>,
+    /// Buffers that a kernel reads or writes.
+    pub storage_buffers: Option<u32>,
+    /// Invocations of a workgroup.
+    pub workgroup_size: Option<u32>,
+    /// Workgroups in a dimension of a grid.
+    pub workgroups: Option<u32>,
+    /// Bytes that a workgroup shares.
+    pub workgroup_bytes: Option<u32>,
+}
 
 /// How a [`Gpu`] is opened.
 #[derive(Debug, Clone, Copy, Default)]
@@ -56,9 +75,11 @@ pub struct GpuOptions<'a> {
     pub tiles: Option<TileConfig>,
     /// Most bytes in a buffer, where that is less than the adapter's limit: for tests.
     pub buffer_bytes: Option<u64>,
-    /// Most workgroups in a dimension of a grid, where that is less than the adapter's limit: for
-    /// checks of folded grids.
-    pub groups: Option<u32>,
+    /// Limits below the adapter's: for tests.
+    pub caps: Caps,
+    /// How long a submission is waited for before the device counts as hung, where that is not to
+    /// be what suits the adapter: for tests.
+    pub patience: Option<Duration>,
 }
 
 impl KernelVariant {
@@ -85,7 +106,8 @@ impl TileConfig {
     pub(crate) fn for_kind(kind: Kind) -> Self {
         match kind {
             Kind::Software => Self::Wide,
-            Kind::Discrete | Kind::Integrated | Kind::Virtual | Kind::Other => Self::Narrow,
+            Kind::Integrated => Self::Small,
+            Kind::Discrete | Kind::Virtual | Kind::Other => Self::Narrow,
         }
     }
 }
@@ -106,12 +128,28 @@ pub struct Gpu {
     backward: Vec<Dispatch>,
     update: Option<Dispatch>,
     datasets: VecDeque<DeviceDataset>,
+    /// Data sets that were uploaded for an earlier plan.
+    residents: Vec<Resident>,
     readback: Readback,
     kept: KeptBatch,
     submits: u64,
-    steps_per_submit: usize,
+    paces: Paces,
     // Last, so that all that was made of it is dropped before it.
     context: Context,
+}
+
+/// What a device keeps from one plan to the next.
+struct Kept {
+    recorder: Recorder,
+    steps: wgpu::Buffer,
+    residents: Vec<Resident>,
+    readback: Readback,
+}
+
+/// Bytes between two steps in the buffer of steps.
+fn stride(context: &Context) -> usize {
+    let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
+    (STEP_BYTES as usize).next_multiple_of(alignment)
 }
 
 impl Gpu {
@@ -121,21 +159,69 @@ impl Gpu {
     /// If there is no adapter (of that name), the plan is too large for it, or
     /// it refuses a kernel.
     pub fn new(plan: Plan, options: GpuOptions<'_>) -> Result<Self> {
-        let context = Context::open(options)?;
+        let context = Context::open(&options)?;
         Self::on(context, plan, options)
     }
 
+    /// Opens another plan on the same device, with weights and velocity of zero: what is compiled
+    /// and the data sets that are uploaded stay.
+    ///
+    /// # Errors
+    /// If the plan is too large for the device, or it refuses a kernel.
+    pub fn with_plan(self, plan: Plan) -> Result<Self> {
+        let (variant, tiles) = (self.variant, self.tiles);
+        self.with_kernels(plan, variant, Some(tiles))
+    }
+
+    /// The same with other kernels; the tiles are those of the adapter's kind if there are none.
+    ///
+    /// # Errors
+    /// As [`Gpu::with_plan`].
+    pub fn with_kernels(
+        self,
+        plan: Plan,
+        variant: KernelVariant,
+        tiles: Option<TileConfig>,
+    ) -> Result<Self> {
+        let Self { recorder, steps, datasets, residents, readback, .. } = self;
+        let Self { memory, forward, backward, update, context, .. } = self;
+        // The device may have no room for the buffers of two plans.
+        drop((memory, forward, backward, update));
+        let known = datasets.into_iter().map(|dataset| dataset.resident);
+        let residents = known.chain(residents).collect();
+        let kept = Kept { recorder, steps, residents, readback };
+        let variant = fit::variant(&context, variant);
+        let tiles = tiles.unwrap_or_else(|| TileConfig::for_kind(context.facts.kind));
+        Self::record(context, kept, plan, variant, tiles)
+    }
+
     fn on(context: Context, plan: Plan, options: GpuOptions<'_>) -> Result<Self> {
-        let variant = options.variant;
         let tiles = options.tiles.unwrap_or_else(|| TileConfig::for_kind(context.facts.kind));
+        fit::device(&context)?;
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        let bytes = stride(&context) * pace::MOST_STEPS;
+        let steps = context.buffer("steps", bytes as u64, usage)?;
+        let kept = Kept {
+            recorder: Recorder::new(steps.clone()),
+            steps,
+            residents: Vec::new(),
+            readback: Readback::default(),
+        };
+        let variant = fit::variant(&context, options.variant);
+        Self::record(context, kept, plan, variant, tiles)
+    }
+
+    fn record(
+        context: Context,
+        kept: Kept,
+        plan: Plan,
+        variant: KernelVariant,
+        tiles: TileConfig,
+    ) -> Result<Self> {
+        let Kept { mut recorder, steps, residents, mut readback } = kept;
         let plan = plan.fused(&variant.fusions());
         fit::check(&plan, &context.facts, context.largest())?;
         let memory = Memory::new(&context, &plan, variant, tiles)?;
-        let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
-        let stride = (STEP_BYTES as usize).next_multiple_of(alignment);
-        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        let steps = context.buffer("steps", (stride * replay::MOST_STEPS) as u64, usage)?;
-        let mut recorder = Recorder::new(steps.clone());
         let mut record =
             |node: &str, desc: &DispatchDesc| recorder.record(&context, node, desc, &memory);
         let dispatches = Dispatches { plan: &plan, memory: &memory, variant, tiles };
@@ -155,7 +241,6 @@ impl Gpu {
             let desc = sgd::gpu::step(&memory.chunks, memory.layout.len, partial_sums);
             update = Some(record("all", &desc)?);
         }
-        let mut readback = Readback::default();
         // For weights and velocity.
         readback.reserve(&context, 2 * memory.layout.len)?;
         Ok(Self {
@@ -165,15 +250,16 @@ impl Gpu {
             memory,
             recorder,
             steps,
-            stride,
+            stride: stride(&context),
             forward,
             backward,
             update,
             datasets: VecDeque::new(),
+            residents,
             readback,
             kept: KeptBatch::None,
             submits: 0,
-            steps_per_submit: 1,
+            paces: Paces::default(),
             context,
         })
     }
@@ -203,6 +289,20 @@ impl Gpu {
         self.recorder.compile_seconds()
     }
 
+    /// Kernels of an evaluation step and of an explanation, in order: for tests.
+    pub fn inference_kernels(&self) -> [Vec<&'static str>; 2] {
+        [Pass::Evaluate, Pass::Explain].map(|pass| {
+            let dataset = self.datasets.front();
+            let dispatches = dataset.into_iter().flat_map(|dataset| self.step(dataset, pass));
+            dispatches.map(|dispatch| dispatch.kernel.name).collect()
+        })
+    }
+
+    /// Data sets uploaded so far.
+    pub fn uploads(&self) -> u64 {
+        self.context.uploads()
+    }
+
     /// Submissions of steps so far; each readback is one more.
     pub fn submits(&self) -> u64 {
         self.submits
@@ -214,6 +314,30 @@ impl Gpu {
             let values = vec![value; (slice.buffer.size() / memory::WORD) as usize];
             self.context.queue.write_buffer(&slice.buffer, 0, bytemuck::cast_slice(&values));
         }
+    }
+
+    /// Several tensors of the last batch in one readback, each as [`Backend::tensor`] returns it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn tensors(&mut self, wanted: &[(NodeId, Tensor)]) -> Result<Vec<Vec<f32>>> {
+        let mut buffers = Vec::new();
+        let mut places = Vec::new();
+        for &(node, what) in wanted {
+            let samples = self.kept.samples(&self.plan, node, what)?;
+            let role = match what {
+                Tensor::Value => Buffer::Value(node),
+                Tensor::Gradient => Buffer::Gradient(node),
+            };
+            let n = samples * self.plan.graph().node(node).shape.len();
+            let slice = self.memory.buffer(role);
+            places.push(slice.map(|_| buffers.len()));
+            buffers.extend(slice.map(|slice| (&slice.buffer, n)));
+        }
+        let mut read = self.readback.read(&self.context, &buffers)?;
+        // Empty where the plan computes no gradient.
+        let take = |place: Option<usize>| place.and_then(|at| read.get_mut(at)).map(std::mem::take);
+        Ok(places.into_iter().map(take).map(Option::unwrap_or_default).collect())
     }
 
     /// A function that destroys the device, as a driver does after a fault: for tests.
@@ -246,7 +370,9 @@ impl Gpu {
         };
         let forward = dataset.gather.iter().chain(&self.forward).chain(&dataset.loss);
         let backward = back.then_some(&self.backward).into_iter().flatten();
-        forward.chain(backward).chain(self.update.as_ref().filter(|_| update))
+        // Outside of training nobody reads a batch's moments or the gradients of weights.
+        let all = forward.chain(backward).chain(self.update.as_ref());
+        all.filter(move |dispatch| update || !dispatch.training_only)
     }
 }
 
@@ -262,11 +388,12 @@ impl Backend for Gpu {
 
     fn warning(&self) -> Option<String> {
         let facts = &self.context.facts;
-        (facts.kind == Kind::Software).then(|| {
-            format!(
+        if facts.kind == Kind::Software {
+            return Some(format!(
                 "{facts} is a software GPU (CPU emulation); --device cpu is usually many times faster"
-            )
-        })
+            ));
+        }
+        fit::slow(&self.context)
     }
 
     fn prepare(&mut self, data: DatasetRef<'_>) -> Result<()> {
@@ -285,6 +412,7 @@ impl Backend for Gpu {
         batches.check(&self.plan, data)?;
         self.write_order(data, batches.order)?;
         self.write_augmentations(batches.augmentations);
+        self.clear_first_not_finite();
         let Batches { augmentations, seed, first_step, .. } = *batches;
         let training = Training { sgd, augmented: !augmentations.is_empty(), seed, first_step };
         self.run(Pass::Train(training), batches.order.len(), observe)
@@ -332,14 +460,7 @@ impl Backend for Gpu {
     }
 
     fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>> {
-        let samples = self.kept.samples(&self.plan, node, what)?;
-        let role = match what {
-            Tensor::Value => Buffer::Value(node),
-            Tensor::Gradient => Buffer::Gradient(node),
-        };
-        let n = samples * self.plan.graph().node(node).shape.len();
-        let Some(slice) = self.memory.buffer(role) else { return Ok(Vec::new()) };
-        Ok(self.readback.read(&self.context, &[(&slice.buffer, n)])?.concat())
+        Ok(self.tensors(&[(node, what)])?.concat())
     }
 
     fn parameter_gradients(&mut self) -> Result<Vec<f32>> {

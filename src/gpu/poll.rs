@@ -1,13 +1,29 @@
 //! Waiting for the device. wgpu panics if the device is lost while it is waited for; here that is an
-//! error like any other.
+//! error like any other, as is a device that does not answer.
+
+use std::time::Duration;
 
 use crate::panics::quiet_catch_unwind;
 
-/// Waits for a submission, or for all of them.
+/// Why a wait ended early.
+pub(super) enum Failure {
+    /// Nothing was done for as long as was to be waited.
+    Timeout,
+    /// What wgpu said.
+    Other(String),
+}
+
+/// Waits for a submission, or for all of them, for a limited time.
 pub(super) fn wait(
     device: &wgpu::Device,
     submission: Option<wgpu::SubmissionIndex>,
-) -> Result<(), String> {
-    let poll = wgpu::PollType::Wait { submission_index: submission, timeout: None };
-    quiet_catch_unwind(|| device.poll(poll))?.map(drop).map_err(|e| e.to_string())
+    timeout: Duration,
+) -> Result<(), Failure> {
+    let poll = wgpu::PollType::Wait { submission_index: submission, timeout: Some(timeout) };
+    match quiet_catch_unwind(|| device.poll(poll)) {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(wgpu::PollError::Timeout)) => Err(Failure::Timeout),
+        Ok(Err(other)) => Err(Failure::Other(other.to_string())),
+        Err(panic) => Err(Failure::Other(panic)),
+    }
 }

@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use std::time::Instant;
 
 use super::context::Context;
+use super::dispatches::is_training_only;
 use super::kernels::{Access, Interface};
 use super::memory::{Buffers, Slice, UNIFORM_BYTES, WORD};
 use super::step::STEP_BYTES;
@@ -19,8 +20,12 @@ pub(super) struct Dispatch {
     /// The node that it computes.
     pub(super) node: String,
     pub(super) work: Work,
+    /// What it was made of.
+    pub(super) desc: DispatchDesc,
     /// The buffers that it writes.
     pub(super) writes: Vec<Buffer>,
+    /// Whether only the optimiser reads what it computes.
+    pub(super) training_only: bool,
     pipeline: wgpu::ComputePipeline,
     bindings: wgpu::BindGroup,
     groups: [u32; 3],
@@ -96,7 +101,9 @@ impl Recorder {
         Ok(Dispatch {
             kernel,
             node: node.into(),
+            desc: desc.clone(),
             writes: written.map(|(binding, _)| binding.buffer).collect(),
+            training_only: is_training_only(kernel),
             work: Work { flop: desc.flop as u64, bytes: elements as u64 * WORD },
             pipeline: self.pipelines[&key].clone(),
             bindings,

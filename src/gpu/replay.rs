@@ -6,17 +6,14 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::Gpu;
-use super::device_dataset::DeviceDataset;
+use super::device_dataset::{DeviceDataset, Resident};
 use super::dispatches::Dispatches;
 use super::step::{Pass, Step};
 use crate::backend::{Augmentation, DatasetRef, KeptBatch, StepMetrics, StepsDone};
 use crate::error::Result;
+use crate::ops::gpu::Buffer;
 use crate::ops::softmax::gpu::METRICS;
 
-/// Most steps in one submission.
-pub(super) const MOST_STEPS: usize = 8;
-/// Most seconds of a submission: Windows resets a device after 2, and Ctrl-C should take effect.
-const SUBMISSION_SECONDS: f64 = 0.5;
 /// Submissions in flight before the oldest is waited for.
 const IN_FLIGHT: usize = 3;
 /// Data sets kept on the device: training, validation, test.
@@ -25,14 +22,21 @@ const MAX_DATASETS: usize = 3;
 impl Gpu {
     /// Uploads the data set unless it is on the device already, and puts it before the others.
     pub(super) fn ensure_uploaded(&mut self, data: DatasetRef<'_>) -> Result<()> {
-        let known = self.datasets.iter().position(|dataset| dataset.id == data.id());
+        let known = self.datasets.iter().position(|dataset| dataset.resident.id == data.id());
         let dataset = match known.and_then(|i| self.datasets.remove(i)) {
             Some(dataset) => dataset,
             None => {
+                let Self { context, recorder, plan, memory, variant, tiles, residents, .. } = self;
+                let known = residents.iter().position(|resident| resident.id == data.id());
+                let resident = known.map(|i| residents.swap_remove(i));
                 self.datasets.truncate(MAX_DATASETS - 1);
-                let Self { context, recorder, plan, memory, variant, tiles, .. } = self;
+                residents.truncate(MAX_DATASETS - 1 - self.datasets.len());
+                let resident = match resident {
+                    Some(resident) => resident,
+                    None => Resident::upload(context, plan, data)?,
+                };
                 let dispatches = Dispatches { plan, memory, variant: *variant, tiles: *tiles };
-                let dataset = DeviceDataset::new(context, recorder, dispatches, data)?;
+                let dataset = DeviceDataset::record(context, recorder, dispatches, resident)?;
                 self.readback.reserve(&self.context, dataset.longest_read())?;
                 dataset
             }
@@ -62,17 +66,23 @@ impl Gpu {
             if in_flight.len() == IN_FLIGHT {
                 let Some((submission, count, samples)) = in_flight.pop_front() else { break };
                 self.context.wait(Some(submission))?;
-                self.adapt_steps_per_submit(last.elapsed().as_secs_f64() / count as f64);
+                let slow_step = self.paces.measured(pass, count, last.elapsed());
                 last = Instant::now();
-                stopped = observe(StepsDone { samples, metrics: None }).is_break();
+                stopped = observe(StepsDone { samples, metrics: None, slow_step }).is_break();
                 continue;
             }
-            let group = &steps[taken..(taken + self.steps_per_submit).min(steps.len())];
+            let group = &steps[taken..(taken + self.paces.steps(pass)).min(steps.len())];
             let submission = self.submit(pass, group)?;
             taken += group.len();
             in_flight.push_back((submission, group.len(), (taken * batch).min(n) as u64));
         }
-        let metrics = self.step_metrics(&steps[..taken])?;
+        let metrics = self.step_metrics(pass, &steps[..taken])?;
+        // Few submissions may all be in flight until here.
+        let waited_for = in_flight.iter().map(|(_, count, _)| count).sum();
+        let slow_step = match waited_for {
+            0 => None,
+            count => self.paces.measured(pass, count, last.elapsed()),
+        };
         let gradients = pass != Pass::Evaluate;
         self.kept = match steps.last() {
             Some(last) if taken == steps.len() => {
@@ -83,15 +93,8 @@ impl Gpu {
         };
         // All steps are done: the answer has no effect.
         let sum: StepMetrics = metrics.iter().copied().sum();
-        let _ = observe(StepsDone { samples: sum.samples, metrics: Some(sum) });
+        let _ = observe(StepsDone { samples: sum.samples, metrics: Some(sum), slow_step });
         Ok(metrics)
-    }
-
-    /// Chooses the steps of the next submission from the seconds of one step. The first submission
-    /// has one step; results do not depend on it.
-    fn adapt_steps_per_submit(&mut self, seconds: f64) {
-        self.steps_per_submit =
-            (SUBMISSION_SECONDS / seconds).clamp(1.0, MOST_STEPS as f64) as usize;
     }
 
     /// Submits some steps. A queue executes a write before what is submitted after it, so that one
@@ -117,31 +120,46 @@ impl Gpu {
         Ok(submission)
     }
 
-    fn step_metrics(&mut self, steps: &[Step]) -> Result<Vec<StepMetrics>> {
+    fn step_metrics(&mut self, pass: Pass, steps: &[Step]) -> Result<Vec<StepMetrics>> {
         let Some(dataset) = self.datasets.front() else { return Ok(Vec::new()) };
         let parts = dataset.penalties_per_step;
         let sums_len = METRICS * steps.len();
-        let buffers =
-            [(&dataset.step_metrics, sums_len), (&dataset.penalties, parts * steps.len())];
-        let read = self.readback.read(&self.context, &buffers)?.concat();
-        let (sums, penalties) = read.split_at(sums_len);
+        let mut buffers =
+            vec![(&dataset.step_metrics, sums_len), (&dataset.penalties, parts * steps.len())];
+        if let (Pass::Train(_), Some(first)) = (pass, self.memory.buffer(Buffer::FirstNotFinite)) {
+            buffers.push((&first.buffer, 1));
+        }
+        let read = self.readback.read(&self.context, &buffers)?;
+        let (sums, penalties) = (&read[0], &read[1]);
+        // A step's loss is that of the weights before it; the last step has no successor to tell.
+        let first = read.get(2).map_or(u32::MAX, |first| first[0].to_bits());
+        let diverged = |i: usize| i > first as usize || i + 1 == steps.len() && i == first as usize;
         let metrics = |(i, (step, sums)): (usize, (&Step, &[f32]))| {
             let penalty: f64 =
                 penalties[i * parts..(i + 1) * parts].iter().copied().map(f64::from).sum();
+            let loss = f64::from(sums[0]) + penalty * f64::from(step.n);
             StepMetrics {
                 samples: u64::from(step.n),
-                loss: f64::from(sums[0]) + penalty * f64::from(step.n),
+                loss: if diverged(i) { f64::NAN } else { loss },
                 correct: sums[1] as u64,
             }
         };
         Ok(steps.iter().zip(sums.chunks_exact(METRICS)).enumerate().map(metrics).collect())
     }
 
+    /// No weight of the call that begins is known to be not finite.
+    pub(super) fn clear_first_not_finite(&self) {
+        if let Some(first) = self.memory.buffer(Buffer::FirstNotFinite) {
+            let none = u32::MAX.to_ne_bytes();
+            self.context.queue.write_buffer(&first.buffer, 0, &none);
+        }
+    }
+
     /// Writes the augmentations of the samples in the order that was written.
     pub(super) fn write_augmentations(&self, augmentations: &[Augmentation]) {
         if let (Some(dataset), false) = (self.datasets.front(), augmentations.is_empty()) {
             self.context.queue.write_buffer(
-                &dataset.augmentations,
+                dataset.resident.augmentations(),
                 0,
                 bytemuck::cast_slice(augmentations),
             );
@@ -152,7 +170,8 @@ impl Gpu {
     pub(super) fn write_order(&mut self, data: DatasetRef<'_>, order: &[u32]) -> Result<()> {
         self.ensure_uploaded(data)?;
         if let Some(dataset) = self.datasets.front() {
-            self.context.queue.write_buffer(&dataset.order, 0, bytemuck::cast_slice(order));
+            let bytes = bytemuck::cast_slice(order);
+            self.context.queue.write_buffer(dataset.resident.order(), 0, bytes);
         }
         Ok(())
     }

@@ -78,25 +78,30 @@ pub enum TileConfig {
     Wide,
     /// Half of that, for hardware, whose thousands of lanes a small batch must fill.
     Narrow,
+    /// Half of that again, for GPUs in processors, whose threads have 64 to 128 registers: a larger
+    /// tile spills.
+    Small,
 }
 
 impl TileConfig {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Wide, Self::Narrow];
+    /// All of them, widest first.
+    pub const ALL: [Self; 3] = [Self::Wide, Self::Narrow, Self::Small];
 
     /// Its name on the command line and in tables.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Wide => "wide",
             Self::Narrow => "narrow",
+            Self::Small => "small",
         }
     }
 
-    /// One of two values.
-    pub(crate) fn choose(self, wide: usize, narrow: usize) -> usize {
+    /// One of three values.
+    pub(crate) fn choose(self, wide: usize, narrow: usize, small: usize) -> usize {
         match self {
             Self::Wide => wide,
             Self::Narrow => narrow,
+            Self::Small => small,
         }
     }
 }
@@ -129,6 +134,8 @@ pub enum Buffer {
     AllParameterGradients,
     /// The optimiser's velocity.
     Velocity,
+    /// Number of the call's first step after which a weight is not finite.
+    FirstNotFinite,
     /// The penalty's factor of each parameter.
     PenaltyFactors,
     /// What each workgroup of the optimiser does.

@@ -17,15 +17,19 @@ const WINDOW: usize = 64 << 20;
 pub(super) struct DataLoader<'a> {
     data: &'a Dataset,
     /// One for each part, so that devices upload it once. Without values where samples stay on disk.
-    samples: [DatasetRef<'a>; 3],
+    pub(super) samples: [DatasetRef<'a>; 3],
     /// Bytes of samples in a window.
     pub(super) window: usize,
 }
 
+/// The samples of all parts: their copies are uploaded once.
+pub(super) fn samples_of(data: &Dataset) -> [DatasetRef<'_>; 3] {
+    PartName::ALL.map(|name| DatasetRef::new(&data.part(name).x, &data.part(name).y))
+}
+
 impl<'a> DataLoader<'a> {
     pub(super) fn new(data: &'a Dataset) -> Self {
-        let part = |name: PartName| DatasetRef::new(&data.part(name).x, &data.part(name).y);
-        Self { data, samples: PartName::ALL.map(part), window: WINDOW }
+        Self { data, samples: samples_of(data), window: WINDOW }
     }
 
     /// Uploads samples that are in memory, for devices that keep them.
@@ -63,7 +67,8 @@ impl<'a> DataLoader<'a> {
             let mut flow = ControlFlow::Continue(());
             let window_steps = backend.train(samples, &window, sgd, &mut |done| {
                 let metrics = done.metrics.map(|metrics| total + metrics);
-                flow = watch(StepsDone { samples: total.samples + done.samples, metrics });
+                let samples = total.samples + done.samples;
+                flow = watch(StepsDone { samples, metrics, ..done });
                 flow
             })?;
             total += window_steps.iter().copied().sum();

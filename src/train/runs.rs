@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::checkpoint::{Checkpoint, graph_hash};
 use super::history::Epoch;
+use super::loader::samples_of;
 use super::results::Results;
 use super::run_folder::{self, RunFolder};
 use super::saved::{ModelFacts, SavedModel};
@@ -16,9 +17,9 @@ use super::trainer::{Outcome, TrainObserver, Trainer};
 use super::{data_name, model_name, run_title, words};
 use crate::audio::{Cutting, FrontEnd};
 use crate::audit::Quick;
-use crate::backend::Backend;
+use crate::backend::{Backend, DatasetRef};
 use crate::data::{Dataset, PartName, Scale, ScaleKind, known_songs};
-use crate::device;
+use crate::device::{self, Devices};
 use crate::error::{Error, Result};
 use crate::files::FolderLock;
 use crate::graph::Graph;
@@ -150,6 +151,7 @@ pub struct TrainedRun {
 /// Brings runs to completion, one after another: trains those that are new from their beginning,
 /// resumes those that were started, skips those that are complete. If `stop` becomes true, the
 /// current run writes a checkpoint, its outcome is the last, and those after it are not executed.
+/// Runs on one device share it, and one copy of the data on it.
 ///
 /// # Errors
 /// If a device fails, a loss is not finite, a file cannot be written or the observer returns an
@@ -157,17 +159,19 @@ pub struct TrainedRun {
 pub fn execute(
     runs: &[PlannedRun<'_>],
     data: &PreparedData,
+    devices: &mut Devices,
     observer: &dyn RunObserver,
     stop: &dyn Fn() -> bool,
 ) -> Result<Vec<RunOutcome>> {
     let mut outcomes = Vec::with_capacity(runs.len());
+    let samples = samples_of(&data.data);
     for run in runs {
         observer.run_begins(run);
         let start = Instant::now();
         let outcome = match run.state {
             RunState::Complete => RunOutcome::AlreadyComplete,
             RunState::New | RunState::WithoutCheckpoint | RunState::Started => {
-                let outcome = open_and_train(run, data, observer, stop);
+                let outcome = open_and_train(run, data, samples, devices, observer, stop);
                 outcome.map_err(|error| observer.failed(run, error))?
             }
         };
@@ -184,13 +188,15 @@ pub fn execute(
 fn open_and_train(
     run: &PlannedRun<'_>,
     data: &PreparedData,
+    samples: [DatasetRef<'_>; 3],
+    devices: &mut Devices,
     observer: &dyn RunObserver,
     stop: &dyn Fn() -> bool,
 ) -> Result<RunOutcome> {
     // First: a model or device that cannot be opened leaves no folder.
-    let mut backend = run.job.open(&data.data)?;
-    observer.device_opened(run, backend.as_ref())?;
-    run.train_on(backend.as_mut(), data, observer, stop)
+    let backend = run.job.open_on(devices, &data.data)?;
+    observer.device_opened(run, backend)?;
+    run.train_on_samples(backend, data, samples, observer, stop)
 }
 
 impl Job {
@@ -229,9 +235,23 @@ impl Job {
     /// # Errors
     /// If the model does not fit the data, or the device is absent or too small.
     pub fn open(&self, data: &Dataset) -> Result<Box<dyn Backend>> {
-        let Config { device, batch_size, .. } = self.config;
-        let plan = Plan::new(self.graph(data)?, batch_size.min(data.longest_part()))?;
-        device::open(device, plan, self.config.device_options())
+        device::open(self.config.device, self.lowered(data)?, self.config.device_options())
+    }
+
+    /// The same on devices that may have served other runs.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_on<'a>(
+        &self,
+        devices: &'a mut Devices,
+        data: &Dataset,
+    ) -> Result<&'a mut dyn Backend> {
+        devices.open(self.config.device, self.lowered(data)?, self.config.device_options())
+    }
+
+    fn lowered(&self, data: &Dataset) -> Result<Plan> {
+        Plan::new(self.graph(data)?, self.config.batch_size.min(data.longest_part()))
     }
 
     /// Determines how far the run is on these data.
@@ -313,12 +333,24 @@ impl PlannedRun<'_> {
         observer: &dyn TrainObserver,
         stop: &dyn Fn() -> bool,
     ) -> Result<RunOutcome> {
+        self.train_on_samples(backend, prepared, samples_of(&prepared.data), observer, stop)
+    }
+
+    /// The same; a device that has the samples already does not upload them again.
+    fn train_on_samples(
+        &self,
+        backend: &mut dyn Backend,
+        prepared: &PreparedData,
+        samples: [DatasetRef<'_>; 3],
+        observer: &dyn TrainObserver,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<RunOutcome> {
         let _lock = match self.lock {
             Some(_) => None,
             None => Some(FolderLock::acquire(&self.job.folder)?),
         };
         let folder = self.folder()?;
-        let outcome = self.train_into(&folder, backend, prepared, observer, stop);
+        let outcome = self.train_into(&folder, backend, prepared, samples, observer, stop);
         let settled = folder.settle();
         if matches!(settled, Ok(true)) {
             observer.note("the run that was in its folder before is in place again");
@@ -333,6 +365,7 @@ impl PlannedRun<'_> {
         folder: &RunFolder,
         backend: &mut dyn Backend,
         prepared: &PreparedData,
+        samples: [DatasetRef<'_>; 3],
         observer: &dyn TrainObserver,
         stop: &dyn Fn() -> bool,
     ) -> Result<RunOutcome> {
@@ -345,6 +378,7 @@ impl PlannedRun<'_> {
             RunState::Started | RunState::Complete => Trainer::resume,
         };
         let mut trainer = begin(backend, data, config, folder.checkpoint())?;
+        trainer.share(samples);
         // After resuming, because a resume that is refused leaves the run as it was.
         folder.write_config(config)?;
         let outcome = trainer.run(observer, stop);

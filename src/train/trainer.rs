@@ -13,7 +13,7 @@ use super::loader::DataLoader;
 use super::monitor::TrainingMonitor;
 use super::results::Results;
 use super::settings::{CheckpointSelection, Config};
-use crate::backend::{Backend, Batches, Sgd, State, StepMetrics, StepsDone};
+use crate::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics, StepsDone};
 use crate::data::{Dataset, PartName, ScaleKind};
 use crate::error::{Error, Result};
 use crate::graph::Op;
@@ -174,6 +174,11 @@ impl<'a> Trainer<'a> {
         })
     }
 
+    /// Takes the samples by these references, which other runs on the device had, too.
+    pub(super) fn share(&mut self, samples: [DatasetRef<'a>; 3]) {
+        self.loader.samples = samples;
+    }
+
     /// The epochs that are done.
     pub fn history(&self) -> &[Epoch] {
         &self.position.history
@@ -235,6 +240,9 @@ impl<'a> Trainer<'a> {
         let mut after_step = |now: StepsDone| {
             let metrics = now.metrics.map(|metrics| metrics_before + metrics);
             observer.step(done as u64 + now.samples, metrics);
+            if let Some(seconds) = now.slow_step {
+                observer.note(&slow_step(seconds, config.batch_size));
+            }
             let diverged = now.metrics.is_some_and(|metrics| !metrics.loss.is_finite());
             if diverged || stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
@@ -366,6 +374,19 @@ impl<'a> Trainer<'a> {
     }
 }
 
+/// What a step of so many seconds means for people, and what shortens it.
+fn slow_step(seconds: f64, batch: usize) -> String {
+    let half = (batch / 2).max(1);
+    let help = match batch {
+        1 => "a smaller model or --device cpu avoids both".to_owned(),
+        _ => format!("a smaller --batch-size, e.g. {half}, shortens it and changes the results"),
+    };
+    format!(
+        "warning: a step of {batch} samples takes {seconds:.1} s on this GPU: Ctrl-C waits for some of \
+         them, and a system that shows a screen with the same GPU may reset it after 2 s; {help}"
+    )
+}
+
 /// A rate to two digits, as people write it: `0.001`, `2.5e-7`.
 fn plain(rate: f64) -> String {
     let short = format!("{rate:.1e}");
@@ -384,7 +405,16 @@ fn step_number(epoch: usize, steps_per_epoch: usize, step: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::plain;
+    use super::{plain, slow_step};
+
+    #[test]
+    fn a_slow_step_names_what_shortens_it() {
+        let said = slow_step(0.84, 33);
+        assert!(said.contains("a step of 33 samples takes 0.8 s"), "{said}");
+        assert!(said.contains("--batch-size, e.g. 16"), "{said}");
+        let said = slow_step(0.84, 1);
+        assert!(said.contains("--device cpu") && !said.contains("--batch-size"), "{said}");
+    }
 
     #[test]
     fn suggested_rates_are_plain_numbers() {

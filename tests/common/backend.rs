@@ -18,10 +18,11 @@ pub enum Implementation {
     /// With the tiles of hardware adapters, on any adapter.
     GpuTiledNarrow,
     GpuFusedNarrow,
+    GpuFusedSmall,
 }
 
 impl Implementation {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Cpu,
         Self::GpuPlain,
         Self::GpuTiled,
@@ -29,6 +30,7 @@ impl Implementation {
         Self::GpuSparse,
         Self::GpuTiledNarrow,
         Self::GpuFusedNarrow,
+        Self::GpuFusedSmall,
     ];
 
     /// One for each kernel variant, plainest first.
@@ -46,6 +48,8 @@ impl Implementation {
             Self::GpuSparse => open_tiled(plan, Variant::Sparse, wide),
             Self::GpuTiledNarrow => open_tiled(plan, Variant::Tiled, TileSize::Narrow),
             Self::GpuFusedNarrow => open_tiled(plan, Variant::Fused, TileSize::Narrow),
+            // Convolutions without a pooling are those of the tiled variant.
+            Self::GpuFusedSmall => open_tiled(plan, Variant::Fused, TileSize::Small),
         };
         gpu.map(|gpu| Opened::Gpu(Box::new(gpu)))
     }

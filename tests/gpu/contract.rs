@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use genre_gpu::Error;
 use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State, Tensor};
 use genre_gpu::cpu::Cpu;
-use genre_gpu::gpu::KernelVariant;
+use genre_gpu::gpu::{Gpu, KernelVariant};
 use genre_gpu::graph::{Activation, Graph, NodeId, Op, Padding, Role, Shape};
 use genre_gpu::models::Model;
 use genre_gpu::plan::Plan;
@@ -158,6 +158,80 @@ fn random(n: usize) -> (Vec<f32>, Vec<u32>) {
     let len: usize = SHAPE.iter().product();
     let x = (0..n * len).map(|_| noise.between(-1.0, 1.0) as f32).collect();
     (x, (0..n as u32).map(|i| i % 4).collect())
+}
+
+mod inference_dispatches_nothing_that_only_training_reads {
+    on_each_variant! { super::kernels_of_inference }
+}
+
+fn kernels_of_inference(variant: KernelVariant) {
+    for (model, shape) in [("p1", SHAPE), ("p2", [96, 4, 1])] {
+        let graph = Model::open(model).unwrap().graph(shape, 4).unwrap();
+        let Some(mut gpu) = crate::common::gpu::open(Plan::new(graph, 8).unwrap(), variant) else {
+            return;
+        };
+        let x = vec![0.5; 8 * shape.iter().product::<usize>()];
+        gpu.prepare(DatasetRef::new(&x, &[0; 8])).unwrap();
+        let training: Vec<&str> = gpu.dispatches().iter().map(|(kernel, ..)| kernel.name).collect();
+        let of = |kernels: &[&str], what: &str| kernels.iter().filter(|k| k.contains(what)).count();
+        let [evaluation, explanation] = gpu.inference_kernels();
+        for wasted in
+            ["moments", "conv2d_backward_weight", "pool2d_backward_weight", "sum_parts", "sgd"]
+        {
+            let found = of(&evaluation, wasted) + of(&explanation, wasted);
+            assert_eq!(found, 0, "{model}: {wasted}");
+        }
+        // All that was there to be left out was, and nothing else.
+        assert_eq!(of(&evaluation, "backward"), 0, "{model}");
+        assert_eq!(of(&explanation, "backward_input"), of(&training, "backward_input"), "{model}");
+        for kept in ["forward", "stats", "gather"] {
+            let [evaluated, explained] = [&evaluation, &explanation].map(|list| of(list, kept));
+            assert_eq!([evaluated, explained], [of(&training, kept); 2], "{model}: {kept}");
+        }
+        assert_eq!(of(&training, "moments") > 0, model == "p2");
+    }
+}
+
+/// Another plan on the same device, the same one, and one of other layers: the bits are those of a
+/// device of its own, nothing is compiled again, and the data stay.
+#[test]
+fn a_plan_on_a_used_device_gives_the_same_bits() {
+    let (x, y) = random(21);
+    let samples = DatasetRef::new(&x, &y);
+    let order: Vec<u32> = (0..21).map(|i| i * 8 % 21).collect();
+    let bn = Model::open("p1-bn").unwrap().graph(SHAPE, 4).unwrap();
+    let run = |gpu: &mut Gpu| {
+        let start = initial_parameters(gpu.plan().graph(), 42);
+        gpu.set_state(&State::new(start)).unwrap();
+        let sgd = Sgd { momentum: 0.9, ..Sgd::plain(0.01) };
+        let watch = &mut |_| ControlFlow::Continue(());
+        let mut probabilities = Vec::new();
+        let steps: Vec<_> = (0..2)
+            .map(|_| gpu.train(samples, &Batches::plain(&order), sgd, watch).unwrap())
+            .collect();
+        let metrics = gpu.evaluate(samples, &mut probabilities).unwrap();
+        (steps, metrics, probabilities, gpu.state().unwrap())
+    };
+    let fresh = |graph: &Graph, batch| {
+        let plan = Plan::new(graph.clone(), batch).unwrap();
+        Some(crate::common::gpu::open(plan, KernelVariant::default())?)
+    };
+    let Some(mut gpu) = fresh(&p1(), 8) else { return };
+    let first = run(&mut gpu);
+    let (pipelines, uploads) = (gpu.pipelines(), gpu.uploads());
+    for (graph, batch) in [(p1(), 8), (bn, 8), (p1(), 5), (p1(), 8)] {
+        gpu = gpu.with_plan(Plan::new(graph.clone(), batch).unwrap()).unwrap();
+        let got = run(&mut gpu);
+        assert!(got == run(&mut fresh(&graph, batch).unwrap()), "{} by {batch}", graph.model());
+        if graph.model() == p1().model() && batch == 8 {
+            assert!(got == first);
+        }
+    }
+    assert_eq!(gpu.uploads(), uploads, "the data were there");
+    let before = gpu.pipelines();
+    gpu = gpu.with_plan(Plan::new(p1(), 8).unwrap()).unwrap();
+    run(&mut gpu);
+    assert_eq!(gpu.pipelines(), before, "{pipelines} at first");
 }
 
 #[test]

@@ -4,11 +4,13 @@
 use std::ops::ControlFlow;
 
 use crate::common::backend::evaluate;
-use crate::common::gpu::{open_capped, open_plain_capped, skipped};
+use crate::common::gpu::{
+    open_capped, open_impatient, open_limited, open_plain_capped, skipped, wanted,
+};
 use crate::common::{cases, plan};
 use genre_gpu::Error;
 use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State};
-use genre_gpu::gpu::Gpu;
+use genre_gpu::gpu::{Caps, Gpu, KernelVariant};
 use genre_gpu::graph::{Activation, Graph, Op, Padding, Shape};
 use genre_gpu::models::Model;
 use genre_gpu::random::streams::Stream;
@@ -163,8 +165,92 @@ fn a_lost_device_is_an_error_and_never_a_panic() {
     }
 }
 
+#[test]
+fn a_limit_of_the_device_is_named_with_a_way_out() {
+    let cases = [
+        (
+            Caps { storage_buffers: Some(4), ..Caps::default() },
+            "max_storage_buffers_per_shader_stage",
+            "need 7",
+            "has 4",
+        ),
+        (
+            Caps { workgroup_size: Some(128), ..Caps::default() },
+            "max_compute_invocations_per_workgroup",
+            "need 256",
+            "has 128",
+        ),
+        (
+            Caps { workgroup_bytes: Some(8192), ..Caps::default() },
+            "max_compute_workgroup_storage_size",
+            "need 16384",
+            "has 8192",
+        ),
+    ];
+    for (caps, limit, needed, has) in cases {
+        let Some(result) = open_limited(plan::of(&p1(), 8), caps) else { return };
+        let message = result.unwrap_err().to_string();
+        assert!(message.starts_with(&gpu_name()), "{message}");
+        for part in [limit, needed, has, "--device cpu", "--adapter"] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+    }
+}
+
+/// What Vulkan guarantees is a quarter of what the tiled kernels read weights through.
+#[test]
+fn small_uniforms_are_answered_with_the_plain_kernels() {
+    let (x, y) = set(16);
+    let order: Vec<u32> = (0..16).collect();
+    let train = |gpu: &mut Gpu| {
+        gpu.set_state(&State::new(initial_parameters(&p1(), 42))).unwrap();
+        let samples = DatasetRef::new(&x, &y);
+        let watch = &mut |_| ControlFlow::Continue(());
+        gpu.train(samples, &Batches::plain(&order), SGD, watch).unwrap();
+        let kernels: Vec<&str> = gpu.dispatches().iter().map(|(kernel, ..)| kernel.name).collect();
+        (kernels, gpu.state().unwrap(), gpu.warning())
+    };
+    let caps = Caps { uniform_bytes: Some(16_384), ..Caps::default() };
+    let Some(limited) = open_limited(plan::of(&p1(), 8), caps) else { return };
+    let (kernels, state, warning) = train(&mut limited.unwrap());
+    let mut plain = crate::common::gpu::open(plan::of(&p1(), 8), KernelVariant::Plain).unwrap();
+    let expected = train(&mut plain);
+    assert_eq!((kernels, state), (expected.0, expected.1));
+    let warning = warning.unwrap();
+    assert!(warning.contains("software") || warning.contains("16384 bytes"), "{warning}");
+}
+
+/// With no patience at all, whatever is not done at once: each call works or says so.
+#[test]
+fn a_device_that_does_not_answer_is_an_error_with_a_way_out() {
+    let (x, y) = set(1400);
+    let order: Vec<u32> = (0..1400).collect();
+    let samples = DatasetRef::new(&x, &y);
+    for _ in 0..100 {
+        let Some(opened) = open_impatient(plan::of(&p1(), 1400)) else { return };
+        let watch = &mut |_| ControlFlow::Continue(());
+        let trained = opened.and_then(|mut gpu| {
+            let first = gpu.train(samples, &Batches::plain(&order), SGD, watch);
+            // A device that hangs is not asked again.
+            if let Err(e) = &first {
+                assert_eq!(gpu.state().unwrap_err().to_string(), e.to_string());
+            }
+            first
+        });
+        let Err(e) = trained else { continue };
+        let message = e.to_string();
+        assert!(matches!(e, Error::Gpu { .. }), "{message}");
+        assert!(message.starts_with(&gpu_name()), "{message}");
+        for part in ["did not finish its work within 0 s", "--batch-size", "--device cpu"] {
+            assert!(message.contains(part), "{message}");
+        }
+        return;
+    }
+    panic!("a hundred steps on 1,400 samples each took no time");
+}
+
 fn gpu_name() -> String {
-    genre_gpu::gpu::adapters()[0].to_string()
+    genre_gpu::gpu::find(wanted()).unwrap().to_string()
 }
 
 #[test]
@@ -172,7 +258,7 @@ fn an_adapter_is_found_by_name_kind_or_backend() {
     if skipped() {
         return;
     }
-    let best = genre_gpu::gpu::adapters().remove(0);
+    let best = genre_gpu::gpu::find(wanted()).unwrap();
     for wanted in [best.name.to_uppercase(), best.kind.to_string(), best.backend.clone()] {
         assert_eq!(genre_gpu::gpu::find(Some(&wanted)).unwrap().kind, best.kind);
     }

@@ -1,6 +1,8 @@
 //! Whole models against the reference, and whole runs: CPU, GPU and Keras beside each other.
 
-use genre_gpu::backend::{Backend, DatasetRef, State};
+use std::ops::ControlFlow;
+
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State};
 use genre_gpu::check::{ModelTolerance, model_step};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::models::Model;
@@ -115,6 +117,38 @@ fn same_run_twice(variant: Variant) {
     }
     let run = || golden::train("k2_f32_lr05", 3, |plan| open(plan, variant).unwrap());
     assert!(run() == run());
+}
+
+mod a_weight_that_is_not_finite_is_a_loss_that_is_not_finite {
+    on_each_variant! { super::weight_not_finite }
+}
+
+/// By the step after the one that made it so, and by that one if it is the last of a call: its own
+/// loss is that of the weights before.
+fn weight_not_finite(variant: Variant) {
+    let data = golden::data();
+    let graph = golden::p1(&data);
+    let samples = DatasetRef::new(&data.x, &data.y);
+    let Some(mut gpu) = open(plan::of(&graph, 16), variant) else { return };
+    let sgd = Sgd { momentum: 0.9, ..Sgd::plain(0.01) };
+    for (p, wrong) in graph.parameters().iter().zip([f32::NAN, f32::INFINITY].iter().cycle()) {
+        for (samples_of_call, finite) in [(16, 0), (48, 1)] {
+            let mut state = State::new(initial_parameters(&graph, 42));
+            state.velocity[p.offset + p.len() - 1] = *wrong;
+            gpu.set_state(&state).unwrap();
+            let order: Vec<u32> = (0..samples_of_call).collect();
+            let watch = &mut |_| ControlFlow::Continue(());
+            let steps = gpu.train(samples, &Batches::plain(&order), sgd, watch).unwrap();
+            let found: Vec<bool> = steps.iter().map(|step| step.loss.is_finite()).collect();
+            let want: Vec<bool> = (0..found.len()).map(|step| step < finite).collect();
+            assert_eq!(found, want, "{}, {wrong}", p.name);
+        }
+    }
+    // And what was found is forgotten by the next call.
+    gpu.set_state(&State::new(initial_parameters(&graph, 42))).unwrap();
+    let order: Vec<u32> = (0..16).collect();
+    let step = gpu.train_step(samples, &Batches::plain(&order), sgd).unwrap();
+    assert!(step.loss.is_finite());
 }
 
 /// A weight that is NaN must reach the loss, where the host looks for it.

@@ -42,7 +42,7 @@ impl Suite {
     pub fn results(&self, implementation: Implementation) -> Option<&[Compared]> {
         let compare = |case: &Prepared| {
             let mut device = implementation.open(case.plan().unwrap())?;
-            let recorded = case.record(&mut device).unwrap();
+            let recorded = case.record(&mut device, case.samples()).unwrap();
             Some(Compared { comparisons: case.compare(&recorded), kernels: device.kernels() })
         };
         let all = || self.cases().iter().map(compare).collect();
@@ -272,7 +272,7 @@ macro_rules! on_all {
             [
                 cpu Cpu, gpu_plain GpuPlain, gpu_tiled GpuTiled, gpu_fused GpuFused,
                 gpu_sparse GpuSparse, gpu_tiled_narrow GpuTiledNarrow,
-                gpu_fused_narrow GpuFusedNarrow,
+                gpu_fused_narrow GpuFusedNarrow, gpu_fused_small GpuFusedSmall,
             ]
             $check $(, $argument)*
         }

@@ -28,7 +28,8 @@
 //! - `nan` (where an op takes maxima): a NaN at each position of a window.
 //!
 //! Implementations: `naive` (finite differences), `cpu`, and the GPU's kernel variants `gpu_plain`,
-//! `gpu_tiled`, `gpu_fused`, `gpu_sparse`, `gpu_tiled_narrow`, `gpu_fused_narrow`. A GPU's tensors
+//! `gpu_tiled`, `gpu_fused`, `gpu_sparse`, `gpu_tiled_narrow`, `gpu_fused_narrow`,
+//! `gpu_fused_small`. A GPU's tensors
 //! are filled with 1e9 before each step, so that an element that is not written differs.
 //!
 //! What an implementation computes of an op's cases is computed once for a process and read by the

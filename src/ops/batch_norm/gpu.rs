@@ -5,8 +5,8 @@
 use super::{BatchNorm, FusedPools};
 use crate::graph::{Activation, NodeId, Role};
 use crate::ops::gpu::{
-    Binding, Buffer, DispatchDesc, Grid, InputGradient, KernelVariant, NodeContext, constants,
-    kernels, switch,
+    Binding, Buffer, DispatchDesc, Grid, InputGradient, Kernel, KernelVariant, NodeContext,
+    constants, kernels, switch,
 };
 use crate::ops::split_k::SplitK;
 
@@ -23,6 +23,10 @@ kernels! {
     POOL2D_BACKWARD_WEIGHT = "pool2d_backward_weight",
     POOL2D_BACKWARD_INPUT = "pool2d_backward_input",
 }
+
+/// A batch's moments, and the gradients of gamma and beta: those of the input need them in training.
+pub(crate) const TRAINING_ONLY: &[Kernel] =
+    &[MOMENTS, MOMENTS_TILED, BACKWARD_WEIGHT, POOL2D_BACKWARD_WEIGHT, SUM_PARTS];
 
 /// Elements of a channel in [`Buffer::BatchStats`]: mean, inverse standard deviation, scale, shift.
 pub(crate) const STATS_PER_CHANNEL: usize = 4;

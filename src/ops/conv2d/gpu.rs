@@ -4,8 +4,8 @@
 use super::{Conv2d, Extents};
 use crate::graph::{Activation, Role};
 use crate::ops::gpu::{
-    Binding, Buffer, DispatchDesc, Grid, InputGradient, KernelVariant, NodeContext, TileConfig,
-    UNIFORM_ELEMENTS, constants, kernels, switch,
+    Binding, Buffer, DispatchDesc, Grid, InputGradient, Kernel, KernelVariant, NodeContext,
+    TileConfig, UNIFORM_ELEMENTS, constants, kernels, switch,
 };
 use crate::ops::split_k::SplitK;
 
@@ -22,9 +22,13 @@ kernels! {
     MAX_POOL2D_BACKWARD_WEIGHT = "max_pool2d_backward_weight",
 }
 
+/// The gradients of weights.
+pub(crate) const TRAINING_ONLY: &[Kernel] =
+    &[BACKWARD_WEIGHT, BACKWARD_WEIGHT_TILED, MAX_POOL2D_BACKWARD_WEIGHT];
+
 /// Columns that a thread of a tiled kernel owns.
 const COLUMNS: usize = 8;
-/// Kernel columns, and pairs of kernel row and input channel, of a tile of weight gradients.
+/// Kernel columns of a tile of weight gradients.
 const TAPS: usize = 5;
 /// Pooled rows in a part of the sparse weight gradients.
 const POOLED_ROWS_PER_PART: usize = 5;
@@ -33,28 +37,33 @@ const POOLED_ROWS_PER_PART: usize = 5;
 impl TileConfig {
     /// Blocks of four output channels that a thread sums over 8 columns.
     fn forward_blocks(self) -> usize {
-        self.choose(4, 2)
+        self.choose(4, 2, 1)
     }
 
     /// The same over 8 columns of 2 rows, under a pooling.
     fn pooled_blocks(self) -> usize {
-        self.choose(2, 1)
+        self.choose(2, 1, 1)
     }
 
     /// Input channels whose gradients a thread sums over 8 columns.
     fn input_channels(self) -> usize {
-        self.choose(8, 4)
+        self.choose(8, 4, 2)
     }
 
-    /// Blocks of four output channels whose weight gradients a thread sums, over 25 taps.
+    /// Blocks of four output channels whose weight gradients a thread sums.
     fn weight_blocks(self) -> usize {
-        self.choose(2, 1)
+        self.choose(2, 1, 1)
+    }
+
+    /// Pairs of kernel row and input channel whose weight gradients a thread sums, over 5 columns.
+    fn weight_pairs(self) -> usize {
+        self.choose(5, 5, 3)
     }
 
     /// Rows of the output in a part of the weight gradients. Even, so that pooling windows stay
     /// whole.
     fn rows_per_part(self) -> usize {
-        self.choose(10, 4)
+        self.choose(10, 4, 4)
     }
 }
 
@@ -189,9 +198,14 @@ fn backward_weight(op: &Conv2d, node: &NodeContext, split: &SplitK) -> DispatchD
         };
     }
     let blocks = (d.c_out / 4).min(node.tiles.weight_blocks());
+    let pairs = node.tiles.weight_pairs();
     let tiles =
-        (d.k_h * d.c_in).div_ceil(TAPS) * d.k_w.div_ceil(TAPS) * d.c_out.div_ceil(4 * blocks);
-    constants.extend([("blocks_o", blocks as f64), switch("pooled", pooled)]);
+        (d.k_h * d.c_in).div_ceil(pairs) * d.k_w.div_ceil(TAPS) * d.c_out.div_ceil(4 * blocks);
+    constants.extend([
+        ("pairs", pairs as f64),
+        ("blocks_o", blocks as f64),
+        switch("pooled", pooled),
+    ]);
     DispatchDesc {
         kernel: BACKWARD_WEIGHT_TILED,
         constants,

@@ -3,8 +3,8 @@
 use super::Dense;
 use crate::graph::{Activation, Role};
 use crate::ops::gpu::{
-    Buffer, DispatchDesc, Grid, InputGradient, KernelVariant, NodeContext, constants, kernels,
-    switch,
+    Buffer, DispatchDesc, Grid, InputGradient, Kernel, KernelVariant, NodeContext, constants,
+    kernels, switch,
 };
 
 kernels! {
@@ -15,6 +15,9 @@ kernels! {
     BACKWARD_WEIGHT = "backward_weight",
     BACKWARD_TILED = "backward_tiled",
 }
+
+/// The gradients of weights, where they are a dispatch of their own.
+pub(crate) const TRAINING_ONLY: &[Kernel] = &[BACKWARD_WEIGHT];
 
 /// Threads of a workgroup.
 const GROUP: usize = 64;

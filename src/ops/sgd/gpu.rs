@@ -71,6 +71,7 @@ pub(crate) fn step(chunks: &[Chunk], len: usize, partial_sums: usize) -> Dispatc
             Buffer::AllParameterGradients.with_traffic(2 * len),
             Buffer::AllParameters.with_traffic(2 * len),
             Buffer::Velocity.with_traffic(2 * len),
+            Buffer::FirstNotFinite.untouched(),
         ],
         grid: Grid::Groups(chunks.len()),
         flop: 6 * len + partial_sums,
