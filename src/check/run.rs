@@ -291,7 +291,7 @@ impl Checks<'_> {
         for (desc, writes) in gpu.descriptions() {
             match dispatches.iter_mut().find(|(known, _)| *known == desc.kernel) {
                 Some((_, all)) => all.extend(writes),
-                None => dispatches.push((desc.kernel, writes.to_vec())),
+                None => dispatches.push((desc.kernel, writes)),
             }
         }
         for (kernel, writes) in dispatches {

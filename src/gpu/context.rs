@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::adapter::{AdapterFacts, Kind, choose};
+use super::memory::{BufferDesc, BufferList, WORD};
+use super::recording::Target;
 use super::{GpuOptions, poll};
 use crate::error::{Error, Result};
-
-/// Bytes of a float or an index.
-pub(super) const WORD: u64 = crate::ops::WORD as u64;
 
 /// How long a submission is waited for before the device counts as hung: two hundred times what one
 /// should take, and more for a processor, which is slow but does not hang.
@@ -152,6 +151,27 @@ impl Context {
                 mapped_at_creation,
             })
         })
+    }
+
+    /// All buffers of a list, with their first words.
+    pub(super) fn allocate(&self, list: &BufferList) -> Result<Vec<wgpu::Buffer>> {
+        let allocate = |desc: &BufferDesc| {
+            let buffer = self.storage(&desc.name, desc.len)?;
+            if !desc.data.is_empty() {
+                self.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&desc.data));
+            }
+            Ok(buffer)
+        };
+        list.descs.iter().map(allocate).collect()
+    }
+
+    /// What a recording depends on.
+    pub(super) fn target(&self) -> Target {
+        Target {
+            name: self.facts.to_string(),
+            largest: self.largest(),
+            groups: self.limits.max_compute_workgroups_per_dimension as usize,
+        }
     }
 
     /// A buffer of `len` floats or indices that kernels read and write.

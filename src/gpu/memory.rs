@@ -1,11 +1,10 @@
-//! The buffers of a plan on the device, by role: one for each slot's values and gradients, and one
-//! flat buffer each for the parameters, their gradients, the velocity and the penalty's factors.
+//! The buffers of a plan, by role: one for each slot's values and gradients, and one flat buffer each
+//! for the parameters, their gradients, the velocity and the penalty's factors. All are values here:
+//! a host allocates them.
 
 use std::collections::HashMap;
 
-use super::context::Context;
 use super::kernels::Access;
-use crate::error::Result;
 use crate::graph::{Graph, NodeId, Role};
 use crate::ops::gpu::{Buffer, KernelVariant, TileConfig, UNIFORM_ELEMENTS};
 use crate::ops::sgd::gpu::{Chunk, GROUP, chunks};
@@ -13,17 +12,76 @@ use crate::ops::split_k::{self, SplitK};
 use crate::ops::{batch_norm, conv2d};
 use crate::plan::{LoweredOp, Plan};
 
-pub(super) use super::context::WORD;
+/// Bytes of a float or an index.
+pub(super) const WORD: u64 = crate::ops::WORD as u64;
 /// Elements that every tensor in a flat buffer begins at a multiple of: those of a workgroup of
 /// the optimiser, and 256 bytes, which every device can bind.
 const ALIGN: usize = GROUP;
 /// Bytes of a uniform binding, whatever of it a kernel reads.
 pub(super) const UNIFORM_BYTES: u64 = UNIFORM_ELEMENTS as u64 * WORD;
 
-/// Some elements of a buffer.
+/// Whose a buffer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Owner {
+    /// A plan's.
+    Plan,
+    /// A data set's, whatever the plan.
+    Samples,
+    /// A data set's for one plan.
+    Results,
+}
+
+/// A buffer: whose, and its place in the owner's list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct BufferId {
+    pub(super) owner: Owner,
+    pub(super) index: usize,
+}
+
+/// A buffer to be allocated.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct BufferDesc {
+    /// What it holds, for people.
+    pub(super) name: String,
+    /// Floats or indices.
+    pub(super) len: usize,
+    /// Its first words; zeros behind them.
+    pub(super) data: Vec<u32>,
+}
+
+/// The buffers of one owner.
 #[derive(Debug, Clone)]
+pub(super) struct BufferList {
+    owner: Owner,
+    pub(super) descs: Vec<BufferDesc>,
+}
+
+impl BufferList {
+    pub(super) fn new(owner: Owner) -> Self {
+        Self { owner, descs: Vec::new() }
+    }
+
+    /// One more, of `len` floats or indices.
+    pub(super) fn add(&mut self, name: impl Into<String>, len: usize) -> BufferId {
+        self.add_with(name, len, Vec::new())
+    }
+
+    /// The same with its first words.
+    pub(super) fn add_with(
+        &mut self,
+        name: impl Into<String>,
+        len: usize,
+        data: Vec<u32>,
+    ) -> BufferId {
+        self.descs.push(BufferDesc { name: name.into(), len, data });
+        BufferId { owner: self.owner, index: self.descs.len() - 1 }
+    }
+}
+
+/// Some elements of a buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slice {
-    pub(super) buffer: wgpu::Buffer,
+    pub(super) buffer: BufferId,
     /// First element.
     pub(super) start: u64,
     /// Number of elements, rounded up so that whole `vec4`s can be read.
@@ -38,12 +96,12 @@ pub(super) trait Buffers {
 
 impl Slice {
     /// The first `len` elements of a buffer.
-    pub(super) fn whole(buffer: &wgpu::Buffer, len: usize) -> Self {
-        Self { buffer: buffer.clone(), start: 0, len: (len as u64).next_multiple_of(4) }
+    pub(super) fn whole(buffer: BufferId, len: usize) -> Self {
+        Self { buffer, start: 0, len: (len as u64).next_multiple_of(4) }
     }
 
     /// `len` elements from `start` on.
-    fn part(buffer: &wgpu::Buffer, start: usize, len: usize) -> Self {
+    fn part(buffer: BufferId, start: usize, len: usize) -> Self {
         Self { start: start as u64, ..Self::whole(buffer, len) }
     }
 }
@@ -95,17 +153,19 @@ impl Layout {
 }
 
 /// The buffers of a plan.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Memory {
     pub(super) layout: Layout,
     /// All that exist; a tensor that a fused pass does not write has none.
     slices: HashMap<Buffer, Slice>,
     /// For each node whose weight gradients are split: how, and where its partial sums begin.
     splits: Vec<Option<(SplitK, usize)>>,
+    /// All that are to be allocated.
+    pub(super) buffers: BufferList,
     /// Bound in place of [`Buffer::Unused`] where a kernel reads.
-    unused: wgpu::Buffer,
+    unused: BufferId,
     /// Bound in place of [`Buffer::Unused`] where a kernel writes.
-    unused_output: wgpu::Buffer,
+    unused_output: BufferId,
     /// What each workgroup of the optimiser does.
     pub(super) chunks: Vec<Chunk>,
     /// Whether any parameter has a penalty.
@@ -113,35 +173,37 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Allocates all buffers of a plan.
+    /// All buffers of a plan; none but parameters has more bytes than `largest`.
     pub(super) fn new(
-        context: &Context,
         plan: &Plan,
         variant: KernelVariant,
         tiles: TileConfig,
-    ) -> Result<Self> {
-        let limit = (context.largest() / WORD) as usize;
+        largest: u64,
+    ) -> Self {
+        let limit = (largest / WORD) as usize;
+        let mut buffers = BufferList::new(Owner::Plan);
         let (splits, partial_sums) = split_weight_gradients(plan, variant, tiles, limit);
         let mut memory = Self {
             layout: Layout::new(plan.graph()),
             slices: HashMap::new(),
             splits,
-            unused: context.storage("unused input", 1)?,
-            unused_output: context.storage("unused output", 1)?,
+            unused: buffers.add("unused input", 1),
+            unused_output: buffers.add("unused output", 1),
+            buffers,
             chunks: Vec::new(),
             has_penalty: plan.graph().parameters().iter().any(|p| p.l2 != 0.0),
         };
-        memory.allocate_slots(context, plan)?;
-        memory.allocate_nodes(context, plan)?;
-        memory.allocate_parameters(context, plan)?;
+        memory.add_slots(plan);
+        memory.add_nodes(plan);
+        memory.add_parameters(plan);
         if plan.trains() {
-            memory.allocate_update(context, plan, partial_sums)?;
+            memory.add_update(plan, partial_sums);
         }
-        Ok(memory)
+        memory
     }
 
     /// Values and gradients.
-    fn allocate_slots(&mut self, context: &Context, plan: &Plan) -> Result<()> {
+    fn add_slots(&mut self, plan: &Plan) {
         for (slot, buffer) in plan.buffers().iter().enumerate() {
             if !buffer.is_materialized {
                 continue;
@@ -149,112 +211,93 @@ impl Memory {
             let len = plan.batch() * buffer.len;
             let name = &plan.graph().node(buffer.node).name;
             let readers = || plan.graph().ids().filter(|id| plan.slot(*id).0 == slot);
-            let value = Slice::whole(&context.storage(&format!("output of {name}"), len)?, len);
-            self.slices.extend(readers().map(|id| (Buffer::Value(id), value.clone())));
+            let value = Slice::whole(self.buffers.add(format!("output of {name}"), len), len);
+            self.slices.extend(readers().map(|id| (Buffer::Value(id), value)));
             if buffer.has_gradient {
-                let gradient =
-                    Slice::whole(&context.storage(&format!("gradient of {name}"), len)?, len);
-                self.slices.extend(readers().map(|id| (Buffer::Gradient(id), gradient.clone())));
+                let gradient = self.buffers.add(format!("gradient of {name}"), len);
+                let gradient = Slice::whole(gradient, len);
+                self.slices.extend(readers().map(|id| (Buffer::Gradient(id), gradient)));
             }
         }
-        Ok(())
     }
 
     /// The argmax of max-poolings, and statistics and partial sums of batch norms.
-    fn allocate_nodes(&mut self, context: &Context, plan: &Plan) -> Result<()> {
+    fn add_nodes(&mut self, plan: &Plan) {
         for id in plan.graph().ids() {
-            let mut allocate = |role: Buffer, what: &str, len: usize| -> Result<()> {
-                let buffer =
-                    context.storage(&format!("{what} of {}", plan.graph().node(id).name), len)?;
-                self.slices.insert(role, Slice::whole(&buffer, len));
-                Ok(())
+            let mut add = |role: Buffer, what: &str, len: usize| {
+                let name = format!("{what} of {}", plan.graph().node(id).name);
+                self.slices.insert(role, Slice::whole(self.buffers.add(name, len), len));
             };
             if let Some(pool) = plan.lowered(id).argmax_of(id) {
                 let len = plan.batch() * plan.graph().node(pool).shape.len();
-                allocate(Buffer::Argmax(pool), "argmax", len)?;
+                add(Buffer::Argmax(pool), "argmax", len);
             }
             if let LoweredOp::BatchNorm(op) = plan.lowered(id) {
                 let stats = batch_norm::gpu::STATS_PER_CHANNEL * op.c;
-                allocate(Buffer::BatchStats(id), "statistics", stats)?;
+                add(Buffer::BatchStats(id), "statistics", stats);
                 let sums = batch_norm::gpu::partial_sums(op, plan.batch(), plan.trains());
-                allocate(Buffer::PartialSums(id), "partial sums", sums)?;
+                add(Buffer::PartialSums(id), "partial sums", sums);
             }
         }
-        Ok(())
     }
 
     /// Parameters, velocity and penalty factors, and the tensors in them.
-    fn allocate_parameters(&mut self, context: &Context, plan: &Plan) -> Result<()> {
+    fn add_parameters(&mut self, plan: &Plan) {
         let graph = plan.graph();
-        let parameters = self.allocate_flat(context, Buffer::AllParameters, "parameters")?;
-        self.allocate_flat(context, Buffer::Velocity, "velocity")?;
-        let factors = self.allocate_flat(context, Buffer::PenaltyFactors, "penalty factors")?;
+        let parameters = self.add_flat(Buffer::AllParameters, "parameters", &[]);
+        self.add_flat(Buffer::Velocity, "velocity", &[]);
         let mut l2 = vec![0.0; graph.parameter_count()];
         for p in graph.parameters() {
             l2[p.range()].fill(p.l2);
         }
         let l2 = self.layout.to_padded(graph, &l2);
-        context.queue.write_buffer(&factors, 0, bytemuck::cast_slice(&l2));
+        self.add_flat(Buffer::PenaltyFactors, "penalty factors", &l2);
         for (p, &start) in graph.parameters().iter().zip(&self.layout.starts) {
-            let slice = Slice::part(&parameters, start, p.len());
+            let slice = Slice::part(parameters, start, p.len());
             self.slices.insert(Buffer::Parameter(p.node, p.role), slice);
         }
-        Ok(())
     }
 
     /// A flat buffer over all parameters; a uniform binding may reach beyond the last tensor.
-    fn allocate_flat(
-        &mut self,
-        context: &Context,
-        role: Buffer,
-        what: &str,
-    ) -> Result<wgpu::Buffer> {
-        let buffer = context.storage(what, self.layout.len + UNIFORM_ELEMENTS)?;
-        self.slices.insert(role, Slice::whole(&buffer, self.layout.len));
-        Ok(buffer)
+    fn add_flat(&mut self, role: Buffer, what: &str, data: &[f32]) -> BufferId {
+        let len = self.layout.len + UNIFORM_ELEMENTS;
+        let buffer = self.buffers.add_with(what, len, bytemuck::cast_slice(data).to_vec());
+        self.slices.insert(role, Slice::whole(buffer, self.layout.len));
+        buffer
     }
 
     /// What only training needs: gradients of parameters, their partial sums, and the
     /// optimiser's chunks.
-    fn allocate_update(
-        &mut self,
-        context: &Context,
-        plan: &Plan,
-        partial_sums: usize,
-    ) -> Result<()> {
+    fn add_update(&mut self, plan: &Plan, partial_sums: usize) {
         let graph = plan.graph();
-        let flat =
-            self.allocate_flat(context, Buffer::AllParameterGradients, "parameter gradients")?;
+        let flat = self.add_flat(Buffer::AllParameterGradients, "parameter gradients", &[]);
         for (p, &start) in graph.parameters().iter().zip(&self.layout.starts) {
-            let slice = Slice::part(&flat, start, p.len());
+            let slice = Slice::part(flat, start, p.len());
             self.slices.insert(Buffer::ParameterGradient(p.node, p.role), slice);
             if let (Role::Gamma, Some(beta)) =
                 (p.role, self.layout.start(graph, p.node, Role::Beta))
             {
-                let both = Slice::part(&flat, start, beta - start + p.len());
+                let both = Slice::part(flat, start, beta - start + p.len());
                 self.slices.insert(Buffer::NormGradients(p.node), both);
             }
         }
-        let sums = context.storage("partial weight gradients", partial_sums)?;
+        let sums = self.buffers.add("partial weight gradients", partial_sums);
         // A buffer is never empty.
-        let all = Slice::whole(&sums, (sums.size() / WORD) as usize);
-        self.slices.insert(Buffer::AllPartialSums, all);
+        self.slices.insert(Buffer::AllPartialSums, Slice::whole(sums, partial_sums.max(1)));
         for (id, split) in graph.ids().zip(&self.splits) {
             if let Some((split, start)) = split {
-                let slice = Slice::part(&sums, *start, split.len(plan.batch()));
+                let slice = Slice::part(sums, *start, split.len(plan.batch()));
                 self.slices.insert(Buffer::PartialSums(id), slice);
             }
         }
         self.chunks = chunks(graph, |id| self.splits[id.index()]);
         let words: &[u32] = bytemuck::cast_slice(&self.chunks);
-        let table = context.storage("chunks of parameters", words.len())?;
-        context.queue.write_buffer(&table, 0, bytemuck::cast_slice(words));
+        let table = self.buffers.add_with("chunks of parameters", words.len(), words.to_vec());
         // The kernel asks for the number of chunks: no rounding.
         let chunks = Slice { buffer: table, start: 0, len: words.len() as u64 };
         self.slices.insert(Buffer::UpdateChunks, chunks);
-        let first = context.storage("first step that is not finite", 1)?;
-        self.slices.insert(Buffer::FirstNotFinite, Slice::whole(&first, 1));
-        Ok(())
+        let first = self.buffers.add("first step that is not finite", 1);
+        self.slices.insert(Buffer::FirstNotFinite, Slice::whole(first, 1));
     }
 
     /// The buffer of a role, if there is one.
@@ -282,12 +325,12 @@ impl Memory {
 impl Buffers for Memory {
     fn slice(&self, role: Buffer, access: Access) -> Option<Slice> {
         let unused = match access {
-            Access::Uniform | Access::Read => &self.unused,
-            Access::Write => &self.unused_output,
+            Access::Uniform | Access::Read => self.unused,
+            Access::Write => self.unused_output,
         };
         match role {
             Buffer::Unused => Some(Slice::whole(unused, 1)),
-            _ => self.slices.get(&role).cloned(),
+            _ => self.slices.get(&role).copied(),
         }
     }
 }

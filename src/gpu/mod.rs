@@ -14,6 +14,7 @@ mod poll;
 mod rates;
 mod readback;
 mod recorder;
+mod recording;
 mod replay;
 mod step;
 mod timing;
@@ -35,18 +36,17 @@ use crate::backend::{
 use crate::error::Result;
 use crate::graph::NodeId;
 pub use crate::ops::gpu::Buffer;
-use crate::ops::gpu::{DispatchDesc, UNIFORM_ELEMENTS};
+use crate::ops::gpu::UNIFORM_ELEMENTS;
 pub use crate::ops::gpu::{Kernel, KernelVariant, TileConfig};
-use crate::ops::sgd;
 use crate::ops::split_k::MAX_POSITIONS;
 use crate::plan::{ConvLimits, Fusions, NormLimits, Plan};
 use context::Context;
 use device_dataset::{DeviceDataset, Resident};
-use dispatches::Dispatches;
-use memory::Memory;
+use memory::{BufferId, Memory};
 use pace::Paces;
 use readback::Readback;
 use recorder::{Dispatch, Recorder};
+use recording::{PlanRecording, Writer};
 use step::{Pass, STEP_BYTES, Step, Training};
 
 /// Limits of a device that are below its adapter's, where they are given.
@@ -119,6 +119,9 @@ pub struct Gpu {
     variant: KernelVariant,
     tiles: TileConfig,
     memory: Memory,
+    /// As the memory lists them.
+    buffers: Vec<wgpu::Buffer>,
+    writer: Writer,
     recorder: Recorder,
     steps: wgpu::Buffer,
     /// Bytes between two steps in `steps`.
@@ -140,10 +143,20 @@ pub struct Gpu {
 
 /// What a device keeps from one plan to the next.
 struct Kept {
+    writer: Writer,
     recorder: Recorder,
     steps: wgpu::Buffer,
     residents: Vec<Resident>,
     readback: Readback,
+}
+
+/// A plan's buffer of a role that has one to itself.
+fn buffer_of<'a>(
+    memory: &Memory,
+    buffers: &'a [wgpu::Buffer],
+    role: Buffer,
+) -> Option<&'a wgpu::Buffer> {
+    memory.buffer(role).map(|slice| &buffers[slice.buffer.index])
 }
 
 /// Bytes between two steps in the buffer of steps.
@@ -183,13 +196,13 @@ impl Gpu {
         variant: KernelVariant,
         tiles: Option<TileConfig>,
     ) -> Result<Self> {
-        let Self { recorder, steps, datasets, residents, readback, .. } = self;
-        let Self { memory, forward, backward, update, context, .. } = self;
+        let Self { writer, recorder, steps, datasets, residents, readback, .. } = self;
+        let Self { buffers, forward, backward, update, context, .. } = self;
         // The device may have no room for the buffers of two plans.
-        drop((memory, forward, backward, update));
+        drop((buffers, forward, backward, update));
         let known = datasets.into_iter().map(|dataset| dataset.resident);
         let residents = known.chain(residents).collect();
-        let kept = Kept { recorder, steps, residents, readback };
+        let kept = Kept { writer, recorder, steps, residents, readback };
         let variant = fit::variant(&context, variant);
         let tiles = tiles.unwrap_or_else(|| TileConfig::for_kind(context.facts.kind));
         Self::record(context, kept, plan, variant, tiles)
@@ -202,6 +215,7 @@ impl Gpu {
         let bytes = stride(&context) * pace::MOST_STEPS;
         let steps = context.buffer("steps", bytes as u64, usage)?;
         let kept = Kept {
+            writer: Writer::new(context.target()),
             recorder: Recorder::new(steps.clone()),
             steps,
             residents: Vec::new(),
@@ -218,29 +232,17 @@ impl Gpu {
         variant: KernelVariant,
         tiles: TileConfig,
     ) -> Result<Self> {
-        let Kept { mut recorder, steps, residents, mut readback } = kept;
+        let Kept { mut writer, mut recorder, steps, residents, mut readback } = kept;
         let plan = plan.fused(&variant.fusions());
         fit::check(&plan, &context.facts, context.largest())?;
-        let memory = Memory::new(&context, &plan, variant, tiles)?;
-        let mut record =
-            |node: &str, desc: &DispatchDesc| recorder.record(&context, node, desc, &memory);
-        let dispatches = Dispatches { plan: &plan, memory: &memory, variant, tiles };
-        let (mut forward, mut backward, mut update) = (Vec::new(), Vec::new(), None);
-        for id in plan.graph().ids() {
-            for desc in dispatches.forward(id) {
-                forward.push(record(&plan.graph().node(id).name, &desc)?);
-            }
-        }
-        if plan.trains() {
-            for id in plan.graph().ids().rev() {
-                for desc in dispatches.backward(id) {
-                    backward.push(record(&plan.graph().node(id).name, &desc)?);
-                }
-            }
-            let partial_sums = memory.partial_sums(plan.batch());
-            let desc = sgd::gpu::step(&memory.chunks, memory.layout.len, partial_sums);
-            update = Some(record("all", &desc)?);
-        }
+        let PlanRecording { memory, forward, backward, update } =
+            PlanRecording::new(&mut writer, &plan, variant, tiles)?;
+        let buffers = context.allocate(&memory.buffers)?;
+        let find = |id: BufferId| &buffers[id.index];
+        let forward = recorder.realise(&context, &forward, &find)?;
+        let backward = recorder.realise(&context, &backward, &find)?;
+        let update =
+            update.map(|update| recorder.dispatch(&context, &update, &find)).transpose()?;
         // For weights and velocity.
         readback.reserve(&context, 2 * memory.layout.len)?;
         Ok(Self {
@@ -248,6 +250,8 @@ impl Gpu {
             variant,
             tiles,
             memory,
+            buffers,
+            writer,
             recorder,
             steps,
             stride: stride(&context),
@@ -294,7 +298,7 @@ impl Gpu {
         [Pass::Evaluate, Pass::Explain].map(|pass| {
             let dataset = self.datasets.front();
             let dispatches = dataset.into_iter().flat_map(|dataset| self.step(dataset, pass));
-            dispatches.map(|dispatch| dispatch.kernel.name).collect()
+            dispatches.map(|dispatch| dispatch.recorded.kernel().name).collect()
         })
     }
 
@@ -311,8 +315,9 @@ impl Gpu {
     /// Fills all outputs and gradients with a value, so that a test finds what is not written.
     pub fn fill(&self, value: f32) {
         for slice in self.memory.activations() {
-            let values = vec![value; (slice.buffer.size() / memory::WORD) as usize];
-            self.context.queue.write_buffer(&slice.buffer, 0, bytemuck::cast_slice(&values));
+            let buffer = &self.buffers[slice.buffer.index];
+            let values = vec![value; (buffer.size() / memory::WORD) as usize];
+            self.context.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&values));
         }
     }
 
@@ -330,9 +335,9 @@ impl Gpu {
                 Tensor::Gradient => Buffer::Gradient(node),
             };
             let n = samples * self.plan.graph().node(node).shape.len();
-            let slice = self.memory.buffer(role);
-            places.push(slice.map(|_| buffers.len()));
-            buffers.extend(slice.map(|slice| (&slice.buffer, n)));
+            let buffer = buffer_of(&self.memory, &self.buffers, role);
+            places.push(buffer.map(|_| buffers.len()));
+            buffers.extend(buffer.map(|buffer| (buffer, n)));
         }
         let mut read = self.readback.read(&self.context, &buffers)?;
         // Empty where the plan computes no gradient.
@@ -346,12 +351,17 @@ impl Gpu {
         move || device.destroy()
     }
 
+    /// The plan's buffer of a role that has one to itself.
+    fn buffer(&self, role: Buffer) -> Option<&wgpu::Buffer> {
+        buffer_of(&self.memory, &self.buffers, role)
+    }
+
     /// Flat buffers over all parameters, without their padding.
     fn read_parameters<const N: usize>(&mut self, roles: [Buffer; N]) -> Result<[Vec<f32>; N]> {
-        let Self { memory, plan, context, readback, .. } = self;
+        let Self { memory, buffers, plan, context, readback, .. } = self;
         let slices: Vec<_> = roles.iter().filter_map(|role| memory.buffer(*role)).collect();
         let buffers: Vec<_> =
-            slices.iter().map(|slice| (&slice.buffer, memory.layout.len)).collect();
+            slices.iter().map(|slice| (&buffers[slice.buffer.index], memory.layout.len)).collect();
         let mut padded = readback.read(context, &buffers)?.into_iter();
         let flat = |padded: Vec<f32>| memory.layout.to_flat(plan.graph(), &padded);
         Ok(std::array::from_fn(|_| padded.next().map(flat).unwrap_or_default()))
@@ -372,7 +382,7 @@ impl Gpu {
         let backward = back.then_some(&self.backward).into_iter().flatten();
         // Outside of training nobody reads a batch's moments or the gradients of weights.
         let all = forward.chain(backward).chain(self.update.as_ref());
-        all.filter(move |dispatch| update || !dispatch.training_only)
+        all.filter(move |dispatch| update || !dispatch.recorded.training_only)
     }
 }
 
@@ -428,7 +438,7 @@ impl Backend for Gpu {
         self.write_order(data, &order)?;
         let metrics = self.run(Pass::Evaluate, n, &mut |_| ControlFlow::Continue(()))?;
         let Some(dataset) = self.datasets.front() else { return Ok(Vec::new()) };
-        let rows = [(&dataset.probabilities, n * self.plan.graph().classes())];
+        let rows = [(dataset.probabilities(), n * self.plan.graph().classes())];
         *probabilities = self.readback.read(&self.context, &rows)?.concat();
         Ok(metrics)
     }
@@ -452,8 +462,8 @@ impl Backend for Gpu {
             [(Buffer::AllParameters, &state.parameters), (Buffer::Velocity, &state.velocity)];
         for (role, flat) in flat {
             let padded = self.memory.layout.to_padded(self.plan.graph(), flat);
-            if let Some(slice) = self.memory.buffer(role) {
-                self.context.queue.write_buffer(&slice.buffer, 0, bytemuck::cast_slice(&padded));
+            if let Some(buffer) = self.buffer(role) {
+                self.context.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&padded));
             }
         }
         self.context.check()

@@ -2,7 +2,7 @@
 //! shaders/bench/copy.wgsl, shaders/bench/fma.wgsl.
 
 use super::kernels::{Access, bench};
-use super::memory::{Buffers, Slice, WORD};
+use super::memory::{BufferList, Buffers, Owner, Slice, WORD};
 use super::readback::Readback;
 use super::recorder::Dispatch;
 use super::timing::Timer;
@@ -25,16 +25,13 @@ const MIN_SECONDS: f64 = 0.01;
 const VALUES: [f32; 10] = [0.5, 0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9];
 
 /// The input and the output of a measurement, which have no role in a plan.
-struct BenchBuffers {
-    x: Slice,
-    y: Slice,
-}
+struct BenchBuffers([Slice; 2]);
 
 impl Buffers for BenchBuffers {
     fn slice(&self, _: Buffer, access: Access) -> Option<Slice> {
         match access {
-            Access::Uniform | Access::Read => Some(self.x.clone()),
-            Access::Write => Some(self.y.clone()),
+            Access::Uniform | Access::Read => Some(self.0[0]),
+            Access::Write => Some(self.0[1]),
         }
     }
 }
@@ -77,9 +74,11 @@ impl Gpu {
         threads: usize,
     ) -> Result<Dispatch> {
         let x_len = if values.is_empty() { len } else { values.len() };
-        let x = self.context.storage("a measurement's input", x_len)?;
-        let y = self.context.storage("a measurement's output", len)?;
-        self.context.queue.write_buffer(&x, 0, bytemuck::cast_slice(values));
+        let mut list = BufferList::new(Owner::Plan);
+        let words: &[u32] = bytemuck::cast_slice(values);
+        let x = list.add_with("a measurement's input", x_len, words.to_vec());
+        let y = list.add("a measurement's output", len);
+        let buffers = self.context.allocate(&list)?;
         let desc = DispatchDesc {
             kernel,
             constants: constants([("len", threads)]),
@@ -87,8 +86,9 @@ impl Gpu {
             grid: Grid::Threads(threads),
             flop: 0,
         };
-        let buffers = BenchBuffers { x: Slice::whole(&x, x_len), y: Slice::whole(&y, len) };
-        self.recorder.record(&self.context, "none", &desc, &buffers)
+        let slices = BenchBuffers([Slice::whole(x, x_len), Slice::whole(y, len)]);
+        let recorded = self.writer.record("none", &desc, &slices)?;
+        self.recorder.dispatch(&self.context, &recorded, &|id| &buffers[id.index])
     }
 
     fn write_rounds(&self, rounds: u32) {

@@ -1,49 +1,39 @@
-//! Turns a [`DispatchDesc`] into a dispatch that is bound once and replayed at every step.
+//! Makes of a recorded dispatch one that is compiled and bound once and replayed at every step.
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU64;
 use std::time::Instant;
 
 use super::context::Context;
-use super::dispatches::is_training_only;
-use super::kernels::{Access, Interface};
-use super::memory::{Buffers, Slice, UNIFORM_BYTES, WORD};
+use super::kernels::Access;
+use super::memory::{BufferId, UNIFORM_BYTES, WORD};
+use super::recording::Recorded;
 use super::step::STEP_BYTES;
 use crate::error::Result;
-use crate::measure::Work;
-use crate::ops::gpu::{Buffer, DispatchDesc, Grid, Kernel};
+use crate::ops::gpu::Kernel;
 
-/// A kernel with its constants, its buffers and its grid.
+/// A dispatch with its pipeline and its buffers.
 #[derive(Debug)]
 pub(super) struct Dispatch {
-    pub(super) kernel: Kernel,
-    /// The node that it computes.
-    pub(super) node: String,
-    pub(super) work: Work,
-    /// What it was made of.
-    pub(super) desc: DispatchDesc,
-    /// The buffers that it writes.
-    pub(super) writes: Vec<Buffer>,
-    /// Whether only the optimiser reads what it computes.
-    pub(super) training_only: bool,
+    pub(super) recorded: Recorded,
     pipeline: wgpu::ComputePipeline,
     bindings: wgpu::BindGroup,
-    groups: [u32; 3],
 }
 
 impl Dispatch {
     /// Adds itself to a pass, for the step at `offset` of the buffer of steps.
     pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>, offset: u32) {
+        let [x, y, z] = self.recorded.groups;
         pass.set_pipeline(&self.pipeline);
         pass.set_bind_group(0, &self.bindings, &[offset]);
-        pass.dispatch_workgroups(self.groups[0], self.groups[1], self.groups[2]);
+        pass.dispatch_workgroups(x, y, z);
     }
 }
 
 /// Compiles kernels and binds buffers. Kernels with equal constants are compiled once.
 #[derive(Debug)]
 pub(super) struct Recorder {
-    interfaces: HashMap<&'static str, (Interface, wgpu::ShaderModule, wgpu::BindGroupLayout)>,
+    modules: HashMap<&'static str, (wgpu::ShaderModule, wgpu::BindGroupLayout)>,
     /// By kernel and the bits of its constants, which depend on the plan only.
     pipelines: HashMap<(&'static str, Vec<u64>), wgpu::ComputePipeline>,
     /// Seconds that compiling took, by kernel.
@@ -51,11 +41,14 @@ pub(super) struct Recorder {
     steps: wgpu::Buffer,
 }
 
+/// Finds the buffers of a recording.
+pub(super) type Find<'a> = dyn Fn(BufferId) -> &'a wgpu::Buffer + 'a;
+
 impl Recorder {
     /// `steps` is the buffer of steps that every kernel reads its own from.
     pub(super) fn new(steps: wgpu::Buffer) -> Self {
         Self {
-            interfaces: HashMap::new(),
+            modules: HashMap::new(),
             pipelines: HashMap::new(),
             compile_seconds: BTreeMap::new(),
             steps,
@@ -72,61 +65,47 @@ impl Recorder {
         &self.compile_seconds
     }
 
-    /// Compiles and binds a dispatch for the node of that name.
-    pub(super) fn record(
+    /// Compiles and binds some dispatches.
+    pub(super) fn realise<'a>(
         &mut self,
         context: &Context,
-        node: &str,
-        desc: &DispatchDesc,
-        buffers: &dyn Buffers,
+        recorded: &[Recorded],
+        find: &Find<'a>,
+    ) -> Result<Vec<Dispatch>> {
+        recorded.iter().map(|recorded| self.dispatch(context, recorded, find)).collect()
+    }
+
+    /// Compiles and binds a dispatch.
+    pub(super) fn dispatch<'a>(
+        &mut self,
+        context: &Context,
+        recorded: &Recorded,
+        find: &Find<'a>,
     ) -> Result<Dispatch> {
-        let kernel = desc.kernel;
-        if !self.interfaces.contains_key(kernel.name) {
-            self.interfaces.insert(kernel.name, load(context, kernel)?);
+        let (kernel, constants) = (recorded.kernel(), &recorded.desc.constants);
+        if !self.modules.contains_key(kernel.name) {
+            self.modules.insert(kernel.name, load(context, recorded)?);
         }
-        let (interface, module, layout) = &self.interfaces[kernel.name];
-        let key = (kernel.name, desc.constants.iter().map(|(_, value)| value.to_bits()).collect());
+        let (module, layout) = &self.modules[kernel.name];
+        let key = (kernel.name, constants.iter().map(|(_, value)| value.to_bits()).collect());
         if !self.pipelines.contains_key(&key) {
-            kernel.check(interface, &desc.constants)?;
             let begin = Instant::now();
-            let pipeline = compile(context, kernel, &desc.constants, module, layout)?;
+            let pipeline = compile(context, kernel, constants, module, layout)?;
             *self.compile_seconds.entry(kernel.name).or_default() += begin.elapsed().as_secs_f64();
             self.pipelines.insert(key.clone(), pipeline);
         }
-        let what = format!("node \"{node}\", {}", kernel.file());
-        let bindings = self.bind(context, &what, desc, buffers)?;
-        let written = desc.bindings.iter().zip(interface.bindings.iter().skip(1));
-        let written = written.filter(|(_, access)| **access == Access::Write);
-        let elements: usize = desc.bindings.iter().map(|binding| binding.elements).sum();
-        Ok(Dispatch {
-            kernel,
-            node: node.into(),
-            desc: desc.clone(),
-            writes: written.map(|(binding, _)| binding.buffer).collect(),
-            training_only: is_training_only(kernel),
-            work: Work { flop: desc.flop as u64, bytes: elements as u64 * WORD },
-            pipeline: self.pipelines[&key].clone(),
-            bindings,
-            groups: groups(context, &what, desc.grid, interface.workgroup_size as usize)?,
-        })
+        let bindings = self.bind(context, recorded, layout, find)?;
+        let pipeline = self.pipelines[&key].clone();
+        Ok(Dispatch { recorded: recorded.clone(), pipeline, bindings })
     }
 
-    fn bind(
+    fn bind<'a>(
         &self,
         context: &Context,
-        what: &str,
-        desc: &DispatchDesc,
-        buffers: &dyn Buffers,
+        recorded: &Recorded,
+        layout: &wgpu::BindGroupLayout,
+        find: &Find<'a>,
     ) -> Result<wgpu::BindGroup> {
-        let (interface, _, layout) = &self.interfaces[desc.kernel.name];
-        let access = |i: usize| interface.bindings.get(i + 1).copied().unwrap_or(Access::Read);
-        let slices: Vec<Slice> = (desc.bindings.iter().enumerate())
-            .map(|(i, binding)| {
-                buffers.slice(binding.buffer, access(i)).ok_or_else(|| {
-                    context.fault(format!("{what}: {:?} has no buffer", binding.buffer))
-                })
-            })
-            .collect::<Result<_>>()?;
         let step = wgpu::BufferBinding {
             buffer: &self.steps,
             offset: 0,
@@ -136,55 +115,45 @@ impl Recorder {
             binding: 0,
             resource: wgpu::BindingResource::Buffer(step),
         }];
-        for (i, slice) in slices.iter().enumerate() {
-            let bytes = match access(i) {
-                Access::Uniform => UNIFORM_BYTES,
-                Access::Read | Access::Write => slice.len * WORD,
-            };
+        for (i, (slice, access)) in recorded.bindings.iter().enumerate() {
             entries.push(wgpu::BindGroupEntry {
                 binding: i as u32 + 1,
                 resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                    buffer: &slice.buffer,
+                    buffer: find(slice.buffer),
                     offset: slice.start * WORD,
-                    size: NonZeroU64::new(bytes),
+                    size: NonZeroU64::new(bound_bytes(slice.len, *access)),
                 }),
             });
         }
+        let what = format!("node \"{}\", {}", recorded.node, recorded.kernel().file());
         context.count_allocation();
-        context.scoped(what, || {
+        context.scoped(&what, || {
             let descriptor =
-                wgpu::BindGroupDescriptor { label: Some(what), layout, entries: &entries };
+                wgpu::BindGroupDescriptor { label: Some(&what), layout, entries: &entries };
             context.device.create_bind_group(&descriptor)
         })
     }
 }
 
-/// The workgroups of a grid: more than a dimension may have are folded over y.
-fn groups(context: &Context, what: &str, grid: Grid, workgroup_size: usize) -> Result<[u32; 3]> {
-    let (groups, z) = match grid {
-        Grid::Threads(threads) => (threads.div_ceil(workgroup_size), 1),
-        Grid::Layers(threads, layers) => (threads.div_ceil(workgroup_size), layers),
-        Grid::Groups(groups) => (groups, 1),
-    };
-    let most = context.limits.max_compute_workgroups_per_dimension as usize;
-    let (x, y) = (groups.clamp(1, most), groups.max(1).div_ceil(most));
-    if y > most || z > most {
-        return Err(context.fault(format!(
-            "{what}: {groups} x {z} workgroups are more than {most} by {most} by {most}; try a \
-             smaller --batch-size"
-        )));
+/// Bytes that a binding of `len` elements takes: a uniform takes as many as any may.
+pub(super) fn bound_bytes(len: u64, access: Access) -> u64 {
+    match access {
+        Access::Uniform => UNIFORM_BYTES,
+        Access::Read | Access::Write => len * WORD,
     }
-    Ok([x as u32, y as u32, z as u32])
 }
 
 /// Compiles a kernel's text as far as that is possible without its constants.
 fn load(
     context: &Context,
-    kernel: Kernel,
-) -> Result<(Interface, wgpu::ShaderModule, wgpu::BindGroupLayout)> {
-    let interface = kernel.interface()?;
+    recorded: &Recorded,
+) -> Result<(wgpu::ShaderModule, wgpu::BindGroupLayout)> {
+    let kernel = recorded.kernel();
     let source = kernel.source()?;
-    let entries: Vec<_> = (interface.bindings.iter().enumerate())
+    // The step is binding 0.
+    let bindings = recorded.bindings.iter().map(|(_, access)| *access);
+    let bindings: Vec<Access> = [Access::Uniform].into_iter().chain(bindings).collect();
+    let entries: Vec<_> = (bindings.iter().enumerate())
         .map(|(i, access)| wgpu::BindGroupLayoutEntry {
             binding: i as u32,
             visibility: wgpu::ShaderStages::COMPUTE,
@@ -208,7 +177,7 @@ fn load(
         });
         let descriptor =
             wgpu::BindGroupLayoutDescriptor { label: Some(kernel.name), entries: &entries };
-        (interface, module, context.device.create_bind_group_layout(&descriptor))
+        (module, context.device.create_bind_group_layout(&descriptor))
     })
 }
 

@@ -5,10 +5,12 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use super::Gpu;
 use super::device_dataset::{DeviceDataset, Resident};
 use super::dispatches::Dispatches;
+use super::memory::{BufferId, Owner};
+use super::recording::{DatasetRecording, SampleBuffers};
 use super::step::{Pass, Step};
+use super::{Gpu, buffer_of};
 use crate::backend::{Augmentation, DatasetRef, KeptBatch, StepMetrics, StepsDone};
 use crate::error::Result;
 use crate::ops::gpu::Buffer;
@@ -26,17 +28,32 @@ impl Gpu {
         let dataset = match known.and_then(|i| self.datasets.remove(i)) {
             Some(dataset) => dataset,
             None => {
-                let Self { context, recorder, plan, memory, variant, tiles, residents, .. } = self;
+                let Self { context, plan, memory, variant, tiles, residents, .. } = self;
                 let known = residents.iter().position(|resident| resident.id == data.id());
                 let resident = known.map(|i| residents.swap_remove(i));
                 self.datasets.truncate(MAX_DATASETS - 1);
                 residents.truncate(MAX_DATASETS - 1 - self.datasets.len());
                 let resident = match resident {
                     Some(resident) => resident,
-                    None => Resident::upload(context, plan, data)?,
+                    None => {
+                        let sample = plan.graph().node(plan.graph().input()).shape.len();
+                        let target = &self.writer.target;
+                        let layout = SampleBuffers::new(target, data.y().len(), sample);
+                        Resident::upload(context, layout, data)?
+                    }
                 };
                 let dispatches = Dispatches { plan, memory, variant: *variant, tiles: *tiles };
-                let dataset = DeviceDataset::record(context, recorder, dispatches, resident)?;
+                let recording =
+                    DatasetRecording::new(&mut self.writer, dispatches, &resident.layout)?;
+                let results = context.allocate(&recording.buffers)?;
+                let find = |id: BufferId| match id.owner {
+                    Owner::Plan => &self.buffers[id.index],
+                    Owner::Samples => &resident.buffers[id.index],
+                    Owner::Results => &results[id.index],
+                };
+                let gather = self.recorder.realise(context, &recording.gather, &find)?;
+                let loss = self.recorder.realise(context, &recording.loss, &find)?;
+                let dataset = DeviceDataset { resident, recording, results, gather, loss };
                 self.readback.reserve(&self.context, dataset.longest_read())?;
                 dataset
             }
@@ -122,12 +139,13 @@ impl Gpu {
 
     fn step_metrics(&mut self, pass: Pass, steps: &[Step]) -> Result<Vec<StepMetrics>> {
         let Some(dataset) = self.datasets.front() else { return Ok(Vec::new()) };
-        let parts = dataset.penalties_per_step;
+        let parts = dataset.recording.penalties_per_step;
         let sums_len = METRICS * steps.len();
         let mut buffers =
-            vec![(&dataset.step_metrics, sums_len), (&dataset.penalties, parts * steps.len())];
-        if let (Pass::Train(_), Some(first)) = (pass, self.memory.buffer(Buffer::FirstNotFinite)) {
-            buffers.push((&first.buffer, 1));
+            vec![(dataset.step_metrics(), sums_len), (dataset.penalties(), parts * steps.len())];
+        let first = buffer_of(&self.memory, &self.buffers, Buffer::FirstNotFinite);
+        if let (Pass::Train(_), Some(first)) = (pass, first) {
+            buffers.push((first, 1));
         }
         let read = self.readback.read(&self.context, &buffers)?;
         let (sums, penalties) = (&read[0], &read[1]);
@@ -149,9 +167,9 @@ impl Gpu {
 
     /// No weight of the call that begins is known to be not finite.
     pub(super) fn clear_first_not_finite(&self) {
-        if let Some(first) = self.memory.buffer(Buffer::FirstNotFinite) {
+        if let Some(first) = self.buffer(Buffer::FirstNotFinite) {
             let none = u32::MAX.to_ne_bytes();
-            self.context.queue.write_buffer(&first.buffer, 0, &none);
+            self.context.queue.write_buffer(first, 0, &none);
         }
     }
 

@@ -161,15 +161,17 @@ impl Gpu {
             Pass::Evaluate
         };
         let dispatches = dataset.into_iter().flat_map(|dataset| self.step(dataset, pass));
-        dispatches.map(|d| (d.kernel, d.node.as_str(), d.work)).collect()
+        dispatches
+            .map(|d| (d.recorded.kernel(), d.recorded.node.as_str(), d.recorded.work))
+            .collect()
     }
 
     /// What each of the [`Gpu::dispatches`] is made of, and the buffers that it writes.
-    pub fn descriptions(&self) -> Vec<(&DispatchDesc, &[Buffer])> {
+    pub fn descriptions(&self) -> Vec<(&DispatchDesc, Vec<Buffer>)> {
         let dataset = self.datasets.front();
         let pass = Pass::Train(Training::plain(NO_UPDATE));
         let dispatches = dataset.into_iter().flat_map(|dataset| self.step(dataset, pass));
-        dispatches.map(|d| (&d.desc, d.writes.as_slice())).collect()
+        dispatches.map(|d| (&d.recorded.desc, d.recorded.writes().collect())).collect()
     }
 
     /// Timestamps where the adapter has them, else the wall clock.

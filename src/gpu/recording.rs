@@ -1,0 +1,297 @@
+//! What a plan becomes on a GPU, as values: buffers to allocate, and dispatches with their constants,
+//! their parts of buffers and their grids. Nothing here needs a device; a host replays it.
+
+use std::collections::HashMap;
+
+use super::dispatches::{Dispatches, is_training_only};
+use super::kernels::{Access, Interface};
+use super::memory::{BufferId, BufferList, Buffers, Memory, Owner, Slice, WORD};
+use crate::backend::Augmentation;
+use crate::error::{Error, Result};
+use crate::measure::Work;
+use crate::ops::gather::{self, Gather};
+use crate::ops::gpu::{Buffer, DispatchDesc, Grid, Kernel, KernelVariant, TileConfig};
+use crate::ops::{penalty, sgd, softmax};
+use crate::plan::Plan;
+
+/// What a recording depends on of the device.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    /// Its name, for errors.
+    pub(super) name: String,
+    /// Bytes of the largest buffer that kernels can be given whole.
+    pub(super) largest: u64,
+    /// Most workgroups in a dimension of a grid.
+    pub(super) groups: usize,
+}
+
+/// A dispatch before it is compiled and bound.
+#[derive(Debug, Clone)]
+pub(super) struct Recorded {
+    /// What it was made of.
+    pub(super) desc: DispatchDesc,
+    /// The node that it computes.
+    pub(super) node: String,
+    /// Bindings 1, 2, …; binding 0 is the step.
+    pub(super) bindings: Vec<(Slice, Access)>,
+    /// Workgroups in each dimension.
+    pub(super) groups: [u32; 3],
+    /// Arithmetic and bytes.
+    pub(super) work: Work,
+    /// Whether only the optimiser reads what it computes.
+    pub(super) training_only: bool,
+}
+
+impl Recorded {
+    /// Its kernel.
+    pub(super) fn kernel(&self) -> Kernel {
+        self.desc.kernel
+    }
+
+    /// The buffers that it writes.
+    pub(super) fn writes(&self) -> impl Iterator<Item = Buffer> {
+        let all = self.desc.bindings.iter().zip(&self.bindings);
+        all.filter(|(_, (_, access))| *access == Access::Write).map(|(binding, _)| binding.buffer)
+    }
+}
+
+/// Records dispatches; reads the interface of each kernel once.
+#[derive(Debug, Clone)]
+pub(super) struct Writer {
+    pub(super) target: Target,
+    interfaces: HashMap<&'static str, Interface>,
+}
+
+impl Writer {
+    pub(super) fn new(target: Target) -> Self {
+        Self { target, interfaces: HashMap::new() }
+    }
+
+    /// A dispatch for the node of that name.
+    pub(super) fn record(
+        &mut self,
+        node: &str,
+        desc: &DispatchDesc,
+        buffers: &dyn Buffers,
+    ) -> Result<Recorded> {
+        let kernel = desc.kernel;
+        if !self.interfaces.contains_key(kernel.name) {
+            self.interfaces.insert(kernel.name, kernel.interface()?);
+        }
+        let interface = &self.interfaces[kernel.name];
+        kernel.check(interface, &desc.constants)?;
+        let what = format!("node \"{node}\", {}", kernel.file());
+        let fault = |problem: String| Error::Gpu { adapter: self.target.name.clone(), problem };
+        let access = |i: usize| interface.bindings.get(i + 1).copied().unwrap_or(Access::Read);
+        let bindings = (desc.bindings.iter().enumerate())
+            .map(|(i, binding)| {
+                let slice = buffers
+                    .slice(binding.buffer, access(i))
+                    .ok_or_else(|| fault(format!("{what}: {:?} has no buffer", binding.buffer)))?;
+                Ok((slice, access(i)))
+            })
+            .collect::<Result<_>>()?;
+        let groups = groups(self.target.groups, desc.grid, interface.workgroup_size as usize)
+            .map_err(|problem| fault(format!("{what}: {problem}")))?;
+        let elements: usize = desc.bindings.iter().map(|binding| binding.elements).sum();
+        Ok(Recorded {
+            desc: desc.clone(),
+            node: node.into(),
+            bindings,
+            groups,
+            work: Work { flop: desc.flop as u64, bytes: elements as u64 * WORD },
+            training_only: is_training_only(kernel),
+        })
+    }
+}
+
+/// The workgroups of a grid: more than a dimension may have are folded over y.
+fn groups(most: usize, grid: Grid, workgroup_size: usize) -> Result<[u32; 3], String> {
+    let (groups, z) = match grid {
+        Grid::Threads(threads) => (threads.div_ceil(workgroup_size), 1),
+        Grid::Layers(threads, layers) => (threads.div_ceil(workgroup_size), layers),
+        Grid::Groups(groups) => (groups, 1),
+    };
+    let (x, y) = (groups.clamp(1, most), groups.max(1).div_ceil(most));
+    if y > most || z > most {
+        return Err(format!(
+            "{groups} x {z} workgroups are more than {most} by {most} by {most}; try a smaller \
+             --batch-size"
+        ));
+    }
+    Ok([x as u32, y as u32, z as u32])
+}
+
+/// A plan's buffers and the dispatches between the gather and the loss, and behind them.
+#[derive(Debug, Clone)]
+pub(super) struct PlanRecording {
+    pub(super) memory: Memory,
+    pub(super) forward: Vec<Recorded>,
+    /// Empty if the plan is for inference, as is `update`.
+    pub(super) backward: Vec<Recorded>,
+    pub(super) update: Option<Recorded>,
+}
+
+impl PlanRecording {
+    pub(super) fn new(
+        writer: &mut Writer,
+        plan: &Plan,
+        variant: KernelVariant,
+        tiles: TileConfig,
+    ) -> Result<Self> {
+        let memory = Memory::new(plan, variant, tiles, writer.target.largest);
+        let dispatches = Dispatches { plan, memory: &memory, variant, tiles };
+        let (mut forward, mut backward, mut update) = (Vec::new(), Vec::new(), None);
+        for id in plan.graph().ids() {
+            for desc in dispatches.forward(id) {
+                forward.push(writer.record(&plan.graph().node(id).name, &desc, &memory)?);
+            }
+        }
+        if plan.trains() {
+            for id in plan.graph().ids().rev() {
+                for desc in dispatches.backward(id) {
+                    backward.push(writer.record(&plan.graph().node(id).name, &desc, &memory)?);
+                }
+            }
+            let partial_sums = memory.partial_sums(plan.batch());
+            let desc = sgd::gpu::step(&memory.chunks, memory.layout.len, partial_sums);
+            update = Some(writer.record("all", &desc, &memory)?);
+        }
+        Ok(Self { memory, forward, backward, update })
+    }
+}
+
+/// What a data set has on the device whatever the plan: samples and labels, and indices and
+/// augmentations of samples in the order of a call.
+#[derive(Debug, Clone)]
+pub(super) struct SampleBuffers {
+    pub(super) buffers: BufferList,
+    slices: HashMap<Buffer, Slice>,
+    /// Number of samples.
+    pub(super) len: usize,
+    /// Samples in each buffer that they are split over.
+    pub(super) chunks: Vec<usize>,
+    /// Elements of a sample.
+    sample: usize,
+    pub(super) order: BufferId,
+    pub(super) augmentations: BufferId,
+    pub(super) labels: BufferId,
+    pub(super) samples: Vec<BufferId>,
+}
+
+impl SampleBuffers {
+    /// `len` samples of `sample` elements, in as many buffers as the device's limit asks for.
+    pub(super) fn new(target: &Target, len: usize, sample: usize) -> Self {
+        let mut buffers = BufferList::new(Owner::Samples);
+        let mut slices = HashMap::new();
+        let mut add = |role, what: &str, len: usize, data: Vec<u32>| {
+            let id = buffers.add_with(what, len, data);
+            slices.insert(role, Slice::whole(id, len));
+            id
+        };
+        let words = size_of::<Augmentation>() / WORD as usize;
+        let order = add(Buffer::Order, "the order of samples", len, Vec::new());
+        let augmentations =
+            add(Buffer::Augmentations, "augmentations of samples", len * words, Vec::new());
+        let labels = add(Buffer::Labels, "labels", len, Vec::new());
+        // Whole vec4s.
+        let most = ((target.largest / 16 * 4) as usize / sample.max(1)).max(1);
+        let (mut chunks, mut samples, mut first) = (Vec::new(), Vec::new(), 0);
+        while first < len {
+            let (i, count) = (chunks.len(), most.min(len - first));
+            samples.push(add(Buffer::Samples(i), "samples", count * sample, Vec::new()));
+            let range = [first, count].map(|n| n as u32).to_vec();
+            add(Buffer::SampleRange(i), "range of samples", 2, range);
+            chunks.push(count);
+            first += count;
+        }
+        Self { buffers, slices, len, chunks, sample, order, augmentations, labels, samples }
+    }
+}
+
+/// A data set and a plan: results, and the dispatches that touch them.
+#[derive(Debug, Clone)]
+pub(super) struct DatasetRecording {
+    pub(super) buffers: BufferList,
+    /// Probabilities by place in the order, `[len, classes]`.
+    pub(super) probabilities: BufferId,
+    /// Loss and number of correct predictions of each step.
+    pub(super) step_metrics: BufferId,
+    /// Partial sums of the penalty of each step.
+    pub(super) penalties: BufferId,
+    /// Partial sums of a step's penalty; 0 where no parameter has one.
+    pub(super) penalties_per_step: usize,
+    /// Copies a batch out of each buffer that the samples lie in.
+    pub(super) gather: Vec<Recorded>,
+    /// Probabilities, metrics and the gradient at the logits, after the forward pass.
+    pub(super) loss: Vec<Recorded>,
+}
+
+/// The buffers of a data set and of a plan, by role.
+struct DatasetBuffers<'a> {
+    memory: &'a Memory,
+    samples: &'a HashMap<Buffer, Slice>,
+    results: HashMap<Buffer, Slice>,
+}
+
+impl Buffers for DatasetBuffers<'_> {
+    fn slice(&self, role: Buffer, access: Access) -> Option<Slice> {
+        let of_data = self.results.get(&role).or_else(|| self.samples.get(&role));
+        of_data.copied().or_else(|| self.memory.slice(role, access))
+    }
+}
+
+impl DatasetRecording {
+    pub(super) fn new(
+        writer: &mut Writer,
+        dispatches: Dispatches<'_>,
+        samples: &SampleBuffers,
+    ) -> Result<Self> {
+        let Dispatches { plan, memory, .. } = dispatches;
+        let (n, graph) = (samples.len, plan.graph());
+        let steps = n.div_ceil(plan.batch()).max(1);
+        let penalties_per_step = match memory.has_penalty {
+            true => penalty::gpu::parts_per_step(memory.layout.len),
+            false => 0,
+        };
+        let mut buffers = BufferList::new(Owner::Results);
+        let mut results = HashMap::new();
+        let mut add = |role, what: &str, len: usize| {
+            let id = buffers.add(what, len);
+            results.insert(role, Slice::whole(id, len));
+            id
+        };
+        let probabilities = add(Buffer::Probabilities, "probabilities", n * graph.classes());
+        let metrics = softmax::gpu::METRICS * steps;
+        let step_metrics = add(Buffer::StepMetrics, "metrics of steps", metrics);
+        let penalties = add(Buffer::Penalties, "penalties", penalties_per_step * steps);
+        let all = DatasetBuffers { memory, samples: &samples.slices, results };
+
+        let input = graph.node(graph.input());
+        let node = dispatches.context(graph.input());
+        let op = Gather { sample: input.shape };
+        let mut gather = Vec::new();
+        for (i, count) in samples.chunks.iter().enumerate() {
+            let (count, n) = (count * samples.sample, n * samples.sample);
+            let share = (node.batch * count).div_ceil(n.max(1));
+            let desc = gather::gpu::forward(&op, &node, i, share);
+            gather.push(writer.record(&input.name, &desc, &all)?);
+        }
+        let output = &graph.node(graph.output()).name;
+        let mut descs = dispatches.loss();
+        if memory.has_penalty {
+            descs.push(penalty::gpu::forward(memory.layout.len));
+        }
+        let loss = descs.iter().map(|desc| writer.record(output, desc, &all));
+        let loss = loss.collect::<Result<_>>()?;
+        Ok(Self {
+            buffers,
+            probabilities,
+            step_metrics,
+            penalties,
+            penalties_per_step,
+            gather,
+            loss,
+        })
+    }
+}
