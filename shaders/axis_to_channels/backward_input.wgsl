@@ -15,8 +15,8 @@ override c_in: u32;
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let at = thread_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let at = thread_index(group, local);
     let n = at / (h_in * w_in * c_in);
     if n >= step.n {
         return;

@@ -15,8 +15,8 @@ override c: u32;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let at = thread_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let at = thread_index(group, local);
     if at >= step.n * len {
         return;
     }

@@ -16,8 +16,8 @@ override parts_per_sample: u32;
 @group(0) @binding(2) var<storage, read_write> parts: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let at = thread_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let at = thread_index(group, local);
     let part = at / c;
     let n = part / parts_per_sample;
     if n >= step.n {

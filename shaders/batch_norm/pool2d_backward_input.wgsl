@@ -28,8 +28,8 @@ override add: bool;
 @group(0) @binding(7) var<storage, read_write> dx: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let at = thread_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let at = thread_index(group, local);
     let fours = c / 4u;
     let rows = (h_in + k_h - 1u) / k_h;
     let columns = (w_in + k_w - 1u) / k_w;

@@ -25,8 +25,8 @@ override parts_per_sample: u32;
 @group(0) @binding(6) var<storage, read_write> parts: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let at = thread_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let at = thread_index(group, local);
     let fours = c / 4u;
     let part = at / fours;
     let n = part / parts_per_sample;

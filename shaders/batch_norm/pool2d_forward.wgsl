@@ -20,8 +20,8 @@ override has_mean: bool;
 @group(0) @binding(5) var<storage, read_write> mean: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let at = thread_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let at = thread_index(group, local);
     let fours = c / 4u;
     let n = at / (h_out * w_out * fours);
     if n >= step.n {

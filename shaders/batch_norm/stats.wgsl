@@ -52,31 +52,31 @@ fn store(k: u32, mean: f32, variance: f32) {
 }
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let k = group_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let k = group_index(group);
     if k >= c {
         return;
     }
     if step.training == 0u {
-        if id.local == 0u {
+        if local == 0u {
             store(k, moving_mean[k], moving_variance[k]);
         }
         return;
     }
     var own = Moments(0.0, 0.0, 0.0);
-    for (var p = id.local; p < step.n * parts_per_sample; p += 64u) {
+    for (var p = local; p < step.n * parts_per_sample; p += 64u) {
         let first = p % parts_per_sample * rows_per_part;
         let count = f32(min(first + rows_per_part, rows) - first);
         own = joined(own, Moments(count, parts[p * 2u * c + k], parts[(p * 2u + 1u) * c + k]));
     }
-    moments[id.local] = own;
+    moments[local] = own;
     for (var half = 32u; half > 0u; half /= 2u) {
         workgroupBarrier();
-        if id.local < half {
-            moments[id.local] = joined(moments[id.local], moments[id.local + half]);
+        if local < half {
+            moments[local] = joined(moments[local], moments[local + half]);
         }
     }
-    if id.local == 0u {
+    if local == 0u {
         let all = moments[0];
         let variance = all.squares / all.count;
         store(k, all.mean, variance);

@@ -16,21 +16,21 @@ override parts_per_sample: u32;
 var<workgroup> sums: array<f32, 256>;
 
 @compute @workgroup_size(256)
-fn main(id: Invocation) {
-    let at = group_index(id) * 16u + id.local % 16u;
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let at = group_index(group) * 16u + local % 16u;
     var sum = 0.0;
     if at < 2u * c {
-        for (var p = id.local / 16u; p < step.n * parts_per_sample; p += 16u) {
+        for (var p = local / 16u; p < step.n * parts_per_sample; p += 16u) {
             sum += parts[p * 2u * c + at];
         }
     }
-    sums[id.local] = sum;
+    sums[local] = sum;
     workgroupBarrier();
-    if id.local >= 16u || at >= 2u * c {
+    if local >= 16u || at >= 2u * c {
         return;
     }
     for (var t = 1u; t < 16u; t++) {
-        sum += sums[t * 16u + id.local];
+        sum += sums[t * 16u + local];
     }
     if at < c {
         dgamma[at] = sum;

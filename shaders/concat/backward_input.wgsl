@@ -24,8 +24,8 @@ override add_1: bool;
 @group(0) @binding(5) var<storage, read_write> dx1: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let at = thread_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let at = thread_index(group, local);
     let row = at / (width_0 + width_1);
     if row >= step.n * rows {
         return;

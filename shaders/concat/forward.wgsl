@@ -21,8 +21,8 @@ override width_3: u32;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let at = thread_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let at = thread_index(group, local);
     let end_0 = width_0;
     let end_1 = end_0 + width_1;
     let end_2 = end_1 + width_2;

@@ -127,8 +127,8 @@ fn store_one(sum: f32, row: u32, column: u32, c: u32) {
 }
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let at = thread_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let at = thread_index(group, local);
     let runs = (w_in + 7u) / 8u;
     if at >= step.n * h_in * runs {
         return;
@@ -136,7 +136,7 @@ fn main(id: Invocation) {
     let s = at % runs * 8u;
     let r = at / runs % h_in;
     let n = at / (runs * h_in);
-    let c = id.group.z * channels;
+    let c = group.id.z * channels;
     // Sums of channels beyond `channels` are never stored: the compiler removes them.
     var t: Tile;
     for (var i = 0u; i < k_h; i++) {

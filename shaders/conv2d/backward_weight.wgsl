@@ -17,8 +17,8 @@ override samples_per_part: u32;
 @group(0) @binding(3) var<storage, read_write> parts: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let thread = thread_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let thread = thread_index(group, local);
     let len = k_h * k_w * c_in * c_out;
     let at = thread % (len + c_out);
     let part = thread / (len + c_out);

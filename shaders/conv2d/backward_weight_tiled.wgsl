@@ -131,8 +131,8 @@ fn store_one(sum: vec4<f32>, p: ptr<function, Pair>, j: u32, part: u32, block: u
 }
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let at = thread_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let at = thread_index(group, local);
     let blocks = c_out / 4u;
     let parts_per_sample = (h_out + rows_per_part - 1u) / rows_per_part;
     let groups_q = (k_h * c_in + pairs - 1u) / pairs;

@@ -36,8 +36,8 @@ fn store_one(sum: vec4<f32>, row: u32, column: u32, block: u32) {
 }
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let at = thread_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let at = thread_index(group, local);
     let runs = (w_out + 7u) / 8u;
     if at >= step.n * h_out * runs {
         return;
@@ -45,7 +45,7 @@ fn main(id: Invocation) {
     let s = at % runs * 8u;
     let r = at / runs % h_out;
     let n = at / (runs * h_out);
-    let block = id.group.z * blocks_o;
+    let block = group.id.z * blocks_o;
     // Blocks beyond blocks_o are never stored: the compiler removes them.
     var a0 = start(block);
     var a1 = a0;

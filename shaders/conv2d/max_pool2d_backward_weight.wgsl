@@ -28,8 +28,8 @@ fn value(base: u32, column: u32, inside: bool) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let at = thread_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let at = thread_index(group, local);
     let groups_j = (k_w + 4u) / 5u;
     let rows = k_h * c_in * groups_j + 1u;
     let h_pool = h_out / 2u;

@@ -88,8 +88,8 @@ fn store_one(v0: vec4<f32>, v1: vec4<f32>, v2: vec4<f32>, v3: vec4<f32>, n: u32,
 }
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let at = thread_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let at = thread_index(group, local);
     let runs = (w_out / 2u + 3u) / 4u;
     if at >= step.n * (h_out / 2u) * runs {
         return;
@@ -97,7 +97,7 @@ fn main(id: Invocation) {
     let s = at % runs * 4u;
     let r = at / runs % (h_out / 2u);
     let n = at / (runs * (h_out / 2u));
-    let block = id.group.z * blocks_o;
+    let block = group.id.z * blocks_o;
     let left = 2u * s - pad_left;
     // Sums: a and b are columns 0 to 3 and 4 to 7 of the first block, c and d of the second; 0 and 1 are the rows.
     var a0 = start(block);

@@ -170,12 +170,12 @@ fn inputs(at: u32) {
 }
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let number = group_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let number = group_index(group);
     let of_weights = (((n_in + 7u) / 8u + 1u) * ((n_out + 3u) / 4u) + 63u) / 64u;
     if number < of_weights {
-        weights(number * 64u + id.local);
+        weights(number * 64u + local);
     } else if has_dx {
-        inputs((number - of_weights) * 64u + id.local);
+        inputs((number - of_weights) * 64u + local);
     }
 }

@@ -15,8 +15,8 @@ override has_bias: bool;
 @group(0) @binding(4) var<storage, read_write> db: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let at = thread_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let at = thread_index(group, local);
     let i = at / n_out;
     let o = at % n_out;
     var sum = 0.0;

@@ -34,10 +34,10 @@ fn weight(i: u32, o: u32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
     let tiles = (n_out + 3u) / 4u;
-    let n = group_index(id) / tiles * 8u;
-    let o = group_index(id) % tiles * 4u;
+    let n = group_index(group) / tiles * 8u;
+    let o = group_index(group) % tiles * 4u;
     if n >= step.n {
         return;
     }
@@ -49,7 +49,7 @@ fn main(id: Invocation) {
     var a5 = vec4(0.0);
     var a6 = vec4(0.0);
     var a7 = vec4(0.0);
-    for (var i = id.local; i < n_in; i += 64u) {
+    for (var i = local; i < n_in; i += 64u) {
         let row = vec4(weight(i, o), weight(i, o + 1u), weight(i, o + 2u), weight(i, o + 3u));
         a0 += input(n, i) * row;
         a1 += input(n + 1u, i) * row;
@@ -60,18 +60,18 @@ fn main(id: Invocation) {
         a6 += input(n + 6u, i) * row;
         a7 += input(n + 7u, i) * row;
     }
-    sums[id.local] = a0;
-    sums[64u + id.local] = a1;
-    sums[128u + id.local] = a2;
-    sums[192u + id.local] = a3;
-    sums[256u + id.local] = a4;
-    sums[320u + id.local] = a5;
-    sums[384u + id.local] = a6;
-    sums[448u + id.local] = a7;
+    sums[local] = a0;
+    sums[64u + local] = a1;
+    sums[128u + local] = a2;
+    sums[192u + local] = a3;
+    sums[256u + local] = a4;
+    sums[320u + local] = a5;
+    sums[384u + local] = a6;
+    sums[448u + local] = a7;
     workgroupBarrier();
-    let sample = id.local / 4u;
-    let output = o + id.local % 4u;
-    if id.local >= 32u || n + sample >= step.n || output >= n_out {
+    let sample = local / 4u;
+    let output = o + local % 4u;
+    if local >= 32u || n + sample >= step.n || output >= n_out {
         return;
     }
     var sum = 0.0;
@@ -79,7 +79,7 @@ fn main(id: Invocation) {
         sum = b[output];
     }
     for (var t = 0u; t < 64u; t++) {
-        sum += sums[sample * 64u + t][id.local % 4u];
+        sum += sums[sample * 64u + t][local % 4u];
     }
     y[(n + sample) * n_out + output] = activated(sum);
 }

@@ -26,8 +26,8 @@ fn augmented(augmentation: Augmentation, origin: u32, place: u32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let at = thread_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let at = thread_index(group, local);
     let i = at / (len / 4u);
     if i >= step.n {
         return;

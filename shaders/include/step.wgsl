@@ -15,18 +15,19 @@ struct Step {
 
 @group(0) @binding(0) var<uniform> step: Step;
 
-struct Invocation {
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
+// Apart from the place in the workgroup: what is made of these values alone is the same for all its
+// threads, which barriers ask for.
+struct Workgroup {
+    @builtin(workgroup_id) id: vec3<u32>,
+    @builtin(num_workgroups) count: vec3<u32>,
 }
 
 // Index of the workgroup: a grid of more than 65,535 workgroups is folded over y.
-fn group_index(id: Invocation) -> u32 {
-    return id.group.y * id.groups.x + id.group.x;
+fn group_index(group: Workgroup) -> u32 {
+    return group.id.y * group.count.x + group.id.x;
 }
 
 // Index of the thread in the grid, for workgroups of 64 threads.
-fn thread_index(id: Invocation) -> u32 {
-    return group_index(id) * 64u + id.local;
+fn thread_index(group: Workgroup, local: u32) -> u32 {
+    return group_index(group) * 64u + local;
 }

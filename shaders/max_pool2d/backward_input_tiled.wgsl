@@ -23,8 +23,8 @@ override add: bool;
 @group(0) @binding(4) var<storage, read_write> dx: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let at = thread_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let at = thread_index(group, local);
     let rows = (h_in + k_h - 1u) / k_h;
     let columns = (w_in + k_w - 1u) / k_w;
     let n = at / (rows * columns * c);

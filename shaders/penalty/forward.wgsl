@@ -17,19 +17,19 @@ override parts_per_step: u32;
 var<workgroup> sums: array<f32, 256>;
 
 @compute @workgroup_size(256)
-fn main(id: Invocation) {
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
     var sum = 0.0;
-    for (var k = id.group.x * 256u + id.local; k < len; k += parts_per_step * 256u) {
+    for (var k = group.id.x * 256u + local; k < len; k += parts_per_step * 256u) {
         sum += l2[k] * w[k] * w[k];
     }
-    sums[id.local] = sum;
+    sums[local] = sum;
     for (var half = 128u; half > 0u; half /= 2u) {
         workgroupBarrier();
-        if id.local < half {
-            sums[id.local] += sums[id.local + half];
+        if local < half {
+            sums[local] += sums[local + half];
         }
     }
-    if id.local == 0u {
-        parts[step.index * parts_per_step + id.group.x] = sums[0];
+    if local == 0u {
+        parts[step.index * parts_per_step + group.id.x] = sums[0];
     }
 }

@@ -33,22 +33,22 @@ fn part(at: u32, stride: u32, p: u32, count: u32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
-    let number = group_index(id);
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
+    let number = group_index(group);
     // A grid that is folded over y may have more workgroups than chunks.
     if number >= arrayLength(&chunks) {
         return;
     }
     let chunk = chunks[number];
-    if id.local >= chunk.len {
+    if local >= chunk.len {
         return;
     }
-    let k = number * 64u + id.local;
+    let k = number * 64u + local;
     var gradient = 0.0;
     if chunk.parts_per_sample == 0u {
         gradient = g[k];
     } else {
-        let at = chunk.start + id.local;
+        let at = chunk.start + local;
         let count = (step.n + chunk.samples_per_part - 1u) / chunk.samples_per_part * chunk.parts_per_sample;
         var even = vec4(0.0);
         var odd = vec4(0.0);

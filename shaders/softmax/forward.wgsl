@@ -26,10 +26,10 @@ var<workgroup> losses: array<f32, 64>;
 var<workgroup> corrects: array<f32, 64>;
 
 @compute @workgroup_size(64)
-fn main(id: Invocation) {
+fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
     var loss = 0.0;
     var correct = 0.0;
-    for (var n = id.local; n < step.n; n += 64u) {
+    for (var n = local; n < step.n; n += 64u) {
         let row = n * classes;
         let label = labels[order[step.first + n]];
         var best = 0u;
@@ -68,16 +68,16 @@ fn main(id: Invocation) {
         loss += own_loss;
         correct += select(0.0, 1.0, best == label);
     }
-    losses[id.local] = loss;
-    corrects[id.local] = correct;
+    losses[local] = loss;
+    corrects[local] = correct;
     for (var half = 32u; half > 0u; half /= 2u) {
         workgroupBarrier();
-        if id.local < half {
-            losses[id.local] += losses[id.local + half];
-            corrects[id.local] += corrects[id.local + half];
+        if local < half {
+            losses[local] += losses[local + half];
+            corrects[local] += corrects[local + half];
         }
     }
-    if id.local == 0u {
+    if local == 0u {
         metrics[step.index] = vec2(losses[0], corrects[0]);
     }
 }

@@ -13,6 +13,7 @@ mod demo;
 mod device_args;
 mod evaluate;
 mod explain;
+mod export;
 mod lines;
 mod models;
 mod predict;
@@ -79,6 +80,8 @@ enum Command {
     Evaluate(Box<evaluate::Args>),
     /// Explain a trained model: Grad-CAM, and how far to trust it
     Explain(Box<explain::Args>),
+    /// Write a trained model for another program: WebGPU
+    Export(export::Args),
     /// Write everything about runs into one HTML file
     Report(report::Args),
     /// Predict the genre of audio files
@@ -135,6 +138,7 @@ fn execute(command: &Command, output: Output) -> Result<ExitCode> {
         Command::Predict(args) => return predict::run(args, output),
         Command::Evaluate(args) => evaluate::run(args, output),
         Command::Explain(args) => explain::run(args, output),
+        Command::Export(args) => export::run(args, output),
         Command::Report(args) => report::run(args, output),
         Command::Models(args) => models::run(args, output),
         Command::Summary(args) => summary::run(args, output),

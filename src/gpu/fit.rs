@@ -1,6 +1,5 @@
 //! Whether the kernels and a plan fit an adapter, checked before anything is allocated.
 
-use super::adapter::AdapterFacts;
 use super::context::Context;
 use super::memory::{Layout, UNIFORM_BYTES, WORD};
 use crate::error::{Error, Result};
@@ -73,10 +72,10 @@ pub(super) fn slow(context: &Context) -> Option<String> {
 }
 
 /// Checks the plan's buffers; `most` is the limit of a single buffer, in bytes.
-pub(super) fn check(plan: &Plan, facts: &AdapterFacts, most: u64) -> Result<()> {
+pub(super) fn check(plan: &Plan, adapter: &str, most: u64) -> Result<()> {
     let graph = plan.graph();
     let limit = |what: String, bytes: u64, help: String| Error::DeviceLimit {
-        adapter: facts.to_string(),
+        adapter: adapter.into(),
         what: format!("model {}, {what}", graph.model()),
         bytes,
         most,

@@ -252,7 +252,7 @@ mod tests {
     use super::*;
     use crate::ops::gather::gpu::FORWARD as GATHER;
 
-    const GOOD: &str = "let at = thread_index(id);";
+    const GOOD: &str = "let at = thread_index(group, local);";
 
     /// The kernel with another line in place of the good one.
     fn broken(line: &str) -> Kernel {
@@ -267,9 +267,9 @@ mod tests {
         let begin = format!("shaders/gather/forward.wgsl: line {place}, column ");
         for (line, told) in [
             ("let at = = 1u;", "expected expression"),
-            ("let at: f32 = thread_index(id);", "f32"),
+            ("let at: f32 = thread_index(group, local);", "f32"),
             ("let at = thread_index(nowhere);", "nowhere"),
-            ("let at = thread_index(id); order[0] = at;", ""),
+            ("let at = thread_index(group, local); order[0] = at;", ""),
         ] {
             let said = broken(line).interface().unwrap_err().to_string();
             assert!(said.starts_with(&begin) && said.contains(told), "{line}\n{said}");

@@ -296,7 +296,7 @@ impl Memory {
         // The kernel asks for the number of chunks: no rounding.
         let chunks = Slice { buffer: table, start: 0, len: words.len() as u64 };
         self.slices.insert(Buffer::UpdateChunks, chunks);
-        let first = self.buffers.add("first step that is not finite", 1);
+        let first = self.buffers.add_with("first step that is not finite", 1, vec![u32::MAX]);
         self.slices.insert(Buffer::FirstNotFinite, Slice::whole(first, 1));
     }
 

@@ -6,6 +6,7 @@ mod adapter;
 mod context;
 mod device_dataset;
 mod dispatches;
+mod export;
 mod fit;
 mod kernels;
 mod memory;
@@ -24,6 +25,10 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 pub use adapter::{AdapterFacts, Kind, adapters, find};
+pub use export::{
+    BindingText, BufferText, DispatchText, KernelText, ParameterText, Passes, Recording, Roles,
+    StepText,
+};
 pub use fit::{MAX_STORAGE_BUFFERS, MAX_WORKGROUP_BYTES, MAX_WORKGROUP_SIZE};
 pub use kernels::{Access, Interface, KERNELS};
 pub use step::{STEP_FIELDS, STEP_SIZE};
@@ -234,7 +239,7 @@ impl Gpu {
     ) -> Result<Self> {
         let Kept { mut writer, mut recorder, steps, residents, mut readback } = kept;
         let plan = plan.fused(&variant.fusions());
-        fit::check(&plan, &context.facts, context.largest())?;
+        fit::check(&plan, &writer.target.name, context.largest())?;
         let PlanRecording { memory, forward, backward, update } =
             PlanRecording::new(&mut writer, &plan, variant, tiles)?;
         let buffers = context.allocate(&memory.buffers)?;

@@ -32,5 +32,6 @@ macro_rules! on_each_variant {
 mod contract;
 mod limits;
 mod models;
+mod recording;
 mod shaders;
 mod steps;
