@@ -42,6 +42,8 @@ const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=MOST_HZ;
 const SLACK_SAMPLES: u64 = 2 * 1152;
 /// A header may count the bytes of a tag at the end, too.
 const SLACK_BYTES: u64 = 128;
+/// Bytes of an MPEG file that may be tags at its end, not frames.
+const SLACK_TAGS: u64 = 8192;
 /// Frames at the start of a cut MP3 whose data lie before the cut.
 const FRAMES_WITHOUT_DATA: u64 = 3;
 /// Packets of Ogg and FLAC that are missing are remarked from this length on.
@@ -226,7 +228,13 @@ fn decode_any(
         return Err(Stop::Problem("is empty".into()));
     }
     let mut begin = after_id3(source)?;
-    let kind = Joined::of(&read_at(source, begin, START_BYTES)?);
+    let start = read_at(source, begin, START_BYTES)?;
+    let kind = Joined::of(&start);
+    if matches!(kind, Some(Joined::Flac | Joined::Mp4))
+        && is_stated_too_long(source, begin..file_bytes, out.most_minutes)?
+    {
+        return Err(Stop::TooLong);
+    }
     loop {
         let next = match kind {
             Some(kind) => kind.next(source, begin, file_bytes)?,
@@ -444,15 +452,10 @@ fn decode_packed(
         }
         e => unusable(e),
     };
-    let mut format = open(source, begin..end, cut.clone(), &hint)?.map_err(unreadable)?;
-    if promises_more_than(format.as_ref(), out.most_minutes).is_some() {
-        if guarded(|| reaches(format.as_mut(), out.most_minutes))? {
-            return Err(Stop::TooLong);
-        }
-        // The header lies. Where the search for the end has left the reader is not known.
-        drop(format);
-        format = open(source, begin..end, cut, &hint)?.map_err(unreadable)?;
+    if (is_ogg || first.is_some()) && is_stated_too_long(source, begin..end, out.most_minutes)? {
+        return Err(Stop::TooLong);
     }
+    let format = open(source, begin..end, cut, &hint)?.map_err(unreadable)?;
     let done = decode_track(format, count, end - begin, &unusable, out);
     if is_cut {
         out.damage("is cut off within its last page".into());
@@ -476,6 +479,17 @@ fn open<'a>(
     guarded(|| symphonia::default::get_probe().probe(hint, stream, format, metadata))
 }
 
+/// Whether the header promises too much, and there is sound beyond the limit: a header may lie.
+fn is_stated_too_long(
+    source: &mut dyn MediaSource,
+    range: std::ops::Range<u64>,
+    most_minutes: u32,
+) -> Result<bool, Stop> {
+    // What cannot be opened is told when it is decoded.
+    let Ok(mut format) = open(source, range, None, &Hint::new())? else { return Ok(false) };
+    guarded(|| reaches(format.as_mut(), most_minutes))
+}
+
 /// The samples that may be decoded, if the header promises more.
 fn promises_more_than(format: &dyn FormatReader, most_minutes: u32) -> Option<u64> {
     let track = format.default_track(TrackType::Audio)?;
@@ -484,7 +498,7 @@ fn promises_more_than(format: &dyn FormatReader, most_minutes: u32) -> Option<u6
     track.num_frames.is_some_and(|samples| samples > most).then_some(most)
 }
 
-/// Whether there is a packet beyond the limit, as the header says: a header may lie.
+/// Whether there is a packet beyond the limit, as the header promises.
 fn reaches(format: &mut dyn FormatReader, most_minutes: u32) -> bool {
     let Some(most) = promises_more_than(format, most_minutes) else { return false };
     let Some(track_id) = format.default_track(TrackType::Audio).map(|track| track.id) else {
@@ -522,7 +536,7 @@ fn mp4_index(source: &mut dyn MediaSource, begin: u64, end: u64) -> Result<Mp4, 
         let Some((size, name)) =
             head.get(..8).filter(|_| at + 8 <= end).map(|head| head.split_at(4))
         else {
-            found.is_cut = at < end;
+            found.is_cut |= at < end;
             break;
         };
         let size = size.try_into().map_or(0, u32::from_be_bytes);
@@ -544,7 +558,8 @@ fn mp4_index(source: &mut dyn MediaSource, begin: u64, end: u64) -> Result<Mp4, 
                 (_, Ok(there)) => Patch { at, bytes: there.to_be_bytes().into() },
             });
         }
-        found.is_cut = next > end;
+        // After the index of a fragment comes its sound.
+        found.is_cut = next > end || name == b"moof" && next == end;
         at = next;
     }
     Ok(found)
@@ -631,6 +646,7 @@ fn decode_track(
     // Their packets know the sample that they begin with.
     let is_placed = is_vorbis || codec.codec == CODEC_ID_FLAC;
     let before = out.decoded.samples;
+    let mut is_complete = false;
     let mut trim = Trim { padding: u64::MAX..u64::MAX, ..Trim::default() };
     let is_counted = !is_mpeg || count.is_some() || track.delay.is_some();
     // Vorbis: the count is the position at the end of the last page, wherever the first begins.
@@ -643,7 +659,7 @@ fn decode_track(
         let is_whole = |count: MpegCount| {
             count.bytes.is_some_and(|said| u64::from(said) <= bytes + SLACK_BYTES)
         };
-        promised = promised.filter(|_| !count.is_some_and(is_whole));
+        is_complete = count.is_some_and(is_whole);
     }
     // Symphonia ends MPEG audio where it guesses the end from the first bit rates.
     let options = AudioDecoderOptions::default().gapless(!is_mpeg);
@@ -652,7 +668,7 @@ fn decode_track(
     };
     let mut decoder: Box<dyn AudioDecoder> = make(&codec)?.map_err(unusable)?;
     let mut interleaved = Vec::new();
-    let (mut bad, mut packets) = (Lost::default(), 0u64);
+    let (mut bad, mut packets, mut packet_bytes) = (Lost::default(), 0u64, 0u64);
     let (mut expected, mut gaps) = (None::<i64>, Lost::default());
     let (mut spec, mut silence) = (None, (0, 0, 0));
     loop {
@@ -680,6 +696,7 @@ fn decode_track(
             continue;
         }
         packets += 1;
+        packet_bytes += packet.data.len() as u64;
         if is_mpeg {
             // Channels and rates may change where files were put together.
             let now = packet
@@ -739,6 +756,10 @@ fn decode_track(
         out.damage(format!("sound is missing within: {}", gaps.where_in(rate)));
     }
     let there = out.decoded.samples - before;
+    if is_complete && packet_bytes + SLACK_TAGS >= bytes {
+        // All that is there was read: the count of samples is stale.
+        promised = None;
+    }
     if let Some(promised) = promised.filter(|n| n.saturating_sub(SLACK_SAMPLES) > there) {
         let less = (promised - there) as f64 / f64::from(rate.max(1));
         out.damage(format!(

@@ -21,13 +21,16 @@ pub(super) enum Joined {
     Flac,
     Wave,
     Aiff,
+    Au,
     Mp4,
 }
 
 impl Joined {
     /// The kind of a file that begins so.
     pub(super) fn of(start: &[u8]) -> Option<Self> {
-        [Self::Flac, Self::Wave, Self::Aiff, Self::Mp4].into_iter().find(|kind| kind.begins(start))
+        const KINDS: [Joined; 5] =
+            [Joined::Flac, Joined::Wave, Joined::Aiff, Joined::Au, Joined::Mp4];
+        KINDS.into_iter().find(|kind| kind.begins(start))
     }
 
     fn begins(self, bytes: &[u8]) -> bool {
@@ -40,11 +43,28 @@ impl Joined {
                     && has(8, b"WAVE")
             }
             Self::Aiff => has(0, b"FORM") && (has(8, b"AIFF") || has(8, b"AIFC")),
+            // An offset below 64 KiB, and one of the encodings.
+            Self::Au => {
+                has(0, b".snd\0\0")
+                    && has(12, &[0; 3])
+                    && bytes.get(15).is_some_and(|encoding| (1..=27).contains(encoding))
+            }
             Self::Mp4 => {
                 has(0, &[0; 3])
                     && has(4, b"ftyp")
                     && bytes.get(3).is_some_and(|size| (16..=MOST_FIRST_BOX).contains(size))
             }
+        }
+    }
+
+    /// Bytes by which beginnings are searched, and how far they are from the beginning.
+    fn word(self) -> (&'static [u8], usize) {
+        match self {
+            Self::Flac => (b"fLaC", 0),
+            Self::Wave => (b"WAVE", 8),
+            Self::Aiff => (b"AIF", 8),
+            Self::Au => (b".snd", 0),
+            Self::Mp4 => (b"ftyp", 4),
         }
     }
 
@@ -58,13 +78,17 @@ impl Joined {
         let mut at = begin + 1;
         source.seek(SeekFrom::Start(at))?;
         let mut bytes = Vec::new();
+        let (word, offset) = self.word();
+        let finder = memchr::memmem::Finder::new(word);
         loop {
             let kept = bytes.len();
             let most = (end - at).saturating_sub(kept as u64).min(BLOCK_BYTES as u64);
             (&mut *source).take(most).read_to_end(&mut bytes)?;
             let is_last = bytes.len() == kept;
             let whole = bytes.len().saturating_sub(if is_last { 0 } else { HEAD_BYTES });
-            if let Some(found) = (0..whole).find(|&i| self.begins(&bytes[i..])) {
+            let mut beginnings = finder.find_iter(&bytes).filter_map(|i| i.checked_sub(offset));
+            let found = beginnings.find(|&i| i < whole && self.begins(&bytes[i..]));
+            if let Some(found) = found {
                 return Ok(Some(at + found as u64));
             }
             if is_last {
@@ -114,10 +138,11 @@ mod tests {
 
     #[test]
     fn the_next_beginning_is_found_wherever_blocks_end() {
-        let heads: [(Joined, &[u8]); 4] = [
+        let heads: [(Joined, &[u8]); 5] = [
             (Joined::Flac, b"fLaC\0\0\0\x22abc"),
             (Joined::Wave, b"RIFF\xff\xff\xff\xffWAVEfmt "),
             (Joined::Aiff, b"FORM\0\0\x10\0AIFCFVER"),
+            (Joined::Au, b".snd\0\0\0\x18\xff\xff\xff\xff\0\0\0\x03"),
             (Joined::Mp4, b"\0\0\0\x20ftypM4A "),
         ];
         for (kind, head) in heads {
