@@ -437,11 +437,12 @@ mod tests {
     fn music(seed: u64) -> Vec<f32> {
         let mut stream = Stream::new(seed, "music");
         let mut x = Vec::new();
+        let (swing, shift) = (1.5 * (0.25 * stream.normal()).exp(), 0.5 * stream.normal());
         for band in 0..20 {
             let mut note = 0.0;
             for frame in 0..40 {
                 if frame % 8 == 0 {
-                    note = 1.5 * stream.normal();
+                    note = shift + swing * stream.normal();
                 }
                 let level = 0.1 * stream.normal() - 0.1 * f64::from(band);
                 x.push((level + note - 0.1 * f64::from(frame % 8)).max(-8.0) as f32);
