@@ -5,19 +5,20 @@ use std::path::Path;
 
 use symphonia::core::audio::Channels;
 use symphonia::core::codecs::audio::well_known::{
-    CODEC_ID_ADPCM_IMA_WAV, CODEC_ID_ADPCM_MS, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3,
-    CODEC_ID_VORBIS,
+    CODEC_ID_ADPCM_IMA_WAV, CODEC_ID_ADPCM_MS, CODEC_ID_FLAC, CODEC_ID_MP1, CODEC_ID_MP2,
+    CODEC_ID_MP3, CODEC_ID_VORBIS,
 };
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as Symphonia;
 use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
+use symphonia::core::formats::{FormatOptions, FormatReader, SeekMode, SeekTo, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
 use symphonia::core::units::{Duration, Timestamp};
 
 use super::front_end::MOST_HZ;
+use super::joined::{Joined, last_ogg_page};
 use super::kinds::{MpegCount, after_id3, first_mpeg_frame, mp4_codec, mpeg_count, unread};
 use super::sound::{Levels, Sound};
 use super::stream::{Kind, Patch, Section, Stream, Unread, read_at};
@@ -41,15 +42,19 @@ const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=MOST_HZ;
 const SLACK_SAMPLES: u64 = 2 * 1152;
 /// A header may count the bytes of a tag at the end, too.
 const SLACK_BYTES: u64 = 128;
+/// Bytes of an MPEG file that may be tags at its end, not frames.
+const SLACK_TAGS: u64 = 8192;
 /// Frames at the start of a cut MP3 whose data lie before the cut.
 const FRAMES_WITHOUT_DATA: u64 = 3;
-/// Packets of Ogg that are missing are remarked from this length on.
+/// Packets of Ogg and FLAC that are missing are remarked from this length on.
 const GAP_SECONDS: f64 = 0.05;
 /// Bytes of a file in which its kind is recognised, and those that are searched for a codec's name.
 const START_BYTES: usize = 4096;
 const SEARCHED_BYTES: usize = 1 << 20;
 /// More boxes before the index of an MP4 are taken for damage.
 const MOST_BOXES: usize = 10_000;
+/// Of so many packets after a seek to the limit, one is beyond it.
+const PACKETS_FROM_LIMIT: usize = 64;
 /// Bytes of uncompressed sound in a block.
 const BLOCK_BYTES: usize = 1 << 16;
 
@@ -161,6 +166,11 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Stop> {
         .map_err(|panic| Stop::Problem(format!("is damaged: the decoder failed ({panic})")))
 }
 
+/// Samples of a file at most.
+fn most_samples(most_minutes: u32, rate: u32) -> u64 {
+    u64::from(most_minutes) * 60 * u64::from(rate)
+}
+
 /// Where decoded blocks go.
 struct Out<'a, 's> {
     decoded: Decoded,
@@ -182,7 +192,10 @@ impl Out<'_, '_> {
             }
             *sample_rate_hz = rate;
         } else if rate != *sample_rate_hz {
-            damage.get_or_insert(format!("changes from {sample_rate_hz} to {rate} Hz"));
+            let at = *samples as f64 / f64::from(*sample_rate_hz);
+            damage.get_or_insert(format!(
+                "changes from {sample_rate_hz} to {rate} Hz at {at:.2} s, and what follows is not read"
+            ));
             return Err(Stop::RateChanged);
         }
         if let Some(at) = interleaved.iter().position(|x| !x.is_finite()) {
@@ -194,7 +207,7 @@ impl Out<'_, '_> {
         self.mono.extend(interleaved.chunks_exact(channels).map(mean));
         levels.add(interleaved, channels);
         *samples += self.mono.len() as u64;
-        if *samples > u64::from(self.most_minutes) * 60 * u64::from(rate) {
+        if *samples > most_samples(self.most_minutes, rate) {
             return Err(Stop::TooLong);
         }
         (self.sink)(&self.mono, rate).map_err(Stop::Sink)
@@ -214,7 +227,53 @@ fn decode_any(
     if file_bytes == 0 {
         return Err(Stop::Problem("is empty".into()));
     }
-    let begin = after_id3(source)?;
+    let mut begin = after_id3(source)?;
+    let start = read_at(source, begin, START_BYTES)?;
+    let kind = Joined::of(&start);
+    if matches!(kind, Some(Joined::Flac | Joined::Mp4))
+        && is_stated_too_long(source, begin..file_bytes, out.most_minutes)?
+    {
+        return Err(Stop::TooLong);
+    }
+    loop {
+        let next = match kind {
+            Some(kind) => kind.next(source, begin, file_bytes)?,
+            None => None,
+        };
+        let before = out.decoded.samples;
+        let earlier = out.decoded.damage.take();
+        let done = decode_one(path, source, begin, next.unwrap_or(file_bytes), out);
+        let mut damage: Vec<String> =
+            earlier.into_iter().chain(out.decoded.damage.take()).collect();
+        let done = match done {
+            // What was put behind a file that could be read.
+            Err(Stop::Problem(problem)) if before > 0 => {
+                damage.push(format!("the file that begins at byte {begin} {problem}"));
+                Ok(())
+            }
+            done => done,
+        };
+        if let (Some(next), Ok(())) = (next, &done)
+            && kind != Some(Joined::Flac)
+        {
+            damage.push(format!("another file begins within it, at byte {next}, and is not read"));
+        }
+        out.decoded.damage = (!damage.is_empty()).then(|| damage.join("; "));
+        match next {
+            Some(next) if done.is_ok() && kind == Some(Joined::Flac) => begin = next,
+            _ => return done,
+        }
+    }
+}
+
+/// Decodes the file between two positions of a source.
+fn decode_one(
+    path: &Path,
+    source: &mut dyn MediaSource,
+    begin: u64,
+    file_bytes: u64,
+    out: &mut Out<'_, '_>,
+) -> Result<(), Stop> {
     let start = read_at(source, begin, START_BYTES)?;
     let stream = if au_magic(&start) {
         au::parse(&start, file_bytes - begin)
@@ -233,6 +292,12 @@ fn decode_any(
     let done = match stream.kind {
         Kind::Pcm(pcm) => {
             let frame = pcm.bytes() * stream.channels;
+            let samples = stream.len / frame as u64;
+            if RATES_HZ.contains(&stream.sample_rate_hz)
+                && samples > most_samples(out.most_minutes, stream.sample_rate_hz)
+            {
+                return Err(Stop::TooLong);
+            }
             each_block(source, &stream, frame, BLOCK_BYTES / frame.min(BLOCK_BYTES), &mut |block| {
                 out.push(&pcm.values(block), stream.channels, stream.sample_rate_hz)
             })
@@ -353,7 +418,9 @@ fn decode_packed(
         _ => None,
     };
     let cut = mp4.as_ref().and_then(|index| index.cut.clone());
-    let section = Section::new(source, begin, end - begin)?.patched(cut);
+    let is_ogg = start.starts_with(b"OggS");
+    let last = if is_ogg { last_ogg_page(source, begin, end)? } else { None };
+    let (is_cut, end) = (last.is_some(), last.unwrap_or(end));
     let mut hint = Hint::new();
     match path.extension().and_then(|extension| extension.to_str()) {
         _ if first.is_some() => drop(hint.with_extension("mp3")),
@@ -373,23 +440,79 @@ fn decode_packed(
         }
         e => Stop::Problem(format!("cannot be decoded: {e}")),
     };
+    let unreadable = |e: Symphonia| match e {
+        // Such as 384 kbit/s for one channel in layer 2.
+        Symphonia::Unsupported(_) if first.is_some() => Stop::NotRead(
+            "is MPEG audio with a bit rate that the standard does not allow for its channels"
+                .into(),
+        ),
+        Symphonia::Unsupported(_) if mp4.is_none() => {
+            let kinds = EXTENSIONS.map(|extension| format!(".{extension}")).join(", ");
+            Stop::Problem(format!("not a readable audio file ({kinds})"))
+        }
+        e => unusable(e),
+    };
+    if (is_ogg || first.is_some()) && is_stated_too_long(source, begin..end, out.most_minutes)? {
+        return Err(Stop::TooLong);
+    }
+    let format = open(source, begin..end, cut, &hint)?.map_err(unreadable)?;
+    let done = decode_track(format, count, end - begin, &unusable, out);
+    if is_cut {
+        out.damage("is cut off within its last page".into());
+    }
+    if mp4.is_some_and(|index| index.is_cut) {
+        out.damage("is cut off within its last box".into());
+    }
+    done
+}
+
+/// Opens what lies between two positions.
+fn open<'a>(
+    source: &'a mut dyn MediaSource,
+    range: std::ops::Range<u64>,
+    patch: Option<Patch>,
+    hint: &Hint,
+) -> Result<Result<Box<dyn FormatReader + 'a>, Symphonia>, Stop> {
+    let section = Section::new(source, range.start, range.end - range.start)?.patched(patch);
     let stream = MediaSourceStream::new(Box::new(section), Default::default());
     let (format, metadata) = (FormatOptions::default(), MetadataOptions::default());
-    let probe = symphonia::default::get_probe();
-    let format =
-        guarded(|| probe.probe(&hint, stream, format, metadata))?.map_err(|e| match e {
-            // Such as 384 kbit/s for one channel in layer 2.
-            Symphonia::Unsupported(_) if first.is_some() => Stop::NotRead(
-                "is MPEG audio with a bit rate that the standard does not allow for its channels"
-                    .into(),
-            ),
-            Symphonia::Unsupported(_) if mp4.is_none() => {
-                let kinds = EXTENSIONS.map(|extension| format!(".{extension}")).join(", ");
-                Stop::Problem(format!("not a readable audio file ({kinds})"))
-            }
-            e => unusable(e),
-        })?;
-    decode_track(format, count, end - begin, &unusable, out)
+    guarded(|| symphonia::default::get_probe().probe(hint, stream, format, metadata))
+}
+
+/// Whether the header promises too much, and there is sound beyond the limit: a header may lie.
+fn is_stated_too_long(
+    source: &mut dyn MediaSource,
+    range: std::ops::Range<u64>,
+    most_minutes: u32,
+) -> Result<bool, Stop> {
+    // What cannot be opened is told when it is decoded.
+    let Ok(mut format) = open(source, range, None, &Hint::new())? else { return Ok(false) };
+    guarded(|| reaches(format.as_mut(), most_minutes))
+}
+
+/// The samples that may be decoded, if the header promises more.
+fn promises_more_than(format: &dyn FormatReader, most_minutes: u32) -> Option<u64> {
+    let track = format.default_track(TrackType::Audio)?;
+    let rate = track.codec_params.as_ref()?.audio()?.sample_rate?;
+    let most = most_samples(most_minutes, rate);
+    track.num_frames.is_some_and(|samples| samples > most).then_some(most)
+}
+
+/// Whether there is a packet beyond the limit, as the header promises.
+fn reaches(format: &mut dyn FormatReader, most_minutes: u32) -> bool {
+    let Some(most) = promises_more_than(format, most_minutes) else { return false };
+    let Some(track_id) = format.default_track(TrackType::Audio).map(|track| track.id) else {
+        return false;
+    };
+    let (Ok(ts), Ok(most)) = (u32::try_from(most).map(Timestamp::from), i64::try_from(most)) else {
+        return false;
+    };
+    let to = SeekTo::Timestamp { ts, track_id };
+    format.seek(SeekMode::Accurate, to).is_ok()
+        && (0..PACKETS_FROM_LIMIT).any(|_| match format.next_packet() {
+            Ok(Some(packet)) => packet.track_id == track_id && packet.pts.get() >= most,
+            _ => false,
+        })
 }
 
 /// What the boxes of an MP4 say before it is read.
@@ -401,6 +524,8 @@ struct Mp4 {
     /// The size of the last box, of sound, in a file that ends within it: without it symphonia finds
     /// no box to read from.
     cut: Option<Patch>,
+    /// The file ends within a box.
+    is_cut: bool,
 }
 
 fn mp4_index(source: &mut dyn MediaSource, begin: u64, end: u64) -> Result<Mp4, Stop> {
@@ -408,7 +533,12 @@ fn mp4_index(source: &mut dyn MediaSource, begin: u64, end: u64) -> Result<Mp4, 
     let mut at = begin;
     for _ in 0..MOST_BOXES {
         let head = read_at(source, at, 16)?;
-        let Some((size, name)) = head.get(..8).map(|head| head.split_at(4)) else { break };
+        let Some((size, name)) =
+            head.get(..8).filter(|_| at + 8 <= end).map(|head| head.split_at(4))
+        else {
+            found.is_cut |= at < end;
+            break;
+        };
         let size = size.try_into().map_or(0, u32::from_be_bytes);
         let long =
             head.get(8..16).and_then(|long| long.try_into().ok()).map_or(0, u64::from_be_bytes);
@@ -428,6 +558,8 @@ fn mp4_index(source: &mut dyn MediaSource, begin: u64, end: u64) -> Result<Mp4, 
                 (_, Ok(there)) => Patch { at, bytes: there.to_be_bytes().into() },
             });
         }
+        // After the index of a fragment comes its sound.
+        found.is_cut = next > end || name == b"moof" && next == end;
         at = next;
     }
     Ok(found)
@@ -467,6 +599,36 @@ impl Trim {
     }
 }
 
+/// Sound that is not there, or not readable.
+#[derive(Default)]
+struct Lost {
+    times: u64,
+    samples: u64,
+    /// The sample before which the first was.
+    first: u64,
+    reason: String,
+}
+
+impl Lost {
+    fn add(&mut self, at: u64, samples: u64, reason: String) {
+        if self.times == 0 {
+            self.first = at;
+        }
+        self.times += 1;
+        self.samples += samples;
+        self.reason = reason;
+    }
+
+    fn seconds(&self, rate: u32) -> f64 {
+        self.samples as f64 / f64::from(rate.max(1))
+    }
+
+    fn where_in(&self, rate: u32) -> String {
+        let first = self.first as f64 / f64::from(rate.max(1));
+        format!("{:.2} s, the first at {first:.2} s", self.seconds(rate))
+    }
+}
+
 fn decode_track(
     mut format: Box<dyn FormatReader + '_>,
     count: Option<MpegCount>,
@@ -481,6 +643,10 @@ fn decode_track(
     let codec = codec.ok_or_else(|| unusable(Symphonia::Unsupported("codec")))?;
     let is_mpeg = [CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3].contains(&codec.codec);
     let is_vorbis = codec.codec == CODEC_ID_VORBIS;
+    // Their packets know the sample that they begin with.
+    let is_placed = is_vorbis || codec.codec == CODEC_ID_FLAC;
+    let before = out.decoded.samples;
+    let mut is_complete = false;
     let mut trim = Trim { padding: u64::MAX..u64::MAX, ..Trim::default() };
     let is_counted = !is_mpeg || count.is_some() || track.delay.is_some();
     // Vorbis: the count is the position at the end of the last page, wherever the first begins.
@@ -493,7 +659,7 @@ fn decode_track(
         let is_whole = |count: MpegCount| {
             count.bytes.is_some_and(|said| u64::from(said) <= bytes + SLACK_BYTES)
         };
-        promised = promised.filter(|_| !count.is_some_and(is_whole));
+        is_complete = count.is_some_and(is_whole);
     }
     // Symphonia ends MPEG audio where it guesses the end from the first bit rates.
     let options = AudioDecoderOptions::default().gapless(!is_mpeg);
@@ -502,8 +668,8 @@ fn decode_track(
     };
     let mut decoder: Box<dyn AudioDecoder> = make(&codec)?.map_err(unusable)?;
     let mut interleaved = Vec::new();
-    let (mut bad, mut reason, mut packets) = (0u64, String::new(), 0u64);
-    let (mut expected, mut gaps) = (None::<i64>, 0i64);
+    let (mut bad, mut packets, mut packet_bytes) = (Lost::default(), 0u64, 0u64);
+    let (mut expected, mut gaps) = (None::<i64>, Lost::default());
     let (mut spec, mut silence) = (None, (0, 0, 0));
     loop {
         let packet = match guarded(|| format.next_packet())? {
@@ -530,6 +696,7 @@ fn decode_track(
             continue;
         }
         packets += 1;
+        packet_bytes += packet.data.len() as u64;
         if is_mpeg {
             // Channels and rates may change where files were put together.
             let now = packet
@@ -543,9 +710,12 @@ fn decode_track(
                 decoder = next;
             }
             spec = now;
-        } else if is_vorbis {
+        } else if is_placed {
             let from = packet.pts.get();
-            gaps += expected.map_or(0, |expected| (from - expected).max(0));
+            let gap = expected.map_or(0, |expected| from.saturating_sub(expected));
+            if gap > 0 {
+                gaps.add(out.decoded.samples, gap.unsigned_abs(), String::new());
+            }
             let len = i64::try_from(packet.block_dur().get()).unwrap_or(0);
             expected = Some(from.saturating_add(len));
         }
@@ -560,12 +730,13 @@ fn decode_track(
                 silence = (interleaved.len(), channels, rate);
                 trim.push(&interleaved, channels, rate, out)?;
             }
-            // The packet is skipped; later ones may be intact.
-            Err(e @ (Symphonia::DecodeError(_) | Symphonia::IoError(_))) => {
+            // The packet is skipped; later ones may be intact. Damage may look like what is not read.
+            Err(e) => {
+                let (len, channels, _) = silence;
                 // The first frames of a cut stream need data from before the cut.
                 if !(is_mpeg && packets <= FRAMES_WITHOUT_DATA) {
-                    bad += 1;
-                    reason = e.to_string();
+                    let samples = len / channels.max(1);
+                    bad.add(out.decoded.samples, samples as u64, e.to_string());
                 }
                 // Zeros keep the time.
                 if let (len @ 1.., channels, rate) = silence
@@ -574,23 +745,26 @@ fn decode_track(
                     trim.push(&vec![0.0; len], channels, rate, out)?;
                 }
             }
-            Err(e) => {
-                out.damage(format!("breaks off: {e}"));
-                break;
-            }
         }
     }
     let rate = out.decoded.sample_rate_hz;
-    if bad > 0 {
-        out.damage(format!("{bad} packets cannot be decoded: {reason}"));
+    if bad.times > 0 {
+        let Lost { times, reason, .. } = &bad;
+        out.damage(format!("{times} packets cannot be decoded ({}): {reason}", bad.where_in(rate)));
     }
-    let gap_seconds = gaps as f64 / f64::from(rate.max(1));
-    if gap_seconds > GAP_SECONDS {
-        out.damage(format!("{gap_seconds:.2} s are missing within"));
+    if gaps.seconds(rate) > GAP_SECONDS {
+        out.damage(format!("sound is missing within: {}", gaps.where_in(rate)));
     }
-    let there = out.decoded.samples;
+    let there = out.decoded.samples - before;
+    if is_complete && packet_bytes + SLACK_TAGS >= bytes {
+        // All that is there was read: the count of samples is stale.
+        promised = None;
+    }
     if let Some(promised) = promised.filter(|n| n.saturating_sub(SLACK_SAMPLES) > there) {
-        out.damage(format!("its header promises {promised} samples, there are {there}"));
+        let less = (promised - there) as f64 / f64::from(rate.max(1));
+        out.damage(format!(
+            "its header promises {promised} samples, there are {there} ({less:.2} s less)"
+        ));
     }
     if rate == 0 {
         let damage = out.decoded.damage.take().unwrap_or_else(|| "it ends after its header".into());

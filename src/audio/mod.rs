@@ -11,6 +11,7 @@ mod cutting;
 mod decode;
 pub(crate) mod front_end;
 #[cfg(feature = "audio")]
+mod joined;
 mod kinds;
 #[cfg(feature = "audio")]
 mod log_mel;

@@ -150,7 +150,9 @@ fn stream(
         tag = order.u16(format, 24).map_or(tag, usize::from);
     }
     if !(1..=MOST_CHANNELS).contains(&channels) {
-        return Err(format!("its header has {channels} channels").into());
+        return Err(
+            format!("its header has {channels} channels, expected 1 to {MOST_CHANNELS}").into()
+        );
     }
     // The bytes of a sample, which may be more than its bits need.
     let bytes = match block_bytes / channels {
@@ -174,33 +176,50 @@ fn stream(
         _ => None,
     };
     let kind = kind.ok_or_else(|| {
-        let codec = codec(tag);
-        Unread::Kind(format!(
-            "its codec is {codec} (WAV format {tag:#06x}, {bits} bits, {channels} channels), which is \
-             not read"
-        ))
+        let s = if channels == 1 { "" } else { "s" };
+        let about = format!("WAV format {tag:#06x}, {bits} bits, {channels} channel{s}");
+        Unread::Kind(match codec(tag) {
+            Some(codec) => format!("its codec is {codec} ({about}), which is not read"),
+            None => format!("its codec is one without a common name ({about}), which is not read"),
+        })
     })?;
     Ok(Stream::new(kind, channels, rate, start, promised, room))
 }
 
 /// The codec of a format tag, as people know it.
-fn codec(tag: usize) -> &'static str {
-    match tag {
-        1 => "PCM",
-        2 => "Microsoft ADPCM",
-        3 => "floating-point PCM",
-        0x11 => "IMA ADPCM",
-        0x14 | 0x40 | 0x45 | 0x64 => "G.721 or G.726 ADPCM",
-        0x22 => "TrueSpeech",
-        0x31 => "GSM 6.10",
-        0x42 => "G.723.1",
+fn codec(tag: usize) -> Option<&'static str> {
+    Some(match tag {
+        0x01 => "PCM",
+        0x02 => "Microsoft ADPCM",
+        0x03 => "floating-point PCM",
+        0x05 => "IBM CVSD",
+        0x0a => "WMA Voice",
+        0x10 | 0x17 => "OKI ADPCM",
+        0x11 | 0x12 | 0x69 => "IMA ADPCM",
+        0x14 | 0x40 | 0x45 | 0x64 | 0x85 => "G.721 or G.726 ADPCM",
+        0x20 => "Yamaha ADPCM",
+        0x22 | 0x1501 => "TrueSpeech",
+        0x31 | 0x32 | 0x86 | 0x1500 => "GSM 6.10",
+        0x38 | 0x57 | 0x58 | 0x7a21 | 0x7a22 => "AMR",
+        0x42 | 0x111 | 0xa100 => "G.723.1",
+        0x61 | 0x62 => "Duck ADPCM",
+        0x65 | 0x28f => "G.722",
+        0x75 => "VoxWare MetaSound",
+        0x83 | 0x84 | 0x729a => "G.729",
         0x92 | 0x2000 => "AC-3",
-        0xff | 0x1600 | 0x1601 | 0x1610 => "AAC",
+        0xff | 0x1600..=0x1602 | 0x1610 | 0x4143 | 0x706d | 0xa106 => "AAC",
+        0x130 => "ACELP (SIPR)",
         0x160..=0x163 => "WMA",
-        0x2001 => "DTS",
-        0x674f..=0x6771 | 0x566f => "Vorbis",
+        0x165 | 0x166 => "XMA",
+        0x200 => "Creative ADPCM",
+        0x270 => "ATRAC3",
+        0x401 => "Intel Music Coder",
+        0x402 => "Indeo Audio",
+        0x08 | 0x2001 => "DTS",
+        0x674f..=0x6771 | 0x566f | 0x6f56 => "Vorbis",
         0x704f => "Opus",
+        0xa109 => "Speex",
         0xf1ac => "FLAC",
-        _ => "unknown",
-    }
+        _ => return None,
+    })
 }

@@ -40,6 +40,8 @@ pub struct Levels {
     pub peak: f32,
     /// That of the mean of channels.
     pub mono_peak: f32,
+    /// The range of the mean of channels: its least and largest sample.
+    mono_range: Option<(f32, f32)>,
     /// Mean over channels of the sum of squares.
     energy: f64,
     /// The sum of squares of the mean of channels.
@@ -68,6 +70,8 @@ impl Levels {
             }
             let mono = sum / channels as f32;
             self.mono_peak = self.mono_peak.max(mono.abs());
+            let (least, most) = self.mono_range.unwrap_or((mono, mono));
+            self.mono_range = Some((least.min(mono), most.max(mono)));
             self.energy += squares / channels as f64;
             self.mono_energy += f64::from(mono * mono);
         }
@@ -82,8 +86,15 @@ impl Levels {
                 peak => format!("it is silent: its peak is {:.0} dBFS", 20.0 * peak.log10()),
             });
         }
-        (self.mono_peak <= SILENT || self.left() < CANCELLED).then(|| {
-            "its channels are out of phase: their mean, which is used, is next to silent".into()
+        if self.mono_peak <= SILENT || self.left() < CANCELLED {
+            return Some(
+                "its channels are out of phase: their mean, which is used, is next to silent"
+                    .into(),
+            );
+        }
+        let (least, most) = self.mono_range?;
+        (most - least <= 2.0 * SILENT).then(|| {
+            format!("it is silent: all samples are {most:.3}, a constant offset (direct current)")
         })
     }
 
@@ -137,6 +148,18 @@ mod tests {
         assert!(levels(&dithered, 1).remark().unwrap().contains("its peak is -84 dBFS"));
         assert_eq!(levels(&sine(0.001), 1).remark(), None, "quiet is not silent");
         assert_eq!(levels(&sine(0.7), 1).remark(), None);
+    }
+
+    #[test]
+    fn a_constant_offset_is_silence_and_not_clipped() {
+        for (offset, hiss) in [(0.5, 0.0), (-0.9, 0.0), (1.0, 0.0), (0.3, 2.0)] {
+            let samples: Vec<f32> =
+                (0..999).map(|i| offset + hiss * (i % 2) as f32 / 32_768.0).collect();
+            let remark = levels(&samples, 1).remark().unwrap();
+            assert!(remark.contains("silent") && remark.contains("offset"), "{remark}");
+        }
+        let music: Vec<f32> = sine(0.2).iter().map(|x| x + 0.5).collect();
+        assert_eq!(levels(&music, 1).remark(), None, "a song with an offset is a song");
     }
 
     #[test]

@@ -29,11 +29,13 @@ Examples:
       a model trained on arrays without a known front end
 
 A song is reported as unsure, with the reason, if it is unlike the training songs:
-silent, too short for one cut, with channels that cancel, or with a spectrum or
-changes over time that are beyond the limits that the run has from its training
-and validation songs. This catches silence, noise, tones and other recordings, not
-a genre that the model has never heard. In JSON its verdict is null. Exit code 0
-also then; 1 if a file could not be used.";
+silent, too short for one cut, with channels that cancel, noise, with sound in few
+bands, or with a spectrum or changes over time that even in half of the bands are
+beyond the limits that the run has from its training and validation songs. This
+catches silence, noise and tones, not a genre that the model has never heard. In
+JSON its verdict is null. A song that is unlike them in some bands only, such as one
+stored at 8 kHz or with 8 bits, has a verdict and a remark. Exit code 0 also then; 1
+if a file could not be used.";
 
 /// Columns where standard output is no terminal.
 const WIDTH: usize = 80;
@@ -186,7 +188,8 @@ impl<'a> Page<'a> {
         let (first, others) = ranking.split_at(ranking.len().min(1));
         let first: String = first.iter().map(share).collect();
         let others: Vec<String> = others.iter().take(OTHERS).map(share).collect();
-        format!("{}: {first} ({})", song.path.display(), others.join(", "))
+        let remark = song.remark.as_ref().map_or_else(String::new, |remark| format!("; {remark}"));
+        format!("{}: {first} ({}){remark}", song.path.display(), others.join(", "))
     }
 
     /// The verdict, the strip and where the song lies.

@@ -99,7 +99,7 @@ const ELSEWHERE: [(&[&str], &str); 27] = [
 const PLAIN: [(&str, &str); 8] = [
     (" is not in ", " is not in the range "),
     ("..=", " to "),
-    ("invalid digit found in string", "expected a whole number, 0 or more"),
+    ("invalid digit found in string", "expected a whole number without a sign"),
     ("cannot parse integer from empty string", "expected a whole number"),
     ("number too large to fit in target type", "the number is too large"),
     ("number too small to fit in target type", "the number is too small"),

@@ -42,7 +42,23 @@ pub struct Bands {
     pub variance: Vec<f64>,
     /// Mean square of the difference between neighbouring frames.
     pub step: Vec<f64>,
+    /// The variance of what is left when the frame's level is taken away: the median over the bands
+    /// that are heard. Loudness that rises and falls does not add to it.
+    pub own_variance: Vec<f64>,
+    /// The mean square step of that.
+    pub own_step: Vec<f64>,
+    /// The share of frames in which the band is heard: above the sample's least value by more than
+    /// [`AUDIBLE`] of its range.
+    pub heard: Vec<f64>,
 }
+
+/// 3 dB of the 80 dB that a spectrogram has.
+const AUDIBLE: f64 = 3.0 / 80.0;
+/// A band is heard in a sample, or a song, if it is in this share of frames.
+const MOSTLY: f64 = 0.5;
+
+/// Figures of a band: sum, variance, step, own variance, own step, share of frames heard.
+type Figures = [f64; 6];
 
 impl Bands {
     /// Of the samples `x`, `[n, h, w, c]`, of one song.
@@ -53,24 +69,66 @@ impl Bands {
     }
 }
 
-/// Of each band of a sample: the sum, the variance and the mean square step.
-fn sample_sums(sample: &[f32], [_, w, c]: [usize; 3]) -> Vec<[f64; 3]> {
-    let of_band = |band: &[f32]| {
-        let values = || band.iter().copied().map(f64::from);
-        let sum: f64 = values().sum();
-        let mean = sum / (w * c) as f64;
-        let variance = values().map(|x| (x - mean).powi(2)).sum::<f64>() / (w * c) as f64;
-        // Neighbouring frames of a channel are `c` values apart.
-        let steps = values().zip(values().skip(c)).map(|(a, b)| (b - a).powi(2)).sum::<f64>();
-        [sum, variance, steps / ((w - 1).max(1) * c) as f64]
+impl Bands {
+    /// Whether each band is heard in most frames.
+    pub fn mostly_heard(&self) -> impl Iterator<Item = bool> {
+        self.heard.iter().map(|share| *share > MOSTLY)
+    }
+}
+
+/// The figures of each band of a sample.
+fn sample_sums(sample: &[f32], [_, w, c]: [usize; 3]) -> Vec<Figures> {
+    let len = (w * c).max(1);
+    let (least, most) =
+        sample.iter().fold((f32::MAX, f32::MIN), |(a, b), x| (a.min(*x), b.max(*x)));
+    let (least, most) = (f64::from(least), f64::from(most));
+    let audible = least + AUDIBLE * (most - least);
+    let bands: Vec<(&[f32], f64)> = (sample.chunks_exact(len))
+        .map(|band| {
+            let heard = band.iter().filter(|x| f64::from(**x) > audible).count();
+            (band, heard as f64 / len as f64)
+        })
+        .collect();
+    let mut column = Vec::new();
+    let levels: Vec<f64> = (0..len)
+        .map(|i| {
+            column.clear();
+            column.extend(bands.iter().filter(|(_, heard)| *heard > MOSTLY).map(|(x, _)| x[i]));
+            median(&mut column)
+        })
+        .collect();
+    let of_band = |&(band, heard): &(&[f32], f64)| {
+        let [sum, variance, step] = moments(|i| f64::from(band[i]), w, c);
+        let [_, own_variance, own_step] = moments(|i| f64::from(band[i]) - levels[i], w, c);
+        [sum, variance, step, own_variance, own_step, heard]
     };
-    sample.chunks_exact((w * c).max(1)).map(of_band).collect()
+    bands.iter().map(of_band).collect()
+}
+
+/// Sum, variance and mean square step of `w` frames of `c` channels.
+fn moments(value: impl Fn(usize) -> f64, w: usize, c: usize) -> [f64; 3] {
+    let len = w * c;
+    let sum: f64 = (0..len).map(&value).sum();
+    let mean = sum / len as f64;
+    let variance = (0..len).map(|i| (value(i) - mean).powi(2)).sum::<f64>() / len as f64;
+    // Neighbouring frames of a channel are `c` values apart.
+    let steps = (c..len).map(|i| (value(i) - value(i - c)).powi(2)).sum::<f64>();
+    [sum, variance, steps / ((w - 1).max(1) * c) as f64]
+}
+
+/// The upper median; 0 of no values.
+fn median(values: &mut [f32]) -> f64 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    let middle = values.len() / 2;
+    f64::from(*values.select_nth_unstable_by(middle, f32::total_cmp).1)
 }
 
 /// Sums over the samples of a song.
 #[derive(Debug, Default)]
 pub struct BandSums {
-    bands: Vec<[f64; 3]>,
+    bands: Vec<Figures>,
     samples: usize,
 }
 
@@ -82,8 +140,8 @@ impl BandSums {
         }
     }
 
-    fn add(&mut self, sample: &[[f64; 3]]) {
-        self.bands.resize(sample.len(), [0.0; 3]);
+    fn add(&mut self, sample: &[Figures]) {
+        self.bands.resize(sample.len(), Figures::default());
         for (sums, of_sample) in self.bands.iter_mut().zip(sample) {
             sums.iter_mut().zip(of_sample).for_each(|(sum, x)| *sum += x);
         }
@@ -92,12 +150,15 @@ impl BandSums {
 
     /// The bands of all samples.
     pub fn finish(mut self, [h, w, c]: [usize; 3]) -> Bands {
-        self.bands.resize(h, [0.0; 3]);
+        self.bands.resize(h, Figures::default());
         let over = |i: usize, n: usize| self.bands.iter().map(|sums| sums[i] / n as f64).collect();
         Bands {
             mean: over(0, self.samples * w * c),
             variance: over(1, self.samples),
             step: over(2, self.samples),
+            own_variance: over(3, self.samples),
+            own_step: over(4, self.samples),
+            heard: over(5, self.samples),
         }
     }
 }
@@ -147,7 +208,7 @@ impl<'a> Collector<'a> {
     fn add(&mut self, block: &[f32]) {
         let shape = self.shape;
         let size = shape.iter().product::<usize>().max(1);
-        let each: Vec<Vec<[f64; 3]>> =
+        let each: Vec<Vec<Figures>> =
             block.par_chunks_exact(size).map(|sample| sample_sums(sample, shape)).collect();
         for (sample, i) in each.iter().zip(self.seen..) {
             match &self.part.song {

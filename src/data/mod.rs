@@ -64,7 +64,7 @@ pub use spectra::{Spectra, SpectralDistance};
 pub(crate) use split::{SHARES, share};
 pub use split::{Split, SplitBy};
 pub use stream::Disk;
-pub use typical::{Distribution, Property, Typical, Typicality, known_songs};
+pub use typical::{Distribution, Property, Texture, Typical, Typicality, Unlike, known_songs};
 
 /// The name of the demo corpus in every figure and print.
 pub const DEMO_SOURCE: &str = "demo corpus (synthesised)";

@@ -4,7 +4,12 @@
 //! spectrum, how much each band varies over time, and how much it changes from one frame to the
 //! next. Silence, noise and tones vary less than music; other recordings have another spectrum.
 //! The distance in each is the root mean square over bands of the standardised difference: about 1
-//! for a training song. A song is atypical if a distance is above its limit.
+//! for a training song.
+//!
+//! A song that was stored with few bits, at a low sample rate or a low bit rate is still a song, but
+//! some of its bands hold noise or nothing. So the distance over all bands gives a remark, and that
+//! over the nearer half of the bands decides. Sound that has hardly any band, or that is noise under
+//! changing loudness, may be near in half of its bands: two more figures catch it.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +28,15 @@ const MOST_ATYPICAL: f64 = 0.02;
 /// Variances are compared by their logarithm; this share of the training set's mean variance is
 /// added to them, because below it they are that of rounding.
 const FLOOR: f64 = 0.04;
+/// Limits of what decides are this multiple of their quantile: half of the bands of a badly stored
+/// song are not quite what they were.
+const SLACK: f64 = 1.25;
+/// The least limit of the likeness to noise; songs of four genres reach 3.2, noise 3.7 and more.
+const LEAST_NOISE: f64 = 3.4;
+/// The least deviation of the figures behind it, which are logarithms.
+const LEAST_DEVIATION: f64 = 0.05;
+/// The least share of bands with sound, as a share of the training songs' mean.
+const LEAST_BANDS: f64 = 0.5;
 
 /// A property of songs that is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +54,17 @@ impl Property {
     pub const ALL: [Self; 3] = [Self::Spectrum, Self::Variation, Self::Steps];
 }
 
+/// Why a song is not like the training songs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unlike {
+    /// A property, even in the nearer half of the bands.
+    Property(Property),
+    /// Each band changes as noise does, whatever the loudness.
+    Noise,
+    /// Few bands have sound.
+    FewBands,
+}
+
 /// The training songs' distribution of one property.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Distribution {
@@ -48,6 +73,19 @@ pub struct Distribution {
     /// Their standard deviation, `[h]`; at least a tenth of all bands' root mean square.
     pub deviation: Vec<f32>,
     /// The largest distance of a typical song.
+    pub limit: f32,
+    /// That in the nearer half of the bands.
+    pub half_limit: f32,
+}
+
+/// How much a song's bands change against each other, and how much of that is from frame to frame.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Texture {
+    /// Means over the training songs of [`texture`].
+    pub mean: [f32; 2],
+    /// Their standard deviations.
+    pub deviation: [f32; 2],
+    /// The largest likeness to noise of a typical song.
     pub limit: f32,
 }
 
@@ -58,9 +96,13 @@ pub struct Typical {
     pub properties: [Distribution; 3],
     /// What is added to variances.
     pub floor: f32,
+    /// What tells music from noise.
+    pub texture: Texture,
+    /// The least share of bands with sound.
+    pub least_bands: f32,
     /// Validation songs (or samples) that the limits were calibrated on.
     pub validation: usize,
-    /// Those of them that are beyond the limits.
+    /// Those of them that are unlike the training songs.
     pub atypical: usize,
 }
 
@@ -71,18 +113,41 @@ pub struct Typicality {
     pub distances: [f64; 3],
     /// Their limits.
     pub limits: [f64; 3],
+    /// Distances in the nearer half of the bands.
+    pub half_distances: [f64; 3],
+    /// Their limits.
+    pub half_limits: [f64; 3],
+    /// The likeness to noise: 0 for the mean training song, in standard deviations.
+    pub noise: f64,
+    /// Its limit.
+    pub noise_limit: f64,
+    /// The share of bands with sound.
+    pub bands: f64,
+    /// Its limit, from below.
+    pub least_bands: f64,
+    /// Bands that are farther than the limit, by property.
+    #[serde(skip)]
+    pub far_bands: [usize; 3],
+    /// The highest band with sound, counted from 1; 0 if there is none.
+    #[serde(skip)]
+    pub highest_band: usize,
+    /// Number of bands.
+    #[serde(skip)]
+    pub all_bands: usize,
     /// The mean over bands of the standardised differences, with their signs.
     #[serde(skip)]
     pub shifts: [f64; 3],
 }
 
 impl Typicality {
-    /// The property whose distance is most beyond its limit, if one is.
+    /// The property whose distance over all bands is most beyond its limit, if one is.
     pub fn beyond(&self) -> Option<Property> {
-        let (property, score) = (Property::ALL.into_iter().zip(self.scores()))
-            .max_by(|(_, a), (_, b)| a.total_cmp(b))?;
-        // Not a number is beyond, too.
-        (score > 1.0 || score.is_nan()).then_some(property)
+        most_beyond(Property::ALL.into_iter().zip(self.scores()))
+    }
+
+    /// Why the song is unlike the training songs, if it is.
+    pub fn unlike(&self) -> Option<Unlike> {
+        most_beyond(self.deciding())
     }
 
     /// Whether the song has less of a property than the training songs.
@@ -94,9 +159,20 @@ impl Typicality {
         self.distances.into_iter().zip(self.limits).map(|(distance, limit)| distance / limit)
     }
 
-    fn score(&self) -> f64 {
-        self.scores().fold(0.0, f64::max)
+    /// What decides, relative to its limits.
+    fn deciding(&self) -> impl Iterator<Item = (Unlike, f64)> {
+        let half = self.half_distances.into_iter().zip(self.half_limits);
+        let half =
+            Property::ALL.map(Unlike::Property).into_iter().zip(half.map(|(d, limit)| d / limit));
+        let bands = if self.least_bands > 0.0 { self.least_bands / self.bands } else { 0.0 };
+        half.chain([(Unlike::Noise, self.noise / self.noise_limit), (Unlike::FewBands, bands)])
     }
+}
+
+fn most_beyond<T>(scores: impl Iterator<Item = (T, f64)>) -> Option<T> {
+    let (which, score) = scores.max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    // Not a number is beyond, too.
+    (score > 1.0 || score.is_nan()).then_some(which)
 }
 
 /// What is known of the songs that a model was trained on: their spectra, and which songs are like
@@ -121,9 +197,11 @@ impl Typical {
                     train.iter().map(|bands| values(property, bands, floor)).collect();
                 let each: Vec<&[f64]> = each.iter().map(Vec::as_slice).collect();
                 let (mean, deviation) = mean_and_deviation(&each);
-                Distribution { mean, deviation, limit: 1.0 }
+                Distribution { mean, deviation, limit: 1.0, half_limit: 1.0 }
             }),
             floor,
+            texture: Texture::of(train, floor),
+            least_bands: (LEAST_BANDS * average(train.iter().map(share_heard))) as f32,
             validation: val.len(),
             atypical: 0,
         };
@@ -131,37 +209,58 @@ impl Typical {
             train.iter().chain(val).map(|bands| typical.judge(bands)).collect()
         };
         let all = judge(&typical);
-        for property in Property::ALL {
-            let mut distances: Vec<f64> =
-                all.iter().map(|song| song.distances[property as usize]).collect();
-            distances.sort_unstable_by(f64::total_cmp);
-            let limit = quantile(&distances, LIMIT_QUANTILE).unwrap_or(LEAST_LIMIT);
-            typical.properties[property as usize].limit = positive(limit.max(LEAST_LIMIT));
-        }
-        // All limits are raised together until few songs are beyond any of them: of the validation
-        // songs, and of all, since each property has its own limit.
-        let scores: Vec<f64> = judge(&typical).iter().map(Typicality::score).collect();
-        let factor_of = |scores: &[f64]| {
-            let allowed = (MOST_ATYPICAL * scores.len() as f64) as usize;
-            let mut scores = scores.to_vec();
-            scores.sort_unstable_by(|a, b| b.total_cmp(a));
-            // Rounded up, so that the song with this score is within.
-            scores.get(allowed).map_or(1.0, |score| (score * 1.000_001).max(1.0))
+        let quantile_of = |figure: &dyn Fn(&Typicality) -> f64| {
+            let mut figures: Vec<f64> = all.iter().map(figure).collect();
+            figures.sort_unstable_by(f64::total_cmp);
+            quantile(&figures, LIMIT_QUANTILE).unwrap_or(LEAST_LIMIT)
         };
-        let factor = factor_of(&scores).max(factor_of(&scores[train.len()..]));
-        typical.properties.iter_mut().for_each(|p| p.limit = positive(f64::from(p.limit) * factor));
-        let beyond = |song: &&Typicality| song.beyond().is_some();
-        typical.atypical = judge(&typical).iter().skip(train.len()).filter(beyond).count();
+        for (i, property) in typical.properties.iter_mut().enumerate() {
+            property.limit = positive(quantile_of(&|song| song.distances[i]).max(LEAST_LIMIT));
+            let half = SLACK * quantile_of(&|song| song.half_distances[i]);
+            property.half_limit = positive(half.max(LEAST_LIMIT / 2.0));
+        }
+        typical.texture.limit = positive(quantile_of(&|song| song.noise).max(LEAST_NOISE));
+        // All limits are raised together until few songs are beyond any of them: of the validation
+        // songs, and of all, since each figure has its own limit.
+        let factor_of = |score: &dyn Fn(&Typicality) -> f64| {
+            let scores: Vec<f64> = judge(&typical).iter().map(score).collect();
+            let of = |scores: &[f64]| {
+                let allowed = (MOST_ATYPICAL * scores.len() as f64) as usize;
+                let mut scores = scores.to_vec();
+                scores.sort_unstable_by(|a, b| b.total_cmp(a));
+                // Rounded up, so that the song with this score is within.
+                scores.get(allowed).map_or(1.0, |score| (score * 1.000_001).max(1.0))
+            };
+            of(&scores).max(of(&scores[train.len()..]))
+        };
+        let over_all = factor_of(&|song| song.scores().fold(0.0, f64::max));
+        let deciding =
+            factor_of(&|song| song.deciding().fold(0.0, |most, (_, score)| most.max(score)));
+        let raise = |limit: &mut f32, factor: f64| *limit = positive(f64::from(*limit) * factor);
+        for property in &mut typical.properties {
+            raise(&mut property.limit, over_all);
+            raise(&mut property.half_limit, deciding);
+        }
+        raise(&mut typical.texture.limit, deciding);
+        typical.least_bands = (f64::from(typical.least_bands) / deciding) as f32;
+        let unlike = |song: &&Typicality| song.unlike().is_some();
+        typical.atypical = judge(&typical).iter().skip(train.len()).filter(unlike).count();
         typical
     }
 
     /// Whether it is of this number of bands, and its numbers are possible.
     pub fn fits(&self, bands: usize) -> bool {
         let positive = |x: f32| x.is_finite() && x > 0.0;
+        let Texture { mean, deviation, limit } = &self.texture;
         positive(self.floor)
-            && self.properties.iter().all(|Distribution { mean, deviation, limit }| {
+            && positive(*limit)
+            && mean.iter().all(|x| x.is_finite())
+            && deviation.iter().all(|x| positive(*x))
+            && (0.0..=1.0).contains(&self.least_bands)
+            && self.properties.iter().all(|Distribution { mean, deviation, limit, half_limit }| {
                 [mean.len(), deviation.len()] == [bands; 2]
                     && positive(*limit)
+                    && positive(*half_limit)
                     && deviation.iter().all(|x| positive(*x))
                     && mean.iter().all(|x| x.is_finite())
             })
@@ -169,18 +268,87 @@ impl Typical {
 
     /// Compares a song with the training songs.
     pub fn judge(&self, bands: &Bands) -> Typicality {
-        let mut judged = Typicality { distances: [0.0; 3], limits: [0.0; 3], shifts: [0.0; 3] };
+        let heard = || bands.mostly_heard().zip(1..);
+        let mut judged = Typicality {
+            distances: [0.0; 3],
+            limits: [0.0; 3],
+            half_distances: [0.0; 3],
+            half_limits: [0.0; 3],
+            noise: self.texture.noise(texture(bands, self.floor)),
+            noise_limit: f64::from(self.texture.limit),
+            bands: share_heard(bands),
+            least_bands: f64::from(self.least_bands),
+            far_bands: [0; 3],
+            highest_band: heard()
+                .filter_map(|(heard, band)| heard.then_some(band))
+                .last()
+                .unwrap_or(0),
+            all_bands: bands.mean.len(),
+            shifts: [0.0; 3],
+        };
         for (i, (property, known)) in Property::ALL.into_iter().zip(&self.properties).enumerate() {
-            let Distribution { mean, deviation, limit } = known;
+            let Distribution { mean, deviation, limit, half_limit } = known;
             let values = values(property, bands, self.floor);
             let terms = values.iter().zip(mean).zip(deviation);
-            let shift = terms.map(|((x, m), d)| (x - f64::from(*m)) / f64::from(*d)).sum::<f64>();
+            let mut off: Vec<f64> =
+                terms.map(|((x, m), d)| (x - f64::from(*m)) / f64::from(*d)).collect();
+            judged.shifts[i] = average(off.iter().copied());
             judged.distances[i] = distance(&values, mean, deviation);
             judged.limits[i] = f64::from(*limit);
-            judged.shifts[i] = shift / mean.len() as f64;
+            judged.far_bands[i] = off.iter().filter(|x| x.abs() > f64::from(*limit)).count();
+            off.iter_mut().for_each(|x| *x *= *x);
+            off.sort_unstable_by(f64::total_cmp);
+            off.truncate(off.len().div_ceil(2));
+            judged.half_distances[i] = average(off).sqrt();
+            judged.half_limits[i] = f64::from(*half_limit);
         }
         judged
     }
+}
+
+impl Texture {
+    fn of(train: &[Bands], floor: f32) -> Self {
+        let each: Vec<[f64; 2]> = train.iter().map(|bands| texture(bands, floor)).collect();
+        let mean = [0, 1].map(|i| average(each.iter().map(|x| x[i])));
+        let deviation = [0, 1].map(|i| {
+            let variance = average(each.iter().map(|x| (x[i] - mean[i]).powi(2)));
+            positive(variance.sqrt().max(LEAST_DEVIATION))
+        });
+        Self { mean: mean.map(|x| x as f32), deviation, limit: 1.0 }
+    }
+
+    /// Noise has less contrast than music, and changes more from frame to frame.
+    fn noise(&self, texture: [f64; 2]) -> f64 {
+        let [contrast, haste] =
+            [0, 1].map(|i| (texture[i] - f64::from(self.mean[i])) / f64::from(self.deviation[i]));
+        (haste - contrast) / 2f64.sqrt()
+    }
+}
+
+fn average(values: impl IntoIterator<Item = f64>) -> f64 {
+    let (sum, count) = values.into_iter().fold((0.0, 0), |(sum, n), x| (sum + x, n + 1));
+    if count == 0 { 0.0 } else { sum / f64::from(count) }
+}
+
+/// The share of bands with sound.
+fn share_heard(bands: &Bands) -> f64 {
+    average(bands.mostly_heard().map(|heard| f64::from(u8::from(heard))))
+}
+
+/// Over the bands with sound, each without the frame's level: the upper quartile of the logarithm of
+/// the deviation, and the lower one of that of the step relative to it. Quartiles, since of a badly
+/// stored song some bands hold noise.
+fn texture(bands: &Bands, floor: f32) -> [f64; 2] {
+    let floor = f64::from(floor);
+    let own = bands.own_variance.iter().zip(&bands.own_step).zip(bands.mostly_heard());
+    let own = own.filter(|(_, heard)| *heard).map(|((variance, step), _)| {
+        [0.5 * (variance + floor).ln(), 0.5 * ((step + floor) / (variance + floor)).ln()]
+    });
+    let (mut contrast, mut haste): (Vec<f64>, Vec<f64>) = own.map(|[a, b]| (a, b)).unzip();
+    contrast.sort_unstable_by(f64::total_cmp);
+    haste.sort_unstable_by(f64::total_cmp);
+    let nothing = [0.5 * floor.ln(), 0.0];
+    [quantile(&contrast, 750).unwrap_or(nothing[0]), quantile(&haste, 250).unwrap_or(nothing[1])]
 }
 
 /// A property of each band.
@@ -227,6 +395,11 @@ mod tests {
         assert_eq!((bands.mean, bands.step), (vec![2.0, 1.0], vec![4.0, 0.0]));
         assert!((bands.variance[0] - 8.0 / 3.0).abs() < 1e-12 && bands.variance[1] == 0.0);
         // Two channels: steps are from frame to frame, not from channel to channel.
+        // The first band is heard in half of the frames only, so the second is the level.
+        let own = Bands::of(&[0.0, 0.0, 9.0, 9.0, 5.0, 5.0, 6.0, 7.0], [2, 4, 1]);
+        assert_eq!(own.heard, [0.5, 1.0]);
+        assert_eq!((own.own_variance[1], own.own_step[1]), (0.0, 0.0), "it is the level itself");
+        assert_eq!(own.own_step[0], (0.0f64 + 64.0 + 1.0) / 3.0);
         let two = Bands::of(&[0.0, 9.0, 1.0, 10.0, 2.0, 11.0], [1, 3, 2]);
         assert_eq!((two.mean, two.step), (vec![5.5], vec![1.0]));
         assert_eq!(Bands::of(&[3.0, 5.0], [2, 1, 1]).step, [0.0, 0.0], "one frame has no step");
@@ -258,6 +431,71 @@ mod tests {
         let louder = typical.judge(&louder);
         assert_eq!(louder.beyond(), Some(Property::Spectrum));
         assert!(!louder.is_less(Property::Spectrum));
+    }
+
+    /// Bands `[20, 40, 1]` with notes of their own, at the floor of −8 where nothing sounds.
+    fn music(seed: u64) -> Vec<f32> {
+        let mut stream = Stream::new(seed, "music");
+        let mut x = Vec::new();
+        let (swing, shift) = (1.5 * (0.25 * stream.normal()).exp(), 0.5 * stream.normal());
+        for band in 0..20 {
+            let mut note = 0.0;
+            for frame in 0..40 {
+                if frame % 8 == 0 {
+                    note = shift + swing * stream.normal();
+                }
+                let level = 0.1 * stream.normal() - 0.1 * f64::from(band);
+                x.push((level + note - 0.1 * f64::from(frame % 8)).max(-8.0) as f32);
+            }
+        }
+        x
+    }
+
+    /// Noise in all bands, under one envelope.
+    fn noise(seed: u64, envelope: impl Fn(usize) -> f64) -> Vec<f32> {
+        let mut stream = Stream::new(seed, "noise");
+        let frames = std::iter::repeat_n(0..40, 20).flatten();
+        frames.map(|frame| (envelope(frame) + 0.4 * stream.normal()) as f32).collect()
+    }
+
+    /// Some bands hold nothing, or noise: still a song. Noise stays noise whatever its loudness.
+    #[test]
+    fn a_badly_stored_song_is_a_song_and_noise_is_not() {
+        let of = |x: &[f32]| Bands::of(x, [20, 40, 1]);
+        let songs = |seeds: std::ops::Range<u64>| -> Vec<Bands> {
+            seeds.map(|seed| of(&music(seed))).collect()
+        };
+        let typical = Typical::new(&songs(0..60), &songs(100..150));
+        assert!(typical.fits(20) && typical.atypical <= 1);
+        let (mut cut, mut hissing) = (music(500), music(501));
+        cut[14 * 40..].fill(-8.0);
+        hissing[14 * 40..].copy_from_slice(&noise(1, |_| 3.0)[14 * 40..]);
+        for (what, x) in [("cut", cut), ("hissing", hissing)] {
+            let judged = typical.judge(&of(&x));
+            assert_eq!(judged.unlike(), None, "{what}: {judged:?}");
+            assert!(judged.beyond().is_some(), "{what}: {judged:?}");
+            let property = judged.beyond().unwrap();
+            assert!((4..=10).contains(&judged.far_bands[property as usize]), "{what}: {judged:?}");
+        }
+        let waving = |frame: usize| 1.6 * (frame as f64 / 4.0).sin() - 1.0;
+        let stepping = |frame: usize| if frame % 16 < 8 { 1.0 } else { -2.0 };
+        let fading = |frame: usize| frame as f64 / 10.0 - 3.0;
+        let envelopes: [(&str, &dyn Fn(usize) -> f64); 4] = [
+            ("even", &|_| -1.0),
+            ("waving", &waving),
+            ("stepping", &stepping),
+            ("fading", &fading),
+        ];
+        for (what, envelope) in envelopes {
+            let judged = typical.judge(&of(&noise(7, envelope)));
+            assert!(judged.unlike().is_some(), "{what}: {judged:?}");
+            assert!(judged.noise > judged.noise_limit, "{what}: {judged:?}");
+        }
+        // Two bands, as of a tone that swells.
+        let mut tone = vec![-8.0; 800];
+        tone[5 * 40..7 * 40].copy_from_slice(&music(502)[5 * 40..7 * 40]);
+        assert!(typical.judge(&of(&tone)).unlike().is_some());
+        assert_eq!(typical.judge(&of(&tone)).highest_band, 7);
     }
 
     #[test]

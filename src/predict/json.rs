@@ -29,6 +29,8 @@ struct SongObject<'a> {
     unsure: bool,
     /// Why the song is unlike the training songs.
     reason: Option<&'a str>,
+    /// In what it is unlike them, though a class is claimed.
+    remark: Option<&'a str>,
     /// The most probable class, claimed or not.
     nearest: &'a str,
     probabilities: ByClass<'a, f64>,
@@ -99,6 +101,7 @@ fn object<'a>(song: &'a Song, classes: &'a [String]) -> SongObject<'a> {
         verdict: song.unsure.is_none().then(|| name(votes.mean)),
         unsure: song.unsure.is_some(),
         reason: song.unsure.as_deref(),
+        remark: song.remark.as_deref(),
         nearest: name(votes.mean),
         probabilities: ByClass(classes, probabilities),
         votes: VotesObject {

@@ -193,7 +193,16 @@ impl Predictor {
         let place = |spectra: &Spectra| spectra.locate(&bands.mean);
         let spectrum = self.facts.spectra.as_ref().map(place);
         let typicality = self.facts.typical.as_ref().map(|typical: &Typical| typical.judge(&bands));
-        Song::new(heard, &times, &self.facts.classes, &probabilities, spectrum, typicality)
+        let front_end = self.ear.front_end();
+        Song::new(
+            heard,
+            front_end,
+            &times,
+            &self.facts.classes,
+            &probabilities,
+            spectrum,
+            typicality,
+        )
     }
 }
 

@@ -104,6 +104,7 @@ mod tests {
             spectrum: None,
             typicality: None,
             unsure: None,
+            remark: None,
         }
     }
 

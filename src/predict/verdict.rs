@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::ear::Heard;
-use crate::data::{Property, SpectralDistance, Typicality};
+use crate::audio::{FrontEnd, mel};
+use crate::data::{Property, SpectralDistance, Typicality, Unlike};
 use crate::error::{Error, Result};
 use crate::metrics::{SongVotes, all_song_votes, predictions};
 
@@ -30,6 +31,8 @@ pub struct Song {
     pub typicality: Option<Typicality>,
     /// Why no class is claimed, if none is: the song is unlike the training songs.
     pub unsure: Option<String>,
+    /// In what the song is unlike the training songs, though a class is claimed.
+    pub remark: Option<String>,
 }
 
 /// The class under each vote, as label.
@@ -59,6 +62,7 @@ pub struct Cut {
 impl Song {
     pub(super) fn new(
         heard: Heard,
+        front_end: &FrontEnd,
         spans_s: &[(f64, f64)],
         classes: &[String],
         probabilities: &[f32],
@@ -89,6 +93,8 @@ impl Song {
         let cuts = spans_s.iter().zip(probabilities.chunks_exact(k)).map(cut).collect();
         let probabilities = means;
         let unsure = nothing.or_else(|| unlike(spectrum.as_ref(), typicality.as_ref()));
+        let remark = typicality.as_ref().filter(|_| unsure.is_none());
+        let remark = remark.and_then(|typicality| partly_unlike(typicality, front_end));
         Ok(Self {
             path,
             seconds,
@@ -100,6 +106,7 @@ impl Song {
             spectrum,
             typicality,
             unsure,
+            remark,
         })
     }
 
@@ -118,7 +125,16 @@ fn unlike(spectrum: Option<&SpectralDistance>, typicality: Option<&Typicality>) 
         let extreme = spectrum.is_some_and(SpectralDistance::is_extreme);
         return extreme.then(|| "its average spectrum is far from theirs".into());
     };
-    let property = typicality.beyond()?;
+    let property = match typicality.unlike()? {
+        Unlike::Noise => {
+            return Some("it is like noise: but for its loudness nothing lasts in it".into());
+        }
+        Unlike::FewBands => {
+            let share = 100.0 * typicality.bands;
+            return Some(format!("it has sound in {share:.0} % of the bands, as tones have"));
+        }
+        Unlike::Property(property) => property,
+    };
     let less = typicality.is_less(property);
     let steady = typicality.is_less(Property::Variation) && typicality.is_less(Property::Steps);
     Some(
@@ -134,4 +150,27 @@ fn unlike(spectrum: Option<&SpectralDistance>, typicality: Option<&Typicality>) 
         }
         .into(),
     )
+}
+
+/// A band with sound up to this share of all is no reason to speak of a missing top.
+const NEARLY_ALL: f64 = 0.9;
+
+/// In which bands a song of a known kind is unlike the training songs, if it is.
+fn partly_unlike(typicality: &Typicality, front_end: &FrontEnd) -> Option<String> {
+    let property = typicality.beyond()?;
+    let &Typicality { highest_band, all_bands, far_bands, .. } = typicality;
+    let edges = mel::band_edges_hz(front_end);
+    let top = (highest_band as f64) < NEARLY_ALL * all_bands as f64;
+    let what = match (property, edges.get(highest_band + 1).filter(|_| top)) {
+        (_, Some(hz)) => format!("no sound above {:.1} kHz", hz / 1000.0),
+        (property, None) => {
+            let what = match property {
+                Property::Spectrum => "level and spectrum",
+                Property::Variation | Property::Steps => "changes over time",
+            };
+            let far = far_bands[property as usize];
+            format!("{what} unlike the training songs' in {far} of {all_bands} bands")
+        }
+    };
+    Some(format!("{what}: the verdict rests on the other bands"))
 }

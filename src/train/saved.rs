@@ -48,7 +48,7 @@ pub struct ModelFacts {
     #[serde(default)]
     pub spectra: Option<Spectra>,
     /// Which songs are like the training songs; absent in older files.
-    #[serde(default)]
+    #[serde(default, rename = "typical_songs")]
     pub typical: Option<Typical>,
     /// Seed of the run.
     pub seed: u32,

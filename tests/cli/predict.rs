@@ -283,7 +283,7 @@ fn forget(work: &Work, keys: &[&str]) {
 fn an_older_run_still_has_its_verdicts() {
     let work = trained("sound");
     let want = songs(&work.ok("predict run songs/low/1.wav --json"));
-    forget(&work, &["cutting", "spectra", "typical"]);
+    forget(&work, &["cutting", "spectra", "typical_songs"]);
     let ran = work.ok("predict run songs/low/1.wav --json");
     ran.told("cutting", &["how the training songs were cut is unknown", "from the sound"]);
     let got = songs(&ran);
@@ -303,7 +303,7 @@ fn an_older_run_still_has_its_verdicts() {
     let again = work.ok("predict run songs/low/1.wav --json");
     assert_eq!((songs(&again), again.err.as_str()), (want.clone(), ""));
 
-    forget(&work, &["cutting", "spectra", "typical", "front_end"]);
+    forget(&work, &["cutting", "spectra", "typical_songs", "front_end"]);
     work.fails(
         "predict run songs/low/1.wav",
         &["16 bands x 12 frames", "prepare.json", "--front-end librosa-2s,mels=16"],

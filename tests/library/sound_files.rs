@@ -445,6 +445,89 @@ fn what_the_samples_are_like_is_measured_while_they_are_decoded() {
     assert!(decoded.levels.nothing().unwrap().contains("out of phase"));
 }
 
+/// FLAC is read to the last file, as MP3 and Ogg are; of other kinds it is said that more follows.
+#[test]
+fn what_follows_a_file_is_read_or_said() {
+    let flac = fixture("tones.flac");
+    let want = read("a.flac", &flac).samples;
+    let twice = read("a.flac", &flac.repeat(2));
+    assert_eq!((twice.samples, twice.damage), (want.repeat(2), None));
+    let mut broken = flac.clone();
+    broken.truncate(flac.len() / 2);
+    let sound = read("a.flac", &[&flac[..], &broken].concat());
+    assert!(sound.samples.len() > want.len() && sound.damage.is_some());
+    let wav = riff(b"RIFF", &[plain(), chunk(b"data", &le(&second()))]);
+    let other = riff(b"RIFF", &[fmt(1, 1, 2 * RATE, 2, 16, &[]), chunk(b"data", &le(&second()))]);
+    let mut piped = wav.clone();
+    piped[40..44].fill(0xff);
+    let aiff = aiff(b"AIFF", b"", &be(&second()), 16, RATE, false);
+    let m4a = fixture("tones.m4a");
+    let au = au(24, 16_000, 3, 1, &be(&second()));
+    for (name, first, second) in [
+        ("a.wav", &wav, &wav),
+        ("a.wav", &wav, &other),
+        ("a.wav", &piped, &wav),
+        ("a.aiff", &aiff, &aiff),
+        ("a.au", &au, &au),
+        ("a.m4a", &m4a, &m4a),
+    ] {
+        let alone = read(name, first).samples;
+        let sound = read(name, &[&first[..], second].concat());
+        assert_eq!(sound.samples.len(), alone.len(), "{name}");
+        let damage = sound.damage.unwrap();
+        let told =
+            format!("another file begins within it, at byte {}, and is not read", first.len());
+        assert!(damage.contains(&told), "{name}: {damage}");
+    }
+}
+
+/// A FLAC whose header has another number of samples.
+fn counted(flac: &[u8], samples: u64) -> Vec<u8> {
+    let mut flac = flac.to_vec();
+    // The last 36 of these 64 bits of the first block.
+    let word = u64::from_be_bytes(flac[18..26].try_into().unwrap());
+    flac[18..26].copy_from_slice(&(word >> 36 << 36 | samples).to_be_bytes());
+    flac
+}
+
+/// A header alone does not have a short file refused.
+#[test]
+fn a_stated_length_is_believed_where_there_is_sound() {
+    let flac = fixture("tones.flac");
+    let want = read("a.flac", &flac).samples;
+    for samples in [0, 1 << 31, (1 << 36) - 1] {
+        let sound = read("a.flac", &counted(&flac, samples));
+        assert!(sound.samples == want, "{samples}: {} samples", sound.samples.len());
+        assert_eq!(sound.damage.is_some(), samples > 0, "{samples}");
+    }
+    // Long ones are refused before anything is decoded.
+    let rate = 1000;
+    let wav = riff(b"RIFF", &[fmt(1, 1, rate, 2, 16, &[]), chunk(b"data", &vec![0; 122_002])]);
+    let mut source = Cursor::new(wav);
+    let mut blocks = 0;
+    let refused = decode_blocks(Path::new("a.wav"), &mut source, 1, &mut |_, _| {
+        blocks += 1;
+        Ok(())
+    });
+    assert!(refused.unwrap_err().to_string().contains("longer than 1 minutes") && blocks == 0);
+}
+
+#[test]
+fn codecs_of_wav_are_named_with_their_number() {
+    for (tag, channels, told) in [
+        (0x31, 1, "GSM 6.10 (WAV format 0x0031, 0 bits, 1 channel)"),
+        (0xff, 2, "AAC (WAV format 0x00ff, 0 bits, 2 channels)"),
+        (0x28f, 1, "G.722 (WAV format 0x028f, 0 bits, 1 channel)"),
+        (0x704f, 2, "Opus (WAV format 0x704f"),
+        (0x45, 1, "G.726"),
+        (0x1234, 1, "without a common name (WAV format 0x1234"),
+    ] {
+        let wav = riff(b"RIFF", &[fmt(tag, channels, RATE, 2, 0, &[]), chunk(b"data", &[0; 99])]);
+        let problem = problem("a.wav", &wav);
+        assert!(problem.contains(told) && problem.contains("ffmpeg -i"), "{problem}");
+    }
+}
+
 /// Runs ffmpeg; none where it is not installed.
 fn ffmpeg(words: &str, files: &[&Path], stdin: Option<&[u8]>) -> Option<Vec<u8>> {
     let mut words: Vec<String> = words.split_whitespace().map(ToOwned::to_owned).collect();
@@ -539,6 +622,19 @@ fn lengths_and_samples_are_those_of_ffmpeg() {
     let lost = read("a.ogg", &lost);
     assert!(lost.samples.len() > whole / 4 && lost.samples.len() < whole);
     assert!(lost.damage.unwrap().contains("missing"));
+    // Fragmented MP4, cut off within its sound, and within and after the index of a fragment.
+    let file = folder.path().join("frag.m4a");
+    let words = "-c:a aac -movflags frag_keyframe+empty_moov -frag_duration 1000000";
+    ffmpeg(&format!("-i @0 {words} @1"), &[&wav, &file], None);
+    let frag = std::fs::read(&file).unwrap();
+    let whole = read("a.m4a", &frag);
+    assert_eq!(whole.damage, None);
+    let second = frag.windows(4).enumerate().filter(|(_, word)| word == b"moof").nth(1).unwrap().0;
+    let index = u32::from_be_bytes(frag[second - 4..second].try_into().unwrap()) as usize;
+    for at in [second + 4, second + 40, second - 4 + index, second + index + 900, frag.len() / 2] {
+        let cut = read("a.m4a", &frag[..at]);
+        assert!(cut.samples.len() < whole.samples.len() && cut.damage.is_some(), "{at}");
+    }
     // MP4 with its index first, cut off.
     let file = folder.path().join("fast.m4a");
     ffmpeg("-i @0 -c:a aac -movflags +faststart @1", &[&wav, &file], None);
