@@ -9,6 +9,7 @@ use super::device_args::DeviceArgs;
 use super::say::{Output, quoted, tell};
 use crate::data::{ArrayName, PartName, Role, ScaleKind};
 use crate::error::{DataProblem, Error, Result};
+use crate::progress::Progress;
 use crate::train::LoadedRun;
 use crate::train::run_folder::RunFolder;
 use crate::train::runs::PreparedData;
@@ -110,6 +111,15 @@ pub(super) fn load_run(
     }
     if let (true, Some(change)) = (data.is_default(), run.data_change(parts)) {
         tell(&change);
+        return Ok(run);
+    }
+    match run.trained_on(cache, parts) {
+        Ok(found) => found.iter().for_each(|found| tell(&found.to_string())),
+        // Its own data were audited when it was trained.
+        Err(_) if data.is_default() => {}
+        Err(why) => {
+            bars.note(&format!("whether the run was trained on these samples is unknown: {why}"));
+        }
     }
     Ok(run)
 }

@@ -55,7 +55,7 @@ pub use facts::{ArrayFacts, Values};
 pub use hash::Fingerprint;
 pub use memory_policy::DataFrom;
 #[cfg(feature = "audio")]
-pub(crate) use names::part_of_word;
+pub(crate) use names::{beside_part, part_in_folder, part_of_folder, parts_among};
 pub use names::{ArrayName, Role};
 pub use part::{Part, PartName};
 pub use scale::{Scale, ScaleKind};
