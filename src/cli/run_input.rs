@@ -73,6 +73,26 @@ fn partly(
     Error::RunInterrupted { source: Box::new(error), help }
 }
 
+/// Of sound arrays are to be made as those of the run were, and the run evaluated on them.
+fn of_sound(error: Error, run: &Path) -> Error {
+    match error {
+        Error::Data { place, problem: DataProblem::OtherFiles { found, help } } => {
+            let train = "genre-gpu train --data arrays";
+            let evaluate = format!(
+                "genre-gpu evaluate {} --data arrays\nwith the flags of prepare that the run's own arrays \
+                 were made with; to hear what the run makes of songs without labels:\n  genre-gpu predict \
+                 {} SONG...",
+                quoted(run),
+                quoted(run)
+            );
+            let help = help.replace("train on those", "evaluate the run on those");
+            let help = help.replace(train, &evaluate);
+            Error::Data { place, problem: DataProblem::OtherFiles { found, help } }
+        }
+        error => error,
+    }
+}
+
 /// A finished run's settings, with the data and the device of the flags.
 pub(super) fn run_config(run: &RunFolder, data: &DataArgs, device: &DeviceArgs) -> Result<Config> {
     let mut config = data.config_of(run)?;
@@ -101,6 +121,9 @@ pub(super) fn load_run(
             ) => {
                 let present = parts_of(found);
                 partly(error, &path, data, parts, &present)
+            }
+            (Error::Data { problem: DataProblem::OtherFiles { .. }, .. }, false) => {
+                of_sound(error, &path)
             }
             (_, true) => moved(error),
             _ => error,

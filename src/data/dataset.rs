@@ -13,7 +13,8 @@ use super::npy::Npy;
 use super::read::Reader;
 use super::stored::StoredSamples;
 use super::{
-    ArrayFacts, ArrayName, DataFrom, Disk, Fingerprint, Part, PartName, Role, Scale, Split, SplitBy, Values,
+    ArrayFacts, ArrayName, DataFrom, Disk, Fingerprint, Part, PartName, Role, Scale, Split,
+    SplitBy, Values,
 };
 use crate::error::{DataProblem, Error, Result};
 use crate::progress::Progress;
@@ -119,17 +120,22 @@ impl Dataset {
                 false
             }
         };
-        let words =
+        let mut words =
             Vocabulary::read(&mut source, &arrays, class_names.map(Vec::as_slice), progress)?;
+        let mut named_by = "--class-names".to_owned();
+        if class_names.is_none() && words.classes.is_none() {
+            let found = labels::class_names(&mut source, &arrays, progress)?;
+            if let Some((place, names)) = found {
+                (named_by, words.classes) = (place, Some(names));
+            }
+        }
         let mut hash = DataHash::default();
         let mut loader = Loader {
             source: &mut source,
             arrays: &arrays,
             reader: Reader { transpose: options.transpose, on_disk, hash: &mut hash, progress },
             size: None,
-            classes: class_names
-                .or(words.classes.as_ref())
-                .map(|names| (names.len(), "--class-names".to_owned())),
+            classes: class_names.or(words.classes.as_ref()).map(|names| (names.len(), named_by)),
             words: &words,
             layout,
             options,

@@ -146,6 +146,49 @@ impl Vocabulary {
     }
 }
 
+/// What arrays of the names of classes are called.
+const CLASS_NAMES: [&str; 9] = [
+    "mapping",
+    "class_names",
+    "label_names",
+    "target_names",
+    "genre_names",
+    "classes",
+    "labels_names",
+    "genres",
+    "names",
+];
+
+/// The names of classes in an array of text beside the others, and its place.
+pub(super) fn class_names(
+    source: &mut ArraySource,
+    arrays: &HashMap<ArrayName, String>,
+    progress: &dyn Progress,
+) -> Result<Option<(String, Vec<String>)>> {
+    for name in source.names().to_vec() {
+        let key = name.rsplit([':', '/']).next().unwrap_or(&name).to_lowercase();
+        let is_named = CLASS_NAMES.contains(&key.trim_end_matches(".npy"));
+        if !is_named || arrays.values().any(|chosen| *chosen == name) {
+            continue;
+        }
+        let npy = source.array(&name)?;
+        let (place, n) = (npy.place.clone(), npy.shape.first().copied().unwrap_or(0));
+        if !npy.dtype.is_text() || npy.shape.len() != 1 || !(2..=MOST_CLASSES).contains(&n) {
+            continue;
+        }
+        let names = npy.into_text()?;
+        let different: BTreeSet<&String> = names.iter().collect();
+        if different.len() < n || !names.iter().all(|name| is_name(name)) {
+            progress
+                .note(&format!("{place} has no {n} names of classes that differ: it is not used"));
+            continue;
+        }
+        progress.note(&format!("classes are called as {place} has it: {}", names.join(", ")));
+        return Ok(Some((place, names)));
+    }
+    Ok(None)
+}
+
 /// Whether text can be the name of a class on a terminal and in a picture.
 pub(super) fn is_name(text: &str) -> bool {
     !text.trim().is_empty() && !text.chars().any(char::is_control)

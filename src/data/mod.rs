@@ -54,9 +54,9 @@ pub use dataset::{DataOptions, Dataset};
 pub use facts::{ArrayFacts, Values};
 pub use hash::Fingerprint;
 pub use memory_policy::DataFrom;
+pub use names::{ArrayName, Role};
 #[cfg(feature = "audio")]
 pub(crate) use names::{beside_part, part_in_folder, part_of_folder, parts_among};
-pub use names::{ArrayName, Role};
 pub use part::{Part, PartName};
 pub use scale::{Scale, ScaleKind};
 pub use spectra::{Spectra, SpectralDistance};

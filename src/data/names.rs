@@ -178,8 +178,8 @@ const JUDGING: &[&str] = &["eval", "evaluation", "holdout", "heldout", "unseen"]
 
 /// Words beside that for a part, which say nothing: `train_set`, `audio-test`.
 const FILLERS: &[&str] = &[
-    "audio", "clips", "data", "dataset", "dir", "files", "folder", "music", "part", "samples", "set",
-    "songs", "sound", "sounds", "split", "subset", "tracks", "wav", "wavs", "x",
+    "audio", "clips", "data", "dataset", "dir", "files", "folder", "music", "part", "samples",
+    "set", "songs", "sound", "sounds", "split", "subset", "tracks", "wav", "wavs", "x",
 ];
 
 /// The part that a folder, or a word in a list, is plainly called by: `Train_set`, `01-testing`,
@@ -204,10 +204,12 @@ fn part_of_long_word(word: &str) -> Option<PartName> {
         _ => part_of_word(word).filter(|_| word.len() > 2),
     };
     let fillers = FILLERS.iter();
-    known(word).or_else(|| fillers.clone().find_map(|f| known(word.strip_suffix(f)?))).or_else(|| {
-        let mut fillers = fillers;
-        fillers.find_map(|f| known(word.strip_prefix(f)?))
-    })
+    known(word).or_else(|| fillers.clone().find_map(|f| known(word.strip_suffix(f)?))).or_else(
+        || {
+            let mut fillers = fillers;
+            fillers.find_map(|f| known(word.strip_prefix(f)?))
+        },
+    )
 }
 
 /// The part that one of a folder's words names, whatever stands beside it: `train-clean-100`.

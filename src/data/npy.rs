@@ -403,7 +403,9 @@ impl<'a> Npy<'a> {
         match kind {
             Kind::Float if bytes == 8 && rounded.is_empty() && order.is_empty() => None,
             Kind::Float if bytes == 4 && order.is_empty() => None,
-            Kind::Float if bytes == 4 => Some(format!("{order}{name}: read in this machine's order")),
+            Kind::Float if bytes == 4 => {
+                Some(format!("{order}{name}: read in this machine's order"))
+            }
             Kind::Bool => Some("bool: False is read as 0, True as 1".to_owned()),
             Kind::Int | Kind::Uint => {
                 Some(format!("{order}{name}: whole numbers, read as float32{rounded}"))

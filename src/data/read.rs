@@ -109,14 +109,16 @@ impl Reader<'_> {
         place: &str,
         size: [usize; 2],
     ) -> Result<Samples> {
-        let mut source = MemoryBlocks { x, sample_len: size[0] * size[1], unread: None, rounded: false };
+        let mut source =
+            MemoryBlocks { x, sample_len: size[0] * size[1], unread: None, rounded: false };
         let values = self.examine(&mut source, place, size)?;
         Ok(Samples { x: source.x, stored: None, values, rounded: false })
     }
 
     /// Fails if a value of an array that will be split is not finite, with its place in the file.
     pub(super) fn expect_finite(x: Vec<f32>, place: &str, size: [usize; 2]) -> Result<Vec<f32>> {
-        let mut source = MemoryBlocks { x, sample_len: size[0] * size[1], unread: None, rounded: false };
+        let mut source =
+            MemoryBlocks { x, sample_len: size[0] * size[1], unread: None, rounded: false };
         match non_finite(&mut source, size)? {
             Some(problem) => Err(Error::data(place, problem)),
             None => Ok(source.x),

@@ -166,8 +166,7 @@ fn time(text: &&str) -> f64 {
 }
 
 /// Words for pieces that are used for other things as well, so that only a song's number tells.
-const LOOSE: &str =
-    "loop|take|bar|beat|phrase|version|ver|v|mix|copy|shift|speed|noise|tempo";
+const LOOSE: &str = "loop|take|bar|beat|phrase|version|ver|v|mix|copy|shift|speed|noise|tempo";
 
 /// A name with a song's number, and behind it nothing but numbers or such a word with one.
 static TAIL: LazyLock<Rule> = LazyLock::new(|| {
@@ -184,9 +183,8 @@ static HEAD: LazyLock<Rule> =
 
 /// What may be pieces: a number before a name, or a word with one behind it.
 static LEADING: LazyLock<Rule> = LazyLock::new(|| Rule::new(r"^()(\d{1,4})[\s._-]+(.+)$"));
-static LOOSELY: LazyLock<Rule> = LazyLock::new(|| {
-    Rule::new(&format!(r"^(.+?){APART}(?:{LOOSE})[\s._#-]*(\d{{1,5}}){ENDS}"))
-});
+static LOOSELY: LazyLock<Rule> =
+    LazyLock::new(|| Rule::new(&format!(r"^(.+?){APART}(?:{LOOSE})[\s._#-]*(\d{{1,5}}){ENDS}")));
 
 const TRAILING_NUMBER: &str = "^(.*?)[ ._-]*[(]?[0-9]+[)]?$";
 const LEADING_NUMBER: &str = "^[0-9]+[ ._-]*(.*)$";
@@ -573,7 +571,8 @@ mod tests {
     #[test]
     fn names_that_leave_it_open_are_told_with_an_expression() {
         let told = |names: &[&str]| songs("rock", names).unsure.map(|unsure| unsure.expression);
-        let loops = ["Yellow loop1.wav", "Yellow loop2.wav", "Sparks loop1.wav", "Sparks loop2.wav"];
+        let loops =
+            ["Yellow loop1.wav", "Yellow loop2.wav", "Sparks loop1.wav", "Sparks loop2.wav"];
         assert_eq!(told(&loops), Some(WORD_AND_NUMBER));
         let before = ["1_Yellow.wav", "2_Yellow.wav", "1_Sparks.wav", "2_Sparks.wav"];
         assert_eq!(told(&before), Some(LEADING_NUMBER));

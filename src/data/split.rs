@@ -223,7 +223,10 @@ mod tests {
             assert!(of_song.values().all(|parts| parts.len() == 1));
             assert!(PartName::ALL.iter().all(|part| drawn.contains(part)));
             let told = split(by).describe("x", &y, &songs, &drawn);
-            assert!(told.contains("such as 0 (of classes 0 and 1), are each in one part"), "{told}");
+            assert!(
+                told.contains("such as 0 (of classes 0 and 1), are each in one part"),
+                "{told}"
+            );
         }
     }
 

@@ -133,19 +133,18 @@ fn layout(sounds: &[Sound], progress: &dyn Progress) -> (Layout, Parts) {
         let different: BTreeSet<_> = parts.values().collect();
         // Other words beside those for parts must be the same everywhere: gtzan_train, gtzan_test.
         let beside: BTreeSet<_> = folders.iter().map(|name| beside_part(name)).collect();
-        let alike = beside.len() == 1 && different.contains(&PartName::Train) && different.len() > 1;
+        let alike =
+            beside.len() == 1 && different.contains(&PartName::Train) && different.len() > 1;
         (parts.len() == folders.len() && (plain || alike)).then_some(parts)
     };
     let (above, below) = (folders(0), folders(1));
     let deep = sounds.iter().all(|sound| sound.depth() > 1);
-    if let Some(parts) =
-        named(&above, true).or_else(|| named(&above, false).filter(|_| deep))
-    {
+    if let Some(parts) = named(&above, true).or_else(|| named(&above, false).filter(|_| deep)) {
         return (Layout::ClassesOfParts, parts);
     }
-    if let Some(parts) = named(&below, true).filter(|parts| {
-        deep && parts.values().collect::<BTreeSet<_>>().len() > 1
-    }) {
+    if let Some(parts) = named(&below, true)
+        .filter(|parts| deep && parts.values().collect::<BTreeSet<_>>().len() > 1)
+    {
         return (Layout::PartsOfClasses, parts);
     }
     let like_parts: Vec<(&str, PartName)> =

@@ -86,10 +86,10 @@ impl Row {
     pub(super) fn part(&self) -> Result<Option<PartName>> {
         let word = self.get("part");
         match self.part {
-            None if !word.is_empty() => Err(self.problem(&format!(
-                "expected part train, val or test, found {}",
-                shown(word)
-            ))),
+            None if !word.is_empty() => {
+                Err(self
+                    .problem(&format!("expected part train, val or test, found {}", shown(word))))
+            }
             part => Ok(part),
         }
     }

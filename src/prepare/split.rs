@@ -360,10 +360,10 @@ fn fill(missing: PartName, classes: &[String], seed: u64, done: &mut [Done]) {
         let own = done.iter().filter(|d| {
             d.song.class == class && d.song.part == Some(PartName::Train) && !d.parts.is_empty()
         });
-        let names: BTreeMap<String, i64> =
-            own.filter(|done| first(&done.song) == done.song.id)
-                .map(|done| (done.song.group.clone(), done.song.id))
-                .collect();
+        let names: BTreeMap<String, i64> = own
+            .filter(|done| first(&done.song) == done.song.id)
+            .map(|done| (done.song.group.clone(), done.song.id))
+            .collect();
         let n = names.len();
         // Not the last song.
         let wanted = share(n, part, whole).min(n.saturating_sub(1));

@@ -124,7 +124,9 @@ impl LoadedRun {
                 splits: split.map(|splits| splits.map(|split| split.to_string())),
             }
         });
-        Ok(found.filter(|found| found.samples > 0 || found.songs.is_some_and(|s| s.0 > 0)).collect())
+        Ok(found
+            .filter(|found| found.samples > 0 || found.songs.is_some_and(|s| s.0 > 0))
+            .collect())
     }
 
     /// Scales the samples as the training set was. To be called once.
