@@ -299,11 +299,8 @@ impl Loader<'_> {
     /// Says once, not for each part, what was done with arrays of a role.
     fn tell(&mut self, role: Role, done: Option<String>, place: &str) {
         let Some(done) = done else { return };
-        let what = match done.split_once(": read as ") {
-            // Shapes differ by the number of samples.
-            Some((before, _)) if before.contains('[') => before.split('[').next().unwrap_or(before),
-            _ => &done,
-        };
+        // Shapes differ by the number of samples.
+        let what = done.split('[').next().unwrap_or(&done);
         if self.told.insert((role.as_str(), what.to_owned())) {
             self.reader.progress.note(&format!("{place}: {done}"));
         }

@@ -22,7 +22,7 @@ fn an_edited_run_is_refused_by_all_that_read_it() {
         ("scale = \"standard\"", "scale = \"minmax\""),
         ("batch-size = 8", "batch-size = 4"),
         ("shuffle = \"keras2\"", "shuffle = \"keras3\""),
-        ("keep = \"best\"", "keep = \"best\"\nsplit = \"song\""),
+        ("keep = \"best\"", "keep = \"best\"\nclass-names = [\"a\", \"b\", \"c\", \"d\"]"),
     ] {
         let edited = config.replacen(line, other, 1);
         assert!(edited != config, "{line}\n{config}");
@@ -210,7 +210,7 @@ fn classes_in_messages_have_names() {
     let words = format!("train --data one --split song {EPOCH} --class-names blues,jazz,rock");
     work.fails(&words, &["class 0 (blues) has 1 songs"]);
     for (part, label) in [("train", 0), ("val", 2)] {
-        let y = read_npy::<Array1<i64>>(work.path(&format!("data/y_{part}.npy"))).unwrap();
+        let y: Array1<i64> = read_npy(work.path(&format!("data/y_{part}.npy"))).unwrap();
         let y = y.mapv(|class| if part == "train" { class % 2 } else { label });
         write_npy(work.path(&format!("data/y_{part}.npy")), &y).unwrap();
     }
