@@ -83,13 +83,13 @@ impl Vocabulary {
         for (_, texts) in read_texts(source, arrays, Role::Song)? {
             ids.extend(texts.into_iter().filter(|text| known.insert(text.clone())));
         }
-        words.number_songs(ids, progress);
+        words.number_songs(&ids, progress);
         Ok(words)
     }
 
     /// Numbers songs in the order of their appearance; ids that are names of pieces of one song get
     /// its number.
-    fn number_songs(&mut self, ids: Vec<String>, progress: &dyn Progress) {
+    fn number_songs(&mut self, ids: &[String], progress: &dyn Progress) {
         if ids.is_empty() {
             return;
         }

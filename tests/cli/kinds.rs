@@ -368,7 +368,7 @@ fn json_becomes_arrays_by_the_lines_given() {
     let json = serde_json::json!({ "mapping": ["d", "c", "b", "a"], "labels": y, "mfcc": x });
     work.write("course.json", json.to_string());
     let told = ["mapping has the names of the classes", "--transpose --split sample"];
-    let ran = work.fails(&format!("train --data course.json {EPOCH}"), &told);
+    let ran = work.fails(&format!("train --data course.json {EPOCH} --overwrite"), &told);
     if mended(&work, &ran.err) {
         let ran = work
             .ok(&format!("train --data course.npz --transpose --split sample {EPOCH} --overwrite"));
