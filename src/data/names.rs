@@ -1,5 +1,6 @@
 //! The names of arrays: `x_train`, and what `X_train`, `training_labels` or `dev-spectrograms` mean.
 
+#[cfg(feature = "audio")]
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -213,6 +214,7 @@ fn part_of_long_word(word: &str) -> Option<PartName> {
 }
 
 /// The part that one of a folder's words names, whatever stands beside it: `train-clean-100`.
+#[cfg(feature = "audio")]
 pub(crate) fn part_in_folder(name: &str) -> Option<PartName> {
     let name = name.to_lowercase();
     let mut words = name.split(|c: char| !c.is_alphabetic());
@@ -220,6 +222,7 @@ pub(crate) fn part_in_folder(name: &str) -> Option<PartName> {
 }
 
 /// The words of a folder's name beside that for its part, without numbers.
+#[cfg(feature = "audio")]
 pub(crate) fn beside_part(name: &str) -> Vec<String> {
     let name = name.to_lowercase();
     let words = name.split(|c: char| !c.is_alphabetic());
@@ -228,6 +231,7 @@ pub(crate) fn beside_part(name: &str) -> Vec<String> {
 }
 
 /// The parts of names that are used together: `eval` is for validation if there is a `test` too.
+#[cfg(feature = "audio")]
 pub(crate) fn parts_among<'a>(
     names: impl IntoIterator<Item = &'a str>,
     part_of: impl Fn(&str) -> Option<PartName>,

@@ -313,7 +313,7 @@ fn tell_of_copies(done: &[Done], progress: &dyn Progress) {
     }
     if !apart.is_empty() {
         progress.warn(&format!(
-            "the same file several times, in different parts or with different labels: {}",
+            "the same file several times: {} (in different parts or with different labels)",
             example(&apart, true)
         ));
     }

@@ -82,7 +82,7 @@ impl LoadedRun {
     ///
     /// # Errors
     /// Why it is not known: the run's data cannot be read, or have changed.
-    pub(crate) fn trained_on(
+    pub fn trained_on(
         &self,
         cache_dir: Option<&Path>,
         parts: &[PartName],
@@ -137,17 +137,17 @@ impl LoadedRun {
 
 /// Samples of a part that a run was trained on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TrainedOn {
+pub struct TrainedOn {
     /// The part.
-    part: PartName,
+    pub part: PartName,
     /// Its samples that equal one of training.
-    samples: usize,
+    pub samples: usize,
     /// All its samples.
-    of_samples: usize,
+    pub of_samples: usize,
     /// Its songs that training has too, and all its songs, where ids are those of the run.
-    songs: Option<(usize, usize)>,
+    pub songs: Option<(usize, usize)>,
     /// How the run's data were split, and how these are, if otherwise.
-    splits: Option<[String; 2]>,
+    pub splits: Option<[String; 2]>,
 }
 
 impl fmt::Display for TrainedOn {
