@@ -105,8 +105,9 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
             p1.model.graph(size, classes)?;
             tell(&format!(
                 "warning: P2 is left out: {error}; P1 alone is trained, explained and reported. For P2 \
-                 make arrays with more mel bands (genre-gpu prepare --mels 64), or train a model of your \
-                 own (genre-gpu train --model mine.toml)"
+                 make arrays of the sound with more mel bands:\n  genre-gpu prepare SONGS --mels 64 --out \
+                 arrays64\n  genre-gpu assignment --data arrays64\nwhere SONGS has a folder of sound \
+                 files for each class"
             ));
         }
     }

@@ -14,7 +14,7 @@ use super::say::{Output, tell, this_command, warn_of};
 use super::seeds;
 use super::stop::{interruption, trained};
 use crate::compare::{self, DataReport, ModelRuns, Report, RunFigures};
-use crate::data::{Dataset, PartName};
+use crate::data::{Dataset, PartName, Split};
 use crate::device::Devices;
 use crate::error::{Error, Result};
 use crate::files::FolderLock;
@@ -51,6 +51,10 @@ pub(super) struct Args {
     /// demo]
     #[arg(long, value_name = "PATH")]
     data: Vec<PathBuf>,
+
+    /// Split one x and y of each data set here: song (by song ids), sample; song:7 for another seed
+    #[arg(long, value_name = "HOW")]
+    split: Option<Split>,
 
     /// Folder for the runs and the comparison
     #[arg(long, short, value_name = "DIR")]
@@ -194,6 +198,7 @@ fn sets(args: &Args, models: &[Model]) -> Result<Vec<Set>> {
                 let given = Settings {
                     model: Some(model.name.clone()),
                     data: data.clone(),
+                    split: args.split,
                     seed: Some(*seed),
                     epochs: args.epochs,
                     batch_size: args.batch_size,

@@ -88,8 +88,8 @@ fn within<const LEAST: usize, const MOST: usize>(text: &str) -> Result<usize, St
 #[command(next_help_heading = "Split into training, validation and test")]
 struct SplitArgs {
     /// By song (56/14/30 % per class), by segment (songs are in several parts), the fault-filtered
-    /// list of GTZAN, a CSV list, or folders named train, val, test (also valid, validation, dev,
-    /// eval ...) [default: the list's or the folders' parts if there are any, else song]
+    /// list of GTZAN, a CSV list, or folders named train, val, test (also valid, dev, Train_set,
+    /// holdout ...) [default: the list's or the folders' parts if there are any, else song]
     #[arg(long, value_name = "HOW", value_parser = choice::split())]
     split: Option<SplitKind>,
 

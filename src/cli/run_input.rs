@@ -9,6 +9,7 @@ use super::device_args::DeviceArgs;
 use super::say::{Output, quoted, tell};
 use crate::data::{ArrayName, PartName, Role, ScaleKind};
 use crate::error::{DataProblem, Error, Result};
+use crate::progress::Progress;
 use crate::train::LoadedRun;
 use crate::train::run_folder::RunFolder;
 use crate::train::runs::PreparedData;
@@ -72,6 +73,26 @@ fn partly(
     Error::RunInterrupted { source: Box::new(error), help }
 }
 
+/// Of sound arrays are to be made as those of the run were, and the run evaluated on them.
+fn of_sound(error: Error, run: &Path) -> Error {
+    match error {
+        Error::Data { place, problem: DataProblem::OtherFiles { found, help } } => {
+            let train = "genre-gpu train --data arrays";
+            let evaluate = format!(
+                "genre-gpu evaluate {} --data arrays\nwith the flags of prepare that the run's own arrays \
+                 were made with; to hear what the run makes of songs without labels:\n  genre-gpu predict \
+                 {} SONG...",
+                quoted(run),
+                quoted(run)
+            );
+            let help = help.replace("train on those", "evaluate the run on those");
+            let help = help.replace(train, &evaluate);
+            Error::Data { place, problem: DataProblem::OtherFiles { found, help } }
+        }
+        error => error,
+    }
+}
+
 /// A finished run's settings, with the data and the device of the flags.
 pub(super) fn run_config(run: &RunFolder, data: &DataArgs, device: &DeviceArgs) -> Result<Config> {
     let mut config = data.config_of(run)?;
@@ -101,6 +122,9 @@ pub(super) fn load_run(
                 let present = parts_of(found);
                 partly(error, &path, data, parts, &present)
             }
+            (Error::Data { problem: DataProblem::OtherFiles { .. }, .. }, false) => {
+                of_sound(error, &path)
+            }
             (_, true) => moved(error),
             _ => error,
         }
@@ -110,6 +134,15 @@ pub(super) fn load_run(
     }
     if let (true, Some(change)) = (data.is_default(), run.data_change(parts)) {
         tell(&change);
+        return Ok(run);
+    }
+    match run.trained_on(cache, parts) {
+        Ok(found) => found.iter().for_each(|found| tell(&found.to_string())),
+        // Its own data were audited when it was trained.
+        Err(_) if data.is_default() => {}
+        Err(why) => {
+            bars.note(&format!("whether the run was trained on these samples is unknown: {why}"));
+        }
     }
     Ok(run)
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::say::Output;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Parameter, Shape};
 use crate::models::Model;
 use crate::models::summary::{LayerTable, capacity};
@@ -99,8 +99,21 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     // Nothing is trained, but a wrong recipe is an error.
     Recipe::of(&model)?;
     let [h, w] = args.input;
-    let graph = model.graph([h, w, 1], args.classes)?;
     let least = model.least_input(args.classes);
+    let graph = model.graph([h, w, 1], args.classes).map_err(|error| match least {
+        Some([least_h, least_w]) if h < least_h || w < least_w => Error::Setting {
+            name: "input",
+            expected: "an input that is large enough for the model",
+            found: format!(
+                "{h}x{w}; {} needs at least {least_h} mel bands x {least_w} frames: --input \
+                 {}x{}",
+                model.name,
+                h.max(least_h),
+                w.max(least_w)
+            ),
+        },
+        _ => error,
+    })?;
     output.document(&Document {
         model: &model.name,
         rationale: &model.rationale,

@@ -378,11 +378,10 @@ fn missing(source: &ArraySource, name: ArrayName, array: String, whole: bool) ->
         |part| found.iter().any(|f| ArrayName::of(stem(f)) == Some(ArrayName { part, ..name }));
     let splittable = !whole
         && name == ArrayName { role: Role::X, part: PartName::Val }
-        && has_part(PartName::Train)
-        && has_part(PartName::Test);
+        && has_part(PartName::Train);
     let accepted = if whole { name.role.accepted_alone() } else { name.accepted() };
     match splittable {
-        true => DataProblem::NoValidation { accepted, found },
+        true => DataProblem::NoValidation { test: has_part(PartName::Test), accepted, found },
         false => DataProblem::Missing { array, accepted, found, npz },
     }
 }
@@ -406,7 +405,7 @@ fn part_folders(folder: &Path) -> Result<Vec<String>> {
     for entry in std::fs::read_dir(folder).map_err(Error::io(folder, "read"))? {
         let path = entry.map_err(Error::io(folder, "read"))?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if names::part_of_word(&name.to_lowercase()).is_some() && path.is_dir() {
+        if names::part_of_folder(name).is_some() && path.is_dir() {
             found.push(name.to_owned());
         }
     }

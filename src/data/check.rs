@@ -88,6 +88,11 @@ pub(super) fn count_classes(
     Ok(())
 }
 
+/// The name of a class, where names are given.
+pub(super) fn name_of(class: u32, names: Option<&[String]>) -> Option<String> {
+    names?.get(class as usize).cloned()
+}
+
 /// Checks which classes occur in which part. A class that occurs in val or test only is an error:
 /// the network is never trained on it. So is a gap in plain labels, unless the number of classes
 /// was given (`counted`) by their names or by one-hot labels: it would give the network an output
@@ -109,12 +114,15 @@ pub(super) fn check_classes(
     let trained: Vec<u32> =
         (0..).zip(train).filter(|(_, n)| **n > 0).map(|(class, _)| class).collect();
     if let &[class] = trained.as_slice() {
-        return Err(Error::data(place, DataProblem::OneClass { class }));
+        let name = name_of(class, names);
+        return Err(Error::data(place, DataProblem::OneClass { class, name }));
     }
     for (_, place, counts) in &labels {
         for (class, (&count, &train_count)) in (0u32..).zip(counts.iter().zip(train)) {
             if count > 0 && train_count == 0 {
-                return Err(Error::data(place, DataProblem::ClassNotInTraining { class, count }));
+                let name = name_of(class, names);
+                let problem = DataProblem::ClassNotInTraining { class, name, count };
+                return Err(Error::data(place, problem));
             }
         }
     }

@@ -13,9 +13,10 @@ use super::npy::Npy;
 use super::read::Reader;
 use super::stored::StoredSamples;
 use super::{
-    ArrayFacts, ArrayName, DataFrom, Disk, Part, PartName, Role, Scale, Split, SplitBy, Values,
+    ArrayFacts, ArrayName, DataFrom, Disk, Fingerprint, Part, PartName, Role, Scale, Split,
+    SplitBy, Values,
 };
-use crate::error::{Error, Result};
+use crate::error::{DataProblem, Error, Result};
 use crate::progress::Progress;
 
 /// Names of the four genres of the course's data, in the order of their labels.
@@ -119,21 +120,26 @@ impl Dataset {
                 false
             }
         };
-        let words =
+        let mut words =
             Vocabulary::read(&mut source, &arrays, class_names.map(Vec::as_slice), progress)?;
+        let mut named_by = "--class-names".to_owned();
+        if class_names.is_none() && words.classes.is_none() {
+            let found = labels::class_names(&mut source, &arrays, progress)?;
+            if let Some((place, names)) = found {
+                (named_by, words.classes) = (place, Some(names));
+            }
+        }
         let mut hash = DataHash::default();
         let mut loader = Loader {
             source: &mut source,
             arrays: &arrays,
             reader: Reader { transpose: options.transpose, on_disk, hash: &mut hash, progress },
             size: None,
-            classes: class_names
-                .or(words.classes.as_ref())
-                .map(|names| (names.len(), "--class-names".to_owned())),
+            classes: class_names.or(words.classes.as_ref()).map(|names| (names.len(), named_by)),
             words: &words,
             layout,
             options,
-            told: false,
+            told: BTreeSet::new(),
             told_one_hot: false,
             found: Vec::new(),
         };
@@ -258,8 +264,8 @@ struct Loader<'a> {
     words: &'a Vocabulary,
     layout: Layout,
     options: &'a DataOptions,
-    /// What was done with an axis of channels was said.
-    told: bool,
+    /// What was done with arrays of a role, as far as it was said.
+    told: BTreeSet<(&'static str, String)>,
     /// That labels are one-hot was said.
     told_one_hot: bool,
     found: Vec<ArrayFacts>,
@@ -290,11 +296,13 @@ impl Loader<'_> {
         self.classes = Some((width, facts.place.clone()));
     }
 
-    /// Says once what was done with an axis of channels.
-    fn tell(&mut self, done: Option<String>, place: &str) {
-        if let (Some(done), false) = (done, self.told) {
+    /// Says once, not for each part, what was done with arrays of a role.
+    fn tell(&mut self, role: Role, done: Option<String>, place: &str) {
+        let Some(done) = done else { return };
+        // Shapes differ by the number of samples.
+        let what = done.split('[').next().unwrap_or(&done);
+        if self.told.insert((role.as_str(), what.to_owned())) {
             self.reader.progress.note(&format!("{place}: {done}"));
-            self.told = true;
         }
     }
 
@@ -324,8 +332,10 @@ impl Loader<'_> {
                     let [_, h, w] = shape;
                     n = shape[0];
                     self.reader.hash.part(part, [n, h, w, 1]);
+                    let dtype = npy.dtype;
                     let read = self.reader.read(npy, [h, w])?;
-                    self.tell(done, &facts.place);
+                    self.tell(role, done, &facts.place);
+                    self.tell(role, Npy::conversion(dtype, read.rounded), &facts.place);
                     (result.x, stored, facts.values) = (read.x, read.stored, read.values);
                     samples.clone_from(&facts.place);
                 }
@@ -334,9 +344,12 @@ impl Loader<'_> {
                     self.reader.hash.labels(&read.y);
                     result.y = read.y;
                     self.one_hot(read.width, &facts);
+                    self.tell(role, read.done, &facts.place);
                 }
                 Role::Song => {
+                    let done = npy.label_conversion();
                     let ids = labels::read_songs(npy, (&samples, n), self.words)?;
+                    self.tell(role, done, &facts.place);
                     facts.values = song_count(&ids, &result.y);
                     result.song = Some(ids);
                 }
@@ -363,30 +376,46 @@ impl Loader<'_> {
         let [n, h, w] = sample_shape(&npy, self.reader.transpose, &mut self.size)?;
         let mut facts = vec![Self::facts(ArrayName { role: Role::X, part }, &npy)];
         let place = npy.place.clone();
-        let x = Reader::expect_finite(npy.into_f32(self.reader.transpose)?, &place, [h, w])?;
-        self.tell(done, &place);
+        let dtype = npy.dtype;
+        let (x, rounded) = npy.into_f32(self.reader.transpose)?;
+        let x = Reader::expect_finite(x, &place, [h, w])?;
+        self.tell(Role::X, done, &place);
+        self.tell(Role::X, Npy::conversion(dtype, rounded), &place);
 
         let npy = self.source.array(y)?;
         facts.push(Self::facts(ArrayName { role: Role::Y, part }, &npy));
         let y = labels::read(npy, (&place, n), self.classes.as_ref(), self.words)?;
         if let Some(facts) = facts.last() {
+            let place = facts.place.clone();
             self.one_hot(y.width, facts);
+            self.tell(Role::Y, y.done, &place);
         }
         let y = y.y;
         let song = match song {
             Some(song) => {
                 let npy = self.source.array(song)?;
-                facts.push(Self::facts(ArrayName { role: Role::Song, part }, &npy));
-                Some(labels::read_songs(npy, (&place, n), self.words)?)
+                let own = Self::facts(ArrayName { role: Role::Song, part }, &npy);
+                let done = npy.label_conversion();
+                let ids = labels::read_songs(npy, (&place, n), self.words)?;
+                self.tell(Role::Song, done, &own.place);
+                facts.push(own);
+                Some(ids)
             }
             None => None,
         };
 
-        let drawn = split.draw(&y, song.as_deref(), parts);
+        let ids = match (split.by, &song) {
+            (SplitBy::Song, Some(song)) => song.clone(),
+            (SplitBy::Song, None) => return Err(Error::data(&*place, DataProblem::NoSongs)),
+            // Equal samples stay together.
+            (SplitBy::Sample, _) => same_as(&x, h * w),
+        };
+        let names = self.options.class_names.as_deref().or(self.words.classes.as_deref());
+        let drawn = split.draw(&y, &ids, parts, names);
         let drawn = drawn.map_err(|problem| Error::data(&*place, problem))?;
-        self.reader.progress.note(&split.describe(&place, &y, &drawn));
-        let songs = song.as_ref().map(|song| song.iter().zip(&y).collect::<BTreeSet<_>>().len());
-        if split.by == SplitBy::Song && songs == Some(n) {
+        self.reader.progress.note(&split.describe(&place, &y, &ids, &drawn));
+        let songs: BTreeSet<i64> = ids.iter().copied().collect();
+        if split.by == SplitBy::Song && songs.len() == n {
             self.reader.progress.warn(
                 "--split song: every sample has a song id of its own; if these name pieces of songs, \
                  pieces of one song are in several parts, so give the ids of the songs",
@@ -436,6 +465,13 @@ impl Loader<'_> {
         }
         Ok(read)
     }
+}
+
+/// The first sample that each sample is equal to.
+fn same_as(x: &[f32], sample_len: usize) -> Vec<i64> {
+    let mut first: HashMap<u128, i64> = HashMap::new();
+    let prints = x.chunks_exact(sample_len.max(1)).map(Fingerprint::of);
+    (0..).zip(prints).map(|(i, print)| *first.entry(print.hash).or_insert(i)).collect()
 }
 
 /// The number of songs; as in voting, an id that occurs with two labels is two songs.

@@ -5,13 +5,17 @@ use std::fmt::Display;
 
 use super::array_source::ArraySource;
 use super::npy::{Npy, Number};
+use super::song_names::{FileName, SongNames, Unsure, songs_of};
 use super::{ArrayName, PartName, Role};
 use crate::error::{DataProblem, Error, Result};
 use crate::progress::Progress;
-use crate::text::thousands;
+use crate::text::{shown, thousands};
 
 /// More classes than this are taken for a mistake, such as song ids given as labels.
 pub(super) const MOST_CLASSES: usize = 1_000;
+
+/// Extensions of files that ids may be named by.
+const SOUND: [&str; 9] = ["wav", "mp3", "au", "flac", "ogg", "m4a", "aif", "aiff", "npy"];
 
 /// Labels of one part.
 pub(super) struct Labels {
@@ -19,6 +23,8 @@ pub(super) struct Labels {
     pub(super) y: Vec<u32>,
     /// The number of one-hot columns; none for plain labels.
     pub(super) width: Option<usize>,
+    /// What was done with them, in words.
+    pub(super) done: Option<String>,
 }
 
 /// What text means where labels or song ids are text: the same in all parts.
@@ -72,18 +78,64 @@ impl Vocabulary {
             ));
             words.classes = Some(names);
         }
+        let mut ids = Vec::new();
+        let mut known = BTreeSet::new();
         for (_, texts) in read_texts(source, arrays, Role::Song)? {
-            for text in texts {
-                let next = words.songs.len() as i64;
-                words.songs.entry(text).or_insert(next);
-            }
+            ids.extend(texts.into_iter().filter(|text| known.insert(text.clone())));
         }
-        if !words.songs.is_empty() {
-            let count = thousands(words.songs.len() as u64);
-            let text = "numbered from 0 in the order of their appearance";
-            progress.note(&format!("song ids are text: {count} songs, {text}"));
-        }
+        words.number_songs(&ids, progress);
         Ok(words)
+    }
+
+    /// Numbers songs in the order of their appearance; ids that are names of pieces of one song get
+    /// its number.
+    fn number_songs(&mut self, ids: &[String], progress: &dyn Progress) {
+        if ids.is_empty() {
+            return;
+        }
+        let is_file = |id: &str| {
+            let extension = id.rsplit_once('.').map(|(_, extension)| extension.to_lowercase());
+            extension.is_some_and(|extension| SOUND.contains(&extension.as_str()))
+        };
+        let path = |id: &String| if is_file(id) { id.clone() } else { format!("{id}.id") };
+        let paths: Vec<String> = ids.iter().map(path).collect();
+        let files: Vec<FileName<'_>> =
+            paths.iter().map(|path| FileName { path, class: "" }).collect();
+        let SongNames { songs, unsure } = songs_of(&files);
+        let mut numbers: HashMap<&String, (i64, &String)> = HashMap::new();
+        let (mut pieces, mut example) = (0, None);
+        for (id, song) in ids.iter().zip(&songs) {
+            let next = numbers.len() as i64;
+            let (number, first) = *numbers.entry(song).or_insert((next, id));
+            if first != id {
+                pieces += 1;
+                example = example.or(Some((first, id, song)));
+            }
+            self.songs.insert(id.clone(), number);
+        }
+        let count = thousands(numbers.len() as u64);
+        let mut text = format!(
+            "song ids are text: {count} songs, numbered from 0 in the order of their appearance"
+        );
+        if let Some((one, other, song)) = example {
+            text.push_str(&format!(
+                "; of {} ids {pieces} name further pieces of a song, such as {} and {} of {}, and count \
+                 as that song (ids that are numbers are taken as they are)",
+                thousands(ids.len() as u64),
+                shown(one),
+                shown(other),
+                shown(song)
+            ));
+        }
+        progress.note(&text);
+        if let Some(Unsure { pair, .. }) = unsure {
+            let [one, other] = pair.map(|i| shown(ids.get(i).map_or("", String::as_str)));
+            progress.warn(&format!(
+                "song ids such as {one} and {other} may be those of pieces of one song; each is taken \
+                 for a song of its own, and the two may be in different parts: if they are pieces, \
+                 give each sample the id of its song"
+            ));
+        }
     }
 
     fn label(&self, text: &str) -> Option<u32> {
@@ -92,6 +144,49 @@ impl Vocabulary {
             None => text.parse().ok(),
         }
     }
+}
+
+/// What arrays of the names of classes are called.
+const CLASS_NAMES: [&str; 9] = [
+    "mapping",
+    "class_names",
+    "label_names",
+    "target_names",
+    "genre_names",
+    "classes",
+    "labels_names",
+    "genres",
+    "names",
+];
+
+/// The names of classes in an array of text beside the others, and its place.
+pub(super) fn class_names(
+    source: &mut ArraySource,
+    arrays: &HashMap<ArrayName, String>,
+    progress: &dyn Progress,
+) -> Result<Option<(String, Vec<String>)>> {
+    for name in source.names().to_vec() {
+        let key = name.rsplit([':', '/']).next().unwrap_or(&name).to_lowercase();
+        let is_named = CLASS_NAMES.contains(&key.trim_end_matches(".npy"));
+        if !is_named || arrays.values().any(|chosen| *chosen == name) {
+            continue;
+        }
+        let npy = source.array(&name)?;
+        let (place, n) = (npy.place.clone(), npy.shape.first().copied().unwrap_or(0));
+        if !npy.dtype.is_text() || npy.shape.len() != 1 || !(2..=MOST_CLASSES).contains(&n) {
+            continue;
+        }
+        let names = npy.into_text()?;
+        let different: BTreeSet<&String> = names.iter().collect();
+        if different.len() < n || !names.iter().all(|name| is_name(name)) {
+            progress
+                .note(&format!("{place} has no {n} names of classes that differ: it is not used"));
+            continue;
+        }
+        progress.note(&format!("classes are called as {place} has it: {}", names.join(", ")));
+        return Ok(Some((place, names)));
+    }
+    Ok(None)
 }
 
 /// Whether text can be the name of a class on a terminal and in a picture.
@@ -151,6 +246,7 @@ pub(super) fn read(
             by: by.clone(),
         })
     };
+    let done = if width.is_none() { npy.label_conversion() } else { None };
     let y: Result<Vec<u32>, DataProblem> = if npy.dtype.is_text() {
         let texts = npy.into_text()?;
         texts.iter().enumerate().map(|(i, text)| check(i, words.label(text), text)).collect()
@@ -166,7 +262,7 @@ pub(super) fn read(
         }
     };
     match y {
-        Ok(y) => Ok(Labels { y, width }),
+        Ok(y) => Ok(Labels { y, width, done }),
         Err(found) => problem(found),
     }
 }

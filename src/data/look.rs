@@ -1,5 +1,6 @@
 //! What a file or folder without arrays holds instead, and what to do with it.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::DataProblem;
@@ -107,6 +108,19 @@ fn kind_of(path: &Path) -> Option<Kind> {
     KINDS.iter().find(is_kind).map(|(kind, _)| *kind)
 }
 
+/// Whether a JSON file begins as one with the keys mapping, labels and mfcc does.
+fn is_course_json(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let file = crate::files::open_regular(path);
+    let read = file.and_then(|file| file.take(JSON_START).read_to_end(&mut start));
+    let start = String::from_utf8_lossy(&start);
+    let key = |name: &str| start.contains(&format!("\"{name}\""));
+    read.is_ok() && key("mapping") && (key("mfcc") || key("labels"))
+}
+
+/// Bytes that are looked at; the arrays come later.
+const JSON_START: u64 = 1 << 16;
+
 /// `1,000 sound files`, `an HDF5 file`.
 fn name(kind: Kind, count: usize) -> String {
     let (one, many) = match kind {
@@ -152,6 +166,15 @@ fn help(kind: Kind, given: &Path, first: &Path) -> String {
             "  import numpy as np\n  d = np.load({from}, allow_pickle=True)  # runs code in the file: \
              only your own\n  {save}"
         )),
+        Kind::Json if is_course_json(first) => format!(
+            "this is data.json of a well-known course on music genres: mapping has the names of the \
+             classes, mfcc [n, frames, coefficients]. Make arrays of it in Python:\n  import json, numpy \
+             as np\n  d = json.load(open({from}))\n  np.savez_compressed({to}, x=np.array(d['mfcc'], \
+             'float32'), y=np.array(d['labels']), mapping=np.array(d['mapping']))\nand give --data {} \
+             --transpose --split sample; it has no song ids, so cuts of one song get into several parts \
+             and scores look too good",
+            shell(&npz.display().to_string())
+        ),
         Kind::Json => convert(&format!(
             "  import json, numpy as np\n  d = {{k: np.array(v) for k, v in json.load(open({from})).items()}}\
              \n  {save}"

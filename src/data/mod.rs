@@ -54,9 +54,10 @@ pub use dataset::{DataOptions, Dataset};
 pub use facts::{ArrayFacts, Values};
 pub use hash::Fingerprint;
 pub use memory_policy::DataFrom;
-#[cfg(feature = "audio")]
-pub(crate) use names::part_of_word;
 pub use names::{ArrayName, Role};
+#[cfg(feature = "audio")]
+#[cfg(feature = "audio")]
+pub(crate) use names::{beside_part, part_in_folder, part_of_folder, parts_among};
 pub use part::{Part, PartName};
 pub use scale::{Scale, ScaleKind};
 pub use spectra::{Spectra, SpectralDistance};

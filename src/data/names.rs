@@ -1,5 +1,7 @@
 //! The names of arrays: `x_train`, and what `X_train`, `training_labels` or `dev-spectrograms` mean.
 
+#[cfg(feature = "audio")]
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::PartName;
@@ -170,6 +172,84 @@ fn role_of_words(words: &[&str]) -> Option<Role> {
 pub(crate) fn part_of_word(word: &str) -> Option<PartName> {
     let lists = [(TRAIN, PartName::Train), (VAL, PartName::Val), (TEST, PartName::Test)];
     lists.into_iter().find_map(|(list, part)| list.contains(&word).then_some(part))
+}
+
+/// Words for parts that only folders and lists use: the one that judges, of two or three.
+const JUDGING: &[&str] = &["eval", "evaluation", "holdout", "heldout", "unseen"];
+
+/// Words beside that for a part, which say nothing: `train_set`, `audio-test`.
+const FILLERS: &[&str] = &[
+    "audio", "clips", "data", "dataset", "dir", "files", "folder", "music", "part", "samples",
+    "set", "songs", "sound", "sounds", "split", "subset", "tracks", "wav", "wavs", "x",
+];
+
+/// The part that a folder, or a word in a list, is plainly called by: `Train_set`, `01-testing`,
+/// `trainset`. No word but numbers and fillers may stand beside that for the part.
+pub(crate) fn part_of_folder(name: &str) -> Option<PartName> {
+    let name = name.trim().to_lowercase();
+    if let Some(part) = part_of_word(&name) {
+        return Some(part);
+    }
+    let words: Vec<&str> = (name.split(|c: char| !c.is_alphabetic()))
+        .filter(|word| !word.is_empty() && !FILLERS.contains(word))
+        .collect();
+    part_of_long_word(&words.concat())
+}
+
+/// The part of a word that is one by itself, with or without a filler: `training`, `valset`.
+fn part_of_long_word(word: &str) -> Option<PartName> {
+    let known = |word: &str| match word {
+        "validate" | "validating" => Some(PartName::Val),
+        _ if JUDGING.contains(&word) => Some(PartName::Test),
+        // Two letters stand for a part only where nothing is beside them.
+        _ => part_of_word(word).filter(|_| word.len() > 2),
+    };
+    let fillers = FILLERS.iter();
+    known(word).or_else(|| fillers.clone().find_map(|f| known(word.strip_suffix(f)?))).or_else(
+        || {
+            let mut fillers = fillers;
+            fillers.find_map(|f| known(word.strip_prefix(f)?))
+        },
+    )
+}
+
+/// The part that one of a folder's words names, whatever stands beside it: `train-clean-100`.
+#[cfg(feature = "audio")]
+pub(crate) fn part_in_folder(name: &str) -> Option<PartName> {
+    let name = name.to_lowercase();
+    let mut words = name.split(|c: char| !c.is_alphabetic());
+    part_of_folder(&name).or_else(|| words.find_map(part_of_long_word))
+}
+
+/// The words of a folder's name beside that for its part, without numbers.
+#[cfg(feature = "audio")]
+pub(crate) fn beside_part(name: &str) -> Vec<String> {
+    let name = name.to_lowercase();
+    let words = name.split(|c: char| !c.is_alphabetic());
+    let others = words.filter(|word| !word.is_empty() && part_of_long_word(word).is_none());
+    others.map(str::to_owned).collect()
+}
+
+/// The parts of names that are used together: `eval` is for validation if there is a `test` too.
+#[cfg(feature = "audio")]
+pub(crate) fn parts_among<'a>(
+    names: impl IntoIterator<Item = &'a str>,
+    part_of: impl Fn(&str) -> Option<PartName>,
+) -> BTreeMap<String, PartName> {
+    let named = names.into_iter().filter_map(|name| Some((name.to_owned(), part_of(name)?)));
+    let mut parts: BTreeMap<String, PartName> = named.collect();
+    let judging = |name: &str| {
+        let name = name.to_lowercase();
+        let words: String = name.chars().filter(|c| c.is_alphabetic()).collect();
+        JUDGING.iter().any(|word| words.contains(word))
+    };
+    let has_test = parts.iter().any(|(name, part)| *part == PartName::Test && !judging(name));
+    if has_test && !parts.values().any(|part| *part == PartName::Val) {
+        for (_, part) in parts.iter_mut().filter(|(name, _)| judging(name)) {
+            *part = PartName::Val;
+        }
+    }
+    parts
 }
 
 fn role_of(word: &str) -> Option<Role> {

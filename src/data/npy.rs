@@ -4,6 +4,7 @@
 //! The header is parsed here and not by a crate because a damaged header must be an error: npyz
 //! 0.9.1 multiplies the extents unchecked and allocates what the length field states.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::Read;
 
@@ -393,6 +394,45 @@ impl<'a> Npy<'a> {
         })
     }
 
+    /// What is done with samples of this type, in words: nothing with float32.
+    pub(super) fn conversion(dtype: Dtype, rounded: bool) -> Option<String> {
+        let Dtype { kind, bytes, big_endian } = dtype;
+        let order = if big_endian && bytes > 1 { "big-endian " } else { "" };
+        let name = dtype.name();
+        let rounded = if rounded { ", rounded" } else { "" };
+        match kind {
+            Kind::Float if bytes == 8 && rounded.is_empty() && order.is_empty() => None,
+            Kind::Float if bytes == 4 && order.is_empty() => None,
+            Kind::Float if bytes == 4 => {
+                Some(format!("{order}{name}: read in this machine's order"))
+            }
+            Kind::Bool => Some("bool: False is read as 0, True as 1".to_owned()),
+            Kind::Int | Kind::Uint => {
+                Some(format!("{order}{name}: whole numbers, read as float32{rounded}"))
+            }
+            _ => Some(format!("{order}{name}: read as float32{rounded}")),
+        }
+    }
+
+    /// What is done with labels or song ids of this type and shape, in words: nothing with whole
+    /// numbers in a row.
+    pub(super) fn label_conversion(&self) -> Option<String> {
+        let Dtype { kind, bytes, big_endian } = self.dtype;
+        let mut done = Vec::new();
+        match kind {
+            Kind::Float => done.push(format!("{}: read as whole numbers", self.dtype.name())),
+            Kind::Bool => done.push("bool: False is read as 0, True as 1".to_owned()),
+            _ if big_endian && bytes > 1 && !self.dtype.is_text() => {
+                done.push("big-endian: read in this machine's order".to_owned());
+            }
+            _ => {}
+        }
+        if let [n, 1] = *self.shape.as_slice() {
+            done.push(format!("[{n}, 1]: read as [{n}]"));
+        }
+        (!done.is_empty()).then(|| done.join("; "))
+    }
+
     /// Fails unless elements are numbers; `labels` for labels and song ids.
     pub(super) fn expect_numbers(&self, labels: bool) -> Result<()> {
         let problem = match self.dtype.kind {
@@ -435,9 +475,9 @@ impl<'a> Npy<'a> {
         Error::data(&*self.place, problem)
     }
 
-    /// All elements as f32 in row-major order; `transpose` swaps axes 1 and 2.
-    /// Integers and f64 are rounded to the nearest f32.
-    pub(super) fn into_f32(mut self, transpose: bool) -> Result<Vec<f32>> {
+    /// All elements as f32 in row-major order; `transpose` swaps axes 1 and 2. Integers and f64 are
+    /// rounded to the nearest f32: also whether one was not that.
+    pub(super) fn into_f32(mut self, transpose: bool) -> Result<(Vec<f32>, bool)> {
         if let Some(channels) = self.channels {
             return self.into_equal_channels(channels, transpose);
         }
@@ -447,13 +487,25 @@ impl<'a> Npy<'a> {
             let read = self.reader.read_exact(bytemuck::cast_slice_mut(&mut values));
             read.map_err(|source| self.problem(DataProblem::Unreadable { source }))?;
             self.finish()?;
-            return Ok(values);
+            return Ok((values, false));
         }
-        self.convert(order, Number::to_f32)
+        let rounded = Cell::new(false);
+        let values = self.convert(order, |number| {
+            let value = number.to_f32();
+            if !number.is(value) {
+                rounded.set(true);
+            }
+            value
+        })?;
+        Ok((values, rounded.get()))
     }
 
     /// The first channel of samples whose channels are all equal.
-    fn into_equal_channels(mut self, channels: Channels, transpose: bool) -> Result<Vec<f32>> {
+    fn into_equal_channels(
+        mut self,
+        channels: Channels,
+        transpose: bool,
+    ) -> Result<(Vec<f32>, bool)> {
         let &[n, h, w] = self.shape.as_slice() else {
             return Err(self.problem(DataProblem::SampleShape { found: self.shape.clone() }));
         };
@@ -471,13 +523,16 @@ impl<'a> Npy<'a> {
         let elements = self.elements;
         self.elements /= count;
         let mut values = self.zeros()?;
-        let mut differs = None;
+        let (mut differs, mut rounded) = (None, false);
         let read = decode_each(&mut self.reader, elements, self.dtype, |number| {
             let place = order.next();
             let (at, channel) = (place / count, place % count);
             let Some(value) = values.get_mut(at) else { return };
             match channel {
-                0 => *value = number.to_f32(),
+                0 => {
+                    *value = number.to_f32();
+                    rounded |= !number.is(*value);
+                }
                 _ if differs.is_none() && value.to_bits() != number.to_f32().to_bits() => {
                     differs = Some(at / (h * w));
                 }
@@ -487,7 +542,7 @@ impl<'a> Npy<'a> {
         read.map_err(|source| self.problem(DataProblem::Unreadable { source }))?;
         self.finish()?;
         match differs {
-            None => Ok(values),
+            None => Ok((values, rounded)),
             Some(sample) => {
                 Err(self.problem(DataProblem::Channels { found: shape.to_vec(), first, sample }))
             }
@@ -560,6 +615,17 @@ impl Number {
             Self::Int(v) => v as f32,
             Self::Uint(v) => v as f32,
             Self::Float(v) => v as f32,
+        }
+    }
+
+    /// Whether it is this value exactly.
+    #[inline]
+    pub(super) fn is(self, value: f32) -> bool {
+        match self {
+            // Above 2^24 not every whole number is an f32; these are the ends of what is compared.
+            Self::Int(v) => v.unsigned_abs() <= 1 << 24 || i128::from(v) == value as i128,
+            Self::Uint(v) => v <= 1 << 24 || u128::from(v) == value as u128,
+            Self::Float(v) => v.is_nan() || f64::from(value) == v,
         }
     }
 
@@ -671,7 +737,7 @@ mod tests {
 
     #[test]
     fn an_array_larger_than_memory_is_an_error() {
-        let samples = huge("<f4", "(1152921504606846976,)", 1 << 62).into_f32(false);
+        let samples = huge("<f4", "(1152921504606846976,)", 1 << 62).into_f32(false).map(|x| x.0);
         let labels = huge("|u1", "(1152921504606846976,)", 1 << 60).into_numbers();
         for (error, wanted) in [(samples.err(), 1u64 << 62), (labels.err(), u64::MAX)] {
             let Some(Error::Data { problem, .. }) = error else { panic!("accepted") };

@@ -34,16 +34,19 @@ struct MemoryBlocks {
     /// Where the values are still to be read from: the first pass fills `x` block by block, so that
     /// each block is read and examined while it is in the cache.
     unread: Option<StoredSamples>,
+    /// Whether a value was rounded to f32.
+    rounded: bool,
 }
 
 impl MemoryBlocks {
     fn open(npy: Npy<'_>, transpose: bool, sample_len: usize) -> Result<Self> {
         if !npy.has_positions() {
-            return Ok(Self { x: npy.into_f32(transpose)?, sample_len, unread: None });
+            let (x, rounded) = npy.into_f32(transpose)?;
+            return Ok(Self { x, sample_len, unread: None, rounded });
         }
         let x = npy.zeros()?;
         let unread = Some(StoredSamples::open(npy, transpose)?);
-        Ok(Self { x, sample_len, unread })
+        Ok(Self { x, sample_len, unread, rounded: false })
     }
 }
 
@@ -57,6 +60,7 @@ impl BlockSource for MemoryBlocks {
             }
             each(block)?;
         }
+        self.rounded |= unread.is_some_and(|stored| stored.is_rounded());
         Ok(())
     }
 }
@@ -69,6 +73,8 @@ pub(super) struct Samples {
     pub(super) stored: Option<StoredSamples>,
     /// Their statistics and fingerprints.
     pub(super) values: Values,
+    /// Whether a value was rounded to f32.
+    pub(super) rounded: bool,
 }
 
 /// How samples are read.
@@ -87,11 +93,13 @@ impl Reader<'_> {
         if self.on_disk {
             let mut source = FileBlocks(StoredSamples::open(npy, self.transpose)?);
             let values = self.examine(&mut source, &place, size)?;
-            return Ok(Samples { x: Vec::new(), stored: Some(source.0), values });
+            let rounded = source.0.is_rounded();
+            return Ok(Samples { x: Vec::new(), stored: Some(source.0), values, rounded });
         }
         let mut source = MemoryBlocks::open(npy, self.transpose, size[0] * size[1])?;
         let values = self.examine(&mut source, &place, size)?;
-        Ok(Samples { x: source.x, stored: None, values })
+        let rounded = source.rounded;
+        Ok(Samples { x: source.x, stored: None, values, rounded })
     }
 
     /// Examines samples in memory that were split here, of the array at `place`.
@@ -101,14 +109,16 @@ impl Reader<'_> {
         place: &str,
         size: [usize; 2],
     ) -> Result<Samples> {
-        let mut source = MemoryBlocks { x, sample_len: size[0] * size[1], unread: None };
+        let mut source =
+            MemoryBlocks { x, sample_len: size[0] * size[1], unread: None, rounded: false };
         let values = self.examine(&mut source, place, size)?;
-        Ok(Samples { x: source.x, stored: None, values })
+        Ok(Samples { x: source.x, stored: None, values, rounded: false })
     }
 
     /// Fails if a value of an array that will be split is not finite, with its place in the file.
     pub(super) fn expect_finite(x: Vec<f32>, place: &str, size: [usize; 2]) -> Result<Vec<f32>> {
-        let mut source = MemoryBlocks { x, sample_len: size[0] * size[1], unread: None };
+        let mut source =
+            MemoryBlocks { x, sample_len: size[0] * size[1], unread: None, rounded: false };
         match non_finite(&mut source, size)? {
             Some(problem) => Err(Error::data(place, problem)),
             None => Ok(source.x),

@@ -7,7 +7,9 @@
 //! 3. Times: `name_0-30`, `name_30-60`, if all such files of a name are equally long.
 //! 4. Two numbers: `song12_3`, `000123-4`, if the first is that of a song and not of a disc, a
 //!    volume, an opus or a date.
-//! 5. One number from 0 (`name_0`, `name_1`), if all files of a class are named so and it has many
+//! 5. A song's number and any numbers behind it, `song1_1-1s`, `song1 loop 2`, or one before it,
+//!    `2_song1`.
+//! 6. One number from 0 (`name_0`, `name_1`), if all files of a class are named so and it has many
 //!    names for the number of pieces.
 //!
 //! One number alone (`rock1`, `rock2`) is none of a piece, nor is what follows a class's name or a
@@ -18,7 +20,7 @@ use std::sync::LazyLock;
 
 use regex_lite::Regex;
 
-use super::names::part_of_word;
+use super::names::part_of_folder;
 
 /// A file of a dataset.
 #[derive(Debug, Clone, Copy)]
@@ -34,8 +36,17 @@ pub(crate) struct FileName<'a> {
 pub(crate) struct SongNames {
     /// The song of each file: its own path without the extension, if it is no piece.
     pub(crate) songs: Vec<String>,
-    /// Two files that may be pieces of one song, and were not taken for that.
-    pub(crate) unsure: Option<[usize; 2]>,
+    /// Files that may be pieces of one song, and were not taken for that.
+    pub(crate) unsure: Option<Unsure>,
+}
+
+/// Names that leave open whether they are those of pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unsure {
+    /// Two files.
+    pub(crate) pair: [usize; 2],
+    /// The expression that takes them, and others of their kind, for pieces.
+    pub(crate) expression: &'static str,
 }
 
 /// GTZAN's genres.
@@ -141,9 +152,43 @@ static ONLY_WORD: LazyLock<Rule> = LazyLock::new(|| {
 });
 
 static TIMES: LazyLock<Rule> = LazyLock::new(|| {
-    let time = r"(\d{1,7}(?:\.\d+)?)\s*(?:s|sec|ms)?";
+    let time = r"(\d{1,9}(?:\.\d+|:\d\d(?:\.\d+)?|m\d\d)?)\s*(?:s|sec|ms)?";
     Rule::new(&format!(r"^(.+?){APART}{time}\s*(?:[\s_-]|to)+\s*{time}{ENDS}"))
 });
+
+/// Seconds, or whatever the unit is, of `90`, `1:30` or `1m30`.
+fn time(text: &&str) -> f64 {
+    let number = |text: &str| text.parse::<f64>().unwrap_or(f64::NAN);
+    match text.to_lowercase().split_once([':', 'm']) {
+        Some((minutes, seconds)) => 60.0 * number(minutes) + number(seconds),
+        None => number(text),
+    }
+}
+
+/// Words for pieces that are used for other things as well, so that only a song's number tells.
+const LOOSE: &str = "loop|take|bar|beat|phrase|version|ver|v|mix|copy|shift|speed|noise|tempo";
+
+/// A name with a song's number, and behind it nothing but numbers or such a word with one.
+static TAIL: LazyLock<Rule> = LazyLock::new(|| {
+    let song = r"(?:.*?[^a-z])?(?:song|track|title|tune|file|audio|music|recording)[\s._-]*\d+";
+    let unit = "(?:s|sec|secs|ms|m)?";
+    Rule::new(&format!(
+        r"^({song}|(?:.*?\D)?\d{{3,}}){APART}(?:(?:{LOOSE})[\s._#-]*)?\d+{unit}(?:[\s._:~+-]+\d+{unit})*{ENDS}"
+    ))
+});
+
+/// A piece's number before a name with that of a song.
+static HEAD: LazyLock<Rule> =
+    LazyLock::new(|| Rule::new(r"^()\d{1,5}[\s._-]+((?:song|title|tune)[\s._-]*\d+)$"));
+
+/// What may be pieces: a number before a name, or a word with one behind it.
+static LEADING: LazyLock<Rule> = LazyLock::new(|| Rule::new(r"^()(\d{1,4})[\s._-]+(.+)$"));
+static LOOSELY: LazyLock<Rule> =
+    LazyLock::new(|| Rule::new(&format!(r"^(.+?){APART}(?:{LOOSE})[\s._#-]*(\d{{1,5}}){ENDS}")));
+
+const TRAILING_NUMBER: &str = "^(.*?)[ ._-]*[(]?[0-9]+[)]?$";
+const LEADING_NUMBER: &str = "^[0-9]+[ ._-]*(.*)$";
+const WORD_AND_NUMBER: &str = "^(.*?)[ ._-]+[A-Za-z]+[ ._#-]*[0-9]+$";
 
 static NUMBERED: LazyLock<Rule> =
     LazyLock::new(|| Rule::new(&format!(r"^(.+?){APART}(\d{{1,5}})\s*(?:s|sec|ms)?{ENDS}")));
@@ -193,7 +238,7 @@ impl Known<'_> {
 }
 
 fn is_part(folder: &str) -> bool {
-    part_of_word(&folder.to_lowercase()).is_some()
+    part_of_folder(folder).is_some()
 }
 
 /// The letters of a name that say something of a song.
@@ -227,7 +272,10 @@ pub(crate) fn songs_of(files: &[FileName<'_>]) -> SongNames {
     });
     let mut known: Vec<Known<'_>> = known.collect();
     by_times(&mut known);
-    let unsure = by_numbers(&mut known);
+    by_song_numbers(&mut known);
+    let unsure = by_numbers(&mut known)
+        .or_else(|| unsure(&known, &LOOSELY, WORD_AND_NUMBER))
+        .or_else(|| unsure(&known, &LEADING, LEADING_NUMBER));
     let songs = known.iter().map(|k| k.song.clone().unwrap_or_else(|| k.full(k.stem))).collect();
     SongNames { songs, unsure }
 }
@@ -270,7 +318,6 @@ fn groups<'a>(known: &[Known<'a>], rule: &Rule) -> Groups<'a> {
 
 fn by_times(known: &mut [Known<'_>]) {
     for ((class, _, name), files) in groups(known, &TIMES) {
-        let time = |text: &&str| text.parse::<f64>().unwrap_or(f64::NAN);
         let mut spans: Vec<[f64; 2]> =
             files.iter().map(|(_, times)| [0, 1].map(|i| times.get(i).map_or(0.0, time))).collect();
         spans.sort_by(|a, b| a[0].total_cmp(&b[0]));
@@ -283,7 +330,14 @@ fn by_times(known: &mut [Known<'_>]) {
             && others.iter().all(|length| equal(*length))
             && (*last > 0.0 && *last <= first + 1.0)
             && spans.windows(2).all(|pair| pair[0][0] < pair[1][0]);
-        if fit && names_a_song(&name, &class) {
+        // Start and length: 0-3, 3-3, 6-3.
+        let length = spans.first().map_or(0.0, |[_, length]| *length);
+        let from_0 = spans.len() > 1
+            && length > 0.0
+            && (0..).zip(&spans).all(|(i, [from, to])| {
+                *to == length && (from - f64::from(i) * length).abs() < 1e-6
+            });
+        if (fit || from_0) && names_a_song(&name, &class) {
             for (i, _) in files {
                 known[i].song = Some(known[i].full(&name));
             }
@@ -291,7 +345,51 @@ fn by_times(known: &mut [Known<'_>]) {
     }
 }
 
-fn by_numbers(known: &mut [Known<'_>]) -> Option<[usize; 2]> {
+/// Numbers beside that of a song.
+fn by_song_numbers(known: &mut [Known<'_>]) {
+    for ((.., name), files) in groups(known, &TAIL) {
+        if files.len() > 1 && !NO_SONG_NUMBER.0.as_ref().is_some_and(|rule| rule.is_match(&name)) {
+            for (i, _) in files {
+                known[i].song = Some(known[i].full(&name));
+            }
+        }
+    }
+    for (name, files) in by_last(known, &HEAD).into_iter().filter(|(_, files)| files.len() > 1) {
+        for (i, _) in files {
+            known[i].song = Some(known[i].full(&name.2));
+        }
+    }
+}
+
+/// The same groups by what a rule's last group is, of rules whose first is empty.
+fn by_last<'a>(known: &[Known<'a>], rule: &Rule) -> Groups<'a> {
+    let mut by_last: Groups<'a> = BTreeMap::new();
+    for ((class, folder, _), files) in groups(known, rule) {
+        for (i, mut numbers) in files {
+            let name = numbers.pop().unwrap_or_default().to_owned();
+            by_last.entry((class.clone(), folder.clone(), name)).or_default().push((i, numbers));
+        }
+    }
+    by_last
+}
+
+/// Files that a rule counts from 0 or 1, with several names.
+fn unsure(known: &[Known<'_>], rule: &Rule, expression: &'static str) -> Option<Unsure> {
+    let found = match expression == LEADING_NUMBER {
+        true => by_last(known, rule),
+        false => groups(known, rule),
+    };
+    let mut counted = found.into_iter().filter(|((class, _, name), files)| {
+        files.len() > 1
+            && names_a_song(name, class)
+            && (is_counted(files, 0) || is_counted(files, 1))
+    });
+    let (_, first) = counted.next()?;
+    counted.next()?;
+    Some(Unsure { pair: [first.first()?.0, first.get(1)?.0], expression })
+}
+
+fn by_numbers(known: &mut [Known<'_>]) -> Option<Unsure> {
     let groups = groups(known, &NUMBERED);
     let mut in_class: BTreeMap<String, usize> = BTreeMap::new();
     for file in known.iter() {
@@ -321,7 +419,10 @@ fn by_numbers(known: &mut [Known<'_>]) -> Option<[usize; 2]> {
             }
         } else if names_a_song(name, class) && (is_counted(files, 0) || is_counted(files, 1)) {
             unsure_names += 1;
-            unsure = unsure.or_else(|| Some([files.first()?.0, files.get(1)?.0]));
+            unsure = unsure.or_else(|| {
+                let pair = [files.first()?.0, files.get(1)?.0];
+                Some(Unsure { pair, expression: TRAILING_NUMBER })
+            });
         }
     }
     unsure.filter(|_| unsure_names > 1)
@@ -352,7 +453,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn each(class: &str, names: &[&str]) -> Option<[usize; 2]> {
+    fn each(class: &str, names: &[&str]) -> Option<Unsure> {
         let found = songs(class, names);
         let different: BTreeSet<&String> = found.songs.iter().collect();
         assert_eq!(different.len(), names.len(), "{names:?}: {:?}", found.songs);
@@ -398,6 +499,24 @@ mod tests {
             ["song1p1.wav", "song1p2.wav"],
             ["Yellow_offset10.5.wav", "Yellow_offset20.wav"],
             ["a.wav", "a.mp3"],
+            ["song1_1-1s.wav", "song1_2-1s.wav"],
+            ["song1_0-1s.wav", "song1_1-1s.wav"],
+            ["1_song1.wav", "2_song1.wav"],
+            ["03 - Song 12.wav", "04 - Song 12.wav"],
+            ["song1 loop1.wav", "song1 loop2.wav"],
+            ["Track_07-loop-3.wav", "Track_07-loop-4.wav"],
+            ["000123_v2.mp3", "000123_v3.mp3"],
+            ["song1-seg03.wav", "song1-seg04.wav"],
+            ["song1.part2.wav", "song1.part3.wav"],
+            ["song1_chunk_0007.wav", "song1_chunk_0008.wav"],
+            ["song1 [0-3s].wav", "song1 [3-6s].wav"],
+            ["Yellow [0s-30s].wav", "Yellow [30s-60s].wav"],
+            ["Yellow (0:00-0:30).wav", "Yellow (0:30-1:00).wav"],
+            ["Yellow_0m00s-0m30s.wav", "Yellow_0m30s-1m00s.wav"],
+            ["song1_000000-003000.wav", "song1_003000-006000.wav"],
+            ["Yellow_000000000_000003000.wav", "Yellow_000003000_000006000.wav"],
+            ["Yellow_0_3.wav", "Yellow_3_3.wav"],
+            ["Yellow_1.5-4.5.wav", "Yellow_4.5-7.5.wav"],
         ] {
             one("rock", &names);
         }
@@ -437,9 +556,28 @@ mod tests {
             ["Yellow.wav", "Green.wav"],
             ["demo.rock.00000.wav", "demo.rock.00001.wav"],
             ["1/0.wav", "2/0.wav"],
+            ["drum loop 1.wav", "drum loop 2.wav"],
+            ["rock loop1.wav", "rock loop2.wav"],
+            ["1_song1.wav", "2_song2.wav"],
+            ["01 - Intro.wav", "02 - Intro.wav"],
+            ["2021-03-04_1.wav", "2021-03-05_1.wav"],
+            ["Track 01 - Love 2.wav", "Track 01 - Blue 7.wav"],
+            ["test tone 1.wav", "test tone 2.wav"],
         ] {
             each("rock", &names);
         }
+    }
+
+    #[test]
+    fn names_that_leave_it_open_are_told_with_an_expression() {
+        let told = |names: &[&str]| songs("rock", names).unsure.map(|unsure| unsure.expression);
+        let loops =
+            ["Yellow loop1.wav", "Yellow loop2.wav", "Sparks loop1.wav", "Sparks loop2.wav"];
+        assert_eq!(told(&loops), Some(WORD_AND_NUMBER));
+        let before = ["1_Yellow.wav", "2_Yellow.wav", "1_Sparks.wav", "2_Sparks.wav"];
+        assert_eq!(told(&before), Some(LEADING_NUMBER));
+        assert_eq!(told(&["1_Yellow.wav", "2_Sparks.wav", "3_Trouble.wav"]), None);
+        assert_eq!(told(&["Yellow.wav", "Sparks.wav"]), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::PartName;
+use super::check::name_of;
 use crate::error::DataProblem;
 use crate::random::streams::Stream;
 
@@ -81,33 +82,40 @@ impl From<Split> for String {
 }
 
 impl Split {
-    /// The part of each sample, one of `parts` (training first); as in voting, an id that occurs with
-    /// two labels is two songs. Each class is divided by itself, so that each part has all of them in
-    /// the same shares.
+    /// The part of each sample, one of `parts` (training first). Samples of one id stay together: those
+    /// of a song, or equal ones. Each class is divided by itself, so that each part has all of them in
+    /// the same shares; an id with several labels is drawn with those of its most frequent.
     pub(super) fn draw(
         self,
         y: &[u32],
-        songs: Option<&[i64]>,
+        ids: &[i64],
         parts: &[PartName],
+        names: Option<&[String]>,
     ) -> Result<Vec<PartName>, DataProblem> {
-        // By song: the samples of each song of a class; by sample: each sample alone.
+        let mut of_class: BTreeMap<u32, BTreeSet<i64>> = BTreeMap::new();
+        let mut samples: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
+        for ((sample, &class), &id) in y.iter().enumerate().zip(ids) {
+            of_class.entry(class).or_default().insert(id);
+            samples.entry(id).or_default().push(sample);
+        }
+        if let Some((&class, few)) = of_class.iter().find(|(_, ids)| ids.len() < parts.len()) {
+            let (found, expected) = (few.len(), parts.len());
+            let what = if self.by == SplitBy::Song { "songs" } else { "different samples" };
+            let name = name_of(class, names);
+            return Err(DataProblem::TooFewToSplit { class, name, what, found, expected });
+        }
         let mut classes: BTreeMap<u32, BTreeMap<i64, Vec<usize>>> = BTreeMap::new();
-        for (sample, &class) in y.iter().enumerate() {
-            let id = match (self.by, songs) {
-                (SplitBy::Sample, _) => sample as i64,
-                (SplitBy::Song, Some(songs)) => songs.get(sample).copied().unwrap_or_default(),
-                (SplitBy::Song, None) => return Err(DataProblem::NoSongs),
-            };
-            classes.entry(class).or_default().entry(id).or_default().push(sample);
+        for (id, samples) in samples {
+            let class = most_frequent(samples.iter().filter_map(|sample| y.get(*sample)));
+            classes.entry(class).or_default().insert(id, samples);
         }
         let mut drawn = vec![PartName::Train; y.len()];
         for (class, groups) in classes {
-            if groups.len() < parts.len() {
-                let (found, expected) = (groups.len(), parts.len());
-                let what = if self.by == SplitBy::Song { "songs" } else { "samples" };
-                return Err(DataProblem::TooFewToSplit { class, what, found, expected });
-            }
             let n = groups.len();
+            if n < parts.len() {
+                // They are of ids with several labels: training can have them.
+                continue;
+            }
             let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
             Stream::new(self.seed, &format!("data/split/{class}")).shuffle(&mut groups);
             let mut groups = groups.into_iter();
@@ -130,14 +138,34 @@ impl Split {
     }
 
     /// What was done, in one line.
-    pub(super) fn describe(self, place: &str, y: &[u32], drawn: &[PartName]) -> String {
+    pub(super) fn describe(
+        self,
+        place: &str,
+        y: &[u32],
+        ids: &[i64],
+        drawn: &[PartName],
+    ) -> String {
+        let pairs: BTreeSet<(&i64, &u32)> = ids.iter().zip(y).collect();
+        let different: BTreeSet<&i64> = ids.iter().collect();
+        let mut several = pairs.iter().zip(pairs.iter().skip(1)).filter(|(a, b)| a.0 == b.0);
+        let together = match (self.by, several.next()) {
+            (SplitBy::Song, Some(((id, one), (_, other)))) => format!(
+                "; song ids with several labels, such as {id} (of classes {one} and {other}), are each in \
+                 one part"
+            ),
+            (SplitBy::Sample, _) if different.len() < y.len() => format!(
+                "; {} samples equal an earlier one and are in the part of that",
+                y.len() - different.len()
+            ),
+            _ => String::new(),
+        };
         let count = |part| drawn.iter().filter(|own| **own == part).count();
         let parts: BTreeSet<PartName> = drawn.iter().copied().collect();
         let counts: Vec<String> =
             parts.into_iter().map(|part| format!("{} {part}", count(part))).collect();
         format!(
-            "{place}: {} samples split here by {}, class by class, seed {}: {}; --split {}:SEED draws \
-             others",
+            "{place}: {} samples split here by {}, class by class, seed {}: {}{together}; --split {}:SEED \
+             draws others",
             y.len(),
             if self.by == SplitBy::Song { "song" } else { "sample" },
             self.seed,
@@ -145,6 +173,14 @@ impl Split {
             if self.by == SplitBy::Song { "song" } else { "sample" },
         )
     }
+}
+
+/// The label that occurs most often; of several the least.
+fn most_frequent<'a>(labels: impl Iterator<Item = &'a u32>) -> u32 {
+    let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+    labels.for_each(|label| *counts.entry(*label).or_default() += 1);
+    let most = counts.into_iter().max_by(|a, b| (a.1, b.0).cmp(&(b.1, a.0)));
+    most.map_or(0, |(label, _)| label)
 }
 
 #[cfg(test)]
@@ -160,24 +196,44 @@ mod tests {
         // 100 songs of 3 samples in each of two classes, whose ids repeat.
         let y: Vec<u32> = (0..600).map(|i| i / 300).collect();
         let songs: Vec<i64> = (0..600).map(|i| i / 3 % 100).collect();
-        let drawn = split("song").draw(&y, Some(&songs), &PartName::ALL).unwrap();
+        let drawn = split("song").draw(&y, &songs, &PartName::ALL, None).unwrap();
         assert!(drawn.chunks(3).all(|song| song.iter().all(|part| *part == song[0])));
         for class in drawn.chunks(300) {
             let count = |part| class.iter().filter(|own| **own == part).count() / 3;
             assert_eq!(PartName::ALL.map(count), [56, 14, 30]);
         }
-        assert_ne!(drawn, split("song:7").draw(&y, Some(&songs), &PartName::ALL).unwrap());
+        assert_ne!(drawn, split("song:7").draw(&y, &songs, &PartName::ALL, None).unwrap());
+        let each: Vec<i64> = (0..600).collect();
         let of_training = [PartName::Train, PartName::Val];
-        let drawn = split("sample").draw(&y, None, &of_training).unwrap();
+        let drawn = split("sample").draw(&y, &each, &of_training, None).unwrap();
         assert_eq!(drawn.iter().filter(|part| **part == PartName::Val).count(), 120);
     }
 
     #[test]
-    fn too_few_songs_or_none_are_told() {
-        let few = split("song").draw(&[0, 0, 0, 1], Some(&[1, 2, 3, 1]), &PartName::ALL);
+    fn an_id_with_several_labels_is_in_one_part() {
+        // Songs 0 to 29, each with samples of two classes, and songs of one class.
+        let y: Vec<u32> = (0..240).map(|i| if i < 120 { i % 2 } else { i / 2 % 3 }).collect();
+        let songs: Vec<i64> = (0..240).map(|i| if i < 120 { i / 4 } else { i / 2 }).collect();
+        for by in ["song", "song:7"] {
+            let drawn = split(by).draw(&y, &songs, &PartName::ALL, None).unwrap();
+            let mut of_song: BTreeMap<i64, BTreeSet<PartName>> = BTreeMap::new();
+            songs.iter().zip(&drawn).for_each(|(song, part)| {
+                of_song.entry(*song).or_default().insert(*part);
+            });
+            assert!(of_song.values().all(|parts| parts.len() == 1));
+            assert!(PartName::ALL.iter().all(|part| drawn.contains(part)));
+            let told = split(by).describe("x", &y, &songs, &drawn);
+            assert!(
+                told.contains("such as 0 (of classes 0 and 1), are each in one part"),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
+    fn too_few_songs_are_told() {
+        let few = split("song").draw(&[0, 0, 0, 1], &[1, 2, 3, 1], &PartName::ALL, None);
         assert!(matches!(few, Err(DataProblem::TooFewToSplit { class: 1, found: 1, .. })));
-        let none = split("song").draw(&[0, 1], None, &PartName::ALL);
-        assert!(matches!(none, Err(DataProblem::NoSongs)));
         assert!("songs".parse::<Split>().is_err() && "song:x".parse::<Split>().is_err());
         assert_eq!(["song", "sample:7"].map(|text| split(text).to_string()), ["song", "sample:7"]);
     }

@@ -2,11 +2,12 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use rayon::prelude::*;
 
-use super::npy::{Dtype, FileOrder, Npy, decode_each};
+use super::npy::{Dtype, FileOrder, Npy, Number, decode_each};
 use crate::error::{DataProblem, Error, Result};
 
 /// Bytes of samples, as f32, that one thread reads at once.
@@ -33,6 +34,8 @@ pub(super) struct StoredSamples {
     /// The axes of a sample in the order of the file.
     size: [usize; 2],
     transpose: bool,
+    /// Whether a value that was read is not that of the file exactly.
+    rounded: AtomicBool,
     /// Size and modification time of the file when it was opened.
     stamp: (u64, Option<SystemTime>),
 }
@@ -52,7 +55,13 @@ impl StoredSamples {
         let file = npy.into_file().ok_or(no_positions)?;
         let metadata = file.metadata().map_err(|source| unreadable(&place, source))?;
         let stamp = stamp(&metadata);
-        Ok(Self { place, file, start, dtype, samples, size: [a, b], transpose, stamp })
+        let rounded = AtomicBool::new(false);
+        Ok(Self { place, file, start, dtype, samples, size: [a, b], transpose, rounded, stamp })
+    }
+
+    /// Whether a value that was read so far was rounded to f32.
+    pub(super) fn is_rounded(&self) -> bool {
+        self.rounded.load(Ordering::Relaxed)
     }
 
     /// Values of a sample.
@@ -105,10 +114,15 @@ impl StoredSamples {
         let shape = [to.len() / self.sample_len(), a, b];
         let mut order = FileOrder::new(&shape, false, self.transpose);
         let mut from = PositionedReader { file: &self.file, offset };
+        let mut rounded = false;
+        let mut put = |value: &mut f32, number: Number| {
+            *value = number.to_f32();
+            rounded |= !number.is(*value);
+        };
         let read = if !order.is_sequential() {
             decode_each(&mut from, to.len(), self.dtype, |number| {
                 if let Some(value) = to.get_mut(order.next()) {
-                    *value = number.to_f32();
+                    put(value, number);
                 }
             })
         } else if self.dtype == Dtype::F32 {
@@ -117,10 +131,13 @@ impl StoredSamples {
             let (count, mut values) = (to.len(), to.iter_mut());
             decode_each(&mut from, count, self.dtype, |number| {
                 if let Some(value) = values.next() {
-                    *value = number.to_f32();
+                    put(value, number);
                 }
             })
         };
+        if rounded {
+            self.rounded.store(true, Ordering::Relaxed);
+        }
         read.map_err(|source| unreadable(&self.place, source))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::words::{beside, label_gap, list};
+use super::words::{beside, class_name, label_gap, list};
 
 /// A problem of a folder, an npz or an array; `array` is `x_train`, `y_val`, `song_test`, ….
 #[derive(Debug, thiserror::Error)]
@@ -53,12 +53,15 @@ pub enum DataProblem {
     NoSongs,
     /// A class that is too small to be divided.
     #[error(
-        "class {class} has {found} {what}, and each of {expected} parts needs one; add some, or leave the \
-         class out"
+        "class {} has {found} {what}, and each of {expected} parts needs one; add some, or leave the \
+         class out",
+        class_name(*class, name)
     )]
     TooFewToSplit {
         /// The class.
         class: u32,
+        /// Its name, if it has one.
+        name: Option<String>,
         /// Songs or samples.
         what: &'static str,
         /// Their number.
@@ -103,14 +106,20 @@ pub enum DataProblem {
         /// The npz files in the folder, which are not read.
         npz: Vec<String>,
     },
-    /// There are arrays for training and test alone.
+    /// There are arrays for training and test, or for training, alone.
     #[error(
         "no array for x_val: expected a name such as {} (any case), or --arrays x_val=NAME; found {}; or \
-         give --split song (needs song ids) or --split sample to draw it from the training part",
+         give --split song (needs song ids) or --split sample to {}",
         list(accepted),
-        list(found)
+        list(found),
+        match test {
+            true => "draw it from the training part",
+            false => "divide the training arrays into all three parts here",
+        }
     )]
     NoValidation {
+        /// There is a test part.
+        test: bool,
         /// Some accepted names.
         accepted: Vec<String>,
         /// The arrays that are there.
@@ -412,10 +421,15 @@ pub enum DataProblem {
         problem: String,
     },
     /// The training labels have one class only.
-    #[error("expected at least two classes among the training labels, found only class {class}")]
+    #[error(
+        "expected at least two classes among the training labels, found only class {}",
+        class_name(*class, name)
+    )]
     OneClass {
         /// The class of all samples.
         class: u32,
+        /// Its name, if it has one.
+        name: Option<String>,
     },
     /// Training labels without a class below the highest.
     #[error("{}", label_gap(*lowest, *highest, *missing, *others))]
@@ -431,12 +445,15 @@ pub enum DataProblem {
     },
     /// A part has a class that the training part does not have.
     #[error(
-        "{count} samples are of class {class}, of which the training labels have none; \
-         split the data again or check how the labels are numbered"
+        "{count} samples are of class {}, of which the training labels have none; \
+         split the data again or check how the labels are numbered",
+        class_name(*class, name)
     )]
     ClassNotInTraining {
         /// The class.
         class: u32,
+        /// Its name, if it has one.
+        name: Option<String>,
         /// The number of its samples in this part.
         count: usize,
     },

@@ -4,6 +4,14 @@ pub(super) fn list(names: &[String]) -> String {
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
 
+/// `3`, `3 (rock)`.
+pub(super) fn class_name(class: u32, name: &Option<String>) -> String {
+    match name {
+        Some(name) => format!("{class} ({name})"),
+        None => class.to_string(),
+    }
+}
+
 pub(super) fn beside(npz: &[String]) -> String {
     if npz.is_empty() {
         return String::new();

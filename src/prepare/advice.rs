@@ -82,7 +82,14 @@ pub(super) fn check_songs(options: &Options, found: &Found) -> Result<()> {
     let files = || found.songs.iter().filter(|song| song.class == class);
     let n = songs.get(&class).map_or(0, BTreeSet::len);
     let pieces = match files().count() {
-        files if files > n => format!(" ({files} files, which are pieces of songs by their names)"),
+        count if count > n => {
+            let listed = match files().all(|song| song.listed_song.is_some()) {
+                true => "the list",
+                false if options.song_from.is_some() => "--song-from",
+                false => "their names",
+            };
+            format!(" ({count} files, which are pieces of songs by {listed})")
+        }
         _ => String::new(),
     };
     let mut ways = vec![format!("more songs of {}", shown(name))];

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::song::{Labelled, check_name, is_audio, song};
 use super::{Options, SplitKind};
-use crate::data::{PartName, part_of_word};
+use crate::data::{PartName, beside_part, part_in_folder, part_of_folder, parts_among};
 use crate::error::{Error, Result};
 use crate::files::is_own_folder;
 use crate::progress::Progress;
@@ -72,8 +72,9 @@ pub(super) fn in_folders(options: &Options, progress: &dyn Progress) -> Result<V
             shown(&root.display().to_string())
         ));
     }
-    let layout = layout(&sounds, progress);
-    say_parts(options, layout, &sounds, progress);
+    let (layout, parts) = layout(&sounds, progress);
+    say_parts(options, &parts, progress);
+    let part = |folder: &str| parts.get(folder).copied();
     let mut labelled = Vec::new();
     let mut unlabelled = Vec::new();
     for sound in sounds {
@@ -119,54 +120,68 @@ enum Layout {
     PartsOfClasses,
 }
 
-fn part(folder: &str) -> Option<PartName> {
-    part_of_word(&folder.trim().to_lowercase())
-}
+/// The part of each folder that is one's.
+type Parts = BTreeMap<String, PartName>;
 
-fn layout(sounds: &[Sound], progress: &dyn Progress) -> Layout {
+fn layout(sounds: &[Sound], progress: &dyn Progress) -> (Layout, Parts) {
     let folders = |at: usize| -> BTreeSet<&str> {
         sounds.iter().filter(|s| s.depth() > at).map(|s| s.name(at)).collect()
     };
-    let above = folders(0);
-    let (parts, others): (Vec<&str>, Vec<&str>) =
-        above.iter().partition(|name| part(name).is_some());
-    if others.is_empty() {
-        return Layout::ClassesOfParts;
+    let named = |folders: &BTreeSet<&str>, plain: bool| -> Option<Parts> {
+        let part_of = if plain { part_of_folder } else { part_in_folder };
+        let parts = parts_among(folders.iter().copied(), part_of);
+        let different: BTreeSet<_> = parts.values().collect();
+        // Other words beside those for parts must be the same everywhere: gtzan_train, gtzan_test.
+        let beside: BTreeSet<_> = folders.iter().map(|name| beside_part(name)).collect();
+        let alike =
+            beside.len() == 1 && different.contains(&PartName::Train) && different.len() > 1;
+        (parts.len() == folders.len() && (plain || alike)).then_some(parts)
+    };
+    let (above, below) = (folders(0), folders(1));
+    let deep = sounds.iter().all(|sound| sound.depth() > 1);
+    if let Some(parts) = named(&above, true).or_else(|| named(&above, false).filter(|_| deep)) {
+        return (Layout::ClassesOfParts, parts);
     }
-    let below = folders(1);
-    let all_below = sounds.iter().all(|s| s.depth() > 1) && below.iter().all(|n| part(n).is_some());
-    let different: BTreeSet<_> = below.iter().map(|name| part(name)).collect();
-    if all_below && different.len() > 1 {
-        return Layout::PartsOfClasses;
+    if let Some(parts) = named(&below, true)
+        .filter(|parts| deep && parts.values().collect::<BTreeSet<_>>().len() > 1)
+    {
+        return (Layout::PartsOfClasses, parts);
     }
-    if parts.len() > 1 {
+    let like_parts: Vec<(&str, PartName)> =
+        above.iter().filter_map(|name| Some((*name, part_in_folder(name)?))).collect();
+    if like_parts.iter().map(|(_, part)| part).collect::<BTreeSet<_>>().len() > 1 {
+        let listed = |names: &[&str]| {
+            let shown: Vec<String> = names.iter().take(3).map(|name| shown(name)).collect();
+            let more = if names.len() > 3 { ", …" } else { "" };
+            format!("{}{more}", shown.join(", "))
+        };
+        let names: Vec<&str> = like_parts.iter().map(|(name, _)| *name).collect();
+        let others: Vec<&str> =
+            above.iter().copied().filter(|name| part_of_folder(name).is_none()).collect();
         progress.warn(&format!(
-            "the folders {} are taken for classes, since {} beside them is no part; for parts \
-             expected folders such as train, val and test alone",
-            parts.iter().map(|name| shown(name)).collect::<Vec<_>>().join(", "),
-            shown(others[0])
+            "the folders {} are used as classes, since {} beside or among them does not name a part \
+             plainly; if they are parts, call them train, val and test, with nothing else beside them, \
+             or give a list with the columns file, label and part: --csv FILE",
+            listed(&names),
+            listed(&others)
         ));
     }
-    Layout::Classes
+    (Layout::Classes, Parts::new())
 }
 
 /// Says which folders are which parts, where they are the split.
-fn say_parts(options: &Options, layout: Layout, sounds: &[Sound], progress: &dyn Progress) {
-    let at = match layout {
-        Layout::Classes => return,
-        Layout::ClassesOfParts => 0,
-        Layout::PartsOfClasses => 1,
-    };
-    let folders: BTreeSet<_> =
-        sounds.iter().filter_map(|s| Some((part(s.name(at))?, s.name(at)))).collect();
-    let parts: BTreeSet<PartName> = folders.iter().map(|(part, _)| *part).collect();
+fn say_parts(options: &Options, folders: &Parts, progress: &dyn Progress) {
+    let parts: BTreeSet<PartName> = folders.values().copied().collect();
     let asked = match options.split {
         None => options.parts.is_none(),
         Some(split) => split == SplitKind::Folders,
     };
     if asked && parts.len() > 1 {
+        let mut of_parts: Vec<(&PartName, String)> =
+            folders.iter().map(|(name, part)| (part, shown(name))).collect();
+        of_parts.sort();
         let are: Vec<String> =
-            folders.iter().map(|(part, name)| format!("{} is {part}", shown(name))).collect();
+            of_parts.iter().map(|(part, name)| format!("{name} is {part}")).collect();
         progress.note(&format!(
             "parts are as the folders are named: {}; --split song draws them",
             are.join(", ")

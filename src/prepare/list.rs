@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
 use super::song::{Labelled, Song, song};
-use crate::data::{PartName, part_of_word};
+use crate::data::{PartName, part_of_folder, parts_among};
 use crate::error::{Error, Result};
 use crate::files::read_regular;
 use crate::text::{of_cell, shown};
@@ -46,10 +46,7 @@ pub(super) fn listed(list: &Path, audio: &Path) -> Result<Vec<Labelled>> {
             let path = shown(&path.display().to_string());
             return Err(row.problem(&format!("there is no file {path}")));
         }
-        let part = match row.get("part") {
-            "" => None,
-            word => Some(row.part(word)?),
-        };
+        let part = row.part()?;
         let group = Some(row.get("song").to_owned()).filter(|song| !song.is_empty());
         let song = Song { part, listed_song: group, ..song(name, path) };
         if row.get("label").is_empty() {
@@ -76,6 +73,7 @@ pub(super) struct Row {
     place: String,
     pub(super) line: u64,
     cells: BTreeMap<String, String>,
+    part: Option<PartName>,
 }
 
 impl Row {
@@ -84,10 +82,16 @@ impl Row {
         self.cells.get(column).map_or("", |cell| cell.trim())
     }
 
-    pub(super) fn part(&self, word: &str) -> Result<PartName> {
-        part_of_word(&word.to_lowercase()).ok_or_else(|| {
-            self.problem(&format!("expected part train, val or test, found {}", shown(word)))
-        })
+    /// The part in its column; none where that is empty.
+    pub(super) fn part(&self) -> Result<Option<PartName>> {
+        let word = self.get("part");
+        match self.part {
+            None if !word.is_empty() => {
+                Err(self
+                    .problem(&format!("expected part train, val or test, found {}", shown(word))))
+            }
+            part => Ok(part),
+        }
     }
 
     pub(super) fn problem(&self, problem: &str) -> Error {
@@ -129,12 +133,16 @@ pub(super) fn rows(path: &Path, needed: &[&str]) -> Result<Vec<Row>> {
             )));
         }
     }
-    let mut rows = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|e| fail(e.to_string()))?;
         let line = record.position().map_or(0, csv::Position::line);
         let cells = named.iter().cloned().zip(record.iter().map(str::to_owned)).collect();
-        rows.push(Row { place: place.clone(), line, cells });
+        rows.push(Row { place: place.clone(), line, cells, part: None });
+    }
+    let parts = parts_among(rows.iter().map(|row| row.get("part")), part_of_folder);
+    for row in &mut rows {
+        row.part = parts.get(row.get("part")).copied();
     }
     Ok(rows)
 }

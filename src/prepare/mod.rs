@@ -150,7 +150,7 @@ pub fn prepare(options: &Options, progress: &dyn Progress) -> Result<Summary> {
     }
     warn_of_skipped(&done, progress);
     warn_of_faults(&done, progress);
-    warn_of_copies(&done, progress);
+    tell_of_copies(&done, progress);
     output.begin_arrays()?;
     arrays::write(&output, &settings, &done, progress)?;
     output.finish(&Record::new(settings, &summary, &done))?;
@@ -277,25 +277,50 @@ fn warn_of_each(mut warnings: impl Iterator<Item = String>, what: &str, progress
     }
 }
 
-/// Warns of files with the same bytes in different parts, or with different labels.
-fn warn_of_copies(done: &[Done], progress: &dyn Progress) {
+/// Says which files have the same bytes: a warning if they are in different parts or have different
+/// labels.
+fn tell_of_copies(done: &[Done], progress: &dyn Progress) {
     let mut by_hash: BTreeMap<&str, Vec<&Done>> = BTreeMap::new();
     for done in done.iter().filter(|done| !done.parts.is_empty()) {
         if let Ok(made) = &done.made {
             by_hash.entry(&made.blake3).or_default().push(done);
         }
     }
-    for copies in by_hash.values().filter(|copies| copies.len() > 1) {
-        let parts = |done: &Done| (done.song.class, done.parts.clone());
-        if copies.iter().any(|copy| parts(copy) != parts(copies[0])) {
-            let names: Vec<String> = copies
-                .iter()
-                .map(|copy| format!("{} ({})", copy.song.shown(), part_of(&copy.parts)))
-                .collect();
-            progress.warn(&format!("the same file several times: {}", names.join(", ")));
+    let (mut apart, mut together) = (Vec::new(), Vec::new());
+    for copies in by_hash.into_values().filter(|copies| copies.len() > 1) {
+        let of = |done: &Done| (done.song.class, done.parts.clone());
+        match copies.iter().any(|copy| of(copy) != of(copies[0])) {
+            true => apart.push(copies),
+            false => together.push(copies),
         }
     }
+    let example = |copies: &[Vec<&Done>], with_part: bool| {
+        let names = copies.iter().flatten().take(MOST_COPIES).map(|copy| match with_part {
+            true => format!("{} ({})", copy.song.shown(), part_of(&copy.parts)),
+            false => copy.song.shown(),
+        });
+        let more = if copies.iter().flatten().count() > MOST_COPIES { ", …" } else { "" };
+        format!("{}{more}", names.collect::<Vec<_>>().join(", "))
+    };
+    let count = |copies: &[Vec<&Done>]| copies.iter().map(Vec::len).sum::<usize>();
+    if !together.is_empty() {
+        progress.note(&format!(
+            "{} files are {} recordings, byte by byte, and equal files are in one part: {}",
+            count(&together),
+            together.len(),
+            example(&together, false)
+        ));
+    }
+    if !apart.is_empty() {
+        progress.warn(&format!(
+            "the same file several times: {} (in different parts or with different labels)",
+            example(&apart, true)
+        ));
+    }
 }
+
+/// Files that are named of those that are equal.
+const MOST_COPIES: usize = 4;
 
 /// The part of a song, or `several`.
 fn part_of(parts: &[PartName]) -> &'static str {

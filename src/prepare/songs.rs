@@ -10,7 +10,7 @@ use super::list::listed;
 use super::song::{Labelled, Song, check_name};
 use crate::audio::EXTENSIONS;
 use crate::data::PartName;
-use crate::data::song_names::{FileName, songs_of};
+use crate::data::song_names::{FileName, Unsure, songs_of};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::text::shown;
@@ -96,12 +96,14 @@ fn name_songs(
                 files.map(|l| FileName { path: &l.song.name, class: &l.class }).collect();
             let found = songs_of(&files);
             let unlisted = |i: &usize| labelled[*i].song.listed_song.is_none();
-            if let Some(pair) = found.unsure.filter(|pair| pair.iter().all(unlisted)) {
+            if let Some(Unsure { pair, expression }) =
+                found.unsure.filter(|unsure| unsure.pair.iter().all(unlisted))
+            {
                 let [one, other] = pair.map(|i| labelled[i].song.shown());
                 progress.warn(&format!(
                     "names such as {one} and {other} may be those of pieces of one song; each file is \
                      taken for a song of its own, and the two may get into different parts. If they \
-                     are pieces, keep them together with --song-from '^(.*?)[ ._-]*[(]?[0-9]+[)]?$'; \
+                     are pieces, keep them together with --song-from '{expression}'; \
                      if not, --song-from '(.*)' says so"
                 ));
             }
@@ -221,8 +223,12 @@ pub(super) fn warn_of_songs_in_parts(songs: &[Song], progress: &dyn Progress) {
     if let Some(first) = songs.iter().find(shared) {
         let own: Vec<&Song> = songs.iter().filter(|song| song.id == first.id).collect();
         let other = own.iter().find(|song| song.part != first.part).unwrap_or(&first);
+        let by = match own.iter().all(|song| song.listed_song.is_some()) {
+            true => "by the list",
+            false => "by their names",
+        };
         progress.warn(&format!(
-            "{n} songs are in several parts, by their names, such as {} and {}: the network can \
+            "{n} songs are in several parts, {by}, such as {} and {}: the network can \
              memorise them, so scores look too good; --split song draws parts that share none",
             first.shown(),
             other.shown()

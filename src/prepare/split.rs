@@ -216,7 +216,7 @@ fn by_list(list: &Path, found: &mut Found, progress: &dyn Progress) -> Result<()
         if name.is_empty() {
             return Err(row.problem("expected a column file or song that says which"));
         }
-        let part = row.part(row.get("part"))?;
+        let part = row.part()?.ok_or_else(|| row.problem("there is no part"))?;
         let matching: Vec<&Song> = found.songs.iter().filter(|s| is_called(s, &name)).collect();
         if matching.is_empty() {
             unknown.push(name.clone());
@@ -276,14 +276,31 @@ impl Plan {
                 }
             }
             Self::Songs => {
+                let first = first_copies(done.iter());
+                let mut different: BTreeMap<usize, BTreeSet<i64>> = BTreeMap::new();
+                for Done { song, .. } in done.iter().filter(|d| d.made.is_ok()) {
+                    if !first.contains_key(&song.id) {
+                        different.entry(song.class).or_default().insert(song.id);
+                    }
+                }
+                // A class whose songs are copies of one or two cannot be divided otherwise.
+                let enough = |class: &usize| {
+                    different.get(class).map_or(0, BTreeSet::len) >= PartName::ALL.len()
+                };
+                let first = |song: &Song| match first.get(&song.id) {
+                    Some(first) if enough(&song.class) => *first,
+                    _ => song.id,
+                };
+                let mut drawn = BTreeMap::new();
                 for (class, name) in classes.iter().enumerate() {
-                    let usable = done.iter().filter(|d| d.song.class == class && d.made.is_ok());
-                    let names = usable.map(|done| (done.song.group.clone(), done.song.id));
-                    let drawn = draw(names.collect(), seed, &format!("songs/{name}"));
-                    for Done { song, made, parts } in done.iter_mut() {
-                        if let (Ok(made), Some(&part)) = (made, drawn.get(&song.id)) {
-                            *parts = vec![part; made.cuts];
-                        }
+                    let own = done.iter().filter(|done| done.song.class == class);
+                    let drawable = own.filter(|d| d.made.is_ok() && first(&d.song) == d.song.id);
+                    let names = drawable.map(|done| (done.song.group.clone(), done.song.id));
+                    drawn.extend(draw(names.collect(), seed, &format!("songs/{name}")));
+                }
+                for Done { song, made, parts } in done.iter_mut() {
+                    if let (Ok(made), Some(&part)) = (made, drawn.get(&first(song))) {
+                        *parts = vec![part; made.cuts];
                     }
                 }
             }
@@ -306,24 +323,56 @@ impl Plan {
     }
 }
 
+/// The first song of those that share a file's bytes, for each of the others: a drawn split keeps
+/// them in one part.
+fn first_copies<'a>(done: impl Iterator<Item = &'a Done>) -> BTreeMap<i64, i64> {
+    let mut of_bytes: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
+    for Done { song, made, .. } in done {
+        if let Ok(made) = made {
+            of_bytes.entry(&made.blake3).or_default().insert(song.id);
+        }
+    }
+    let mut first: BTreeMap<i64, i64> = BTreeMap::new();
+    let find = |first: &BTreeMap<i64, i64>, mut id: i64| {
+        // Songs lead to lesser ones only.
+        while let Some(lesser) = first.get(&id) {
+            id = *lesser;
+        }
+        id
+    };
+    for songs in of_bytes.values() {
+        let least: BTreeSet<i64> = songs.iter().map(|id| find(&first, *id)).collect();
+        for id in least.iter().skip(1) {
+            first.insert(*id, least.first().copied().unwrap_or(*id));
+        }
+    }
+    first.keys().map(|id| (*id, find(&first, *id))).collect()
+}
+
 /// Draws a part that no folder or list names from the training songs.
 fn fill(missing: PartName, classes: &[String], seed: u64, done: &mut [Done]) {
     let (part, whole) = missing_share(missing);
+    let in_training = |done: &&Done| done.song.part == Some(PartName::Train);
+    let first = first_copies(done.iter().filter(in_training));
+    let first = |song: &Song| first.get(&song.id).copied().unwrap_or(song.id);
+    let mut chosen: BTreeSet<i64> = BTreeSet::new();
     for (class, name) in classes.iter().enumerate() {
         let own = done.iter().filter(|d| {
             d.song.class == class && d.song.part == Some(PartName::Train) && !d.parts.is_empty()
         });
-        let names: BTreeMap<String, i64> =
-            own.map(|done| (done.song.group.clone(), done.song.id)).collect();
+        let names: BTreeMap<String, i64> = own
+            .filter(|done| first(&done.song) == done.song.id)
+            .map(|done| (done.song.group.clone(), done.song.id))
+            .collect();
         let n = names.len();
         // Not the last song.
         let wanted = share(n, part, whole).min(n.saturating_sub(1));
         let drawn = drawn(names, seed, &format!("{missing}/{name}"));
-        let chosen: BTreeSet<i64> = drawn.into_iter().take(wanted).collect();
-        for Done { song, parts, .. } in done.iter_mut() {
-            if song.part == Some(PartName::Train) && chosen.contains(&song.id) {
-                parts.fill(missing);
-            }
+        chosen.extend(drawn.into_iter().take(wanted));
+    }
+    for Done { song, parts, .. } in done.iter_mut() {
+        if song.part == Some(PartName::Train) && chosen.contains(&first(song)) {
+            parts.fill(missing);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::history::Epoch;
+use super::settings::Config;
 use super::tensors::{Tensors, difference, hash_of, hash_of_text, read_tensors, write_tensors};
 use crate::backend::{State, StepMetrics};
 use crate::error::{Error, Result};
@@ -52,6 +53,30 @@ pub struct Position {
 }
 
 impl Position {
+    /// Checks that the run's settings are still those that it was trained with.
+    pub(super) fn check_settings(&self, config: &Config) -> Result<(), String> {
+        let now = config.binding();
+        let edited = self.settings.iter().find(|(key, value)| now.get(*key) != Some(*value));
+        // Of those that may be absent; checkpoints of older versions lack others, or have none.
+        let absent = |key: &&String| {
+            ["class-names", "split"].contains(&key.as_str()) && !self.settings.contains_key(*key)
+        };
+        let added = now.keys().find(absent).filter(|_| !self.settings.is_empty());
+        match (edited, added) {
+            (Some((key, value)), _) => Err(format!(
+                "the run was trained with {key} = {value}, but its config.toml has {}; put {key} = \
+                 {value} back, or start a new run",
+                now.get(key).map_or("none", String::as_str)
+            )),
+            (None, Some(key)) => Err(format!(
+                "the run was trained without {key}, but its config.toml has {key} = {}; remove it, or \
+                 start a new run",
+                now.get(key).map_or("none", String::as_str)
+            )),
+            (None, None) => Ok(()),
+        }
+    }
+
     /// Checks the position in the current epoch against the `n` samples of the training set.
     pub(super) fn check(&self, n: usize, batch_size: usize) -> Result<(), String> {
         let steps = n.div_ceil(batch_size);

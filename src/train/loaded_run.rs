@@ -1,15 +1,17 @@
 //! A finished run with its data, as `evaluate` and `explain` need it.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::path::Path;
 
 use super::SavedModel;
 use super::run_folder::RunFolder;
 use super::settings::Config;
 use super::source::{self, Source};
-use crate::data::PartName;
+use crate::data::{ArrayFacts, ArrayName, DataFrom, Dataset, PartName, Role, Values};
 use crate::error::{DataProblem, Error, Result};
 use crate::graph::Graph;
-use crate::progress::Progress;
+use crate::progress::{Progress, Silent};
 
 /// Weights, network and data of a run. Samples are scaled by [`LoadedRun::scale`].
 #[derive(Debug)]
@@ -74,10 +76,112 @@ impl LoadedRun {
         })
     }
 
+    /// Which samples of `parts` that are not for training the run was trained on, if the data are
+    /// others than the run's or only a part of them. Both are compared by value, so that it does not
+    /// matter how data are split, named or copied.
+    ///
+    /// # Errors
+    /// Why it is not known: the run's data cannot be read, or have changed.
+    pub fn trained_on(
+        &self,
+        cache_dir: Option<&Path>,
+        parts: &[PartName],
+    ) -> Result<Vec<TrainedOn>, String> {
+        let (data, facts) = (&self.source.data, &self.saved.facts);
+        let judged: Vec<PartName> =
+            parts.iter().copied().filter(|part| *part != PartName::Train).collect();
+        // The audit of the same data says it.
+        if judged.is_empty() || data.hash == facts.data_hash {
+            return Ok(Vec::new());
+        }
+        let own = Config::read(&self.folder.config()).map_err(|error| error.to_string())?;
+        if own.data.is_none() && !source::has_demo(cache_dir) {
+            return Err("the demo corpus that it was trained on is not in the cache".into());
+        }
+        let trained = source::open(&own, cache_dir, &PartName::ALL, DataFrom::Auto, &Silent)
+            .map_err(|error| format!("the run's data cannot be read ({error})"))?
+            .data;
+        if trained.hash != facts.data_hash {
+            return Err(format!("{} has changed since the run", trained.source));
+        }
+        let place = |config: &Config| config.data.as_ref().map(|path| path.canonicalize().ok());
+        let same_place = place(&own) == place(&self.config) && own.arrays == self.config.arrays;
+        let split = match (own.split, self.config.split) {
+            (Some(own), Some(other)) if same_place && own != other => Some([own, other]),
+            _ => None,
+        };
+        let samples: BTreeSet<u128> = prints(&trained, PartName::Train).collect();
+        let songs = songs(&trained, PartName::Train);
+        let found = judged.into_iter().map(|part| {
+            let own_songs = self::songs(data, part).filter(|_| same_place);
+            TrainedOn {
+                part,
+                samples: prints(data, part).filter(|hash| samples.contains(hash)).count(),
+                of_samples: data.part(part).len(),
+                songs: songs.as_ref().zip(own_songs).map(|(songs, own)| {
+                    (own.iter().filter(|song| songs.contains(*song)).count(), own.len())
+                }),
+                splits: split.map(|splits| splits.map(|split| split.to_string())),
+            }
+        });
+        Ok(found
+            .filter(|found| found.samples > 0 || found.songs.is_some_and(|s| s.0 > 0))
+            .collect())
+    }
+
     /// Scales the samples as the training set was. To be called once.
     pub fn scale(&mut self) {
         self.source.data.apply(&self.saved.facts.scale);
     }
+}
+
+/// Samples of a part that a run was trained on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrainedOn {
+    /// The part.
+    pub part: PartName,
+    /// Its samples that equal one of training.
+    pub samples: usize,
+    /// All its samples.
+    pub of_samples: usize,
+    /// Its songs that training has too, and all its songs, where ids are those of the run.
+    pub songs: Option<(usize, usize)>,
+    /// How the run's data were split, and how these are, if otherwise.
+    pub splits: Option<[String; 2]>,
+}
+
+impl fmt::Display for TrainedOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { part, samples, of_samples, songs, splits } = self;
+        write!(f, "the run was trained on {samples} of these {of_samples} {part} samples")?;
+        if let Some((songs, of_songs)) = songs {
+            write!(f, " and {songs} of their {of_songs} songs")?;
+        }
+        f.write_str(", so scores look too good")?;
+        match splits {
+            Some([own, other]) => {
+                write!(f, "; its own split is --split {own}, not {other}: leave --split out")
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Identifies the samples of a part by their values. Equal constant ones prove nothing.
+fn prints(data: &Dataset, part: PartName) -> impl Iterator<Item = u128> {
+    let of_part = move |facts: &&ArrayFacts| facts.name == ArrayName { role: Role::X, part };
+    let values = data.found.iter().filter(of_part).map(|facts| &facts.values);
+    let prints = values.filter_map(|values| match values {
+        Values::Samples { fingerprints, .. } => Some(fingerprints),
+        _ => None,
+    });
+    prints.flatten().filter(|print| !print.constant).map(|print| print.hash)
+}
+
+/// The songs of a part, which id and label identify together.
+fn songs(data: &Dataset, part: PartName) -> Option<BTreeSet<(i64, u32)>> {
+    let part = data.part(part);
+    Some(part.song.as_ref()?.iter().copied().zip(part.y.iter().copied()).collect())
 }
 
 /// Labels that do not fit: not names that a flag gave are to blame, but the classes of the model.

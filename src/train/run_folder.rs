@@ -369,6 +369,12 @@ impl RunFolder {
             );
             return Err(Error::Weights { path, problem });
         }
+        // A damaged checkpoint says nothing of weights that are whole.
+        if let Ok(Checkpoint { position, .. }) = Checkpoint::read(&self.checkpoint()) {
+            position
+                .check_settings(&config)
+                .map_err(|problem| Error::Run { path: self.config(), problem })?;
+        }
         Ok((saved, graph))
     }
 

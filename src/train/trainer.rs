@@ -121,20 +121,10 @@ impl<'a> Trainer<'a> {
                 ),
             });
         }
-        let (trained, now) = (&position.settings, config.binding());
-        if let Some((key, value)) =
-            trained.iter().find(|(key, value)| now.get(*key) != Some(*value))
-        {
-            let found = now.get(key).map_or("none", String::as_str);
-            return Err(Error::Run {
-                path: checkpoint,
-                problem: format!(
-                    "the run was trained with {key} = {value}, but its config.toml has {found}; put \
-                     {key} = {value} back, or start a new run"
-                ),
-            });
-        }
-        position.settings = now;
+        position
+            .check_settings(config)
+            .map_err(|problem| Error::Run { path: checkpoint.clone(), problem })?;
+        position.settings = config.binding();
         let done = position.history.len();
         if done > config.epochs || (done == config.epochs && position.step > 0) {
             return Err(Error::Run {

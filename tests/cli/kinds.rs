@@ -212,7 +212,12 @@ fn one_array_is_split_here() {
     );
     work.write("one/groups.npy", text((0..48).map(|i| format!("song {}.{}", i / 4, i % 4))));
     let ran = work.ok(&format!("{words} --split song --overwrite"));
-    ran.told("pieces", &["every sample has a song id of its own"]);
+    let told =
+        ["48 samples split here by song", "48 ids 36 name further pieces of a song, such as"];
+    ran.told("pieces", &told);
+    write_npy(work.path("one/groups.npy"), &Array1::<i64>::from_iter(0..48)).unwrap();
+    let ran = work.ok(&format!("{words} --split song --overwrite"));
+    ran.told("numbers", &["every sample has a song id of its own"]);
     std::fs::remove_file(work.path("one/groups.npy")).unwrap();
     work.fails(&format!("{words} --split song --overwrite"), &["needs song ids", "--split sample"]);
     let words = format!("{words} --split sample --overwrite --arrays x=X.npy,y=labels");
@@ -359,6 +364,17 @@ fn json_becomes_arrays_by_the_lines_given() {
     let json = serde_json::json!({ "mfcc": x, "labels": y });
     work.write("data.json", json.to_string());
     way_out(&work, "data.json", &["found a JSON file"], "data.npz --split sample");
+    // As a well-known course has it: [n, frames, coefficients], and the names of classes.
+    let json = serde_json::json!({ "mapping": ["d", "c", "b", "a"], "labels": y, "mfcc": x });
+    work.write("course.json", json.to_string());
+    let told = ["mapping has the names of the classes", "--transpose --split sample"];
+    let ran = work.fails(&format!("train --data course.json {EPOCH} --overwrite"), &told);
+    if mended(&work, &ran.err) {
+        let ran = work
+            .ok(&format!("train --data course.npz --transpose --split sample {EPOCH} --overwrite"));
+        ran.told("names", &["classes are called as course.npz:mapping has it: d, c, b, a"]);
+        assert!(ran.out.contains("Classes: d, c, b, a\n"), "{}", ran.out);
+    }
 }
 
 #[test]
@@ -402,7 +418,11 @@ fn a_model_that_needs_larger_samples_is_left_out_of_the_assignment() {
     let ran = work.ok("assignment --data data --epochs 1 --device cpu --out out");
     ran.told(
         "P2",
-        &["P2 is left out", "at least 18 mel bands x 1 frames, found 13 x 30", "prepare --mels"],
+        &[
+            "P2 is left out",
+            "at least 18 mel bands x 1 frames, found 13 x 30",
+            "prepare SONGS --mels 64 --out arrays64",
+        ],
     );
     assert_eq!(work.list("out"), ["p1", "report.html"]);
     assert!(work.ok("summary --model p2").out.contains("Least input: 18 mel bands x 1 frames"));

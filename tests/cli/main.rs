@@ -36,6 +36,7 @@ mod readme;
 mod report;
 mod resume;
 mod run_folder;
+mod said;
 mod songs;
 mod sound;
 mod stop;

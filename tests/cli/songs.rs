@@ -6,7 +6,7 @@ use super::prepare::{SMALL, tone, wav};
 use super::program::{Ran, Work};
 
 /// Files of sound, each another tone.
-fn files(paths: &[String]) -> Work {
+pub fn files(paths: &[String]) -> Work {
     let work = Work::empty();
     for (i, path) in paths.iter().enumerate() {
         let path = work.path(path);
@@ -17,7 +17,7 @@ fn files(paths: &[String]) -> Work {
 }
 
 /// `class/name` for each name and both classes.
-fn both(names: &[&str]) -> Vec<String> {
+pub fn both(names: &[&str]) -> Vec<String> {
     ["jazz", "rock"]
         .iter()
         .flat_map(|c| names.iter().map(move |n| format!("songs/{c}/{n}")))
@@ -25,7 +25,7 @@ fn both(names: &[&str]) -> Vec<String> {
 }
 
 /// A column of songs.csv by file.
-fn column(work: &Work, out: &str, name: &str) -> BTreeMap<String, String> {
+pub fn column(work: &Work, out: &str, name: &str) -> BTreeMap<String, String> {
     let text = work.text(&format!("{out}/songs.csv"));
     let mut csv = csv::Reader::from_reader(text.as_bytes());
     let head = csv.headers().unwrap().clone();
@@ -40,7 +40,7 @@ fn prepare(work: &Work, flags: &[&str]) -> Ran {
 }
 
 #[track_caller]
-fn ok(work: &Work, flags: &[&str]) -> Ran {
+pub fn ok(work: &Work, flags: &[&str]) -> Ran {
     let ran = prepare(work, flags);
     assert_eq!(ran.code, Some(0), "{flags:?}\n{}\n{}", ran.out, ran.err);
     ran

@@ -20,7 +20,15 @@ fn totals_of_p1() {
 #[test]
 fn what_cannot_be_is_told() {
     let work = Work::empty();
-    work.fails("summary --input 7x80", &["model p1, node \"max_pooling2d_2\"", "larger"]);
+    for (input, model, told) in [
+        ("7x80", "p1", "p1 needs at least 8 mel bands x 8 frames: --input 8x80"),
+        ("13x130", "p2", "p2 needs at least 18 mel bands x 1 frames: --input 18x130"),
+    ] {
+        let words = |input: &str| format!("summary --model {model} --input {input}");
+        let ran = work.refuses(&words(input), &[told]);
+        let (_, advice) = ran.err.rsplit_once("--input ").unwrap();
+        work.ok(&words(advice.trim()));
+    }
     work.refuses("summary --model p9", &["model p9: expected a built-in model (p1"]);
     work.fails("summary --model p9.toml", &["p9.toml: cannot read"]);
     work.refuses("summary --classes 1", &["at least 2"]);

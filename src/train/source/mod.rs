@@ -88,6 +88,18 @@ pub fn open(
     Ok(source)
 }
 
+/// Whether the demo corpus need not be made.
+pub fn has_demo(cache_dir: Option<&Path>) -> bool {
+    #[cfg(feature = "audio")]
+    let has = demo_cache(cache_dir).is_ok_and(|cache| origin::is_made(&cache));
+    #[cfg(not(feature = "audio"))]
+    let has = {
+        let _ = cache_dir;
+        false
+    };
+    has
+}
+
 /// The options for the arrays that a configuration names.
 fn array_options(
     config: &Config,

@@ -179,6 +179,11 @@ fn load_prepared(
     })
 }
 
+/// Whether a cache has the demo corpus.
+pub(super) fn is_made(cache: &Path) -> bool {
+    demo::find_unverified(cache).is_some()
+}
+
 /// The folder that the demo corpus is kept in.
 ///
 /// # Errors

@@ -166,11 +166,11 @@ fn song_ids() {
 fn classes_that_are_missing() {
     let (name, found) = Files::with("y_train.npy", i64s(&[1, 1, 1, 1])).problem();
     assert_eq!(name, "y_train.npy");
-    assert!(matches!(found, DataProblem::OneClass { class: 1 }), "{found}");
+    assert!(matches!(found, DataProblem::OneClass { class: 1, .. }), "{found}");
 
     let (name, found) = Files::with("y_test.npy", i64s(&[3, 3])).problem();
     assert_eq!(name, "y_test.npy");
-    assert!(matches!(found, DataProblem::ClassNotInTraining { class: 3, count: 2 }), "{found}");
+    assert!(matches!(found, DataProblem::ClassNotInTraining { class: 3, count: 2, .. }), "{found}");
 
     // The other way round is only warned of: val and test of `good` lack class 2.
     let notes = notes(&Files::good(), None);
