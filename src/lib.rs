@@ -71,6 +71,8 @@ pub mod audit;
 pub mod backend;
 #[cfg(feature = "gpu")]
 pub mod bench;
+#[cfg(feature = "gpu")]
+pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "pictures")]
@@ -91,6 +93,8 @@ pub mod measure;
 mod memory;
 pub mod metrics;
 pub mod models;
+#[cfg(feature = "gpu")]
+pub mod naive;
 pub mod ops;
 #[cfg(any(feature = "audio", feature = "gpu"))]
 mod panics;

@@ -136,6 +136,21 @@ pub(crate) fn fold(paragraph: &str) -> String {
     text
 }
 
+/// Rows of equally many cells below each other: the first `words` columns to the left, figures to
+/// the right.
+pub(crate) fn aligned(rows: &[Vec<String>], words: usize) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |i: usize| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).enumerate().map(|(i, (cell, &width))| {
+            if i < words { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
+        cells.collect::<Vec<_>>().join("  ") + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
 /// `; did you mean "epochs"?` if one of `known` resembles `word`, else nothing.
 pub(crate) fn did_you_mean<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     let plain = |word: &str| word.to_lowercase().replace('_', "-");

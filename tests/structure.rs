@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// A module and the crate's modules that it may name, from the bottom up: each
 /// names earlier ones only, so there is no circle. `error` everyone may.
-const MAY_NAME: [(&str, &[&str]); 34] = [
+const MAY_NAME: [(&str, &[&str]); 36] = [
     ("text", &[]),
     // Text in the lines of Python that it proposes.
     ("error", &["text"]),
@@ -23,6 +23,7 @@ const MAY_NAME: [(&str, &[&str]); 34] = [
     ("ops", &["graph", "measure", "random", "simd"]),
     ("plan", &["graph", "measure", "ops"]),
     ("backend", &["graph", "ops", "plan"]),
+    ("naive", &["backend", "graph"]),
     ("cpu", &["backend", "graph", "measure", "ops", "plan", "simd"]),
     ("gpu", &["backend", "graph", "measure", "ops", "panics", "plan", "random"]),
     ("device", &["backend", "cpu", "gpu", "memory", "plan"]),
@@ -48,6 +49,13 @@ const MAY_NAME: [(&str, &[&str]); 34] = [
         &[
             "backend", "cpu", "device", "files", "gpu", "graph", "measure", "memory", "models",
             "ops", "plan", "progress", "random", "text", "train",
+        ],
+    ),
+    (
+        "check",
+        &[
+            "backend", "cpu", "gpu", "graph", "models", "naive", "plan", "progress", "random",
+            "text", "train",
         ],
     ),
     (
@@ -79,9 +87,9 @@ const MAY_NAME: [(&str, &[&str]); 34] = [
     (
         "cli",
         &[
-            "audio", "audit", "backend", "bench", "compare", "data", "demo", "device", "explain",
-            "files", "gpu", "graph", "measure", "metrics", "models", "report", "plan", "predict",
-            "prepare", "progress", "random", "plot", "simd", "tasks", "text", "train",
+            "audio", "audit", "backend", "bench", "check", "compare", "data", "demo", "device",
+            "explain", "files", "gpu", "graph", "measure", "metrics", "models", "report", "plan",
+            "predict", "prepare", "progress", "random", "plot", "simd", "tasks", "text", "train",
         ],
     ),
     ("lib", &[]),
@@ -291,6 +299,7 @@ fn every_operation_has_its_folder_its_shaders_and_its_tests() {
         assert!(cpu, "{op} has no CPU kernels");
         assert!(has(format!("src/ops/{op}/gpu.rs")), "{op} has no GPU dispatches");
         assert!(has(format!("shaders/{op}")), "{op} has no shaders");
+        assert!(has(format!("src/naive/{op}.rs")), "{op} has no reference");
         assert!(has(format!("tests/ops/{op}.rs")), "{op} has no tests");
     }
     let shaders = folders("shaders").into_iter();

@@ -7,7 +7,7 @@ use super::kernel::Kernel;
 use super::report::{Measured, Report, SetUp, Step};
 use crate::device::Device;
 use crate::measure::Work;
-use crate::text::{fold, thousands};
+use crate::text::{aligned, fold, thousands};
 
 const HEAD: [&str; 8] = ["kernel", "node", "µs", "share", "GFLOP/s", "GB/s", "floor µs", "÷ floor"];
 /// Columns of words; the others hold figures, set to the right.
@@ -74,7 +74,7 @@ impl fmt::Display for Measured {
         )?;
         let mut rows = vec![HEAD.map(String::from).to_vec()];
         rows.extend(self.kernels.iter().map(|kernel| row(kernel, &self.step)));
-        write!(f, "{}", aligned(&rows))?;
+        write!(f, "{}", aligned(&rows, WORDS))?;
         steps(f, &self.step)?;
         set_up(f, &self.set_up)?;
         let Some(elsewhere) = &self.elsewhere else { return Ok(()) };
@@ -95,20 +95,6 @@ fn row(kernel: &Kernel, step: &Step) -> Vec<String> {
         figure(kernel.floor_seconds * 1e6),
         figure(kernel.times_floor),
     ]
-}
-
-/// Rows of equally many cells below each other, words to the left and figures to the right.
-fn aligned(rows: &[Vec<String>]) -> String {
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |i: usize| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).enumerate().map(|(i, (cell, &width))| {
-            if i < WORDS { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-        });
-        cells.collect::<Vec<_>>().join("  ") + "\n"
-    };
-    rows.iter().map(line).collect()
 }
 
 fn steps(f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
@@ -177,7 +163,7 @@ fn write_elsewhere(
     let words = ["the whole step", "", ""].map(String::from).into_iter();
     rows.push(words.chain(totals).collect());
     writeln!(f, "What a step would be bound by elsewhere, µs")?;
-    write!(f, "{}", aligned(&rows))?;
+    write!(f, "{}", aligned(&rows, WORDS))?;
     let gpus: Vec<String> = all.iter().map(rates_and_bounds).collect();
     let about = format!(
         "Not measured: computed from the operations and bytes of the dispatches above and from what \

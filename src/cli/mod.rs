@@ -5,6 +5,7 @@ mod assignment;
 mod audit;
 mod bars;
 mod bench;
+mod check;
 mod choice;
 mod compare;
 mod data_args;
@@ -96,6 +97,8 @@ enum Command {
     Prepare(Box<prepare::Args>),
     /// List the GPUs, best first
     Adapters(adapters::Args),
+    /// Check that a GPU computes what it should
+    Check(check::Args),
     /// Measure training steps and kernels on CPU and GPU
     Bench(bench::Args),
     /// Print a completion script for a shell
@@ -128,6 +131,7 @@ fn execute(command: &Command, output: Output) -> Result<ExitCode> {
         Command::Train(args) => return train::run(args, output),
         Command::Compare(args) => return compare::run(args, output),
         Command::Audit(args) => return audit::run(args, output),
+        Command::Check(args) => return check::run(args, output),
         Command::Predict(args) => return predict::run(args, output),
         Command::Evaluate(args) => evaluate::run(args, output),
         Command::Explain(args) => explain::run(args, output),

@@ -50,8 +50,8 @@ impl SharedFaults {
 impl Context {
     /// Opens the best adapter, or the best that matches what is wanted, with all limits that it has,
     /// or those that are given where they are lower.
-    pub(super) fn open(options: &GpuOptions<'_>) -> Result<Self> {
-        let GpuOptions { buffer_bytes, caps, patience, .. } = *options;
+    pub(super) fn open(options: GpuOptions<'_>) -> Result<Self> {
+        let GpuOptions { buffer_bytes, groups, caps, patience, .. } = options;
         let (facts, adapter) = choose(options.adapter)?;
         let limits = adapter.limits();
         let optional = wgpu::Features::TIMESTAMP_QUERY;
@@ -85,6 +85,7 @@ impl Context {
             |limit: &mut u32, cap: Option<u32>| *limit = cap.map_or(*limit, |cap| cap.min(*limit));
         cut(&mut limits.max_storage_buffers_per_shader_stage, caps.storage_buffers);
         cut(&mut limits.max_compute_invocations_per_workgroup, caps.workgroup_size);
+        cut(&mut limits.max_compute_workgroups_per_dimension, groups);
         cut(&mut limits.max_compute_workgroup_storage_size, caps.workgroup_bytes);
         let patience = patience.unwrap_or(match facts.kind {
             Kind::Software => PATIENCE_WITH_SOFTWARE,

@@ -18,7 +18,7 @@ mod replay;
 mod step;
 mod timing;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ use crate::backend::{
 };
 use crate::error::Result;
 use crate::graph::NodeId;
-use crate::ops::gpu::Buffer;
+pub use crate::ops::gpu::Buffer;
 use crate::ops::gpu::{DispatchDesc, UNIFORM_ELEMENTS};
 pub use crate::ops::gpu::{Kernel, KernelVariant, TileConfig};
 use crate::ops::sgd;
@@ -73,6 +73,9 @@ pub struct GpuOptions<'a> {
     pub tiles: Option<TileConfig>,
     /// Most bytes in a buffer, where that is less than the adapter's limit: for tests.
     pub buffer_bytes: Option<u64>,
+    /// Most workgroups in a dimension of a grid, where that is less than the adapter's limit: for
+    /// checks of folded grids.
+    pub groups: Option<u32>,
     /// Limits below the adapter's: for tests.
     pub caps: Caps,
     /// How long a submission is waited for before the device counts as hung, where that is not to
@@ -101,7 +104,7 @@ impl KernelVariant {
 
 impl TileConfig {
     /// The tiles for an adapter of which only the kind is known.
-    fn for_kind(kind: Kind) -> Self {
+    pub(crate) fn for_kind(kind: Kind) -> Self {
         match kind {
             Kind::Software => Self::Wide,
             Kind::Integrated => Self::Small,
@@ -157,7 +160,7 @@ impl Gpu {
     /// If there is no adapter (of that name), the plan is too large for it, or
     /// it refuses a kernel.
     pub fn new(plan: Plan, options: GpuOptions<'_>) -> Result<Self> {
-        let context = Context::open(&options)?;
+        let context = Context::open(options)?;
         Self::on(context, plan, options)
     }
 
@@ -278,6 +281,11 @@ impl Gpu {
     /// Data sets uploaded so far.
     pub fn uploads(&self) -> u64 {
         self.context.uploads()
+    }
+
+    /// Seconds that compiling took so far, by kernel. Some drivers compile at the first dispatch.
+    pub fn compile_seconds(&self) -> &BTreeMap<&'static str, f64> {
+        self.recorder.compile_seconds()
     }
 
     /// Submissions of steps so far; each readback is one more.

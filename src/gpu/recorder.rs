@@ -1,7 +1,8 @@
 //! Turns a [`DispatchDesc`] into a dispatch that is bound once and replayed at every step.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU64;
+use std::time::Instant;
 
 use super::context::Context;
 use super::dispatches::is_training_only;
@@ -10,7 +11,7 @@ use super::memory::{Buffers, Slice, UNIFORM_BYTES, WORD};
 use super::step::STEP_BYTES;
 use crate::error::Result;
 use crate::measure::Work;
-use crate::ops::gpu::{DispatchDesc, Grid, Kernel};
+use crate::ops::gpu::{Buffer, DispatchDesc, Grid, Kernel};
 
 /// A kernel with its constants, its buffers and its grid.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(super) struct Dispatch {
     pub(super) work: Work,
     /// Whether only the optimiser reads what it computes.
     pub(super) training_only: bool,
+    /// The buffers that it writes.
+    pub(super) writes: Vec<Buffer>,
     pipeline: wgpu::ComputePipeline,
     bindings: wgpu::BindGroup,
     groups: [u32; 3],
@@ -41,18 +44,30 @@ pub(super) struct Recorder {
     interfaces: HashMap<&'static str, (Interface, wgpu::ShaderModule, wgpu::BindGroupLayout)>,
     /// By kernel and the bits of its constants, which depend on the plan only.
     pipelines: HashMap<(&'static str, Vec<u64>), wgpu::ComputePipeline>,
+    /// Seconds that compiling took, by kernel.
+    compile_seconds: BTreeMap<&'static str, f64>,
     steps: wgpu::Buffer,
 }
 
 impl Recorder {
     /// `steps` is the buffer of steps that every kernel reads its own from.
     pub(super) fn new(steps: wgpu::Buffer) -> Self {
-        Self { interfaces: HashMap::new(), pipelines: HashMap::new(), steps }
+        Self {
+            interfaces: HashMap::new(),
+            pipelines: HashMap::new(),
+            compile_seconds: BTreeMap::new(),
+            steps,
+        }
     }
 
     /// Number of pipelines compiled.
     pub(super) fn pipelines(&self) -> usize {
         self.pipelines.len()
+    }
+
+    /// Seconds that compiling took, by kernel. Some drivers compile at the first dispatch.
+    pub(super) fn compile_seconds(&self) -> &BTreeMap<&'static str, f64> {
+        &self.compile_seconds
     }
 
     /// Compiles and binds a dispatch for the node of that name.
@@ -71,16 +86,21 @@ impl Recorder {
         let key = (kernel.name, desc.constants.iter().map(|(_, value)| value.to_bits()).collect());
         if !self.pipelines.contains_key(&key) {
             kernel.check(interface, &desc.constants)?;
+            let begin = Instant::now();
             let pipeline = compile(context, kernel, &desc.constants, module, layout)?;
+            *self.compile_seconds.entry(kernel.name).or_default() += begin.elapsed().as_secs_f64();
             self.pipelines.insert(key.clone(), pipeline);
         }
         let what = format!("node \"{node}\", {}", kernel.file());
         let bindings = self.bind(context, &what, desc, buffers)?;
+        let written = desc.bindings.iter().zip(interface.bindings.iter().skip(1));
+        let written = written.filter(|(_, access)| **access == Access::Write);
         let elements: usize = desc.bindings.iter().map(|binding| binding.elements).sum();
         Ok(Dispatch {
             kernel,
             node: node.into(),
             training_only: is_training_only(kernel),
+            writes: written.map(|(binding, _)| binding.buffer).collect(),
             work: Work { flop: desc.flop as u64, bytes: elements as u64 * WORD },
             pipeline: self.pipelines[&key].clone(),
             bindings,

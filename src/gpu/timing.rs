@@ -11,7 +11,7 @@ use super::{Gpu, GpuOptions};
 use crate::backend::{DatasetRef, KeptBatch, Sgd, check_batch};
 use crate::error::Result;
 use crate::measure::Work;
-use crate::ops::gpu::Kernel;
+use crate::ops::gpu::{Buffer, Kernel};
 use crate::plan::Plan;
 
 /// A step that changes no weight.
@@ -143,7 +143,7 @@ impl Gpu {
     /// As [`Gpu::new`].
     pub fn new_timed(plan: Plan, options: GpuOptions<'_>) -> Result<(Self, [f64; 2])> {
         let begin = Instant::now();
-        let context = Context::open(&options)?;
+        let context = Context::open(options)?;
         let open = begin.elapsed();
         let gpu = Self::on(context, plan, options)?;
         // Written data is uploaded by the queue.
@@ -162,6 +162,14 @@ impl Gpu {
         };
         let dispatches = dataset.into_iter().flat_map(|dataset| self.step(dataset, pass));
         dispatches.map(|d| (d.kernel, d.node.as_str(), d.work)).collect()
+    }
+
+    /// The buffers that each of the [`Gpu::dispatches`] writes.
+    pub fn writes(&self) -> Vec<(Kernel, &[Buffer])> {
+        let dataset = self.datasets.front();
+        let pass = Pass::Train(Training::plain(NO_UPDATE));
+        let dispatches = dataset.into_iter().flat_map(|dataset| self.step(dataset, pass));
+        dispatches.map(|d| (d.kernel, d.writes.as_slice())).collect()
     }
 
     /// Timestamps where the adapter has them, else the wall clock.

@@ -2,16 +2,17 @@
 
 use std::ops::ControlFlow;
 
-use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State, Tensor};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State};
+use genre_gpu::check::model_step;
 use genre_gpu::cpu::Cpu;
 use genre_gpu::models::Model;
 use genre_gpu::plan::Plan;
 use genre_gpu::train::initial_parameters;
 
-use crate::common::backend::{batches, evaluate, rows};
+use crate::common::backend::evaluate;
 use crate::common::golden::{self, EPOCHS};
 use crate::common::gpu::{VARIANTS, Variant, open, skipped};
-use crate::common::{naive, plan};
+use crate::common::plan;
 
 mod agree_with_naive {
     #[test]
@@ -41,39 +42,16 @@ fn whole(name: &str, shape: [usize; 3], open: impl Fn(Plan) -> Option<Box<dyn Ba
     let graph = Model::open(name).unwrap().graph(shape, 4).unwrap();
     let parameters = initial_parameters(&graph, 42);
     let Some(mut backend) = open(plan::of(&graph, 32)) else { return };
-    backend.set_state(&State::new(parameters.clone())).unwrap();
     let samples = DatasetRef::new(&data.x, &data.y);
     // The second batch, and a partial one over what it left.
     for batch in [32..64, 60..83] {
         let order: Vec<u32> = batch.collect();
-        let metrics = backend.train_step(samples, &batches(&order), Sgd::plain(0.0)).unwrap();
-        let (x, y) = rows(samples, &order);
-        let want = naive::pass(&graph, &naive::widen(&graph, &parameters), &x, &y);
-        assert!(
-            (f64::from(metrics.mean_loss()) - want.loss).abs() < 2e-6 * want.loss,
-            "{name}: loss"
-        );
-        let values = backend.tensor(graph.output(), Tensor::Value).unwrap();
-        let probabilities = want.values.last().unwrap();
-        assert!(relative(&values, probabilities) < 2e-6, "{name}: probabilities");
-        let gradients = backend.parameter_gradients().unwrap();
-        for (p, want) in graph.parameters().iter().zip(&want.parameter_gradients) {
-            if !p.role.is_trainable() {
-                assert!(gradients[p.range()].iter().all(|g| *g == 0.0), "{name}: {}", p.name);
-                continue;
-            }
-            let far = relative(&gradients[p.range()], want);
-            assert!(far < 5e-6, "{name}: gradient of {} is off by {far:e}", p.name);
+        let deviations =
+            model_step(&graph, &parameters, samples, &order, backend.as_mut()).unwrap();
+        for deviation in deviations {
+            assert!(deviation.wrong.is_none(), "{name}: {}", deviation.wrong.unwrap());
         }
     }
-}
-
-/// `|got - want| / |want|`.
-fn relative(got: &[f32], want: &[f64]) -> f64 {
-    assert_eq!(got.len(), want.len());
-    let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|v| v * v).sum::<f64>().sqrt();
-    let difference = norm(&mut got.iter().zip(want).map(|(g, w)| f64::from(*g) - w));
-    difference / norm(&mut want.iter().copied())
 }
 
 /// And what the golden images' pixels are taken for: P2 wants more bands than they have rows.

@@ -7,9 +7,10 @@ use genre_gpu::Error;
 use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State, Tensor};
 use genre_gpu::graph::{Activation, Graph, Padding, Shape};
 
-use crate::common::backend::{Device, Implementation};
+use crate::common::backend::Implementation;
 use crate::common::cases::{conv, head};
 use crate::common::plan;
+use genre_gpu::check::Opened;
 
 const BATCH: usize = 2;
 const SGD: Sgd = Sgd::plain(0.1);
@@ -22,10 +23,10 @@ fn graph() -> Graph {
     graph
 }
 
-fn open(implementation: Implementation) -> Option<Device> {
+fn open(implementation: Implementation) -> Option<Opened> {
     let mut device = implementation.open(plan::of(&graph(), BATCH))?;
     let parameters = (0..graph().parameter_count()).map(|i| (i % 7) as f32 / 7.0 - 0.4);
-    device.set_parameters(&parameters.collect::<Vec<_>>());
+    device.set_parameters(&parameters.collect::<Vec<_>>()).unwrap();
     Some(device)
 }
 

@@ -1,15 +1,9 @@
 //! crop.
 
-use genre_gpu::graph::Op;
-
-use crate::common::cases::{Case, one};
+use crate::common::cases;
 
 op_tests! {
     "crop",
-    cases,
+    cases::crop::cases,
     [forward, backward_input, evaluate, logit_gradients, partial_batch]
-}
-
-fn cases() -> Vec<Case> {
-    vec![one("lowest bands", [7, 5, 3], 4, 3, Op::Crop { bands: 4 })]
 }

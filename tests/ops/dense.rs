@@ -1,26 +1,9 @@
 //! dense.
 
-use genre_gpu::graph::{Activation, Graph, Op, Shape};
-
-use crate::common::cases::{Case, dense};
+use crate::common::cases;
 
 op_tests! {
     "dense",
-    cases,
+    cases::dense::cases,
     [forward, backward_input, backward_weight, update, evaluate, logit_gradients, partial_batch]
-}
-
-fn cases() -> Vec<Case> {
-    vec![two_of_one_input()]
-}
-
-fn two_of_one_input() -> Case {
-    let mut graph = Graph::new("dense branches", Shape::Map { h: 1, w: 19, c: 1 });
-    let flat = graph.push("flat", Op::Flatten, &[graph.input()]).unwrap();
-    let left = graph.push("left", dense(7, Activation::Relu, 0.0), &[flat]).unwrap();
-    let right = graph.push("right", dense(5, Activation::Linear, 0.1), &[flat]).unwrap();
-    let both = graph.push("both", Op::Concat, &[left, right]).unwrap();
-    let logits = graph.push("logits", dense(3, Activation::Linear, 0.0), &[both]).unwrap();
-    graph.push("softmax", Op::Softmax, &[logits]).unwrap();
-    Case { name: "dense branches", graph, batch: 5, partial: 3, ties: false }
 }

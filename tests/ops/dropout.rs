@@ -3,30 +3,22 @@
 use std::ops::ControlFlow;
 
 use genre_gpu::backend::{Batches, DatasetRef, Sgd, Tensor};
-use genre_gpu::graph::Op;
+use genre_gpu::check::Opened;
 
-use crate::common::backend::{Device, Implementation, default_gpu};
-use crate::common::cases::{self, Case, one};
+use crate::common::backend::{Implementation, default_gpu};
+use crate::common::cases::{self, Case};
 use crate::common::plan;
-use crate::concat::many_readers_of_one_node;
 
 op_tests! {
     "dropout",
-    cases,
+    cases::dropout::cases,
     [forward, backward_input, evaluate, logit_gradients, partial_batch]
 }
 
-fn cases() -> Vec<Case> {
-    vec![
-        one("dropout", [5, 7, 3], 4, 3, Op::Dropout { rate: 0.4 }),
-        one("dropout of nothing", [3, 2, 2], 4, 3, Op::Dropout { rate: 0.0 }),
-    ]
-}
-
 /// Outputs of the node `drop` after the last of three steps of one call.
-fn drops(device: &mut Device, case: &Case, seed: u32, first_step: u32) -> Vec<f32> {
+fn drops(device: &mut Opened, case: &Case, seed: u32, first_step: u32) -> Vec<f32> {
     let (x, y, parameters) = cases::fill(case, 3 * case.batch);
-    device.set_parameters(&parameters);
+    device.set_parameters(&parameters).unwrap();
     let order: Vec<u32> = (0..3 * case.batch as u32).collect();
     let batches = Batches { seed, first_step, ..Batches::plain(&order) };
     let watch = &mut |_| ControlFlow::Continue(());
@@ -37,7 +29,7 @@ fn drops(device: &mut Device, case: &Case, seed: u32, first_step: u32) -> Vec<f3
 
 #[test]
 fn masks_depend_on_step_and_seed_and_are_the_same_on_both_devices() {
-    let case = many_readers_of_one_node();
+    let case = cases::concat::many_readers_of_one_node();
     let plan = || plan::of(&case.graph, case.batch);
     let mut cpu = Implementation::Cpu.open(plan()).unwrap();
     let first = drops(&mut cpu, &case, 42, 7);

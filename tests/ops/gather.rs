@@ -4,10 +4,11 @@
 use std::ops::ControlFlow;
 
 use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, Tensor};
+use genre_gpu::check::Opened;
 use genre_gpu::graph::{Activation, Graph, Op, Shape};
 use genre_gpu::random::streams::Stream;
 
-use crate::common::backend::{Device, Implementation};
+use crate::common::backend::Implementation;
 use crate::common::cases::dense;
 use crate::common::{naive, plan};
 
@@ -31,7 +32,7 @@ mod every_batch_has_its_own_augmentations {
 }
 
 /// Samples of `h` × `w` with a dense layer of two classes, two in a batch.
-fn open(on: Implementation, [h, w, c]: [usize; 3]) -> Option<Device> {
+fn open(on: Implementation, [h, w, c]: [usize; 3]) -> Option<Opened> {
     let mut graph = Graph::new("augmentations", Shape::Map { h, w, c });
     let flat = graph.push("flat", Op::Flatten, &[graph.input()]).unwrap();
     let logits = graph.push("logits", dense(2, Activation::Linear, 0.0), &[flat]).unwrap();
@@ -98,7 +99,7 @@ fn own_augmentations(on: Implementation) {
     let weights: Vec<f32> = (0..18).map(|i| (i as f32).cos()).collect();
     let opened = || {
         let mut device = open(on, [2, 4, 1])?;
-        device.set_parameters(&weights);
+        device.set_parameters(&weights).unwrap();
         Some(device)
     };
     let (Some(mut all), Some(mut one)) = (opened(), opened()) else { return };

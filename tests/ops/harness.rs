@@ -3,65 +3,29 @@
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
-use genre_gpu::backend::{Batches, DatasetRef, Sgd, State, StepMetrics};
-use genre_gpu::graph::{Graph, NodeId, Op, Parameter, Role, Shape};
+use genre_gpu::backend::{Batches, DatasetRef, Sgd};
+use genre_gpu::check::cases::nan::Poisoned;
+use genre_gpu::check::{Comparison, Prepared, Stage, What, two_steps};
+use genre_gpu::graph::{Graph, NodeId, Parameter};
 
-use crate::common::backend::{self, Device, Implementation, Tensors, batches, rows};
+use crate::common::backend::Implementation;
 use crate::common::cases::{self, Case};
-use crate::common::close::{assert_close, assert_close_with_nans};
-use crate::common::naive::{self, Mode, batch_norm};
+use crate::common::naive::{self, Mode};
 use crate::common::plan;
-
-const STILL: Sgd = Sgd::plain(0.0);
 
 /// The cases of one op, and what has been computed of them in this process.
 pub struct Suite {
-    /// The op's name, as [`Op::name`] gives it.
+    /// The op's name, as [`genre_gpu::graph::Op::name`] gives it.
     op: &'static str,
     make: fn() -> Vec<Case>,
     cases: OnceLock<Vec<Prepared>>,
-    results: [OnceLock<Option<Vec<Recorded>>>; Implementation::ALL.len()],
+    results: [OnceLock<Option<Vec<Compared>>>; Implementation::ALL.len()],
 }
 
-/// A case with its samples and what the reference makes of its training steps.
-pub struct Prepared {
-    pub case: Case,
-    x: Vec<f32>,
-    y: Vec<u32>,
-    parameters: Vec<f32>,
-    /// Two whole batches, then a partial one over what they left in the buffers.
-    batches: [Vec<u32>; 3],
-    expected: [naive::Pass; 3],
-}
-
-/// What an implementation computed of a case.
-pub struct Recorded {
-    steps: Vec<Step>,
-    evaluation: Evaluation,
-    /// Logit gradients of a whole batch and of a partial one.
-    explanations: Vec<Explanation>,
+/// What an implementation computed of a case, beside the reference.
+pub struct Compared {
+    comparisons: Vec<Comparison>,
     pub kernels: Vec<&'static str>,
-}
-
-struct Step {
-    metrics: StepMetrics,
-    tensors: Tensors,
-    before: Vec<f32>,
-    after: Vec<f32>,
-    parameter_gradients: Vec<f32>,
-}
-
-struct Evaluation {
-    parameters: Vec<f32>,
-    metrics: StepMetrics,
-    probabilities: Vec<f32>,
-}
-
-struct Explanation {
-    batch: Vec<u32>,
-    tensors: Tensors,
-    before: State,
-    after: State,
 }
 
 impl Suite {
@@ -75,16 +39,39 @@ impl Suite {
     }
 
     /// One entry for each case; `None` where there is no such implementation.
-    pub fn results(&self, implementation: Implementation) -> Option<&[Recorded]> {
-        let record = || {
-            let cases = self.cases().iter();
-            cases.map(|case| Some(record(case, implementation.open(case.plan())?))).collect()
+    pub fn results(&self, implementation: Implementation) -> Option<&[Compared]> {
+        let compare = |case: &Prepared| {
+            let mut device = implementation.open(case.plan().unwrap())?;
+            let recorded = case.record(&mut device).unwrap();
+            Some(Compared { comparisons: case.compare(&recorded), kernels: device.kernels() })
         };
-        self.results[implementation as usize].get_or_init(record).as_deref()
+        let all = || self.cases().iter().map(compare).collect();
+        self.results[implementation as usize].get_or_init(all).as_deref()
     }
 
-    fn pairs(&self, on: Implementation) -> impl Iterator<Item = (&Prepared, &Recorded)> {
-        self.cases().iter().zip(self.results(on).unwrap_or_default())
+    /// The comparisons of a stage, with whether a node is of the op that this suite is of.
+    fn all_close(&self, on: Implementation, wanted: &dyn Fn(Stage, What, bool) -> bool) {
+        let mut count = 0;
+        for (case, compared) in self.cases().iter().zip(self.results(on).unwrap_or_default()) {
+            let own = |what| self.is_own(&case.case.graph, what);
+            let wanted = |c: &&Comparison| wanted(c.stage, c.what, own(c.what));
+            let comparisons = compared.comparisons.iter().filter(wanted);
+            count += comparisons.clone().count();
+            all_close(comparisons);
+        }
+        assert!(count > 0 || self.results(on).is_none(), "{}: nothing was compared", self.op);
+    }
+
+    /// Whether a tensor is of the op that this suite is of.
+    fn is_own(&self, graph: &Graph, what: What) -> bool {
+        let is_own = |id: NodeId| graph.node(id).op.name() == self.op;
+        match what {
+            What::Value(id)
+            | What::Gradient(id)
+            | What::ParameterGradient(id, _)
+            | What::Parameter(id, _) => is_own(id),
+            What::Metrics | What::Probabilities | What::State => false,
+        }
     }
 
     /// Whether a parameter belongs to the op that this suite is of.
@@ -93,154 +80,57 @@ impl Suite {
     }
 }
 
-impl Prepared {
-    fn new(case: Case) -> Self {
-        let (x, y, parameters) = cases::fill(&case, 2 * case.batch);
-        let all: Vec<u32> = (0..2 * case.batch as u32).rev().collect();
-        let batches =
-            [&all[..case.batch], &all[case.batch..], &all[1..=case.partial]].map(<[u32]>::to_vec);
-        let tensors = naive::widen(&case.graph, &parameters);
-        let expected = batches.each_ref().map(|batch| {
-            let (x, y) = rows(DatasetRef::new(&x, &y), batch);
-            naive::pass(&case.graph, &tensors, &x, &y)
-        });
-        Self { case, x, y, parameters, batches, expected }
+fn all_close<'a>(comparisons: impl Iterator<Item = &'a Comparison>) {
+    for comparison in comparisons {
+        if let Some(wrong) = &comparison.deviation.wrong {
+            panic!("{wrong}");
+        }
     }
-
-    fn plan(&self) -> genre_gpu::plan::Plan {
-        plan::of(&self.case.graph, self.case.batch)
-    }
-
-    fn samples(&self) -> DatasetRef<'_> {
-        DatasetRef::new(&self.x, &self.y)
-    }
-}
-
-fn record(prepared: &Prepared, mut device: Device) -> Recorded {
-    let samples = prepared.samples();
-    device.set_parameters(&prepared.parameters);
-    let mut steps = Vec::new();
-    for batch in &prepared.batches {
-        steps.push(take_step(&mut device, samples, batch));
-    }
-    let parameters = device.parameters();
-    let (metrics, probabilities) = backend::evaluate(device.backend(), samples);
-    let evaluation = Evaluation { parameters, metrics, probabilities };
-    let mut explanations = Vec::new();
-    for batch in [&prepared.batches[0], &prepared.batches[2]] {
-        device.poison();
-        let before = device.backend().state().unwrap();
-        device.backend().logit_gradients(samples, batch).unwrap();
-        let tensors = device.tensors();
-        let after = device.backend().state().unwrap();
-        explanations.push(Explanation { batch: batch.clone(), tensors, before, after });
-    }
-    Recorded { steps, evaluation, explanations, kernels: device.kernels() }
-}
-
-fn take_step(device: &mut Device, samples: DatasetRef<'_>, batch: &[u32]) -> Step {
-    device.poison();
-    let before = device.parameters();
-    let metrics = device.backend().train_step(samples, &batches(batch), STILL).unwrap();
-    let tensors = device.tensors();
-    let after = device.parameters();
-    let parameter_gradients = device.backend().parameter_gradients().unwrap();
-    Step { metrics, tensors, before, after, parameter_gradients }
-}
-
-/// The steps with whole batches, and the results of the reference.
-fn whole<'a>(
-    prepared: &'a Prepared,
-    recorded: &'a Recorded,
-) -> impl Iterator<Item = (&'a Step, &'a naive::Pass)> {
-    recorded.steps.iter().zip(&prepared.expected).take(2)
 }
 
 pub fn forward(suite: &Suite, on: Implementation) {
-    for (prepared, recorded) in suite.pairs(on) {
-        for (step, want) in whole(prepared, recorded) {
-            compare_outputs(&prepared.case, prepared.case.batch, step, want);
-        }
-    }
+    suite.all_close(on, &|stage, what, _| {
+        stage == Stage::Step && matches!(what, What::Value(_) | What::Metrics)
+    });
 }
 
 pub fn backward_input(suite: &Suite, on: Implementation) {
-    for (prepared, recorded) in suite.pairs(on) {
-        for (step, want) in whole(prepared, recorded) {
-            compare_gradients(&prepared.case, prepared.case.batch, step, want);
-            let others = |p: &Parameter| !suite.owns(&prepared.case.graph, p);
-            compare_weight_gradients(&prepared.case, step, want, &others);
-            compare_update(&prepared.case, step, want, &others);
-        }
-    }
+    suite.all_close(on, &|stage, what, own| {
+        let others = matches!(what, What::ParameterGradient(..) | What::Parameter(..)) && !own;
+        stage == Stage::Step && (others || matches!(what, What::Gradient(_)))
+    });
 }
 
 pub fn backward_weight(suite: &Suite, on: Implementation) {
-    for (prepared, recorded) in suite.pairs(on) {
-        for (step, want) in whole(prepared, recorded) {
-            let own = |p: &Parameter| suite.owns(&prepared.case.graph, p);
-            compare_weight_gradients(&prepared.case, step, want, &own);
-        }
-    }
+    suite.all_close(on, &|stage, what, own| {
+        stage == Stage::Step && own && matches!(what, What::ParameterGradient(..))
+    });
 }
 
 pub fn update(suite: &Suite, on: Implementation) {
-    for (prepared, recorded) in suite.pairs(on) {
-        for (step, want) in whole(prepared, recorded) {
-            let own = |p: &Parameter| suite.owns(&prepared.case.graph, p);
-            compare_update(&prepared.case, step, want, &own);
-        }
-    }
+    suite.all_close(on, &|stage, what, own| {
+        stage == Stage::Step && own && matches!(what, What::Parameter(..))
+    });
 }
 
 pub fn evaluate(suite: &Suite, on: Implementation) {
-    for (prepared, recorded) in suite.pairs(on) {
-        let (case, got) = (&prepared.case, &recorded.evaluation);
-        let parameters = naive::widen(&case.graph, &got.parameters);
-        let x: Vec<f64> = prepared.x.iter().map(|&v| f64::from(v)).collect();
-        let want = naive::pass_in(Mode::Evaluate, &case.graph, &parameters, &x, &prepared.y);
-        let loss = got.metrics.loss / prepared.y.len() as f64;
-        assert!((loss - want.loss).abs() < 2e-6, "{}: loss {loss}, want {}", case.name, want.loss);
-        assert_eq!(got.metrics.samples, prepared.y.len() as u64, "{}", case.name);
-        let extents = [prepared.y.len(), case.graph.classes()];
-        let name = format!("{}, evaluated", case.name);
-        let values = want.values.last().unwrap();
-        assert_close(&name, &extents, &got.probabilities, values, 2e-6, 2e-6);
-    }
+    suite.all_close(on, &|stage, _, _| stage == Stage::Evaluation);
 }
 
 pub fn logit_gradients(suite: &Suite, on: Implementation) {
-    for (prepared, recorded) in suite.pairs(on) {
-        compare_explanation(prepared, &recorded.explanations[0]);
-    }
+    suite.all_close(on, &|stage, _, _| stage == Stage::Explanation);
 }
 
 pub fn partial_batch(suite: &Suite, on: Implementation) {
-    for (prepared, recorded) in suite.pairs(on) {
-        let (case, step, want) = (&prepared.case, &recorded.steps[2], &prepared.expected[2]);
-        compare_outputs(case, case.partial, step, want);
-        compare_gradients(case, case.partial, step, want);
-        compare_weight_gradients(case, step, want, &|_| true);
-        compare_update(case, step, want, &|_| true);
-        compare_explanation(prepared, &recorded.explanations[1]);
-    }
+    suite.all_close(on, &|stage, _, _| {
+        matches!(stage, Stage::PartialStep | Stage::PartialExplanation)
+    });
 }
 
 /// A whole batch and a partial one of a case of its own.
 pub fn sums(case: &Case, on: Implementation) {
     let Some(mut device) = on.open(plan::of(&case.graph, case.batch)) else { return };
-    let (x, y, parameters) = cases::fill(case, case.batch);
-    let order: Vec<u32> = (0..case.batch as u32).collect();
-    device.set_parameters(&parameters);
-    for batch in [&order[..], &order[..case.partial]] {
-        let step = take_step(&mut device, DatasetRef::new(&x, &y), batch);
-        let (x, y) = rows(DatasetRef::new(&x, &y), batch);
-        let want = naive::pass(&case.graph, &naive::widen(&case.graph, &parameters), &x, &y);
-        compare_outputs(case, batch.len(), &step, &want);
-        compare_gradients(case, batch.len(), &step, &want);
-        compare_weight_gradients(case, &step, &want, &|_| true);
-        compare_update(case, &step, &want, &|_| true);
-    }
+    all_close(two_steps(case, &mut device).unwrap().iter());
 }
 
 /// Steps whose tensors nobody reads use other buffers.
@@ -251,8 +141,8 @@ pub fn many_steps(suite: &Suite, on: Implementation) {
         let samples = DatasetRef::new(&x, &y);
         let order: Vec<u32> = (0..2 * case.batch as u32 + 1).rev().collect();
         let open = || {
-            let mut device = on.open(prepared.plan())?;
-            device.set_parameters(&parameters);
+            let mut device = on.open(prepared.plan().unwrap())?;
+            device.set_parameters(&parameters).unwrap();
             Some(device)
         };
         let (Some(mut one), Some(mut each)) = (open(), open()) else { return };
@@ -265,105 +155,6 @@ pub fn many_steps(suite: &Suite, on: Implementation) {
         }
         assert_eq!(one.state().unwrap(), each.state().unwrap(), "{}", case.name);
     }
-}
-
-/// `n` samples and a sample's extents.
-fn extents(n: usize, shape: Shape) -> Vec<usize> {
-    match shape {
-        Shape::Map { h, w, c } => vec![n, h, w, c],
-        Shape::Flat(len) => vec![n, len],
-    }
-}
-
-/// The nodes with a tensor that the device keeps: name, extents, index, the tensor.
-fn kept<'a>(
-    case: &'a Case,
-    n: usize,
-    tensors: &'a [Option<Vec<f32>>],
-) -> impl Iterator<Item = (NodeId, String, Vec<usize>, &'a [f32])> {
-    case.graph.ids().filter_map(move |id| {
-        let node = case.graph.node(id);
-        let name = format!("{}, {} (batch of {n})", case.name, node.name);
-        Some((id, name, extents(n, node.shape), tensors[id.index()].as_deref()?))
-    })
-}
-
-/// Of a batch of `n`, as all that follow.
-fn compare_outputs(case: &Case, n: usize, step: &Step, want: &naive::Pass) {
-    assert_eq!(step.metrics.samples, n as u64, "{}", case.name);
-    assert_eq!(step.metrics.correct, want.correct as u64, "{}", case.name);
-    let loss = step.metrics.loss / n as f64;
-    assert!((loss - want.loss).abs() < 1e-6, "{}: loss {loss}, want {}", case.name, want.loss);
-    for (id, name, extents, value) in kept(case, n, &step.tensors.values) {
-        assert_close(&name, &extents, value, &want.values[id.index()], 2e-6, 2e-6);
-    }
-}
-
-fn compare_gradients(case: &Case, n: usize, step: &Step, want: &naive::Pass) {
-    let plan = plan::of(&case.graph, case.batch);
-    for (id, name, extents, gradient) in kept(case, n, &step.tensors.gradients) {
-        let planned = plan::has_gradient(&plan, id);
-        assert_eq!(planned, !gradient.is_empty(), "{name}: is its gradient computed?");
-        // A view shares its input's buffer, which is compared under the input's name.
-        if planned && !case.graph.node(id).op.is_view() {
-            let name = format!("gradient of {name}");
-            assert_close(&name, &extents, gradient, &want.gradients[id.index()], 1e-6, 2e-6);
-        }
-    }
-}
-
-fn compare_weight_gradients(
-    case: &Case,
-    step: &Step,
-    want: &naive::Pass,
-    wanted: &dyn Fn(&Parameter) -> bool,
-) {
-    let parameters = case.graph.parameters().iter().zip(&want.parameter_gradients);
-    for (p, want) in parameters.filter(|(p, _)| wanted(p)) {
-        let name = format!("{}: gradient of {}", case.name, p.name);
-        assert_close(&name, &p.shape, &step.parameter_gradients[p.range()], want, 2e-6, 5e-6);
-    }
-}
-
-/// A step with a learning rate of 0 leaves all parameters as they are, but for moving statistics.
-fn compare_update(
-    case: &Case,
-    step: &Step,
-    want: &naive::Pass,
-    wanted: &dyn Fn(&Parameter) -> bool,
-) {
-    for p in case.graph.parameters().iter().filter(|p| wanted(p)) {
-        let (old, new) = (&step.before[p.range()], &step.after[p.range()]);
-        if p.role.is_trainable() {
-            assert_eq!(old, new, "{}: a rate of 0 moves {}", case.name, p.name);
-            continue;
-        }
-        let Op::BatchNorm { momentum, .. } = case.graph.node(p.node).op else { panic!() };
-        let (_, mean, variance) = want.moments.iter().find(|(id, ..)| *id == p.node).unwrap();
-        let batch = if p.role == Role::MovingMean { mean } else { variance };
-        let old: Vec<f64> = old.iter().map(|&v| f64::from(v)).collect();
-        let want = batch_norm::moved(momentum, &old, batch);
-        assert_close(&format!("{}: {}", case.name, p.name), &p.shape, new, &want, 1e-6, 2e-6);
-    }
-}
-
-/// The gradients of the logit of each sample's label in inference mode; the state stays as it is.
-fn compare_explanation(prepared: &Prepared, got: &Explanation) {
-    let case = &prepared.case;
-    let (x, y) = rows(prepared.samples(), &got.batch);
-    let parameters = naive::widen(&case.graph, &got.before.parameters);
-    let want = naive::pass_in(Mode::Evaluate, &case.graph, &parameters, &x, &y);
-    for (id, name, extents, value) in kept(case, y.len(), &got.tensors.values) {
-        let name = format!("{name}, logit gradients");
-        assert_close(&name, &extents, value, &want.values[id.index()], 2e-6, 2e-6);
-    }
-    for (id, name, extents, gradient) in kept(case, y.len(), &got.tensors.gradients) {
-        if !gradient.is_empty() && !case.graph.node(id).op.is_view() {
-            let name = format!("logit gradient of {name}");
-            assert_close(&name, &extents, gradient, &want.gradients[id.index()], 2e-6, 5e-6);
-        }
-    }
-    assert_eq!(got.after, got.before, "{}: logit gradients change the state", case.name);
 }
 
 /// Finite differences of the reference: its gradients are the slopes of its own loss.
@@ -458,119 +249,18 @@ pub mod slopes {
 
 /// A NaN at each position of a pooling window: the pooled value is NaN, and the gradient goes to
 /// the window's first NaN in row-major order.
-pub mod nan {
-    use super::*;
-
-    /// Which gradients are compared.
-    #[derive(Clone, Copy, PartialEq)]
-    pub enum Compare {
-        /// Logit gradients and those of training.
-        All,
-        /// Logit gradients: in training a NaN reaches the gradients by another way too, such as
-        /// a product with 0.
-        Logits,
-        /// Logit gradients where the node's output is a number: a NaN there may reach the
-        /// gradient by another way.
-        LogitsAtNumbers,
-        /// None: the derivative of a ReLU at a NaN is left open.
-        None,
-    }
-
-    /// A case whose samples have NaNs. Values are compared in any case.
-    pub struct Poisoned {
-        pub case: Case,
-        /// `[batch, h, w, c]`, one batch.
-        pub x: Vec<f32>,
-        pub gradients: Compare,
-    }
-
-    impl Poisoned {
-        /// Puts NaNs into a case's samples. `window` is that of the pooling that follows, whose
-        /// windows the sample is cut into; each window of each sample gets another set of
-        /// positions: none, each one alone, each pair of neighbours, first and last, all. Enough
-        /// samples for every set to be in every window, each channel with a set of its own.
-        pub fn new(mut case: Case, [h, w, c]: [usize; 3], [k_h, k_w]: [usize; 2]) -> Self {
-            let k = k_h * k_w;
-            let mut sets: Vec<Vec<usize>> = vec![Vec::new()];
-            sets.extend((0..k).map(|i| vec![i]));
-            sets.extend((1..k).map(|i| vec![i - 1, i]));
-            sets.extend([vec![0, k - 1], (0..k).collect()]);
-            case.batch = sets.len();
-            let (mut x, ..) = cases::fill(&case, case.batch);
-            for (i, v) in x.iter_mut().enumerate() {
-                let (s, r, q, ch) = (i / (h * w * c), i / (w * c) % h, i / c % w, i % c);
-                let window = r / k_h * (w / k_w).max(1) + q / k_w;
-                let set = &sets[(s + window + 3 * ch) % sets.len()];
-                if set.contains(&(r % k_h * k_w + q % k_w)) {
-                    *v = f32::NAN;
-                }
-            }
-            Self { case, x, gradients: Compare::All }
-        }
-
-        /// One NaN in each sample, at each position of the `[h, w]` map in turn.
-        pub fn one_by_one(mut case: Case, [h, w]: [usize; 2]) -> Self {
-            case.batch = h * w;
-            let (mut x, ..) = cases::fill(&case, case.batch);
-            (0..case.batch).for_each(|s| x[s * h * w + s] = f32::NAN);
-            Self { case, x, gradients: Compare::Logits }
-        }
-    }
-
-    pub fn check(poisoned: Vec<Poisoned>, on: Implementation) {
-        for Poisoned { case, x, gradients } in poisoned {
-            let Some(mut device) = on.open(plan::of(&case.graph, case.batch)) else { return };
-            let (_, y, parameters) = cases::fill(&case, case.batch);
-            let samples = DatasetRef::new(&x, &y);
-            let order: Vec<u32> = (0..case.batch as u32).collect();
-            let (wide, _) = rows(samples, &order);
-            let tensors = naive::widen(&case.graph, &parameters);
-            device.set_parameters(&parameters);
-            device.poison();
-            device.backend().logit_gradients(samples, &order).unwrap();
-            let want = naive::pass_in(Mode::Evaluate, &case.graph, &tensors, &wide, &y);
-            compare(&case, "logit gradients", &device.tensors(), &want, gradients);
-            device.poison();
-            device.backend().train_step(samples, &batches(&order), STILL).unwrap();
-            let want = naive::pass(&case.graph, &tensors, &wide, &y);
-            let gradients = if gradients == Compare::All { gradients } else { Compare::None };
-            compare(&case, "training", &device.tensors(), &want, gradients);
-        }
-    }
-
-    /// The nodes up to the poolings. With logit gradients, which do not depend on the inputs,
-    /// every gradient is a number, and so its place is known; in training the gradients of a
-    /// sample with a NaN are NaN where one arrives and 0 elsewhere.
-    fn compare(case: &Case, what: &str, got: &Tensors, want: &naive::Pass, gradients: Compare) {
-        let before_head = |id: &NodeId| matches!(case.graph.node(*id).shape, Shape::Map { .. });
-        let mut pooled = 0;
-        for (id, name, extents, value) in kept(case, case.batch, &got.values) {
-            if before_head(&id) {
-                let name = format!("{name}, {what}");
-                let want = &want.values[id.index()];
-                assert_close_with_nans(&name, &extents, value, want, 2e-6, 2e-6);
-                pooled += usize::from(case.graph.node(id).op.name().contains("pool"));
-            }
-        }
-        assert!(pooled > 0, "{}: no pooled value was compared", case.name);
-        if gradients == Compare::None {
-            return;
-        }
-        for (id, name, extents, gradient) in kept(case, case.batch, &got.gradients) {
-            if before_head(&id) && !gradient.is_empty() {
-                let name = format!("gradient of {name}, {what}");
-                let values = &want.values[id.index()];
-                let mut want = want.gradients[id.index()].clone();
-                if gradients == Compare::LogitsAtNumbers {
-                    for (i, want) in want.iter_mut().enumerate() {
-                        if values[i].is_nan() && gradient[i].is_nan() {
-                            *want = f64::NAN;
-                        }
-                    }
-                }
-                assert_close_with_nans(&name, &extents, gradient, &want, 2e-6, 5e-6);
-            }
-        }
+pub fn nans(poisoned: Vec<Poisoned>, on: Implementation) {
+    for poisoned in poisoned {
+        let graph = &poisoned.case.graph;
+        let Some(mut device) = on.open(plan::of(graph, poisoned.case.batch)) else { return };
+        let comparisons = poisoned.compare(&mut device).unwrap();
+        let is_pooled = |c: &&Comparison| match c.what {
+            What::Value(id) => graph.node(id).op.name().contains("pool"),
+            _ => false,
+        };
+        let pooled = comparisons.iter().filter(is_pooled).count();
+        assert!(pooled > 0, "{}: no pooled value was compared", poisoned.case.name);
+        all_close(comparisons.iter());
     }
 }
 

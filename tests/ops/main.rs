@@ -1,8 +1,8 @@
 //! Every op on every implementation against the naive f64 reference, which finite differences
 //! check in turn.
 //!
-//! `tests/ops/<op>.rs` has the cases of an op, `tests/common/naive/<op>.rs` its reference (which
-//! the binaries `keras` and `gpu` use too); `op_tests!` makes one test for each property and
+//! `src/check/cases/<op>.rs` has the cases of an op, `src/naive/<op>.rs` its reference (which
+//! `genre-gpu check` uses too); `op_tests!` makes one test for each property and
 //! implementation, named `<op>::<property>::<implementation>`:
 //!
 //! ```text

@@ -1,11 +1,58 @@
-//! Small graphs, most with one op of interest between a stem whose weights learn from the op's
-//! input gradient and a head that makes a loss. The cases of an op are in `tests/ops/<op>.rs`.
+//! What the ops are compared on: small graphs, most with one op of interest between a stem whose
+//! weights learn from the op's input gradient and a head that makes a loss. Each op has a file.
 
-use genre_gpu::graph::{Activation, Graph, NodeId, Op, Padding, Role, Shape};
-use genre_gpu::random::streams::Stream;
+// The graphs are constants of this program, and tests build them all.
+#![allow(clippy::unwrap_used)]
 
+pub mod add;
+pub mod avg_pool2d;
+pub mod axis_to_channels;
+pub mod batch_norm;
+pub mod concat;
+pub mod conv2d;
+pub mod crop;
+pub mod dense;
+pub mod dropout;
+pub mod flatten;
+pub mod max_pool2d;
+pub mod nan;
+pub mod penalty;
+pub mod softmax;
+
+use crate::graph::{Activation, Graph, NodeId, Op, Padding, Role, Shape};
+use crate::random::streams::Stream;
+
+/// Makes the cases of an op.
+pub type Cases = fn() -> Vec<Case>;
+
+/// The cases of all ops, by the op whose weights are of interest.
+pub const ALL: [(&str, Cases); 13] = [
+    ("add", add::cases),
+    ("avg_pool2d", avg_pool2d::cases),
+    ("axis_to_channels", axis_to_channels::cases),
+    ("batch_norm", batch_norm::cases),
+    ("concat", concat::cases),
+    ("conv2d", conv2d::cases),
+    ("crop", crop::cases),
+    ("dense", dense::cases),
+    ("dropout", dropout::cases),
+    ("flatten", flatten::cases),
+    ("max_pool2d", max_pool2d::cases),
+    ("dense", penalty::cases),
+    ("softmax", softmax::cases),
+];
+
+/// All cases whose samples have NaNs.
+pub fn with_nans() -> Vec<nan::Poisoned> {
+    [batch_norm::with_nans(), conv2d::with_nans(), max_pool2d::with_nans()].concat()
+}
+
+/// A graph and the batches that it is run with.
+#[derive(Debug, Clone)]
 pub struct Case {
+    /// What is special about it.
     pub name: &'static str,
+    /// The graph.
     pub graph: Graph,
     /// Most samples in a step.
     pub batch: usize,
@@ -15,14 +62,17 @@ pub struct Case {
     pub ties: bool,
 }
 
+/// A convolution with a bias.
 pub fn conv(filters: usize, kernel: [usize; 2], padding: Padding, activation: Activation) -> Op {
     Op::Conv2d { filters, kernel, padding, bias: true, activation }
 }
 
+/// A dense layer with a bias.
 pub fn dense(units: usize, activation: Activation, l2: f32) -> Op {
     Op::Dense { units, bias: true, activation, l2 }
 }
 
+/// A batch norm.
 pub fn norm(activation: Activation) -> Op {
     Op::BatchNorm { momentum: 0.75, epsilon: 1e-3, activation }
 }

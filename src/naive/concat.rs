@@ -2,7 +2,7 @@
 
 use super::{Gradients, Node};
 
-pub fn forward(node: &Node<'_>) -> Vec<f64> {
+pub(super) fn forward(node: &Node<'_>) -> Vec<f64> {
     let mut y = vec![0.0; node.len()];
     for (x, pairs) in node.inputs.iter().zip(pairs(node)) {
         for (from, to) in pairs {
@@ -12,7 +12,7 @@ pub fn forward(node: &Node<'_>) -> Vec<f64> {
     y
 }
 
-pub fn backward(node: &Node<'_>, dy: &[f64]) -> Gradients {
+pub(super) fn backward(node: &Node<'_>, dy: &[f64]) -> Gradients {
     let mut inputs: Vec<Vec<f64>> = node.inputs.iter().map(|x| vec![0.0; x.len()]).collect();
     for (dx, pairs) in inputs.iter_mut().zip(pairs(node)) {
         for (from, to) in pairs {

@@ -1,11 +1,11 @@
 //! `z[r, q, o] = b[o] + Σ_{i,j,c} x[r + i - before, q + j - before, c] · w[i, j, c, o]`.
 
-use genre_gpu::graph::{Padding, Role};
+use crate::graph::{Padding, Role};
 
 use super::{Gradients, Node};
 
-pub fn forward(node: &Node<'_>, kernel: [usize; 2], padding: Padding) -> Vec<f64> {
-    let w = node.parameter(Role::Kernel).unwrap();
+pub(super) fn forward(node: &Node<'_>, kernel: [usize; 2], padding: Padding) -> Vec<f64> {
+    let w = node.weights(Role::Kernel);
     let c_out = node.shape[2];
     let bias = |o: usize| node.parameter(Role::Bias).map_or(0.0, |bias| bias[o]);
     let mut z: Vec<f64> = (0..node.len()).map(|i| bias(i % c_out)).collect();
@@ -13,8 +13,13 @@ pub fn forward(node: &Node<'_>, kernel: [usize; 2], padding: Padding) -> Vec<f64
     z
 }
 
-pub fn backward(node: &Node<'_>, kernel: [usize; 2], padding: Padding, dz: &[f64]) -> Gradients {
-    let (x, w) = (node.inputs[0], node.parameter(Role::Kernel).unwrap());
+pub(super) fn backward(
+    node: &Node<'_>,
+    kernel: [usize; 2],
+    padding: Padding,
+    dz: &[f64],
+) -> Gradients {
+    let (x, w) = (node.inputs[0], node.weights(Role::Kernel));
     let (mut dx, mut dw) = (vec![0.0; x.len()], vec![0.0; w.len()]);
     products(node, kernel, padding, |at, k, y| {
         dw[k] += x[at] * dz[y];
@@ -28,7 +33,7 @@ pub fn backward(node: &Node<'_>, kernel: [usize; 2], padding: Padding, dz: &[f64
 }
 
 /// The sum of `dz` over everything but its last axis.
-pub fn bias_gradient(dz: &[f64], c: usize) -> Vec<f64> {
+pub(super) fn bias_gradient(dz: &[f64], c: usize) -> Vec<f64> {
     (0..c).map(|o| dz.iter().skip(o).step_by(c).sum()).collect()
 }
 

@@ -2,11 +2,11 @@
 
 use super::{Gradients, Node};
 
-pub fn forward(node: &Node<'_>) -> Vec<f64> {
+pub(super) fn forward(node: &Node<'_>) -> Vec<f64> {
     (0..node.len()).map(|i| node.inputs[0][source(node, i)]).collect()
 }
 
-pub fn backward(node: &Node<'_>, dy: &[f64]) -> Gradients {
+pub(super) fn backward(node: &Node<'_>, dy: &[f64]) -> Gradients {
     let mut dx = vec![0.0; node.inputs[0].len()];
     for (i, g) in dy.iter().enumerate() {
         dx[source(node, i)] += g;

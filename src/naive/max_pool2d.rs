@@ -3,12 +3,12 @@
 
 use super::{Gradients, Node};
 
-pub fn forward(node: &Node<'_>, window: [usize; 2]) -> Vec<f64> {
+pub(super) fn forward(node: &Node<'_>, window: [usize; 2]) -> Vec<f64> {
     let x = node.inputs[0];
     windows(node, window).iter().map(|under| x[argmax(x, under)]).collect()
 }
 
-pub fn backward(node: &Node<'_>, window: [usize; 2], dy: &[f64]) -> Gradients {
+pub(super) fn backward(node: &Node<'_>, window: [usize; 2], dy: &[f64]) -> Gradients {
     let x = node.inputs[0];
     let mut dx = vec![0.0; x.len()];
     for (g, under) in dy.iter().zip(windows(node, window)) {
@@ -21,12 +21,12 @@ fn argmax(x: &[f64], under: &[usize]) -> usize {
     let nan = under.iter().copied().find(|&at| x[at].is_nan());
     let largest =
         || under.iter().copied().reduce(|best, at| if x[at] > x[best] { at } else { best });
-    nan.or_else(largest).unwrap()
+    nan.or_else(largest).unwrap_or_default()
 }
 
 /// The indices in x under each window, row by row, for every element of the output. Stride =
 /// window; what remains at the border belongs to no window.
-pub fn windows(node: &Node<'_>, [k_h, k_w]: [usize; 2]) -> Vec<Vec<usize>> {
+pub(super) fn windows(node: &Node<'_>, [k_h, k_w]: [usize; 2]) -> Vec<Vec<usize>> {
     let [h, w, c] = node.input_shapes[0];
     let mut windows = Vec::new();
     for s in 0..node.n {

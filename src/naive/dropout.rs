@@ -2,11 +2,11 @@
 
 use super::{Gradients, Mode, Node, SEED, STEP};
 
-pub fn forward(node: &Node<'_>, rate: f32) -> Vec<f64> {
+pub(super) fn forward(node: &Node<'_>, rate: f32) -> Vec<f64> {
     node.inputs[0].iter().zip(factors(node, rate)).map(|(x, factor)| x * factor).collect()
 }
 
-pub fn backward(node: &Node<'_>, rate: f32, dy: &[f64]) -> Gradients {
+pub(super) fn backward(node: &Node<'_>, rate: f32, dy: &[f64]) -> Gradients {
     let dx = dy.iter().zip(factors(node, rate)).map(|(g, factor)| g * factor);
     Gradients::of_input(dx.collect())
 }

@@ -1,21 +1,21 @@
 //! `z = gamma · (x - mean) / √(variance + epsilon) + beta`, element by element: in training with
 //! the batch's statistics over all but the last axis, in evaluation with the moving ones.
 
-use genre_gpu::graph::Role;
+use crate::graph::Role;
 
 use super::{Gradients, Mode, Node};
 
 /// Mean and (population) variance of each channel.
-pub struct Statistics {
-    pub mean: Vec<f64>,
-    pub variance: Vec<f64>,
+pub(super) struct Statistics {
+    pub(super) mean: Vec<f64>,
+    pub(super) variance: Vec<f64>,
     epsilon: f64,
 }
 
 impl Statistics {
-    pub fn of(node: &Node<'_>, epsilon: f32) -> Self {
+    pub(super) fn of(node: &Node<'_>, epsilon: f32) -> Self {
         let epsilon = f64::from(epsilon);
-        let moving = |role| node.parameter(role).unwrap().to_vec();
+        let moving = |role| node.weights(role).to_vec();
         match node.mode {
             Mode::Train => {
                 let (x, c) = (node.inputs[0], node.shape[2]);
@@ -46,15 +46,15 @@ impl Statistics {
     }
 }
 
-pub fn forward(node: &Node<'_>, epsilon: f32) -> Vec<f64> {
-    let [gamma, beta] = [Role::Gamma, Role::Beta].map(|role| node.parameter(role).unwrap());
+pub(super) fn forward(node: &Node<'_>, epsilon: f32) -> Vec<f64> {
+    let [gamma, beta] = [Role::Gamma, Role::Beta].map(|role| node.weights(role));
     let (statistics, c) = (Statistics::of(node, epsilon), node.shape[2]);
     let normalised = statistics.normalised(node.inputs[0]);
     normalised.iter().enumerate().map(|(i, v)| gamma[i % c] * v + beta[i % c]).collect()
 }
 
-pub fn backward(node: &Node<'_>, epsilon: f32, dz: &[f64]) -> Gradients {
-    let (x, gamma) = (node.inputs[0], node.parameter(Role::Gamma).unwrap());
+pub(super) fn backward(node: &Node<'_>, epsilon: f32, dz: &[f64]) -> Gradients {
+    let (x, gamma) = (node.inputs[0], node.weights(Role::Gamma));
     let statistics = Statistics::of(node, epsilon);
     let [dx, dgamma, dbeta] = match node.mode {
         Mode::Train => through_statistics(&statistics, x, gamma, dz),

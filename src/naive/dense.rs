@@ -1,12 +1,12 @@
 //! `z = x · W + b` for each sample; W is `[in, out]`.
 
-use genre_gpu::graph::Role;
+use crate::graph::Role;
 
 use super::conv2d::bias_gradient;
 use super::{Gradients, Node};
 
-pub fn forward(node: &Node<'_>) -> Vec<f64> {
-    let (x, w) = (node.inputs[0], node.parameter(Role::Kernel).unwrap());
+pub(super) fn forward(node: &Node<'_>) -> Vec<f64> {
+    let (x, w) = (node.inputs[0], node.weights(Role::Kernel));
     let (n_in, n_out) = (x.len() / node.n, node.shape[2]);
     let mut z = Vec::new();
     for x in x.chunks(n_in) {
@@ -18,8 +18,8 @@ pub fn forward(node: &Node<'_>) -> Vec<f64> {
     z
 }
 
-pub fn backward(node: &Node<'_>, dz: &[f64]) -> Gradients {
-    let (x, w) = (node.inputs[0], node.parameter(Role::Kernel).unwrap());
+pub(super) fn backward(node: &Node<'_>, dz: &[f64]) -> Gradients {
+    let (x, w) = (node.inputs[0], node.weights(Role::Kernel));
     let (n_in, n_out) = (x.len() / node.n, node.shape[2]);
     let (mut dx, mut dw) = (vec![0.0; x.len()], vec![0.0; w.len()]);
     for s in 0..node.n {

@@ -2,10 +2,10 @@
 
 use super::{Gradients, Node};
 
-pub fn forward(node: &Node<'_>) -> Vec<f64> {
+pub(super) fn forward(node: &Node<'_>) -> Vec<f64> {
     node.inputs[0].to_vec()
 }
 
-pub fn backward(dy: &[f64]) -> Gradients {
+pub(super) fn backward(dy: &[f64]) -> Gradients {
     Gradients::of_input(dy.to_vec())
 }

@@ -1,7 +1,7 @@
 //! A sample of the batch: rolled along time, shifted in level, then a rectangle of bands and one
 //! of frames covered.
 
-use genre_gpu::backend::Augmentation;
+use crate::backend::Augmentation;
 
 /// `x` is `[h, w, c]`.
 pub fn sample(x: &[f32], [h, w, c]: [usize; 3], by: &Augmentation) -> Vec<f32> {

@@ -2,7 +2,7 @@
 
 use super::{Gradients, Mode, Node};
 
-pub fn forward(node: &Node<'_>) -> Vec<f64> {
+pub(super) fn forward(node: &Node<'_>) -> Vec<f64> {
     let mut probabilities = Vec::new();
     for z in node.inputs[0].chunks(node.shape[2]) {
         let (top, sum) = top_and_sum(z);
@@ -13,7 +13,7 @@ pub fn forward(node: &Node<'_>) -> Vec<f64> {
 
 /// Mean over the batch of `-ln p[label]`, and how many samples' first largest logit is that of
 /// their label.
-pub fn loss(node: &Node<'_>) -> (f64, usize) {
+pub(super) fn loss(node: &Node<'_>) -> (f64, usize) {
     let (mut loss, mut correct) = (0.0, 0);
     for (z, label) in node.inputs[0].chunks(node.shape[2]).zip(node.labels) {
         let (top, sum) = top_and_sum(z);
@@ -25,7 +25,7 @@ pub fn loss(node: &Node<'_>) -> (f64, usize) {
 
 /// In training the gradient of the mean cross-entropy, `(p - target) / n`; in evaluation that
 /// of the logit of each sample's label.
-pub fn backward(node: &Node<'_>, p: &[f64]) -> Gradients {
+pub(super) fn backward(node: &Node<'_>, p: &[f64]) -> Gradients {
     let classes = node.shape[2];
     let mut dz = vec![0.0; p.len()];
     for s in 0..node.n {

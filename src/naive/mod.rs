@@ -1,39 +1,43 @@
-//! Obvious loops in f64: the reference that everything else is held against. It reads a graph's
-//! structure and shares no arithmetic with the crate.
+//! Obvious loops in f64: the reference that everything else is held against, by the tests and by
+//! [`crate::check`]. It reads a graph's structure and shares no arithmetic with the crate.
 //!
-//! This file walks a graph forward and backward; each op is a file of its own. The references
-//! are read by several test binaries (`ops`, `keras`, `gpu`); the cases that they are compared on
-//! are in `tests/ops/<op>.rs`.
+//! This file walks a graph forward and backward; each op is a file of its own. Finite differences
+//! check it in turn (`tests/ops`).
 
-pub mod add;
-pub mod avg_pool2d;
-pub mod axis_to_channels;
+mod add;
+mod avg_pool2d;
+mod axis_to_channels;
 pub mod batch_norm;
-pub mod concat;
-pub mod conv2d;
-pub mod crop;
-pub mod dense;
+mod concat;
+mod conv2d;
+mod crop;
+mod dense;
 pub mod dropout;
-pub mod flatten;
+mod flatten;
 pub mod gather;
-pub mod max_pool2d;
-pub mod penalty;
+mod max_pool2d;
+mod penalty;
 pub mod sgd;
-pub mod softmax;
+mod softmax;
 
-use genre_gpu::graph::{Activation, Graph, NodeId, Op, Role, Shape};
+use crate::graph::{Activation, Graph, NodeId, Op, Role, Shape};
 
-/// Seed and step number of the dropout masks in training.
+/// Seed of the dropout masks in training.
 pub const SEED: u32 = 11;
+/// Number of the step that the dropout masks in training are of.
 pub const STEP: u32 = 5;
 
-#[derive(Clone, Copy, PartialEq)]
+/// What a pass is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
+    /// Batch norms use the batch's statistics, dropout drops.
     Train,
+    /// Batch norms use the moving statistics, dropout passes everything.
     Evaluate,
 }
 
 /// Everything that a step computes, in f64, by node or by parameter tensor.
+#[derive(Debug, Clone)]
 pub struct Pass {
     /// Output of each node, `[n, …]`.
     pub values: Vec<Vec<f64>>,
@@ -45,24 +49,25 @@ pub struct Pass {
     pub moments: Vec<(NodeId, Vec<f64>, Vec<f64>)>,
     /// Mean cross-entropy over the batch plus the penalty.
     pub loss: f64,
+    /// Samples whose first largest logit is that of their label.
     pub correct: usize,
 }
 
 /// What an op reads: its place in the graph, its inputs and its parameters.
-pub struct Node<'a> {
-    pub index: usize,
-    pub mode: Mode,
+struct Node<'a> {
+    index: usize,
+    mode: Mode,
     /// Samples in the batch.
-    pub n: usize,
+    n: usize,
     /// `[n, …]` each.
-    pub inputs: Vec<&'a [f64]>,
+    inputs: Vec<&'a [f64]>,
     /// `[h, w, c]` each; a vector is a map of one position.
-    pub input_shapes: Vec<[usize; 3]>,
+    input_shapes: Vec<[usize; 3]>,
     /// `[h, w, c]` of the output.
-    pub shape: [usize; 3],
-    pub parameters: Vec<(Role, &'a [f64])>,
+    shape: [usize; 3],
+    parameters: Vec<(Role, &'a [f64])>,
     /// The class of each sample.
-    pub labels: &'a [u32],
+    labels: &'a [u32],
 }
 
 impl<'a> Node<'a> {
@@ -91,32 +96,38 @@ impl<'a> Node<'a> {
         }
     }
 
-    pub fn parameter(&self, role: Role) -> Option<&'a [f64]> {
+    /// A parameter that not every node of its op has.
+    fn parameter(&self, role: Role) -> Option<&'a [f64]> {
         self.parameters.iter().find(|(own, _)| *own == role).map(|(_, tensor)| *tensor)
     }
 
+    /// A parameter that every node of its op has.
+    fn weights(&self, role: Role) -> &'a [f64] {
+        self.parameter(role).unwrap_or_default()
+    }
+
     /// Elements of the whole batch's output.
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.n * self.shape.iter().product::<usize>()
     }
 }
 
 /// The gradients that an op's backward pass computes.
-pub struct Gradients {
+struct Gradients {
     /// At each input, of the input's length.
-    pub inputs: Vec<Vec<f64>>,
-    pub parameters: Vec<(Role, Vec<f64>)>,
+    inputs: Vec<Vec<f64>>,
+    parameters: Vec<(Role, Vec<f64>)>,
 }
 
 impl Gradients {
     /// Of an op with one input and no parameters.
-    pub fn of_input(dx: Vec<f64>) -> Self {
+    fn of_input(dx: Vec<f64>) -> Self {
         Self { inputs: vec![dx], parameters: Vec::new() }
     }
 }
 
 /// `[h, w, c]`; a vector is a map of one position.
-pub fn extents(shape: Shape) -> [usize; 3] {
+fn extents(shape: Shape) -> [usize; 3] {
     match shape {
         Shape::Map { h, w, c } => [h, w, c],
         Shape::Flat(n) => [1, 1, n],
@@ -186,9 +197,11 @@ fn walk_back(
             accumulate(&mut gradients[input.index()], &dx);
         }
         for (role, dw) in found.parameters {
-            let mut all = graph.parameters().iter();
-            let at = all.position(|p| p.node == id && p.role == role).unwrap();
-            accumulate(&mut of_parameters[at], &dw);
+            for (p, sum) in graph.parameters().iter().zip(&mut of_parameters) {
+                if p.node == id && p.role == role {
+                    accumulate(sum, &dw);
+                }
+            }
         }
     }
     for ((p, w), dw) in graph.parameters().iter().zip(parameters).zip(&mut of_parameters) {
@@ -198,7 +211,7 @@ fn walk_back(
 }
 
 fn accumulate(to: &mut [f64], more: &[f64]) {
-    assert_eq!(to.len(), more.len());
+    debug_assert_eq!(to.len(), more.len());
     to.iter_mut().zip(more).for_each(|(to, more)| *to += more);
 }
 

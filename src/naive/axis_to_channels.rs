@@ -1,14 +1,14 @@
 //! `[h, w, c]` to `[1, w, h · c]` (mel) or `[h, 1, w · c]` (time).
 
-use genre_gpu::graph::Axis;
+use crate::graph::Axis;
 
 use super::{Gradients, Node};
 
-pub fn forward(node: &Node<'_>, axis: Axis) -> Vec<f64> {
+pub(super) fn forward(node: &Node<'_>, axis: Axis) -> Vec<f64> {
     sources(node, axis).into_iter().map(|at| node.inputs[0][at]).collect()
 }
 
-pub fn backward(node: &Node<'_>, axis: Axis, dy: &[f64]) -> Gradients {
+pub(super) fn backward(node: &Node<'_>, axis: Axis, dy: &[f64]) -> Gradients {
     let mut dx = vec![0.0; node.inputs[0].len()];
     for (g, at) in dy.iter().zip(sources(node, axis)) {
         dx[at] += g;

@@ -1,0 +1,20 @@
+//! Checks a GPU: every kernel, in every form, against the naive reference.
+
+pub mod cases;
+mod compare;
+mod deviation;
+mod model;
+mod opened;
+mod record;
+mod report;
+mod run;
+mod update;
+
+pub use compare::{Comparison, Stage, What, two_steps};
+pub use deviation::{Deviation, Nans, Tolerance};
+pub use model::model_step;
+pub use opened::{Opened, Tensors};
+pub use record::{Prepared, Recorded, batches, rows};
+pub use report::{CheckResult, KernelResult, Report, Tally};
+pub use run::{Options, run};
+pub use update::updates;
