@@ -3,14 +3,14 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::device_dataset::{DeviceDataset, Resident};
 use super::dispatches::Dispatches;
 use super::memory::{BufferId, Owner};
 use super::recording::{DatasetRecording, SampleBuffers};
 use super::step::{Pass, Step};
-use super::{Gpu, buffer_of};
+use super::{Gpu, Kind, buffer_of};
 use crate::backend::{Augmentation, DatasetRef, KeptBatch, StepMetrics, StepsDone};
 use crate::error::Result;
 use crate::ops::gpu::Buffer;
@@ -83,7 +83,7 @@ impl Gpu {
             if in_flight.len() == IN_FLIGHT {
                 let Some((submission, count, samples)) = in_flight.pop_front() else { break };
                 self.context.wait(Some(submission))?;
-                let slow_step = self.paces.measured(pass, count, last.elapsed());
+                let slow_step = self.measured(pass, count, last.elapsed());
                 last = Instant::now();
                 stopped = observe(StepsDone { samples, metrics: None, slow_step }).is_break();
                 continue;
@@ -98,7 +98,7 @@ impl Gpu {
         let waited_for = in_flight.iter().map(|(_, count, _)| count).sum();
         let slow_step = match waited_for {
             0 => None,
-            count => self.paces.measured(pass, count, last.elapsed()),
+            count => self.measured(pass, count, last.elapsed()),
         };
         let gradients = pass != Pass::Evaluate;
         self.kept = match steps.last() {
@@ -112,6 +112,13 @@ impl Gpu {
         let sum: StepMetrics = metrics.iter().copied().sum();
         let _ = observe(StepsDone { samples: sum.samples, metrics: Some(sum), slow_step });
         Ok(metrics)
+    }
+
+    /// Adapts the pace; returns the seconds of a step that people should know of.
+    fn measured(&mut self, pass: Pass, steps: usize, took: Duration) -> Option<f64> {
+        let slow_step = self.paces.measured(pass, steps, took);
+        // No system takes a processor away, and that it is slow was said.
+        slow_step.filter(|_| self.context.facts.kind != Kind::Software)
     }
 
     /// Submits some steps. A queue executes a write before what is submitted after it, so that one
