@@ -14,6 +14,7 @@ mod program;
 mod replaced;
 #[cfg(unix)]
 mod signals;
+mod sounds;
 #[cfg(unix)]
 mod streams;
 mod weights;
