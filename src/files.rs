@@ -18,6 +18,7 @@ pub use leftovers::{Leftover, exit};
 pub use lock::{FolderLock, LOCK};
 
 use crate::error::{Error, Result};
+use crate::text::shell;
 use leftovers::Kind;
 
 /// Temporary files are named so, with six letters or digits.
@@ -39,7 +40,7 @@ pub fn write_atomic(
         builder.prefix(PARTIAL).rand_bytes(RANDOM);
         let (mut file, _listed) = leftovers::create(
             Kind::File,
-            || builder.tempfile_in(folder),
+            || builder.tempfile_in(folder).map_err(without_path),
             |file| file.path().into(),
         )?;
         // A temporary file that nobody holds was left by a process that was killed.
@@ -60,6 +61,33 @@ pub fn write_atomic(
         Ok(())
     };
     write().map_err(Error::io(path, "write"))
+}
+
+/// The system's error without the name of a temporary file, which nobody has given.
+fn without_path(error: std::io::Error) -> std::io::Error {
+    let text = error.to_string();
+    match text.split_once(" at path ") {
+        Some((problem, _)) => std::io::Error::new(error.kind(), problem.to_owned()),
+        None => error,
+    }
+}
+
+/// Checks that the folder is there into which a file is to be written.
+///
+/// # Errors
+/// If it is not.
+pub fn check_folder_of(path: &Path) -> Result<()> {
+    let folder = parent(path);
+    if std::fs::metadata(folder).is_err_and(|e| e.kind() == ErrorKind::NotFound) {
+        let problem = format!(
+            "there is no folder {}; make it first (mkdir -p {})",
+            folder.display(),
+            shell(&folder.display().to_string())
+        );
+        let error = std::io::Error::new(ErrorKind::NotFound, problem);
+        return Err(Error::io(path, "write")(error));
+    }
+    Ok(())
 }
 
 /// Writes a file that the user named: a link leads to what is replaced; a pipe or a device is written
@@ -154,7 +182,8 @@ pub fn temporary_folder(
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
     builder.prefix(prefix);
-    leftovers::create(Kind::Tree, || builder.tempdir_in(folder), |made| made.path().into())
+    let create = || builder.tempdir_in(folder).map_err(without_path);
+    leftovers::create(Kind::Tree, create, |made| made.path().into())
 }
 
 /// An empty folder that is removed, with all in it, if the process is stopped while this lives.
