@@ -247,6 +247,22 @@ pub fn read_regular(path: &Path) -> std::io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
+/// What tells that an open file has changed: its length, and when it was last written to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    len: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    /// # Errors
+    /// If the system does not say.
+    pub fn of(file: &File) -> std::io::Result<Self> {
+        let found = file.metadata()?;
+        Ok(Self { len: found.len(), modified: found.modified().ok() })
+    }
+}
+
 /// Checks that no link leads out of `folder`: files of a run must not bring others into a report, nor
 /// have others removed.
 ///

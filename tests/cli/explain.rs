@@ -5,6 +5,7 @@ use genre_gpu::explain::{ExplainFolder, Explanation};
 use genre_gpu::train::run_folder::RunFolder;
 use serde_json::Value;
 
+use super::data::Set;
 use super::program::Work;
 
 fn explained(work: &Work, folder: &str) -> Explanation {
@@ -135,4 +136,26 @@ fn what_is_not_there_is_told_with_what_is() {
     }
     assert!(!work.exists("at/explain.json"));
     work.fails("explain data", &["expected a run"]);
+}
+
+/// Each class is a row of the mean maps; more than fit a picture go on in others.
+#[test]
+fn mean_maps_of_many_classes_have_pages() {
+    let set = Set { classes: 64, samples: [512, 256, 256], size: [64, 12], songs: false };
+    let work = Work::with(set);
+    work.ok("train --data data --epochs 3 --batch-size 8 --learning-rate 0.01 --quiet --out run");
+    let ran = work.ok("explain run --index 0 --no-checks");
+    assert!(!ran.err.contains("left out"), "{}", ran.err);
+    let means = |work: &Work| -> Vec<String> {
+        let names = work.list("run/explain").into_iter();
+        names.filter(|name| name.starts_with("means_")).collect()
+    };
+    let layer = means(&work)[0].trim_end_matches(".png").to_owned();
+    let layer = layer.trim_end_matches(".2").trim_end_matches(".3").to_owned();
+    let pages = [".2.png", ".3.png", ".png"].map(|end| format!("{layer}{end}"));
+    assert_eq!(means(&work), pages);
+    // A new explanation leaves no page of an older one.
+    work.write(&format!("run/explain/{layer}.9.png"), "older");
+    work.ok("explain run --index 0 --no-checks --quiet");
+    assert_eq!(means(&work), pages);
 }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
+mod changes;
 #[allow(dead_code)]
 #[path = "../cli/data.rs"]
 mod data;

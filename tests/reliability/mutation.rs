@@ -132,7 +132,7 @@ fn peak() -> Option<u64> {
 }
 
 /// The arrays of a folder as an npz.
-fn npz(folder: &Path) -> Vec<u8> {
+pub fn npz(folder: &Path) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let mut names: Vec<PathBuf> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
