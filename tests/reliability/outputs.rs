@@ -140,17 +140,24 @@ fn an_empty_name_is_no_folder() {
 fn a_report_is_what_its_name_says() {
     let work = Work::trained();
     work.ok("explain run --no-checks --quiet");
-    let names = ["run.pdf", "run.PDF", "run.docx", "run.odt", "run.tex", "run.md", "run.txt", "run.png"];
+    let names =
+        ["run.pdf", "run.PDF", "run.docx", "run.odt", "run.tex", "run.md", "run.txt", "run.png"];
     for name in names {
         for format in ["", " --format html"] {
-            let told = format!("--out: expected a name that ends in .html or .ipynb, found {name}; for");
-            work.refuses(&format!("report run --out {name}{format}"), &[&told, "print it into a file"]);
+            let told =
+                format!("--out: expected a name that ends in .html or .ipynb, found {name}; for");
+            work.refuses(
+                &format!("report run --out {name}{format}"),
+                &[&told, "print it into a file"],
+            );
         }
     }
     work.refuses("report run --format ipynb --out x.html", &["ends in .ipynb, for --format ipynb"]);
     work.refuses("report run --format html --out x.ipynb", &["ends in .html, for --format html"]);
     assert_eq!(work.list(""), ["data", "run"], "nothing was written");
-    for (name, what) in [("a.HTM", "HTML"), ("b", "HTML"), ("v1.2", "HTML"), ("c.IPYNB", "a notebook")] {
+    for (name, what) in
+        [("a.HTM", "HTML"), ("b", "HTML"), ("v1.2", "HTML"), ("c.IPYNB", "a notebook")]
+    {
         let ran = work.ok(&format!("report run --out {name}"));
         assert!(ran.out.contains(&format!("The report is in {name} ({what}, ")), "{}", ran.out);
         assert_eq!(work.text(name).starts_with("<!"), what == "HTML", "{name}");
@@ -188,12 +195,14 @@ fn a_missing_folder_is_named() {
     let work = Work::trained();
     work.ok("explain run --no-checks --quiet");
     for (out, folder) in [("none/x.html", "none"), ("none/deep/x.ipynb", "none/deep")] {
-        let told = format!("{out}: cannot write: there is no folder {folder}; make it first (mkdir -p");
+        let told =
+            format!("{out}: cannot write: there is no folder {folder}; make it first (mkdir -p");
         let ran = work.fails(&format!("report run --out {out}"), &[&told]);
         assert!(!ran.err.contains("partial"), "{}", ran.err);
     }
     // A file in the way of a folder.
     work.write("file", "");
-    let ran = work.fails("report run --out file/x.html", &["file/x.html: cannot write: Not a directory"]);
+    let ran =
+        work.fails("report run --out file/x.html", &["file/x.html: cannot write: Not a directory"]);
     assert!(!ran.err.contains("partial"), "{}", ran.err);
 }
