@@ -18,7 +18,6 @@ pub use leftovers::{Leftover, exit};
 pub use lock::{FolderLock, LOCK};
 
 use crate::error::{Error, Result};
-use crate::text::shell;
 use leftovers::Kind;
 
 /// Temporary files are named so, with six letters or digits.
@@ -70,24 +69,6 @@ fn without_path(error: std::io::Error) -> std::io::Error {
         Some((problem, _)) => std::io::Error::new(error.kind(), problem.to_owned()),
         None => error,
     }
-}
-
-/// Checks that the folder is there into which a file is to be written.
-///
-/// # Errors
-/// If it is not.
-pub fn check_folder_of(path: &Path) -> Result<()> {
-    let folder = parent(path);
-    if std::fs::metadata(folder).is_err_and(|e| e.kind() == ErrorKind::NotFound) {
-        let problem = format!(
-            "there is no folder {}; make it first (mkdir -p {})",
-            folder.display(),
-            shell(&folder.display().to_string())
-        );
-        let error = std::io::Error::new(ErrorKind::NotFound, problem);
-        return Err(Error::io(path, "write")(error));
-    }
-    Ok(())
 }
 
 /// Writes a file that the user named: a link leads to what is replaced; a pipe or a device is written

@@ -1,14 +1,15 @@
 //! `genre-gpu report`.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::choice;
 use super::report_args::ReportArgs;
 use super::say::{Output, say_raw};
 use crate::error::{Error, Result};
-use crate::files::check_folder_of;
 use crate::report::{Format, Runs};
+use crate::text::shell;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,9 +50,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
         Format::Notebook => ("report.ipynb", "a notebook", "open it in Jupyter"),
     };
     let out = args.out.clone().unwrap_or_else(|| name.into());
-    if out.as_os_str() != "-" {
-        check_folder_of(&out)?;
-    }
+    check_folder_of(&out)?;
     let runs = Runs::read(&args.runs)?;
     if out.as_os_str() == "-" {
         return say_raw(&runs.text(&out, format, &front, SystemTime::now())?);
@@ -63,6 +62,22 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     }
     let size = bytes as f64 / 1e6;
     output.say(&format!("The report is in {} ({what}, {size:.1} MB): {help}.", out.display()))
+}
+
+/// Checks early that the folder is there into which the report is to be written.
+fn check_folder_of(out: &Path) -> Result<()> {
+    let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    match std::fs::metadata(folder) {
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            let folder = folder.display().to_string();
+            let problem =
+                format!("there is no folder {folder}; make it first (mkdir -p {})", shell(&folder));
+            Err(Error::io(out, "write")(std::io::Error::new(ErrorKind::NotFound, problem)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Endings of other kinds of documents, which no report is.
