@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Backend;
-use crate::cpu::Cpu;
 pub use crate::cpu::MOST_THREADS;
+use crate::cpu::{self, Cpu};
 use crate::error::Result;
 #[cfg(feature = "gpu")]
 use crate::gpu::{self, Gpu, GpuOptions};
@@ -29,6 +29,16 @@ pub struct Options<'a> {
     pub threads: usize,
     /// Part of the GPU's name; none takes the best.
     pub adapter: Option<&'a str>,
+}
+
+/// Most samples in a batch where nothing is trained: a run may have been trained in batches of any
+/// size, and every sample of a batch has its own activations. What a sample gives is the same in any
+/// batch.
+pub const INFERENCE_SAMPLES: usize = 256;
+
+/// Samples in a batch where nothing is trained, for a run in batches of `batch_size`, of `samples`.
+pub fn inference_batch(batch_size: usize, samples: usize) -> usize {
+    batch_size.min(samples).clamp(1, INFERENCE_SAMPLES)
 }
 
 /// Checks early that the device exists.
@@ -113,6 +123,8 @@ impl Devices {
 fn open_cpu(plan: Plan, options: Options<'_>) -> Result<Cpu> {
     let what = format!("model {} in batches of {}", plan.graph().model(), plan.batch());
     let help = "use a smaller --batch-size, or a smaller model";
+    // What the fusions leave out takes no memory.
+    let plan = plan.fused(&cpu::FUSIONS);
     memory::check(&what, bytes(&plan), help)?;
     Cpu::new(plan, options.threads)
 }
@@ -125,4 +137,17 @@ fn open_gpu(plan: Plan, options: Options<'_>) -> Result<Gpu> {
 #[cfg(not(feature = "gpu"))]
 fn no_gpu(_: Options<'_>) -> crate::error::Error {
     crate::error::Error::Feature { what: "GPU support", feature: "gpu" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::inference_batch;
+
+    #[test]
+    fn a_run_of_large_batches_predicts_in_small_ones() {
+        assert_eq!(inference_batch(100_000, usize::MAX), 256);
+        assert_eq!(inference_batch(32, usize::MAX), 32);
+        assert_eq!(inference_batch(100_000, 15), 15);
+        assert_eq!(inference_batch(32, 0), 1);
+    }
 }

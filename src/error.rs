@@ -207,12 +207,12 @@ pub enum Error {
         /// What it said.
         problem: String,
     },
-    /// A run failed that can be resumed.
+    /// An error with the way out of it, which only the caller knows.
     #[error("{source}\n  help: {help}")]
-    RunInterrupted {
+    WithHelp {
         /// The failure.
         source: Box<Error>,
-        /// How to resume.
+        /// How to go on.
         help: String,
     },
     /// The environment asks for vector units that are not there.

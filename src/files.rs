@@ -39,7 +39,7 @@ pub fn write_atomic(
         builder.prefix(PARTIAL).rand_bytes(RANDOM);
         let (mut file, _listed) = leftovers::create(
             Kind::File,
-            || builder.tempfile_in(folder),
+            || builder.tempfile_in(folder).map_err(without_path),
             |file| file.path().into(),
         )?;
         // A temporary file that nobody holds was left by a process that was killed.
@@ -60,6 +60,15 @@ pub fn write_atomic(
         Ok(())
     };
     write().map_err(Error::io(path, "write"))
+}
+
+/// The system's error without the name of a temporary file, which nobody has given.
+fn without_path(error: std::io::Error) -> std::io::Error {
+    let text = error.to_string();
+    match text.split_once(" at path ") {
+        Some((problem, _)) => std::io::Error::new(error.kind(), problem.to_owned()),
+        None => error,
+    }
 }
 
 /// Writes a file that the user named: a link leads to what is replaced; a pipe or a device is written
@@ -154,7 +163,8 @@ pub fn temporary_folder(
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
     builder.prefix(prefix);
-    leftovers::create(Kind::Tree, || builder.tempdir_in(folder), |made| made.path().into())
+    let create = || builder.tempdir_in(folder).map_err(without_path);
+    leftovers::create(Kind::Tree, create, |made| made.path().into())
 }
 
 /// An empty folder that is removed, with all in it, if the process is stopped while this lives.
@@ -216,6 +226,22 @@ pub fn open_regular(path: &Path) -> std::io::Result<File> {
 pub fn read_regular(path: &Path) -> std::io::Result<Vec<u8>> {
     check_regular(path)?;
     std::fs::read(path)
+}
+
+/// What tells that an open file has changed: its length, and when it was last written to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    len: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    /// # Errors
+    /// If the system does not say.
+    pub fn of(file: &File) -> std::io::Result<Self> {
+        let found = file.metadata()?;
+        Ok(Self { len: found.len(), modified: found.modified().ok() })
+    }
 }
 
 /// Checks that no link leads out of `folder`: files of a run must not bring others into a report, nor

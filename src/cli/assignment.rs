@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
 use super::bars::Bars;
+use super::choice;
 use super::data_args::DataArgs;
 use super::device_args::{DeviceArgs, ready};
 use super::report_args::ReportArgs;
@@ -50,7 +51,7 @@ pub(super) struct Args {
     seed: Option<u32>,
 
     /// Folder of report and runs [default: runs/assignment-DATA-seedSEED]
-    #[arg(long, short, value_name = "DIR")]
+    #[arg(long, short, value_name = "DIR", value_parser = choice::folder())]
     out: Option<PathBuf>,
 
     /// Front end of the arrays, for axes in Hz and seconds: see genre-gpu train --help
@@ -126,10 +127,8 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     drop((devices, data));
     for job in &jobs {
         let start = Instant::now();
-        let explained = explain_run(job, cache, &bars).map_err(|source| Error::RunInterrupted {
-            source: Box::new(source),
-            help: help(job),
-        })?;
+        let explained = explain_run(job, cache, &bars)
+            .map_err(|source| Error::WithHelp { source: Box::new(source), help: help(job) })?;
         let time = match explained {
             true => format!("{:.0} s", start.elapsed().as_secs_f64()),
             false => "already done".into(),

@@ -1,6 +1,8 @@
 //! Flags that take one of a few words. The library's enums do not know clap.
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use std::path::PathBuf;
+
+use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
 
 use super::say::Colour;
 use crate::audio::{CutFrom, ZeroDb};
@@ -20,6 +22,15 @@ where
     PossibleValuesParser::new(choices.map(|(word, _)| word)).try_map(move |given| {
         let chosen = choices.iter().find(|(word, _)| *word == given);
         chosen.map(|(_, value)| *value).ok_or("not one of the words")
+    })
+}
+
+/// A folder to write into. `-` stands for standard output where a file is written, and a folder of
+/// that name is rarely meant.
+pub(super) fn folder() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match path.as_os_str() == "-" {
+        true => Err("expected a folder, found -; a folder of that name is ./-"),
+        false => Ok(path),
     })
 }
 

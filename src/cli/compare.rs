@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::bars::Bars;
+use super::choice;
 use super::data_args::CacheArgs;
 use super::device_args::{DeviceArgs, ready};
 use super::run_bars::{self, RunText};
@@ -57,7 +58,7 @@ pub(super) struct Args {
     split: Option<Split>,
 
     /// Folder for the runs and the comparison
-    #[arg(long, short, value_name = "DIR")]
+    #[arg(long, short, value_name = "DIR", value_parser = choice::folder())]
     out: PathBuf,
 
     /// The model to compare the others with [default: the first]

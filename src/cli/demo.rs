@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::bars::Bars;
+use super::choice;
 use super::data_args::CacheArgs;
 use super::say::Output;
 use crate::demo::{self, DEFAULT_SEED, Recipe, SOURCE};
@@ -19,7 +20,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// Write songs as WAV files into this folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = choice::folder())]
     wav: Option<PathBuf>,
 
     /// Number of songs per genre
@@ -28,7 +29,7 @@ pub(super) struct Args {
     songs: u16,
 
     /// Copy the arrays (x_train.npy, y_train.npy, …) into this folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = choice::folder())]
     arrays: Option<PathBuf>,
 
     #[command(flatten)]

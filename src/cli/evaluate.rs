@@ -40,7 +40,7 @@ pub(super) struct Args {
     part: Vec<PartName>,
 
     /// Folder for metrics.json, predictions and confusion matrices [default: none is written]
-    #[arg(long, short, value_name = "DIR")]
+    #[arg(long, short, value_name = "DIR", value_parser = choice::folder())]
     out: Option<PathBuf>,
 
     #[command(flatten)]
@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     run.scale();
     let LoadedRun { config, saved, graph, source: Source { data, .. }, .. } = run;
     let facts = &saved.facts;
-    let batch = config.batch_size.min(data.longest_part());
+    let batch = device::inference_batch(config.batch_size, data.longest_part());
     let plan = Plan::for_inference(graph.clone(), batch)?;
     let mut backend = device::open(config.device, plan, config.device_options())?;
     warn_of(backend.as_ref());

@@ -61,7 +61,7 @@ pub(super) struct Args {
     no_checks: bool,
 
     /// Folder for the files [default: RUN/explain]
-    #[arg(long, short, value_name = "DIR")]
+    #[arg(long, short, value_name = "DIR", value_parser = choice::folder())]
     out: Option<PathBuf>,
 
     /// Colour map of the heatmaps

@@ -41,7 +41,7 @@ pub(super) struct Args {
     audio_dir: PathBuf,
 
     /// Folder for the arrays: new, empty, or one to resume
-    #[arg(long, short, value_name = "DIR")]
+    #[arg(long, short, value_name = "DIR", value_parser = choice::folder())]
     out: PathBuf,
 
     /// Classes in label order [default: all, alphabetical]

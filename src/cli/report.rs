@@ -1,13 +1,15 @@
 //! `genre-gpu report`.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::choice;
 use super::report_args::ReportArgs;
-use super::say::Output;
-use crate::error::Result;
+use super::say::{Output, say_raw};
+use crate::error::{Error, Result};
 use crate::report::{Format, Runs};
+use crate::text::shell;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,7 +29,7 @@ pub(super) struct Args {
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
 
-    /// The file to write [default: report.html or report.ipynb]
+    /// The file to write, or - for standard output [default: report.html or report.ipynb]
     #[arg(long, short, value_name = "FILE")]
     out: Option<PathBuf>,
 
@@ -42,22 +44,78 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     let front = args.report.read()?;
-    let is_notebook = |out: &PathBuf| out.extension().is_some_and(|end| end == "ipynb");
-    let format = args.format.unwrap_or(match args.out.as_ref().is_some_and(is_notebook) {
-        true => Format::Notebook,
-        false => Format::Html,
-    });
-    let (name, help) = match format {
-        Format::Html => ("report.html", "open it in any browser"),
-        Format::Notebook => ("report.ipynb", "open it in Jupyter"),
+    let format = format_of(args)?;
+    let (name, what, help) = match format {
+        Format::Html => ("report.html", "HTML", "open it in any browser"),
+        Format::Notebook => ("report.ipynb", "a notebook", "open it in Jupyter"),
     };
     let out = args.out.clone().unwrap_or_else(|| name.into());
+    check_folder_of(&out)?;
     let runs = Runs::read(&args.runs)?;
+    if out.as_os_str() == "-" {
+        return say_raw(&runs.text(&out, format, &front, SystemTime::now())?);
+    }
     let bytes = runs.write(&out, format, &front, SystemTime::now())?;
     // The report itself is there; text would spoil it.
     if ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| out.as_os_str() == *name) {
         return Ok(());
     }
     let size = bytes as f64 / 1e6;
-    output.say(&format!("The report is in {} ({size:.1} MB): {help}.", out.display()))
+    output.say(&format!("The report is in {} ({what}, {size:.1} MB): {help}.", out.display()))
+}
+
+/// Checks early that the folder is there into which the report is to be written.
+fn check_folder_of(out: &Path) -> Result<()> {
+    let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    match std::fs::metadata(folder) {
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            let folder = folder.display().to_string();
+            let problem =
+                format!("there is no folder {folder}; make it first (mkdir -p {})", shell(&folder));
+            Err(Error::io(out, "write")(std::io::Error::new(ErrorKind::NotFound, problem)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Endings of other kinds of documents, which no report is.
+const OTHERS: [&str; 19] = [
+    "bmp", "csv", "doc", "docx", "epub", "jpeg", "jpg", "json", "markdown", "md", "odt", "pdf",
+    "png", "pptx", "ps", "rtf", "svg", "tex", "txt",
+];
+
+/// That of `--format`, else that of the file's name. A file must not be something else than its name
+/// says.
+fn format_of(args: &Args) -> Result<Format> {
+    let Some(out) = &args.out else { return Ok(args.format.unwrap_or(Format::Html)) };
+    let ending = out.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    let named = match ending.as_deref() {
+        Some("html" | "htm" | "xhtml") => Some(Format::Html),
+        Some("ipynb") => Some(Format::Notebook),
+        Some(other) if OTHERS.contains(&other) => {
+            return Err(Error::Setting {
+                name: "out",
+                expected: "a name that ends in .html or .ipynb",
+                found: format!(
+                    "{}; for a PDF open report.html in a browser and print it into a file; word \
+                     processors open report.html too",
+                    out.display()
+                ),
+            });
+        }
+        _ => None,
+    };
+    match (args.format, named) {
+        (Some(format), Some(named)) if format != named => Err(Error::Setting {
+            name: "out",
+            expected: match format {
+                Format::Html => "a name that ends in .html, for --format html",
+                Format::Notebook => "a name that ends in .ipynb, for --format ipynb",
+            },
+            found: out.display().to_string(),
+        }),
+        (format, named) => Ok(format.or(named).unwrap_or(Format::Html)),
+    }
 }

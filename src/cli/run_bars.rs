@@ -89,7 +89,7 @@ impl RunObserver for RunBars<'_> {
     }
 
     fn failed(&self, run: &PlannedRun<'_>, error: Error) -> Error {
-        Error::RunInterrupted { source: Box::new(error), help: self.text.help(run.job) }
+        Error::WithHelp { source: Box::new(error), help: self.text.help(run.job) }
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn prepare_data(
 /// Adds the way out to the error of a run's own data that are no longer there.
 pub(super) fn moved(error: Error) -> Error {
     match &error {
-        Error::Data { problem: DataProblem::NoSuchPath, .. } => Error::RunInterrupted {
+        Error::Data { problem: DataProblem::NoSuchPath, .. } => Error::WithHelp {
             source: Box::new(error),
             help: "the run was trained on data that were there; if they have moved, give their new place \
                    with --data PATH"
@@ -70,7 +70,7 @@ fn partly(
         words.join(" and "),
         quoted(run),
     );
-    Error::RunInterrupted { source: Box::new(error), help }
+    Error::WithHelp { source: Box::new(error), help }
 }
 
 /// Of sound arrays are to be made as those of the run were, and the run evaluated on them.

@@ -73,6 +73,11 @@ pub(super) fn say_json(document: &str) -> Result<()> {
     print(&json_shown(document))
 }
 
+/// Prints the text of a file that was asked for on standard output, as it is.
+pub(super) fn say_raw(text: &str) -> Result<()> {
+    print(text)
+}
+
 fn print(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use clap_complete::{Shell, generate};
 
+use super::choice;
 use super::say::{Output, say};
 use super::usage::command;
 use crate::error::{Error, Result};
@@ -29,7 +30,7 @@ Examples:
   man genre-gpu-train")]
 pub(super) struct ManArgs {
     /// Folder for the pages, one for each command
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "DIR", value_parser = choice::folder())]
     folder: PathBuf,
 }
 

@@ -72,7 +72,7 @@ pub(super) struct Args {
     config: Option<PathBuf>,
 
     /// Folder of the run [default: runs/NAME, a new one]
-    #[arg(long, short, value_name = "DIR")]
+    #[arg(long, short, value_name = "DIR", value_parser = choice::folder())]
     out: Option<PathBuf>,
 
     /// Replace the run in --out
@@ -343,7 +343,7 @@ impl RunObserver for TrainOutput<'_> {
             ),
             None => "no epoch was finished; try a smaller --batch-size, or --device cpu".into(),
         };
-        Error::RunInterrupted { source: Box::new(error), help }
+        Error::WithHelp { source: Box::new(error), help }
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::array_source::{ArraySource, Layout, choose};
 use super::check::{SampleSize, check_classes, check_names, count_classes, sample_shape};
 use super::facts::table;
-use super::hash::DataHash;
+use super::hash::{DataHash, part_hash};
 use super::labels::{self, Vocabulary};
 use super::memory_policy::SampleTotals;
 use super::npy::Npy;
@@ -201,6 +201,18 @@ impl Dataset {
             PartName::Val => &self.val,
             PartName::Test => &self.test,
         }
+    }
+
+    /// Identifies the samples, labels and songs of a part, whichever others are loaded; none if it is
+    /// not.
+    pub fn part_hash(&self, name: PartName) -> Option<String> {
+        let x = ArrayName { role: Role::X, part: name };
+        self.found.iter().find_map(|facts| match &facts.values {
+            Values::Samples { fingerprints, .. } if facts.name == x => {
+                Some(part_hash(fingerprints, self.part(name)))
+            }
+            _ => None,
+        })
     }
 
     /// Scales the samples of all parts, once: in place, or from now on when they are read.

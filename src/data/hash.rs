@@ -2,7 +2,7 @@
 
 use twox_hash::XxHash3_128;
 
-use super::PartName;
+use super::{Part, PartName};
 
 /// Hashes a dataset. `Dataset::load` states what is hashed and in which order; the methods are
 /// called in that order.
@@ -52,6 +52,18 @@ impl DataHash {
             });
         }
     }
+}
+
+/// Identifies a part: the first 32 hexadecimal digits of a hash over its samples' fingerprints, labels
+/// and song ids.
+pub(super) fn part_hash(samples: &[Fingerprint], part: &Part) -> String {
+    let mut hash = DataHash::default();
+    samples.iter().for_each(|sample| {
+        hash.0.update(&sample.hash.to_le_bytes());
+    });
+    hash.labels(&part.y);
+    hash.songs(part.song.as_deref().unwrap_or_default());
+    hash.finish()
 }
 
 /// Identifies the values of one sample.

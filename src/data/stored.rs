@@ -1,14 +1,14 @@
 //! Samples of a npy file, read by their position: only those that are asked for are in memory.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
 
 use rayon::prelude::*;
 
 use super::npy::{Dtype, FileOrder, Npy, Number, decode_each};
 use crate::error::{DataProblem, Error, Result};
+use crate::files::Stamp;
 
 /// Bytes of samples, as f32, that one thread reads at once.
 const PIECE: usize = 1 << 18;
@@ -36,8 +36,8 @@ pub(super) struct StoredSamples {
     transpose: bool,
     /// Whether a value that was read is not that of the file exactly.
     rounded: AtomicBool,
-    /// Size and modification time of the file when it was opened.
-    stamp: (u64, Option<SystemTime>),
+    /// Of the file when it was opened.
+    stamp: Stamp,
 }
 
 impl StoredSamples {
@@ -53,8 +53,7 @@ impl StoredSamples {
             return Err(no_positions);
         };
         let file = npy.into_file().ok_or(no_positions)?;
-        let metadata = file.metadata().map_err(|source| unreadable(&place, source))?;
-        let stamp = stamp(&metadata);
+        let stamp = Stamp::of(&file).map_err(|source| unreadable(&place, source))?;
         let rounded = AtomicBool::new(false);
         Ok(Self { place, file, start, dtype, samples, size: [a, b], transpose, rounded, stamp })
     }
@@ -71,8 +70,8 @@ impl StoredSamples {
 
     /// Fails where the file's size or time differ from when it was opened.
     pub(super) fn check_unchanged(&self) -> Result<()> {
-        let now = self.file.metadata().map_err(|source| unreadable(&self.place, source))?;
-        if stamp(&now) == self.stamp {
+        let now = Stamp::of(&self.file).map_err(|source| unreadable(&self.place, source))?;
+        if now == self.stamp {
             return Ok(());
         }
         Err(Error::data(&*self.place, DataProblem::Changed))
@@ -140,11 +139,6 @@ impl StoredSamples {
         }
         read.map_err(|source| unreadable(&self.place, source))
     }
-}
-
-/// Size and modification time.
-fn stamp(file: &Metadata) -> (u64, Option<SystemTime>) {
-    (file.len(), file.modified().ok())
 }
 
 fn unreadable(place: &str, source: io::Error) -> Error {

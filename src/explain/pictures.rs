@@ -25,6 +25,9 @@ use crate::plot::{
 use crate::progress::Progress;
 use crate::train::titled;
 
+/// Classes on one page of mean maps, each of which is a row.
+const CLASSES_ON_A_PAGE: usize = 30;
+
 /// What a picture shows. Layers and classes are indices of the explanation's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Figure {
@@ -96,6 +99,22 @@ impl Figure {
         }
     }
 
+    /// Draws it for files: mean maps of many classes on several pages.
+    fn pages(self, of: &Explanation, heat: ColourMap) -> Result<Vec<Drawing>> {
+        let Self::Means(layer) = self else { return Ok(vec![self.draw(of, heat)?]) };
+        let genres = mean_maps_at(of, layer);
+        let pages = genres.chunks(CLASSES_ON_A_PAGE);
+        let count = pages.len();
+        let page = |(i, genres): (usize, &[MeanMaps])| {
+            let page = match count {
+                1 => String::new(),
+                _ => format!(", page {} of {count}", i + 1),
+            };
+            means(of, layer, genres, MapKind::Heat(heat), &page)
+        };
+        pages.enumerate().map(page).collect()
+    }
+
     /// Draws it; `heat` colours heat maps.
     ///
     /// # Errors
@@ -113,7 +132,7 @@ impl Figure {
             Self::HiresCam(layer, class) => {
                 maps(of, layer, class, (heat, "HiResCAM"), |maps| &maps.hires_cam)
             }
-            Self::Means(layer) => means(of, layer, heat),
+            Self::Means(layer) => means(of, layer, &mean_maps_at(of, layer), heat, ""),
             Self::Occlusion(layer) => occlusion(of, layer),
             Self::Randomisation(layer) => randomisation(of, layer),
             Self::DeletionInsertion(layer) => deletion_insertion(of, layer),
@@ -135,13 +154,20 @@ pub(super) fn write_pictures(
     progress.begin("pictures", all.len() as u64, "pictures");
     let named = with_png_names(of);
     let drawn = all.par_iter().try_for_each(|figure| {
-        let name = figure.file(of);
-        match write_png(&folder.join(&name), &figure.draw(&named, heat)?) {
-            // With very many classes; all that it would show is in explain.json.
-            Err(Error::Picture { problem }) => {
-                progress.warn(&format!("{name} is left out: {problem}"));
+        let file = figure.file(of);
+        for (page, drawing) in figure.pages(&named, heat)?.iter().enumerate() {
+            // means_pool.png, means_pool.2.png, …
+            let name = match page {
+                0 => file.clone(),
+                _ => file.replace(".png", &format!(".{}.png", page + 1)),
+            };
+            match write_png(&folder.join(&name), drawing) {
+                // With very many classes; all that it would show is in explain.json.
+                Err(Error::Picture { problem }) => {
+                    progress.warn(&format!("{name} is left out: {problem}"));
+                }
+                drawn => drawn?,
             }
-            drawn => drawn?,
         }
         progress.advance(1);
         Ok(())
@@ -311,12 +337,17 @@ fn mean_maps_at(of: &Explanation, layer: usize) -> Vec<MeanMaps> {
     means_of(of, layer).map(genre).collect()
 }
 
-fn means(of: &Explanation, layer: usize, heat: MapKind) -> Result<Drawing> {
+fn means(
+    of: &Explanation,
+    layer: usize,
+    genres: &[MeanMaps],
+    heat: MapKind,
+    page: &str,
+) -> Result<Drawing> {
     let MapKind::Heat(heat) = heat else { return Err(damaged()) };
     let (facts, [h, w]) = (&of.layers[layer], of.sample_shape);
-    let title = format!("{}: mean Grad-CAM of {}", title(of), facts.name);
-    let genres = mean_maps_at(of, layer);
-    mean_maps(&genres, &map_place(facts), (h, w), heat, &sample_axes(of), &title)
+    let title = format!("{}: mean Grad-CAM of {}{page}", title(of), facts.name);
+    mean_maps(genres, &map_place(facts), (h, w), heat, &sample_axes(of), &title)
 }
 
 /// What occlusion does to the probability by band and by frame, a line for each class, and below it

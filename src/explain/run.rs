@@ -16,6 +16,7 @@ use super::right_wrong::ExplainedPart;
 use super::textures::textures;
 use super::trust::{Checks, Explained, Settings, Subject, trust};
 use crate::data::{Bands, Part, PartName};
+use crate::device;
 use crate::error::{Error, Result};
 use crate::metrics::predictions;
 use crate::progress::Progress;
@@ -35,9 +36,9 @@ pub fn explain(
     let (data, facts) = (&source.data, &saved.facts);
     let part = data.part(wanted.part);
     check(wanted, part, data.classes.len())?;
-    let batch = config.batch_size.min(data.longest_part());
-    let device = config.device_options();
-    let mut explainer = Explainer::open(graph, &wanted.layers, batch, config.device, device)?;
+    let batch = device::inference_batch(config.batch_size, data.longest_part());
+    let options = config.device_options();
+    let mut explainer = Explainer::open(graph, &wanted.layers, batch, config.device, options)?;
     explainer.set_parameters(&saved.parameters)?;
 
     // All parts that are loaded, the one that is explained first.

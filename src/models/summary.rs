@@ -1,6 +1,7 @@
 //! The layer table in Keras's format, and the parameter count in words.
 
 use std::fmt::{self, Write};
+use std::path::Path;
 
 use crate::graph::{Graph, Node, NodeId, Parameter, Shape};
 use crate::text::thousands;
@@ -47,7 +48,7 @@ impl fmt::Display for LayerTable<'_> {
             text.trim_end().to_owned()
         };
         let rule = |mark: &str| mark.repeat(widths.iter().map(|w| w + 2).sum());
-        writeln!(f, "Model: \"{}\"", graph.model())?;
+        writeln!(f, "Model: \"{}\"", model_name(graph.model()))?;
         writeln!(f, "{}", rule("─"))?;
         writeln!(f, "{}", line(&head.map(String::from)))?;
         writeln!(f, "{}", rule("═"))?;
@@ -118,13 +119,22 @@ pub fn heaviest(graph: &Graph) -> Option<(&str, usize)> {
         .reduce(|best, next| if next.1 > best.1 { next } else { best })
 }
 
+/// `p1`, or `mine` for `models/mine.toml`.
+pub fn model_name(model: &str) -> String {
+    let path = Path::new(model);
+    match (path.extension(), path.file_stem()) {
+        (Some(_), Some(stem)) => stem.to_string_lossy().into_owned(),
+        _ => model.to_owned(),
+    }
+}
+
 /// What to expect before training: the number of parameters relative to the training data.
 /// `songs` is the number of different songs in the training set, where known.
 pub fn capacity(graph: &Graph, samples: usize, songs: Option<usize>) -> String {
     let count = graph.trainable_count();
     let mut text = format!(
         "{} has {} trainable parameters: {:.1} per training sample ({})",
-        graph.model(),
+        model_name(graph.model()),
         thousands(count as u64),
         count as f64 / samples as f64,
         thousands(samples as u64)

@@ -21,7 +21,7 @@ use ear::{Ear, Heard};
 use crate::audio::{FrontEndSpec, LogMel, MOST_MINUTES};
 use crate::backend::{Backend, DatasetRef, State};
 use crate::data::{BandSums, Spectra, Typical};
-use crate::device;
+use crate::device::{self, inference_batch};
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::progress::Progress;
@@ -48,15 +48,6 @@ impl Default for Options<'_> {
     fn default() -> Self {
         Self { front_end: None, cuts: None, most_minutes: MOST_MINUTES }
     }
-}
-
-/// Most cuts in one batch. A run may have been trained with any batch size, and every sample of a
-/// batch has its own activations.
-const MOST_CUTS: usize = 256;
-
-/// Cuts in one batch, for a run trained with `batch_size` and at most `cuts` per song.
-fn batch(batch_size: usize, cuts: Option<usize>) -> usize {
-    batch_size.min(MOST_CUTS).min(cuts.unwrap_or(MOST_CUTS)).max(1)
 }
 
 /// A trained model, ready for sound.
@@ -97,7 +88,8 @@ impl Predictor {
             .num_threads(config.threads)
             .build()
             .map_err(|e| Error::Threads { threads: config.threads, problem: e.to_string() })?;
-        let plan = Plan::for_inference(graph, batch(config.batch_size, options.cuts))?;
+        let cuts = options.cuts.unwrap_or(usize::MAX);
+        let plan = Plan::for_inference(graph, inference_batch(config.batch_size, cuts))?;
         let mut backend = device::open(config.device, plan, config.device_options())?;
         backend.set_state(&State::new(parameters))?;
         Ok(Self { facts, ear, backend, pool })
@@ -138,7 +130,7 @@ impl Predictor {
                         name: ear.front_end().name.clone(),
                         problem: e.to_string(),
                     })?;
-                    ear.hear(path, log_mel, MOST_CUTS)
+                    ear.hear(path, log_mel, device::INFERENCE_SAMPLES)
                 };
                 let heard: Vec<Result<Heard>> = self.pool.install(|| {
                     some.par_iter().map_init(|| LogMel::new(ear.front_end()), hear).collect()
@@ -186,7 +178,7 @@ impl Predictor {
             Some((x, spans_s)) => add(x, spans_s)?,
             None => {
                 let mut log_mel = LogMel::new(self.ear.front_end())?;
-                self.ear.each_batch(&heard, &mut log_mel, MOST_CUTS, &mut add)?;
+                self.ear.each_batch(&heard, &mut log_mel, device::INFERENCE_SAMPLES, &mut add)?;
             }
         }
         let bands = sums.finish(shape);
@@ -203,18 +195,5 @@ impl Predictor {
             spectrum,
             typicality,
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::batch;
-
-    #[test]
-    fn a_run_of_large_batches_predicts_in_small_ones() {
-        assert_eq!(batch(100_000, None), 256);
-        assert_eq!(batch(32, None), 32);
-        assert_eq!(batch(100_000, Some(15)), 15);
-        assert_eq!(batch(32, Some(0)), 1);
     }
 }

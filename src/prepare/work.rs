@@ -8,7 +8,7 @@ use super::Options;
 use super::song::Song;
 use crate::audio::{Cuts, Cutting, FrontEnd, LogMel, Pieces, cut, read_samples};
 use crate::error::{Error, Result};
-use crate::files::{open_regular, write_atomic};
+use crate::files::{Stamp, open_regular, write_atomic};
 
 /// How a file's cuts were made: the first line of their cache file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -82,6 +82,7 @@ impl Worker {
             Err(e) => return Ok(Err(format!("cannot be read: {e}").into())),
         };
         let mut hasher = blake3::Hasher::new();
+        let before = Stamp::of(&file).ok();
         if let Err(e) = hasher.update_reader(&file) {
             return Ok(Err(format!("cannot be read: {e}").into()));
         }
@@ -97,6 +98,10 @@ impl Worker {
             None => {
                 let read =
                     read_samples(&song.path, &mut file, fe.sample_rate_hz, self.most_minutes);
+                // Otherwise these cuts would be kept as those of another file.
+                if Stamp::of(&file).ok() != before {
+                    return Ok(Err("has changed while it was read".to_owned().into()));
+                }
                 let (samples, decoded) = match read {
                     Ok(read) => read,
                     // The name is told beside it.
@@ -144,25 +149,36 @@ fn too_short(seconds: f64, needed: usize, cutting: Cutting, fe: &FrontEnd) -> St
     }
 }
 
-/// One line of JSON, then the cuts as little-endian f32.
+/// A line with the hash of all that follows, one of JSON, then the cuts as little-endian f32.
 fn keep(path: &Path, made: &Made, values: &[f32]) -> Result<()> {
     write_atomic(path, |w| {
-        serde_json::to_writer(&mut *w, made)?;
-        w.write_all(b"\n")?;
-        values.iter().try_for_each(|value| w.write_all(&value.to_le_bytes()))
+        let mut bytes = serde_json::to_vec(made)?;
+        bytes.push(b'\n');
+        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        writeln!(w, "{}", blake3::hash(&bytes))?;
+        w.write_all(&bytes)
     })
 }
 
-/// The header of a cache file, if the file is complete.
+/// The header of a cache file, if the file is whole; else its cuts are made again.
 fn read_kept(path: &Path, size: usize) -> Option<Made> {
     let (made, values) = split_kept(std::fs::read(path).ok()?)?;
     (values.len() == made.cuts * size).then_some(made)
 }
 
 fn split_kept(mut bytes: Vec<u8>) -> Option<(Made, Vec<u8>)> {
-    let end = bytes.iter().position(|&byte| byte == b'\n')?;
-    let values = bytes.split_off(end + 1);
-    Some((serde_json::from_slice(&bytes).ok()?, values))
+    let line = |bytes: &mut Vec<u8>| {
+        let end = bytes.iter().position(|&byte| byte == b'\n')?;
+        let rest = bytes.split_off(end + 1);
+        bytes.pop();
+        Some(std::mem::replace(bytes, rest))
+    };
+    let hash = line(&mut bytes)?;
+    if blake3::hash(&bytes).to_hex().as_bytes() != hash {
+        return None;
+    }
+    let made = line(&mut bytes)?;
+    Some((serde_json::from_slice(&made).ok()?, bytes))
 }
 
 impl Made {

@@ -77,10 +77,31 @@ impl Runs {
         Ok(Self(runs))
     }
 
-    /// Writes the report and returns its length in bytes; `now` is the date that it bears.
+    /// The report that will be at `path`; `now` is the date that it bears.
     ///
     /// # Errors
-    /// If metrics of a run do not fit together, or the file cannot be written.
+    /// If metrics of a run do not fit together.
+    pub fn text(
+        &self,
+        path: &Path,
+        format: Format,
+        front: &FrontMatter,
+        now: SystemTime,
+    ) -> Result<String> {
+        let page = Page::new(&self.0, front, (format, path), now)?;
+        match format {
+            Format::Html => page.render().map_err(|e| Error::Run {
+                path: self.0[0].folder.path().into(),
+                problem: format!("cannot be put into a page: {e}"),
+            }),
+            Format::Notebook => notebook::text(&page, &self.0, front),
+        }
+    }
+
+    /// Writes the report and returns its length in bytes.
+    ///
+    /// # Errors
+    /// As [`Self::text`], or if the file cannot be written.
     pub fn write(
         &self,
         path: &Path,
@@ -88,14 +109,7 @@ impl Runs {
         front: &FrontMatter,
         now: SystemTime,
     ) -> Result<usize> {
-        let page = Page::new(&self.0, front, (format, path), now)?;
-        let text = match format {
-            Format::Html => page.render().map_err(|e| Error::Run {
-                path: self.0[0].folder.path().into(),
-                problem: format!("cannot be put into a page: {e}"),
-            })?,
-            Format::Notebook => notebook::text(&page, &self.0, front)?,
-        };
+        let text = self.text(path, format, front, now)?;
         write_output(path, |to| to.write_all(text.as_bytes()))?;
         Ok(text.len())
     }

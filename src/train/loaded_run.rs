@@ -64,16 +64,33 @@ impl LoadedRun {
         Ok(Self { folder, config, saved, graph, source })
     }
 
-    /// A warning if the run's data have changed since. The hash is over all parts, so nothing is
-    /// known if only some are loaded.
+    /// A warning if the run's data have changed since. Of some parts alone the run's metrics tell it,
+    /// but for those of older versions.
     pub fn data_change(&self, parts: &[PartName]) -> Option<String> {
         let (data, trained_on) = (&self.source.data, &self.saved.facts.data_hash);
-        (parts.len() == PartName::ALL.len() && data.hash != *trained_on).then(|| {
-            format!(
-                "{} has changed since the run: its hash is {}, that of the run's data {trained_on}",
-                data.source, data.hash
-            )
-        })
+        if parts.len() == PartName::ALL.len() {
+            return (data.hash != *trained_on).then(|| {
+                format!(
+                    "{} has changed since the run: its hash is {}, that of the run's data \
+                     {trained_on}",
+                    data.source, data.hash
+                )
+            });
+        }
+        let metrics = self.folder.read_metrics().ok()?;
+        let changed = |part: &PartName| {
+            let then = metrics.parts.get(part.as_str())?.data_hash.as_ref()?;
+            let now = data.part_hash(*part)?;
+            (now != *then).then(|| {
+                format!(
+                    "the {} part of {} has changed since the run: its hash is {now}, that of the \
+                     run's data {then}",
+                    part.word(),
+                    data.source
+                )
+            })
+        };
+        parts.iter().find_map(changed)
     }
 
     /// Which samples of `parts` that are not for training the run was trained on, if the data are

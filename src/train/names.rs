@@ -5,15 +5,7 @@ use std::path::Path;
 
 use super::settings::Config;
 use crate::data::{DEMO_SOURCE, Dataset};
-
-/// `p1`, or `mine` for `models/mine.toml`.
-pub fn model_name(model: &str) -> String {
-    let path = Path::new(model);
-    match (path.extension(), path.file_stem()) {
-        (Some(_), Some(stem)) => stem.to_string_lossy().into_owned(),
-        _ => model.to_owned(),
-    }
-}
+use crate::models::summary::model_name;
 
 /// `demo corpus (synthesised)`, or the folder's or file's name.
 pub fn data_name(data: &Dataset) -> String {

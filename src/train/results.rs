@@ -58,6 +58,10 @@ pub struct PartMetrics {
     /// in runs of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scores: Option<PartScores>,
+    /// Which samples, labels and songs these are of ([`crate::data::Dataset::part_hash`]). Absent in
+    /// runs of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_hash: Option<String>,
 }
 
 impl Results {
@@ -128,6 +132,7 @@ impl Results {
             confusion: self.confusion.counts.clone(),
             song_confusion: self.songs.as_ref().map(|songs| songs.counts.clone()),
             scores: Some(self.scores.clone()),
+            data_hash: None,
         }
     }
 }

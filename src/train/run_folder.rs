@@ -9,7 +9,8 @@ use serde_json::ser::{Formatter, PrettyFormatter};
 
 use super::checkpoint::Checkpoint;
 use super::history::{self, Epoch, best_epoch, seconds_per_epoch};
-use super::names::{data_name, model_name};
+use super::model_name;
+use super::names::data_name;
 use super::results::{PartMetrics, Results};
 use super::saved::{SavedModel, WeightsHashes};
 use super::settings::Config;
@@ -655,7 +656,13 @@ pub fn metrics(
         seconds_per_epoch: seconds_per_epoch(history),
         classes: data.classes.clone(),
         audit: None,
-        parts: results.iter().map(|result| (result.part.to_string(), result.metrics())).collect(),
+        parts: results
+            .iter()
+            .map(|result| {
+                let data_hash = data.part_hash(result.part);
+                (result.part.to_string(), PartMetrics { data_hash, ..result.metrics() })
+            })
+            .collect(),
     }
 }
 

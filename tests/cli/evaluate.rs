@@ -125,3 +125,20 @@ fn impossible_facts_of_a_model_are_refused() {
     whole.write(&file, &graph).unwrap();
     work.ok("evaluate run");
 }
+
+/// Whatever batches it was trained in: a sample's result is the same in any.
+#[test]
+fn a_run_of_large_batches_is_evaluated_in_small_ones() {
+    let work = Work::with(Set { samples: [600, 16, 300], ..Set::default() });
+    work.ok("train --data data --batch-size 100000 --epochs 1 --out run");
+    work.ok("evaluate run --out again");
+    for part in ["train", "test"] {
+        let name = format!("predictions_{part}.csv");
+        assert!(work.read(&format!("run/{name}")) == work.read(&format!("again/{name}")), "{name}");
+    }
+    let loss = |folder: &str| {
+        let text = work.text(&format!("{folder}/metrics.json"));
+        text.lines().filter(|line| line.contains("\"loss\"")).collect::<String>()
+    };
+    assert_eq!(loss("run"), loss("again"));
+}

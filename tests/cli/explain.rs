@@ -5,6 +5,7 @@ use genre_gpu::explain::{ExplainFolder, Explanation};
 use genre_gpu::train::run_folder::RunFolder;
 use serde_json::Value;
 
+use super::data::Set;
 use super::program::Work;
 
 fn explained(work: &Work, folder: &str) -> Explanation {
@@ -135,4 +136,25 @@ fn what_is_not_there_is_told_with_what_is() {
     }
     assert!(!work.exists("at/explain.json"));
     work.fails("explain data", &["expected a run"]);
+}
+
+/// Each class is a row of the mean maps; more than fit a picture go on in others.
+#[test]
+fn mean_maps_of_many_classes_have_pages() {
+    let set = Set { classes: 32, samples: [128, 128, 128], size: [32, 12], songs: false };
+    let work = Work::with(set);
+    work.ok("train --data data --epochs 1 --batch-size 8 --quiet --out run");
+    let words = "explain run --layer max_pooling2d_2 --index 0 --no-checks";
+    let ran = work.ok(words);
+    assert!(!ran.err.contains("left out"), "{}", ran.err);
+    let means = || -> Vec<String> {
+        let names = work.list("run/explain").into_iter();
+        names.filter(|name| name.starts_with("means_")).collect()
+    };
+    let pages = ["means_max_pooling2d_2.2.png", "means_max_pooling2d_2.png"];
+    assert_eq!(means(), pages);
+    // A new explanation leaves no page of an older one.
+    work.write("run/explain/means_max_pooling2d_2.9.png", "older");
+    work.ok(words);
+    assert_eq!(means(), pages);
 }

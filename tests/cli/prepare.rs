@@ -226,14 +226,22 @@ fn a_second_start_goes_on_where_the_first_stopped() {
         work.list("out/.prepare").into_iter().filter(|name| name.ends_with(".cuts")).collect();
     assert_eq!(kept.len(), 10);
 
-    // One is cut off, as by a full disk; in another a value is changed, which shows that it is used.
-    let mut cut_off = work.read(&format!("out/.prepare/{}", kept[0]));
+    // One is cut off, as by a full disk; in two a value is changed, in one of them with its hash, which
+    // shows that it is used.
+    let path = |i: usize| format!("out/.prepare/{}", kept[i]);
+    let mut cut_off = work.read(&path(0));
     cut_off.truncate(cut_off.len() - 4);
-    work.write(&format!("out/.prepare/{}", kept[0]), cut_off);
-    let mut changed = work.read(&format!("out/.prepare/{}", kept[1]));
-    let last = changed.len() - 4;
-    changed[last..].copy_from_slice(&12_345.0f32.to_le_bytes());
-    work.write(&format!("out/.prepare/{}", kept[1]), changed);
+    work.write(&path(0), cut_off);
+    for (i, hashed) in [(1, true), (2, false)] {
+        let mut changed = work.read(&path(i));
+        let last = changed.len() - 4;
+        changed[last..].copy_from_slice(&12_345.0f32.to_le_bytes());
+        if hashed {
+            let hash = blake3::hash(&changed[65..]).to_hex();
+            changed[..64].copy_from_slice(hash.as_bytes());
+        }
+        work.write(&path(i), changed);
+    }
     work.write("out/.genre-gpu-partial-a1B2c3", b"half");
     work.write("out/.prepare/.genre-gpu-partial-a1B2c3", b"half");
     work.ok(&words);

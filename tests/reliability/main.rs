@@ -3,6 +3,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
+mod changes;
 #[allow(dead_code)]
 #[path = "../cli/data.rs"]
 mod data;
@@ -14,6 +15,7 @@ mod program;
 mod replaced;
 #[cfg(unix)]
 mod signals;
+mod sounds;
 #[cfg(unix)]
 mod streams;
 mod weights;

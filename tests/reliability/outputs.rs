@@ -135,3 +135,74 @@ fn an_empty_name_is_no_folder() {
     let output = command.env("GENRE_GPU_CACHE", "").output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn a_report_is_what_its_name_says() {
+    let work = Work::trained();
+    work.ok("explain run --no-checks --quiet");
+    let names =
+        ["run.pdf", "run.PDF", "run.docx", "run.odt", "run.tex", "run.md", "run.txt", "run.png"];
+    for name in names {
+        for format in ["", " --format html"] {
+            let told =
+                format!("--out: expected a name that ends in .html or .ipynb, found {name}; for");
+            work.refuses(
+                &format!("report run --out {name}{format}"),
+                &[&told, "print it into a file"],
+            );
+        }
+    }
+    work.refuses("report run --format ipynb --out x.html", &["ends in .ipynb, for --format ipynb"]);
+    work.refuses("report run --format html --out x.ipynb", &["ends in .html, for --format html"]);
+    assert_eq!(work.list(""), ["data", "run"], "nothing was written");
+    for (name, what) in
+        [("a.HTM", "HTML"), ("b", "HTML"), ("v1.2", "HTML"), ("c.IPYNB", "a notebook")]
+    {
+        let ran = work.ok(&format!("report run --out {name}"));
+        assert!(ran.out.contains(&format!("The report is in {name} ({what}, ")), "{}", ran.out);
+        assert_eq!(work.text(name).starts_with("<!"), what == "HTML", "{name}");
+    }
+}
+
+#[test]
+fn a_hyphen_is_standard_output_or_no_folder() {
+    let work = Work::trained();
+    work.ok("explain run --no-checks --quiet");
+    let page = work.ok("report run --out -").out;
+    assert!(page.starts_with("<!") && page.trim_end().ends_with("</html>"));
+    let notebook = work.ok("report run --format ipynb --out -").out;
+    assert!(notebook.starts_with('{') && notebook.trim_end().ends_with('}'));
+    for words in [
+        "train --data data --out -",
+        "compare --models p1 --seeds 1 --data data --out -",
+        "assignment --data data --out -",
+        "explain run --out -",
+        "evaluate run --out -",
+        "prepare data --out -",
+        "demo --wav -",
+        "demo --arrays -",
+        "man -",
+    ] {
+        work.refuses(words, &["expected a folder, found -", "./-"]);
+    }
+    assert_eq!(work.list(""), ["data", "run"]);
+    work.ok(&format!("{} --epochs 1 --out ./-", super::program::TRAIN));
+    assert!(work.exists("-/model.safetensors"));
+}
+
+#[test]
+fn a_missing_folder_is_named() {
+    let work = Work::trained();
+    work.ok("explain run --no-checks --quiet");
+    for (out, folder) in [("none/x.html", "none"), ("none/deep/x.ipynb", "none/deep")] {
+        let told =
+            format!("{out}: cannot write: there is no folder {folder}; make it first (mkdir -p");
+        let ran = work.fails(&format!("report run --out {out}"), &[&told]);
+        assert!(!ran.err.contains("partial"), "{}", ran.err);
+    }
+    // A file in the way of a folder.
+    work.write("file", "");
+    let ran =
+        work.fails("report run --out file/x.html", &["file/x.html: cannot write: Not a directory"]);
+    assert!(!ran.err.contains("partial"), "{}", ran.err);
+}

@@ -140,6 +140,7 @@ mod tests {
             confusion: rows(right, 100),
             song_confusion: songs.map(|right| rows(right, 20)),
             scores: None,
+            data_hash: None,
         }
     }
 
