@@ -165,7 +165,8 @@ pub fn check_batch(plan: &Plan, data: DatasetRef<'_>, batch: &[u32]) -> Result<(
 }
 
 /// Metrics of one step, or the sum over several: loss (cross-entropy + penalty, with the weights
-/// before the step) and correct predictions.
+/// before the step) and correct predictions. A GPU reports NaN as the loss of each step behind one
+/// after which a weight is not finite, and of that step itself if it is the last of a call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepMetrics {
     /// Number of samples.

@@ -72,7 +72,8 @@ pub struct Comparison {
 impl Prepared {
     /// Every tensor of a record beside the reference's.
     pub fn compare(&self, got: &Recorded) -> Vec<Comparison> {
-        let mut found = Comparisons { case: &self.case, stage: Stage::Step, all: Vec::new() };
+        let mut found =
+            Comparisons { case: &self.case, plan: &self.plan, stage: Stage::Step, all: Vec::new() };
         for (i, (step, want)) in got.steps.iter().zip(&self.expected).enumerate() {
             found.stage = if i < 2 { Stage::Step } else { Stage::PartialStep };
             found.step(step, want);
@@ -118,7 +119,9 @@ impl Poisoned {
         let (wide, _) = rows(samples, &order);
         let tensors = naive::widen(&case.graph, &parameters);
         device.set_parameters(&parameters)?;
-        let mut found = Comparisons { case, stage: Stage::Explanation, all: Vec::new() };
+        let plan = Plan::new(case.graph.clone(), case.batch)?;
+        let mut found =
+            Comparisons { case, plan: &plan, stage: Stage::Explanation, all: Vec::new() };
 
         device.poison();
         device.backend().logit_gradients(samples, &order)?;
@@ -144,7 +147,8 @@ pub fn two_steps(case: &Case, device: &mut Opened) -> Result<Vec<Comparison>> {
     let samples = DatasetRef::new(&x, &y);
     let order: Vec<u32> = (0..case.batch as u32).collect();
     device.set_parameters(&parameters)?;
-    let mut found = Comparisons { case, stage: Stage::Step, all: Vec::new() };
+    let plan = Plan::new(case.graph.clone(), case.batch)?;
+    let mut found = Comparisons { case, plan: &plan, stage: Stage::Step, all: Vec::new() };
     for (stage, batch) in [(Stage::Step, &order[..]), (Stage::PartialStep, &order[..case.partial])]
     {
         let step = Step::take(device, samples, batch)?;
@@ -159,6 +163,7 @@ pub fn two_steps(case: &Case, device: &mut Opened) -> Result<Vec<Comparison>> {
 /// The comparisons of a case so far.
 struct Comparisons<'a> {
     case: &'a Case,
+    plan: &'a Plan,
     stage: Stage,
     all: Vec<Comparison>,
 }
@@ -218,10 +223,14 @@ impl Comparisons<'_> {
 
     fn gradients(&mut self, step: &Step, want: &Pass) {
         let case = self.case;
-        let plan = Plan::new(case.graph.clone(), case.batch);
         for (id, name, extents, gradient) in self.kept(step.samples, &step.tensors.gradients) {
-            let planned = plan.as_ref().is_ok_and(|plan| plan.has_gradient(plan.slot(id)));
-            let otherwise = || format!("{name}: is its gradient computed? {planned} expected");
+            let planned = self.plan.has_gradient(self.plan.slot(id));
+            let otherwise = || {
+                format!(
+                    "{name}: a gradient is {}",
+                    if planned { "missing" } else { "computed, which nobody reads" }
+                )
+            };
             let equal = Deviation::of_equality(planned != gradient.is_empty(), otherwise);
             self.add(What::Gradient(id), equal);
             // A view shares its input's buffer, which is compared under the input's name.
@@ -245,7 +254,14 @@ impl Comparisons<'_> {
 
             let (old, new) = (&step.before[p.range()], &step.after[p.range()]);
             let moments = want.moments.iter().find(|(id, ..)| *id == p.node);
+            let unchanged = || {
+                Deviation::of_equality(old == new, || {
+                    format!("{}: a rate of 0 moves {}", case.name, p.name)
+                })
+            };
             let deviation = match (case.graph.node(p.node).op, moments, p.role.is_trainable()) {
+                // A step with a rate of 0 leaves all weights as they are.
+                (_, _, true) => unchanged(),
                 (Op::BatchNorm { momentum, .. }, Some((_, mean, variance)), false) => {
                     let batch = if p.role == Role::MovingMean { mean } else { variance };
                     let old: Vec<f64> = old.iter().map(|&v| f64::from(v)).collect();
@@ -253,9 +269,8 @@ impl Comparisons<'_> {
                     let name = format!("{}: {}", case.name, p.name);
                     Deviation::of(&name, &p.shape, new, &want, MOVING, Nans::Never)
                 }
-                // A step with a rate of 0 leaves all other parameters as they are.
-                _ => Deviation::of_equality(old == new, || {
-                    format!("{}: a rate of 0 moves {}", case.name, p.name)
+                (op, _, false) => Deviation::of_equality(false, || {
+                    format!("{}: {} of {} has no reference", case.name, p.name, op.name())
                 }),
             };
             self.add(What::Parameter(p.node, p.role), deviation);
@@ -332,8 +347,8 @@ mod tests {
     /// What is wrong in a record that `change` has altered.
     fn wrong(change: impl FnOnce(&mut Recorded)) -> Vec<(Stage, What)> {
         let case = cases::batch_norm::cases().remove(0);
-        let prepared = Prepared::new(case);
-        let cpu = Cpu::new(prepared.plan().unwrap(), 1).unwrap();
+        let prepared = Prepared::new(case).unwrap();
+        let cpu = Cpu::new(prepared.plan.clone(), 1).unwrap();
         let mut recorded =
             prepared.record(&mut Opened::Cpu(Box::new(cpu)), prepared.samples()).unwrap();
         change(&mut recorded);

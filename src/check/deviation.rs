@@ -91,7 +91,10 @@ impl Deviation {
         }
         let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|v| v * v).sum::<f64>().sqrt();
         let differences = || got.iter().zip(want).map(|(got, want)| f64::from(*got) - want);
-        let far = norm(&mut differences()) / norm(&mut want.iter().copied());
+        let far = match norm(&mut differences()) {
+            0.0 => 0.0,
+            far => far / norm(&mut want.iter().copied()),
+        };
         let share = far / relative;
         let wrong = (share.is_nan() || share > 1.0)
             .then(|| format!("{name} is off by {far:.1e} of its norm, more than {relative:e}"));
@@ -100,8 +103,13 @@ impl Deviation {
 
     /// One number.
     pub fn of_number(name: &str, got: f64, want: f64, tolerance: Tolerance) -> Self {
-        let far = (got - want).abs();
-        let share = far / (tolerance.absolute + tolerance.relative * want.abs());
+        // Equal numbers, infinite ones too.
+        let far = if got == want { 0.0 } else { (got - want).abs() };
+        let share = if far == 0.0 {
+            0.0
+        } else {
+            far / (tolerance.absolute + tolerance.relative * want.abs())
+        };
         let wrong =
             (share.is_nan() || share > 1.0).then(|| format!("{name}: got {got}, want {want}"));
         Self { worst: far, share, wrong }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::run::{Options, run};
 use crate::error::{Error, Result};
 use crate::files::{create_folder, read_regular, write_atomic};
-use crate::gpu::{self, AdapterFacts};
+use crate::gpu::{self, AdapterFacts, KERNELS};
 use crate::progress::Progress;
 use crate::text::shell;
 
@@ -23,7 +23,8 @@ pub fn once(adapter: Option<&str>, cache: Option<&Path>, progress: &dyn Progress
     let facts = gpu::find(adapter)?;
     let list = cache.map(|cache| cache.join(FILE));
     let mut known = list.as_deref().map(read).unwrap_or_default();
-    if known.contains(&line(&facts)) {
+    let line = line(&facts)?;
+    if known.contains(&line) {
         return Ok(());
     }
     let report = run(&Options { adapter, brief: true }, progress)?;
@@ -45,18 +46,25 @@ pub fn once(adapter: Option<&str>, cache: Option<&Path>, progress: &dyn Progress
         "{facts} passed the check of its first use ({:.1} s; `genre-gpu check` is the whole one).",
         report.seconds
     ));
-    known.insert(line(&facts));
+    known.insert(line);
     if let Some(Err(error)) = list.map(|list| write(&list, &known)) {
         progress.warn(&format!("the check of this GPU cannot be remembered: {error}"));
     }
     Ok(())
 }
 
-/// What must be the same for a check to hold.
-fn line(facts: &AdapterFacts) -> String {
+/// What must be the same for a check to hold: the adapter, its driver, the kernels and wgpu.
+fn line(facts: &AdapterFacts) -> Result<String> {
     let AdapterFacts { name, backend, driver, .. } = facts;
+    let mut kernels = blake3::Hasher::new();
+    for kernel in KERNELS {
+        kernels.update(kernel.source()?.as_bytes());
+    }
+    let kernels = &kernels.finalize().to_hex()[..16];
     let version = env!("CARGO_PKG_VERSION");
-    format!("{version}\t{name}\t{backend}\t{driver}").replace(['\r', '\n'], " ")
+    let wgpu = option_env!("GENRE_GPU_WGPU").unwrap_or("unknown");
+    let line = format!("{version}\t{kernels}\t{wgpu}\t{name}\t{backend}\t{driver}");
+    Ok(line.replace(['\r', '\n'], " "))
 }
 
 /// A file that is missing or damaged remembers nothing.

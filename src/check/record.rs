@@ -15,6 +15,8 @@ pub(super) const STILL: Sgd = Sgd::plain(0.0);
 pub struct Prepared {
     /// The case.
     pub case: Case,
+    /// Its plan.
+    pub plan: Plan,
     pub(super) x: Vec<f32>,
     pub(super) y: Vec<u32>,
     parameters: Vec<f32>,
@@ -59,7 +61,11 @@ pub(super) struct Explanation {
 
 impl Prepared {
     /// Draws samples and weights, and runs the reference.
-    pub fn new(case: Case) -> Self {
+    ///
+    /// # Errors
+    /// If the graph cannot be planned.
+    pub fn new(case: Case) -> Result<Self> {
+        let plan = Plan::new(case.graph.clone(), case.batch)?;
         let (x, y, parameters) = fill(&case, 2 * case.batch);
         let all: Vec<u32> = (0..2 * case.batch as u32).rev().collect();
         let batches =
@@ -69,15 +75,7 @@ impl Prepared {
             let (x, y) = rows(DatasetRef::new(&x, &y), batch);
             naive::pass(&case.graph, &tensors, &x, &y)
         });
-        Self { case, x, y, parameters, batches, expected }
-    }
-
-    /// Its plan.
-    ///
-    /// # Errors
-    /// If the graph cannot be planned.
-    pub fn plan(&self) -> Result<Plan> {
-        Plan::new(self.case.graph.clone(), self.case.batch)
+        Ok(Self { case, plan, x, y, parameters, batches, expected })
     }
 
     /// Its samples.

@@ -89,7 +89,7 @@ impl Tally {
 
     fn verdict(&self) -> &'static str {
         match (self.comparisons, self.failed) {
-            (0, _) => "not checked",
+            (0, _) => "unused",
             (_, 0) => "ok",
             _ => "WRONG",
         }

@@ -98,43 +98,19 @@ impl Form {
 pub fn run(options: &Options<'_>, progress: &dyn Progress) -> Result<Report> {
     let begin = Instant::now();
     let adapter = gpu::find(options.adapter)?;
-    let mut checks =
-        Checks { options, kernels: BTreeMap::new(), checks: Vec::new(), faults: 0, gpu: None };
-    let models = [Whole::new("p1")?, Whole::new("p2")?];
-    let suites = if options.brief { Vec::new() } else { cases::ALL.to_vec() };
-    let poisoned = if options.brief { Vec::new() } else { cases::with_nans() };
-    let forms = Form::all();
-    let total = (suites.len() + usize::from(!options.brief)) * forms.len() + models.len();
-    progress.begin("GPU check", total as u64, "checks");
-    for (op, make) in suites {
-        let prepared: Vec<Prepared> = make().into_iter().map(Prepared::new).collect();
-        // The dispatches of each case so far: a form that has none of its own is not run again.
-        let mut known = vec![Vec::new(); prepared.len()];
-        for form in &forms {
-            for (case, known) in prepared.iter().zip(&mut known) {
-                checks.case(op, case, *form, known)?;
-            }
-            progress.advance(1);
-        }
-    }
-    for form in forms.iter().filter(|_| !options.brief) {
-        for poisoned in &poisoned {
-            checks.nans(poisoned, *form)?;
-        }
-        progress.advance(1);
-    }
-    for case in &models {
-        checks.model(case)?;
-        progress.advance(1);
-    }
-    if !options.brief {
-        let found = checks.optimiser();
-        checks.keep("momentum, Nesterov", None, found)?;
-        let found = checks.compare_split();
-        checks.keep("a data set split over buffers", None, found)?;
-    }
+    let mut checks = Checks::new(options);
+    let done = checks.all(progress);
     progress.end();
+    match done {
+        Err(error) if is_of_device(&error) && !options.brief => checks.ended_early(&error),
+        other => other?,
+    }
     Ok(checks.report(adapter, begin.elapsed().as_secs_f64()))
+}
+
+/// Whether the device failed, or refused something.
+fn is_of_device(error: &Error) -> bool {
+    matches!(error, Error::Gpu { .. } | Error::Shader { .. } | Error::DeviceLimit { .. })
 }
 
 /// A built-in model with random samples.
@@ -188,9 +164,69 @@ struct Checks<'a> {
     faults: usize,
     /// The device that the last work left.
     gpu: Option<Gpu>,
+    /// What training uses here: the plain kernels where others do not fit the adapter.
+    used: KernelVariant,
 }
 
-impl Checks<'_> {
+impl<'a> Checks<'a> {
+    fn new(options: &'a Options<'a>) -> Self {
+        Self {
+            options,
+            kernels: BTreeMap::new(),
+            checks: Vec::new(),
+            faults: 0,
+            gpu: None,
+            used: KernelVariant::default(),
+        }
+    }
+
+    fn all(&mut self, progress: &dyn Progress) -> Result<()> {
+        let options = self.options;
+        let models = [Whole::new("p1")?, Whole::new("p2")?];
+        let suites = if options.brief { Vec::new() } else { cases::ALL.to_vec() };
+        let poisoned = if options.brief { Vec::new() } else { cases::with_nans() };
+        let forms = Form::all();
+        let total = (suites.len() + usize::from(!options.brief)) * forms.len() + models.len();
+        progress.begin("GPU check", total as u64, "checks");
+        for (op, make) in suites {
+            let prepared: Vec<Prepared> =
+                make().into_iter().map(Prepared::new).collect::<Result<_>>()?;
+            // The dispatches of each case so far: a form that has none of its own is not run again.
+            let mut known = vec![Vec::new(); prepared.len()];
+            for form in &forms {
+                for (case, known) in prepared.iter().zip(&mut known) {
+                    self.case(op, case, *form, known)?;
+                }
+                progress.advance(1);
+            }
+        }
+        for form in forms.iter().filter(|_| !options.brief) {
+            for poisoned in &poisoned {
+                self.nans(poisoned, *form)?;
+            }
+            progress.advance(1);
+        }
+        for model in &models {
+            self.model(model)?;
+            progress.advance(1);
+        }
+        if !options.brief {
+            let found = self.optimiser();
+            self.keep("momentum, Nesterov", None, found)?;
+            let found = self.compare_split();
+            self.keep("a data set split over buffers", None, found)?;
+        }
+        Ok(())
+    }
+
+    /// The device fails again and again: what was found before is reported.
+    fn ended_early(&mut self, error: &Error) {
+        let wrong = || format!("the check ended early: {error}");
+        let mut tally = Tally::default();
+        tally.add(&Deviation::of_equality(false, wrong));
+        self.checks.push(CheckResult { name: "to the end".into(), tally });
+    }
+
     /// Works with a plan on the device that the work before used, if there is one: what was compiled
     /// stays. A device that failed is not used again.
     fn with<T>(
@@ -206,6 +242,9 @@ impl Checks<'_> {
             Some(gpu) => gpu.with_kernels(plan, variant, tiles)?,
             None => Gpu::new(plan, GpuOptions { variant, tiles, ..self.gpu_options() })?,
         };
+        if variant == Form::USED.variant {
+            self.used = gpu.variant();
+        }
         let mut opened = Opened::Gpu(Box::new(gpu));
         let found = work(&mut opened)?;
         if let Opened::Gpu(gpu) = opened {
@@ -228,8 +267,9 @@ impl Checks<'_> {
     ) -> Result<()> {
         let mut deviations = match found {
             Ok(deviations) => deviations,
-            Err(error @ (Error::Gpu { .. } | Error::Shader { .. } | Error::DeviceLimit { .. }))
-                if self.faults < MOST_FAULTS =>
+            // Before training the fault itself is what matters.
+            Err(error)
+                if is_of_device(&error) && !self.options.brief && self.faults < MOST_FAULTS =>
             {
                 self.faults += 1;
                 vec![Deviation::of_equality(false, || format!("{name}: {error}"))]
@@ -279,7 +319,7 @@ impl Checks<'_> {
         let comparisons = prepared.compare(&recorded);
         if let Some(mut gpu) = self.gpu.take() {
             self.attribute(&gpu, &comparisons, form);
-            self.time(&mut gpu, prepared)?;
+            self.time(&mut gpu, *batch, samples)?;
             self.gpu = Some(gpu);
         }
         Ok(deviations(comparisons))
@@ -318,10 +358,10 @@ impl Checks<'_> {
         })
     }
 
-    fn time(&mut self, gpu: &mut Gpu, prepared: &Prepared) -> Result<()> {
+    fn time(&mut self, gpu: &mut Gpu, batch: usize, samples: DatasetRef<'_>) -> Result<()> {
         let timer = gpu.timer()?;
-        let batch: Vec<u32> = (0..prepared.case.batch as u32).collect();
-        let seconds = gpu.time_dispatches(&timer, prepared.samples(), &batch)?;
+        let batch: Vec<u32> = (0..batch as u32).collect();
+        let seconds = gpu.time_dispatches(&timer, samples, &batch)?;
         let names: Vec<&str> = gpu.dispatches().iter().map(|(kernel, ..)| kernel.name).collect();
         for (name, seconds) in names.into_iter().zip(seconds) {
             if let Some(kernel) = self.kernels.get_mut(name) {
@@ -423,7 +463,9 @@ impl Checks<'_> {
             }
         }
         let kernels: Vec<KernelResult> = self.kernels.into_values().collect();
-        let unchecked = kernels.iter().any(|kernel| kernel.tally.comparisons == 0);
+        // Where the plain kernels stand in for all others, those are not used.
+        let all_used = self.used == Form::USED.variant;
+        let unchecked = all_used && kernels.iter().any(|kernel| kernel.tally.comparisons == 0);
         let wrong = |tally: &Tally| tally.failed > 0;
         let failed = kernels.iter().any(|kernel| wrong(&kernel.tally))
             || self.checks.iter().any(|check| wrong(&check.tally));
@@ -431,7 +473,7 @@ impl Checks<'_> {
         Report {
             version: env!("CARGO_PKG_VERSION"),
             platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            used: format!("{} kernels, {} tiles", Form::USED.variant.as_str(), tiles.as_str()),
+            used: format!("{} kernels, {} tiles", self.used.as_str(), tiles.as_str()),
             adapter,
             kernels,
             checks: self.checks,

@@ -1,15 +1,15 @@
 //! `genre-gpu export`.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::choice;
-use super::say::{Output, quoted};
+use super::out_file::{check_folder_of, is_dash, leaves_room};
+use super::say::{Output, quoted, say_raw};
 use super::summary::at_least;
 use crate::data::Scale;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::write_output;
 use crate::gpu::{Recording, TileConfig};
 use crate::plan::Plan;
@@ -47,8 +47,8 @@ pub(super) struct Args {
     batch_size: usize,
 
     /// Samples that its buffers have room for [default: those of a step]
-    #[arg(long, value_name = "N", value_parser = at_least::<1>)]
-    samples: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    samples: Option<u32>,
 
     /// Size of a thread's convolution tile
     #[arg(long, value_name = "TILES", default_value = TileConfig::Narrow.as_str(), value_parser = choice::tiles())]
@@ -74,6 +74,7 @@ struct Document<'a> {
 }
 
 pub(super) fn run(args: &Args, output: Output) -> Result<()> {
+    check_folder_of(&args.out)?;
     let folder = RunFolder::open(&args.run)?;
     folder.check_finished()?;
     let (SavedModel { parameters, facts }, graph) = folder.read_model()?;
@@ -81,7 +82,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
         true => Plan::new(graph, args.batch_size)?,
         false => Plan::for_inference(graph, args.batch_size)?,
     };
-    let samples = args.samples.unwrap_or(args.batch_size);
+    let samples = args.samples.map_or(args.batch_size, |samples| samples as usize);
     let recording = Recording::new(plan, samples, args.tiles)?;
     let document = Document {
         version: env!("CARGO_PKG_VERSION"),
@@ -90,10 +91,18 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
         weights: recording.padded(&parameters),
         recording: &recording,
     };
-    write_output(&args.out, |mut file: &mut dyn Write| {
-        serde_json::to_writer(&mut file, &document)?;
+    if is_dash(&args.out) {
+        let text = serde_json::to_string(&document).map_err(std::io::Error::from);
+        return say_raw(&text.map_err(Error::io(&args.out, "write"))?);
+    }
+    write_output(&args.out, |file| {
+        serde_json::to_writer(&mut *file, &document)?;
         file.write_all(b"\n")
     })?;
+    // The document itself is there; text would spoil it.
+    if !leaves_room(&args.out) {
+        return Ok(());
+    }
     output.say(&fold(&format!(
         "Wrote {}: {} dispatches of {} kernels, {} buffers.",
         quoted(&args.out),

@@ -16,6 +16,7 @@ mod explain;
 mod export;
 mod lines;
 mod models;
+mod out_file;
 mod predict;
 mod prepare;
 mod report;

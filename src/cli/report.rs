@@ -1,15 +1,14 @@
 //! `genre-gpu report`.
 
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use super::choice;
+use super::out_file::{check_folder_of, is_dash, leaves_room};
 use super::report_args::ReportArgs;
 use super::say::{Output, say_raw};
 use crate::error::{Error, Result};
 use crate::report::{Format, Runs};
-use crate::text::shell;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,32 +51,16 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     let out = args.out.clone().unwrap_or_else(|| name.into());
     check_folder_of(&out)?;
     let runs = Runs::read(&args.runs)?;
-    if out.as_os_str() == "-" {
+    if is_dash(&out) {
         return say_raw(&runs.text(&out, format, &front, SystemTime::now())?);
     }
     let bytes = runs.write(&out, format, &front, SystemTime::now())?;
     // The report itself is there; text would spoil it.
-    if ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| out.as_os_str() == *name) {
+    if !leaves_room(&out) {
         return Ok(());
     }
     let size = bytes as f64 / 1e6;
     output.say(&format!("The report is in {} ({what}, {size:.1} MB): {help}.", out.display()))
-}
-
-/// Checks early that the folder is there into which the report is to be written.
-fn check_folder_of(out: &Path) -> Result<()> {
-    let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
-        return Ok(());
-    };
-    match std::fs::metadata(folder) {
-        Err(e) if e.kind() == ErrorKind::NotFound => {
-            let folder = folder.display().to_string();
-            let problem =
-                format!("there is no folder {folder}; make it first (mkdir -p {})", shell(&folder));
-            Err(Error::io(out, "write")(std::io::Error::new(ErrorKind::NotFound, problem)))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Endings of other kinds of documents, which no report is.

@@ -73,7 +73,7 @@ pub(super) fn say_json(document: &str) -> Result<()> {
     print(&json_shown(document))
 }
 
-/// Prints the text of a file that was asked for on standard output, as it is.
+/// Prints the text of a file that was asked for on standard output, and a line break.
 pub(super) fn say_raw(text: &str) -> Result<()> {
     print(text)
 }

@@ -10,12 +10,14 @@ use super::memory::{BufferDesc, BufferId, Owner, WORD};
 use super::recorder::bound_bytes;
 use super::recording::{DatasetRecording, PlanRecording, Recorded, SampleBuffers, Target, Writer};
 use super::step::{STEP_BYTES, STEP_FIELDS};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::Shape;
 use crate::ops::gpu::{Buffer, KernelVariant, TileConfig};
 use crate::ops::softmax::gpu::METRICS;
 use crate::plan::Plan;
 
+/// The host, for errors.
+const WEBGPU: &str = "WebGPU";
 /// Bytes of a buffer that every implementation of WebGPU can bind whole.
 const LARGEST: u64 = 128 << 20;
 /// Workgroups in a dimension that every implementation of WebGPU allows.
@@ -41,7 +43,7 @@ pub struct Recording {
     pub samples: usize,
     /// The shaders, by name; the entry point is `main`.
     pub kernels: BTreeMap<&'static str, KernelText>,
-    /// To be allocated, with zeros, as storage (those that are bound so: uniform) buffers.
+    /// To be allocated with zeros, for storage and as uniforms.
     pub buffers: Vec<BufferText>,
     /// Binding 0 of every kernel.
     pub step: StepText,
@@ -146,6 +148,10 @@ pub struct Roles {
     pub parameters: usize,
     /// The optimiser's velocity, as the parameters.
     pub velocity: usize,
+    /// Where training stores the number of the first step after which a weight is not finite (u32):
+    /// to be filled with ones before each call. Only with the training pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_not_finite: Option<usize>,
     /// Indices of samples, batch after batch (u32).
     pub order: usize,
     /// Classes of the samples (u32).
@@ -164,12 +170,12 @@ impl Recording {
     /// Records a plan for `samples` samples.
     ///
     /// # Errors
-    /// If it does not fit what every implementation of WebGPU guarantees.
+    /// If the plan or the samples do not fit what every implementation of WebGPU guarantees.
     pub fn new(plan: Plan, samples: usize, tiles: TileConfig) -> Result<Self> {
         let variant = KernelVariant::default();
         let plan = plan.fused(&variant.fusions());
-        super::fit::check(&plan, "WebGPU", LARGEST)?;
-        let target = Target { name: "WebGPU".into(), largest: LARGEST, groups: GROUPS };
+        super::fit::check(&plan, WEBGPU, LARGEST, None)?;
+        let target = Target { name: WEBGPU.into(), largest: LARGEST, groups: GROUPS };
         let mut writer = Writer::new(target);
         let of_plan = PlanRecording::new(&mut writer, &plan, variant, tiles)?;
         let memory = &of_plan.memory;
@@ -180,13 +186,29 @@ impl Recording {
         let of_data = DatasetRecording::new(&mut writer, dispatches, &of_samples)?;
 
         let lists = [&memory.buffers, &of_samples.buffers, &of_data.buffers];
+        for desc in lists.iter().flat_map(|list| &list.descs) {
+            let bytes = desc.len as u64 * WORD;
+            if bytes > LARGEST {
+                return Err(Error::DeviceLimit {
+                    adapter: WEBGPU.into(),
+                    what: desc.name.clone(),
+                    bytes,
+                    most: LARGEST,
+                    help: "use fewer --samples".into(),
+                });
+            }
+        }
         let [of_plan_count, of_samples_count, _] = lists.map(|list| list.descs.len());
         let index = |id: BufferId| match id.owner {
             Owner::Plan => id.index,
             Owner::Samples => of_plan_count + id.index,
             Owner::Results => of_plan_count + of_samples_count + id.index,
         };
-        let role = |role| memory.buffer(role).map_or(0, |slice| index(slice.buffer));
+        let of = |role| memory.buffer(role).map(|slice| index(slice.buffer));
+        let role = |role| {
+            let problem = format!("{role:?} has no buffer");
+            of(role).ok_or_else(|| Error::Gpu { adapter: WEBGPU.into(), problem })
+        };
         let PlanRecording { forward, backward, update, .. } = &of_plan;
         let DatasetRecording { gather, loss, .. } = &of_data;
         let mut recording = Self {
@@ -216,8 +238,9 @@ impl Recording {
                 })
                 .collect(),
             roles: Roles {
-                parameters: role(Buffer::AllParameters),
-                velocity: role(Buffer::Velocity),
+                parameters: role(Buffer::AllParameters)?,
+                velocity: role(Buffer::Velocity)?,
+                first_not_finite: of(Buffer::FirstNotFinite),
                 order: index(of_samples.order),
                 labels: index(of_samples.labels),
                 samples: (of_samples.samples.iter().zip(&of_samples.chunks))

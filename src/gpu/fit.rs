@@ -71,8 +71,13 @@ pub(super) fn slow(context: &Context) -> Option<String> {
     })
 }
 
-/// Checks the plan's buffers; `most` is the limit of a single buffer, in bytes.
-pub(super) fn check(plan: &Plan, adapter: &str, most: u64) -> Result<()> {
+/// Checks the plan's buffers; `most` is the limit of a single buffer, in bytes, `instead` another way
+/// for who has one.
+pub(super) fn check(plan: &Plan, adapter: &str, most: u64, instead: Option<&str>) -> Result<()> {
+    let smaller = match instead {
+        Some(instead) => format!("use {instead} or a smaller model"),
+        None => "use a smaller model".into(),
+    };
     let graph = plan.graph();
     let limit = |what: String, bytes: u64, help: String| Error::DeviceLimit {
         adapter: adapter.into(),
@@ -85,7 +90,7 @@ pub(super) fn check(plan: &Plan, adapter: &str, most: u64) -> Result<()> {
     let largest = graph.parameters().iter().max_by_key(|p| p.len());
     if let (Some(largest), true) = (largest, flat > most) {
         let what = format!("all parameters, most of them {}", largest.name);
-        return Err(limit(what, flat, "use --device cpu or a smaller model".into()));
+        return Err(limit(what, flat, smaller));
     }
     // The widest node decides how large a batch can be; the first of equals is named.
     let is_materialized = |id: &NodeId| plan.is_materialized(*id);
@@ -101,8 +106,11 @@ pub(super) fn check(plan: &Plan, adapter: &str, most: u64) -> Result<()> {
     let what = format!("node \"{}\", output for a batch of {batch}", node.name);
     let fits = most / 16 * 16 / (elements * WORD);
     let help = match fits {
-        0 => "a single sample is too large for it; use --device cpu or a smaller model".into(),
-        _ => format!("use --batch-size {fits}, the largest that fits, or --device cpu"),
+        0 => format!("a single sample is too large for it; {smaller}"),
+        _ => {
+            let or = instead.map_or_else(String::new, |instead| format!(", or {instead}"));
+            format!("use --batch-size {fits}, the largest that fits{or}")
+        }
     };
     Err(limit(what, bytes(batch), help))
 }

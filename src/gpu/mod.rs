@@ -239,7 +239,7 @@ impl Gpu {
     ) -> Result<Self> {
         let Kept { mut writer, mut recorder, steps, residents, mut readback } = kept;
         let plan = plan.fused(&variant.fusions());
-        fit::check(&plan, &writer.target.name, context.largest())?;
+        fit::check(&plan, &writer.target.name, context.largest(), Some("--device cpu"))?;
         let PlanRecording { memory, forward, backward, update } =
             PlanRecording::new(&mut writer, &plan, variant, tiles)?;
         let buffers = context.allocate(&memory.buffers)?;
@@ -276,6 +276,11 @@ impl Gpu {
     /// The adapter that it runs on.
     pub fn adapter(&self) -> &AdapterFacts {
         &self.context.facts
+    }
+
+    /// Which kernels: the plain ones where those that were asked for do not fit the adapter.
+    pub fn variant(&self) -> KernelVariant {
+        self.variant
     }
 
     /// Tiles of the tiled kernels.

@@ -13,12 +13,15 @@ pub(super) enum Failure {
     Other(String),
 }
 
-/// Waits for a submission, or for all of them, for a limited time.
+/// Waits for a submission, or for all of them, for a limited time. No time at all has passed already.
 pub(super) fn wait(
     device: &wgpu::Device,
     submission: Option<wgpu::SubmissionIndex>,
     timeout: Duration,
 ) -> Result<(), Failure> {
+    if timeout.is_zero() {
+        return Err(Failure::Timeout);
+    }
     let poll = wgpu::PollType::Wait { submission_index: submission, timeout: Some(timeout) };
     match quiet_catch_unwind(|| device.poll(poll)) {
         Ok(Ok(_)) => Ok(()),

@@ -21,6 +21,7 @@ fn argmax(x: &[f64], under: &[usize]) -> usize {
     let nan = under.iter().copied().find(|&at| x[at].is_nan());
     let largest =
         || under.iter().copied().reduce(|best, at| if x[at] > x[best] { at } else { best });
+    assert!(!under.is_empty(), "a window has elements");
     nan.or_else(largest).unwrap_or_default()
 }
 

@@ -103,7 +103,9 @@ impl<'a> Node<'a> {
 
     /// A parameter that every node of its op has.
     fn weights(&self, role: Role) -> &'a [f64] {
-        self.parameter(role).unwrap_or_default()
+        let weights = self.parameter(role).unwrap_or_default();
+        assert!(!weights.is_empty(), "node {} has no {role:?}", self.index);
+        weights
     }
 
     /// Elements of the whole batch's output.
@@ -197,11 +199,9 @@ fn walk_back(
             accumulate(&mut gradients[input.index()], &dx);
         }
         for (role, dw) in found.parameters {
-            for (p, sum) in graph.parameters().iter().zip(&mut of_parameters) {
-                if p.node == id && p.role == role {
-                    accumulate(sum, &dw);
-                }
-            }
+            let own = graph.parameters().iter().position(|p| p.node == id && p.role == role);
+            assert!(own.is_some(), "{} has no {role:?}", graph.node(id).name);
+            own.into_iter().for_each(|at| accumulate(&mut of_parameters[at], &dw));
         }
     }
     for ((p, w), dw) in graph.parameters().iter().zip(parameters).zip(&mut of_parameters) {
@@ -211,7 +211,7 @@ fn walk_back(
 }
 
 fn accumulate(to: &mut [f64], more: &[f64]) {
-    debug_assert_eq!(to.len(), more.len());
+    assert_eq!(to.len(), more.len());
     to.iter_mut().zip(more).for_each(|(to, more)| *to += more);
 }
 

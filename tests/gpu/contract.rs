@@ -229,9 +229,10 @@ fn a_plan_on_a_used_device_gives_the_same_bits() {
     }
     assert_eq!(gpu.uploads(), uploads, "the data were there");
     let before = gpu.pipelines();
+    assert!(before > pipelines, "the other layers have kernels of their own");
     gpu = gpu.with_plan(Plan::new(p1(), 8).unwrap()).unwrap();
     run(&mut gpu);
-    assert_eq!(gpu.pipelines(), before, "{pipelines} at first");
+    assert_eq!(gpu.pipelines(), before);
 }
 
 #[test]

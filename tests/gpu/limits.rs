@@ -220,33 +220,23 @@ fn small_uniforms_are_answered_with_the_plain_kernels() {
     assert!(warning.contains("software") || warning.contains("16384 bytes"), "{warning}");
 }
 
-/// With no patience at all, whatever is not done at once: each call works or says so.
+/// With no patience at all the first wait is a timeout.
 #[test]
 fn a_device_that_does_not_answer_is_an_error_with_a_way_out() {
-    let (x, y) = set(1400);
-    let order: Vec<u32> = (0..1400).collect();
+    let (x, y) = set(8);
     let samples = DatasetRef::new(&x, &y);
-    for _ in 0..100 {
-        let Some(opened) = open_impatient(plan::of(&p1(), 1400)) else { return };
-        let watch = &mut |_| ControlFlow::Continue(());
-        let trained = opened.and_then(|mut gpu| {
-            let first = gpu.train(samples, &Batches::plain(&order), SGD, watch);
-            // A device that hangs is not asked again.
-            if let Err(e) = &first {
-                assert_eq!(gpu.state().unwrap_err().to_string(), e.to_string());
-            }
-            first
-        });
-        let Err(e) = trained else { continue };
-        let message = e.to_string();
-        assert!(matches!(e, Error::Gpu { .. }), "{message}");
-        assert!(message.starts_with(&gpu_name()), "{message}");
-        for part in ["did not finish its work within 0 s", "--batch-size", "--device cpu"] {
-            assert!(message.contains(part), "{message}");
-        }
-        return;
+    let Some(opened) = open_impatient(plan::of(&p1(), 8)) else { return };
+    let mut gpu = opened.unwrap();
+    let watch = &mut |_| ControlFlow::Continue(());
+    let error = gpu.train(samples, &Batches::plain(&[0, 1]), SGD, watch).unwrap_err();
+    let message = error.to_string();
+    assert!(matches!(error, Error::Gpu { .. }), "{message}");
+    assert!(message.starts_with(&gpu_name()), "{message}");
+    for part in ["did not finish its work within 0 s", "--batch-size", "--device cpu"] {
+        assert!(message.contains(part), "{message}");
     }
-    panic!("a hundred steps on 1,400 samples each took no time");
+    // A device that hangs is not asked again.
+    assert_eq!(gpu.state().unwrap_err().to_string(), message);
 }
 
 fn gpu_name() -> String {

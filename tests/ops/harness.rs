@@ -35,13 +35,15 @@ impl Suite {
     }
 
     pub fn cases(&self) -> &[Prepared] {
-        self.cases.get_or_init(|| (self.make)().into_iter().map(Prepared::new).collect())
+        self.cases.get_or_init(|| {
+            (self.make)().into_iter().map(|case| Prepared::new(case).unwrap()).collect()
+        })
     }
 
     /// One entry for each case; `None` where there is no such implementation.
     pub fn results(&self, implementation: Implementation) -> Option<&[Compared]> {
         let compare = |case: &Prepared| {
-            let mut device = implementation.open(case.plan().unwrap())?;
+            let mut device = implementation.open(case.plan.clone())?;
             let recorded = case.record(&mut device, case.samples()).unwrap();
             Some(Compared { comparisons: case.compare(&recorded), kernels: device.kernels() })
         };
@@ -141,7 +143,7 @@ pub fn many_steps(suite: &Suite, on: Implementation) {
         let samples = DatasetRef::new(&x, &y);
         let order: Vec<u32> = (0..2 * case.batch as u32 + 1).rev().collect();
         let open = || {
-            let mut device = on.open(prepared.plan().unwrap())?;
+            let mut device = on.open(prepared.plan.clone())?;
             device.set_parameters(&parameters).unwrap();
             Some(device)
         };

@@ -84,6 +84,9 @@ fn furthest(got: &[f64], want: &[f32]) -> f64 {
 
 #[test]
 fn a_browser_evaluates_and_trains_as_the_cpu_does() {
+    if std::env::var("GENRE_GPU_TESTS").is_ok_and(|word| word == "skip") {
+        return;
+    }
     let browsers = ["chromium", "chromium-browser", "google-chrome"];
     let browser = browsers.into_iter().find(|browser| found(browser));
     let (Some(browser), true) = (browser, found("node")) else {

@@ -78,6 +78,9 @@ export function upload(model, samples, labels) {
 export function run({ device, recording, buffers, steps, dispatches }, pass, order, settings = {}) {
   const { batch_size: batch, step, roles, passes } = recording;
   device.queue.writeBuffer(buffers[roles.order], 0, order);
+  if (pass === "train") {
+    device.queue.writeBuffer(buffers[roles.first_not_finite], 0, new Uint32Array([0xffffffff]));
+  }
   const count = Math.ceil(order.length / batch);
   const bytes = new DataView(new ArrayBuffer(step.stride * count));
   for (let i = 0; i < count; i += 1) {
