@@ -233,3 +233,73 @@ fn a_run_that_changes_its_device_is_told() {
     let ran = work.ok("train --resume run --epochs 5 --device cpu");
     assert!(ran.err.contains("resumes on cpu"), "{}", ran.err);
 }
+
+#[test]
+fn a_gpu_is_checked_against_the_reference() {
+    if skipped() {
+        return;
+    }
+    let work = Work::empty();
+    let best = best(&work);
+    let report: Value = serde_json::from_str(&work.ok("check --brief --json").out).unwrap();
+    assert_eq!((&report["passed"], &report["adapter"]["name"]), (&true.into(), &best["name"]));
+    let names: Vec<&str> =
+        report["checks"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["P1: training steps", "P2: training steps"]);
+    for check in report["checks"].as_array().unwrap() {
+        assert!(check["comparisons"].as_u64().unwrap() > 10 && check["failed"] == 0, "{check}");
+    }
+    let ran = work.ok("check --brief");
+    assert!(ran.out.contains(best["driver"].as_str().unwrap()), "{}", ran.out);
+    assert!(ran.out.contains("Passed in "), "{}", ran.out);
+    work.fails("check --adapter nosuch", &["nosuch", "found"]);
+}
+
+/// What is remembered of a GPU holds for its driver and these kernels, and a damaged list for nothing.
+#[test]
+fn the_first_use_of_a_gpu_is_checked_once() {
+    if skipped() {
+        return;
+    }
+    let work = Work::new();
+    let driver = best(&work)["driver"].as_str().unwrap().to_owned();
+    let train = |run: &str| work.ok(&format!("{TRAIN} --device gpu --out {run}")).err;
+    let checked = "passed the check of its first use";
+    assert!(train("a").contains(checked));
+    assert!(!train("b").contains(checked));
+    let list = "cache/genre-gpu/checked-gpus.txt";
+    let known = work.text(list);
+    assert!(known.lines().count() == 1 && known.contains(&driver), "{known}");
+    work.write(list, known.replace(&driver, "another driver"));
+    assert!(train("c").contains(checked));
+    assert_eq!(work.text(list).lines().count(), 2);
+    work.write(list, b"\xff\xfe\0");
+    assert!(train("d").contains(checked));
+    assert!(!train("e").contains(checked));
+}
+
+/// Without any GPU.
+#[test]
+fn a_run_is_exported_for_webgpu() {
+    let work = Work::trained();
+    work.ok("export --webgpu run");
+    let text = work.text("webgpu.json");
+    let document: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["format"], "genre-gpu recording 1");
+    assert!(document["passes"]["train"].as_array().unwrap().is_empty());
+    assert!(!document["passes"]["evaluate"].as_array().unwrap().is_empty());
+    for key in ["class_names", "scale", "weights", "kernels", "buffers", "roles"] {
+        assert!(!document[key].is_null(), "{key}");
+    }
+    let ran = work.ok("export --webgpu run --out -");
+    assert_eq!(ran.out, text);
+    work.ok("export --webgpu run --train --batch-size 8 --samples 20 --out train.json");
+    let document: Value = serde_json::from_str(&work.text("train.json")).unwrap();
+    assert!(!document["passes"]["train"].as_array().unwrap().is_empty());
+    assert_eq!((&document["samples"], &document["batch_size"]), (&20.into(), &8.into()));
+
+    work.fails("export --webgpu run --samples 4000000000", &["WebGPU", "fewer --samples"]);
+    work.fails("export --webgpu run --out nosuch/a.json", &["no folder nosuch", "mkdir"]);
+    work.fails("export --webgpu nosuch", &["nosuch"]);
+    work.refuses("export run", &["--webgpu"]);
+}
