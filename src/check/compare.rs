@@ -98,6 +98,7 @@ impl Prepared {
         let deviation = Deviation::of_number(&format!("{name}: loss"), loss, want.loss, EVALUATED);
         found.add(What::Metrics, deviation);
         found.equal(What::Metrics, metrics.samples, n as u64, "samples");
+        found.equal(What::Metrics, metrics.correct, want.correct as u64, "correct, evaluated");
         let Some(values) = want.values.last() else { return };
         let extents = [n, graph.classes()];
         let rows = &got.evaluation.probabilities;

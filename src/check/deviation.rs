@@ -96,9 +96,11 @@ impl Deviation {
             far => far / norm(&mut want.iter().copied()),
         };
         let share = far / relative;
-        let wrong = (share.is_nan() || share > 1.0)
+        let [far, share] = [far, share].map(as_infinite);
+        let wrong = (share > 1.0)
             .then(|| format!("{name} is off by {far:.1e} of its norm, more than {relative:e}"));
-        Self { worst: differences().map(f64::abs).fold(0.0, f64::max), share, wrong }
+        let worst = differences().map(f64::abs).map(as_infinite).fold(0.0, f64::max);
+        Self { worst, share, wrong }
     }
 
     /// One number.
@@ -110,8 +112,8 @@ impl Deviation {
         } else {
             far / (tolerance.absolute + tolerance.relative * want.abs())
         };
-        let wrong =
-            (share.is_nan() || share > 1.0).then(|| format!("{name}: got {got}, want {want}"));
+        let [far, share] = [far, share].map(as_infinite);
+        let wrong = (share > 1.0).then(|| format!("{name}: got {got}, want {want}"));
         Self { worst: far, share, wrong }
     }
 
@@ -123,6 +125,11 @@ impl Deviation {
     fn failure(wrong: String) -> Self {
         Self { worst: f64::INFINITY, share: f64::INFINITY, wrong: Some(wrong) }
     }
+}
+
+/// A NaN is as wrong as can be.
+fn as_infinite(value: f64) -> f64 {
+    if value.is_nan() { f64::INFINITY } else { value }
 }
 
 fn index(extents: &[usize], mut flat: usize) -> Vec<usize> {

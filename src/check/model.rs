@@ -1,12 +1,15 @@
 //! Steps of a whole model beside the reference: each tensor by its norm, as roundings of one
 //! layer are inputs of the next.
 
-use super::deviation::{Deviation, Tolerance};
+use super::deviation::{Deviation, Nans, Tolerance};
 use super::record::{STILL, batches, rows};
-use crate::backend::{Backend, DatasetRef, State, Tensor};
+use crate::backend::{Backend, DatasetRef, Sgd, State, StepMetrics, Tensor};
 use crate::error::Result;
-use crate::graph::Graph;
-use crate::naive;
+use crate::graph::{Graph, Op, Role};
+use crate::naive::{self, Mode};
+
+/// Of weights, velocity and moving statistics after a step with a rate of 0.5.
+const UPDATED: Tolerance = Tolerance { absolute: 5e-6, relative: 1e-5 };
 
 /// How far a whole model's tensors may be from the reference, as shares of their norms.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,7 +50,10 @@ pub fn model_step(
     let ModelTolerance { output, gradient } = tolerance;
     let tolerance = Tolerance { absolute: 0.0, relative: output };
     let loss = f64::from(metrics.mean_loss());
-    let mut all = vec![Deviation::of_number(&format!("{name}: loss"), loss, want.loss, tolerance)];
+    let mut all = vec![
+        Deviation::of_number(&format!("{name}: loss"), loss, want.loss, tolerance),
+        correct(&name, metrics.correct, want.correct),
+    ];
     if let Some(probabilities) = want.values.last() {
         let got = backend.tensor(graph.output(), Tensor::Value)?;
         all.push(Deviation::of_norm(
@@ -69,4 +75,94 @@ pub fn model_step(
         });
     }
     Ok(all)
+}
+
+/// A step with momentum from a velocity that is not 0: weights, velocity and moving statistics beside
+/// the reference's gradients and formula.
+///
+/// # Errors
+/// If the device fails.
+pub(super) fn model_update(
+    graph: &Graph,
+    parameters: &[f32],
+    samples: DatasetRef<'_>,
+    batch: &[u32],
+    backend: &mut dyn Backend,
+) -> Result<Vec<Deviation>> {
+    let sgd = Sgd { momentum: 0.9, nesterov: true, ..Sgd::plain(0.5) };
+    let mut before = State::new(parameters.to_vec());
+    for p in graph.parameters().iter().filter(|p| p.role.is_trainable()) {
+        let velocity = before.velocity[p.range()].iter_mut().zip(&parameters[p.range()]);
+        velocity.for_each(|(v, w)| *v = 0.25 * w);
+    }
+    backend.set_state(&before)?;
+    backend.train_step(samples, &batches(batch), sgd)?;
+    let after = backend.state()?;
+    let (x, y) = rows(samples, batch);
+    let want = naive::pass(graph, &naive::widen(graph, parameters), &x, &y);
+    let reference = naive::sgd::Sgd {
+        rate: f64::from(sgd.learning_rate),
+        momentum: f64::from(sgd.momentum),
+        nesterov: sgd.nesterov,
+    };
+    let widen = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
+    let mut all = Vec::new();
+    for (p, gradient) in graph.parameters().iter().zip(&want.parameter_gradients) {
+        let at = p.range();
+        let mut compare = |what: &str, got: &[f32], want: &[f64]| {
+            let name = format!("{}: {what} of {} after a step", graph.model(), p.name);
+            all.push(Deviation::of(&name, &[want.len()], got, want, UPDATED, Nans::Never));
+        };
+        let mut w = widen(&before.parameters[at.clone()]);
+        let mut v = widen(&before.velocity[at.clone()]);
+        if p.role.is_trainable() {
+            reference.step(&mut w, &mut v, gradient);
+            compare("velocity", &after.velocity[at.clone()], &v);
+        } else if let (Op::BatchNorm { momentum, .. }, Some((_, mean, variance))) =
+            (graph.node(p.node).op, want.moments.iter().find(|(id, ..)| *id == p.node))
+        {
+            let batch = if p.role == Role::MovingMean { mean } else { variance };
+            w = naive::batch_norm::moved(momentum, &w, batch);
+        }
+        compare("value", &after.parameters[at], &w);
+    }
+    Ok(all)
+}
+
+/// An evaluation whose last batch is partial: loss, correct predictions and probabilities.
+///
+/// # Errors
+/// If the device fails.
+pub(super) fn model_evaluation(
+    graph: &Graph,
+    parameters: &[f32],
+    samples: DatasetRef<'_>,
+    backend: &mut dyn Backend,
+    tolerance: ModelTolerance,
+) -> Result<Vec<Deviation>> {
+    let name = format!("{}, evaluated", graph.model());
+    backend.set_state(&State::new(parameters.to_vec()))?;
+    let mut probabilities = Vec::new();
+    let steps = backend.evaluate(samples, &mut probabilities)?;
+    let metrics: StepMetrics = steps.into_iter().sum();
+    let order: Vec<u32> = (0..samples.y().len() as u32).collect();
+    let (x, y) = rows(samples, &order);
+    let weights = naive::widen(graph, parameters);
+    let want = naive::pass_in(Mode::Evaluate, graph, &weights, &x, &y);
+    let of_loss = Tolerance { absolute: 0.0, relative: tolerance.output };
+    let loss = metrics.loss / metrics.samples as f64;
+    let mut all = vec![
+        Deviation::of_number(&format!("{name}: loss"), loss, want.loss, of_loss),
+        correct(&name, metrics.correct, want.correct),
+    ];
+    if let Some(want) = want.values.last() {
+        let name = format!("{name}: probabilities");
+        all.push(Deviation::of_norm(&name, &probabilities, want, tolerance.output));
+    }
+    Ok(all)
+}
+
+fn correct(name: &str, got: u64, want: usize) -> Deviation {
+    let otherwise = || format!("{name}: {got} correct predictions, want {want}");
+    Deviation::of_equality(got == want as u64, otherwise)
 }

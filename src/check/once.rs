@@ -10,6 +10,8 @@ use crate::gpu::{self, AdapterFacts, KERNELS};
 use crate::progress::Progress;
 use crate::text::shell;
 
+/// Of a line.
+const FIELDS: usize = 6;
 /// A line for each adapter that passed, in the user's cache folder.
 const FILE: &str = "checked-gpus.txt";
 
@@ -70,7 +72,8 @@ fn line(facts: &AdapterFacts) -> Result<String> {
 /// A file that is missing or damaged remembers nothing.
 fn read(list: &Path) -> BTreeSet<String> {
     let text = read_regular(list).unwrap_or_default();
-    String::from_utf8_lossy(&text).lines().map(str::to_owned).collect()
+    let whole = |line: &&str| line.split('\t').count() == FIELDS;
+    String::from_utf8_lossy(&text).lines().filter(whole).map(str::to_owned).collect()
 }
 
 fn write(list: &Path, known: &BTreeSet<String>) -> Result<()> {

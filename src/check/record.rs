@@ -66,7 +66,8 @@ impl Prepared {
     /// If the graph cannot be planned.
     pub fn new(case: Case) -> Result<Self> {
         let plan = Plan::new(case.graph.clone(), case.batch)?;
-        let (x, y, parameters) = fill(&case, 2 * case.batch);
+        // With a partial batch at the end of an evaluation.
+        let (x, y, parameters) = fill(&case, 2 * case.batch + case.partial);
         let all: Vec<u32> = (0..2 * case.batch as u32).rev().collect();
         let batches =
             [&all[..case.batch], &all[case.batch..], &all[1..=case.partial]].map(<[u32]>::to_vec);

@@ -23,7 +23,9 @@ pub struct Report {
     pub adapter: AdapterFacts,
     /// The form of the kernels and the tiles that `--device gpu` uses there.
     pub used: String,
-    /// All kernels; empty in the brief form.
+    /// Whether only some of it was checked.
+    pub brief: bool,
+    /// All kernels; in the brief form those that were used.
     pub kernels: Vec<KernelResult>,
     /// What concerns more than one kernel.
     pub checks: Vec<CheckResult>,
@@ -150,7 +152,8 @@ impl fmt::Display for Report {
         let table = aligned(&rows, 2);
         table.lines().try_for_each(|line| writeln!(f, "{}", line.trim_end()))?;
         let about = "error: the largest difference from the reference, plain loops in f64. limit: \
-                     how much of what is allowed it uses.";
+                     how much of what is allowed it uses. A kernel reads what the device itself computed: of \
+                     several that are wrong, the cause is the first in the order of a step.";
         writeln!(f, "\n{}", fold(about).trim_end())?;
         let wrong: BTreeSet<&str> = self.wrong().collect();
         if !wrong.is_empty() {
@@ -159,6 +162,9 @@ impl fmt::Display for Report {
         }
         let seconds = self.seconds;
         let verdict = match self.passed {
+            true if self.brief => {
+                format!("Passed in {seconds:.1} s, in brief.")
+            }
             true => format!("Passed in {seconds:.1} s: this GPU computes what the reference does."),
             false => format!(
                 "FAILED in {seconds:.1} s: results of --device gpu on this adapter cannot be \

@@ -7,18 +7,19 @@ use std::time::Instant;
 use super::cases::nan::Poisoned;
 use super::cases::{self, Case};
 use super::compare::{Comparison, What};
-use super::deviation::{Deviation, Tolerance};
-use super::model::{ModelTolerance, model_step};
+use super::deviation::{Deviation, Nans, Tolerance};
+use super::model::{ModelTolerance, model_evaluation, model_step, model_update};
 use super::opened::Opened;
-use super::record::Prepared;
+use super::record::{Prepared, STILL};
 use super::report::{CheckResult, KernelResult, Report, Tally};
 use super::update::updates;
-use crate::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State};
+use crate::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State, Tensor};
 use crate::cpu::Cpu;
 use crate::error::{Error, Result};
 use crate::gpu::{self, Buffer, Caps, Gpu, GpuOptions, KERNELS, Kernel, KernelVariant, TileConfig};
-use crate::graph::Graph;
+use crate::graph::{Graph, Shape};
 use crate::models::Model;
+use crate::naive;
 use crate::ops::gpu::DispatchDesc;
 use crate::plan::Plan;
 use crate::progress::Progress;
@@ -140,7 +141,7 @@ impl Whole {
         (0..self.y.len() as u32).collect()
     }
 
-    /// A whole batch, and a partial one over what it left.
+    /// A whole batch, and a partial one over what it left; an evaluation; a step that moves the weights.
     fn compare(&self, backend: &mut dyn Backend) -> Result<Vec<Deviation>> {
         let Self { graph, parameters, .. } = self;
         let (samples, order) = (self.samples(), self.order());
@@ -149,6 +150,11 @@ impl Whole {
             let unknown = ModelTolerance::UNKNOWN;
             all.extend(model_step(graph, parameters, samples, batch, backend, unknown)?);
         }
+        let few = BATCH + PARTIAL;
+        let few = DatasetRef::new(&self.x[..self.x.len() / self.y.len() * few], &self.y[..few]);
+        let unknown = ModelTolerance::UNKNOWN;
+        all.extend(model_evaluation(graph, parameters, few, backend, unknown)?);
+        all.extend(model_update(graph, parameters, samples, &order[..BATCH], backend)?);
         Ok(all)
     }
 }
@@ -183,14 +189,15 @@ impl<'a> Checks<'a> {
     fn all(&mut self, progress: &dyn Progress) -> Result<()> {
         let options = self.options;
         let models = [Whole::new("p1")?, Whole::new("p2")?];
-        let suites = if options.brief { Vec::new() } else { cases::ALL.to_vec() };
+        let suites = cases::ALL;
         let poisoned = if options.brief { Vec::new() } else { cases::with_nans() };
-        let forms = Form::all();
-        let total = (suites.len() + usize::from(!options.brief)) * forms.len() + models.len();
+        let forms = if options.brief { vec![Form::USED] } else { Form::all() };
+        let total = (suites.len() + 2 * usize::from(!options.brief)) * forms.len() + models.len();
         progress.begin("GPU check", total as u64, "checks");
         for (op, make) in suites {
+            let most = if options.brief { 1 } else { usize::MAX };
             let prepared: Vec<Prepared> =
-                make().into_iter().map(Prepared::new).collect::<Result<_>>()?;
+                make().into_iter().take(most).map(Prepared::new).collect::<Result<_>>()?;
             // The dispatches of each case so far: a form that has none of its own is not run again.
             let mut known = vec![Vec::new(); prepared.len()];
             for form in &forms {
@@ -206,12 +213,23 @@ impl<'a> Checks<'a> {
             }
             progress.advance(1);
         }
+        for form in forms.iter().filter(|_| !options.brief) {
+            let found = self.augmented(*form);
+            self.keep("augmentation", Some(*form), found)?;
+            let found = self.not_finite(*form);
+            self.keep("weights that are not finite", Some(*form), found)?;
+            progress.advance(1);
+        }
         for model in &models {
             self.model(model)?;
             progress.advance(1);
         }
         if !options.brief {
             let found = self.optimiser();
+            if let Ok(deviations) = &found {
+                let step = self.kernel("sgd_step");
+                deviations.iter().for_each(|deviation| step.tally.add(deviation));
+            }
             self.keep("momentum, Nesterov", None, found)?;
             let found = self.compare_split();
             self.keep("a data set split over buffers", None, found)?;
@@ -426,6 +444,88 @@ impl<'a> Checks<'a> {
         Ok(each.collect())
     }
 
+    /// Samples that are rolled, shifted in level and covered on their way into the batch.
+    fn augmented(&mut self, form: Form) -> Result<Vec<Deviation>> {
+        let mut all = Vec::new();
+        // The kernels copy element by element, or by fours.
+        for [h, w, c] in [[5, 7, 1], [4, 8, 2]] {
+            let mut graph = Graph::new("augmentation", Shape::Map { h, w, c });
+            let input = graph.input();
+            cases::head(&mut graph, input);
+            let mut stream = Stream::new(5, "augmentation");
+            let n = 6;
+            let x: Vec<f32> = (0..n * h * w * c).map(|_| stream.normal() as f32).collect();
+            let y = vec![0; n];
+            let augmentations: Vec<Augmentation> = (0..n)
+                .map(|_| {
+                    let (band, frame) = (stream.below(h), stream.below(w));
+                    Augmentation {
+                        roll: stream.below(w) as u32,
+                        gain: stream.normal() as f32,
+                        band: band as u32,
+                        bands: stream.below(h - band + 1) as u32,
+                        frame: frame as u32,
+                        frames: stream.below(w - frame + 1) as u32,
+                        fill: stream.normal() as f32,
+                    }
+                })
+                .collect();
+            let order: Vec<u32> = (0..n as u32).rev().collect();
+            let batches = Batches { augmentations: &augmentations, ..Batches::plain(&order) };
+            let got = self.with(&graph, n, form, |device| {
+                let samples = DatasetRef::new(&x, &y);
+                device.backend().train_step(samples, &batches, STILL)?;
+                device.backend().tensor(input, Tensor::Value)
+            })?;
+            let len = h * w * c;
+            let sample = |(i, by): (&u32, &Augmentation)| {
+                naive::gather::sample(&x[*i as usize * len..][..len], [h, w, c], by)
+            };
+            let want = order.iter().zip(&augmentations).flat_map(sample).map(f64::from);
+            let want: Vec<f64> = want.collect();
+            let exact = Tolerance { absolute: 1e-6, relative: 1e-6 };
+            let extents = [n, h, w, c];
+            all.push(Deviation::of("augmented", &extents, &got, &want, exact, Nans::Never));
+        }
+        Ok(all)
+    }
+
+    /// A weight that is NaN reaches the loss, and a weight that a step makes infinite makes the loss of
+    /// the next step NaN, whatever a compiler assumes of such numbers.
+    fn not_finite(&mut self, form: Form) -> Result<Vec<Deviation>> {
+        let graph = Model::open("p1")?.graph([16, 12, 1], CLASSES)?;
+        let mut stream = Stream::new(6, "not finite");
+        let n = 8;
+        let x: Vec<f32> = (0..2 * n * 16 * 12).map(|_| stream.normal() as f32).collect();
+        let y: Vec<u32> = (0..2 * n as u32).map(|i| i % CLASSES as u32).collect();
+        let order: Vec<u32> = (0..2 * n as u32).collect();
+        let sgd = Sgd { momentum: 0.9, ..Sgd::plain(0.001) };
+        self.with(&graph, n, form, |device| {
+            let samples = DatasetRef::new(&x, &y);
+            let start = State::new(initial_parameters(&graph, SEED));
+            let mut all = Vec::new();
+            for p in graph.parameters() {
+                let mut state = start.clone();
+                state.parameters[p.offset] = f32::NAN;
+                device.backend().set_state(&state)?;
+                let (metrics, _) = device.evaluate(samples)?;
+                let otherwise = || format!("the loss is finite where {} has a NaN", p.name);
+                all.push(Deviation::of_equality(!metrics.loss.is_finite(), otherwise));
+
+                let mut state = start.clone();
+                state.velocity[p.offset + p.len() - 1] = f32::INFINITY;
+                device.backend().set_state(&state)?;
+                let go_on = &mut |_| ControlFlow::Continue(());
+                let steps = device.backend().train(samples, &Batches::plain(&order), sgd, go_on)?;
+                let finite: Vec<bool> = steps.iter().map(|step| step.loss.is_finite()).collect();
+                let otherwise =
+                    || format!("{} is infinite, and losses are finite: {finite:?}", p.name);
+                all.push(Deviation::of_equality(finite == [true, false], otherwise));
+            }
+            Ok(all)
+        })
+    }
+
     /// A data set in several buffers gives the bits of one buffer.
     fn compare_split(&self) -> Result<Vec<Deviation>> {
         let graph = Model::open("p1")?.graph([16, 12, 1], CLASSES)?;
@@ -474,6 +574,7 @@ impl<'a> Checks<'a> {
             version: env!("CARGO_PKG_VERSION"),
             platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             used: format!("{} kernels, {} tiles", self.used.as_str(), tiles.as_str()),
+            brief: self.options.brief,
             adapter,
             kernels,
             checks: self.checks,
@@ -489,10 +590,16 @@ fn deviations(comparisons: Vec<Comparison>) -> Vec<Deviation> {
 
 /// Whether what was compared is in the buffer, or comes from it alone.
 fn concerns(plan: &Plan, buffer: Buffer, what: What) -> bool {
+    let graph = plan.graph();
     let same = |a, b| plan.slot(a) == plan.slot(b);
     match (buffer, what) {
         (Buffer::Value(a), What::Value(b)) | (Buffer::Gradient(a), What::Gradient(b)) => same(a, b),
-        (Buffer::Argmax(a), What::Value(b)) => same(a, b),
+        // Where a maximum was shows in the gradients of the layer below.
+        (Buffer::Argmax(a), What::ParameterGradient(b, _)) => graph.node(a).inputs.contains(&b),
+        (Buffer::Argmax(a), What::Gradient(b)) => {
+            let below = &graph.node(a).inputs;
+            below.contains(&b) || below.iter().any(|below| graph.node(*below).inputs.contains(&b))
+        }
         (Buffer::BatchStats(a), What::Value(b) | What::Parameter(b, _))
         | (Buffer::PartialSums(a), What::ParameterGradient(b, _) | What::Parameter(b, _))
         | (Buffer::NormGradients(a), What::ParameterGradient(b, _)) => a == b,

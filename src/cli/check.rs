@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::bars::Bars;
-use super::say::Output;
+use super::say::{Output, tell};
 use crate::check::{self, Options};
 use crate::error::Result;
 
@@ -39,5 +39,8 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     let report = check::run(&options, &Bars::new(output))?;
     output.document(&report)?;
     output.say(&report.to_string())?;
+    if let (false, Some(wrong)) = (report.passed, report.wrong().next()) {
+        tell(&format!("{} computes wrong results: {wrong}", report.adapter));
+    }
     Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

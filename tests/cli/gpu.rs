@@ -245,9 +245,9 @@ fn a_gpu_is_checked_against_the_reference() {
     assert_eq!((&report["passed"], &report["adapter"]["name"]), (&true.into(), &best["name"]));
     let names: Vec<&str> =
         report["checks"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["P1: training steps", "P2: training steps"]);
+    assert!(names.ends_with(&["P1: training steps", "P2: training steps"]), "{names:?}");
     for check in report["checks"].as_array().unwrap() {
-        assert!(check["comparisons"].as_u64().unwrap() > 10 && check["failed"] == 0, "{check}");
+        assert!(check["comparisons"].as_u64().unwrap() > 5 && check["failed"] == 0, "{check}");
     }
     let ran = work.ok("check --brief");
     assert!(ran.out.contains(best["driver"].as_str().unwrap()), "{}", ran.out);

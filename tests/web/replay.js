@@ -1,5 +1,7 @@
 // Replays a recording of genre-gpu on WebGPU. Runs in a page, in Deno and on Dawn for Node.
 
+const STEPS_PER_SUBMISSION = 4;
+
 /** Buffers, pipelines and bind groups of a recording, with its weights. */
 export async function open(device, recording) {
   const use = GPUBufferUsage;
@@ -76,7 +78,8 @@ export function upload(model, samples, labels) {
 
 /** Runs a pass (`train`, `evaluate`, `explain`) over the samples of an order, step by step. */
 export function run({ device, recording, buffers, steps, dispatches }, pass, order, settings = {}) {
-  const { batch_size: batch, step, roles, passes } = recording;
+  const { batch_size: batch, step, roles, passes, samples } = recording;
+  if (order.length > samples) throw new Error(`${order.length} samples; there is room for ${samples}`);
   device.queue.writeBuffer(buffers[roles.order], 0, order);
   if (pass === "train") {
     device.queue.writeBuffer(buffers[roles.first_not_finite], 0, new Uint32Array([0xffffffff]));
@@ -103,18 +106,21 @@ export function run({ device, recording, buffers, steps, dispatches }, pass, ord
     }
   }
   device.queue.writeBuffer(steps, 0, bytes.buffer);
-  const encoder = device.createCommandEncoder();
-  const compute = encoder.beginComputePass();
-  for (let i = 0; i < count; i += 1) {
-    for (const at of passes[pass]) {
-      const { pipeline, group, groups } = dispatches[at];
-      compute.setPipeline(pipeline);
-      compute.setBindGroup(0, group, [i * step.stride]);
-      compute.dispatchWorkgroups(...groups);
+  // A system resets a GPU that does not answer for two seconds: few steps in a submission.
+  for (let first = 0; first < count; first += STEPS_PER_SUBMISSION) {
+    const encoder = device.createCommandEncoder();
+    const compute = encoder.beginComputePass();
+    for (let i = first; i < Math.min(first + STEPS_PER_SUBMISSION, count); i += 1) {
+      for (const at of passes[pass]) {
+        const { pipeline, group, groups } = dispatches[at];
+        compute.setPipeline(pipeline);
+        compute.setBindGroup(0, group, [i * step.stride]);
+        compute.dispatchWorkgroups(...groups);
+      }
     }
+    compute.end();
+    device.queue.submit([encoder.finish()]);
   }
-  compute.end();
-  device.queue.submit([encoder.finish()]);
 }
 
 /** Reads the first `length` floats of a buffer of the recording. */
