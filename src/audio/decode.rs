@@ -55,6 +55,8 @@ const SEARCHED_BYTES: usize = 1 << 20;
 const MOST_BOXES: usize = 10_000;
 /// Of so many packets after a seek to the limit, one is beyond it.
 const PACKETS_FROM_LIMIT: usize = 64;
+/// FLAC files that are read of one file, if others were put behind it.
+const MOST_JOINED: usize = 100;
 /// Bytes of uncompressed sound in a block.
 const BLOCK_BYTES: usize = 1 << 16;
 
@@ -235,35 +237,47 @@ fn decode_any(
     {
         return Err(Stop::TooLong);
     }
-    loop {
+    let (mut damage, mut files) = (Vec::new(), 0);
+    let done = loop {
+        files += 1;
         let next = match kind {
             Some(kind) => kind.next(source, begin, file_bytes)?,
             None => None,
         };
         let before = out.decoded.samples;
-        let earlier = out.decoded.damage.take();
         let done = decode_one(path, source, begin, next.unwrap_or(file_bytes), out);
-        let mut damage: Vec<String> =
-            earlier.into_iter().chain(out.decoded.damage.take()).collect();
-        let done = match done {
-            // What was put behind a file that could be read.
-            Err(Stop::Problem(problem)) if before > 0 => {
-                damage.push(format!("the file that begins at byte {begin} {problem}"));
-                Ok(())
-            }
-            done => done,
+        damage.extend(out.decoded.damage.take());
+        // What was put behind a file that could be read.
+        let unread = match &done {
+            Err(Stop::Problem(problem)) if before > 0 => problem.as_str(),
+            Ok(()) if files > 1 && out.decoded.samples == before => "has no sound",
+            Ok(()) => "",
+            Err(_) => break done,
         };
-        if let (Some(next), Ok(())) = (next, &done)
-            && kind != Some(Joined::Flac)
-        {
-            damage.push(format!("another file begins within it, at byte {next}, and is not read"));
+        let mut end = match next {
+            Some(next) if kind != Some(Joined::Flac) => {
+                Some(format!("another file begins within it, at byte {next}, and is not read"))
+            }
+            Some(next) if files == MOST_JOINED => Some(format!(
+                "{MOST_JOINED} files were put together, and what follows, from byte {next}, is not read"
+            )),
+            _ => None,
+        };
+        // Each beginning costs a decoder, and bytes that look like one may be anything.
+        if !unread.is_empty() {
+            let rest = if next.is_some() { ", and what follows it is not read" } else { "" };
+            end = Some(format!("the file that begins at byte {begin} {unread}{rest}"));
         }
-        out.decoded.damage = (!damage.is_empty()).then(|| damage.join("; "));
-        match next {
-            Some(next) if done.is_ok() && kind == Some(Joined::Flac) => begin = next,
-            _ => return done,
+        match (next, end) {
+            (Some(next), None) => begin = next,
+            (_, end) => {
+                damage.extend(end);
+                break Ok(());
+            }
         }
-    }
+    };
+    out.decoded.damage = (!damage.is_empty()).then(|| damage.join("; "));
+    done
 }
 
 /// Decodes the file between two positions of a source.
@@ -485,7 +499,7 @@ fn is_stated_too_long(
     range: std::ops::Range<u64>,
     most_minutes: u32,
 ) -> Result<bool, Stop> {
-    // What cannot be opened is told when it is decoded.
+    // What cannot be opened is reported when it is decoded.
     let Ok(mut format) = open(source, range, None, &Hint::new())? else { return Ok(false) };
     guarded(|| reaches(format.as_mut(), most_minutes))
 }

@@ -19,11 +19,11 @@ use crate::data::{Dataset, PartName, Split};
 use crate::device::Devices;
 use crate::error::{Error, Result};
 use crate::files::FolderLock;
-use crate::models::Model;
+use crate::models::{Model, model_name};
 use crate::train::run_folder::RunFolder;
 use crate::train::runs::Job;
 use crate::train::settings::{Recipe, Settings, count};
-use crate::train::{data_stem, model_name, run_name, source};
+use crate::train::{data_stem, run_name, source};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -8,7 +8,7 @@ use super::data_args::CacheArgs;
 use super::say::Output;
 use crate::demo::{self, DEFAULT_SEED, Recipe, SOURCE};
 use crate::error::Result;
-use crate::train::source::demo_cache;
+use crate::train::source::cache_folder;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,7 +48,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     }
     // Songs alone need no arrays.
     if args.wav.is_none() || args.arrays.is_some() {
-        let corpus = demo::open(&demo_cache(args.cache.cache_dir.as_deref())?, &bars)?;
+        let corpus = demo::open(&cache_folder(args.cache.cache_dir.as_deref())?, &bars)?;
         let Recipe { train_songs, val_songs, test_songs, .. } = Recipe::default();
         output.say(&format!(
             "{SOURCE}: {}\nSongs per genre: {train_songs} train, {val_songs} val, {test_songs} \

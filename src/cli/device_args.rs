@@ -10,7 +10,7 @@ use crate::device::{self, Device};
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::train::settings::{Config, Settings};
-use crate::train::source::demo_cache;
+use crate::train::source::cache_folder;
 
 /// Makes sure that the device of a configuration exists, and that a GPU computes right before it is
 /// trained on for the first time.
@@ -21,7 +21,7 @@ pub(super) fn ready(config: &Config, cache: Option<&Path>, progress: &dyn Progre
     match config.device {
         Device::Cpu => Ok(()),
         Device::Gpu => {
-            let cache = demo_cache(cache).ok();
+            let cache = cache_folder(cache).ok();
             check::once(config.adapter.as_deref(), cache.as_deref(), progress)
         }
     }

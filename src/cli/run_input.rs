@@ -129,8 +129,8 @@ pub(super) fn load_run(
             _ => error,
         }
     })?;
-    if let Some(behind) = run.folder.is_behind(&run.saved) {
-        tell(&behind);
+    if let Some(behind) = &run.behind {
+        tell(behind);
     }
     if let (true, Some(change)) = (data.is_default(), run.data_change(parts)) {
         tell(&change);

@@ -67,9 +67,7 @@ impl Bands {
         sums.extend(x, shape);
         sums.finish(shape)
     }
-}
 
-impl Bands {
     /// Whether each band is heard in most frames.
     pub fn mostly_heard(&self) -> impl Iterator<Item = bool> {
         self.heard.iter().map(|share| *share > MOSTLY)

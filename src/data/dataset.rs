@@ -124,7 +124,7 @@ impl Dataset {
             Vocabulary::read(&mut source, &arrays, class_names.map(Vec::as_slice), progress)?;
         let mut named_by = "--class-names".to_owned();
         if class_names.is_none() && words.classes.is_none() {
-            let found = labels::class_names(&mut source, &arrays, progress)?;
+            let found = labels::class_names(&mut source, &arrays, &words, progress)?;
             if let Some((place, names)) = found {
                 (named_by, words.classes) = (place, Some(names));
             }
@@ -425,7 +425,8 @@ impl Loader<'_> {
         let names = self.options.class_names.as_deref().or(self.words.classes.as_deref());
         let drawn = split.draw(&y, &ids, parts, names);
         let drawn = drawn.map_err(|problem| Error::data(&*place, problem))?;
-        self.reader.progress.note(&split.describe(&place, &y, &ids, &drawn));
+        let name = |id| self.words.song(id);
+        self.reader.progress.note(&split.describe(&place, &y, &ids, &drawn, &name));
         let songs: BTreeSet<i64> = ids.iter().copied().collect();
         if split.by == SplitBy::Song && songs.len() == n {
             self.reader.progress.warn(

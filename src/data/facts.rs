@@ -105,7 +105,7 @@ pub(super) fn table(found: &[ArrayFacts]) -> String {
         cells.extend(of(part, Role::Y).map(|facts| facts.values.to_string()));
         text.push_str(&format!("  {}\n", cells.join(", ")));
     }
-    // One array that was divided into parts was told of.
+    // One array that was divided into parts is reported already.
     let shared = |facts: &ArrayFacts| {
         found.iter().any(|other| other.place == facts.place && other.name != facts.name)
     };

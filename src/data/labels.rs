@@ -138,6 +138,12 @@ impl Vocabulary {
         }
     }
 
+    /// A song as the data name it: by its number, or by the first of the texts that it was read from.
+    pub(super) fn song(&self, id: i64) -> String {
+        let texts = self.songs.iter().filter(|(_, number)| **number == id);
+        texts.map(|(text, _)| text).min().map_or_else(|| id.to_string(), |text| shown(text))
+    }
+
     fn label(&self, text: &str) -> Option<u32> {
         match &self.classes {
             Some(names) => names.iter().position(|name| name == text).map(|label| label as u32),
@@ -147,7 +153,7 @@ impl Vocabulary {
 }
 
 /// What arrays of the names of classes are called.
-const CLASS_NAMES: [&str; 9] = [
+const CLASS_NAMES: [&str; 8] = [
     "mapping",
     "class_names",
     "label_names",
@@ -156,37 +162,70 @@ const CLASS_NAMES: [&str; 9] = [
     "classes",
     "labels_names",
     "genres",
-    "names",
 ];
 
-/// The names of classes in an array of text beside the others, and its place.
+/// The names of classes in an array of text beside the others, and its place. Text that is called so
+/// may be anything, such as a genre for each sample: it is used only if it has one name for each of
+/// the classes that the labels have.
 pub(super) fn class_names(
     source: &mut ArraySource,
     arrays: &HashMap<ArrayName, String>,
+    words: &Vocabulary,
     progress: &dyn Progress,
 ) -> Result<Option<(String, Vec<String>)>> {
-    for name in source.names().to_vec() {
-        let key = name.rsplit([':', '/']).next().unwrap_or(&name).to_lowercase();
-        let is_named = CLASS_NAMES.contains(&key.trim_end_matches(".npy"));
-        if !is_named || arrays.values().any(|chosen| *chosen == name) {
-            continue;
-        }
+    let candidates = source.names().iter().filter(|name| {
+        let key = name.rsplit([':', '/']).next().unwrap_or(name).to_lowercase();
+        CLASS_NAMES.contains(&key.trim_end_matches(".npy"))
+            && !arrays.values().any(|chosen| chosen == *name)
+    });
+    let candidates: Vec<String> = candidates.cloned().collect();
+    if candidates.is_empty() {
+        return Ok(None);
+    }
+    // Labels that cannot be read are refused when the samples are read.
+    let Some((count, by)) = class_count(source, arrays, words).ok().flatten() else {
+        return Ok(None);
+    };
+    for name in candidates {
         let npy = source.array(&name)?;
-        let (place, n) = (npy.place.clone(), npy.shape.first().copied().unwrap_or(0));
-        if !npy.dtype.is_text() || npy.shape.len() != 1 || !(2..=MOST_CLASSES).contains(&n) {
+        let (place, shape) = (npy.place.clone(), npy.shape.clone());
+        if !npy.dtype.is_text() {
             continue;
         }
-        let names = npy.into_text()?;
+        let names = if shape == [count] { npy.into_text()? } else { Vec::new() };
         let different: BTreeSet<&String> = names.iter().collect();
-        if different.len() < n || !names.iter().all(|name| is_name(name)) {
-            progress
-                .note(&format!("{place} has no {n} names of classes that differ: it is not used"));
-            continue;
-        }
-        progress.note(&format!("classes are called as {place} has it: {}", names.join(", ")));
-        return Ok(Some((place, names)));
+        let why = if shape != [count] {
+            format!("its shape is {shape:?}, and {by}: names of classes would be {count} in a row")
+        } else if different.len() < count || !names.iter().all(|name| is_name(name)) {
+            "names are empty or occur twice".to_owned()
+        } else {
+            progress.note(&format!("classes are called as {place} has it: {}", names.join(", ")));
+            return Ok(Some((place, names)));
+        };
+        progress.note(&format!("{place} is not used for the names of the classes: {why}"));
     }
     Ok(None)
+}
+
+/// The number of classes that the labels have, and what says so: the width of one-hot labels, or the
+/// highest label.
+fn class_count(
+    source: &mut ArraySource,
+    arrays: &HashMap<ArrayName, String>,
+    words: &Vocabulary,
+) -> Result<Option<(usize, String)>> {
+    let mut highest = None;
+    for part in PartName::ALL {
+        let Some(file) = arrays.get(&ArrayName { role: Role::Y, part }) else { continue };
+        let npy = source.array(file)?;
+        let n = npy.shape.first().copied().unwrap_or(0);
+        let labels = read(npy, ("", n), None, words)?;
+        if let Some(width) = labels.width {
+            return Ok(Some((width, format!("one-hot labels have {width} columns"))));
+        }
+        highest = highest.max(labels.y.into_iter().max());
+    }
+    Ok(highest.map(|label| (label as usize + 1, format!("the highest label is {label}"))))
 }
 
 /// Whether text can be the name of a class on a terminal and in a picture.

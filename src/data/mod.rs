@@ -56,7 +56,6 @@ pub use hash::Fingerprint;
 pub use memory_policy::DataFrom;
 pub use names::{ArrayName, Role};
 #[cfg(feature = "audio")]
-#[cfg(feature = "audio")]
 pub(crate) use names::{beside_part, part_in_folder, part_of_folder, parts_among};
 pub use part::{Part, PartName};
 pub use scale::{Scale, ScaleKind};

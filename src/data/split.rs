@@ -137,21 +137,23 @@ impl Split {
         Ok(drawn)
     }
 
-    /// What was done, in one line.
+    /// What was done, in one line; `song` is how the data name a song id.
     pub(super) fn describe(
         self,
         place: &str,
         y: &[u32],
         ids: &[i64],
         drawn: &[PartName],
+        song: &dyn Fn(i64) -> String,
     ) -> String {
         let pairs: BTreeSet<(&i64, &u32)> = ids.iter().zip(y).collect();
         let different: BTreeSet<&i64> = ids.iter().collect();
         let mut several = pairs.iter().zip(pairs.iter().skip(1)).filter(|(a, b)| a.0 == b.0);
         let together = match (self.by, several.next()) {
             (SplitBy::Song, Some(((id, one), (_, other)))) => format!(
-                "; song ids with several labels, such as {id} (of classes {one} and {other}), are each in \
-                 one part"
+                "; song ids with several labels, such as {} (of classes {one} and {other}), are each in \
+                 one part",
+                song(**id)
             ),
             (SplitBy::Sample, _) if different.len() < y.len() => format!(
                 "; {} samples equal an earlier one and are in the part of that",
@@ -222,16 +224,14 @@ mod tests {
             });
             assert!(of_song.values().all(|parts| parts.len() == 1));
             assert!(PartName::ALL.iter().all(|part| drawn.contains(part)));
-            let told = split(by).describe("x", &y, &songs, &drawn);
-            assert!(
-                told.contains("such as 0 (of classes 0 and 1), are each in one part"),
-                "{told}"
-            );
+            let text = split(by).describe("x", &y, &songs, &drawn, &|id| format!("song{id}"));
+            let one_part = "such as song0 (of classes 0 and 1), are each in one part";
+            assert!(text.contains(one_part), "{text}");
         }
     }
 
     #[test]
-    fn too_few_songs_are_told() {
+    fn too_few_songs_are_reported() {
         let few = split("song").draw(&[0, 0, 0, 1], &[1, 2, 3, 1], &PartName::ALL, None);
         assert!(matches!(few, Err(DataProblem::TooFewToSplit { class: 1, found: 1, .. })));
         assert!("songs".parse::<Split>().is_err() && "song:x".parse::<Split>().is_err());

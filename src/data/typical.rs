@@ -394,12 +394,12 @@ mod tests {
         let bands = Bands::of(&[0.0, 2.0, 4.0, 1.0, 1.0, 1.0], [2, 3, 1]);
         assert_eq!((bands.mean, bands.step), (vec![2.0, 1.0], vec![4.0, 0.0]));
         assert!((bands.variance[0] - 8.0 / 3.0).abs() < 1e-12 && bands.variance[1] == 0.0);
-        // Two channels: steps are from frame to frame, not from channel to channel.
         // The first band is heard in half of the frames only, so the second is the level.
         let own = Bands::of(&[0.0, 0.0, 9.0, 9.0, 5.0, 5.0, 6.0, 7.0], [2, 4, 1]);
         assert_eq!(own.heard, [0.5, 1.0]);
         assert_eq!((own.own_variance[1], own.own_step[1]), (0.0, 0.0), "it is the level itself");
         assert_eq!(own.own_step[0], (0.0f64 + 64.0 + 1.0) / 3.0);
+        // Two channels: steps are from frame to frame, not from channel to channel.
         let two = Bands::of(&[0.0, 9.0, 1.0, 10.0, 2.0, 11.0], [1, 3, 2]);
         assert_eq!((two.mean, two.step), (vec![5.5], vec![1.0]));
         assert_eq!(Bands::of(&[3.0, 5.0], [2, 1, 1]).step, [0.0, 0.0], "one frame has no step");

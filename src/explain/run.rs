@@ -19,8 +19,9 @@ use crate::data::{Bands, Part, PartName};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::metrics::predictions;
+use crate::models::model_name;
 use crate::progress::Progress;
-use crate::train::{LoadedRun, data_name, model_name};
+use crate::train::{LoadedRun, data_name};
 
 /// Explains a run whose samples are scaled.
 ///
@@ -32,7 +33,7 @@ pub fn explain(
     progress: &dyn Progress,
 ) -> Result<Explanation> {
     let begin = Instant::now();
-    let LoadedRun { folder, config, saved, graph, source } = opened;
+    let LoadedRun { folder, config, saved, graph, source, .. } = opened;
     let (data, facts) = (&source.data, &saved.facts);
     let part = data.part(wanted.part);
     check(wanted, part, data.classes.len())?;

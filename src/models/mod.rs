@@ -69,6 +69,15 @@ pub use built_in::built_in;
 pub use schedule::Schedule;
 use spec::NodeSpec;
 
+/// `p1`, or `mine` for `models/mine.toml`.
+pub fn model_name(model: &str) -> String {
+    let path = Path::new(model);
+    match (path.extension(), path.file_stem()) {
+        (Some(_), Some(stem)) => stem.to_string_lossy().into_owned(),
+        _ => model.to_owned(),
+    }
+}
+
 /// A model as read, before its input shape is known.
 #[derive(Debug, Clone)]
 pub struct Model {

@@ -1,8 +1,8 @@
 //! The layer table in Keras's format, and the parameter count in words.
 
 use std::fmt::{self, Write};
-use std::path::Path;
 
+use super::model_name;
 use crate::graph::{Graph, Node, NodeId, Parameter, Shape};
 use crate::text::thousands;
 
@@ -117,15 +117,6 @@ pub fn heaviest(graph: &Graph) -> Option<(&str, usize)> {
         })
         .filter(|(_, count)| *count > 0)
         .reduce(|best, next| if next.1 > best.1 { next } else { best })
-}
-
-/// `p1`, or `mine` for `models/mine.toml`.
-pub fn model_name(model: &str) -> String {
-    let path = Path::new(model);
-    match (path.extension(), path.file_stem()) {
-        (Some(_), Some(stem)) => stem.to_string_lossy().into_owned(),
-        _ => model.to_owned(),
-    }
 }
 
 /// What to expect before training: the number of parameters relative to the training data.

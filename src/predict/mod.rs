@@ -71,8 +71,8 @@ impl Predictor {
         progress: &dyn Progress,
     ) -> Result<Self> {
         folder.check_finished()?;
-        let (saved, graph) = folder.read_model()?;
-        if let Some(behind) = folder.is_behind(&saved) {
+        let (saved, graph, behind) = folder.read_model_and_age()?;
+        if let Some(behind) = behind {
             progress.warn(&behind);
         }
         let SavedModel { parameters, facts } = saved;

@@ -127,11 +127,13 @@ fn unlike(spectrum: Option<&SpectralDistance>, typicality: Option<&Typicality>) 
     };
     let property = match typicality.unlike()? {
         Unlike::Noise => {
-            return Some("it is like noise: but for its loudness nothing lasts in it".into());
+            return Some("it is like noise: nothing in it but its loudness lasts from one moment to the next".into());
         }
         Unlike::FewBands => {
             let share = 100.0 * typicality.bands;
-            return Some(format!("it has sound in {share:.0} % of the bands, as tones have"));
+            return Some(format!(
+                "it has sound in only {share:.0} % of the bands, as single tones do"
+            ));
         }
         Unlike::Property(property) => property,
     };
@@ -172,5 +174,5 @@ fn partly_unlike(typicality: &Typicality, front_end: &FrontEnd) -> Option<String
             format!("{what} unlike the training songs' in {far} of {all_bands} bands")
         }
     };
-    Some(format!("{what}: the verdict rests on the other bands"))
+    Some(format!("{what}; it is like the training songs in the other bands"))
 }

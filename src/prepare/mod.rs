@@ -150,7 +150,7 @@ pub fn prepare(options: &Options, progress: &dyn Progress) -> Result<Summary> {
     }
     warn_of_skipped(&done, progress);
     warn_of_faults(&done, progress);
-    tell_of_copies(&done, progress);
+    report_copies(&done, progress);
     output.begin_arrays()?;
     arrays::write(&output, &settings, &done, progress)?;
     output.finish(&Record::new(settings, &summary, &done))?;
@@ -277,9 +277,9 @@ fn warn_of_each(mut warnings: impl Iterator<Item = String>, what: &str, progress
     }
 }
 
-/// Says which files have the same bytes: a warning if they are in different parts or have different
+/// Reports which files have the same bytes: a warning if they are in different parts or have different
 /// labels.
-fn tell_of_copies(done: &[Done], progress: &dyn Progress) {
+fn report_copies(done: &[Done], progress: &dyn Progress) {
     let mut by_hash: BTreeMap<&str, Vec<&Done>> = BTreeMap::new();
     for done in done.iter().filter(|done| !done.parts.is_empty()) {
         if let Ok(made) = &done.made {
@@ -294,13 +294,21 @@ fn tell_of_copies(done: &[Done], progress: &dyn Progress) {
             false => together.push(copies),
         }
     }
-    let example = |copies: &[Vec<&Done>], with_part: bool| {
-        let names = copies.iter().flatten().take(MOST_COPIES).map(|copy| match with_part {
+    // The files of one group, and how many groups more there are.
+    let example = |groups: &[Vec<&Done>], with_part: bool| {
+        let Some((first, others)) = groups.split_first() else { return String::new() };
+        let names = first.iter().take(MOST_COPIES).map(|copy| match with_part {
             true => format!("{} ({})", copy.song.shown(), part_of(&copy.parts)),
             false => copy.song.shown(),
         });
-        let more = if copies.iter().flatten().count() > MOST_COPIES { ", …" } else { "" };
-        format!("{}{more}", names.collect::<Vec<_>>().join(", "))
+        let names = names.collect::<Vec<_>>().join(", ");
+        let more = if first.len() > MOST_COPIES { ", …" } else { "" };
+        let groups = match others.len() {
+            0 => String::new(),
+            1 => "; and 1 more group of equal files".to_owned(),
+            n => format!("; and {n} more groups of equal files"),
+        };
+        format!("{names}{more}{groups}")
     };
     let count = |copies: &[Vec<&Done>]| copies.iter().map(Vec::len).sum::<usize>();
     if !together.is_empty() {
@@ -319,7 +327,7 @@ fn tell_of_copies(done: &[Done], progress: &dyn Progress) {
     }
 }
 
-/// Files that are named of those that are equal.
+/// Files of a group of equal ones that are named.
 const MOST_COPIES: usize = 4;
 
 /// The part of a song, or `several`.

@@ -24,6 +24,8 @@ pub struct LoadedRun {
     pub saved: SavedModel,
     /// The network.
     pub graph: Graph,
+    /// Which weights these are, if training has gone on since they were written.
+    pub behind: Option<String>,
     /// The data it was trained on, or others that were asked for.
     pub source: Source,
 }
@@ -42,7 +44,7 @@ impl LoadedRun {
         progress: &dyn Progress,
     ) -> Result<Self> {
         folder.check_finished()?;
-        let (saved, graph) = folder.read_model()?;
+        let (saved, graph, behind) = folder.read_model_and_age()?;
         let facts = &saved.facts;
         let named = config.class_names.is_some();
         config.class_names.get_or_insert_with(|| facts.classes.clone());
@@ -61,7 +63,7 @@ impl LoadedRun {
             );
             return Err(Error::Run { path: folder.path().into(), problem });
         }
-        Ok(Self { folder, config, saved, graph, source })
+        Ok(Self { folder, config, saved, graph, behind, source })
     }
 
     /// A warning if the run's data have changed since. Of some parts alone the run's metrics tell it,
@@ -107,8 +109,14 @@ impl LoadedRun {
         let (data, facts) = (&self.source.data, &self.saved.facts);
         let judged: Vec<PartName> =
             parts.iter().copied().filter(|part| *part != PartName::Train).collect();
-        // The audit of the same data says it.
-        if judged.is_empty() || data.hash == facts.data_hash {
+        // The run's own parts, which were audited when it was trained: its data need not be read again.
+        let metrics = self.folder.read_metrics().ok();
+        let is_own = |part: &PartName| {
+            let then = metrics.as_ref().and_then(|metrics| metrics.parts.get(part.as_str()));
+            let then = then.and_then(|then| then.data_hash.clone());
+            then.is_some() && then == data.part_hash(*part)
+        };
+        if data.hash == facts.data_hash || judged.iter().all(is_own) {
             return Ok(Vec::new());
         }
         let own = Config::read(&self.folder.config()).map_err(|error| error.to_string())?;

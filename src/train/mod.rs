@@ -20,7 +20,6 @@ mod tensors;
 mod trainer;
 pub mod words;
 
-pub use crate::models::summary::model_name;
 pub use initial::initial_parameters;
 pub use loaded_run::{LoadedRun, TrainedOn};
 pub use names::{data_name, data_stem, run_name, run_title, titled};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::settings::Config;
 use crate::data::{DEMO_SOURCE, Dataset};
-use crate::models::summary::model_name;
+use crate::models::model_name;
 
 /// `demo corpus (synthesised)`, or the folder's or file's name.
 pub fn data_name(data: &Dataset) -> String {

@@ -9,7 +9,6 @@ use serde_json::ser::{Formatter, PrettyFormatter};
 
 use super::checkpoint::Checkpoint;
 use super::history::{self, Epoch, best_epoch, seconds_per_epoch};
-use super::model_name;
 use super::names::data_name;
 use super::results::{PartMetrics, Results};
 use super::saved::{SavedModel, WeightsHashes};
@@ -22,6 +21,7 @@ use crate::files::{
 };
 use crate::graph::Graph;
 use crate::metrics::SongVotes;
+use crate::models::model_name;
 #[cfg(feature = "pictures")]
 use crate::plot::{EpochRow, NamedMatrix, confusion, curves, png_names, write_png};
 use crate::text::{cell, of_cell, shell};
@@ -354,6 +354,15 @@ impl RunFolder {
     /// # Errors
     /// If they are missing, damaged, or of another run.
     pub fn read_model(&self) -> Result<(SavedModel, Graph)> {
+        self.read_model_and_age().map(|(saved, graph, _)| (saved, graph))
+    }
+
+    /// Like [`RunFolder::read_model`], and which weights these are, if training has gone on since they
+    /// were written.
+    ///
+    /// # Errors
+    /// As [`RunFolder::read_model`].
+    pub fn read_model_and_age(&self) -> Result<(SavedModel, Graph, Option<String>)> {
         let path = self.model();
         let bytes = read_regular(&path).map_err(Error::io(&path, "read"))?;
         let (saved, graph) = SavedModel::parse(&path, &bytes)?;
@@ -371,17 +380,17 @@ impl RunFolder {
             return Err(Error::Weights { path, problem });
         }
         // A damaged checkpoint says nothing of weights that are whole.
-        if let Ok(Checkpoint { position, .. }) = Checkpoint::read(&self.checkpoint()) {
-            position
-                .check_settings(&config)
-                .map_err(|problem| Error::Run { path: self.config(), problem })?;
-        }
-        Ok((saved, graph))
+        let Ok(checkpoint) = Checkpoint::read(&self.checkpoint()) else {
+            return Ok((saved, graph, None));
+        };
+        let settings = checkpoint.position.check_settings(&config);
+        settings.map_err(|problem| Error::Run { path: self.config(), problem })?;
+        let behind = self.behind(&saved, checkpoint);
+        Ok((saved, graph, behind))
     }
 
-    /// Which weights these are, if training has gone on since they were written.
-    pub fn is_behind(&self, saved: &SavedModel) -> Option<String> {
-        let Checkpoint { state, best, position } = Checkpoint::read(&self.checkpoint()).ok()?;
+    fn behind(&self, saved: &SavedModel, checkpoint: Checkpoint) -> Option<String> {
+        let Checkpoint { state, best, position } = checkpoint;
         if best.unwrap_or(state.parameters) == saved.parameters {
             return None;
         }

@@ -14,7 +14,7 @@ use super::saved::{ModelFacts, SavedModel};
 use super::settings::Config;
 use super::source::Source;
 use super::trainer::{Outcome, TrainObserver, Trainer};
-use super::{data_name, model_name, run_title, words};
+use super::{data_name, run_title, words};
 use crate::audio::{Cutting, FrontEnd};
 use crate::audit::Quick;
 use crate::backend::{Backend, DatasetRef};
@@ -24,8 +24,8 @@ use crate::error::{Error, Result};
 use crate::files::FolderLock;
 use crate::graph::Graph;
 use crate::metrics::ClassificationReport;
-use crate::models::Model;
 use crate::models::summary::{LayerTable, capacity};
+use crate::models::{Model, model_name};
 use crate::plan::Plan;
 use crate::text::fold;
 
@@ -355,7 +355,7 @@ impl PlannedRun<'_> {
         if matches!(settled, Ok(true)) {
             observer.note("the run that was in its folder before is in place again");
         }
-        // Why training failed is told first.
+        // Why training failed is reported first.
         let outcome = outcome?;
         settled.map(|_| outcome)
     }

@@ -63,7 +63,7 @@ fn one(work: &Work) {
 }
 
 #[test]
-fn samples_that_a_run_was_trained_on_are_told() {
+fn samples_that_a_run_was_trained_on_are_reported() {
     let work = Work::new();
     one(&work);
     work.ok(&format!("train --data one --split song {EPOCH}"));
@@ -88,6 +88,34 @@ fn samples_that_a_run_was_trained_on_are_told() {
     ran.told("unknown", &["whether the run was trained on these samples is unknown"]);
     let ran = work.ok("evaluate run --data moved --split song");
     assert!(!ran.err.contains("trained on"), "{}", ran.err);
+    // A run goes on with its own split, wherever its data lie now.
+    work.ok("train --resume run --data moved --epochs 2 --quiet");
+}
+
+/// What the run's metrics say of a part needs no other part of its data.
+#[test]
+fn one_part_of_a_run_is_evaluated_without_reading_the_others() {
+    let work = Work::trained();
+    std::fs::remove_file(work.path("data/x_train.npy")).unwrap();
+    let ran = work.ok("evaluate run --data data --part test");
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+fn groups_of_equal_files_are_reported_apart() {
+    let paths: Vec<String> = (0..6)
+        .flat_map(|i| ["jazz", "rock"].map(|class| format!("songs/{class}/{i}.wav")))
+        .collect();
+    let work = files(&paths);
+    for i in 0..2 {
+        let [from, to] =
+            ["jazz/", "rock/other"].map(|name| work.path(&format!("songs/{name}{i}.wav")));
+        std::fs::copy(from, to).unwrap();
+    }
+    let ran = ok(&work, &["--out", "out"]);
+    let line = ran.err.lines().find(|line| line.contains("the same file several times")).unwrap();
+    assert!(line.contains("and 1 more group of equal files"), "{line}");
+    assert_eq!(line.matches(".wav").count(), 2, "{line}");
 }
 
 #[test]
@@ -159,8 +187,10 @@ fn equal_files_are_in_one_part() {
         }
         for seed in ["1", "2", "3", "4"] {
             let ran = ok(&work, &["--out", seed, "--seed", seed]);
-            let told =
-                ["4 files are 2 recordings, byte by byte, and equal files are in one part: "];
+            let told = [
+                "4 files are 2 recordings, byte by byte, and equal files are in one part: ",
+                "; and 1 more group of equal files",
+            ];
             ran.told("copies", &told);
             let parts = column(&work, seed, "part");
             for class in ["jazz", "rock"] {

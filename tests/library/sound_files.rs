@@ -713,3 +713,27 @@ fn a_folder_of_any_kind_of_sound_is_known_where_arrays_are_expected() {
         assert!(error.contains("a sound file") && error.contains("prepare"), "{error}");
     }
 }
+
+#[test]
+fn flac_files_put_together_are_read_up_to_the_first_without_sound() {
+    let whole = fixture("tones.flac");
+    let one = read("a.flac", &whole);
+    let many = read("many.flac", &whole.repeat(150));
+    assert_eq!(many.samples.len(), 100 * one.samples.len());
+    let damage = many.damage.unwrap();
+    let at = format!("what follows, from byte {}, is not read", 100 * whole.len());
+    assert!(damage.contains(&at), "{damage}");
+
+    // Heads alone, and ones that no decoder accepts: one of them is tried, not each.
+    let head = whole[..42].to_vec();
+    let mut wrong = head.clone();
+    wrong[8..12].fill(0);
+    for heads in [head.repeat(10_000), wrong.repeat(10_000)] {
+        let sound = read("heads.flac", &[&whole[..], &heads, &whole].concat());
+        assert_eq!(sound.samples, one.samples);
+        let damage = sound.damage.unwrap();
+        assert_eq!(damage.matches("the file that begins at byte").count(), 1, "{damage}");
+        assert!(damage.contains(&format!("begins at byte {} ", whole.len())), "{damage}");
+        assert!(damage.ends_with(", and what follows it is not read"), "{damage}");
+    }
+}

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 
 #[cfg(feature = "audio")]
-pub use origin::demo_cache;
+pub use origin::cache_folder;
 
 /// A dataset, and how its sound became spectrograms where that is known.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ pub fn open(
 /// Whether the demo corpus need not be made.
 pub fn has_demo(cache_dir: Option<&Path>) -> bool {
     #[cfg(feature = "audio")]
-    let has = demo_cache(cache_dir).is_ok_and(|cache| origin::is_made(&cache));
+    let has = cache_folder(cache_dir).is_ok_and(|cache| origin::is_made(&cache));
     #[cfg(not(feature = "audio"))]
     let has = {
         let _ = cache_dir;

@@ -38,7 +38,7 @@ pub(super) fn load_demo(
     from: DataFrom,
     progress: &dyn Progress,
 ) -> Result<Source> {
-    let corpus = open_demo(&demo_cache(cache_dir)?, parts, progress)?;
+    let corpus = open_demo(&cache_folder(cache_dir)?, parts, progress)?;
     let options = DataOptions { parts: parts.to_vec(), from, ..DataOptions::new(&corpus.folder) };
     Origin::Demo(corpus).load_verified(cache_dir, &options, progress)
 }
@@ -110,7 +110,7 @@ impl Origin {
         progress: &dyn Progress,
     ) -> Result<Self> {
         match self {
-            Self::Demo(_) => Ok(Self::Demo(demo::open(&demo_cache(cache_dir)?, progress)?)),
+            Self::Demo(_) => Ok(Self::Demo(demo::open(&cache_folder(cache_dir)?, progress)?)),
             Self::DemoCopy(_) | Self::Arrays(_) => Self::of_verified_arrays(options, progress),
         }
     }
@@ -184,10 +184,10 @@ pub(super) fn is_made(cache: &Path) -> bool {
     demo::find_unverified(cache).is_some()
 }
 
-/// The folder that the demo corpus is kept in.
+/// The folder for what can be made again: the demo corpus, and which GPUs were checked.
 ///
 /// # Errors
 /// If none is given and the system has no cache folder.
-pub fn demo_cache(given: Option<&Path>) -> Result<PathBuf> {
+pub fn cache_folder(given: Option<&Path>) -> Result<PathBuf> {
     given.map(Path::to_path_buf).or_else(demo::default_cache_dir).ok_or(Error::NoCacheFolder)
 }

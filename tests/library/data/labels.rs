@@ -270,3 +270,53 @@ fn shapes_are_compared_before_anything_is_read() {
     assert_eq!(name, "y_test.npy");
     assert!(matches!(found, DataProblem::Count { expected: 2, found: 3, .. }), "{found}");
 }
+
+/// A text array `[n]`, or of another shape.
+fn texts(texts: &[String], shape: &str) -> Vec<u8> {
+    let wide = |text: &String| {
+        let mut letters: Vec<u32> = text.chars().map(u32::from).collect();
+        letters.resize(12, 0);
+        letters.into_iter().flat_map(u32::to_le_bytes).collect::<Vec<u8>>()
+    };
+    npy("<U12", false, shape, &texts.iter().flat_map(wide).collect::<Vec<u8>>())
+}
+
+#[test]
+fn an_array_of_text_names_the_classes_if_it_has_one_name_for_each() {
+    let each = |n: usize| (0..n).map(|i| format!("file{i}.wav")).collect::<Vec<_>>();
+    let three = ["a", "b", "c"].map(String::from).to_vec();
+    let one_hot = npy("|u1", false, "(4, 3)", &[1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1, 0]);
+    for y in [i64s(&[0, 1, 2, 1]), one_hot] {
+        for name in ["class_names", "classes", "genres", "mapping"] {
+            let mut files = Files::with("y_train.npy", y.clone());
+            files.set(&format!("{name}.npy"), texts(&three, "(3,)"));
+            assert_eq!(files.load().unwrap().classes, ["a", "b", "c"], "{name}");
+            // One name for each of eight samples, and other texts that are not names of classes.
+            let twice = ["a", "b", "a"].map(String::from);
+            for (other, shape, why) in [
+                (each(8), "(8,)", "its shape is [8], and "),
+                (each(4), "(4,)", "names of classes would be 3 in a row"),
+                (three.clone(), "(3, 1)", "its shape is [3, 1], and "),
+                (twice.to_vec(), "(3,)", "names are empty or occur twice"),
+            ] {
+                files.set(&format!("{name}.npy"), texts(&other, shape));
+                assert_eq!(files.load().unwrap().classes, ["class 0", "class 1", "class 2"]);
+                let told = notes(&files, None).join("\n");
+                let unused = format!("{name}.npy is not used for the names of the classes: ");
+                assert!(told.contains(&unused) && told.contains(why), "{told}");
+            }
+        }
+    }
+    // It does not hide a gap in the labels either, and the right one is found beside it.
+    let mut files = Files::with("y_train.npy", i64s(&[1, 2, 3, 1]));
+    files.set("y_val.npy", i64s(&[1, 2]));
+    files.set("y_test.npy", i64s(&[1, 2]));
+    files.set("classes.npy", texts(&each(8), "(8,)"));
+    let (_, found) = files.problem();
+    assert!(matches!(found, DataProblem::LabelGap { missing: 0, .. }), "{found}");
+    let mut files = Files::good();
+    files.set("classes.npy", texts(&each(8), "(8,)"));
+    files.set("names.npy", texts(&each(3), "(3,)"));
+    files.set("mapping.npy", texts(&three, "(3,)"));
+    assert_eq!(files.load().unwrap().classes, ["a", "b", "c"]);
+}
