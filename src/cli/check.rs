@@ -11,7 +11,7 @@ const EXAMPLES: &str = "\
 Examples:
   genre-gpu check                    does the best GPU compute what it should?
   genre-gpu check --adapter llvmpipe another one (see `genre-gpu adapters`)
-  genre-gpu check --brief            only training steps of P1 and P2, a second
+  genre-gpu check --brief            a case of each operation, P1 and P2: seconds
   genre-gpu check > check.txt        a text for a bug report
 
 Every kernel runs in all its forms on small graphs; each tensor is compared with
@@ -24,7 +24,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     adapter: Option<String>,
 
-    /// Only training steps of P1 and P2 with the kernels that training uses
+    /// Only a case of each operation, and P1 and P2, with the kernels that training uses
     #[arg(long)]
     brief: bool,
 
