@@ -12,6 +12,7 @@ mod decode;
 pub(crate) mod front_end;
 #[cfg(feature = "audio")]
 mod joined;
+#[cfg(feature = "audio")]
 mod kinds;
 #[cfg(feature = "audio")]
 mod log_mel;

@@ -47,8 +47,8 @@ pub struct Bands {
     pub own_variance: Vec<f64>,
     /// The mean square step of that.
     pub own_step: Vec<f64>,
-    /// The share of frames in which the band is heard: above the sample's least value by more than
-    /// [`AUDIBLE`] of its range.
+    /// The share of frames in which the band is heard: above the sample's least value by more than 3/80
+    /// of its range.
     pub heard: Vec<f64>,
 }
 

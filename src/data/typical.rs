@@ -81,7 +81,7 @@ pub struct Distribution {
 /// How much a song's bands change against each other, and how much of that is from frame to frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Texture {
-    /// Means over the training songs of [`texture`].
+    /// Means over the training songs of the bands' variation and of its share from frame to frame.
     pub mean: [f32; 2],
     /// Their standard deviations.
     pub deviation: [f32; 2],
