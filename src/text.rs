@@ -138,6 +138,7 @@ pub(crate) fn fold(paragraph: &str) -> String {
 
 /// Rows of equally many cells below each other: the first `words` columns to the left, figures to
 /// the right.
+#[cfg(feature = "gpu")]
 pub(crate) fn aligned(rows: &[Vec<String>], words: usize) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |i: usize| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0);
