@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::EXAMPLES;
 use super::samples::AllSamples;
 use crate::data::stats::{squares_about, stats};
-use crate::data::{Fingerprint, PartName};
+use crate::data::{Fingerprint, PartName, Values};
 
 /// How often a class occurs in a part.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -95,6 +95,58 @@ impl PartFacts {
             constant_examples: constant.into_iter().take(EXAMPLES).collect(),
         }
     }
+}
+
+/// The ranges of two parts' values are those of two scales if they share less than this of the shorter
+/// one, or if that is less than this of the longer one …
+const LEAST_SHARED: f64 = 0.1;
+/// … and the means are apart by more than this of the longer one: few samples of values with rare
+/// peaks, as powers have, have a short range too.
+const LEAST_APART: f64 = 0.2;
+
+/// The parts whose values are on another scale than those of training, as where only one was
+/// normalised: their ranges hardly overlap, or one is a small piece of the other,
+/// away from its mean.
+pub(super) fn other_scales(all: &AllSamples<'_>) -> Vec<String> {
+    let values = |part: PartName| {
+        let known = all.data.found.iter().find_map(|facts| match &facts.values {
+            Values::Samples { min, max, mean, .. } if facts.name.part == part => {
+                Some((*min, *max, *mean))
+            }
+            _ => None,
+        });
+        let (min, max, mean) = known.unwrap_or_else(|| {
+            let x = &all.data.part(part).x;
+            let values = stats(x);
+            (values.min, values.max, values.sum / x.len() as f64)
+        });
+        (f64::from(min), f64::from(max), mean)
+    };
+    let loaded = |part: &PartName| !all.data.part(*part).is_empty();
+    if !loaded(&PartName::Train) {
+        return Vec::new();
+    }
+    let (least, most, train_mean) = values(PartName::Train);
+    let others = PartName::ALL.into_iter().filter(|part| *part != PartName::Train && loaded(part));
+    let differs = |part: PartName| {
+        let (min, max, mean) = values(part);
+        let shared = max.min(most) - min.max(least);
+        let (shorter, longer) = {
+            let (one, other) = (max - min, most - least);
+            (one.min(other), one.max(other))
+        };
+        // A constant part is told as such.
+        let is_piece =
+            shorter < LEAST_SHARED * longer && (mean - train_mean).abs() > LEAST_APART * longer;
+        let is_other = shorter > 0.0 && (shared < LEAST_SHARED * shorter || is_piece);
+        is_other.then(|| {
+            format!(
+                "values of {part} are {min} to {max}, those of train {least} to {most}: they seem to \
+                 be on different scales (decibels, 0 to 1, standardised); scale all parts alike"
+            )
+        })
+    };
+    others.filter_map(differs).collect()
 }
 
 /// The bands that have one value throughout each sample, such as those of mel filters that are

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::facts::{Counts, counts};
+use super::facts::{self, Counts, counts};
 use super::samples::{AllSamples, Marks};
 use super::{Compromised, EXAMPLES, How, Match, PAIRS, Sample};
 use crate::data::{Dataset, Fingerprint, PartName};
@@ -16,6 +16,8 @@ pub struct Quick {
     pub(super) parts: Vec<Counts>,
     pub(super) same: Same,
     pub(super) shared_songs: Vec<SharedSongs>,
+    /// Parts whose values are on another scale than those of training.
+    scales: Vec<String>,
     test: Compromised,
     val: Compromised,
 }
@@ -33,6 +35,7 @@ impl Quick {
             parts: counts(all, &fingerprints),
             same: same(all, &fingerprints),
             shared_songs: shared(all),
+            scales: facts::other_scales(all),
             test: nothing(),
             val: nothing(),
         };
@@ -66,6 +69,7 @@ impl Quick {
                 ));
             }
         }
+        warnings.extend(self.scales.iter().cloned());
         let conflicts = self.same.conflicts.len();
         if conflicts > 0 {
             warnings.push(format!("equal samples with different labels: {conflicts}"));
@@ -81,7 +85,8 @@ impl Quick {
     pub fn finds_fault(&self) -> bool {
         let constant = self.parts.iter().any(|part| !part.constant.is_empty());
         let conflicts = !self.same.conflicts.is_empty();
-        self.test.samples + self.val.samples > 0 || constant || conflicts
+        let scales = !self.scales.is_empty();
+        self.test.samples + self.val.samples > 0 || constant || conflicts || scales
     }
 
     /// One line: what occurs in several parts, or that nothing does.
@@ -105,6 +110,7 @@ impl Quick {
         faults.extend(identical(PartName::Test, "train or val", self.test.of_samples));
         faults.extend(identical(PartName::Val, "train", self.val.of_samples));
         faults.extend(self.shared_songs.iter().map(songs));
+        faults.extend(self.scales.iter().cloned());
         let constant: usize = self.parts.iter().map(|part| part.constant.len()).sum();
         if constant > 0 {
             faults.push(format!("samples with one value everywhere: {constant}"));

@@ -49,7 +49,9 @@ fn stop() {
 /// Calls `each` in a thread of its own for each signal that asks to stop.
 #[cfg(unix)]
 fn on_signals(each: fn()) -> std::io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+    // Handled, so that a write beyond the limit of file sizes fails with an error that names the file.
+    signal_hook::flag::register(SIGXFSZ, std::sync::Arc::default())?;
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
     // What `nohup` ignores stays ignored.
     if !is_hang_up_ignored() {

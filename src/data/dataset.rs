@@ -347,7 +347,7 @@ impl Loader<'_> {
                     let dtype = npy.dtype;
                     let read = self.reader.read(npy, [h, w])?;
                     self.tell(role, done, &facts.place);
-                    self.tell(role, Npy::conversion(dtype, read.rounded), &facts.place);
+                    self.tell(role, Npy::conversion(dtype, read.rounding), &facts.place);
                     (result.x, stored, facts.values) = (read.x, read.stored, read.values);
                     samples.clone_from(&facts.place);
                 }
@@ -389,10 +389,10 @@ impl Loader<'_> {
         let mut facts = vec![Self::facts(ArrayName { role: Role::X, part }, &npy)];
         let place = npy.place.clone();
         let dtype = npy.dtype;
-        let (x, rounded) = npy.into_f32(self.reader.transpose)?;
-        let x = Reader::expect_finite(x, &place, [h, w])?;
+        let (x, rounding) = npy.into_f32(self.reader.transpose)?;
+        let x = Reader::expect_finite(x, rounding, &place, [h, w])?;
         self.tell(Role::X, done, &place);
-        self.tell(Role::X, Npy::conversion(dtype, rounded), &place);
+        self.tell(Role::X, Npy::conversion(dtype, rounding), &place);
 
         let npy = self.source.array(y)?;
         facts.push(Self::facts(ArrayName { role: Role::Y, part }, &npy));

@@ -395,11 +395,11 @@ impl<'a> Npy<'a> {
     }
 
     /// What is done with samples of this type, in words: nothing with float32.
-    pub(super) fn conversion(dtype: Dtype, rounded: bool) -> Option<String> {
+    pub(super) fn conversion(dtype: Dtype, rounding: Rounding) -> Option<String> {
         let Dtype { kind, bytes, big_endian } = dtype;
         let order = if big_endian && bytes > 1 { "big-endian " } else { "" };
         let name = dtype.name();
-        let rounded = if rounded { ", rounded" } else { "" };
+        let rounded = if rounding > Rounding::Exact { ", rounded" } else { "" };
         match kind {
             Kind::Float if bytes == 8 && rounded.is_empty() && order.is_empty() => None,
             Kind::Float if bytes == 4 && order.is_empty() => None,
@@ -477,7 +477,7 @@ impl<'a> Npy<'a> {
 
     /// All elements as f32 in row-major order; `transpose` swaps axes 1 and 2. Integers and f64 are
     /// rounded to the nearest f32: also whether one was not that.
-    pub(super) fn into_f32(mut self, transpose: bool) -> Result<(Vec<f32>, bool)> {
+    pub(super) fn into_f32(mut self, transpose: bool) -> Result<(Vec<f32>, Rounding)> {
         if let Some(channels) = self.channels {
             return self.into_equal_channels(channels, transpose);
         }
@@ -487,17 +487,15 @@ impl<'a> Npy<'a> {
             let read = self.reader.read_exact(bytemuck::cast_slice_mut(&mut values));
             read.map_err(|source| self.problem(DataProblem::Unreadable { source }))?;
             self.finish()?;
-            return Ok((values, false));
+            return Ok((values, Rounding::Exact));
         }
-        let rounded = Cell::new(false);
+        let rounding = Cell::new(Rounding::Exact);
         let values = self.convert(order, |number| {
             let value = number.to_f32();
-            if !number.is(value) {
-                rounded.set(true);
-            }
+            rounding.set(rounding.get().max(number.rounding(value)));
             value
         })?;
-        Ok((values, rounded.get()))
+        Ok((values, rounding.get()))
     }
 
     /// The first channel of samples whose channels are all equal.
@@ -505,7 +503,7 @@ impl<'a> Npy<'a> {
         mut self,
         channels: Channels,
         transpose: bool,
-    ) -> Result<(Vec<f32>, bool)> {
+    ) -> Result<(Vec<f32>, Rounding)> {
         let &[n, h, w] = self.shape.as_slice() else {
             return Err(self.problem(DataProblem::SampleShape { found: self.shape.clone() }));
         };
@@ -523,7 +521,7 @@ impl<'a> Npy<'a> {
         let elements = self.elements;
         self.elements /= count;
         let mut values = self.zeros()?;
-        let (mut differs, mut rounded) = (None, false);
+        let (mut differs, mut rounding) = (None, Rounding::Exact);
         let read = decode_each(&mut self.reader, elements, self.dtype, |number| {
             let place = order.next();
             let (at, channel) = (place / count, place % count);
@@ -531,7 +529,7 @@ impl<'a> Npy<'a> {
             match channel {
                 0 => {
                     *value = number.to_f32();
-                    rounded |= !number.is(*value);
+                    rounding = rounding.max(number.rounding(*value));
                 }
                 _ if differs.is_none() && value.to_bits() != number.to_f32().to_bits() => {
                     differs = Some(at / (h * w));
@@ -542,7 +540,7 @@ impl<'a> Npy<'a> {
         read.map_err(|source| self.problem(DataProblem::Unreadable { source }))?;
         self.finish()?;
         match differs {
-            None => Ok((values, rounded)),
+            None => Ok((values, rounding)),
             Some(sample) => {
                 Err(self.problem(DataProblem::Channels { found: shape.to_vec(), first, sample }))
             }
@@ -602,6 +600,17 @@ impl<'a> Npy<'a> {
     }
 }
 
+/// What reading as f32 does to values; of several, the greatest counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rounding {
+    /// Nothing.
+    Exact,
+    /// A value is not that of the file exactly.
+    Rounded,
+    /// A value that is finite in the file is beyond the range of f32.
+    Beyond,
+}
+
 impl Default for Number {
     fn default() -> Self {
         Self::Int(0)
@@ -618,9 +627,19 @@ impl Number {
         }
     }
 
+    /// How far this value, its f32, is from it.
+    #[inline]
+    pub(super) fn rounding(self, value: f32) -> Rounding {
+        match self.is(value) {
+            true => Rounding::Exact,
+            false if value.is_finite() => Rounding::Rounded,
+            false => Rounding::Beyond,
+        }
+    }
+
     /// Whether it is this value exactly.
     #[inline]
-    pub(super) fn is(self, value: f32) -> bool {
+    fn is(self, value: f32) -> bool {
         match self {
             // Above 2^24 not every whole number is an f32; these are the ends of what is compared.
             Self::Int(v) => v.unsigned_abs() <= 1 << 24 || i128::from(v) == value as i128,

@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use super::hash::DataHash;
-use super::npy::Npy;
+use super::npy::{Npy, Rounding};
 use super::stats::{Chunks, Stats, chunk_stats};
 use super::stored::{StoredSamples, block_samples};
 use super::{Fingerprint, Values};
@@ -15,6 +15,9 @@ use crate::progress::Progress;
 trait BlockSource {
     /// Calls `each` with every block, in order.
     fn for_each_block(&mut self, each: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()>;
+
+    /// What reading as f32 did to their values, after a pass.
+    fn rounding(&self) -> Rounding;
 }
 
 /// Samples that stay in their file; one block at a time is in memory.
@@ -23,6 +26,10 @@ struct FileBlocks(StoredSamples);
 impl BlockSource for FileBlocks {
     fn for_each_block(&mut self, each: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()> {
         self.0.for_each_block(&mut |block| each(block))
+    }
+
+    fn rounding(&self) -> Rounding {
+        self.0.rounding()
     }
 }
 
@@ -34,19 +41,19 @@ struct MemoryBlocks {
     /// Where the values are still to be read from: the first pass fills `x` block by block, so that
     /// each block is read and examined while it is in the cache.
     unread: Option<StoredSamples>,
-    /// Whether a value was rounded to f32.
-    rounded: bool,
+    /// What reading as f32 did to the values.
+    rounding: Rounding,
 }
 
 impl MemoryBlocks {
     fn open(npy: Npy<'_>, transpose: bool, sample_len: usize) -> Result<Self> {
         if !npy.has_positions() {
-            let (x, rounded) = npy.into_f32(transpose)?;
-            return Ok(Self { x, sample_len, unread: None, rounded });
+            let (x, rounding) = npy.into_f32(transpose)?;
+            return Ok(Self { x, sample_len, unread: None, rounding });
         }
         let x = npy.zeros()?;
         let unread = Some(StoredSamples::open(npy, transpose)?);
-        Ok(Self { x, sample_len, unread, rounded: false })
+        Ok(Self { x, sample_len, unread, rounding: Rounding::Exact })
     }
 }
 
@@ -60,8 +67,14 @@ impl BlockSource for MemoryBlocks {
             }
             each(block)?;
         }
-        self.rounded |= unread.is_some_and(|stored| stored.is_rounded());
+        if let Some(stored) = &unread {
+            self.rounding = self.rounding.max(stored.rounding());
+        }
         Ok(())
+    }
+
+    fn rounding(&self) -> Rounding {
+        self.rounding
     }
 }
 
@@ -73,8 +86,8 @@ pub(super) struct Samples {
     pub(super) stored: Option<StoredSamples>,
     /// Their statistics and fingerprints.
     pub(super) values: Values,
-    /// Whether a value was rounded to f32.
-    pub(super) rounded: bool,
+    /// What reading as f32 did to the values.
+    pub(super) rounding: Rounding,
 }
 
 /// How samples are read.
@@ -93,13 +106,13 @@ impl Reader<'_> {
         if self.on_disk {
             let mut source = FileBlocks(StoredSamples::open(npy, self.transpose)?);
             let values = self.examine(&mut source, &place, size)?;
-            let rounded = source.0.is_rounded();
-            return Ok(Samples { x: Vec::new(), stored: Some(source.0), values, rounded });
+            let rounding = source.rounding();
+            return Ok(Samples { x: Vec::new(), stored: Some(source.0), values, rounding });
         }
         let mut source = MemoryBlocks::open(npy, self.transpose, size[0] * size[1])?;
         let values = self.examine(&mut source, &place, size)?;
-        let rounded = source.rounded;
-        Ok(Samples { x: source.x, stored: None, values, rounded })
+        let rounding = source.rounding;
+        Ok(Samples { x: source.x, stored: None, values, rounding })
     }
 
     /// Examines samples in memory that were split here, of the array at `place`.
@@ -109,16 +122,20 @@ impl Reader<'_> {
         place: &str,
         size: [usize; 2],
     ) -> Result<Samples> {
-        let mut source =
-            MemoryBlocks { x, sample_len: size[0] * size[1], unread: None, rounded: false };
+        let rounding = Rounding::Exact;
+        let mut source = MemoryBlocks { x, sample_len: size[0] * size[1], unread: None, rounding };
         let values = self.examine(&mut source, place, size)?;
-        Ok(Samples { x: source.x, stored: None, values, rounded: false })
+        Ok(Samples { x: source.x, stored: None, values, rounding: Rounding::Exact })
     }
 
     /// Fails if a value of an array that will be split is not finite, with its place in the file.
-    pub(super) fn expect_finite(x: Vec<f32>, place: &str, size: [usize; 2]) -> Result<Vec<f32>> {
-        let mut source =
-            MemoryBlocks { x, sample_len: size[0] * size[1], unread: None, rounded: false };
+    pub(super) fn expect_finite(
+        x: Vec<f32>,
+        rounding: Rounding,
+        place: &str,
+        size: [usize; 2],
+    ) -> Result<Vec<f32>> {
+        let mut source = MemoryBlocks { x, sample_len: size[0] * size[1], unread: None, rounding };
         match non_finite(&mut source, size)? {
             Some(problem) => Err(Error::data(place, problem)),
             None => Ok(source.x),
@@ -164,8 +181,9 @@ fn non_finite(source: &mut dyn BlockSource, [h, w]: [usize; 2]) -> Result<Option
         seen += block.len();
         Ok(())
     })?;
+    let beyond = source.rounding() == Rounding::Beyond;
     Ok(first.map(|(index, value)| {
         let (sample, h, w) = (index / (h * w), index / w % h, index % w);
-        DataProblem::NotFinite { count, value, sample, h, w }
+        DataProblem::NotFinite { count, value, sample, h, w, beyond }
     }))
 }

@@ -2,11 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::npy::{Dtype, FileOrder, Npy, Number, decode_each};
+use super::npy::{Dtype, FileOrder, Npy, Number, Rounding, decode_each};
 use crate::error::{DataProblem, Error, Result};
 use crate::files::Stamp;
 
@@ -34,8 +34,8 @@ pub(super) struct StoredSamples {
     /// The axes of a sample in the order of the file.
     size: [usize; 2],
     transpose: bool,
-    /// Whether a value that was read is not that of the file exactly.
-    rounded: AtomicBool,
+    /// Of the values that were read.
+    rounding: Mutex<Rounding>,
     /// Of the file when it was opened.
     stamp: Stamp,
 }
@@ -54,13 +54,13 @@ impl StoredSamples {
         };
         let file = npy.into_file().ok_or(no_positions)?;
         let stamp = Stamp::of(&file).map_err(|source| unreadable(&place, source))?;
-        let rounded = AtomicBool::new(false);
-        Ok(Self { place, file, start, dtype, samples, size: [a, b], transpose, rounded, stamp })
+        let rounding = Mutex::new(Rounding::Exact);
+        Ok(Self { place, file, start, dtype, samples, size: [a, b], transpose, rounding, stamp })
     }
 
-    /// Whether a value that was read so far was rounded to f32.
-    pub(super) fn is_rounded(&self) -> bool {
-        self.rounded.load(Ordering::Relaxed)
+    /// What reading as f32 did to the values that were read so far.
+    pub(super) fn rounding(&self) -> Rounding {
+        *self.rounding.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Values of a sample.
@@ -113,10 +113,10 @@ impl StoredSamples {
         let shape = [to.len() / self.sample_len(), a, b];
         let mut order = FileOrder::new(&shape, false, self.transpose);
         let mut from = PositionedReader { file: &self.file, offset };
-        let mut rounded = false;
+        let mut rounding = Rounding::Exact;
         let mut put = |value: &mut f32, number: Number| {
             *value = number.to_f32();
-            rounded |= !number.is(*value);
+            rounding = rounding.max(number.rounding(*value));
         };
         let read = if !order.is_sequential() {
             decode_each(&mut from, to.len(), self.dtype, |number| {
@@ -134,8 +134,9 @@ impl StoredSamples {
                 }
             })
         };
-        if rounded {
-            self.rounded.store(true, Ordering::Relaxed);
+        if rounding > Rounding::Exact {
+            let mut all = self.rounding.lock().unwrap_or_else(PoisonError::into_inner);
+            *all = rounding.max(*all);
         }
         read.map_err(|source| unreadable(&self.place, source))
     }

@@ -330,7 +330,8 @@ pub enum DataProblem {
     },
     /// Values that are not finite as 32-bit floats.
     #[error(
-        "expected finite values, found {count} that are not; the first is {value} in sample {sample} at [h, w] = [{h}, {w}]"
+        "expected finite values, found {count} that are {}; the first is {value} in sample {sample} at [h, w] = [{h}, {w}]",
+        if *beyond { "not as float32, which the network takes" } else { "not" }
     )]
     NotFinite {
         /// Their number.
@@ -343,6 +344,8 @@ pub enum DataProblem {
         h: usize,
         /// Its frame, from 0.
         w: usize,
+        /// Whether some are finite in the file, but beyond the range of float32.
+        beyond: bool,
     },
     /// Labels of a wrong shape.
     #[error("expected labels of shape [n], [n, 1] or one-hot [n, classes], found {found:?}")]

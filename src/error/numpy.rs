@@ -3,9 +3,9 @@
 use super::DataProblem;
 use crate::text::python;
 
-/// The least value that is finite as float32 in place of what is not; 0 where none is.
+/// The least finite value in place of what is not; numpy stops where none is, and the file stays.
 const REPLACED: &str = "x = x.astype('float32'); ok = np.isfinite(x)\n  \
-                        x[~ok] = x[ok].min() if ok.any() else 0";
+                        x[~ok] = x[ok].min()";
 
 /// How to mend the array at `place`, a file or npz and key; nothing where there is no way in numpy.
 pub(super) fn remedy(place: &str, problem: &DataProblem) -> String {
@@ -38,6 +38,13 @@ pub(super) fn remedy(place: &str, problem: &DataProblem) -> String {
             "if the last axis is channels, save their mean",
             "x = x.mean(axis=-1).astype('float32')",
         ),
+        // Whatever replaced them would lose them, and a scale must be one for all parts.
+        DataProblem::NotFinite { beyond: true, .. } => {
+            return "\n  help: some are finite in the file, but beyond the range of float32, 3.4e38: look where \
+                    they come from; if they are powers, save decibels; else divide the values of all \
+                    parts by one number"
+                .into();
+        }
         DataProblem::NotFinite { value, .. } if *value == f32::NEG_INFINITY => (
             "-inf is the logarithm of 0, as in silence: save the least finite value instead",
             REPLACED,

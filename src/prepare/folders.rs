@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 
 use super::song::{Labelled, check_name, is_audio, song};
 use super::{Options, SplitKind};
+use crate::data::song_names::GTZAN_GENRES;
 use crate::data::{PartName, beside_part, part_in_folder, part_of_folder, parts_among};
 use crate::error::{Error, Result};
 use crate::files::is_own_folder;
-use crate::progress::Progress;
+use crate::progress::{Progress, Silent};
 use crate::text::{shell, shown};
 
 /// The folder of classes: GTZAN is distributed as a folder that contains it.
@@ -71,6 +72,9 @@ pub(super) fn in_folders(options: &Options, progress: &dyn Progress) -> Result<V
             loose.len(),
             shown(&root.display().to_string())
         ));
+    }
+    if let Some(problem) = ambiguous(&sounds) {
+        return Err(Error::Prepare { place: root.display().to_string(), problem });
     }
     let (layout, parts) = layout(&sounds, progress);
     say_parts(options, &parts, progress);
@@ -167,6 +171,63 @@ fn layout(sounds: &[Sound], progress: &dyn Progress) -> (Layout, Parts) {
         ));
     }
     (Layout::Classes, Parts::new())
+}
+
+/// Why folders cannot be told from each other: all that are in the root have the same folders in them,
+/// so that either may be the classes, and no names say which are parts.
+fn ambiguous(sounds: &[Sound]) -> Option<String> {
+    if layout(sounds, &Silent).0 != Layout::Classes {
+        return None;
+    }
+    let mut of: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for sound in sounds {
+        let below = of.entry(sound.name(0)).or_default();
+        below.extend((sound.depth() > 1).then(|| sound.name(1)));
+    }
+    let mut common: BTreeSet<&str> = of.values().next()?.clone();
+    of.values().for_each(|below| common.retain(|name| below.contains(name)));
+    let all: BTreeSet<&str> = of.values().flatten().copied().collect();
+    // Records and years (CD1, 2004) may recur in classes.
+    let is_numbered = |name: &&str| name.bytes().any(|b| b.is_ascii_digit());
+    if of.len() < 2 || common.len() < 2 || 2 * common.len() < all.len() {
+        return None;
+    }
+    if common.iter().all(is_numbered) && !of.keys().all(is_numbered) {
+        return None;
+    }
+    // A folder with such a name is a class's, whatever is in it.
+    if of.keys().any(|name| GTZAN_GENRES.contains(&name.to_lowercase().as_str())) {
+        return None;
+    }
+    let listed = |names: Vec<&str>| {
+        let more = if names.len() > 4 { ", …" } else { "" };
+        let shown: Vec<String> = names.iter().take(4).map(|name| shown(name)).collect();
+        format!("{}{more}", shown.join(", "))
+    };
+    let (above, below) =
+        (listed(of.keys().copied().collect()), listed(common.into_iter().collect()));
+    Some(format!(
+        "the folders {above} have the same folders in them, {below}: either may be the classes; if \
+         {below} are the classes, call the folders above them train, val and test, or give one of \
+         them alone; if {above} are the classes, call the folders in them train, val and test, or \
+         move their files up; or give a list with the columns file, label and part: --csv FILE"
+    ))
+}
+
+/// Below a root with but one folder: the first folder that has several.
+pub(super) fn first_with_several(root: &Path) -> Option<PathBuf> {
+    let mut folder = root.to_path_buf();
+    // No sensible nesting is deeper.
+    for depth in 0..8 {
+        let inner: Vec<PathBuf> =
+            entries(&folder).ok()?.into_iter().map(|e| e.1).filter(|p| is_own_folder(p)).collect();
+        match &inner[..] {
+            [one] => folder.clone_from(one),
+            [] => return None,
+            _ => return (depth > 0).then_some(folder),
+        }
+    }
+    None
 }
 
 /// Says which folders are which parts, where they are the split.
@@ -272,7 +333,9 @@ fn list_within(root: &Path) -> Option<PathBuf> {
         .filter(|path| path.extension().is_some_and(|e| e == "csv") && path.is_file())
         .collect();
     lists.sort();
-    lists.into_iter().find(|list| super::list::listed(list, root).is_ok_and(|rows| rows.len() > 1))
+    lists
+        .into_iter()
+        .find(|list| super::list::listed(list, root, &Silent).is_ok_and(|rows| rows.len() > 1))
 }
 
 fn walk(folder: &Path, names: &mut Vec<String>, tree: &mut Tree) -> Result<()> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regex_lite::Regex;
 
 use super::Options;
-use super::folders::in_folders;
+use super::folders::{first_with_several, in_folders, root};
 use super::list::listed;
 use super::song::{Labelled, Song, check_name};
 use crate::audio::EXTENSIONS;
@@ -13,7 +13,7 @@ use crate::data::PartName;
 use crate::data::song_names::{FileName, Unsure, songs_of};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::text::shown;
+use crate::text::{shell, shown};
 
 /// Song ids are class · this + number, or · 10,000 … where a class has more songs.
 const SONGS_PER_CLASS: usize = 1000;
@@ -28,7 +28,7 @@ pub(super) fn find(options: &Options, progress: &dyn Progress) -> Result<Found> 
     let song_from = options.song_from.as_deref().map(song_expression).transpose()?;
     check_name(&options.audio)?;
     let mut labelled = match &options.list {
-        Some(list) => listed(list, &options.audio)?,
+        Some(list) => listed(list, &options.audio, progress)?,
         None => in_folders(options, progress)?,
     };
     let from = options.list.as_ref().unwrap_or(&options.audio).display().to_string();
@@ -63,11 +63,17 @@ pub(super) fn find(options: &Options, progress: &dyn Progress) -> Result<Found> 
                  or --csv FILE",
                 EXTENSIONS.map(|e| format!(".{e}")).join(", ")
             ),
-            Some(class) => format!(
-                "expected at least two classes, found only {}; \
-                 give the folder that contains one folder per class",
-                shown(class)
-            ),
+            Some(class) => {
+                let inner = first_with_several(&root(&options.audio));
+                let give = match inner.filter(|_| options.list.is_none()) {
+                    Some(inner) => format!(
+                        "if the folders in it are the classes or parts, give {}",
+                        shell(&inner.display().to_string())
+                    ),
+                    None => "give the folder that contains one folder per class".to_owned(),
+                };
+                format!("expected at least two classes, found only {}; {give}", shown(class))
+            }
         }));
     }
     name_songs(options, song_from.as_ref(), &mut labelled, progress);
@@ -209,6 +215,33 @@ fn number(songs: &mut [Song]) {
     for song in songs {
         let number = numbers.get(&(song.class, song.group.clone())).copied().unwrap_or(0);
         song.id = (song.class * stride + number) as i64;
+    }
+}
+
+/// Says which listed songs have files of several classes, and warns where given parts divide them.
+pub(super) fn tell_of_songs_in_classes(songs: &[Song], drawn: bool, progress: &dyn Progress) {
+    let mut found: BTreeMap<&str, (BTreeSet<usize>, BTreeSet<PartName>)> = BTreeMap::new();
+    for song in songs {
+        let Some(listed) = &song.listed_song else { continue };
+        let (classes, parts) = found.entry(listed).or_default();
+        classes.insert(song.class);
+        parts.extend(song.part);
+    }
+    found.retain(|_, (classes, parts)| classes.len() > 1 && (drawn || parts.len() > 1));
+    let (n, Some((first, _))) = (found.len(), found.first_key_value()) else { return };
+    let (n, first) =
+        (if n == 1 { "1 song has".into() } else { format!("{n} songs have") }, shown(first));
+    if drawn {
+        progress.note(&format!(
+            "{n} files of several classes by the list's song column, such as {first}: all files of a \
+             song are kept in one part; if each class numbers its own songs, this does no harm"
+        ));
+    } else {
+        progress.warn(&format!(
+            "{n} files of several classes in several parts, by the list, such as {first}: the network \
+             can memorise them, so scores look too good, and audit does not see it; --split song draws \
+             parts that share none (if each class numbers its own songs, all is well)"
+        ));
     }
 }
 

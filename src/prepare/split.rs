@@ -5,9 +5,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::list::rows;
+use super::folders::root;
+use super::list::{rows, within};
 use super::song::Song;
-use super::songs::{Found, warn_of_songs_in_parts};
+use super::songs::{Found, tell_of_songs_in_classes, warn_of_songs_in_parts};
 use super::{Done, Options};
 use crate::data::fault_filtered;
 use crate::data::song_names::gtzan_name;
@@ -105,13 +106,29 @@ pub(super) fn plan(options: &Options, found: &mut Found, progress: &dyn Progress
             "{where_named} (train, val, test) are ignored with --split {}",
             kind.as_str()
         ));
-    } else if named.len() == 1 && kind == SplitKind::Song {
+    } else if let (Some(part), 1, SplitKind::Song) = (named.first(), named.len(), kind) {
+        let (n, all) = (found.songs.iter().filter(|s| s.part.is_some()).count(), found.songs.len());
+        if n < all && options.split.is_none() {
+            return Err(Error::Prepare {
+                place: options.list.as_ref().unwrap_or(&options.audio).display().to_string(),
+                problem: format!(
+                    "{n} of {all} files are in {part}, the other {} have no part; expected a part for \
+                     each (train, val or test), or train and test at least, or --split song to draw \
+                     all parts from all files",
+                    all - n
+                ),
+            });
+        }
+        let of = if n < all { format!("{n} of {all} files") } else { "all songs".to_owned() };
         progress.note(&format!(
-            "all songs are in one part by {where_named}: parts are drawn from them"
+            "{of} are in one part, {part}, by {where_named}, which is ignored: parts are drawn from all"
         ));
     }
     match kind {
-        SplitKind::Song => return Ok(Plan::Songs),
+        SplitKind::Song => {
+            tell_of_songs_in_classes(&found.songs, true, progress);
+            return Ok(Plan::Songs);
+        }
         SplitKind::Segment => {
             progress.warn(
                 "--split segment puts cuts of one song into training and test: the network can memorise \
@@ -121,7 +138,7 @@ pub(super) fn plan(options: &Options, found: &mut Found, progress: &dyn Progress
         }
         SplitKind::FaultFiltered => published(options, found, progress)?,
         SplitKind::Csv => match &options.parts {
-            Some(list) => by_list(list, found, progress)?,
+            Some(list) => by_list(list, &root(&options.audio), found, progress)?,
             None if named.is_empty() => {
                 return Err(Error::Setting {
                     name: "split",
@@ -141,6 +158,7 @@ pub(super) fn plan(options: &Options, found: &mut Found, progress: &dyn Progress
         SplitKind::Folders => {}
     }
     warn_of_songs_in_parts(&found.songs, progress);
+    tell_of_songs_in_classes(&found.songs, false, progress);
     let there: BTreeSet<PartName> = found.songs.iter().filter_map(|song| song.part).collect();
     let missing: Vec<PartName> = PartName::ALL.into_iter().filter(|p| !there.contains(p)).collect();
     match missing[..] {
@@ -207,12 +225,13 @@ fn published(options: &Options, found: &mut Found, progress: &dyn Progress) -> R
 }
 
 /// The parts of a list with the columns `part` and `file` or `song`.
-fn by_list(list: &Path, found: &mut Found, progress: &dyn Progress) -> Result<()> {
+fn by_list(list: &Path, audio: &Path, found: &mut Found, progress: &dyn Progress) -> Result<()> {
     let mut parts: BTreeMap<i64, PartName> = BTreeMap::new();
     let mut unknown = Vec::new();
-    for row in rows(list, &["part"])? {
+    for row in rows(list, &["part"], progress)? {
         let name = Some(row.get("file")).filter(|name| !name.is_empty());
         let name = of_cell(name.unwrap_or_else(|| row.get("song"))).replace('\\', "/");
+        let name = within(&name, audio);
         if name.is_empty() {
             return Err(row.problem("expected a column file or song that says which"));
         }
@@ -276,10 +295,14 @@ impl Plan {
                 }
             }
             Self::Songs => {
-                let first = first_copies(done.iter());
+                let one_song = first_of_song(done.iter());
+                let whole = |song: &Song| one_song.get(&song.id).copied().unwrap_or(song.id);
+                let first = first_copies(done.iter(), &one_song);
                 let mut different: BTreeMap<usize, BTreeSet<i64>> = BTreeMap::new();
+                let mut class_of: BTreeMap<i64, usize> = BTreeMap::new();
                 for Done { song, .. } in done.iter().filter(|d| d.made.is_ok()) {
-                    if !first.contains_key(&song.id) {
+                    class_of.insert(song.id, song.class);
+                    if whole(song) == song.id && !first.contains_key(&song.id) {
                         different.entry(song.class).or_default().insert(song.id);
                     }
                 }
@@ -287,9 +310,10 @@ impl Plan {
                 let enough = |class: &usize| {
                     different.get(class).map_or(0, BTreeSet::len) >= PartName::ALL.len()
                 };
-                let first = |song: &Song| match first.get(&song.id) {
-                    Some(first) if enough(&song.class) => *first,
-                    _ => song.id,
+                let first = |song: &Song| {
+                    let whole = whole(song);
+                    let class = class_of.get(&whole).unwrap_or(&song.class);
+                    first.get(&whole).copied().filter(|_| enough(class)).unwrap_or(whole)
                 };
                 let mut drawn = BTreeMap::new();
                 for (class, name) in classes.iter().enumerate() {
@@ -323,14 +347,33 @@ impl Plan {
     }
 }
 
+/// The first of the ids of one listed song, which has one for each class of its files, for each of the
+/// others: a drawn split keeps them in one part.
+fn first_of_song<'a>(done: impl Iterator<Item = &'a Done>) -> BTreeMap<i64, i64> {
+    let usable = done.filter(|done| done.made.is_ok());
+    first_alike(
+        usable.filter_map(|Done { song, .. }| Some((song.listed_song.as_deref()?, song.id))),
+    )
+}
+
 /// The first song of those that share a file's bytes, for each of the others: a drawn split keeps
-/// them in one part.
-fn first_copies<'a>(done: impl Iterator<Item = &'a Done>) -> BTreeMap<i64, i64> {
-    let mut of_bytes: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
-    for Done { song, made, .. } in done {
-        if let Ok(made) = made {
-            of_bytes.entry(&made.blake3).or_default().insert(song.id);
-        }
+/// them in one part. Songs are what `one_song` says.
+fn first_copies<'a>(
+    done: impl Iterator<Item = &'a Done>,
+    one_song: &BTreeMap<i64, i64>,
+) -> BTreeMap<i64, i64> {
+    first_alike(done.filter_map(|Done { song, made, .. }| {
+        let id = one_song.get(&song.id).copied().unwrap_or(song.id);
+        Some((made.as_ref().ok()?.blake3.as_str(), id))
+    }))
+}
+
+/// The first song of those that have a word in common, directly or through others, for each of the
+/// others.
+fn first_alike<'a>(words: impl Iterator<Item = (&'a str, i64)>) -> BTreeMap<i64, i64> {
+    let mut of_word: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
+    for (word, id) in words {
+        of_word.entry(word).or_default().insert(id);
     }
     let mut first: BTreeMap<i64, i64> = BTreeMap::new();
     let find = |first: &BTreeMap<i64, i64>, mut id: i64| {
@@ -340,7 +383,7 @@ fn first_copies<'a>(done: impl Iterator<Item = &'a Done>) -> BTreeMap<i64, i64> 
         }
         id
     };
-    for songs in of_bytes.values() {
+    for songs in of_word.values() {
         let least: BTreeSet<i64> = songs.iter().map(|id| find(&first, *id)).collect();
         for id in least.iter().skip(1) {
             first.insert(*id, least.first().copied().unwrap_or(*id));
@@ -353,8 +396,12 @@ fn first_copies<'a>(done: impl Iterator<Item = &'a Done>) -> BTreeMap<i64, i64> 
 fn fill(missing: PartName, classes: &[String], seed: u64, done: &mut [Done]) {
     let (part, whole) = missing_share(missing);
     let in_training = |done: &&Done| done.song.part == Some(PartName::Train);
-    let first = first_copies(done.iter().filter(in_training));
-    let first = |song: &Song| first.get(&song.id).copied().unwrap_or(song.id);
+    let one_song = first_of_song(done.iter().filter(in_training));
+    let first = first_copies(done.iter().filter(in_training), &one_song);
+    let first = |song: &Song| {
+        let whole = one_song.get(&song.id).copied().unwrap_or(song.id);
+        first.get(&whole).copied().unwrap_or(whole)
+    };
     let mut chosen: BTreeSet<i64> = BTreeSet::new();
     for (class, name) in classes.iter().enumerate() {
         let own = done.iter().filter(|d| {

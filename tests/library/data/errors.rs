@@ -195,7 +195,7 @@ fn values_that_are_not_finite() {
     values[29] = f32::NEG_INFINITY;
     let found = with_x(f32s(&[2, 3, 5], &values));
     assert!(
-        matches!(found, DataProblem::NotFinite { count: 2, sample: 1, h: 2, w: 3, value } if value.is_nan()),
+        matches!(found, DataProblem::NotFinite { count: 2, sample: 1, h: 2, w: 3, value, beyond: false } if value.is_nan()),
         "{found}"
     );
     values = ramp(2);
@@ -204,7 +204,14 @@ fn values_that_are_not_finite() {
     assert!(
         matches!(
             found,
-            DataProblem::NotFinite { count: 1, sample: 0, h: 0, w: 0, value: f32::INFINITY }
+            DataProblem::NotFinite {
+                count: 1,
+                sample: 0,
+                h: 0,
+                w: 0,
+                value: f32::INFINITY,
+                beyond: false
+            }
         ),
         "{found}"
     );
@@ -212,7 +219,10 @@ fn values_that_are_not_finite() {
     let wide: Vec<u8> = (0..30).flat_map(|i| (f64::from(i) * 1e38).to_le_bytes()).collect();
     let found = with_x(npy("<f8", false, "(2, 3, 5)", &wide));
     assert!(
-        matches!(found, DataProblem::NotFinite { count: 26, sample: 0, h: 0, w: 4, .. }),
+        matches!(
+            found,
+            DataProblem::NotFinite { count: 26, sample: 0, h: 0, w: 4, beyond: true, .. }
+        ),
         "{found}"
     );
 }
