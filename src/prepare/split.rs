@@ -121,7 +121,7 @@ pub(super) fn plan(options: &Options, found: &mut Found, progress: &dyn Progress
         }
         let of = if n < all { format!("{n} of {all} files") } else { "all songs".to_owned() };
         progress.note(&format!(
-            "{of} are in one part, {part}, by {where_named}, which is ignored: parts are drawn from all"
+            "{of} are in one part by {where_named}, {part}: parts are drawn from all files"
         ));
     }
     match kind {

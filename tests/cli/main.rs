@@ -21,6 +21,7 @@ mod help;
 mod input;
 mod kinds;
 mod listen;
+mod lists;
 mod models;
 #[allow(dead_code)]
 #[path = "../common/npy.rs"]

@@ -343,7 +343,7 @@ fn what_cannot_be_prepared_is_said() {
     work.write("no_file.csv", "file,label\nlow/0.wav,a\nlow/9.wav,b\n");
     work.write("no_part.csv", "file,part\nlow/0.wav,middle\n");
     work.write("outside.csv", "file,label\n../songs/low/0.wav,a\nlow/1.wav,b\n");
-    let absolute = work.path("songs/low/0.wav").display().to_string();
+    let absolute = work.path("elsewhere/low/0.wav").display().to_string();
     work.write("absolute.csv", format!("file,label\n{absolute},a\nlow/1.wav,b\n"));
     for (words, told) in [
         ("prepare nowhere --out out", vec!["nowhere"]),
