@@ -64,7 +64,7 @@ fn a_song_of_two_classes_is_in_one_part() {
     assert_eq!(used.len(), 3, "{parts:?}");
     let part = |i: usize| ["train", "train", "val", "test"][i / 3];
     let given = listed("file,label,song,part", |i| {
-        format!("{i}.wav,{},s{},{}", class(i), (i + 1) / 2, part(i))
+        format!("{i}.wav,{},s{},{}", class(i), i.div_ceil(2), part(i))
     });
     ok(&given).told("given", &["files of several classes in several parts", "such as s"]);
 }
