@@ -401,7 +401,7 @@ pub struct StepsDone {
     pub samples: u64,
     /// Their metrics, if the device has read them back already.
     pub metrics: Option<StepMetrics>,
-    /// Seconds of a step, where they are so many that the system may take the device away: told once.
+    /// Seconds of a step, if the system may reset a device that takes so long: reported once.
     pub slow_step: Option<f64>,
 }
 

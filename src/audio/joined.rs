@@ -14,7 +14,7 @@ const MOST_FIRST_BOX: u8 = 64;
 /// In so many bytes from the end an Ogg page begins, and another one before it.
 const TWO_PAGES: u64 = 2 * 65_307;
 
-/// Kinds of files whose beginning cannot be taken for sound, and that are not a chain of frames or
+/// Kinds of files whose beginning cannot be mistaken for sound, and that are not a chain of frames or
 /// pages, of which decoders read one file after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Joined {

@@ -95,7 +95,7 @@ impl Form {
 /// grids, split data sets, and steps of whole models.
 ///
 /// # Errors
-/// If there is no such adapter, or it cannot be opened. What it computes wrongly is in the report.
+/// If there is no such adapter, or it cannot be opened. Wrong results are in the report.
 pub fn run(options: &Options<'_>, progress: &dyn Progress) -> Result<Report> {
     let begin = Instant::now();
     let adapter = gpu::find(options.adapter)?;

@@ -36,7 +36,7 @@ pub(crate) struct FileName<'a> {
 pub(crate) struct SongNames {
     /// The song of each file: its own path without the extension, if it is no piece.
     pub(crate) songs: Vec<String>,
-    /// Files that may be pieces of one song, and were not taken for that.
+    /// Files that may be pieces of one song, and are kept as songs of their own.
     pub(crate) unsure: Option<Unsure>,
 }
 

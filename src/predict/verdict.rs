@@ -154,7 +154,7 @@ fn unlike(spectrum: Option<&SpectralDistance>, typicality: Option<&Typicality>) 
     )
 }
 
-/// A band with sound up to this share of all is no reason to speak of a missing top.
+/// A missing top is reported only if the highest band with sound is below this share of all bands.
 const NEARLY_ALL: f64 = 0.9;
 
 /// In which bands a song of a known kind is unlike the training songs, if it is.
