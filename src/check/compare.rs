@@ -7,8 +7,8 @@ use super::opened::{Opened, Tensors};
 use super::record::{Explanation, Prepared, Recorded, STILL, Step, batches, rows};
 use crate::backend::DatasetRef;
 use crate::error::Result;
-use crate::graph::{NodeId, Op, Role, Shape};
-use crate::naive::{self, Mode, Pass, batch_norm};
+use crate::graph::{NodeId, Role, Shape};
+use crate::naive::{self, Mode, Pass};
 use crate::plan::Plan;
 
 /// Of outputs, losses and moving statistics.
@@ -254,24 +254,18 @@ impl Comparisons<'_> {
             self.add(What::ParameterGradient(p.node, p.role), deviation);
 
             let (old, new) = (&step.before[p.range()], &step.after[p.range()]);
-            let moments = want.moments.iter().find(|(id, ..)| *id == p.node);
-            let unchanged = || {
-                Deviation::of_equality(old == new, || {
-                    format!("{}: a rate of 0 moves {}", case.name, p.name)
-                })
-            };
-            let deviation = match (case.graph.node(p.node).op, moments, p.role.is_trainable()) {
+            let wide: Vec<f64> = old.iter().map(|&v| f64::from(v)).collect();
+            let deviation = match (p.role.is_trainable(), want.moved(&case.graph, p, &wide)) {
                 // A step with a rate of 0 leaves all weights as they are.
-                (_, _, true) => unchanged(),
-                (Op::BatchNorm { momentum, .. }, Some((_, mean, variance)), false) => {
-                    let batch = if p.role == Role::MovingMean { mean } else { variance };
-                    let old: Vec<f64> = old.iter().map(|&v| f64::from(v)).collect();
-                    let want = batch_norm::moved(momentum, &old, batch);
+                (true, _) => Deviation::of_equality(old == new, || {
+                    format!("{}: a rate of 0 moves {}", case.name, p.name)
+                }),
+                (false, Some(want)) => {
                     let name = format!("{}: {}", case.name, p.name);
                     Deviation::of(&name, &p.shape, new, &want, MOVING, Nans::Never)
                 }
-                (op, _, false) => Deviation::of_equality(false, || {
-                    format!("{}: {} of {} has no reference", case.name, p.name, op.name())
+                (false, None) => Deviation::of_equality(false, || {
+                    format!("{}: {} has no reference", case.name, p.name)
                 }),
             };
             self.add(What::Parameter(p.node, p.role), deviation);

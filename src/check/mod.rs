@@ -16,7 +16,7 @@ pub use deviation::{Deviation, Nans, Tolerance};
 pub use model::{ModelTolerance, model_step};
 pub use once::once;
 pub use opened::{Opened, Tensors};
-pub use record::{Prepared, Recorded, batches, rows};
+pub use record::{Prepared, Recorded, batches, evaluate, rows};
 pub use report::{CheckResult, KernelResult, Report, Tally};
 pub use run::{Options, run};
 pub use update::updates;

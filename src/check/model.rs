@@ -2,10 +2,10 @@
 //! layer are inputs of the next.
 
 use super::deviation::{Deviation, Nans, Tolerance};
-use super::record::{STILL, batches, rows};
-use crate::backend::{Backend, DatasetRef, Sgd, State, StepMetrics, Tensor};
+use super::record::{STILL, batches, evaluate, rows};
+use crate::backend::{Backend, DatasetRef, Sgd, State, Tensor};
 use crate::error::Result;
-use crate::graph::{Graph, Op, Role};
+use crate::graph::Graph;
 use crate::naive::{self, Mode};
 
 /// Of weights, velocity and moving statistics after a step with a rate of 0.5.
@@ -118,11 +118,8 @@ pub(super) fn model_update(
         if p.role.is_trainable() {
             reference.step(&mut w, &mut v, gradient);
             compare("velocity", &after.velocity[at.clone()], &v);
-        } else if let (Op::BatchNorm { momentum, .. }, Some((_, mean, variance))) =
-            (graph.node(p.node).op, want.moments.iter().find(|(id, ..)| *id == p.node))
-        {
-            let batch = if p.role == Role::MovingMean { mean } else { variance };
-            w = naive::batch_norm::moved(momentum, &w, batch);
+        } else if let Some(moved) = want.moved(graph, p, &w) {
+            w = moved;
         }
         compare("value", &after.parameters[at], &w);
     }
@@ -142,9 +139,7 @@ pub(super) fn model_evaluation(
 ) -> Result<Vec<Deviation>> {
     let name = format!("{}, evaluated", graph.model());
     backend.set_state(&State::new(parameters.to_vec()))?;
-    let mut probabilities = Vec::new();
-    let steps = backend.evaluate(samples, &mut probabilities)?;
-    let metrics: StepMetrics = steps.into_iter().sum();
+    let (metrics, probabilities) = evaluate(backend, samples)?;
     let order: Vec<u32> = (0..samples.y().len() as u32).collect();
     let (x, y) = rows(samples, &order);
     let weights = naive::widen(graph, parameters);

@@ -1,6 +1,6 @@
 //! A device with a plan, as the checks use it.
 
-use crate::backend::{Backend, DatasetRef, State, StepMetrics, Tensor};
+use crate::backend::{Backend, State, Tensor};
 use crate::cpu::Cpu;
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -64,16 +64,6 @@ impl Opened {
             Self::Cpu(_) => Vec::new(),
             Self::Gpu(gpu) => gpu.dispatches().iter().map(|(kernel, ..)| kernel.name).collect(),
         }
-    }
-
-    /// Sums over all samples, and the probabilities, `[n, classes]`.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn evaluate(&mut self, samples: DatasetRef<'_>) -> Result<(StepMetrics, Vec<f32>)> {
-        let mut probabilities = Vec::new();
-        let steps = self.backend().evaluate(samples, &mut probabilities)?;
-        Ok((steps.into_iter().sum(), probabilities))
     }
 
     /// All nodes' outputs and gradients after a step.

@@ -2,7 +2,7 @@
 
 use super::cases::{Case, fill};
 use super::opened::{Opened, Tensors};
-use crate::backend::{Batches, DatasetRef, Sgd, State, StepMetrics};
+use crate::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics};
 use crate::error::Result;
 use crate::naive::{self, Pass};
 use crate::plan::Plan;
@@ -95,7 +95,7 @@ impl Prepared {
             .map(|batch| Step::take(device, samples, batch))
             .collect::<Result<_>>()?;
         let parameters = device.parameters()?;
-        let (metrics, probabilities) = device.evaluate(samples)?;
+        let (metrics, probabilities) = evaluate(device.backend(), samples)?;
         let evaluation = Evaluation { parameters, metrics, probabilities };
         let explanations = [&self.batches[0], &self.batches[2]]
             .into_iter()
@@ -126,6 +126,19 @@ impl Step {
         let parameter_gradients = device.backend().parameter_gradients()?;
         Ok(Self { samples: batch.len(), metrics, tensors, before, after, parameter_gradients })
     }
+}
+
+/// Sums over all samples, and the probabilities, `[n, classes]`.
+///
+/// # Errors
+/// If the device fails.
+pub fn evaluate(
+    backend: &mut dyn Backend,
+    samples: DatasetRef<'_>,
+) -> Result<(StepMetrics, Vec<f32>)> {
+    let mut probabilities = Vec::new();
+    let steps = backend.evaluate(samples, &mut probabilities)?;
+    Ok((steps.into_iter().sum(), probabilities))
 }
 
 /// Batches with the dropout masks of the reference.

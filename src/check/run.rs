@@ -10,7 +10,7 @@ use super::compare::{Comparison, What};
 use super::deviation::{Deviation, Nans, Tolerance};
 use super::model::{ModelTolerance, model_evaluation, model_step, model_update};
 use super::opened::Opened;
-use super::record::{Prepared, STILL};
+use super::record::{Prepared, STILL, evaluate};
 use super::report::{CheckResult, KernelResult, Report, Tally};
 use super::update::updates;
 use crate::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State, Tensor};
@@ -508,7 +508,7 @@ impl<'a> Checks<'a> {
                 let mut state = start.clone();
                 state.parameters[p.offset] = f32::NAN;
                 device.backend().set_state(&state)?;
-                let (metrics, _) = device.evaluate(samples)?;
+                let (metrics, _) = evaluate(device.backend(), samples)?;
                 let otherwise = || format!("the loss is finite where {} has a NaN", p.name);
                 all.push(Deviation::of_equality(!metrics.loss.is_finite(), otherwise));
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::adapter::{AdapterFacts, Kind, choose};
-use super::memory::{BufferDesc, BufferList, WORD};
+use super::memory::{BufferDesc, BufferList, WORD, allocated};
 use super::recording::Target;
 use super::{GpuOptions, poll};
 use crate::error::{Error, Result};
@@ -46,6 +46,11 @@ impl SharedFaults {
     }
 }
 
+/// Lowers a limit to a cap below it.
+fn cut<T: Copy + Ord>(limit: &mut T, cap: Option<T>) {
+    *limit = cap.map_or(*limit, |cap| cap.min(*limit));
+}
+
 impl Context {
     /// Opens the best adapter, or the best that matches what is wanted, with all limits that it has,
     /// or those that are given where they are lower.
@@ -75,13 +80,9 @@ impl Context {
             keep.lock().lost = Some(format!("the device was lost: {message}"));
         });
         let mut limits = limits;
-        let cut =
-            |limit: &mut u64, cap: Option<u64>| *limit = cap.map_or(*limit, |cap| cap.min(*limit));
         cut(&mut limits.max_buffer_size, buffer_bytes);
         cut(&mut limits.max_storage_buffer_binding_size, buffer_bytes);
         cut(&mut limits.max_uniform_buffer_binding_size, caps.uniform_bytes);
-        let cut =
-            |limit: &mut u32, cap: Option<u32>| *limit = cap.map_or(*limit, |cap| cap.min(*limit));
         cut(&mut limits.max_storage_buffers_per_shader_stage, caps.storage_buffers);
         cut(&mut limits.max_compute_invocations_per_workgroup, caps.workgroup_size);
         cut(&mut limits.max_compute_workgroups_per_dimension, caps.workgroups);
@@ -128,8 +129,7 @@ impl Context {
             true => self.largest(),
             false => self.limits.max_buffer_size,
         };
-        // Never empty, and whole vec4s.
-        let bytes = bytes.max(1).next_multiple_of(16);
+        let bytes = allocated(bytes);
         if bytes > most {
             return Err(Error::DeviceLimit {
                 adapter: self.facts.to_string(),

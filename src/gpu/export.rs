@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::dispatches::Dispatches;
 use super::kernels::Access;
-use super::memory::{BufferDesc, BufferId, Owner, WORD};
+use super::memory::{BufferDesc, BufferId, Owner, WORD, allocated};
 use super::recorder::bound_bytes;
 use super::recording::{DatasetRecording, PlanRecording, Recorded, SampleBuffers, Target, Writer};
 use super::step::{STEP_BYTES, STEP_FIELDS};
@@ -308,8 +308,7 @@ impl BufferText {
         let zeros = desc.data.iter().rev().take_while(|word| **word == 0).count();
         Self {
             name: desc.name.clone(),
-            // Never empty, and whole vec4s.
-            bytes: (desc.len as u64 * WORD).max(1).next_multiple_of(16),
+            bytes: allocated(desc.len as u64 * WORD),
             words: desc.data[..desc.data.len() - zeros].to_vec(),
         }
     }

@@ -20,6 +20,11 @@ const ALIGN: usize = GROUP;
 /// Bytes of a uniform binding, whatever of it a kernel reads.
 pub(super) const UNIFORM_BYTES: u64 = UNIFORM_ELEMENTS as u64 * WORD;
 
+/// Bytes of a buffer that is to hold so many: never none, and whole `vec4`s.
+pub(super) fn allocated(bytes: u64) -> u64 {
+    bytes.max(1).next_multiple_of(16)
+}
+
 /// Whose a buffer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Owner {

@@ -42,9 +42,7 @@ impl Gpu {
     /// # Errors
     /// If the device fails.
     pub fn rates(&mut self, timer: &Timer, tries: Budget) -> Result<Rates> {
-        let limits = &self.context.limits;
-        let most = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
-        let bytes = COPY_BYTES.min(most);
+        let bytes = COPY_BYTES.min(self.context.largest());
         let len = (bytes / WORD) as usize;
         let copy = self.record_bench(bench::COPY, &[], len, len / VEC4)?;
         let seconds = self.best(timer, &copy, tries)?;

@@ -105,7 +105,7 @@ fn with_fixed_statistics(of: &Statistics, x: &[f64], gamma: &[f64], dz: &[f64]) 
 }
 
 /// The moving statistic after a step: `momentum · old + (1 - momentum) · batch`.
-pub fn moved(momentum: f32, old: &[f64], batch: &[f64]) -> Vec<f64> {
+pub(super) fn moved(momentum: f32, old: &[f64], batch: &[f64]) -> Vec<f64> {
     let keep = f64::from(momentum);
     old.iter().zip(batch).map(|(old, batch)| keep * old + (1.0 - keep) * batch).collect()
 }

@@ -7,7 +7,7 @@
 mod add;
 mod avg_pool2d;
 mod axis_to_channels;
-pub mod batch_norm;
+mod batch_norm;
 mod concat;
 mod conv2d;
 mod crop;
@@ -20,7 +20,7 @@ mod penalty;
 pub mod sgd;
 mod softmax;
 
-use crate::graph::{Activation, Graph, NodeId, Op, Role, Shape};
+use crate::graph::{Activation, Graph, NodeId, Op, Parameter, Role, Shape};
 
 /// Seed of the dropout masks in training.
 pub const SEED: u32 = 11;
@@ -51,6 +51,20 @@ pub struct Pass {
     pub loss: f64,
     /// Samples whose first largest logit is that of their label.
     pub correct: usize,
+}
+
+impl Pass {
+    /// A moving statistic after the step, from that before it; `None` for any other parameter.
+    pub fn moved(&self, graph: &Graph, p: &Parameter, old: &[f64]) -> Option<Vec<f64>> {
+        let Op::BatchNorm { momentum, .. } = graph.node(p.node).op else { return None };
+        let (_, mean, variance) = self.moments.iter().find(|(id, ..)| *id == p.node)?;
+        let batch = match p.role {
+            Role::MovingMean => mean,
+            Role::MovingVariance => variance,
+            Role::Kernel | Role::Bias | Role::Gamma | Role::Beta => return None,
+        };
+        Some(batch_norm::moved(momentum, old, batch))
+    }
 }
 
 /// What an op reads: its place in the graph, its inputs and its parameters.

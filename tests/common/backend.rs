@@ -62,7 +62,5 @@ pub fn default_gpu(plan: Plan) -> Option<Opened> {
 
 /// Sums over all samples, and the probabilities, `[n, classes]`.
 pub fn evaluate(backend: &mut dyn Backend, samples: DatasetRef<'_>) -> (StepMetrics, Vec<f32>) {
-    let mut probabilities = Vec::new();
-    let steps = backend.evaluate(samples, &mut probabilities).unwrap();
-    (steps.into_iter().sum(), probabilities)
+    genre_gpu::check::evaluate(backend, samples).unwrap()
 }
