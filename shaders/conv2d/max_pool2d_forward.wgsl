@@ -17,7 +17,7 @@
 // counter to every loop. CPU twins: src/ops/conv2d/cpu/tile.rs, src/ops/conv2d/cpu/pool.rs.
 // Grid: batch · (h_out / 2) · ceil(w_out / 2 / 4) threads, in ceil(c_out / 4 / blocks_o) layers.
 
-//!include step, conv2d, outer, activation, conv2d_tiled, maximum
+//!include step, conv2d, outer, activation, conv2d_tiled, conv2d_pooled, maximum
 
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> argmax: array<vec4<u32>>;
@@ -58,33 +58,8 @@ fn shift(v: ptr<function, Window>, next: f32) {
 
 /// Pools two cells from four columns of both rows; (row, column) is the first cell's place in y.
 fn store(top: mat4x4<f32>, bottom: mat4x4<f32>, n: u32, row: u32, column: u32, block: u32) {
-    store_one(top[0], top[1], bottom[0], bottom[1], n, row, column, block);
-    store_one(top[2], top[3], bottom[2], bottom[3], n, row, column + 1u, block);
-}
-
-fn store_one(v0: vec4<f32>, v1: vec4<f32>, v2: vec4<f32>, v3: vec4<f32>, n: u32, row: u32, column: u32, block: u32) {
-    if column >= w_out / 2u || block >= c_out / 4u {
-        return;
-    }
-    let first = (2u * row * w_out + 2u * column) * c_out + 4u * block;
-    var best = activated4(v0);
-    var index = vec4(first) + vec4(0u, 1u, 2u, 3u);
-    let corner = index;
-    let right = activated4(v1);
-    index = select(index, corner + c_out, exceeds4(right, best));
-    best = select(best, right, exceeds4(right, best));
-    let below = activated4(v2);
-    index = select(index, corner + w_out * c_out, exceeds4(below, best));
-    best = select(best, below, exceeds4(below, best));
-    let last = activated4(v3);
-    index = select(index, corner + (w_out + 1u) * c_out, exceeds4(last, best));
-    best = select(best, last, exceeds4(last, best));
-    let to = ((n * (h_out / 2u) + row) * (w_out / 2u) + column) * (c_out / 4u) + block;
-    y[to] = best;
-    if relu {
-        index = select(vec4(0xffffffffu), index, is_positive4(best));
-    }
-    argmax[to] = index;
+    store_pooled(top[0], top[1], bottom[0], bottom[1], n, row, column, block);
+    store_pooled(top[2], top[3], bottom[2], bottom[3], n, row, column + 1u, block);
 }
 
 @compute @workgroup_size(64)
