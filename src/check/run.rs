@@ -16,7 +16,9 @@ use super::update::updates;
 use crate::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State, Tensor};
 use crate::cpu::Cpu;
 use crate::error::{Error, Result};
-use crate::gpu::{self, Buffer, Caps, Gpu, GpuOptions, KERNELS, Kernel, KernelVariant, TileConfig};
+use crate::gpu::{
+    self, Buffer, Caps, Gpu, GpuOptions, KERNELS, Kernel, KernelVariant, TileConfig, Tiles,
+};
 use crate::graph::{Graph, Shape};
 use crate::models::Model;
 use crate::naive;
@@ -255,10 +257,13 @@ impl<'a> Checks<'a> {
         work: impl FnOnce(&mut Opened) -> Result<T>,
     ) -> Result<T> {
         let Form { variant, tiles } = form;
+        let tiles = tiles.map(Tiles::from);
         let plan = Plan::new(graph.clone(), batch)?;
         let gpu = match self.gpu.take() {
-            Some(gpu) => gpu.with_kernels(plan, variant, tiles)?,
-            None => Gpu::new(plan, GpuOptions { variant, tiles, ..self.gpu_options() })?,
+            Some(gpu) => gpu.with_kernels(plan, variant, tiles.as_ref())?,
+            None => {
+                Gpu::new(plan, GpuOptions { variant, tiles: tiles.as_ref(), ..self.gpu_options() })?
+            }
         };
         if variant == Form::USED.variant {
             self.used = gpu.variant();
