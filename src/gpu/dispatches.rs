@@ -3,9 +3,7 @@
 use super::memory::Memory;
 use super::tiles::{Phase, Tiles};
 use crate::graph::{NodeId, Role};
-use crate::ops::gpu::{
-    DispatchDesc, InputContext, Kernel, KernelVariant, NodeContext, switch,
-};
+use crate::ops::gpu::{DispatchDesc, InputContext, Kernel, KernelVariant, NodeContext, switch};
 use crate::ops::{
     add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout,
     max_pool2d, sgd, softmax,

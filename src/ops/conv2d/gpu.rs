@@ -49,12 +49,7 @@ impl TileConfig {
         self != Self::Wide
     }
 
-    /// Most blocks of four output channels that a thread of a staged forward pass sums.
-    fn forward_blocks(self) -> usize {
-        self.choose(FORWARD_BLOCKS, 2, 1)
-    }
-
-    /// Input channels whose gradients a thread sums: over 8 columns, or 4 staged ones.
+    /// Most input channels whose gradients a thread sums: over 8 columns, or 4 staged ones.
     fn input_channels(self) -> usize {
         self.choose(8, 4, 2)
     }
@@ -145,7 +140,7 @@ pub(crate) fn forward(op: &Conv2d, node: &NodeContext) -> Vec<DispatchDesc> {
         let argmax = op.max_pool2d.map(|(pool, _)| Buffer::Argmax(pool).with_traffic(y));
         let staged = node.tiles.is_staged().then(|| staged::Forward::new(op)).flatten();
         let most = match (&staged, op.max_pool2d) {
-            (Some(_), _) => node.tiles.forward_blocks(),
+            (Some(staged), _) => staged.blocks(fours, node.batch),
             (None, Some(_)) => POOLED_BLOCKS,
             (None, None) => FORWARD_BLOCKS,
         };
@@ -224,7 +219,8 @@ fn backward_tiled(
         switch("has_dx", input.is_some()),
         switch("pooled", op.max_pool2d.is_some()),
     ]);
-    let staged = node.tiles.is_staged().then(|| staged::Backward::new(op, node.tiles, split));
+    let staged =
+        node.tiles.is_staged().then(|| staged::Backward::new(op, node.tiles, split, node.batch));
     let parts = split.parts(node.batch);
     let (kernel, of_inputs, of_weights) = if let Some(staged) = staged.flatten() {
         let of_inputs = node.batch * staged.input_groups;
@@ -264,9 +260,7 @@ fn backward_tiled(
             argmax,
             node.parameter(Role::Kernel, true).with_traffic(w),
             sums,
-            input.map_or(Buffer::Unused.untouched(), |input| {
-                input.dx(node.batch * d.in_len())
-            }),
+            input.map_or(Buffer::Unused.untouched(), |input| input.dx(node.batch * d.in_len())),
         ],
         grid: Grid::Groups(groups),
         flop: products * d.flop(node.batch),

@@ -18,6 +18,9 @@ const INPUT_COLUMNS: usize = 4;
 /// Threads that share a tile of the kernel, at least, where so many blocks of channels allow it.
 const SPLITS: usize = 3;
 
+/// Workgroups that keep a graphics card busy: threads own less where there are fewer.
+const BUSY: usize = 512;
+
 /// Shapes of `forward_staged`.
 #[derive(Debug)]
 pub(super) struct Forward {
@@ -43,9 +46,16 @@ impl Forward {
             let tile_h = (1..=most).rev().find(|h| area(*h, tile_w) <= FORWARD_X)?;
             Some((cells_h.div_ceil(tile_h) * cells_w.div_ceil(tile_w), tile_h, tile_w))
         });
-        let (groups, tile_h, tile_w) = tiles.min_by_key(|(groups, h, w)| (*groups, area(*h, *w)))?;
+        let (groups, tile_h, tile_w) =
+            tiles.min_by_key(|(groups, h, w)| (*groups, area(*h, *w)))?;
         let chunk = d.c_in.min(FORWARD_X / area(tile_h, tile_w));
         Some(Self { tile_h, tile_w, chunk, groups })
+    }
+
+    /// Blocks of four output channels that a thread sums, of so many.
+    pub(super) fn blocks(&self, fours: usize, batch: usize) -> usize {
+        let enough = batch * self.groups * fours / 2 >= BUSY;
+        fours.min(if enough { 2 } else { 1 })
     }
 
     pub(super) fn constants(&self) -> [(&'static str, f64); 3] {
@@ -72,7 +82,12 @@ pub(super) struct Backward {
 
 impl Backward {
     /// None if a workgroup has too few threads or too little memory for one block of channels.
-    pub(super) fn new(op: &Conv2d, tiles: TileConfig, split: &SplitK) -> Option<Self> {
+    pub(super) fn new(
+        op: &Conv2d,
+        tiles: TileConfig,
+        split: &SplitK,
+        batch: usize,
+    ) -> Option<Self> {
         let d = &op.extents;
         let fours = d.c_out / 4;
         // Tiles of the kernel with one block of channels: as many blocks as leave some threads for each.
@@ -85,7 +100,9 @@ impl Backward {
         let splits = BACKWARD_GROUP / (of_block * blocks);
         let (tile_h, tile_w) = weight_tile(op, split.rows_per_part.min(d.h_out), blocks, splits)?;
         let (in_h, in_w, groups) = input_tile(op)?;
-        let channels = d.c_in.min(tiles.input_channels());
+        let enough = |channels: usize| batch * groups * d.c_in.div_ceil(channels) >= BUSY / 2;
+        let most = d.c_in.min(tiles.input_channels());
+        let channels = if enough(most) { most } else { most.min(2) };
         Some(Self {
             tile_h,
             tile_w,
