@@ -2,7 +2,8 @@
 //   dw[i, j, c, o] = Σ_{n,r,s} x[n, r + i - pad_top, s + j - pad_left, c] · dz[n, r, s, o],
 //   db[o] = Σ_{n,r,s} dz[n, r, s, o]
 //   dx[n, r, s, c] (+)= Σ_{i,j,o} dz[n, r + pad_top - i, s + pad_left - j, o] · w[i, j, c, o]
-// Shapes, parts, `pooled`, `mask` and `add` as in conv2d/backward_tiled.wgsl. A workgroup reads what its threads share
+// Shapes, parts and `pooled` as in conv2d/backward_weight_tiled.wgsl, `mask` and `add` as in conv2d/backward_input_tiled.wgsl;
+// a uniform holds w, of at most 16,384 elements. A workgroup reads what its threads share
 // once, in the order of memory, and puts dz under a pooling together once. The first workgroups own dx, with has_dx;
 // those behind them own dw and db, in training alone.
 //

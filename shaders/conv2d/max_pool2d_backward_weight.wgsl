@@ -3,7 +3,7 @@
 //   (r, s) = argmax[n, p, o],  db[o] = Σ_{n,p} dy[n, p, o]
 // x [n, h_in, w_in, c_in], dy and argmax [n, h_out / 2, w_out / 2, c_out], argmax an index within its sample of
 // [h_out, w_out, c_out] or none (all bits set, beyond every row), where no gradient passes; parts as in
-// conv2d/backward_tiled.wgsl. sgd/step.wgsl reduces the parts.
+// conv2d/backward_weight_tiled.wgsl. sgd/step.wgsl reduces the parts.
 // A thread owns one (i, c, o), 5 taps j and one part of rows_per_part pooled rows, which are summed in order; the threads
 // of the row behind k_h sum dy for db. A quarter of the dense products, each with its own load of x.
 // CPU twin: src/ops/conv2d/cpu/sparse.rs.

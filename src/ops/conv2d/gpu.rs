@@ -17,8 +17,9 @@ kernels! {
     FORWARD_TILED = "forward_tiled",
     FORWARD_STAGED = "forward_staged",
     BACKWARD_INPUT = "backward_input",
+    BACKWARD_INPUT_TILED = "backward_input_tiled",
     BACKWARD_WEIGHT = "backward_weight",
-    BACKWARD_TILED = "backward_tiled",
+    BACKWARD_WEIGHT_TILED = "backward_weight_tiled",
     BACKWARD_STAGED = "backward_staged",
     MAX_POOL2D_FORWARD = "max_pool2d_forward",
     MAX_POOL2D_BACKWARD_INPUT = "max_pool2d_backward_input",
@@ -26,7 +27,8 @@ kernels! {
 }
 
 /// The gradients of weights, where they are a dispatch of their own.
-pub(crate) const TRAINING_ONLY: &[Kernel] = &[BACKWARD_WEIGHT, MAX_POOL2D_BACKWARD_WEIGHT];
+pub(crate) const TRAINING_ONLY: &[Kernel] =
+    &[BACKWARD_WEIGHT, BACKWARD_WEIGHT_TILED, MAX_POOL2D_BACKWARD_WEIGHT];
 
 /// Threads of a workgroup of a tiled kernel.
 const GROUP: usize = 64;
@@ -119,6 +121,12 @@ pub(crate) fn split_k(
     }
 }
 
+/// Whether the wide kernels write out the five taps of a kernel row. With one channel the loop is
+/// faster on llvmpipe.
+fn five_taps(d: &Extents) -> bool {
+    d.k_w == 5 && d.c_in > 1
+}
+
 /// The output, or that of the fused pooling and its argmax.
 pub(crate) fn forward(op: &Conv2d, node: &NodeContext) -> Vec<DispatchDesc> {
     let d = &op.extents;
@@ -134,37 +142,28 @@ pub(crate) fn forward(op: &Conv2d, node: &NodeContext) -> Vec<DispatchDesc> {
     ];
     let written = op.max_pool2d.map_or(node.y(), |(pool, _)| Buffer::Value(pool));
     bindings.push(written.with_traffic(y));
-    let (kernel, grid) = if !is_tiled(op, node) {
-        (FORWARD, Grid::Threads(y))
-    } else {
-        let argmax = op.max_pool2d.map(|(pool, _)| Buffer::Argmax(pool).with_traffic(y));
-        let staged = node.tiles.is_staged().then(|| staged::Forward::new(op)).flatten();
-        let most = match (&staged, op.max_pool2d) {
-            (Some(staged), _) => staged.blocks(fours, node.batch),
-            (None, Some(_)) => POOLED_BLOCKS,
-            (None, None) => FORWARD_BLOCKS,
-        };
-        let blocks = fours.min(most);
+    let is_staged = is_tiled(op, node) && node.tiles.is_staged();
+    let (kernel, grid) = if let Some(staged) = is_staged.then(|| staged::Forward::new(op)).flatten()
+    {
+        let blocks = staged.blocks(fours, node.batch);
+        constants.extend(staged.constants());
+        constants.extend([("blocks_o", blocks as f64), switch("pooled", op.max_pool2d.is_some())]);
+        bindings.push(argmax(op).with_traffic(y));
+        let threads = node.batch * staged.groups * GROUP;
+        (FORWARD_STAGED, Grid::Layers(threads, fours.div_ceil(blocks)))
+    } else if let Some((_, pool)) = op.max_pool2d {
+        let blocks = fours.min(POOLED_BLOCKS);
+        constants.extend([("blocks_o", blocks as f64), switch("five_taps", five_taps(d))]);
+        bindings.push(argmax(op).with_traffic(y));
+        let threads = node.batch * pool.h_out * pool.w_out.div_ceil(COLUMNS / 2);
+        (MAX_POOL2D_FORWARD, Grid::Layers(threads, fours.div_ceil(blocks)))
+    } else if is_tiled(op, node) {
+        let blocks = fours.min(FORWARD_BLOCKS);
         constants.push(("blocks_o", blocks as f64));
-        let layers = fours.div_ceil(blocks);
-        match (staged, op.max_pool2d) {
-            (Some(staged), _) => {
-                constants.extend(staged.constants());
-                constants.push(switch("pooled", op.max_pool2d.is_some()));
-                bindings.push(argmax.unwrap_or(Buffer::Unused.untouched()));
-                let threads = node.batch * staged.groups * GROUP;
-                (FORWARD_STAGED, Grid::Layers(threads, layers))
-            }
-            (None, Some((_, pool))) => {
-                bindings.extend(argmax);
-                let threads = node.batch * pool.h_out * pool.w_out.div_ceil(COLUMNS / 2);
-                (MAX_POOL2D_FORWARD, Grid::Layers(threads, layers))
-            }
-            (None, None) => {
-                let threads = node.batch * d.h_out * d.w_out.div_ceil(COLUMNS);
-                (FORWARD_TILED, Grid::Layers(threads, layers))
-            }
-        }
+        let threads = node.batch * d.h_out * d.w_out.div_ceil(COLUMNS);
+        (FORWARD_TILED, Grid::Layers(threads, fours.div_ceil(blocks)))
+    } else {
+        (FORWARD, Grid::Threads(y))
     };
     vec![DispatchDesc { kernel, constants, bindings, grid, flop: d.flop(node.batch) }]
 }
@@ -172,18 +171,16 @@ pub(crate) fn forward(op: &Conv2d, node: &NodeContext) -> Vec<DispatchDesc> {
 /// The partial sums of the weight gradients, and the gradient of the input.
 pub(crate) fn backward(op: &Conv2d, node: &NodeContext, split: &SplitK) -> Vec<DispatchDesc> {
     let input = node.input_gradient(0);
-    let is_sparse = node.variant == KernelVariant::Sparse && op.max_pool2d.is_some();
-    if node.variant == KernelVariant::Plain || is_sparse || !op.extents.c_out.is_multiple_of(4) {
-        let input = input.map(|input| backward_input(op, node, input));
-        return std::iter::once(backward_weight(op, node, split)).chain(input).collect();
+    if let Some(both) = backward_staged(op, node, split, input) {
+        return vec![both];
     }
-    match input {
-        // A uniform does not hold the weights.
-        Some(input) if !is_tiled(op, node) => {
-            vec![backward_tiled(op, node, split, None), backward_input(op, node, input)]
-        }
-        input => vec![backward_tiled(op, node, split, input)],
-    }
+    let input = input.map(|input| backward_input(op, node, input));
+    std::iter::once(backward_weight(op, node, split)).chain(input).collect()
+}
+
+/// The argmax of the fused pooling, if there is one.
+fn argmax(op: &Conv2d) -> Buffer {
+    op.max_pool2d.map_or(Buffer::Unused, |(pool, _)| Buffer::Argmax(pool))
 }
 
 /// The gradient at the output and the argmax: those of the fused pooling if there is one.
@@ -197,74 +194,53 @@ fn output_gradient(op: &Conv2d, node: &NodeContext) -> [Binding; 2] {
     }
 }
 
-/// What the kernels of the weight gradients read and write: x, then dz and argmax, then the sums.
-fn weight_bindings(op: &Conv2d, node: &NodeContext, split: &SplitK) -> [Binding; 4] {
-    let x = node.x(0).with_traffic(node.batch * op.extents.in_len());
-    let [dz, argmax] = output_gradient(op, node);
-    [x, dz, argmax, Buffer::PartialSums(node.id).with_traffic(split.len(node.batch))]
-}
-
-/// The weight gradients and, if it is wanted, that of the input in one dispatch.
-fn backward_tiled(
+/// All gradients in one dispatch, where workgroup memory holds what a workgroup reads.
+fn backward_staged(
     op: &Conv2d,
     node: &NodeContext,
     split: &SplitK,
     input: Option<InputGradient>,
-) -> DispatchDesc {
+) -> Option<DispatchDesc> {
     let d = &op.extents;
+    let is_sparse = node.variant == KernelVariant::Sparse && op.max_pool2d.is_some();
+    if !node.tiles.is_staged() || is_sparse || !is_tiled(op, node) {
+        return None;
+    }
+    let staged = staged::Backward::new(op, node.tiles, split, node.batch)?;
+    let (parts, input_groups) = (split.parts(node.batch), node.batch * staged.input_groups);
     let mut constants = extents(d);
+    constants.extend(staged.constants());
     constants.extend([
         ("rows_per_part", split.rows_per_part as f64),
         ("samples_per_part", split.samples_per_part as f64),
         switch("has_dx", input.is_some()),
+        ("input_groups", input_groups as f64),
         switch("pooled", op.max_pool2d.is_some()),
     ]);
-    let staged =
-        node.tiles.is_staged().then(|| staged::Backward::new(op, node.tiles, split, node.batch));
-    let parts = split.parts(node.batch);
-    let (kernel, of_inputs, of_weights) = if let Some(staged) = staged.flatten() {
-        let of_inputs = node.batch * staged.input_groups;
-        constants.extend(staged.constants());
-        constants.push(("input_groups", of_inputs as f64));
-        (BACKWARD_STAGED, of_inputs, parts * staged.weight_groups)
-    } else {
-        let blocks = (d.c_out / 4).min(node.tiles.weight_blocks());
-        let pairs = node.tiles.weight_pairs();
-        let tiles =
-            (d.k_h * d.c_in).div_ceil(pairs) * d.k_w.div_ceil(TAPS) * d.c_out.div_ceil(4 * blocks);
-        let channels = d.c_in.min(node.tiles.input_channels());
-        let input_groups = (node.batch * d.h_in * d.w_in.div_ceil(COLUMNS)).div_ceil(GROUP);
-        constants.extend([
-            ("pairs", pairs as f64),
-            ("blocks_o", blocks as f64),
-            ("channels", channels as f64),
-            ("input_groups", input_groups as f64),
-        ]);
-        let of_weights = (parts * (tiles + d.c_out / 4)).div_ceil(GROUP);
-        (BACKWARD_TILED, input_groups * d.c_in.div_ceil(channels), of_weights)
-    };
     let no_switches = [switch("mask", false), switch("add", false)];
     constants.extend(input.map_or(no_switches, InputGradient::switches));
-    let [x, dz, argmax, sums] = weight_bindings(op, node, split);
+    let [dz, argmax] = output_gradient(op, node);
+    let of_weights = parts * staged.weight_groups;
     let (products, groups, w) = match input {
-        Some(_) => (2, of_inputs + of_weights, d.kernel_len()),
+        Some(_) => (2, input_groups + of_weights, d.kernel_len()),
         None => (1, of_weights, 0),
     };
-    DispatchDesc {
-        kernel,
+    let elements = node.batch * d.in_len();
+    Some(DispatchDesc {
+        kernel: BACKWARD_STAGED,
         constants,
         bindings: vec![
             // Read for the weights' gradient already: the mask reads it once more, from a cache.
-            x,
+            node.x(0).with_traffic(elements),
             dz,
             argmax,
             node.parameter(Role::Kernel, true).with_traffic(w),
-            sums,
-            input.map_or(Buffer::Unused.untouched(), |input| input.dx(node.batch * d.in_len())),
+            Buffer::PartialSums(node.id).with_traffic(split.len(node.batch)),
+            input.map_or(Buffer::Unused.untouched(), |input| input.dx(elements)),
         ],
         grid: Grid::Groups(groups),
         flop: products * d.flop(node.batch),
-    }
+    })
 }
 
 fn backward_weight(op: &Conv2d, node: &NodeContext, split: &SplitK) -> DispatchDesc {
@@ -272,9 +248,13 @@ fn backward_weight(op: &Conv2d, node: &NodeContext, split: &SplitK) -> DispatchD
     let parts = split.parts(node.batch);
     let mut constants = extents(d);
     constants.push(("rows_per_part", split.rows_per_part as f64));
-    let [x, dz, argmax, sums] = weight_bindings(op, node, split);
+    let samples = ("samples_per_part", split.samples_per_part as f64);
+    let x = node.x(0).with_traffic(node.batch * d.in_len());
+    let [dz, argmax] = output_gradient(op, node);
+    let sums = Buffer::PartialSums(node.id).with_traffic(split.len(node.batch));
     let flop = d.flop(node.batch);
-    if op.max_pool2d.is_some() {
+    let pooled = op.max_pool2d.is_some();
+    if pooled && node.variant == KernelVariant::Sparse {
         let threads = (d.k_h * d.c_in * d.k_w.div_ceil(TAPS) + 1) * d.c_out;
         return DispatchDesc {
             kernel: MAX_POOL2D_BACKWARD_WEIGHT,
@@ -285,12 +265,30 @@ fn backward_weight(op: &Conv2d, node: &NodeContext, split: &SplitK) -> DispatchD
             flop: flop / 4,
         };
     }
-    constants.push(("samples_per_part", split.samples_per_part as f64));
+    constants.push(samples);
+    if node.variant == KernelVariant::Plain || !d.c_out.is_multiple_of(4) {
+        return DispatchDesc {
+            kernel: BACKWARD_WEIGHT,
+            constants,
+            bindings: vec![x, dz, sums],
+            grid: Grid::Threads(parts * split.stride),
+            flop,
+        };
+    }
+    let blocks = (d.c_out / 4).min(node.tiles.weight_blocks());
+    let pairs = node.tiles.weight_pairs();
+    let tiles =
+        (d.k_h * d.c_in).div_ceil(pairs) * d.k_w.div_ceil(TAPS) * d.c_out.div_ceil(4 * blocks);
+    constants.extend([
+        ("pairs", pairs as f64),
+        ("blocks_o", blocks as f64),
+        switch("pooled", pooled),
+    ]);
     DispatchDesc {
-        kernel: BACKWARD_WEIGHT,
+        kernel: BACKWARD_WEIGHT_TILED,
         constants,
-        bindings: vec![x, dz, sums],
-        grid: Grid::Threads(parts * split.stride),
+        bindings: vec![x, dz, argmax, sums],
+        grid: Grid::Threads(parts * (tiles + d.c_out / 4)),
         flop,
     }
 }
@@ -305,7 +303,8 @@ fn backward_input(op: &Conv2d, node: &NodeContext, input: InputGradient) -> Disp
     let dx = input.dx(elements);
     let [dz, argmax] = output_gradient(op, node);
     let flop = d.flop(node.batch);
-    if op.max_pool2d.is_some() {
+    let pooled = op.max_pool2d.is_some();
+    if pooled && node.variant == KernelVariant::Sparse {
         return DispatchDesc {
             kernel: MAX_POOL2D_BACKWARD_INPUT,
             constants,
@@ -315,11 +314,27 @@ fn backward_input(op: &Conv2d, node: &NodeContext, input: InputGradient) -> Disp
             flop: flop / 4,
         };
     }
+    if !is_tiled(op, node) {
+        return DispatchDesc {
+            kernel: BACKWARD_INPUT,
+            constants,
+            bindings: vec![dz, w, x, dx],
+            grid: Grid::Threads(elements),
+            flop,
+        };
+    }
+    let channels = d.c_in.min(node.tiles.input_channels());
+    constants.extend([
+        ("channels", channels as f64),
+        switch("pooled", pooled),
+        switch("five_taps", five_taps(d)),
+    ]);
+    let threads = node.batch * d.h_in * d.w_in.div_ceil(COLUMNS);
     DispatchDesc {
-        kernel: BACKWARD_INPUT,
+        kernel: BACKWARD_INPUT_TILED,
         constants,
-        bindings: vec![dz, w, x, dx],
-        grid: Grid::Threads(elements),
+        bindings: vec![dz, argmax, w, x, dx],
+        grid: Grid::Layers(threads, d.c_in.div_ceil(channels)),
         flop,
     }
 }

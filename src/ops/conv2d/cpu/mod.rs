@@ -2,12 +2,12 @@
 //!
 //! - [`tile`]: forward. Sums of a few positions by a vector of output channels in registers; also the
 //!   input's gradient, with the kernel rotated by 180°. Shader twins:
-//!   `shaders/conv2d/forward_tiled.wgsl`, `shaders/conv2d/backward_tiled.wgsl`.
+//!   `shaders/conv2d/forward_tiled.wgsl`, `shaders/conv2d/backward_input_tiled.wgsl`.
 //! - [`pool`]: forward with a fused 2×2 max-pooling, of the same sums, so that nothing of the full
 //!   size is written. [`columns`]: the same by a vector of columns, for the few channels of a first
 //!   layer. Shader twin: `shaders/conv2d/max_pool2d_forward.wgsl`.
 //! - [`dense`]: the gradient of the weights where every output has one. Shader twin:
-//!   `shaders/conv2d/backward_tiled.wgsl`.
+//!   `shaders/conv2d/backward_weight_tiled.wgsl`.
 //! - [`sparse`], [`windows`]: the gradients of weights and input behind a fused pooling, which leaves
 //!   one of four sums with a gradient ([`maxima`]). Shader twins:
 //!   `shaders/conv2d/max_pool2d_backward_weight.wgsl`,
