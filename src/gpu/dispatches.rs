@@ -3,22 +3,25 @@
 use super::memory::Memory;
 use super::tiles::{Phase, Tiles};
 use crate::graph::{NodeId, Role};
-use crate::ops::gpu::{DispatchDesc, InputContext, Kernel, KernelVariant, NodeContext};
+use crate::ops::gpu::{DispatchDesc, InputContext, Kernel, KernelVariant, NodeContext, switch};
 use crate::ops::{
     add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout,
     max_pool2d, sgd, softmax,
 };
 use crate::plan::{LoweredOp, Plan};
 
-/// Whether what a kernel computes is read in training alone.
-pub(super) fn is_training_only(kernel: Kernel) -> bool {
+/// Whether what a dispatch computes is read in training alone.
+pub(super) fn is_training_only(desc: &DispatchDesc) -> bool {
     let lists = [
         batch_norm::gpu::TRAINING_ONLY,
         conv2d::gpu::TRAINING_ONLY,
         dense::gpu::TRAINING_ONLY,
         sgd::gpu::KERNELS,
     ];
-    lists.into_iter().flatten().any(|one| one.name == kernel.name)
+    let is_listed = |kernel: &Kernel| kernel.name == desc.kernel.name;
+    // All gradients of a layer, without the input's.
+    let of_weights = || desc.constants.contains(&switch("has_dx", false));
+    lists.into_iter().flatten().any(is_listed) || of_weights()
 }
 
 /// A plan and the kernels that compute it.

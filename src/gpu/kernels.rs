@@ -69,6 +69,7 @@ const INCLUDES: &[(&str, &str)] = &[
     ("activation", include_str!("../../shaders/include/activation.wgsl")),
     ("augmentation", include_str!("../../shaders/include/augmentation.wgsl")),
     ("conv2d", include_str!("../../shaders/include/conv2d.wgsl")),
+    ("conv2d_pooled", include_str!("../../shaders/include/conv2d_pooled.wgsl")),
     ("conv2d_tiled", include_str!("../../shaders/include/conv2d_tiled.wgsl")),
     ("input_gradient", include_str!("../../shaders/include/input_gradient.wgsl")),
     ("maximum", include_str!("../../shaders/include/maximum.wgsl")),

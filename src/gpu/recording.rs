@@ -101,7 +101,7 @@ impl Writer {
             bindings,
             groups,
             work: Work { flop: desc.flop as u64, bytes: elements as u64 * WORD },
-            training_only: is_training_only(kernel),
+            training_only: is_training_only(desc),
         })
     }
 }
