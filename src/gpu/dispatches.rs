@@ -5,19 +5,45 @@ use crate::graph::{NodeId, Role};
 use crate::ops::gpu::{DispatchDesc, InputContext, Kernel, KernelVariant, NodeContext, TileConfig};
 use crate::ops::{
     add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout,
-    max_pool2d, sgd, softmax,
+    max_pool2d, penalty, sgd, softmax,
 };
 use crate::plan::{LoweredOp, Plan};
 
-/// Whether what a kernel computes is read in training alone.
-pub(super) fn is_training_only(kernel: Kernel) -> bool {
-    let lists = [
-        batch_norm::gpu::TRAINING_ONLY,
-        conv2d::gpu::TRAINING_ONLY,
-        dense::gpu::TRAINING_ONLY,
-        sgd::gpu::KERNELS,
-    ];
-    lists.into_iter().flatten().any(|one| one.name == kernel.name)
+/// The steps that a kernel is dispatched in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// In all.
+    Always,
+    /// In training, where alone what it computes is read.
+    Training,
+    /// In evaluation and explanation: in training another kernel computes it, too.
+    Inference,
+}
+
+impl When {
+    pub(super) fn of(kernel: Kernel) -> Self {
+        let training_only = [
+            batch_norm::gpu::TRAINING_ONLY,
+            conv2d::gpu::TRAINING_ONLY,
+            dense::gpu::TRAINING_ONLY,
+            sgd::gpu::KERNELS,
+        ];
+        let has = |kernels: &[Kernel]| kernels.iter().any(|one| one.name == kernel.name);
+        match () {
+            () if training_only.into_iter().any(has) => Self::Training,
+            () if has(penalty::gpu::INFERENCE_ONLY) => Self::Inference,
+            () => Self::Always,
+        }
+    }
+
+    /// Whether that is in training, or in inference.
+    pub(super) fn includes(self, training: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Training => training,
+            Self::Inference => !training,
+        }
+    }
 }
 
 /// A plan and the kernels that compute it.
@@ -102,10 +128,19 @@ impl Dispatches<'_> {
         }
     }
 
-    /// Probabilities, metrics and the gradient at the logits, after the forward pass.
+    /// What touches the results of a data set, after the forward pass: probabilities, metrics and the
+    /// gradient at the logits, and the penalty.
     pub(super) fn loss(&self) -> Vec<DispatchDesc> {
         let output = self.plan.graph().output();
         let LoweredOp::Softmax(op) = self.plan.lowered(output) else { return Vec::new() };
-        softmax::gpu::forward(op, &self.context(output))
+        let penalty = penalty::gpu::forward(&self.memory.chunks, self.memory.layout.len);
+        softmax::gpu::forward(op, &self.context(output)).into_iter().chain(penalty).collect()
+    }
+
+    /// The optimiser's step, with the penalty of training.
+    pub(super) fn update(&self) -> Option<DispatchDesc> {
+        let Memory { chunks, layout, .. } = self.memory;
+        let partial_sums = self.memory.partial_sums(self.plan.batch());
+        self.plan.trains().then(|| sgd::gpu::step(chunks, layout.len, partial_sums))
     }
 }

@@ -68,6 +68,7 @@ const INCLUDE: &str = "//!include ";
 const INCLUDES: &[(&str, &str)] = &[
     ("activation", include_str!("../../shaders/include/activation.wgsl")),
     ("augmentation", include_str!("../../shaders/include/augmentation.wgsl")),
+    ("chunk", include_str!("../../shaders/include/chunk.wgsl")),
     ("conv2d", include_str!("../../shaders/include/conv2d.wgsl")),
     ("conv2d_tiled", include_str!("../../shaders/include/conv2d_tiled.wgsl")),
     ("input_gradient", include_str!("../../shaders/include/input_gradient.wgsl")),
@@ -76,6 +77,7 @@ const INCLUDES: &[(&str, &str)] = &[
     ("pool2d", include_str!("../../shaders/include/pool2d.wgsl")),
     ("random", include_str!("../../shaders/include/random.wgsl")),
     ("step", include_str!("../../shaders/include/step.wgsl")),
+    ("workgroup_sum", include_str!("../../shaders/include/workgroup_sum.wgsl")),
 ];
 
 /// A file in the text that is compiled.

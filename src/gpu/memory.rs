@@ -1,22 +1,22 @@
 //! The buffers of a plan, by role: one for each slot's values and gradients, and one flat buffer each
-//! for the parameters, their gradients, the velocity and the penalty's factors. All are values here:
-//! a host allocates them.
+//! for the parameters, their gradients, the and velocity. All are values here: a host
+//! allocates them.
 
 use std::collections::HashMap;
 
 use super::kernels::Access;
 use crate::graph::{Graph, NodeId, Role};
 use crate::ops::gpu::{Buffer, KernelVariant, TileConfig, UNIFORM_ELEMENTS};
-use crate::ops::sgd::gpu::{Chunk, GROUP, chunks};
+use crate::ops::sgd::gpu::{Chunk, chunks, words};
 use crate::ops::split_k::{self, SplitK};
 use crate::ops::{batch_norm, conv2d};
 use crate::plan::{LoweredOp, Plan};
 
 /// Bytes of a float or an index.
 pub(super) const WORD: u64 = crate::ops::WORD as u64;
-/// Elements that every tensor in a flat buffer begins at a multiple of: those of a workgroup of
-/// the optimiser, and 256 bytes, which every device can bind.
-const ALIGN: usize = GROUP;
+/// Elements that every tensor in a flat buffer begins at a multiple of: 256 bytes, which every device
+/// can bind.
+const ALIGN: usize = 64;
 /// Bytes of a uniform binding, whatever of it a kernel reads.
 pub(super) const UNIFORM_BYTES: u64 = UNIFORM_ELEMENTS as u64 * WORD;
 
@@ -173,8 +173,6 @@ pub(super) struct Memory {
     unused_output: BufferId,
     /// What each workgroup of the optimiser does.
     pub(super) chunks: Vec<Chunk>,
-    /// Whether any parameter has a penalty.
-    pub(super) has_penalty: bool,
 }
 
 impl Memory {
@@ -196,11 +194,11 @@ impl Memory {
             unused_output: buffers.add("unused output", 1),
             buffers,
             chunks: Vec::new(),
-            has_penalty: plan.graph().parameters().iter().any(|p| p.l2 != 0.0),
         };
         memory.add_slots(plan);
         memory.add_nodes(plan);
         memory.add_parameters(plan);
+        memory.add_chunks(plan, tiles);
         if plan.trains() {
             memory.add_update(plan, partial_sums);
         }
@@ -246,17 +244,11 @@ impl Memory {
         }
     }
 
-    /// Parameters, velocity and penalty factors, and the tensors in them.
+    /// Parameters and velocity, and the tensors in them.
     fn add_parameters(&mut self, plan: &Plan) {
         let graph = plan.graph();
-        let parameters = self.add_flat(Buffer::AllParameters, "parameters", &[]);
-        self.add_flat(Buffer::Velocity, "velocity", &[]);
-        let mut l2 = vec![0.0; graph.parameter_count()];
-        for p in graph.parameters() {
-            l2[p.range()].fill(p.l2);
-        }
-        let l2 = self.layout.to_padded(graph, &l2);
-        self.add_flat(Buffer::PenaltyFactors, "penalty factors", &l2);
+        let parameters = self.add_flat(Buffer::AllParameters, "parameters");
+        self.add_flat(Buffer::Velocity, "velocity");
         for (p, &start) in graph.parameters().iter().zip(&self.layout.starts) {
             let slice = Slice::part(parameters, start, p.len());
             self.slices.insert(Buffer::Parameter(p.node, p.role), slice);
@@ -264,18 +256,29 @@ impl Memory {
     }
 
     /// A flat buffer over all parameters; a uniform binding may reach beyond the last tensor.
-    fn add_flat(&mut self, role: Buffer, what: &str, data: &[f32]) -> BufferId {
-        let len = self.layout.len + UNIFORM_ELEMENTS;
-        let buffer = self.buffers.add_with(what, len, bytemuck::cast_slice(data).to_vec());
+    fn add_flat(&mut self, role: Buffer, what: &str) -> BufferId {
+        let buffer = self.buffers.add(what, self.layout.len + UNIFORM_ELEMENTS);
         self.slices.insert(role, Slice::whole(buffer, self.layout.len));
         buffer
     }
 
-    /// What only training needs: gradients of parameters, their partial sums, and the
-    /// optimiser's chunks.
+    /// What each workgroup of the optimiser and of the penalty does.
+    fn add_chunks(&mut self, plan: &Plan, tiles: TileConfig) {
+        let start = |parameter: usize| self.layout.starts[parameter];
+        let split = |id: NodeId| self.splits[id.index()];
+        self.chunks = chunks(plan.graph(), (tiles, plan.batch()), start, split);
+        let table: &[u32] = bytemuck::cast_slice(&self.chunks);
+        let len = words(&self.chunks);
+        let buffer = self.buffers.add_with("chunks of parameters", len, table.to_vec());
+        // The kernel asks for the number of chunks: no rounding.
+        let chunks = Slice { buffer, start: 0, len: len as u64 };
+        self.slices.insert(Buffer::UpdateChunks, chunks);
+    }
+
+    /// What only training needs: gradients of parameters and their partial sums.
     fn add_update(&mut self, plan: &Plan, partial_sums: usize) {
         let graph = plan.graph();
-        let flat = self.add_flat(Buffer::AllParameterGradients, "parameter gradients", &[]);
+        let flat = self.add_flat(Buffer::AllParameterGradients, "parameter gradients");
         for (p, &start) in graph.parameters().iter().zip(&self.layout.starts) {
             let slice = Slice::part(flat, start, p.len());
             self.slices.insert(Buffer::ParameterGradient(p.node, p.role), slice);
@@ -295,12 +298,6 @@ impl Memory {
                 self.slices.insert(Buffer::PartialSums(id), slice);
             }
         }
-        self.chunks = chunks(graph, |id| self.splits[id.index()]);
-        let words: &[u32] = bytemuck::cast_slice(&self.chunks);
-        let table = self.buffers.add_with("chunks of parameters", words.len(), words.to_vec());
-        // The kernel asks for the number of chunks: no rounding.
-        let chunks = Slice { buffer: table, start: 0, len: words.len() as u64 };
-        self.slices.insert(Buffer::UpdateChunks, chunks);
         let first = self.buffers.add_with("first step that is not finite", 1, vec![u32::MAX]);
         self.slices.insert(Buffer::FirstNotFinite, Slice::whole(first, 1));
     }

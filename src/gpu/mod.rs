@@ -132,9 +132,8 @@ pub struct Gpu {
     /// Bytes between two steps in `steps`.
     stride: usize,
     forward: Vec<Dispatch>,
-    /// Empty if the plan is for inference, as is `update`.
+    /// Empty if the plan is for inference.
     backward: Vec<Dispatch>,
-    update: Option<Dispatch>,
     datasets: VecDeque<DeviceDataset>,
     /// Data sets that were uploaded for an earlier plan.
     residents: Vec<Resident>,
@@ -202,9 +201,9 @@ impl Gpu {
         tiles: Option<TileConfig>,
     ) -> Result<Self> {
         let Self { writer, recorder, steps, datasets, residents, readback, .. } = self;
-        let Self { buffers, forward, backward, update, context, .. } = self;
+        let Self { buffers, forward, backward, context, .. } = self;
         // The device may have no room for the buffers of two plans.
-        drop((buffers, forward, backward, update));
+        drop((buffers, forward, backward));
         let known = datasets.into_iter().map(|dataset| dataset.resident);
         let residents = known.chain(residents).collect();
         let kept = Kept { writer, recorder, steps, residents, readback };
@@ -240,14 +239,12 @@ impl Gpu {
         let Kept { mut writer, mut recorder, steps, residents, mut readback } = kept;
         let plan = plan.fused(&variant.fusions());
         fit::check(&plan, &writer.target.name, context.largest(), Some("--device cpu"))?;
-        let PlanRecording { memory, forward, backward, update } =
+        let PlanRecording { memory, forward, backward } =
             PlanRecording::new(&mut writer, &plan, variant, tiles)?;
         let buffers = context.allocate(&memory.buffers)?;
         let find = |id: BufferId| &buffers[id.index];
         let forward = recorder.realise(&context, &forward, &find)?;
         let backward = recorder.realise(&context, &backward, &find)?;
-        let update =
-            update.map(|update| recorder.dispatch(&context, &update, &find)).transpose()?;
         // For weights and velocity.
         readback.reserve(&context, 2 * memory.layout.len)?;
         Ok(Self {
@@ -262,7 +259,6 @@ impl Gpu {
             stride: stride(&context),
             forward,
             backward,
-            update,
             datasets: VecDeque::new(),
             residents,
             readback,
@@ -383,16 +379,13 @@ impl Gpu {
         dataset: &'a DeviceDataset,
         pass: Pass,
     ) -> impl Iterator<Item = &'a Dispatch> {
-        let (back, update) = match pass {
-            Pass::Train(_) => (true, true),
-            Pass::Explain => (true, false),
-            Pass::Evaluate => (false, false),
-        };
+        let training = matches!(pass, Pass::Train(_));
+        let back = pass != Pass::Evaluate;
         let forward = dataset.gather.iter().chain(&self.forward).chain(&dataset.loss);
         let backward = back.then_some(&self.backward).into_iter().flatten();
         // Outside of training nobody reads a batch's moments or the gradients of weights.
-        let all = forward.chain(backward).chain(self.update.as_ref());
-        all.filter(move |dispatch| update || !dispatch.recorded.training_only)
+        let all = forward.chain(backward).chain(&dataset.update);
+        all.filter(move |dispatch| dispatch.recorded.when.includes(training))
     }
 }
 

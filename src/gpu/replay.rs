@@ -53,7 +53,9 @@ impl Gpu {
                 };
                 let gather = self.recorder.realise(context, &recording.gather, &find)?;
                 let loss = self.recorder.realise(context, &recording.loss, &find)?;
-                let dataset = DeviceDataset { resident, recording, results, gather, loss };
+                let update = recording.update.as_slice();
+                let update = self.recorder.realise(context, update, &find)?;
+                let dataset = DeviceDataset { resident, recording, results, gather, loss, update };
                 self.readback.reserve(&self.context, dataset.longest_read())?;
                 dataset
             }

@@ -166,11 +166,17 @@ impl Gpu {
             .collect()
     }
 
-    /// What each of the [`Gpu::dispatches`] is made of, and the buffers that it writes.
+    /// What each of the [`Gpu::dispatches`] is made of, and the buffers that it writes; then what
+    /// evaluation alone dispatches.
     pub fn descriptions(&self) -> Vec<(&DispatchDesc, Vec<Buffer>)> {
         let dataset = self.datasets.front();
-        let pass = Pass::Train(Training::plain(NO_UPDATE));
-        let dispatches = dataset.into_iter().flat_map(|dataset| self.step(dataset, pass));
+        let training = Pass::Train(Training::plain(NO_UPDATE));
+        let steps = |dataset| {
+            let inference = self.step(dataset, Pass::Evaluate);
+            let only = inference.filter(|dispatch| !dispatch.recorded.when.includes(true));
+            self.step(dataset, training).chain(only)
+        };
+        let dispatches = dataset.into_iter().flat_map(steps);
         dispatches.map(|d| (&d.recorded.desc, d.recorded.writes().collect())).collect()
     }
 

@@ -136,9 +136,7 @@ pub enum Buffer {
     Velocity,
     /// Number of the call's first step after which a weight is not finite.
     FirstNotFinite,
-    /// The penalty's factor of each parameter.
-    PenaltyFactors,
-    /// What each workgroup of the optimiser does.
+    /// What each workgroup of the optimiser and of the penalty does.
     UpdateChunks,
     /// Indices of samples, batch after batch.
     Order,
@@ -154,7 +152,7 @@ pub enum Buffer {
     Probabilities,
     /// Loss and number of correct predictions of each step.
     StepMetrics,
-    /// Partial sums of the penalty of each step.
+    /// Shares of the penalty of each step.
     Penalties,
     /// No buffer: the kernel reads and writes nothing there.
     Unused,
