@@ -1,7 +1,7 @@
 //! From a plan to dispatches: the operations' dispatches of each node, forward and backward.
 
 use super::memory::Memory;
-use crate::graph::{NodeId, Role};
+use crate::graph::NodeId;
 use crate::ops::gpu::{DispatchDesc, InputContext, Kernel, KernelVariant, NodeContext, TileConfig};
 use crate::ops::{
     add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout,
@@ -59,22 +59,21 @@ impl Dispatches<'_> {
     /// What the plan knows of a node.
     pub(super) fn context(&self, id: NodeId) -> NodeContext {
         let graph = self.plan.graph();
-        let inputs = (graph.node(id).inputs.iter().zip(self.plan.input_gradients(id)))
+        let inputs = (self.plan.inputs(id).into_iter())
             .map(|(input, gradient)| InputContext {
-                id: *input,
-                gradient: *gradient,
-                relu: graph.ends_in_relu(*input),
-                slot: self.plan.slot(*input).0,
+                id: input,
+                gradient,
+                relu: graph.ends_in_relu(input),
+                slot: self.plan.slot(input).0,
             })
             .collect();
-        let start = |role| self.memory.layout.start(graph, id, role).unwrap_or(0);
         NodeContext {
             id,
             inputs,
             batch: self.plan.batch(),
             variant: self.variant,
             tiles: self.tiles,
-            beta_offset: start(Role::Beta) - start(Role::Gamma),
+            tensor_stride: self.memory.layout.tensor_stride(graph, id),
         }
     }
 
@@ -96,6 +95,7 @@ impl Dispatches<'_> {
             LoweredOp::AxisToChannels(op) => axis_to_channels::gpu::forward(op, &node),
             LoweredOp::Concat(op) => concat::gpu::forward(op, &node),
             LoweredOp::Add(op) => add::gpu::forward(op, &node),
+            LoweredOp::Dense(_) if self.dense_with_loss() == Some(id) => Vec::new(),
             LoweredOp::Dense(op) => dense::gpu::forward(op, &node),
         }
     }
@@ -106,19 +106,20 @@ impl Dispatches<'_> {
         if !self.plan.has_gradient(self.plan.slot(id)) {
             return Vec::new();
         }
-        let node = self.context(id);
+        let (node, split) = (self.context(id), self.memory.split_k(id));
         match self.plan.lowered(id) {
             LoweredOp::Input
             | LoweredOp::Alias
             | LoweredOp::FusedInto(_)
             | LoweredOp::Softmax(_) => Vec::new(),
             LoweredOp::Conv2d(op) => {
-                let split = self.memory.split_k(id);
                 split.map_or_else(Vec::new, |split| conv2d::gpu::backward(op, &node, &split))
             }
             LoweredOp::MaxPool2d(op) => max_pool2d::gpu::backward(op, &node),
             LoweredOp::AvgPool2d(op) => avg_pool2d::gpu::backward(op, &node),
-            LoweredOp::BatchNorm(op) => batch_norm::gpu::backward(op, &node),
+            LoweredOp::BatchNorm(op) => {
+                split.map_or_else(Vec::new, |split| batch_norm::gpu::backward(op, &node, &split))
+            }
             LoweredOp::Dropout(op) => dropout::gpu::backward(op, &node),
             LoweredOp::Crop(op) => crop::gpu::backward(op, &node),
             LoweredOp::AxisToChannels(op) => axis_to_channels::gpu::backward(op, &node),
@@ -128,13 +129,29 @@ impl Dispatches<'_> {
         }
     }
 
+    /// The dense layer that is computed with the loss.
+    fn dense_with_loss(&self) -> Option<NodeId> {
+        match self.plan.lowered(self.plan.graph().output()) {
+            LoweredOp::Softmax(op) => op.dense,
+            _ => None,
+        }
+    }
+
     /// What touches the results of a data set, after the forward pass: probabilities, metrics and the
     /// gradient at the logits, and the penalty.
     pub(super) fn loss(&self) -> Vec<DispatchDesc> {
         let output = self.plan.graph().output();
         let LoweredOp::Softmax(op) = self.plan.lowered(output) else { return Vec::new() };
         let penalty = penalty::gpu::forward(&self.memory.chunks, self.memory.layout.len);
-        softmax::gpu::forward(op, &self.context(output)).into_iter().chain(penalty).collect()
+        let node = self.context(output);
+        let dense = op.dense.map(|id| (self.plan.lowered(id), self.context(id)));
+        let loss = match &dense {
+            Some((LoweredOp::Dense(dense), below)) => {
+                dense::gpu::softmax_forward(dense, below, (op, &node))
+            }
+            _ => softmax::gpu::forward(op, &node),
+        };
+        std::iter::once(loss).chain(penalty).collect()
     }
 
     /// The optimiser's step, with the penalty of training.

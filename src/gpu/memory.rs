@@ -9,7 +9,7 @@ use crate::graph::{Graph, NodeId, Role};
 use crate::ops::gpu::{Buffer, KernelVariant, TileConfig, UNIFORM_ELEMENTS};
 use crate::ops::sgd::gpu::{Chunk, chunks, words};
 use crate::ops::split_k::{self, SplitK};
-use crate::ops::{batch_norm, conv2d};
+use crate::ops::{batch_norm, conv2d, softmax};
 use crate::plan::{LoweredOp, Plan};
 
 /// Bytes of a float or an index.
@@ -138,6 +138,13 @@ impl Layout {
         Some(self.starts[index])
     }
 
+    /// Elements from the first of a node's first tensor to the first of its second.
+    pub(super) fn tensor_stride(&self, graph: &Graph, id: NodeId) -> usize {
+        let all = graph.parameters().iter().zip(&self.starts);
+        let mut own = all.filter(|(p, _)| p.node == id).map(|(_, start)| *start);
+        own.next().zip(own.next()).map_or(0, |(first, second)| second - first)
+    }
+
     /// The graph's flat parameters as they lie on the device, with zeros between tensors.
     pub(super) fn to_padded(&self, graph: &Graph, flat: &[f32]) -> Vec<f32> {
         let mut padded = vec![0.0; self.len];
@@ -196,7 +203,7 @@ impl Memory {
             chunks: Vec::new(),
         };
         memory.add_slots(plan);
-        memory.add_nodes(plan);
+        memory.add_nodes(plan, variant);
         memory.add_parameters(plan);
         memory.add_chunks(plan, tiles);
         if plan.trains() {
@@ -207,8 +214,9 @@ impl Memory {
 
     /// Values and gradients.
     fn add_slots(&mut self, plan: &Plan) {
+        let of_loss = self.add_loss(plan);
         for (slot, buffer) in plan.buffers().iter().enumerate() {
-            if !buffer.is_materialized {
+            if !buffer.is_materialized || of_loss.contains(&slot) {
                 continue;
             }
             let len = plan.batch() * buffer.len;
@@ -224,8 +232,26 @@ impl Memory {
         }
     }
 
-    /// The argmax of max-poolings, and statistics and partial sums of batch norms.
-    fn add_nodes(&mut self, plan: &Plan) {
+    /// Where the last dense layer is computed with the loss: logits, their gradient and the
+    /// probabilities in one buffer. Returns the slots of both nodes.
+    fn add_loss(&mut self, plan: &Plan) -> Vec<usize> {
+        let output = plan.graph().output();
+        let LoweredOp::Softmax(op) = plan.lowered(output) else { return Vec::new() };
+        let Some(logits) = op.dense else { return Vec::new() };
+        let len = plan.batch() * op.classes;
+        let stride = softmax::gpu::part_stride(op, plan.batch());
+        let buffer = self.buffers.add("logits, their gradient, probabilities", 3 * stride);
+        self.slices.insert(Buffer::LossTensors(output), Slice::whole(buffer, 3 * stride));
+        self.slices.insert(Buffer::Value(logits), Slice::part(buffer, 0, len));
+        if plan.has_gradient(plan.slot(logits)) {
+            self.slices.insert(Buffer::Gradient(logits), Slice::part(buffer, stride, len));
+        }
+        self.slices.insert(Buffer::Value(output), Slice::part(buffer, 2 * stride, len));
+        [logits, output].map(|id| plan.slot(id).0).to_vec()
+    }
+
+    /// The argmax of max-poolings, and statistics and moments of batch norms.
+    fn add_nodes(&mut self, plan: &Plan, variant: KernelVariant) {
         for id in plan.graph().ids() {
             let mut add = |role: Buffer, what: &str, len: usize| {
                 let name = format!("{what} of {}", plan.graph().node(id).name);
@@ -238,8 +264,8 @@ impl Memory {
             if let LoweredOp::BatchNorm(op) = plan.lowered(id) {
                 let stats = batch_norm::gpu::STATS_PER_CHANNEL * op.c;
                 add(Buffer::BatchStats(id), "statistics", stats);
-                let sums = batch_norm::gpu::partial_sums(op, plan.batch(), plan.trains());
-                add(Buffer::PartialSums(id), "partial sums", sums);
+                let moments = batch_norm::gpu::moments_len(op, variant, plan.batch());
+                add(Buffer::Moments(id), "moments", moments);
             }
         }
     }
@@ -252,6 +278,10 @@ impl Memory {
         for (p, &start) in graph.parameters().iter().zip(&self.layout.starts) {
             let slice = Slice::part(parameters, start, p.len());
             self.slices.insert(Buffer::Parameter(p.node, p.role), slice);
+            // From the node's first tensor to the end of the last one so far.
+            let all = self.slices.entry(Buffer::NodeParameters(p.node)).or_insert(slice);
+            let end = start as u64 + slice.len;
+            *all = Slice { len: end - all.start, ..*all };
         }
     }
 
@@ -282,12 +312,6 @@ impl Memory {
         for (p, &start) in graph.parameters().iter().zip(&self.layout.starts) {
             let slice = Slice::part(flat, start, p.len());
             self.slices.insert(Buffer::ParameterGradient(p.node, p.role), slice);
-            if let (Role::Gamma, Some(beta)) =
-                (p.role, self.layout.start(graph, p.node, Role::Beta))
-            {
-                let both = Slice::part(flat, start, beta - start + p.len());
-                self.slices.insert(Buffer::NormGradients(p.node), both);
-            }
         }
         let sums = self.buffers.add("partial weight gradients", partial_sums);
         // A buffer is never empty.
@@ -337,7 +361,8 @@ impl Buffers for Memory {
     }
 }
 
-/// How the weight gradients of each convolution are split, and the elements of all partial sums.
+/// How the gradients of the parameters of each convolution and batch norm are split, and the elements
+/// of all partial sums.
 fn split_weight_gradients(
     plan: &Plan,
     variant: KernelVariant,
@@ -346,8 +371,16 @@ fn split_weight_gradients(
 ) -> (Vec<Option<(SplitK, usize)>>, usize) {
     let ids: Vec<NodeId> = plan.graph().ids().collect();
     let split = |node: usize, limit: usize| {
-        let LoweredOp::Conv2d(op) = plan.lowered(ids[node]) else { return None };
-        plan.trains().then(|| conv2d::gpu::split_k(op, variant, tiles, plan.batch(), limit))
+        if !plan.trains() {
+            return None;
+        }
+        match plan.lowered(ids[node]) {
+            LoweredOp::Conv2d(op) => {
+                Some(conv2d::gpu::split_k(op, variant, tiles, plan.batch(), limit))
+            }
+            LoweredOp::BatchNorm(op) => Some(batch_norm::gpu::split_gradients(op, plan.batch())),
+            _ => None,
+        }
     };
     split_k::lay_out(ids.len(), plan.batch(), ALIGN, limit, split)
 }

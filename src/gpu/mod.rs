@@ -44,7 +44,7 @@ pub use crate::ops::gpu::Buffer;
 use crate::ops::gpu::UNIFORM_ELEMENTS;
 pub use crate::ops::gpu::{Kernel, KernelVariant, TileConfig};
 use crate::ops::split_k::MAX_POSITIONS;
-use crate::plan::{ConvLimits, Fusions, NormLimits, Plan};
+use crate::plan::{ConvLimits, DropoutLimits, Fusions, LossLimits, NormLimits, Plan};
 use context::Context;
 use device_dataset::{DeviceDataset, Resident};
 use memory::{BufferId, Memory};
@@ -101,6 +101,9 @@ impl KernelVariant {
                     channels_multiple_of: 4,
                     window: MAX_POSITIONS,
                 }),
+                gather_crop: true,
+                dropout_dense: Some(DropoutLimits { units: 128 }),
+                dense_softmax: Some(LossLimits { kernel_len: 1024 }),
             },
         }
     }
@@ -341,9 +344,12 @@ impl Gpu {
                 Tensor::Gradient => Buffer::Gradient(node),
             };
             let n = samples * self.plan.graph().node(node).shape.len();
-            let buffer = buffer_of(&self.memory, &self.buffers, role);
-            places.push(buffer.map(|_| buffers.len()));
-            buffers.extend(buffer.map(|buffer| (buffer, n)));
+            let slice = self.memory.buffer(role);
+            places.push(slice.map(|_| buffers.len()));
+            buffers.extend(slice.map(|slice| {
+                let start = slice.start as usize;
+                (&self.buffers[slice.buffer.index], start..start + n)
+            }));
         }
         let mut read = self.readback.read(&self.context, &buffers)?;
         // Empty where the plan computes no gradient.
@@ -366,8 +372,10 @@ impl Gpu {
     fn read_parameters<const N: usize>(&mut self, roles: [Buffer; N]) -> Result<[Vec<f32>; N]> {
         let Self { memory, buffers, plan, context, readback, .. } = self;
         let slices: Vec<_> = roles.iter().filter_map(|role| memory.buffer(*role)).collect();
-        let buffers: Vec<_> =
-            slices.iter().map(|slice| (&buffers[slice.buffer.index], memory.layout.len)).collect();
+        let buffers: Vec<_> = slices
+            .iter()
+            .map(|slice| (&buffers[slice.buffer.index], 0..memory.layout.len))
+            .collect();
         let mut padded = readback.read(context, &buffers)?.into_iter();
         let flat = |padded: Vec<f32>| memory.layout.to_flat(plan.graph(), &padded);
         Ok(std::array::from_fn(|_| padded.next().map(flat).unwrap_or_default()))
@@ -441,7 +449,7 @@ impl Backend for Gpu {
         self.write_order(data, &order)?;
         let metrics = self.run(Pass::Evaluate, n, &mut |_| ControlFlow::Continue(()))?;
         let Some(dataset) = self.datasets.front() else { return Ok(Vec::new()) };
-        let rows = [(dataset.probabilities(), n * self.plan.graph().classes())];
+        let rows = [(dataset.probabilities(), 0..n * self.plan.graph().classes())];
         *probabilities = self.readback.read(&self.context, &rows)?.concat();
         Ok(metrics)
     }

@@ -10,7 +10,7 @@ use crate::backend::Augmentation;
 use crate::error::{Error, Result};
 use crate::measure::Work;
 use crate::ops::gather::{self, Gather};
-use crate::ops::gpu::{Buffer, DispatchDesc, Grid, Kernel, KernelVariant, TileConfig};
+use crate::ops::gpu::{Buffer, DispatchDesc, Grid, Kernel, KernelVariant, NodeContext, TileConfig};
 use crate::ops::{sgd, softmax};
 use crate::plan::Plan;
 
@@ -263,13 +263,16 @@ impl DatasetRecording {
         let all = DatasetBuffers { memory, samples: &samples.slices, results };
 
         let input = graph.node(graph.input());
-        let node = dispatches.context(graph.input());
+        // A crop that alone reads the input is what of a sample is copied.
+        let target = plan.gathered();
+        let kept = graph.node(target).shape.len();
+        let node = NodeContext { id: target, ..dispatches.context(graph.input()) };
         let op = Gather { sample: input.shape };
         let mut gather = Vec::new();
         for (i, count) in samples.chunks.iter().enumerate() {
             let (count, n) = (count * samples.sample, n * samples.sample);
             let share = (node.batch * count).div_ceil(n.max(1));
-            let desc = gather::gpu::forward(&op, &node, i, share);
+            let desc = gather::gpu::forward(&op, &node, kept, (i, share));
             gather.push(writer.record(&input.name, &desc, &all)?);
         }
         let output = &graph.node(graph.output()).name;

@@ -107,7 +107,7 @@ impl Queries {
         encoder.resolve_query_set(&self.set, 0..count, &self.resolved, 0);
         context.queue.submit([encoder.finish()]);
         let words = u64::from(count * wgpu::QUERY_SIZE) / WORD;
-        let read = readback.read(context, &[(&self.resolved, words as usize)])?.concat();
+        let read = readback.read(context, &[(&self.resolved, 0..words as usize)])?.concat();
         let words: &[u32] = bytemuck::cast_slice(&read);
         let ticks: Vec<u64> =
             words.chunks_exact(2).map(|w| u64::from(w[0]) | u64::from(w[1]) << 32).collect();
