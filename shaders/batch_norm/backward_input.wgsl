@@ -47,6 +47,10 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
     let own_rows = rows_of(split, part);
     for (var r = own_rows.x + place.lane; r < own_rows.y; r += lanes()) {
         let at = r * columns + column;
-        store_input_gradient(at, scale * (dz[at] - level - (x[at] - mean) * slope));
+        var centred = dz[at];
+        if step.training != 0u {
+            centred = centred - level - (x[at] - mean) * slope;
+        }
+        store_input_gradient(at, scale * centred);
     }
 }
