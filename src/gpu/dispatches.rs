@@ -1,8 +1,9 @@
 //! From a plan to dispatches: the operations' dispatches of each node, forward and backward.
 
 use super::memory::Memory;
+use super::tiles::{Phase, Tiles};
 use crate::graph::NodeId;
-use crate::ops::gpu::{DispatchDesc, InputContext, Kernel, KernelVariant, NodeContext, TileConfig};
+use crate::ops::gpu::{DispatchDesc, InputContext, Kernel, KernelVariant, NodeContext};
 use crate::ops::{
     add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout,
     max_pool2d, penalty, sgd, softmax,
@@ -52,12 +53,12 @@ pub(super) struct Dispatches<'a> {
     pub(super) plan: &'a Plan,
     pub(super) memory: &'a Memory,
     pub(super) variant: KernelVariant,
-    pub(super) tiles: TileConfig,
+    pub(super) tiles: &'a Tiles,
 }
 
 impl Dispatches<'_> {
-    /// What the plan knows of a node.
-    pub(super) fn context(&self, id: NodeId) -> NodeContext {
+    /// What the plan knows of a node, for one of its phases.
+    pub(super) fn context(&self, id: NodeId, phase: Phase) -> NodeContext {
         let graph = self.plan.graph();
         let inputs = (self.plan.inputs(id).into_iter())
             .map(|(input, gradient)| InputContext {
@@ -72,7 +73,7 @@ impl Dispatches<'_> {
             inputs,
             batch: self.plan.batch(),
             variant: self.variant,
-            tiles: self.tiles,
+            tiles: self.tiles.of(&graph.node(id).name, phase),
             tensor_stride: self.memory.layout.tensor_stride(graph, id),
         }
     }
@@ -80,7 +81,7 @@ impl Dispatches<'_> {
     /// A node's output from its inputs. The input and the softmax read the data set: their
     /// dispatches are recorded with it.
     pub(super) fn forward(&self, id: NodeId) -> Vec<DispatchDesc> {
-        let node = self.context(id);
+        let node = self.context(id, Phase::Forward);
         match self.plan.lowered(id) {
             LoweredOp::Input
             | LoweredOp::Alias
@@ -106,7 +107,7 @@ impl Dispatches<'_> {
         if !self.plan.has_gradient(self.plan.slot(id)) {
             return Vec::new();
         }
-        let (node, split) = (self.context(id), self.memory.split_k(id));
+        let (node, split) = (self.context(id, Phase::Backward), self.memory.split_k(id));
         match self.plan.lowered(id) {
             LoweredOp::Input
             | LoweredOp::Alias
@@ -143,8 +144,8 @@ impl Dispatches<'_> {
         let output = self.plan.graph().output();
         let LoweredOp::Softmax(op) = self.plan.lowered(output) else { return Vec::new() };
         let penalty = penalty::gpu::forward(&self.memory.chunks, self.memory.layout.len);
-        let node = self.context(output);
-        let dense = op.dense.map(|id| (self.plan.lowered(id), self.context(id)));
+        let node = self.context(output, Phase::Forward);
+        let dense = op.dense.map(|id| (self.plan.lowered(id), self.context(id, Phase::Forward)));
         let loss = match &dense {
             Some((LoweredOp::Dense(dense), below)) => {
                 dense::gpu::softmax_forward(dense, below, (op, &node))

@@ -5,8 +5,9 @@
 use std::collections::HashMap;
 
 use super::kernels::Access;
+use super::tiles::{ALL_NODES, Phase, Tiles};
 use crate::graph::{Graph, NodeId, Role};
-use crate::ops::gpu::{Buffer, KernelVariant, TileConfig, UNIFORM_ELEMENTS};
+use crate::ops::gpu::{Buffer, KernelVariant, UNIFORM_ELEMENTS};
 use crate::ops::sgd::gpu::{Chunk, chunks, words};
 use crate::ops::split_k::{self, SplitK};
 use crate::ops::{batch_norm, conv2d, softmax};
@@ -184,12 +185,7 @@ pub(super) struct Memory {
 
 impl Memory {
     /// All buffers of a plan; none but parameters has more bytes than `largest`.
-    pub(super) fn new(
-        plan: &Plan,
-        variant: KernelVariant,
-        tiles: TileConfig,
-        largest: u64,
-    ) -> Self {
+    pub(super) fn new(plan: &Plan, variant: KernelVariant, tiles: &Tiles, largest: u64) -> Self {
         let limit = (largest / WORD) as usize;
         let mut buffers = BufferList::new(Owner::Plan);
         let (splits, partial_sums) = split_weight_gradients(plan, variant, tiles, limit);
@@ -293,9 +289,10 @@ impl Memory {
     }
 
     /// What each workgroup of the optimiser and of the penalty does.
-    fn add_chunks(&mut self, plan: &Plan, tiles: TileConfig) {
+    fn add_chunks(&mut self, plan: &Plan, tiles: &Tiles) {
         let start = |parameter: usize| self.layout.starts[parameter];
         let split = |id: NodeId| self.splits[id.index()];
+        let tiles = tiles.of(ALL_NODES, Phase::Update);
         self.chunks = chunks(plan.graph(), (tiles, plan.batch()), start, split);
         let table: &[u32] = bytemuck::cast_slice(&self.chunks);
         let len = words(&self.chunks);
@@ -366,7 +363,7 @@ impl Buffers for Memory {
 fn split_weight_gradients(
     plan: &Plan,
     variant: KernelVariant,
-    tiles: TileConfig,
+    tiles: &Tiles,
     limit: usize,
 ) -> (Vec<Option<(SplitK, usize)>>, usize) {
     let ids: Vec<NodeId> = plan.graph().ids().collect();
@@ -376,6 +373,7 @@ fn split_weight_gradients(
         }
         match plan.lowered(ids[node]) {
             LoweredOp::Conv2d(op) => {
+                let tiles = tiles.of(&plan.graph().node(ids[node]).name, Phase::Backward);
                 Some(conv2d::gpu::split_k(op, variant, tiles, plan.batch(), limit))
             }
             LoweredOp::BatchNorm(op) => Some(batch_norm::gpu::split_gradients(op, plan.batch())),

@@ -6,11 +6,12 @@ use std::collections::HashMap;
 use super::dispatches::{Dispatches, When};
 use super::kernels::{Access, Interface};
 use super::memory::{BufferId, BufferList, Buffers, Memory, Owner, Slice, WORD};
+use super::tiles::{ALL_NODES, Phase, Tiles};
 use crate::backend::Augmentation;
 use crate::error::{Error, Result};
 use crate::measure::Work;
 use crate::ops::gather::{self, Gather};
-use crate::ops::gpu::{Buffer, DispatchDesc, Grid, Kernel, KernelVariant, NodeContext, TileConfig};
+use crate::ops::gpu::{Buffer, DispatchDesc, Grid, Kernel, KernelVariant, NodeContext};
 use crate::ops::{sgd, softmax};
 use crate::plan::Plan;
 
@@ -136,7 +137,7 @@ impl PlanRecording {
         writer: &mut Writer,
         plan: &Plan,
         variant: KernelVariant,
-        tiles: TileConfig,
+        tiles: &Tiles,
     ) -> Result<Self> {
         let memory = Memory::new(plan, variant, tiles, writer.target.largest);
         let dispatches = Dispatches { plan, memory: &memory, variant, tiles };
@@ -266,7 +267,7 @@ impl DatasetRecording {
         // A crop that alone reads the input is what of a sample is copied.
         let target = plan.gathered();
         let kept = graph.node(target).shape.len();
-        let node = NodeContext { id: target, ..dispatches.context(graph.input()) };
+        let node = NodeContext { id: target, ..dispatches.context(graph.input(), Phase::Forward) };
         let op = Gather { sample: input.shape };
         let mut gather = Vec::new();
         for (i, count) in samples.chunks.iter().enumerate() {
@@ -280,7 +281,7 @@ impl DatasetRecording {
         let loss = descs.iter().map(|desc| writer.record(output, desc, &all));
         let loss = loss.collect::<Result<_>>()?;
         let update = dispatches.update();
-        let update = update.map(|desc| writer.record("all", &desc, &all)).transpose()?;
+        let update = update.map(|desc| writer.record(ALL_NODES, &desc, &all)).transpose()?;
         Ok(Self {
             buffers,
             probabilities,

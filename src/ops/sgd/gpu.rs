@@ -11,8 +11,6 @@ kernels! { "sgd": STEP = "step" }
 const GROUP: usize = 256;
 /// More parts of a gradient than this are shared by several threads.
 const PARTS_OF_ONE_LANE: usize = 64;
-/// By so many.
-const LANES: usize = 16;
 
 /// What a workgroup does: `Chunk` of the shader.
 #[repr(C)]
@@ -43,7 +41,8 @@ pub(crate) struct Chunk {
 fn lanes_and_elements(tiles: TileConfig) -> (usize, usize) {
     match tiles {
         TileConfig::Wide => (1, 4),
-        TileConfig::Narrow | TileConfig::Small => (LANES, 1),
+        TileConfig::Narrow => (16, 1),
+        TileConfig::Small => (4, 1),
     }
 }
 
