@@ -44,8 +44,8 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
     }
     let mean = stats[column];
     let scale = stats[2u * columns + column];
-    let own_rows = rows_of(split, part);
-    for (var r = own_rows.x + place.lane; r < own_rows.y; r += lanes()) {
+    let own_rows = walk(rows_of(split, part), place.lane);
+    for (var r = own_rows.first; r < own_rows.end; r += own_rows.next) {
         let at = r * columns + column;
         var centred = dz[at];
         if step.training != 0u {

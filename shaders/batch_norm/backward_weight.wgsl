@@ -1,8 +1,8 @@
 // Partial sums of the gradients of a batch norm's gamma and beta:
 //   parts[p, 0, c] = Σ dz[position, c] · (x[position, c] - stats[0, c]) · stats[1, c]
 //   parts[p, 1, c] = Σ dz[position, c]
-// x and dz [n · rows, c]; stats [4, c]. Lane l of a column sums positions l, l + lanes, … of the part in order, then a
-// tree adds the lanes. The optimiser reduces the parts, and so does batch_norm/backward_input.wgsl.
+// x and dz [n · rows, c]; stats [4, c]. Lane l of a column sums positions l, l + lanes, … of the part in order, then
+// the lanes are added. The optimiser reduces the parts, and so does batch_norm/backward_input.wgsl.
 // Grid: one workgroup per part and 64 columns. CPU twin: src/ops/batch_norm/cpu.rs.
 
 //!include step, batch_norm, batch_norm_sums
@@ -27,12 +27,12 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
         return;
     }
     let place = place_of(group_index(group), local);
-    let own_rows = rows_of(split, part);
+    let own_rows = walk(rows_of(split, part), place.lane);
     var own = no_sums();
     if place.works {
         let mean = stats[place.column];
         let inv_std = stats[columns + place.column];
-        for (var r = own_rows.x + place.lane; r < own_rows.y; r += lanes()) {
+        for (var r = own_rows.first; r < own_rows.end; r += own_rows.next) {
             let at = r * columns + place.column;
             own = added(own, Sums(dz[at] * ((x[at] - mean) * inv_std), dz[at]));
         }

@@ -32,8 +32,8 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
     if !place.works {
         return;
     }
-    let own_rows = rows_of(split, part);
-    for (var r = own_rows.x + place.lane; r < own_rows.y; r += lanes()) {
+    let own_rows = walk(rows_of(split, part), place.lane);
+    for (var r = own_rows.first; r < own_rows.end; r += own_rows.next) {
         let at = r * columns + place.column;
         y[at] = activated((x[at] - own.mean) * own.scale + own.shift);
     }

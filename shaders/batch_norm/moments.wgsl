@@ -28,9 +28,10 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
     let own_rows = rows_of(split, part);
     var own = no_moments();
     if place.works {
-        let begin = (own_rows.x + place.lane) * columns + place.column;
-        let beyond = own_rows.y * columns;
-        let next = lanes() * columns;
+        let lane_rows = walk(own_rows, place.lane);
+        let begin = lane_rows.first * columns + place.column;
+        let beyond = lane_rows.end * columns;
+        let next = lane_rows.next * columns;
         var count = 0.0;
         var sum = Channels(0.0);
         for (var i = begin; i < beyond; i += next) {

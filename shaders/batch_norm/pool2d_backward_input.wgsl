@@ -65,8 +65,8 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
     let scale = stats[2u * columns + q];
     let shift = stats[3u * columns + q];
     let windows_across = (w_in + k_w - 1u) / k_w;
-    let own_windows = rows_of(split, part);
-    for (var window = own_windows.x + place.lane; window < own_windows.y; window += lanes()) {
+    let own_windows = walk(rows_of(split, part), place.lane);
+    for (var window = own_windows.first; window < own_windows.end; window += own_windows.next) {
         let n = window / rows;
         let r = window % rows / windows_across;
         let s = window % rows % windows_across;

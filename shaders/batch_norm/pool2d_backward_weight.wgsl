@@ -5,7 +5,7 @@
 //   g[n, r, s, c] = dmax[n, r / k_h, s / k_w, c] if argmax there is (r, s, c)
 //                 + dmean[n, r / k_h, s / k_w, c] / (k_h · k_w),  and 0 where the ReLU is 0
 // Shapes as in batch_norm/pool2d_forward.wgsl; stats [4, c]. A row is a window. Lane l of a column sums windows l,
-// l + lanes, … of the part in order, each row by row, then a tree adds the lanes. The optimiser reduces the parts, and so
+// l + lanes, … of the part in order, each row by row, then the lanes are added. The optimiser reduces the parts, and so
 // does batch_norm/pool2d_backward_input.wgsl.
 // Grid: one workgroup per part of the windows and 64 columns.
 // CPU twins: src/ops/batch_norm/cpu.rs, src/ops/max_pool2d/cpu.rs, src/ops/avg_pool2d/cpu.rs.
@@ -44,9 +44,9 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
     let shift = stats[3u * columns + q];
     var dgamma = vec4(0.0);
     var dbeta = vec4(0.0);
-    let own_windows = rows_of(split, part);
-    let first = select(own_windows.y, own_windows.x + place.lane, place.works);
-    for (var window = first; window < own_windows.y; window += lanes()) {
+    let own_windows = walk(rows_of(split, part), place.lane);
+    let first = select(own_windows.end, own_windows.first, place.works);
+    for (var window = first; window < own_windows.end; window += own_windows.next) {
         let cell = window * columns + q;
         var top = vec4(0.0);
         var index = vec4(0xffffffffu);

@@ -42,8 +42,8 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
     if !place.works {
         return;
     }
-    let own_windows = rows_of(windows, part);
-    for (var window = own_windows.x + place.lane; window < own_windows.y; window += lanes()) {
+    let own_windows = walk(rows_of(windows, part), place.lane);
+    for (var window = own_windows.first; window < own_windows.end; window += own_windows.next) {
         let sample = window / rows * h_in * w_in * columns;
         let r = window % rows / w_out;
         let s = window % w_out;

@@ -7,9 +7,13 @@
 //         begin + 1      │ lane 1   │ lane 1  │            it takes
 //         ⋮              │ ⋮        │ ⋮       │
 //         begin + lanes  │ lane 0   │ lane 0  │
+//
+// With `alone`, where barriers are dear and caches small (a GPU in software), a lane has neighbouring rows instead, and
+// every thread joins the moments of all parts itself.
 
 // Of x.
 override columns: u32;
+override alone: bool;
 
 // How rows are split into parts: SplitK in src/ops/split_k.rs.
 struct Split {
@@ -42,6 +46,31 @@ fn place_of(group: u32, local: u32) -> Place {
     let column = group % blocks() * 64u + local % width();
     let lane = local / width();
     return Place(column, lane, (lane < lanes()) & (column < columns));
+}
+
+// The rows first, first + next, … below end.
+struct Walk {
+    first: u32,
+    end: u32,
+    next: u32,
+}
+
+// The rows of a lane.
+fn walk(rows: vec2<u32>, lane: u32) -> Walk {
+    if alone {
+        let share = (rows.y - rows.x + lanes() - 1u) / lanes();
+        let first = min(rows.x + lane * share, rows.y);
+        return Walk(first, min(first + share, rows.y), 1u);
+    }
+    return Walk(rows.x + lane, rows.y, lanes());
+}
+
+// The parts whose sums a lane adds.
+fn walk_parts(count: u32, lane: u32) -> Walk {
+    if alone {
+        return Walk(0u, count, 1u);
+    }
+    return Walk(lane, count, lanes());
 }
 
 // Parts of the batch at hand.

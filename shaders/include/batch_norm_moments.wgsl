@@ -23,16 +23,34 @@ fn joined(a: Moments, b: Moments) -> Moments {
     return Moments(count, a.mean + d * share, a.squares + b.squares + d * d * (a.count * share));
 }
 
-// The moments of all lanes of the thread's column, by a tree.
+// For lane 0: the moments of all lanes of its column. Where there are more than eight, lane l < 8 joins lanes l + 8,
+// l + 16, … in order; then lane 0 joins the eight. Few barriers: they cost more than that on some devices.
 fn joined_over_lanes(own: Moments, lane: u32, local: u32) -> Moments {
     moments[local] = own;
-    for (var half = 32u; half > 0u; half /= 2u) {
-        if half < lanes() {
-            workgroupBarrier();
-            if lane < half && lane + half < lanes() {
-                moments[local] = joined(moments[local], moments[local + half * width()]);
+    workgroupBarrier();
+    var all = own;
+    if lanes() > 8u {
+        if lane < 8u {
+            for (var other = lane + 8u; other < lanes(); other += 8u) {
+                all = joined(all, moments[local + (other - lane) * width()]);
             }
+            moments[local] = all;
         }
+        workgroupBarrier();
+    }
+    if lane == 0u {
+        for (var other = 1u; other < min(lanes(), 8u); other++) {
+            all = joined(all, moments[local + other * width()]);
+        }
+    }
+    return all;
+}
+
+// The same for all threads of the column.
+fn joined_for_all(own: Moments, lane: u32, local: u32) -> Moments {
+    let all = joined_over_lanes(own, lane, local);
+    if lane == 0u {
+        moments[local] = all;
     }
     workgroupBarrier();
     return moments[local % width()];

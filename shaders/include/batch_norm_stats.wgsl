@@ -1,7 +1,7 @@
 // Statistics of a batch norm's columns, which every workgroup of a kernel that reads them makes for itself:
 //   mean,  inv_std = 1 / √(variance + epsilon),  scale = gamma · inv_std,  shift = beta
 // In training, mean and variance are the batch's, joined from those of its parts; lane l joins parts l, l + lanes, … in
-// order, then a tree joins the lanes. In evaluation they are the moving ones. The first part's workgroups store the
+// order, then the lanes are joined. In evaluation they are the moving ones. The first part's workgroups store the
 // statistics for the backward pass, and in training
 //   moving = momentum · moving + (1 - momentum) · current.
 
@@ -34,13 +34,17 @@ fn statistics(split: Split, place: Place, part: u32, local: u32) -> Stats {
     if step.training != 0u {
         var own = no_moments();
         if place.works {
-            for (var p = place.lane; p < part_count(split); p += lanes()) {
+            let own_parts = walk_parts(part_count(split), place.lane);
+            for (var p = own_parts.first; p < own_parts.end; p += own_parts.next) {
                 let rows = rows_of(split, p);
                 let at = 2u * p * columns + place.column;
                 own = joined(own, Moments(f32(rows.y - rows.x), parts[at], parts[at + columns]));
             }
         }
-        let all = joined_over_lanes(own, place.lane, local);
+        var all = own;
+        if !alone {
+            all = joined_for_all(own, place.lane, local);
+        }
         mean = all.mean;
         variance = all.squares / all.count;
         if stores {

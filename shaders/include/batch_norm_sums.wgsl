@@ -15,23 +15,30 @@ fn added(a: Sums, b: Sums) -> Sums {
     return Sums(a.gamma + b.gamma, a.beta + b.beta);
 }
 
-// The sums of all lanes of the thread's column, by a tree.
+// For lane 0: the sums of all lanes of its column, in the order of include/batch_norm_moments.wgsl.
 fn added_over_lanes(own: Sums, lane: u32, local: u32) -> Sums {
     sums[local] = own;
-    for (var half = 32u; half > 0u; half /= 2u) {
-        if half < lanes() {
-            workgroupBarrier();
-            if lane < half && lane + half < lanes() {
-                sums[local] = added(sums[local], sums[local + half * width()]);
+    workgroupBarrier();
+    var all = own;
+    if lanes() > 8u {
+        if lane < 8u {
+            for (var other = lane + 8u; other < lanes(); other += 8u) {
+                all = added(all, sums[local + (other - lane) * width()]);
             }
+            sums[local] = all;
+        }
+        workgroupBarrier();
+    }
+    if lane == 0u {
+        for (var other = 1u; other < min(lanes(), 8u); other++) {
+            all = added(all, sums[local + other * width()]);
         }
     }
-    workgroupBarrier();
-    return sums[local % width()];
+    return all;
 }
 
-// The sums of all parts, for every thread of the column: lane l adds parts l, l + lanes, … in order, then a tree adds
-// the lanes.
+// The sums of all parts, for every thread of the column: lane l adds parts l, l + lanes, … in order, then the lanes are
+// added.
 fn sum_of_parts(split: Split, place: Place, local: u32) -> Sums {
     var own = no_sums();
     if place.works {
@@ -40,5 +47,10 @@ fn sum_of_parts(split: Split, place: Place, local: u32) -> Sums {
             own = added(own, Sums(parts[at], parts[at + columns]));
         }
     }
-    return added_over_lanes(own, place.lane, local);
+    let all = added_over_lanes(own, place.lane, local);
+    if place.lane == 0u {
+        sums[local] = all;
+    }
+    workgroupBarrier();
+    return sums[local % width()];
 }

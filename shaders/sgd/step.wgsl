@@ -13,9 +13,13 @@
 // first_not_finite becomes the number of the call's first step after which a weight is not finite. It is tested by bits:
 // WGSL lets a compiler assume that there are neither NaNs nor infinities, so that a loss may hide them.
 // g, w and v are flat, tensors at multiples of 64; chunks: what each workgroup does.
+// Where a switch says that there is nothing to share or to sum, compilers see that there is no barrier.
 // Grid: one workgroup per chunk. CPU twins: src/ops/sgd/cpu.rs, src/ops/penalty/cpu.rs.
 
 //!include step, chunk, workgroup_sum
+
+// Whether any chunk has more than one lane.
+override shares_parts: bool;
 
 @group(0) @binding(1) var<storage, read> chunks: array<Chunk>;
 @group(0) @binding(2) var<storage, read> parts: array<f32>;
@@ -95,7 +99,7 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
         if i < chunk.len {
             gradient = sum_of_lane(chunk, i, lane);
         }
-        if chunk.lanes > 1u {
+        if shares_parts && chunk.lanes > 1u {
             sums[local] = gradient;
             for (var half = chunk.lanes / 2u; half > 0u; half /= 2u) {
                 workgroupBarrier();
@@ -110,7 +114,7 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
             squares = update(chunk.at + i, gradient, chunk.l2);
         }
     }
-    if chunk.l2 != 0.0 {
+    if penalties_per_step > 0u && chunk.l2 != 0.0 {
         let sum = workgroup_sum(squares, local);
         if local == 0u {
             penalties[step.index * penalties_per_step + chunk.penalty] = chunk.l2 * sum;

@@ -5,7 +5,7 @@ use super::memory::{Layout, UNIFORM_BYTES, WORD};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::ops::batch_norm;
-use crate::ops::gpu::KernelVariant;
+use crate::ops::gpu::{KernelVariant, TileConfig};
 use crate::plan::{LoweredOp, Plan};
 
 /// Buffers that a kernel reads and writes, at most: the shaders are held to it by a test.
@@ -118,9 +118,10 @@ pub(super) fn check(plan: &Plan, adapter: &str, most: u64, instead: Option<&str>
 /// Elements of the largest buffer that a node needs for a sample: its output, or the moments of a
 /// batch norm. The partial sums of a convolution's gradients are cut to what fits.
 fn elements(plan: &Plan, id: NodeId) -> u64 {
+    const MOST_MOMENTS: (KernelVariant, TileConfig) = (KernelVariant::Plain, TileConfig::Narrow);
     let output = plan.graph().node(id).shape.len();
     if let LoweredOp::BatchNorm(op) = plan.lowered(id) {
-        return output.max(batch_norm::gpu::moments_len(op, KernelVariant::Plain, 1)) as u64;
+        return output.max(batch_norm::gpu::moments_len(op, MOST_MOMENTS, 1)) as u64;
     }
     output as u64
 }

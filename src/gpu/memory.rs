@@ -199,7 +199,7 @@ impl Memory {
             chunks: Vec::new(),
         };
         memory.add_slots(plan);
-        memory.add_nodes(plan, variant);
+        memory.add_nodes(plan, variant, tiles);
         memory.add_parameters(plan);
         memory.add_chunks(plan, tiles);
         if plan.trains() {
@@ -247,7 +247,7 @@ impl Memory {
     }
 
     /// The argmax of max-poolings, and statistics and moments of batch norms.
-    fn add_nodes(&mut self, plan: &Plan, variant: KernelVariant) {
+    fn add_nodes(&mut self, plan: &Plan, variant: KernelVariant, tiles: &Tiles) {
         for id in plan.graph().ids() {
             let mut add = |role: Buffer, what: &str, len: usize| {
                 let name = format!("{what} of {}", plan.graph().node(id).name);
@@ -260,7 +260,8 @@ impl Memory {
             if let LoweredOp::BatchNorm(op) = plan.lowered(id) {
                 let stats = batch_norm::gpu::STATS_PER_CHANNEL * op.c;
                 add(Buffer::BatchStats(id), "statistics", stats);
-                let moments = batch_norm::gpu::moments_len(op, variant, plan.batch());
+                let tiles = tiles.of(&plan.graph().node(id).name, Phase::Forward);
+                let moments = batch_norm::gpu::moments_len(op, (variant, tiles), plan.batch());
                 add(Buffer::Moments(id), "moments", moments);
             }
         }
@@ -371,12 +372,14 @@ fn split_weight_gradients(
         if !plan.trains() {
             return None;
         }
+        let tiles = tiles.of(&plan.graph().node(ids[node]).name, Phase::Backward);
         match plan.lowered(ids[node]) {
             LoweredOp::Conv2d(op) => {
-                let tiles = tiles.of(&plan.graph().node(ids[node]).name, Phase::Backward);
                 Some(conv2d::gpu::split_k(op, variant, tiles, plan.batch(), limit))
             }
-            LoweredOp::BatchNorm(op) => Some(batch_norm::gpu::split_gradients(op, plan.batch())),
+            LoweredOp::BatchNorm(op) => {
+                Some(batch_norm::gpu::split_gradients(op, tiles, plan.batch()))
+            }
             _ => None,
         }
     };

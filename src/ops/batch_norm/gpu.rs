@@ -7,7 +7,7 @@ use super::{BatchNorm, FusedPools};
 use crate::graph::{Activation, NodeId};
 use crate::ops::gpu::{
     Binding, Buffer, DispatchDesc, Grid, InputGradient, Kernel, KernelVariant, NodeContext,
-    constants, kernels, switch,
+    TileConfig, constants, kernels, switch,
 };
 use crate::ops::split_k::{MAX_POSITIONS, SplitK};
 
@@ -35,23 +35,32 @@ const SUMS: usize = 2;
 const PARAMETERS: usize = 4;
 /// Threads of a workgroup.
 const GROUP: usize = 64;
-/// Most parts of a batch where their rows are few enough: all workgroups of the next dispatch read
-/// them all.
-const MAX_PARTS: usize = 128;
 /// Channels of a column of the kernels that take four at once.
 const FOUR: usize = 4;
 
-/// Channels of a column.
+/// Most parts of a batch where their rows are few enough: all workgroups of the next dispatch read
+/// them all. Workgroups are dear on a CPU, and so are their barriers.
+fn most_parts(tiles: TileConfig) -> usize {
+    match tiles {
+        TileConfig::Wide => 32,
+        TileConfig::Narrow => 128,
+        TileConfig::Small => 64,
+    }
+}
+
+/// How a kernel takes channels.
 #[derive(Debug, Clone, Copy)]
 struct Columns {
+    /// Channels of a column.
     channels: usize,
     count: usize,
+    tiles: TileConfig,
 }
 
 impl Columns {
     /// Columns of `channels` channels each.
-    fn of(op: &BatchNorm, channels: usize) -> Self {
-        Self { channels, count: op.c / channels }
+    fn of(op: &BatchNorm, channels: usize, tiles: TileConfig) -> Self {
+        Self { channels, count: op.c / channels, tiles }
     }
 
     /// Threads that share a column in a workgroup.
@@ -60,15 +69,15 @@ impl Columns {
     }
 
     /// Splits rows of `window` positions each into parts of which a workgroup has one: as many as
-    /// keep all lanes at work, and not more than [`MAX_PARTS`] unless a thread had too many positions.
+    /// keep all lanes at work, and not more than [`most_parts`] unless a thread had too many positions.
     fn split(self, rows: usize, window: usize, batch: usize) -> SplitK {
         let most = self.lanes() * (MAX_POSITIONS / window).max(1);
         let stride = SUMS * self.count * self.channels;
-        let samples = batch.div_ceil(MAX_PARTS).max(self.lanes() / rows).min(batch);
+        let samples = batch.div_ceil(most_parts(self.tiles)).max(self.lanes() / rows).min(batch);
         if samples > 1 && samples * rows <= most {
             return SplitK::by_samples(samples, samples * rows, stride);
         }
-        let parts = (MAX_PARTS / batch).clamp(1, rows.div_ceil(self.lanes()));
+        let parts = (most_parts(self.tiles) / batch).clamp(1, rows.div_ceil(self.lanes()));
         SplitK::by_rows(rows, rows.div_ceil(parts).min(most), stride)
     }
 
@@ -90,35 +99,41 @@ fn windows(pools: &FusedPools) -> (usize, usize) {
 }
 
 /// The columns of moments.
-fn moment_columns(op: &BatchNorm, variant: KernelVariant) -> Columns {
+fn moment_columns(op: &BatchNorm, variant: KernelVariant, tiles: TileConfig) -> Columns {
     let tiled = variant != KernelVariant::Plain && op.c.is_multiple_of(FOUR);
-    Columns::of(op, if tiled { FOUR } else { 1 })
+    Columns::of(op, if tiled { FOUR } else { 1 }, tiles)
 }
 
 /// How mean and variance are split.
-fn split_moments(op: &BatchNorm, variant: KernelVariant, batch: usize) -> SplitK {
-    positions(op, moment_columns(op, variant), batch)
+fn split_moments(op: &BatchNorm, node: &NodeContext) -> SplitK {
+    positions(op, moment_columns(op, node.variant, node.tiles), node.batch)
 }
 
 /// How the gradients of gamma and beta are split: by windows where poolings are fused.
-pub(crate) fn split_gradients(op: &BatchNorm, batch: usize) -> SplitK {
+pub(crate) fn split_gradients(op: &BatchNorm, tiles: TileConfig, batch: usize) -> SplitK {
     match &op.pools {
         Some(pools) => {
             let (rows, window) = windows(pools);
-            Columns::of(op, FOUR).split(rows, window, batch)
+            Columns::of(op, FOUR, tiles).split(rows, window, batch)
         }
-        None => positions(op, Columns::of(op, 1), batch),
+        None => positions(op, Columns::of(op, 1, tiles), batch),
     }
 }
 
 /// Elements of the moments of all parts.
-pub(crate) fn moments_len(op: &BatchNorm, variant: KernelVariant, batch: usize) -> usize {
-    split_moments(op, variant, batch).len(batch)
+pub(crate) fn moments_len(
+    op: &BatchNorm,
+    (variant, tiles): (KernelVariant, TileConfig),
+    batch: usize,
+) -> usize {
+    positions(op, moment_columns(op, variant, tiles), batch).len(batch)
 }
 
 /// The split of a kernel's grid.
 fn split_constants(split: &SplitK, rows: usize, columns: Columns) -> Vec<(&'static str, f64)> {
+    let alone = columns.tiles == TileConfig::Wide;
     constants([
+        ("alone", usize::from(alone)),
         ("columns", columns.count),
         ("rows", rows),
         ("rows_per_part", split.rows_per_part),
@@ -158,7 +173,7 @@ pub(crate) fn forward(op: &BatchNorm, node: &NodeContext) -> Vec<DispatchDesc> {
 }
 
 fn moments(op: &BatchNorm, node: &NodeContext) -> DispatchDesc {
-    let columns = moment_columns(op, node.variant);
+    let columns = moment_columns(op, node.variant, node.tiles);
     let split = positions(op, columns, node.batch);
     let elements = node.batch * op.len();
     DispatchDesc {
@@ -180,7 +195,7 @@ fn statistics(
     node: &NodeContext,
     channels: usize,
 ) -> (Vec<(&'static str, f64)>, [Binding; 4]) {
-    let split = split_moments(op, node.variant, node.batch);
+    let split = split_moments(op, node);
     let constants = vec![
         ("momentum", f64::from(op.momentum)),
         ("epsilon", f64::from(op.epsilon)),
@@ -197,9 +212,9 @@ fn statistics(
 }
 
 fn normalise(op: &BatchNorm, node: &NodeContext) -> DispatchDesc {
-    let columns = Columns::of(op, 1);
+    let columns = Columns::of(op, 1, node.tiles);
     let split = positions(op, columns, node.batch);
-    let moments = split_moments(op, node.variant, node.batch);
+    let moments = split_moments(op, node);
     let elements = node.batch * op.len();
     let mut constants = split_constants(&split, op.rows, columns);
     constants.extend(sum_constants(&moments, op.rows));
@@ -229,7 +244,7 @@ pub(crate) fn backward(op: &BatchNorm, node: &NodeContext, split: &SplitK) -> Ve
 }
 
 fn backward_weight(op: &BatchNorm, node: &NodeContext, split: &SplitK) -> DispatchDesc {
-    let columns = Columns::of(op, 1);
+    let columns = Columns::of(op, 1, node.tiles);
     let elements = node.batch * op.len();
     DispatchDesc {
         kernel: BACKWARD_WEIGHT,
@@ -251,7 +266,7 @@ fn backward_input(
     split: &SplitK,
     input: InputGradient,
 ) -> DispatchDesc {
-    let columns = Columns::of(op, 1);
+    let columns = Columns::of(op, 1, node.tiles);
     let elements = node.batch * op.len();
     let mut constants = split_constants(split, op.rows, columns);
     constants.extend(input.switches());
@@ -298,10 +313,10 @@ fn pool_bindings(
 }
 
 fn pool2d_forward(op: &BatchNorm, node: &NodeContext, pools: &FusedPools) -> DispatchDesc {
-    let columns = Columns::of(op, FOUR);
+    let columns = Columns::of(op, FOUR, node.tiles);
     let (rows, window) = windows(pools);
     let split = columns.split(rows, window, node.batch);
-    let moments = split_moments(op, node.variant, node.batch);
+    let moments = split_moments(op, node);
     let mut constants = pool_constants(op, pools);
     constants.extend(split_constants(&split, rows, columns));
     constants.extend(sum_constants(&moments, op.rows));
@@ -322,7 +337,7 @@ fn pool2d_backward_weight(
     pools: &FusedPools,
     split: &SplitK,
 ) -> DispatchDesc {
-    let columns = Columns::of(op, FOUR);
+    let columns = Columns::of(op, FOUR, node.tiles);
     let elements = node.batch * op.len();
     let [dmax, argmax, dmean] = pool_bindings(node, pools, Buffer::Gradient);
     let mut constants = pool_constants(op, pools);
@@ -351,7 +366,7 @@ fn pool2d_backward_input(
     input: InputGradient,
 ) -> DispatchDesc {
     let d = &pools.extents;
-    let columns = Columns::of(op, FOUR);
+    let columns = Columns::of(op, FOUR, node.tiles);
     let elements = node.batch * op.len();
     let [dmax, argmax, dmean] = pool_bindings(node, pools, Buffer::Gradient);
     let rows = d.h_in.div_ceil(d.k_h) * d.w_in.div_ceil(d.k_w);

@@ -2,7 +2,7 @@
 //! weight gradients ([`SplitK`]), so that the reduction needs no dispatch of its own.
 
 use crate::graph::{Graph, NodeId, Role};
-use crate::ops::gpu::{Buffer, DispatchDesc, Grid, TileConfig, constants, kernels};
+use crate::ops::gpu::{Buffer, DispatchDesc, Grid, TileConfig, constants, kernels, switch};
 use crate::ops::split_k::SplitK;
 
 kernels! { "sgd": STEP = "step" }
@@ -40,7 +40,7 @@ pub(crate) struct Chunk {
 /// gradient is not split. Workgroups are dear on a CPU, and so are their barriers.
 fn lanes_and_elements(tiles: TileConfig) -> (usize, usize) {
     match tiles {
-        TileConfig::Wide => (1, 4),
+        TileConfig::Wide => (1, 16),
         TileConfig::Narrow => (16, 1),
         TileConfig::Small => (4, 1),
     }
@@ -109,9 +109,11 @@ pub(crate) fn penalties(chunks: &[Chunk]) -> usize {
 pub(crate) fn step(chunks: &[Chunk], len: usize, partial_sums: usize) -> DispatchDesc {
     let shares = penalties(chunks);
     let penalties = if shares == 0 { Buffer::Unused } else { Buffer::Penalties };
+    let mut constants = constants([("penalties_per_step", shares)]);
+    constants.push(switch("shares_parts", chunks.iter().any(|chunk| chunk.lanes > 1)));
     DispatchDesc {
         kernel: STEP,
-        constants: constants([("penalties_per_step", shares)]),
+        constants,
         bindings: vec![
             Buffer::UpdateChunks.with_traffic(words(chunks)),
             Buffer::AllPartialSums.with_traffic(partial_sums),
