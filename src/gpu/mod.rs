@@ -53,6 +53,7 @@ use memory::{BufferId, Memory};
 use pace::Paces;
 use readback::Readback;
 use recorder::{Dispatch, Recorder};
+pub use recording::Describer;
 use recording::{PlanRecording, Writer};
 use step::{Pass, STEP_BYTES, Step, Training};
 

@@ -294,3 +294,43 @@ impl DatasetRecording {
         })
     }
 }
+
+/// Tells what plans become without a device: each dispatch with its node.
+#[derive(Debug, Clone)]
+pub struct Describer(Writer);
+
+impl Default for Describer {
+    fn default() -> Self {
+        let target = Target {
+            name: "no device".into(),
+            largest: u64::from(u32::MAX),
+            groups: u16::MAX.into(),
+        };
+        Self(Writer::new(target))
+    }
+}
+
+impl Describer {
+    /// The dispatches of a step on a data set of so many samples, as a device without limits has them.
+    ///
+    /// # Errors
+    /// If a kernel is given what it does not declare.
+    pub fn dispatches(
+        &mut self,
+        plan: Plan,
+        variant: KernelVariant,
+        tiles: &Tiles,
+        samples: usize,
+    ) -> Result<Vec<(String, DispatchDesc)>> {
+        let plan = plan.fused(&variant.fusions());
+        let PlanRecording { memory, forward, backward, .. } =
+            PlanRecording::new(&mut self.0, &plan, variant, tiles)?;
+        let input = plan.graph().node(plan.graph().input()).shape.len();
+        let samples = SampleBuffers::new(&self.0.target, samples, input);
+        let dispatches = Dispatches { plan: &plan, memory: &memory, variant, tiles };
+        let of_data = DatasetRecording::new(&mut self.0, dispatches, &samples)?;
+        let all = of_data.gather.into_iter().chain(forward).chain(of_data.loss);
+        let all = all.chain(backward).chain(of_data.update);
+        Ok(all.map(|recorded| (recorded.node, recorded.desc)).collect())
+    }
+}
