@@ -413,6 +413,10 @@ impl Backend for Gpu {
         format!("gpu, {name} ({backend}, {kind}, {driver})")
     }
 
+    fn tiles(&self) -> Option<String> {
+        Some(self.tiles.to_string())
+    }
+
     fn warning(&self) -> Option<String> {
         let facts = &self.context.facts;
         if facts.kind == Kind::Software {

@@ -7,7 +7,7 @@ use super::memory::WORD;
 use super::readback::Readback;
 use super::recorder::Dispatch;
 use super::step::{Pass, Step, Training};
-use super::{Gpu, GpuOptions};
+use super::{Gpu, GpuOptions, Phase};
 use crate::backend::{DatasetRef, KeptBatch, Sgd, check_batch};
 use crate::error::Result;
 use crate::measure::Work;
@@ -164,6 +164,15 @@ impl Gpu {
         dispatches
             .map(|d| (d.recorded.kernel(), d.recorded.node.as_str(), d.recorded.work))
             .collect()
+    }
+
+    /// The phase of each of the [`Gpu::dispatches`].
+    pub fn phases(&self) -> impl Iterator<Item = Phase> {
+        let backward = self.backward.len();
+        let update = usize::from(self.update.is_some());
+        let forward = self.dispatches().len() - backward - update;
+        let all = [(Phase::Forward, forward), (Phase::Backward, backward), (Phase::Update, update)];
+        all.into_iter().flat_map(|(phase, count)| std::iter::repeat_n(phase, count))
     }
 
     /// What each of the [`Gpu::dispatches`] is made of, and the buffers that it writes.
