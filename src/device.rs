@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Replicas};
 pub use crate::cpu::MOST_THREADS;
 use crate::cpu::{self, Cpu};
 use crate::error::Result;
@@ -80,10 +80,26 @@ pub fn open(device: Device, plan: Plan, options: Options<'_>) -> Result<Box<dyn 
     })
 }
 
+/// How many runs train at once, each step of theirs in one go, where a GPU can do that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtOnce {
+    /// As many as the GPU has room for; one after another on a software GPU.
+    Auto,
+    /// At most so many.
+    Most(usize),
+}
+
+impl Default for AtOnce {
+    fn default() -> Self {
+        Self::Most(1)
+    }
+}
+
 /// Opens plans one after another. A GPU, its compiled kernels and the data sets that were uploaded to
 /// it are kept from one plan to the next.
 #[derive(Debug, Default)]
 pub struct Devices {
+    at_once: AtOnce,
     cpu: Option<Cpu>,
     /// With the adapter that was asked for.
     #[cfg(feature = "gpu")]
@@ -91,6 +107,11 @@ pub struct Devices {
 }
 
 impl Devices {
+    /// With runs that train at once.
+    pub fn new(at_once: AtOnce) -> Self {
+        Self { at_once, ..Self::default() }
+    }
+
     /// As [`open`]; ends what was opened on the device before.
     ///
     /// # Errors
@@ -117,6 +138,74 @@ impl Devices {
             #[cfg(not(feature = "gpu"))]
             Device::Gpu => Err(no_gpu(options)),
         }
+    }
+
+    /// Most runs of equal settings that are to train at once on a device.
+    ///
+    /// # Errors
+    /// If there is no such device.
+    pub fn most(&self, device: Device, options: Options<'_>) -> Result<usize> {
+        match (device, self.at_once) {
+            (Device::Cpu, _) => Ok(1),
+            (Device::Gpu, AtOnce::Most(most)) => Ok(most),
+            #[cfg(feature = "gpu")]
+            (Device::Gpu, AtOnce::Auto) => match gpu::find(options.adapter)?.kind {
+                gpu::Kind::Software => Ok(1),
+                _ => Ok(usize::MAX),
+            },
+            #[cfg(not(feature = "gpu"))]
+            (Device::Gpu, AtOnce::Auto) => Err(no_gpu(options)),
+        }
+    }
+
+    /// Opens a plan on a GPU for several runs at once, or for as many of them as it has room for.
+    ///
+    /// # Errors
+    /// As [`open`].
+    #[cfg(feature = "gpu")]
+    pub fn open_replicas(
+        &mut self,
+        plan: &Plan,
+        options: Options<'_>,
+        wanted: usize,
+    ) -> Result<&mut dyn Replicas> {
+        self.cpu = None;
+        let adapter = options.adapter.map(str::to_owned);
+        // What else is needed is less than a quarter.
+        let room = memory::available().unwrap_or(u64::MAX) / 4 * 3 / bytes(plan).max(1);
+        let mut count = wanted.min(usize::try_from(room).unwrap_or(wanted)).max(1);
+        loop {
+            let gpu = match self.gpu.take().filter(|(_, wanted)| *wanted == adapter) {
+                Some((gpu, _)) => gpu.with_replicas(plan.clone(), count),
+                None => {
+                    let (adapter, replicas) = (options.adapter, count);
+                    Gpu::new(
+                        plan.clone(),
+                        GpuOptions { adapter, replicas, ..GpuOptions::default() },
+                    )
+                }
+            };
+            match gpu {
+                Ok(gpu) => return Ok(&mut self.gpu.insert((gpu, adapter)).0),
+                // Memory that cannot be had, or another limit: fewer may fit.
+                Err(_) if count > 1 => count /= 2,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The same without GPUs.
+    ///
+    /// # Errors
+    /// Always.
+    #[cfg(not(feature = "gpu"))]
+    pub fn open_replicas(
+        &mut self,
+        _: &Plan,
+        options: Options<'_>,
+        _: usize,
+    ) -> Result<&mut dyn Replicas> {
+        Err(no_gpu(options))
     }
 }
 

@@ -41,6 +41,15 @@ pub(super) enum Owner {
 pub(super) struct BufferId {
     pub(super) owner: Owner,
     pub(super) index: usize,
+    /// Elements from a replica's to the next one's; 0 where there is one for all.
+    pub(super) stride: u64,
+}
+
+impl BufferId {
+    /// The first element of a replica.
+    pub(super) fn first(self, replica: usize) -> usize {
+        replica * self.stride as usize
+    }
 }
 
 /// A buffer to be allocated.
@@ -54,24 +63,36 @@ pub(super) struct BufferDesc {
     pub(super) data: Vec<u32>,
 }
 
+/// What the elements from one replica to the next are a multiple of: whole `vec4`s and whole
+/// augmentations, and 256 bytes.
+const STRIDE: usize = 7 * ALIGN;
+
 /// The buffers of one owner.
 #[derive(Debug, Clone)]
 pub(super) struct BufferList {
     owner: Owner,
+    /// Runs that are trained at once.
+    replicas: usize,
     pub(super) descs: Vec<BufferDesc>,
 }
 
 impl BufferList {
-    pub(super) fn new(owner: Owner) -> Self {
-        Self { owner, descs: Vec::new() }
+    pub(super) fn new(owner: Owner, replicas: usize) -> Self {
+        Self { owner, replicas, descs: Vec::new() }
     }
 
-    /// One more, of `len` floats or indices.
+    /// One more, of `len` floats or indices for each replica.
     pub(super) fn add(&mut self, name: impl Into<String>, len: usize) -> BufferId {
-        self.add_with(name, len, Vec::new())
+        let stride = match self.replicas {
+            1 => 0,
+            _ => len.max(1).next_multiple_of(STRIDE),
+        };
+        let all = stride * (self.replicas - 1) + stride.max(len);
+        let id = self.add_with(name, all, Vec::new());
+        BufferId { stride: stride as u64, ..id }
     }
 
-    /// The same with its first words.
+    /// One for all replicas, with its first words.
     pub(super) fn add_with(
         &mut self,
         name: impl Into<String>,
@@ -79,7 +100,7 @@ impl BufferList {
         data: Vec<u32>,
     ) -> BufferId {
         self.descs.push(BufferDesc { name: name.into(), len, data });
-        BufferId { owner: self.owner, index: self.descs.len() - 1 }
+        BufferId { owner: self.owner, index: self.descs.len() - 1, stride: 0 }
     }
 }
 
@@ -184,16 +205,18 @@ impl Memory {
         variant: KernelVariant,
         tiles: TileConfig,
         largest: u64,
+        replicas: usize,
     ) -> Self {
+        // Of one replica, so that each has the partial sums that it has alone.
         let limit = (largest / WORD) as usize;
-        let mut buffers = BufferList::new(Owner::Plan);
+        let mut buffers = BufferList::new(Owner::Plan, replicas);
         let (splits, partial_sums) = split_weight_gradients(plan, variant, tiles, limit);
         let mut memory = Self {
             layout: Layout::new(plan.graph()),
             slices: HashMap::new(),
             splits,
-            unused: buffers.add("unused input", 1),
-            unused_output: buffers.add("unused output", 1),
+            unused: buffers.add_with("unused input", 1, Vec::new()),
+            unused_output: buffers.add_with("unused output", 1, Vec::new()),
             buffers,
             chunks: Vec::new(),
             has_penalty: plan.graph().parameters().iter().any(|p| p.l2 != 0.0),
@@ -249,24 +272,30 @@ impl Memory {
     /// Parameters, velocity and penalty factors, and the tensors in them.
     fn add_parameters(&mut self, plan: &Plan) {
         let graph = plan.graph();
-        let parameters = self.add_flat(Buffer::AllParameters, "parameters", &[]);
-        self.add_flat(Buffer::Velocity, "velocity", &[]);
+        let parameters = self.add_flat(Buffer::AllParameters, "parameters");
+        self.add_flat(Buffer::Velocity, "velocity");
         let mut l2 = vec![0.0; graph.parameter_count()];
         for p in graph.parameters() {
             l2[p.range()].fill(p.l2);
         }
         let l2 = self.layout.to_padded(graph, &l2);
-        self.add_flat(Buffer::PenaltyFactors, "penalty factors", &l2);
+        let (len, words) = (self.flat_len(), bytemuck::cast_slice(&l2).to_vec());
+        let l2 = self.buffers.add_with("penalty factors", len, words);
+        self.slices.insert(Buffer::PenaltyFactors, Slice::whole(l2, self.layout.len));
         for (p, &start) in graph.parameters().iter().zip(&self.layout.starts) {
             let slice = Slice::part(parameters, start, p.len());
             self.slices.insert(Buffer::Parameter(p.node, p.role), slice);
         }
     }
 
-    /// A flat buffer over all parameters; a uniform binding may reach beyond the last tensor.
-    fn add_flat(&mut self, role: Buffer, what: &str, data: &[f32]) -> BufferId {
-        let len = self.layout.len + UNIFORM_ELEMENTS;
-        let buffer = self.buffers.add_with(what, len, bytemuck::cast_slice(data).to_vec());
+    /// Elements of a flat buffer: a uniform binding may reach beyond the last tensor.
+    fn flat_len(&self) -> usize {
+        self.layout.len + UNIFORM_ELEMENTS
+    }
+
+    /// A flat buffer over all parameters.
+    fn add_flat(&mut self, role: Buffer, what: &str) -> BufferId {
+        let buffer = self.buffers.add(what, self.flat_len());
         self.slices.insert(role, Slice::whole(buffer, self.layout.len));
         buffer
     }
@@ -275,7 +304,7 @@ impl Memory {
     /// optimiser's chunks.
     fn add_update(&mut self, plan: &Plan, partial_sums: usize) {
         let graph = plan.graph();
-        let flat = self.add_flat(Buffer::AllParameterGradients, "parameter gradients", &[]);
+        let flat = self.add_flat(Buffer::AllParameterGradients, "parameter gradients");
         for (p, &start) in graph.parameters().iter().zip(&self.layout.starts) {
             let slice = Slice::part(flat, start, p.len());
             self.slices.insert(Buffer::ParameterGradient(p.node, p.role), slice);
@@ -301,7 +330,9 @@ impl Memory {
         // The kernel asks for the number of chunks: no rounding.
         let chunks = Slice { buffer: table, start: 0, len: words.len() as u64 };
         self.slices.insert(Buffer::UpdateChunks, chunks);
-        let first = self.buffers.add_with("first step that is not finite", 1, vec![u32::MAX]);
+        let first = self.buffers.add("first step that is not finite", 1);
+        let desc = &mut self.buffers.descs[first.index];
+        desc.data = vec![u32::MAX; desc.len];
         self.slices.insert(Buffer::FirstNotFinite, Slice::whole(first, 1));
     }
 

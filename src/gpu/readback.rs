@@ -29,7 +29,17 @@ impl Readback {
         context: &Context,
         buffers: &[(&wgpu::Buffer, usize)],
     ) -> Result<Vec<Vec<f32>>> {
-        let bytes: u64 = buffers.iter().map(|(_, len)| *len as u64 * WORD).sum();
+        let parts: Vec<_> = buffers.iter().map(|(buffer, len)| (*buffer, 0, *len)).collect();
+        self.read_parts(context, &parts)
+    }
+
+    /// Of each buffer `len` floats from `first` on, after all submissions so far.
+    pub(super) fn read_parts(
+        &mut self,
+        context: &Context,
+        buffers: &[(&wgpu::Buffer, usize, usize)],
+    ) -> Result<Vec<Vec<f32>>> {
+        let bytes: u64 = buffers.iter().map(|(.., len)| *len as u64 * WORD).sum();
         if bytes == 0 {
             return Ok(buffers.iter().map(|_| Vec::new()).collect());
         }
@@ -37,9 +47,9 @@ impl Readback {
         let Some(staging) = self.staging.take() else { return Ok(Vec::new()) };
         let mut encoder = context.device.create_command_encoder(&Default::default());
         let mut at = 0;
-        for (buffer, len) in buffers {
+        for (buffer, first, len) in buffers {
             let size = *len as u64 * WORD;
-            encoder.copy_buffer_to_buffer(buffer, 0, &staging, at, size);
+            encoder.copy_buffer_to_buffer(buffer, *first as u64 * WORD, &staging, at, size);
             at += size;
         }
         let submission = context.queue.submit([encoder.finish()]);
@@ -54,7 +64,7 @@ impl Readback {
         let view = staging.get_mapped_range(0..bytes).map_err(|e| failed(e.to_string()))?;
         let mut at = 0;
         let mut read = Vec::with_capacity(buffers.len());
-        for (_, len) in buffers {
+        for (.., len) in buffers {
             let size = len * WORD as usize;
             read.push(bytemuck::pod_collect_to_vec(&view[at..at + size]));
             at += size;
