@@ -312,6 +312,11 @@ pub trait Backend {
         None
     }
 
+    /// Runs that it takes steps for at once: a run's share of its time is one of so many.
+    fn runs_at_once(&self) -> usize {
+        1
+    }
+
     /// Uploads a data set before its first use, on devices with memory of their own.
     ///
     /// # Errors

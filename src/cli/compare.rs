@@ -33,6 +33,8 @@ Examples:
       on two data sets; the same command again resumes
   genre-gpu compare --models p1,mine.toml --validation-only --out study
       to choose among models without looking at the test part
+  genre-gpu compare --models p1 --seeds 8 --device gpu --at-once 4 --out study
+      four seeds at a time on a GPU, with the results of one after another
 
 Each run is in DIR/MODEL-DATA-seedSEED, as genre-gpu train writes it; finished
 runs are skipped. DIR receives compare.txt, compare.csv, compare.json and plots.";

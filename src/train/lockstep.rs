@@ -82,6 +82,7 @@ struct Replica<'a, T> {
 
 /// What a device says of itself.
 struct Facts {
+    runs: usize,
     description: String,
     identity: String,
     warning: Option<String>,
@@ -118,6 +119,10 @@ impl<T> Backend for Replica<'_, T> {
 
     fn warning(&self) -> Option<String> {
         self.device.warning.clone()
+    }
+
+    fn runs_at_once(&self) -> usize {
+        self.device.runs
     }
 
     fn prepare(&mut self, data: DatasetRef<'_>) -> Result<()> {
@@ -261,6 +266,7 @@ pub(super) fn together<T: Send>(
 ) -> Vec<Result<T>> {
     let plan = device.plan().clone();
     let facts = Facts {
+        runs: count,
         description: device.describe(),
         identity: device.identity(),
         warning: device.warning(),
