@@ -1,8 +1,9 @@
 //! From a plan to dispatches: the operations' dispatches of each node, forward and backward.
 
 use super::memory::Memory;
+use super::tiles::{Phase, Tiles};
 use crate::graph::{NodeId, Role};
-use crate::ops::gpu::{DispatchDesc, InputContext, Kernel, KernelVariant, NodeContext, TileConfig};
+use crate::ops::gpu::{DispatchDesc, InputContext, Kernel, KernelVariant, NodeContext};
 use crate::ops::{
     add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout,
     max_pool2d, sgd, softmax,
@@ -26,12 +27,12 @@ pub(super) struct Dispatches<'a> {
     pub(super) plan: &'a Plan,
     pub(super) memory: &'a Memory,
     pub(super) variant: KernelVariant,
-    pub(super) tiles: TileConfig,
+    pub(super) tiles: &'a Tiles,
 }
 
 impl Dispatches<'_> {
-    /// What the plan knows of a node.
-    pub(super) fn context(&self, id: NodeId) -> NodeContext {
+    /// What the plan knows of a node, for one of its phases.
+    pub(super) fn context(&self, id: NodeId, phase: Phase) -> NodeContext {
         let graph = self.plan.graph();
         let inputs = (graph.node(id).inputs.iter().zip(self.plan.input_gradients(id)))
             .map(|(input, gradient)| InputContext {
@@ -47,7 +48,7 @@ impl Dispatches<'_> {
             inputs,
             batch: self.plan.batch(),
             variant: self.variant,
-            tiles: self.tiles,
+            tiles: self.tiles.of(&graph.node(id).name, phase),
             beta_offset: start(Role::Beta) - start(Role::Gamma),
         }
     }
@@ -55,7 +56,7 @@ impl Dispatches<'_> {
     /// A node's output from its inputs. The input and the softmax read the data set: their
     /// dispatches are recorded with it.
     pub(super) fn forward(&self, id: NodeId) -> Vec<DispatchDesc> {
-        let node = self.context(id);
+        let node = self.context(id, Phase::Forward);
         match self.plan.lowered(id) {
             LoweredOp::Input
             | LoweredOp::Alias
@@ -80,7 +81,7 @@ impl Dispatches<'_> {
         if !self.plan.has_gradient(self.plan.slot(id)) {
             return Vec::new();
         }
-        let node = self.context(id);
+        let node = self.context(id, Phase::Backward);
         match self.plan.lowered(id) {
             LoweredOp::Input
             | LoweredOp::Alias
@@ -106,6 +107,6 @@ impl Dispatches<'_> {
     pub(super) fn loss(&self) -> Vec<DispatchDesc> {
         let output = self.plan.graph().output();
         let LoweredOp::Softmax(op) = self.plan.lowered(output) else { return Vec::new() };
-        softmax::gpu::forward(op, &self.context(output))
+        softmax::gpu::forward(op, &self.context(output, Phase::Forward))
     }
 }

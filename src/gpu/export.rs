@@ -10,9 +10,10 @@ use super::memory::{BufferDesc, BufferId, Owner, WORD, allocated};
 use super::recorder::bound_bytes;
 use super::recording::{DatasetRecording, PlanRecording, Recorded, SampleBuffers, Target, Writer};
 use super::step::{STEP_BYTES, STEP_FIELDS};
+use super::tiles::Tiles;
 use crate::error::{Error, Result};
 use crate::graph::Shape;
-use crate::ops::gpu::{Buffer, KernelVariant, TileConfig};
+use crate::ops::gpu::{Buffer, KernelVariant};
 use crate::ops::softmax::gpu::METRICS;
 use crate::plan::Plan;
 
@@ -171,7 +172,7 @@ impl Recording {
     ///
     /// # Errors
     /// If the plan or the samples do not fit what every implementation of WebGPU guarantees.
-    pub fn new(plan: Plan, samples: usize, tiles: TileConfig) -> Result<Self> {
+    pub fn new(plan: Plan, samples: usize, tiles: &Tiles) -> Result<Self> {
         let variant = KernelVariant::default();
         let plan = plan.fused(&variant.fusions());
         super::fit::check(&plan, WEBGPU, LARGEST, None)?;

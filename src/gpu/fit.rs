@@ -3,10 +3,11 @@
 use super::context::Context;
 use super::memory::{Layout, Memory, UNIFORM_BYTES, WORD};
 use super::replicate::MOST;
+use super::tiles::Tiles;
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::ops::batch_norm;
-use crate::ops::gpu::{KernelVariant, TileConfig};
+use crate::ops::gpu::KernelVariant;
 use crate::plan::{LoweredOp, Plan};
 
 /// Buffers that a kernel reads and writes, at most: the shaders are held to it by a test.
@@ -66,7 +67,7 @@ pub(super) fn replicas(
     context: &Context,
     plan: &Plan,
     variant: KernelVariant,
-    tiles: TileConfig,
+    tiles: &Tiles,
     wanted: usize,
 ) -> usize {
     let wanted = wanted.clamp(1, MOST);

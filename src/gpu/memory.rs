@@ -5,8 +5,9 @@
 use std::collections::HashMap;
 
 use super::kernels::Access;
+use super::tiles::{Phase, Tiles};
 use crate::graph::{Graph, NodeId, Role};
-use crate::ops::gpu::{Buffer, KernelVariant, TileConfig, UNIFORM_ELEMENTS};
+use crate::ops::gpu::{Buffer, KernelVariant, UNIFORM_ELEMENTS};
 use crate::ops::sgd::gpu::{Chunk, GROUP, chunks};
 use crate::ops::split_k::{self, SplitK};
 use crate::ops::{batch_norm, conv2d};
@@ -203,7 +204,7 @@ impl Memory {
     pub(super) fn new(
         plan: &Plan,
         variant: KernelVariant,
-        tiles: TileConfig,
+        tiles: &Tiles,
         largest: u64,
         replicas: usize,
     ) -> Self {
@@ -375,12 +376,13 @@ impl Buffers for Memory {
 fn split_weight_gradients(
     plan: &Plan,
     variant: KernelVariant,
-    tiles: TileConfig,
+    tiles: &Tiles,
     limit: usize,
 ) -> (Vec<Option<(SplitK, usize)>>, usize) {
     let ids: Vec<NodeId> = plan.graph().ids().collect();
     let split = |node: usize, limit: usize| {
         let LoweredOp::Conv2d(op) = plan.lowered(ids[node]) else { return None };
+        let tiles = tiles.of(&plan.graph().node(ids[node]).name, Phase::Backward);
         plan.trains().then(|| conv2d::gpu::split_k(op, variant, tiles, plan.batch(), limit))
     };
     split_k::lay_out(ids.len(), plan.batch(), ALIGN, limit, split)

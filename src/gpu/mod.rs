@@ -20,6 +20,7 @@ mod replay;
 mod replicas;
 mod replicate;
 mod step;
+mod tiles;
 mod timing;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -34,6 +35,7 @@ pub use export::{
 pub use fit::{MAX_STORAGE_BUFFERS, MAX_WORKGROUP_BYTES, MAX_WORKGROUP_SIZE};
 pub use kernels::{Access, Interface, KERNELS};
 pub use step::{STEP_FIELDS, STEP_SIZE};
+pub use tiles::{Phase, Tiles};
 pub use timing::Timer;
 
 use crate::backend::{
@@ -79,7 +81,7 @@ pub struct GpuOptions<'a> {
     /// Which kernels.
     pub variant: KernelVariant,
     /// Tiles of the tiled kernels; those for the adapter's kind if there are none.
-    pub tiles: Option<TileConfig>,
+    pub tiles: Option<&'a Tiles>,
     /// Most bytes in a buffer, where that is less than the adapter's limit: for tests.
     pub buffer_bytes: Option<u64>,
     /// Limits below the adapter's: for tests.
@@ -126,7 +128,7 @@ impl TileConfig {
 pub struct Gpu {
     plan: Plan,
     variant: KernelVariant,
-    tiles: TileConfig,
+    tiles: Tiles,
     memory: Memory,
     /// As the memory lists them.
     buffers: Vec<wgpu::Buffer>,
@@ -168,6 +170,11 @@ fn buffer_of<'a>(
     memory.buffer(role).map(|slice| &buffers[slice.buffer.index])
 }
 
+/// The tiles that were asked for, or those of the adapter's kind.
+fn tiles_for(context: &Context, tiles: Option<&Tiles>) -> Tiles {
+    tiles.cloned().unwrap_or_else(|| TileConfig::for_kind(context.facts.kind).into())
+}
+
 /// Bytes between two steps in the buffer of steps.
 fn stride(context: &Context) -> usize {
     let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
@@ -199,8 +206,8 @@ impl Gpu {
     /// # Errors
     /// As [`Gpu::with_plan`].
     pub fn with_replicas(self, plan: Plan, replicas: usize) -> Result<Self> {
-        let (variant, tiles) = (self.variant, self.tiles);
-        self.with_all(plan, variant, Some(tiles), replicas)
+        let (variant, tiles) = (self.variant, self.tiles.clone());
+        self.with_all(plan, variant, Some(&tiles), replicas)
     }
 
     /// The same with other kernels; the tiles are those of the adapter's kind if there are none.
@@ -211,7 +218,7 @@ impl Gpu {
         self,
         plan: Plan,
         variant: KernelVariant,
-        tiles: Option<TileConfig>,
+        tiles: Option<&Tiles>,
     ) -> Result<Self> {
         self.with_all(plan, variant, tiles, 1)
     }
@@ -220,7 +227,7 @@ impl Gpu {
         self,
         plan: Plan,
         variant: KernelVariant,
-        tiles: Option<TileConfig>,
+        tiles: Option<&Tiles>,
         replicas: usize,
     ) -> Result<Self> {
         let Self { writer, recorder, steps, datasets, residents, readback, .. } = self;
@@ -231,12 +238,12 @@ impl Gpu {
         let residents = known.chain(residents).collect();
         let kept = Kept { writer, recorder, steps, residents, readback };
         let variant = fit::variant(&context, variant);
-        let tiles = tiles.unwrap_or_else(|| TileConfig::for_kind(context.facts.kind));
+        let tiles = tiles_for(&context, tiles);
         Self::record(context, kept, plan, variant, tiles, replicas)
     }
 
     fn on(context: Context, plan: Plan, options: GpuOptions<'_>) -> Result<Self> {
-        let tiles = options.tiles.unwrap_or_else(|| TileConfig::for_kind(context.facts.kind));
+        let tiles = tiles_for(&context, options.tiles);
         fit::device(&context)?;
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let bytes = stride(&context) * pace::MOST_STEPS;
@@ -257,15 +264,15 @@ impl Gpu {
         kept: Kept,
         plan: Plan,
         variant: KernelVariant,
-        tiles: TileConfig,
+        tiles: Tiles,
         replicas: usize,
     ) -> Result<Self> {
         let Kept { mut writer, mut recorder, steps, residents, mut readback } = kept;
         let plan = plan.fused(&variant.fusions());
         fit::check(&plan, &writer.target.name, context.largest(), Some("--device cpu"))?;
-        writer.replicas = fit::replicas(&context, &plan, variant, tiles, replicas);
+        writer.replicas = fit::replicas(&context, &plan, variant, &tiles, replicas);
         let PlanRecording { memory, forward, backward, update } =
-            PlanRecording::new(&mut writer, &plan, variant, tiles)?;
+            PlanRecording::new(&mut writer, &plan, variant, &tiles)?;
         let buffers = context.allocate(&memory.buffers)?;
         let find = |id: BufferId| &buffers[id.index];
         let forward = recorder.realise(&context, &forward, &find)?;
@@ -308,8 +315,8 @@ impl Gpu {
     }
 
     /// Tiles of the tiled kernels.
-    pub fn tiles(&self) -> TileConfig {
-        self.tiles
+    pub fn tiles(&self) -> &Tiles {
+        &self.tiles
     }
 
     /// Buffers, bindings and pipelines made so far: steps on an uploaded data set make none.

@@ -7,11 +7,12 @@ use super::dispatches::{Dispatches, is_training_only};
 use super::kernels::{Access, Interface};
 use super::memory::{BufferId, BufferList, Buffers, Memory, Owner, Slice, WORD};
 use super::replicate::{LAYERS, STRIDES};
+use super::tiles::{ALL_NODES, Phase, Tiles};
 use crate::backend::Augmentation;
 use crate::error::{Error, Result};
 use crate::measure::Work;
 use crate::ops::gather::{self, Gather};
-use crate::ops::gpu::{Buffer, DispatchDesc, Grid, Kernel, KernelVariant, TileConfig};
+use crate::ops::gpu::{Buffer, DispatchDesc, Grid, Kernel, KernelVariant};
 use crate::ops::{penalty, sgd, softmax};
 use crate::plan::Plan;
 
@@ -164,7 +165,7 @@ impl PlanRecording {
         writer: &mut Writer,
         plan: &Plan,
         variant: KernelVariant,
-        tiles: TileConfig,
+        tiles: &Tiles,
     ) -> Result<Self> {
         let memory = Memory::new(plan, variant, tiles, writer.target.largest, writer.replicas);
         let dispatches = Dispatches { plan, memory: &memory, variant, tiles };
@@ -182,7 +183,7 @@ impl PlanRecording {
             }
             let partial_sums = memory.partial_sums(plan.batch());
             let desc = sgd::gpu::step(&memory.chunks, memory.layout.len, partial_sums);
-            update = Some(writer.record("all", &desc, &memory)?);
+            update = Some(writer.record(ALL_NODES, &desc, &memory)?);
         }
         Ok(Self { memory, forward, backward, update })
     }
@@ -311,7 +312,7 @@ impl DatasetRecording {
         let all = DatasetBuffers { memory, samples: &samples.slices, results };
 
         let input = graph.node(graph.input());
-        let node = dispatches.context(graph.input());
+        let node = dispatches.context(graph.input(), Phase::Forward);
         let op = Gather { sample: input.shape };
         let mut gather = Vec::new();
         for (i, count) in samples.chunks.iter().enumerate() {

@@ -44,7 +44,7 @@ impl Gpu {
                         Resident::upload(context, layout, data)?
                     }
                 };
-                let dispatches = Dispatches { plan, memory, variant: *variant, tiles: *tiles };
+                let dispatches = Dispatches { plan, memory, variant: *variant, tiles };
                 let recording =
                     DatasetRecording::new(&mut self.writer, dispatches, &resident.layout)?;
                 let results = context.allocate(&recording.buffers)?;

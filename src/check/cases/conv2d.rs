@@ -10,6 +10,13 @@ fn no_bias(filters: usize, kernel: [usize; 2]) -> Op {
     Op::Conv2d { filters, kernel, padding: Same, bias: false, activation: Relu }
 }
 
+/// Cases with many partial sums of weight gradients beside few activations.
+pub fn many_sums() -> [Case; 2] {
+    let op = || conv(16, [5, 5], Same, Relu);
+    let pooled = pooled("many sums, then pool", [8, 8, 8], op());
+    [one("many sums", [8, 8, 8], 16, 13, op()), Case { batch: 16, partial: 13, ..pooled }]
+}
+
 /// All cases of this op.
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![
