@@ -739,9 +739,9 @@ mod tests {
             let lost = |outcome: &Outcome| {
                 outcome.as_ref().is_err_and(|e| e.to_string() == "many: the device was lost")
             };
-            // Only the run that asked for the last state is told, where the other had its own.
-            let expected = if lost_in == calls { 1 } else { 2 };
-            assert_eq!(outcomes.iter().filter(|o| lost(o)).count(), expected, "call {lost_in}");
+            // Behind the last evaluation each run asks for states alone, in any order: three calls.
+            let lost = outcomes.iter().filter(|outcome| lost(outcome)).count();
+            assert!(lost == 2 || lost == 1 && lost_in + 3 > calls, "call {lost_in}: {lost}");
         }
     }
 
