@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::backend::{Backend, Replicas};
 pub use crate::cpu::MOST_THREADS;
 use crate::cpu::{self, Cpu};
-use crate::error::Result;
+use crate::error::{Error, Result};
 #[cfg(feature = "gpu")]
-use crate::gpu::{self, Gpu, GpuOptions};
+use crate::gpu::{self, AdapterFacts, Gpu, GpuOptions, KernelVariant, Tiles};
 use crate::memory;
 use crate::plan::{Buffer, Plan};
+#[cfg(feature = "gpu")]
+use crate::tune::Known;
 
 /// Where steps run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -29,6 +31,9 @@ pub struct Options<'a> {
     pub threads: usize,
     /// Part of the GPU's name; none takes the best.
     pub adapter: Option<&'a str>,
+    /// Tiles of the GPU's kernels as text; none takes those that were chosen by measuring, or those of
+    /// the adapter's kind.
+    pub tiles: Option<&'a str>,
 }
 
 /// Most samples in a batch where nothing is trained: a run may have been trained in batches of any
@@ -74,7 +79,7 @@ pub fn open(device: Device, plan: Plan, options: Options<'_>) -> Result<Box<dyn 
     Ok(match device {
         Device::Cpu => Box::new(open_cpu(plan, options)?),
         #[cfg(feature = "gpu")]
-        Device::Gpu => Box::new(open_gpu(plan, options)?),
+        Device::Gpu => Box::new(open_gpu(plan, options, |_| Ok(None))?),
         #[cfg(not(feature = "gpu"))]
         Device::Gpu => return Err(no_gpu(options)),
     })
@@ -101,15 +106,24 @@ impl Default for AtOnce {
 pub struct Devices {
     at_once: AtOnce,
     cpu: Option<Cpu>,
+    /// Tiles that were chosen before.
+    #[cfg(feature = "gpu")]
+    known: Known,
     /// With the adapter that was asked for.
     #[cfg(feature = "gpu")]
     gpu: Option<(Gpu, Option<String>)>,
 }
 
 impl Devices {
-    /// With runs that train at once.
-    pub fn new(at_once: AtOnce) -> Self {
-        Self { at_once, ..Self::default() }
+    /// GPUs take the tiles that are known for a plan, where no others are asked for.
+    #[cfg(feature = "gpu")]
+    pub fn with_known(known: Known) -> Self {
+        Self { known, ..Self::default() }
+    }
+
+    /// Lets runs train at once.
+    pub fn train_at_once(&mut self, at_once: AtOnce) {
+        self.at_once = at_once;
     }
 
     /// As [`open`]; ends what was opened on the device before.
@@ -126,18 +140,29 @@ impl Devices {
         match device {
             Device::Cpu => Ok(self.cpu.insert(open_cpu(plan, options)?)),
             #[cfg(feature = "gpu")]
-            Device::Gpu => {
-                let wanted = options.adapter.map(str::to_owned);
-                // What fails leaves no device behind: the next plan opens it anew.
-                let gpu = match self.gpu.take().filter(|(_, adapter)| *adapter == wanted) {
-                    Some((gpu, _)) => gpu.with_plan(plan)?,
-                    None => open_gpu(plan, options)?,
-                };
-                Ok(&mut self.gpu.insert((gpu, wanted)).0)
-            }
+            Device::Gpu => Ok(self.open_gpu(plan, options, 1)?),
             #[cfg(not(feature = "gpu"))]
             Device::Gpu => Err(no_gpu(options)),
         }
+    }
+
+    /// What fails leaves no device behind: the next plan opens it anew.
+    #[cfg(feature = "gpu")]
+    fn open_gpu(&mut self, plan: Plan, options: Options<'_>, replicas: usize) -> Result<&mut Gpu> {
+        let wanted = options.adapter.map(str::to_owned);
+        let (graph, batch) = (plan.graph().clone(), plan.batch());
+        let known = |facts: &AdapterFacts| self.known.tiles(facts, &graph, batch);
+        let gpu = match self.gpu.take().filter(|(_, adapter)| *adapter == wanted) {
+            Some((gpu, _)) => {
+                let tiles = match tiles(options.tiles)? {
+                    None => known(gpu.adapter())?,
+                    given => given,
+                };
+                gpu.with_all(plan, KernelVariant::default(), tiles.as_ref(), replicas)?
+            }
+            None => open_gpu(plan, options, known, replicas)?,
+        };
+        Ok(&mut self.gpu.insert((gpu, wanted)).0)
     }
 
     /// Most runs of equal settings that are to train at once on a device.
@@ -170,27 +195,19 @@ impl Devices {
         wanted: usize,
     ) -> Result<&mut dyn Replicas> {
         self.cpu = None;
-        let adapter = options.adapter.map(str::to_owned);
         // What else is needed is less than a quarter.
         let room = memory::available().unwrap_or(u64::MAX) / 4 * 3 / bytes(plan).max(1);
         let mut count = wanted.min(usize::try_from(room).unwrap_or(wanted)).max(1);
-        loop {
-            let gpu = match self.gpu.take().filter(|(_, wanted)| *wanted == adapter) {
-                Some((gpu, _)) => gpu.with_replicas(plan.clone(), count),
-                None => {
-                    let (adapter, replicas) = (options.adapter, count);
-                    Gpu::new(
-                        plan.clone(),
-                        GpuOptions { adapter, replicas, ..GpuOptions::default() },
-                    )
-                }
-            };
-            match gpu {
-                Ok(gpu) => return Ok(&mut self.gpu.insert((gpu, adapter)).0),
-                // Memory that cannot be had, or another limit: fewer may fit.
-                Err(_) if count > 1 => count /= 2,
-                Err(error) => return Err(error),
-            }
+        // Memory that cannot be had, or another limit: fewer may fit.
+        while count > 1 && self.open_gpu(plan.clone(), options, count).is_err() {
+            count /= 2;
+        }
+        if count == 1 {
+            self.open_gpu(plan.clone(), options, 1)?;
+        }
+        match &mut self.gpu {
+            Some((gpu, _)) => Ok(gpu),
+            None => Err(Error::NoAdapter),
         }
     }
 
@@ -218,14 +235,42 @@ fn open_cpu(plan: Plan, options: Options<'_>) -> Result<Cpu> {
     Cpu::new(plan, options.threads)
 }
 
+/// The tiles that were asked for.
+///
+/// # Errors
+/// If the text is none.
 #[cfg(feature = "gpu")]
-fn open_gpu(plan: Plan, options: Options<'_>) -> Result<Gpu> {
-    Gpu::new(plan, GpuOptions { adapter: options.adapter, ..GpuOptions::default() })
+pub fn tiles(text: Option<&str>) -> Result<Option<Tiles>> {
+    let parse = |text: &str| {
+        text.parse().map_err(|found| Error::Setting {
+            name: "tiles",
+            expected: "wide, narrow or small, or a line that genre-gpu tune printed",
+            found,
+        })
+    };
+    text.map(parse).transpose()
+}
+
+/// Opens a plan with the tiles that were asked for, or those that are known for the adapter.
+#[cfg(feature = "gpu")]
+fn open_gpu(
+    plan: Plan,
+    options: Options<'_>,
+    known: impl Fn(&AdapterFacts) -> Result<Option<Tiles>>,
+    replicas: usize,
+) -> Result<Gpu> {
+    let tiles = match tiles(options.tiles)? {
+        None => known(&gpu::find(options.adapter)?)?,
+        given => given,
+    };
+    let adapter = options.adapter;
+    let tiles = tiles.as_ref();
+    Gpu::new(plan, GpuOptions { adapter, tiles, replicas, ..GpuOptions::default() })
 }
 
 #[cfg(not(feature = "gpu"))]
-fn no_gpu(_: Options<'_>) -> crate::error::Error {
-    crate::error::Error::Feature { what: "GPU support", feature: "gpu" }
+fn no_gpu(_: Options<'_>) -> Error {
+    Error::Feature { what: "GPU support", feature: "gpu" }
 }
 
 #[cfg(test)]

@@ -788,15 +788,20 @@ fn concerns(plan: &Plan, buffer: Buffer, what: What) -> bool {
             let below = &graph.node(a).inputs;
             below.contains(&b) || below.iter().any(|below| graph.node(*below).inputs.contains(&b))
         }
-        (Buffer::BatchStats(a), What::Value(b) | What::Parameter(b, _))
-        | (Buffer::PartialSums(a), What::ParameterGradient(b, _) | What::Parameter(b, _))
-        | (Buffer::NormGradients(a), What::ParameterGradient(b, _)) => a == b,
+        (
+            Buffer::BatchStats(a) | Buffer::Moments(a) | Buffer::NodeParameters(a),
+            What::Value(b) | What::Parameter(b, _),
+        )
+        | (Buffer::PartialSums(a), What::ParameterGradient(b, _) | What::Parameter(b, _)) => a == b,
         (Buffer::Parameter(a, p), What::Parameter(b, q))
         | (Buffer::ParameterGradient(a, p), What::ParameterGradient(b, q)) => a == b && p == q,
         (
             Buffer::AllParameterGradients | Buffer::AllParameters | Buffer::Velocity,
             What::ParameterGradient(..) | What::Parameter(..),
         ) => true,
+        (Buffer::LossTensors(a), What::Value(b) | What::Gradient(b)) => {
+            same(a, b) || graph.node(a).inputs.contains(&b)
+        }
         (Buffer::StepMetrics | Buffer::Penalties, What::Metrics)
         | (Buffer::Probabilities, What::Probabilities) => true,
         _ => false,

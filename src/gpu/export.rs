@@ -210,8 +210,8 @@ impl Recording {
             let problem = format!("{role:?} has no buffer");
             of(role).ok_or_else(|| Error::Gpu { adapter: WEBGPU.into(), problem })
         };
-        let PlanRecording { forward, backward, update, .. } = &of_plan;
-        let DatasetRecording { gather, loss, .. } = &of_data;
+        let PlanRecording { forward, backward, .. } = &of_plan;
+        let DatasetRecording { gather, loss, update, .. } = &of_data;
         let mut recording = Self {
             format: "genre-gpu recording 1",
             model: graph.model().into(),
@@ -262,13 +262,13 @@ impl Recording {
             recording.dispatches.push(DispatchText::of(recorded, &index));
             recording.add_kernel(recorded)?;
             let Passes { train, evaluate, explain } = &mut recording.passes;
-            if plan.trains() {
+            if plan.trains() && recorded.when.includes(true) {
                 train.push(at);
             }
-            if evaluates && !recorded.training_only {
+            if evaluates && recorded.when.includes(false) {
                 evaluate.push(at);
             }
-            if plan.trains() && !recorded.training_only {
+            if plan.trains() && recorded.when.includes(false) {
                 explain.push(at);
             }
         }

@@ -48,7 +48,7 @@ pub use crate::ops::gpu::Buffer;
 use crate::ops::gpu::UNIFORM_ELEMENTS;
 pub use crate::ops::gpu::{Kernel, KernelVariant, TileConfig};
 use crate::ops::split_k::MAX_POSITIONS;
-use crate::plan::{ConvLimits, Fusions, NormLimits, Plan};
+use crate::plan::{ConvLimits, DropoutLimits, Fusions, LossLimits, NormLimits, Plan};
 use context::Context;
 use device_dataset::{DeviceDataset, Resident};
 use memory::{BufferId, Memory};
@@ -107,6 +107,9 @@ impl KernelVariant {
                     channels_multiple_of: 4,
                     window: MAX_POSITIONS,
                 }),
+                gather_crop: true,
+                dropout_dense: Some(DropoutLimits { units: 128 }),
+                dense_softmax: Some(LossLimits { kernel_len: 1024 }),
             },
         }
     }
@@ -138,9 +141,8 @@ pub struct Gpu {
     /// Bytes between two steps in `steps`.
     stride: usize,
     forward: Vec<Dispatch>,
-    /// Empty if the plan is for inference, as is `update`.
+    /// Empty if the plan is for inference.
     backward: Vec<Dispatch>,
-    update: Option<Dispatch>,
     datasets: VecDeque<DeviceDataset>,
     /// Data sets that were uploaded for an earlier plan.
     residents: Vec<Resident>,
@@ -223,7 +225,11 @@ impl Gpu {
         self.with_all(plan, variant, tiles, 1)
     }
 
-    fn with_all(
+    /// With other kernels, for several runs at once: as many of them as fit.
+    ///
+    /// # Errors
+    /// As [`Gpu::with_plan`].
+    pub fn with_all(
         self,
         plan: Plan,
         variant: KernelVariant,
@@ -231,9 +237,9 @@ impl Gpu {
         replicas: usize,
     ) -> Result<Self> {
         let Self { writer, recorder, steps, datasets, residents, readback, .. } = self;
-        let Self { buffers, forward, backward, update, context, .. } = self;
+        let Self { buffers, forward, backward, context, .. } = self;
         // The device may have no room for the buffers of two plans.
-        drop((buffers, forward, backward, update));
+        drop((buffers, forward, backward));
         let known = datasets.into_iter().map(|dataset| dataset.resident);
         let residents = known.chain(residents).collect();
         let kept = Kept { writer, recorder, steps, residents, readback };
@@ -271,14 +277,12 @@ impl Gpu {
         let plan = plan.fused(&variant.fusions());
         fit::check(&plan, &writer.target.name, context.largest(), Some("--device cpu"))?;
         writer.replicas = fit::replicas(&context, &plan, variant, &tiles, replicas);
-        let PlanRecording { memory, forward, backward, update } =
+        let PlanRecording { memory, forward, backward } =
             PlanRecording::new(&mut writer, &plan, variant, &tiles)?;
         let buffers = context.allocate(&memory.buffers)?;
         let find = |id: BufferId| &buffers[id.index];
         let forward = recorder.realise(&context, &forward, &find)?;
         let backward = recorder.realise(&context, &backward, &find)?;
-        let update =
-            update.map(|update| recorder.dispatch(&context, &update, &find)).transpose()?;
         // For weights and velocity.
         readback.reserve(&context, 2 * memory.layout.len)?;
         Ok(Self {
@@ -293,7 +297,6 @@ impl Gpu {
             stride: stride(&context),
             forward,
             backward,
-            update,
             datasets: VecDeque::new(),
             residents,
             readback,
@@ -376,9 +379,12 @@ impl Gpu {
                 Tensor::Gradient => Buffer::Gradient(node),
             };
             let n = samples * self.plan.graph().node(node).shape.len();
-            let buffer = buffer_of(&self.memory, &self.buffers, role);
-            places.push(buffer.map(|_| buffers.len()));
-            buffers.extend(buffer.map(|buffer| (buffer, n)));
+            let slice = self.memory.buffer(role);
+            places.push(slice.map(|_| buffers.len()));
+            buffers.extend(slice.map(|slice| {
+                let start = slice.start as usize;
+                (&self.buffers[slice.buffer.index], start..start + n)
+            }));
         }
         let mut read = self.readback.read(&self.context, &buffers)?;
         // Empty where the plan computes no gradient.
@@ -406,8 +412,8 @@ impl Gpu {
         let Self { memory, buffers, plan, context, readback, .. } = self;
         let ids = roles.iter().filter_map(|role| memory.buffer(*role)).map(|slice| slice.buffer);
         let buffers: Vec<_> =
-            ids.map(|id| (&buffers[id.index], id.first(replica), memory.layout.len)).collect();
-        let mut padded = readback.read_parts(context, &buffers)?.into_iter();
+            ids.map(|id| (&buffers[id.index], id.part(replica, memory.layout.len))).collect();
+        let mut padded = readback.read(context, &buffers)?.into_iter();
         let flat = |padded: Vec<f32>| memory.layout.to_flat(plan.graph(), &padded);
         Ok(std::array::from_fn(|_| padded.next().map(flat).unwrap_or_default()))
     }
@@ -418,16 +424,13 @@ impl Gpu {
         dataset: &'a DeviceDataset,
         pass: Pass,
     ) -> impl Iterator<Item = &'a Dispatch> {
-        let (back, update) = match pass {
-            Pass::Train(_) => (true, true),
-            Pass::Explain => (true, false),
-            Pass::Evaluate => (false, false),
-        };
+        let training = matches!(pass, Pass::Train(_));
+        let back = pass != Pass::Evaluate;
         let forward = dataset.gather.iter().chain(&self.forward).chain(&dataset.loss);
         let backward = back.then_some(&self.backward).into_iter().flatten();
         // Outside of training nobody reads a batch's moments or the gradients of weights.
-        let all = forward.chain(backward).chain(self.update.as_ref());
-        all.filter(move |dispatch| update || !dispatch.recorded.training_only)
+        let all = forward.chain(backward).chain(&dataset.update);
+        all.filter(move |dispatch| dispatch.recorded.when.includes(training))
     }
 }
 
@@ -439,6 +442,10 @@ impl Backend for Gpu {
     fn describe(&self) -> String {
         let AdapterFacts { name, backend, kind, driver, .. } = &self.context.facts;
         format!("gpu, {name} ({backend}, {kind}, {driver})")
+    }
+
+    fn tiles(&self) -> Option<String> {
+        Some(self.tiles.to_string())
     }
 
     fn warning(&self) -> Option<String> {

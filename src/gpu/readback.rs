@@ -1,5 +1,6 @@
 //! Reading a buffer back: the only place where the host waits for a result.
 
+use std::ops::Range;
 use std::sync::mpsc;
 
 use super::context::Context;
@@ -23,23 +24,13 @@ impl Readback {
         Ok(())
     }
 
-    /// The first `len` floats of each buffer, after all submissions so far.
+    /// Some floats of each buffer, after all submissions so far.
     pub(super) fn read(
         &mut self,
         context: &Context,
-        buffers: &[(&wgpu::Buffer, usize)],
+        buffers: &[(&wgpu::Buffer, Range<usize>)],
     ) -> Result<Vec<Vec<f32>>> {
-        let parts: Vec<_> = buffers.iter().map(|(buffer, len)| (*buffer, 0, *len)).collect();
-        self.read_parts(context, &parts)
-    }
-
-    /// Of each buffer `len` floats from `first` on, after all submissions so far.
-    pub(super) fn read_parts(
-        &mut self,
-        context: &Context,
-        buffers: &[(&wgpu::Buffer, usize, usize)],
-    ) -> Result<Vec<Vec<f32>>> {
-        let bytes: u64 = buffers.iter().map(|(.., len)| *len as u64 * WORD).sum();
+        let bytes: u64 = buffers.iter().map(|(_, range)| range.len() as u64 * WORD).sum();
         if bytes == 0 {
             return Ok(buffers.iter().map(|_| Vec::new()).collect());
         }
@@ -47,9 +38,9 @@ impl Readback {
         let Some(staging) = self.staging.take() else { return Ok(Vec::new()) };
         let mut encoder = context.device.create_command_encoder(&Default::default());
         let mut at = 0;
-        for (buffer, first, len) in buffers {
-            let size = *len as u64 * WORD;
-            encoder.copy_buffer_to_buffer(buffer, *first as u64 * WORD, &staging, at, size);
+        for (buffer, range) in buffers {
+            let (start, size) = (range.start as u64 * WORD, range.len() as u64 * WORD);
+            encoder.copy_buffer_to_buffer(buffer, start, &staging, at, size);
             at += size;
         }
         let submission = context.queue.submit([encoder.finish()]);
@@ -64,8 +55,8 @@ impl Readback {
         let view = staging.get_mapped_range(0..bytes).map_err(|e| failed(e.to_string()))?;
         let mut at = 0;
         let mut read = Vec::with_capacity(buffers.len());
-        for (.., len) in buffers {
-            let size = len * WORD as usize;
+        for (_, range) in buffers {
+            let size = range.len() * WORD as usize;
             read.push(bytemuck::pod_collect_to_vec(&view[at..at + size]));
             at += size;
         }

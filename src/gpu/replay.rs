@@ -55,7 +55,9 @@ impl Gpu {
                 };
                 let gather = self.recorder.realise(context, &recording.gather, &find)?;
                 let loss = self.recorder.realise(context, &recording.loss, &find)?;
-                let dataset = DeviceDataset { resident, recording, results, gather, loss };
+                let update = recording.update.as_slice();
+                let update = self.recorder.realise(context, update, &find)?;
+                let dataset = DeviceDataset { resident, recording, results, gather, loss, update };
                 self.readback.reserve(&self.context, dataset.longest_read())?;
                 dataset
             }
@@ -162,16 +164,16 @@ impl Gpu {
         };
         let mut wanted = Vec::new();
         for replica in 0..self.writer.replicas {
-            let result = |id: BufferId, len| (dataset.result(id), id.first(replica), len);
+            let result = |id: BufferId, len| (dataset.result(id), id.part(replica, len));
             wanted.push(result(step_metrics, METRICS * steps.len()));
             wanted.push(result(penalties, parts * steps.len()));
             wanted.extend(
                 first_not_finite.map(|slice| {
-                    (&self.buffers[slice.buffer.index], slice.buffer.first(replica), 1)
+                    (&self.buffers[slice.buffer.index], slice.buffer.part(replica, 1))
                 }),
             );
         }
-        let read = self.readback.read_parts(&self.context, &wanted)?;
+        let read = self.readback.read(&self.context, &wanted)?;
         let per_replica = read.chunks_exact(wanted.len() / self.writer.replicas);
         Ok(per_replica.map(|read| metrics_of(steps, parts, read)).collect())
     }

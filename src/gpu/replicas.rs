@@ -66,9 +66,9 @@ impl Replicas for Gpu {
         let id = dataset.recording.probabilities;
         let len = order.len() * self.plan.graph().classes();
         let parts =
-            (0..self.writer.replicas).map(|replica| (dataset.result(id), id.first(replica), len));
+            (0..self.writer.replicas).map(|replica| (dataset.result(id), id.part(replica, len)));
         let parts: Vec<_> = parts.collect();
-        let read = self.readback.read_parts(&self.context, &parts)?;
+        let read = self.readback.read(&self.context, &parts)?;
         Ok(metrics.into_iter().zip(read).collect())
     }
 

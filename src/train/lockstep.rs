@@ -85,6 +85,7 @@ struct Facts {
     runs: usize,
     description: String,
     identity: String,
+    tiles: Option<String>,
     warning: Option<String>,
 }
 
@@ -119,6 +120,10 @@ impl<T> Backend for Replica<'_, T> {
 
     fn warning(&self) -> Option<String> {
         self.device.warning.clone()
+    }
+
+    fn tiles(&self) -> Option<String> {
+        self.device.tiles.clone()
     }
 
     fn runs_at_once(&self) -> usize {
@@ -269,6 +274,7 @@ pub(super) fn together<T: Send>(
         runs: count,
         description: device.describe(),
         identity: device.identity(),
+        tiles: device.tiles(),
         warning: device.warning(),
     };
     let stopped = AtomicBool::new(false);

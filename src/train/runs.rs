@@ -1,11 +1,12 @@
 //! The executor of runs: from prepared data to complete run folders. It prints nothing; `train`,
 //! `compare` and `assignment` call [`execute`] with one, many and two runs.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::checkpoint::{Checkpoint, graph_hash};
+use super::checkpoint::Checkpoint;
 use super::history::Epoch;
 use super::loader::samples_of;
 use super::lockstep::{Event, together};
@@ -158,7 +159,7 @@ pub struct TrainedRun {
 /// Brings runs to completion: trains those that are new from their beginning, resumes those that were
 /// started, skips those that are complete. Runs on one device share it, and one copy of the data on
 /// it. They are executed one after another; neighbours that differ in the seed alone train at once
-/// where [`Devices::new`] was asked for that, which changes no result. If `stop` becomes true, the current
+/// where [`Devices::train_at_once`] allows it, which changes no result. If `stop` becomes true, the current
 /// runs write a checkpoint, their outcomes are the last, and those after them are not executed. A run
 /// that fails ends the execution when those that train with it have ended.
 ///
@@ -220,12 +221,13 @@ fn neighbours(runs: &[PlannedRun<'_>], most: usize, data: &Dataset) -> usize {
         return 1;
     }
     let (position, mut count, mut len) = (first.position(), 1, 1);
+    let Ok(job) = first.as_begun() else { return 1 };
     for (i, run) in others.iter().enumerate() {
         if run.state == RunState::Complete {
             continue;
         }
-        let fits = count < most && run.job.differs_in_seed(first.job);
-        if !fits || position.is_none() || run.position() != position {
+        let fits = run.as_begun().is_ok_and(|other| other.differs_in_seed(&job));
+        if count == most || !fits || position.is_none() || run.position() != position {
             break;
         }
         (count, len) = (count + 1, i + 2);
@@ -247,8 +249,9 @@ fn train_at_once(
         runs.iter().filter(|run| run.state != RunState::Complete).collect();
     let wanted = trained.len();
     let failed = |error| observer.failed(&runs[0], error);
-    let plan = runs[0].job.lowered(&data.data).map_err(failed)?;
-    let options = runs[0].job.config.device_options();
+    let job = runs[0].as_begun().map_err(failed)?;
+    let plan = job.lowered(&data.data).map_err(failed)?;
+    let options = job.config.device_options();
     let device = devices.open_replicas(&plan, options, wanted).map_err(failed)?;
     let room = device.replicas();
     if room < wanted {
@@ -327,7 +330,7 @@ fn open_and_train(
     stop: &dyn Fn() -> bool,
 ) -> Result<RunOutcome> {
     // First: a model or device that cannot be opened leaves no folder.
-    let backend = run.job.open_on(devices, &data.data)?;
+    let backend = run.as_begun()?.open_on(devices, &data.data)?;
     observer.device_opened(run, backend)?;
     run.train_on_samples(backend, data, samples, observer, stop)
 }
@@ -383,8 +386,13 @@ impl Job {
         devices.open(self.config.device, self.lowered(data)?, self.config.device_options())
     }
 
+    /// Samples in a step: as many as the settings say, if the data have them.
+    pub fn batch(&self, data: &Dataset) -> usize {
+        self.config.batch_size.min(data.longest_part())
+    }
+
     fn lowered(&self, data: &Dataset) -> Result<Plan> {
-        Plan::new(self.graph(data)?, self.config.batch_size.min(data.longest_part()))
+        Plan::new(self.graph(data)?, self.batch(data))
     }
 
     /// Whether it is another run only in its seed.
@@ -420,7 +428,7 @@ impl Job {
             let what = format!("on data with hash {trained_on}, but {} has {given}", data.source);
             return Err(self.other_run(&what));
         }
-        if position.graph_hash != graph_hash(&graph) {
+        if position.graph_hash != graph.hash() {
             return Err(self.other_run("of another network: the model has changed since"));
         }
         let parts = PartName::ALL.map(|part| folder.predictions(part));
@@ -451,6 +459,19 @@ impl PlannedRun<'_> {
             }
             RunState::Complete => None,
         }
+    }
+
+    /// The job as it was begun, where that was on a GPU: its tiles are kept to the last step.
+    fn as_begun(&self) -> Result<Cow<'_, Job>> {
+        if self.state != RunState::Started || self.job.config.tiles.is_some() {
+            return Ok(Cow::Borrowed(self.job));
+        }
+        let existing = Config::read(&RunFolder::open(&self.job.folder)?.config())?;
+        if existing.device != self.job.config.device {
+            return Ok(Cow::Borrowed(self.job));
+        }
+        let config = Config { tiles: existing.tiles, ..self.job.config.clone() };
+        Ok(Cow::Owned(Job { config, ..self.job.clone() }))
     }
 
     /// The folder, without files of an older run if the run is new.
@@ -527,6 +548,8 @@ impl PlannedRun<'_> {
     ) -> Result<RunOutcome> {
         let PreparedData { data, front_end, cutting, scale, audit } = prepared;
         let Job { config, model, .. } = self.job;
+        // As the device chose them, so that the run can be had again.
+        let config = &Config { tiles: backend.tiles(), ..config.clone() };
         let title = run_title(&config.model, data);
         let (graph, device) = (backend.plan().graph().clone(), backend.describe());
         let begin = match self.state {
@@ -599,12 +622,15 @@ fn report_of_test(results: &[Results], classes: &[String]) -> Result<String> {
 }
 
 /// The settings of `existing` that differ from `wanted`, except those that change no result:
-/// threads, and the paths of data and model, whose contents are compared by hash.
+/// threads, and the paths of data and model, whose contents are compared by hash. Tiles are the
+/// device's choice unless they are wanted.
 fn differences(existing: &Config, wanted: &Config) -> Vec<String> {
     let (existing, wanted) = (existing.table(), wanted.table());
     let keys: BTreeSet<&String> = existing.keys().chain(wanted.keys()).collect();
     let text = |value: Option<&toml::Value>| value.map_or("none".into(), ToString::to_string);
+    let chosen = |key: &&String| *key != "tiles" || wanted.contains_key("tiles");
     keys.into_iter()
+        .filter(chosen)
         .filter(|key| !["threads", "data", "model"].contains(&key.as_str()))
         .filter(|key| existing.get(*key) != wanted.get(*key))
         .map(|key| format!("{key} {}, not {}", text(existing.get(key)), text(wanted.get(key))))
