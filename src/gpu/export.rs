@@ -182,7 +182,7 @@ impl Recording {
         let memory = &of_plan.memory;
         let graph = plan.graph();
         let input = graph.node(graph.input()).shape;
-        let of_samples = SampleBuffers::new(&writer.target, samples, input.len());
+        let of_samples = SampleBuffers::new(&writer, samples, input.len());
         let dispatches = Dispatches { plan: &plan, memory, variant, tiles };
         let of_data = DatasetRecording::new(&mut writer, dispatches, &of_samples)?;
 

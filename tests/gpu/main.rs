@@ -33,5 +33,6 @@ mod contract;
 mod limits;
 mod models;
 mod recording;
+mod replicas;
 mod shaders;
 mod steps;
