@@ -173,7 +173,19 @@ impl Recording {
     /// # Errors
     /// If the plan or the samples do not fit what every implementation of WebGPU guarantees.
     pub fn new(plan: Plan, samples: usize, tiles: &Tiles) -> Result<Self> {
-        let variant = KernelVariant::default();
+        Self::with_kernels(plan, samples, KernelVariant::default(), tiles)
+    }
+
+    /// The same with kernels of another form.
+    ///
+    /// # Errors
+    /// As [`Recording::new`].
+    pub fn with_kernels(
+        plan: Plan,
+        samples: usize,
+        variant: KernelVariant,
+        tiles: &Tiles,
+    ) -> Result<Self> {
         let plan = plan.fused(&variant.fusions());
         super::fit::check(&plan, WEBGPU, LARGEST, None)?;
         let target = Target { name: WEBGPU.into(), largest: LARGEST, groups: GROUPS };

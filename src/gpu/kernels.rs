@@ -215,11 +215,7 @@ impl Kernel {
     pub(super) fn interface_of(&self, is_replicated: bool) -> Result<Interface> {
         let fail = |problem: &str| self.fail(problem);
         let source = self.source_of(is_replicated)?;
-        let module = self.parse(&source)?;
-        let (flags, all) = (naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all());
-        naga::valid::Validator::new(flags, all)
-            .validate(&module)
-            .map_err(|e| self.fail_at(e.location(&source), &causes(e.as_inner())))?;
+        let (module, _) = validated(&source).map_err(|(at, problem)| self.fail_at(at, &problem))?;
         let entry = module.entry_points.iter().find(|entry| entry.name == "main");
         let entry = entry.ok_or_else(|| fail("expected an entry point main, found none"))?;
         let mut bindings: Vec<(u32, Access, u32, bool)> = Vec::new();
@@ -296,6 +292,20 @@ impl Kernel {
         }
         Err(self.fail(problem))
     }
+}
+
+/// A kernel's text as naga's statements and expressions, and what its validator found out; or a fault
+/// and its place.
+pub(super) fn validated(
+    source: &str,
+) -> Result<(naga::Module, naga::valid::ModuleInfo), (Option<naga::SourceLocation>, String)> {
+    let module =
+        naga::front::wgsl::parse_str(source).map_err(|e| (e.location(source), causes(&e)))?;
+    let (flags, all) = (naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all());
+    let info = naga::valid::Validator::new(flags, all)
+        .validate(&module)
+        .map_err(|e| (e.location(source), causes(e.as_inner())))?;
+    Ok((module, info))
 }
 
 /// An error and its causes in one line.

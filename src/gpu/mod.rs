@@ -10,6 +10,7 @@ mod export;
 mod fit;
 mod kernels;
 mod memory;
+mod model;
 mod pace;
 mod poll;
 mod rates;
@@ -34,6 +35,7 @@ pub use export::{
 };
 pub use fit::{MAX_STORAGE_BUFFERS, MAX_WORKGROUP_BYTES, MAX_WORKGROUP_SIZE};
 pub use kernels::{Access, Interface, KERNELS};
+pub use model::{Bound, Chain, Counts, Hardware, Prediction, Profile, StepPrediction, StepProfile};
 pub use step::{STEP_FIELDS, STEP_SIZE};
 pub use tiles::{Phase, Tiles};
 pub use timing::Timer;

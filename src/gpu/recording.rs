@@ -368,7 +368,7 @@ impl Describer {
         let PlanRecording { memory, forward, backward, .. } =
             PlanRecording::new(&mut self.0, &plan, variant, tiles)?;
         let input = plan.graph().node(plan.graph().input()).shape.len();
-        let samples = SampleBuffers::new(&self.0.target, samples, input);
+        let samples = SampleBuffers::new(&self.0, samples, input);
         let dispatches = Dispatches { plan: &plan, memory: &memory, variant, tiles };
         let of_data = DatasetRecording::new(&mut self.0, dispatches, &samples)?;
         let all = of_data.gather.into_iter().chain(forward).chain(of_data.loss);

@@ -31,6 +31,7 @@ macro_rules! on_each_variant {
 
 mod contract;
 mod limits;
+mod model;
 mod models;
 mod recording;
 mod replicas;
