@@ -41,6 +41,12 @@ struct Args {
     /// cpu or gpu
     #[arg(long, default_value = "cpu")]
     device: String,
+    /// Part of the GPU's name, driver or kind
+    #[arg(long)]
+    adapter: Option<String>,
+    /// Samples of noise, without --data
+    #[arg(long, default_value_t = SAMPLES)]
+    samples: usize,
     /// CPU threads [default: 1, then 2]
     #[arg(long)]
     threads: Option<usize>,
@@ -75,11 +81,11 @@ struct Data {
 }
 
 impl Data {
-    fn noise() -> Self {
+    fn noise(samples: usize) -> Self {
         let mut stream = Stream::new(u64::from(SEED), "bench/epoch");
-        let len = SAMPLES * SHAPE.iter().product::<usize>();
+        let len = samples * SHAPE.iter().product::<usize>();
         let x = (0..len).map(|_| stream.normal() as f32).collect();
-        let y = (0..SAMPLES).map(|_| stream.below(4) as u32).collect();
+        let y = (0..samples).map(|_| stream.below(4) as u32).collect();
         Self { x, y, shape: SHAPE, classes: 4 }
     }
 
@@ -197,7 +203,10 @@ fn main() -> Outcome<()> {
         "gpu" => Device::Gpu,
         other => return Err(format!("expected --device cpu or gpu, found {other}").into()),
     };
-    let data = args.data.as_ref().map_or_else(|| Ok(Data::noise()), |path| Data::load(path))?;
+    let data = args
+        .data
+        .as_ref()
+        .map_or_else(|| Ok(Data::noise(args.samples)), |path| Data::load(path))?;
     let model = model(&args)?;
     let graph = model.graph(data.shape, data.classes)?;
     if let Some(folder) = &args.write_start {
@@ -215,7 +224,7 @@ fn main() -> Outcome<()> {
         println!("{}, {n} samples of {h}x{w}, batch {BATCH}, training only", args.model);
     }
     for threads in threads {
-        let options = Options { threads, ..Options::default() };
+        let options = Options { threads, adapter: args.adapter.as_deref(), ..Options::default() };
         let mut backend = device::open(device, Plan::new(graph.clone(), BATCH)?, options)?;
         backend.set_state(&State::new(initial_parameters(&graph, SEED)))?;
         let samples = DatasetRef::new(&data.x, &data.y);

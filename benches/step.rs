@@ -18,7 +18,6 @@ fn main() -> genre_gpu::Result<()> {
         adapter: None,
         variant: KernelVariant::default(),
         tiles: None,
-        elsewhere: false,
         threads: 0,
         budget: Budget { steps: 200, seconds: 10.0 },
     };

@@ -318,6 +318,11 @@ pub trait Backend {
         None
     }
 
+    /// Runs that it takes steps for at once: a run's share of its time is one of so many.
+    fn runs_at_once(&self) -> usize {
+        1
+    }
+
     /// Uploads a data set before its first use, on devices with memory of their own.
     ///
     /// # Errors
@@ -398,6 +403,67 @@ pub trait Backend {
     /// # Errors
     /// If the device fails.
     fn parameter_gradients(&mut self) -> Result<Vec<f32>>;
+}
+
+/// A device that trains several runs of one plan at once. Each replica has its weights, velocity,
+/// order of samples, augmentations and seed of dropout; data, rates and the number of the step are
+/// common. Replica by replica, bits are those of a run alone. What [`Backend`] reads and writes is
+/// replica 0.
+pub trait Replicas: Backend {
+    /// How many.
+    fn replicas(&self) -> usize;
+
+    /// As [`Backend::train`] for the replicas that have batches, by number; the state of the others is
+    /// undefined afterwards. The end of the call is not observed.
+    ///
+    /// # Errors
+    /// As there, and if the batches differ in more than samples, augmentations and seeds.
+    fn train_all(
+        &mut self,
+        data: DatasetRef<'_>,
+        batches: &[(usize, Batches<'_>)],
+        sgd: Sgd,
+        observe: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
+    ) -> Result<TrainedAll>;
+
+    /// As [`Backend::evaluate`], of every replica.
+    ///
+    /// # Errors
+    /// As there.
+    fn evaluate_all(&mut self, data: DatasetRef<'_>) -> Result<Vec<Evaluation>>;
+
+    /// Current weights and velocity of a replica.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn state_of(&mut self, replica: usize) -> Result<State>;
+
+    /// Replaces weights and velocity of a replica.
+    ///
+    /// # Errors
+    /// If their lengths are not the graph's, or the device fails.
+    fn set_state_of(&mut self, replica: usize, state: &State) -> Result<()>;
+}
+
+/// The metrics of every batch, and the probabilities `[n, classes]`.
+pub type Evaluation = (Vec<StepMetrics>, Vec<f32>);
+
+/// What [`Replicas::train_all`] did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainedAll {
+    /// Metrics of every step taken, by replica.
+    pub metrics: Vec<Vec<StepMetrics>>,
+    /// As [`StepsDone::slow_step`], measured at the end.
+    pub slow_step: Option<f64>,
+}
+
+impl TrainedAll {
+    /// What a replica is told at the end of a call.
+    pub fn done(&self, replica: usize) -> StepsDone {
+        let metrics = self.metrics.get(replica).into_iter().flatten();
+        let sum: StepMetrics = metrics.copied().sum();
+        StepsDone { samples: sum.samples, metrics: Some(sum), slow_step: self.slow_step }
+    }
 }
 
 /// Progress of a call of [`Backend::train`].

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Replicas};
 pub use crate::cpu::MOST_THREADS;
 use crate::cpu::{self, Cpu};
 use crate::error::{Error, Result};
@@ -79,16 +79,32 @@ pub fn open(device: Device, plan: Plan, options: Options<'_>) -> Result<Box<dyn 
     Ok(match device {
         Device::Cpu => Box::new(open_cpu(plan, options)?),
         #[cfg(feature = "gpu")]
-        Device::Gpu => Box::new(open_gpu(plan, options, |_| Ok(None))?),
+        Device::Gpu => Box::new(open_gpu(plan, options, |_| Ok(None), 1)?),
         #[cfg(not(feature = "gpu"))]
         Device::Gpu => return Err(no_gpu(options)),
     })
+}
+
+/// How many runs train at once, each step of theirs in one go, where a GPU can do that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtOnce {
+    /// As many as the GPU has room for; one after another on a software GPU.
+    Auto,
+    /// At most so many.
+    Most(usize),
+}
+
+impl Default for AtOnce {
+    fn default() -> Self {
+        Self::Most(1)
+    }
 }
 
 /// Opens plans one after another. A GPU, its compiled kernels and the data sets that were uploaded to
 /// it are kept from one plan to the next.
 #[derive(Debug, Default)]
 pub struct Devices {
+    at_once: AtOnce,
     cpu: Option<Cpu>,
     /// Tiles that were chosen before.
     #[cfg(feature = "gpu")]
@@ -105,6 +121,11 @@ impl Devices {
         Self { known, ..Self::default() }
     }
 
+    /// Lets runs train at once.
+    pub fn train_at_once(&mut self, at_once: AtOnce) {
+        self.at_once = at_once;
+    }
+
     /// As [`open`]; ends what was opened on the device before.
     ///
     /// # Errors
@@ -119,27 +140,89 @@ impl Devices {
         match device {
             Device::Cpu => Ok(self.cpu.insert(open_cpu(plan, options)?)),
             #[cfg(feature = "gpu")]
-            Device::Gpu => {
-                let wanted = options.adapter.map(str::to_owned);
-                // What fails leaves no device behind: the next plan opens it anew.
-                let (graph, batch) = (plan.graph().clone(), plan.batch());
-                let known = |facts: &AdapterFacts| self.known.tiles(facts, &graph, batch);
-                let gpu = match self.gpu.take().filter(|(_, adapter)| *adapter == wanted) {
-                    Some((gpu, _)) => {
-                        let tiles = match tiles(options.tiles)? {
-                            None => known(gpu.adapter())?,
-                            given => given,
-                        };
-                        let variant = KernelVariant::default();
-                        gpu.with_kernels(plan, variant, tiles.as_ref())?
-                    }
-                    None => open_gpu(plan, options, known)?,
-                };
-                Ok(&mut self.gpu.insert((gpu, wanted)).0)
-            }
+            Device::Gpu => Ok(self.open_gpu(plan, options, 1)?),
             #[cfg(not(feature = "gpu"))]
             Device::Gpu => Err(no_gpu(options)),
         }
+    }
+
+    /// What fails leaves no device behind: the next plan opens it anew.
+    #[cfg(feature = "gpu")]
+    fn open_gpu(&mut self, plan: Plan, options: Options<'_>, replicas: usize) -> Result<&mut Gpu> {
+        let wanted = options.adapter.map(str::to_owned);
+        let (graph, batch) = (plan.graph().clone(), plan.batch());
+        let known = |facts: &AdapterFacts| self.known.tiles(facts, &graph, batch);
+        let gpu = match self.gpu.take().filter(|(_, adapter)| *adapter == wanted) {
+            Some((gpu, _)) => {
+                let tiles = match tiles(options.tiles)? {
+                    None => known(gpu.adapter())?,
+                    given => given,
+                };
+                gpu.with_all(plan, KernelVariant::default(), tiles.as_ref(), replicas)?
+            }
+            None => open_gpu(plan, options, known, replicas)?,
+        };
+        Ok(&mut self.gpu.insert((gpu, wanted)).0)
+    }
+
+    /// Most runs of equal settings that are to train at once on a device.
+    ///
+    /// # Errors
+    /// If there is no such device.
+    pub fn most(&self, device: Device, options: Options<'_>) -> Result<usize> {
+        match (device, self.at_once) {
+            (Device::Cpu, _) => Ok(1),
+            (Device::Gpu, AtOnce::Most(most)) => Ok(most),
+            #[cfg(feature = "gpu")]
+            (Device::Gpu, AtOnce::Auto) => match gpu::find(options.adapter)?.kind {
+                gpu::Kind::Software => Ok(1),
+                _ => Ok(usize::MAX),
+            },
+            #[cfg(not(feature = "gpu"))]
+            (Device::Gpu, AtOnce::Auto) => Err(no_gpu(options)),
+        }
+    }
+
+    /// Opens a plan on a GPU for several runs at once, or for as many of them as it has room for.
+    ///
+    /// # Errors
+    /// As [`open`].
+    #[cfg(feature = "gpu")]
+    pub fn open_replicas(
+        &mut self,
+        plan: &Plan,
+        options: Options<'_>,
+        wanted: usize,
+    ) -> Result<&mut dyn Replicas> {
+        self.cpu = None;
+        // What else is needed is less than a quarter.
+        let room = memory::available().unwrap_or(u64::MAX) / 4 * 3 / bytes(plan).max(1);
+        let mut count = wanted.min(usize::try_from(room).unwrap_or(wanted)).max(1);
+        // Memory that cannot be had, or another limit: fewer may fit.
+        while count > 1 && self.open_gpu(plan.clone(), options, count).is_err() {
+            count /= 2;
+        }
+        if count == 1 {
+            self.open_gpu(plan.clone(), options, 1)?;
+        }
+        match &mut self.gpu {
+            Some((gpu, _)) => Ok(gpu),
+            None => Err(Error::NoAdapter),
+        }
+    }
+
+    /// The same without GPUs.
+    ///
+    /// # Errors
+    /// Always.
+    #[cfg(not(feature = "gpu"))]
+    pub fn open_replicas(
+        &mut self,
+        _: &Plan,
+        options: Options<'_>,
+        _: usize,
+    ) -> Result<&mut dyn Replicas> {
+        Err(no_gpu(options))
     }
 }
 
@@ -174,13 +257,15 @@ fn open_gpu(
     plan: Plan,
     options: Options<'_>,
     known: impl Fn(&AdapterFacts) -> Result<Option<Tiles>>,
+    replicas: usize,
 ) -> Result<Gpu> {
     let tiles = match tiles(options.tiles)? {
         None => known(&gpu::find(options.adapter)?)?,
         given => given,
     };
     let adapter = options.adapter;
-    Gpu::new(plan, GpuOptions { adapter, tiles: tiles.as_ref(), ..GpuOptions::default() })
+    let tiles = tiles.as_ref();
+    Gpu::new(plan, GpuOptions { adapter, tiles, replicas, ..GpuOptions::default() })
 }
 
 #[cfg(not(feature = "gpu"))]

@@ -1,5 +1,6 @@
 """P1 and P2 in PyTorch on the CPU, eager or compiled; `run` calls it. The data set lies in
-memory as one tensor, and figures are read once an epoch."""
+memory as one tensor, and figures are read once an epoch. For `benches/gpu/run` also on CUDA:
+eager, or each step as one CUDA graph."""
 
 import os
 import time
@@ -98,45 +99,86 @@ def evaluate(net, evaluated, x, y):
     return {"val_loss": loss / len(x), "val_accuracy": right / len(x)}
 
 
+def graph_of(net, optimiser, step, part):
+    """Records `step`, which reads the indices of its samples from `part`, as a CUDA graph; parameters
+    are as before."""
+    state = {name: value.clone() for name, value in net.state_dict().items()}
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):
+        for _ in range(3):
+            step(part)
+    torch.cuda.current_stream().wait_stream(aside)
+    optimiser.zero_grad(set_to_none=True)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step(part)
+    with torch.no_grad():
+        for name, value in net.state_dict().items():
+            value.copy_(state[name])
+    return graph
+
+
 def main():
-    args = arguments(form=["eager", "compiled"], layout=["channels_first", "channels_last"])
+    args = arguments(form=["eager", "compiled", "cuda", "cuda-graph"], layout=["channels_first", "channels_last"])
     torch.set_num_threads(args.threads)
     torch.manual_seed(42)
     arrays = Arrays(args.data, args.validate == "yes")
     layout = getattr(torch, {"channels_first": "contiguous_format"}.get(args.layout, args.layout))
 
+    device = "cuda" if args.form.startswith("cuda") else "cpu"
+
     def tensors(x, y):
-        return torch.from_numpy(x)[:, None].to(memory_format=layout), torch.from_numpy(y).long()
+        x = torch.from_numpy(x)[:, None].to(device, memory_format=layout)
+        return x, torch.from_numpy(y).long().to(device)
 
     x, y = tensors(arrays.x_train, arrays.y_train)
     val = arrays.val and tensors(*arrays.val)
     start = Start(args.start)
-    order = torch.from_numpy(start.order()).long()
+    order = torch.from_numpy(start.order()).long().to(device)
     net = {"p1": P1, "p2": P2}[args.model](arrays.shape, args.dropout)
     net.load(start)
-    net = net.to(memory_format=layout)
+    net = net.to(device, memory_format=layout)
     optimiser = torch.optim.SGD(net.parameters(), lr=args.rate)
     step_loss = torch.compile(loss_of) if args.form == "compiled" else loss_of
+    loss_sum = torch.zeros((), device=device)
+    right = torch.zeros((), dtype=torch.long, device=device)
+    last_loss = torch.zeros((), device=device)
+
+    def step(part):
+        x_batch, y_batch = x[part], y[part]
+        loss, logits = step_loss(net, x_batch, y_batch)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        last_loss.copy_(loss.detach())
+        loss_sum.add_(loss.detach() * len(part))
+        right.add_((logits.detach().argmax(1) == y_batch).sum())
+
+    graph, recorded = None, None
+    if args.form == "cuda-graph":
+        recorded = order[:BATCH].clone()
+        graph = graph_of(net, optimiser, step, recorded)
 
     for epoch in range(1, args.epochs + 1):
         begin = time.perf_counter()
-        loss_sum, right = torch.zeros(()), torch.zeros((), dtype=torch.long)
+        loss_sum.zero_()
+        right.zero_()
         for i, part in enumerate(order.split(BATCH)):
-            x_batch, y_batch = x[part], y[part]
-            loss, logits = step_loss(net, x_batch, y_batch)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            loss_sum += loss.detach() * len(part)
-            right += (logits.detach().argmax(1) == y_batch).sum()
+            if graph is not None and len(part) == BATCH:
+                recorded.copy_(part)
+                graph.replay()
+            else:
+                step(part)
             if epoch == 1 and i == 0:
-                say(event="first_step", since_start=since_start(), loss=loss.item())
+                say(event="first_step", since_start=since_start(), loss=last_loss.item())
         figures = {"loss": loss_sum.item() / len(x), "accuracy": right.item() / len(x)}
         figures["seconds"] = time.perf_counter() - begin
         if val:
             figures |= evaluate(net, step_loss, *val)
         say(event="epoch", epoch=epoch, **figures)
-    say(event="end", device="cpu", version=f"PyTorch {torch.__version__}")
+    name = torch.cuda.get_device_name(0) if device == "cuda" else device
+    say(event="end", device=name, version=f"PyTorch {torch.__version__}")
 
 
 main()

@@ -33,7 +33,7 @@
 // parts = ceil(batch / samples_per_part) · ceil(h_out / rows_per_part).
 // k_h · c_in · ceil(k_w / 5) · blocks_o · splits <= 128, (tile_h + k_h - 1) · (tile_w + k_w - 1) · c_in <= 1,528,
 // tile_h · tile_w · blocks_o <= 640, in_h · ceil(in_w / 4) <= 128, (in_h + k_h - 1) · (in_w + k_w - 1) <= 640,
-// in_w % 4 = 0.
+// of which columns are rounded up to 4; in_w % 4 = 0.
 
 //!include step, conv2d, input_gradient
 
@@ -66,7 +66,7 @@ override pooled: bool;
 
 /// x [c_in, tile_h + k_h - 1, tile_w + k_w - 1]; later db's sums of each thread.
 var<workgroup> staged_x: array<f32, 1536>;
-/// dz [blocks_o, tile_h, tile_w], or [in_h + k_h - 1, in_w + k_w - 1]; later dw's sums of each thread by tap.
+/// dz [blocks_o, tile_h, tile_w], or [in_h + k_h - 1, 4, ceil((in_w + k_w - 1) / 4)]; later dw's sums of each thread by tap.
 var<workgroup> staged_dz: array<vec4<f32>, 640>;
 
 /// Where staged_x has zeros.
@@ -225,6 +225,12 @@ fn store_input(sum: f32, row: u32, column: u32, c: u32) {
     store_input_gradient(at, sum);
 }
 
+/// Where a staged column of dz is in its row: every fourth column, then those behind them, so that neighbouring threads,
+/// four columns apart, read neighbouring elements.
+fn place(column: u32, quarter: u32) -> u32 {
+    return column % 4u * quarter + column / 4u;
+}
+
 fn inputs(number: u32, local: u32) {
     let layers = (c_in + channels - 1u) / channels;
     let runs = (w_in + in_w - 1u) / in_w;
@@ -238,8 +244,10 @@ fn inputs(number: u32, local: u32) {
     }
     // A thread behind the last computes what is never stored.
     let row = min(local / (in_w / 4u), in_h - 1u);
-    let column = local % (in_w / 4u) * 4u;
+    let run = local % (in_w / 4u);
+    let column = 4u * run;
     let columns = in_w + k_w - 1u;
+    let quarter = (columns + 3u) / 4u;
     var sum0 = vec4(0.0);
     var sum1 = vec4(0.0);
     var sum2 = vec4(0.0);
@@ -250,14 +258,21 @@ fn inputs(number: u32, local: u32) {
             // Where the last tap of the first row and column reads. Before the first it wraps to more than there are.
             let from_row = first_row + e / columns + pad_top - (k_h - 1u);
             let from_column = first_column + e % columns + pad_left - (k_w - 1u);
-            staged_dz[e] = dz_at(n, from_row, from_column, q, true);
+            let to = e / columns * 4u * quarter + place(e % columns, quarter);
+            staged_dz[to] = dz_at(n, from_row, from_column, q, true);
         }
         workgroupBarrier();
         for (var i = 0u; i < k_h; i++) {
-            let at = (row + k_h - 1u - i) * columns + column + k_w - 1u;
-            var window = mat4x4(staged_dz[at + 1u], staged_dz[at + 2u], staged_dz[at + 3u], vec4(0.0));
+            let at = (row + k_h - 1u - i) * 4u * quarter + run;
+            var window = mat4x4(
+                staged_dz[at + place(k_w, quarter)],
+                staged_dz[at + place(k_w + 1u, quarter)],
+                staged_dz[at + place(k_w + 2u, quarter)],
+                vec4(0.0),
+            );
             for (var j = 0u; j < k_w; j++) {
-                window = mat4x4(staged_dz[at - j], window[0], window[1], window[2]);
+                let next = staged_dz[at + place(k_w - 1u - j, quarter)];
+                window = mat4x4(next, window[0], window[1], window[2]);
                 let tap = ((i * k_w + j) * c_in + c) * (c_out / 4u) + q;
                 sum0 += w[tap] * window;
                 if channels > 1u {

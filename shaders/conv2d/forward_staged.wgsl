@@ -17,7 +17,7 @@
 // CPU twins: src/ops/conv2d/cpu/tile.rs, src/ops/conv2d/cpu/pool.rs.
 // Grid: batch · ceil(cells_h / tile_h) · ceil(cells_w / tile_w) workgroups in ceil(c_out / 4 / blocks_o) layers, where
 // cells_h · cells_w is h_out · ceil(w_out / 2), or (h_out / 2) · (w_out / 2) with `pooled`.
-// tile_h · tile_w <= 64, chunk · rows · columns of x <= 2,048.
+// tile_h · tile_w <= 64, chunk · rows · columns of x <= 2,048, columns rounded up to 2.
 
 //!include step, conv2d, outer, activation, conv2d_tiled, conv2d_pooled, maximum
 
@@ -31,11 +31,18 @@ override chunk: u32;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> argmax: array<vec4<u32>>;
 
-/// x [chunk, rows, columns].
+/// x [chunk, rows, 2, half]: a row's even columns, then its odd ones, so that neighbouring threads, two columns apart,
+/// read neighbouring elements.
 var<workgroup> staged: array<f32, 2048>;
+
+/// Where a column is in its row.
+fn place(column: u32, half: u32) -> u32 {
+    return column % 2u * half + column / 2u;
+}
 
 /// Stages channels from c on, below the cells that begin at row r and column s of z.
 fn stage(n: u32, r: u32, s: u32, c: u32, rows: u32, columns: u32, local: u32) {
+    let half = (columns + 1u) / 2u;
     for (var e = local; e < rows * columns * chunk; e += 64u) {
         let channel = e % chunk;
         let column = e / chunk % columns;
@@ -45,7 +52,7 @@ fn stage(n: u32, r: u32, s: u32, c: u32, rows: u32, columns: u32, local: u32) {
         let from_column = s + column - pad_left;
         let ok = (from_row < h_in) & (from_column < w_in) & (c + channel < c_in);
         let at = select(0u, ((n * h_in + from_row) * w_in + from_column) * c_in + c + channel, ok);
-        staged[(channel * rows + row) * columns + column] = select(0.0, x[at], ok);
+        staged[(channel * rows + row) * 2u * half + place(column, half)] = select(0.0, x[at], ok);
     }
 }
 
@@ -78,6 +85,7 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
     let block = group.id.z * blocks_o;
     let rows = height * tile_h + k_h - 1u;
     let columns = 2u * tile_w + k_w - 1u;
+    let half = (columns + 1u) / 2u;
     // A thread behind the last computes what is never stored.
     let row = min(local / tile_w, tile_h - 1u);
     let column = local % tile_w;
@@ -95,15 +103,15 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
         workgroupBarrier();
         for (var i = 0u; i < k_h; i++) {
             for (var c = 0u; c < min(chunk, c_in - first); c++) {
-                let top = (c * rows + height * row + i) * columns + 2u * column;
-                let bottom = top + columns;
+                let top = (c * rows + height * row + i) * 2u * half + column;
+                let bottom = top + 2u * half;
                 var x0 = staged[top];
                 var x2 = x0;
                 if pooled {
                     x2 = staged[bottom];
                 }
                 for (var j = 0u; j < k_w; j++) {
-                    let x1 = staged[top + j + 1u];
+                    let x1 = staged[top + place(j + 1u, half)];
                     let tap = ((i * k_w + j) * c_in + first + c) * (c_out / 4u) + block;
                     let w0 = w[tap];
                     let w1 = w[tap + 1u];
@@ -114,7 +122,7 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
                         b1 += x1 * w1;
                     }
                     if pooled {
-                        let x3 = staged[bottom + j + 1u];
+                        let x3 = staged[bottom + place(j + 1u, half)];
                         a2 += x2 * w0;
                         a3 += x3 * w0;
                         if blocks_o > 1u {

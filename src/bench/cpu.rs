@@ -106,6 +106,5 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
         },
         kernels,
         step,
-        elsewhere: None,
     })
 }

@@ -1,6 +1,5 @@
 //! The GPU's figures.
 
-use super::elsewhere::elsewhere;
 use super::kernel::Kernel;
 use super::report::{Measured, SetUp, Step};
 use super::steps::{order, steady, timed};
@@ -69,7 +68,6 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
             upload_seconds: Some(upload),
             first_step_seconds: first,
         },
-        elsewhere: options.elsewhere.then(|| elsewhere(&kernels)),
         kernels,
         step: whole,
     })

@@ -3,15 +3,15 @@
 //! Returns plain values; [`Report`] is a table to people and JSON to programs.
 
 mod cpu;
-mod elsewhere;
 mod gpu;
 mod kernel;
+mod predicted;
 mod report;
 mod steps;
 mod table;
 
-pub use elsewhere::{Bound, Elsewhere, Floor, Reference};
 pub use kernel::{Kernel, Spread};
+pub use predicted::{OnGpu, Predicted, predict};
 pub use report::{Measured, Report, SetUp, Step};
 
 use crate::backend::{DatasetRef, Sgd};
@@ -59,8 +59,6 @@ pub struct Options<'a> {
     pub variant: KernelVariant,
     /// How much one of their threads owns; none takes what suits the GPU.
     pub tiles: Option<TileConfig>,
-    /// Whether to compute what the GPU's dispatches would be bound by on others.
-    pub elsewhere: bool,
     /// Threads of the CPU; 0 means one for each core.
     pub threads: usize,
     /// Of each measurement.

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::elsewhere::Elsewhere;
 use super::kernel::{Kernel, Spread};
 use super::steps::Steady;
 use crate::device::Device;
@@ -57,8 +56,6 @@ pub struct Measured {
     pub kernels: Vec<Kernel>,
     /// The whole step.
     pub step: Step,
-    /// Of a GPU, if asked for: the same step on others, computed.
-    pub elsewhere: Option<Vec<Elsewhere>>,
 }
 
 /// Seconds before the steady state.

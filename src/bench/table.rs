@@ -2,11 +2,9 @@
 
 use std::fmt;
 
-use super::elsewhere::{Bound, Elsewhere, Floor, LAUNCH_SECONDS};
 use super::kernel::Kernel;
 use super::report::{Measured, Report, SetUp, Step};
 use crate::device::Device;
-use crate::measure::Work;
 use crate::text::{aligned, fold, thousands};
 
 const HEAD: [&str; 8] = ["kernel", "node", "µs", "share", "GFLOP/s", "GB/s", "floor µs", "÷ floor"];
@@ -76,10 +74,7 @@ impl fmt::Display for Measured {
         rows.extend(self.kernels.iter().map(|kernel| row(kernel, &self.step)));
         write!(f, "{}", aligned(&rows, WORDS))?;
         steps(f, &self.step)?;
-        set_up(f, &self.set_up)?;
-        let Some(elsewhere) = &self.elsewhere else { return Ok(()) };
-        writeln!(f)?;
-        write_elsewhere(f, elsewhere, &self.kernels)
+        set_up(f, &self.set_up)
     }
 }
 
@@ -144,63 +139,8 @@ fn set_up(f: &mut fmt::Formatter<'_>, set_up: &SetUp) -> fmt::Result {
     writeln!(f, "{}", fold(&format!("before: {}", parts.join(", "))).trim_end())
 }
 
-/// The same step on other GPUs, a row for each of its dispatches.
-fn write_elsewhere(
-    f: &mut fmt::Formatter<'_>,
-    all: &[Elsewhere],
-    kernels: &[Kernel],
-) -> fmt::Result {
-    let head = ["kernel", "node", "flop/B"].into_iter().chain(all.iter().map(|on| on.gpu));
-    let mut rows = vec![head.map(String::from).collect::<Vec<_>>()];
-    for (i, kernel) in kernels.iter().enumerate() {
-        let Work { flop, bytes } = kernel.work;
-        let intensity = if flop == 0 { "-".into() } else { figure(flop as f64 / bytes as f64) };
-        let mut row = vec![kernel.kernel.clone(), kernel.node.clone(), intensity];
-        row.extend(all.iter().filter_map(|on| on.kernels.get(i)).map(|floor| floor_cell(*floor)));
-        rows.push(row);
-    }
-    let totals = all.iter().map(|on| figure(on.step_seconds * 1e6));
-    let words = ["the whole step", "", ""].map(String::from).into_iter();
-    rows.push(words.chain(totals).collect());
-    writeln!(f, "What a step would be bound by elsewhere, µs")?;
-    write!(f, "{}", aligned(&rows, WORDS))?;
-    let gpus: Vec<String> = all.iter().map(rates_and_bounds).collect();
-    let about = format!(
-        "Not measured: computed from the operations and bytes of the dispatches above and from what \
-         makers publish ({}). a: arithmetic takes longest, m: memory, l: less than the {} µs that \
-         beginning a dispatch is assumed to take, which then count in the whole step. All bytes are \
-         taken to come from memory; those of small maps would come from a cache.",
-        gpus.join("; "),
-        figure(LAUNCH_SECONDS * 1e6)
-    );
-    writeln!(f, "{}", fold(&about))
-}
-
-fn floor_cell(floor: Floor) -> String {
-    let letter = match floor.bound {
-        Bound::Arithmetic => 'a',
-        Bound::Memory => 'm',
-        Bound::Launch => 'l',
-    };
-    format!("{} {letter}", figure(floor.work_seconds() * 1e6))
-}
-
-/// Its rates, and how many dispatches are bound by what.
-fn rates_and_bounds(on: &Elsewhere) -> String {
-    let count = |bound| on.kernels.iter().filter(|floor| floor.bound == bound).count();
-    format!(
-        "{}: {} TFLOP/s, {} GB/s, {} dispatches bound by arithmetic, {} by memory, {} by launching",
-        on.gpu,
-        figure(on.rates.flop_per_second / 1e12),
-        figure(on.rates.bytes_per_second / 1e9),
-        count(Bound::Arithmetic),
-        count(Bound::Memory),
-        count(Bound::Launch)
-    )
-}
-
 /// Three digits that count of what is above 1, fewer below: `0.0123`, `1.23`, `12.3`, `1,234`.
-fn figure(value: f64) -> String {
+pub(super) fn figure(value: f64) -> String {
     if !value.is_finite() {
         return "-".into();
     }

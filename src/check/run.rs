@@ -18,7 +18,8 @@ use crate::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State, Ten
 use crate::cpu::Cpu;
 use crate::error::{Error, Result};
 use crate::gpu::{
-    self, Buffer, Caps, Gpu, GpuOptions, KERNELS, Kernel, KernelVariant, TileConfig, Tiles,
+    self, Buffer, Caps, Describer, Gpu, GpuOptions, KERNELS, Kernel, KernelVariant, TileConfig,
+    Tiles,
 };
 use crate::graph::{Graph, Shape};
 use crate::models::Model;
@@ -163,8 +164,10 @@ impl Whole {
     }
 }
 
-/// The dispatches of each form of a case that was run.
-type Known = Vec<Vec<DispatchDesc>>;
+/// Dispatches with their nodes.
+type Dispatches = Vec<(String, DispatchDesc)>;
+/// Those of each form of a case that was run.
+type Known = Vec<Dispatches>;
 
 /// A part of the check that needs no other. The order is that of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -323,11 +326,18 @@ struct Checks<'a> {
     faults: usize,
     /// The device that the last work left.
     gpu: Option<Gpu>,
+    describer: Describer,
 }
 
 impl<'a> Checks<'a> {
     fn new(options: &'a Options<'a>) -> Self {
-        Self { options, found: Found::default(), faults: 0, gpu: None }
+        Self {
+            options,
+            found: Found::default(),
+            faults: 0,
+            gpu: None,
+            describer: Describer::default(),
+        }
     }
 
     /// Seconds that compiling took, by kernel.
@@ -442,7 +452,8 @@ impl<'a> Checks<'a> {
         Ok(found)
     }
 
-    /// The same unless another form has the same dispatches, which are known then.
+    /// The same unless another form has the same dispatches for the op, which are known then. What
+    /// surrounds it is the affair of other cases.
     fn with_new<T>(
         &mut self,
         graph: &Graph,
@@ -452,17 +463,22 @@ impl<'a> Checks<'a> {
         known: &mut Known,
         work: impl FnOnce(&mut Opened) -> Result<T>,
     ) -> Result<Option<T>> {
-        self.with(graph, batch, form, |device| {
-            // The first and the last dispatches are recorded with the samples.
-            device.backend().prepare(samples)?;
-            if let Opened::Gpu(gpu) = &*device {
-                let own: Vec<DispatchDesc> =
-                    gpu.descriptions().into_iter().map(|(desc, _)| desc.clone()).collect();
-                if known.contains(&own) {
-                    return Ok(None);
-                }
-                known.push(own);
+        if let Form { variant, tiles: Some(tiles) } = form {
+            let plan = Plan::new(graph.clone(), batch)?;
+            let count = samples.y().len();
+            let own = self.describer.dispatches(plan, variant, &tiles.into(), count)?;
+            let surrounds =
+                |node: &str| ["input", "stem", "head", "softmax", "all"].contains(&node);
+            let of_op: Dispatches =
+                own.iter().filter(|(node, _)| !surrounds(node)).cloned().collect();
+            let own = if of_op.is_empty() { own } else { of_op };
+            if known.contains(&own) {
+                return Ok(None);
             }
+            known.push(own);
+        }
+        self.with(graph, batch, form, |device| {
+            device.backend().prepare(samples)?;
             work(device).map(Some)
         })
     }
@@ -664,7 +680,8 @@ impl<'a> Checks<'a> {
             let mut all = Vec::new();
             for p in graph.parameters() {
                 let mut state = start.clone();
-                state.parameters[p.offset] = f32::NAN;
+                // The middle of a kernel, which no padding keeps from the output.
+                state.parameters[p.offset + p.len() / 2] = f32::NAN;
                 device.backend().set_state(&state)?;
                 let (metrics, _) = evaluate(device.backend(), samples)?;
                 let otherwise = || format!("the loss is finite where {} has a NaN", p.name);

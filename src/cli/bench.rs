@@ -6,7 +6,7 @@ use super::say::Output;
 use super::summary::{at_least, size};
 use crate::bench::{self, Devices, Options};
 use crate::device::MOST_THREADS;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu::{KernelVariant, TileConfig};
 use crate::measure::Budget;
 use crate::models::Model;
@@ -21,8 +21,8 @@ Examples:
   genre-gpu bench --input 128x25 --samples 2670 --device cpu --threads 1
   genre-gpu bench --adapter llvmpipe --steps 20
       on the adapter of that name, few repetitions
-  genre-gpu bench --device gpu --gpus
-      and what would limit the kernels on GPUs of four makers";
+  genre-gpu bench --model p2 --gpus
+      how long each kernel takes on GPUs of several makers, predicted: no GPU is needed";
 
 /// As many as the demo corpus and the course have.
 const CLASSES: usize = 4;
@@ -63,8 +63,9 @@ pub(super) struct Args {
     #[arg(long, value_name = "TILES", value_parser = choice::tiles())]
     tiles: Option<TileConfig>,
 
-    /// Also estimate what limits the kernels on other GPUs, from published rates
-    #[arg(long)]
+    /// Measure nothing, but predict each kernel's time on GPUs of several makers, from what is recorded
+    /// for them
+    #[arg(long, conflicts_with_all = ["device", "adapter", "threads", "steps", "seconds"])]
     gpus: bool,
 
     /// CPU threads [default: one per core]
@@ -92,18 +93,17 @@ fn positive(text: &str) -> Result<f64, String> {
 
 pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     let output = output.with_json(args.json);
-    if args.gpus && args.device == Some(Devices::Cpu) {
-        return Err(Error::Setting {
-            name: "device",
-            expected: "gpu or both with --gpus, which is about GPU kernels",
-            found: "cpu".into(),
-        });
-    }
     let [h, w] = args.input;
     let model = Model::open(&args.model)?;
     // Not used here, but a wrong recipe is an error.
     Recipe::of(&model)?;
     let graph = model.graph([h, w, 1], CLASSES)?;
+    if args.gpus {
+        let Args { batch_size, samples, kernels, tiles, .. } = *args;
+        let predicted = bench::predict(&graph, batch_size, samples, kernels, tiles)?;
+        output.document(&predicted)?;
+        return output.say(&predicted.to_string());
+    }
     let options = Options {
         devices: args.device.unwrap_or(Devices::Found),
         batch: args.batch_size,
@@ -111,7 +111,6 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
         adapter: args.adapter.as_deref(),
         variant: args.kernels,
         tiles: args.tiles,
-        elsewhere: args.gpus,
         threads: args.threads.into(),
         budget: Budget { steps: args.steps, seconds: args.seconds },
     };

@@ -16,6 +16,7 @@ use super::seeds;
 use super::stop::{interruption, trained};
 use crate::compare::{self, DataReport, ModelRuns, Report, RunFigures};
 use crate::data::{Dataset, PartName, Split};
+use crate::device::AtOnce;
 use crate::error::{Error, Result};
 use crate::files::FolderLock;
 use crate::models::{Model, model_name};
@@ -32,6 +33,8 @@ Examples:
       on two data sets; the same command again resumes
   genre-gpu compare --models p1,mine.toml --validation-only --out study
       to choose among models without looking at the test part
+  genre-gpu compare --models p1 --seeds 8 --device gpu --at-once 4 --out study
+      four seeds at a time on a GPU, with the results of one after another
 
 Each run is in DIR/MODEL-DATA-seedSEED, as genre-gpu train writes it; finished
 runs are skipped. DIR receives compare.txt, compare.csv, compare.json and plots.";
@@ -78,6 +81,11 @@ pub(super) struct Args {
 
     #[command(flatten)]
     device: DeviceArgs,
+
+    /// Seeds of a model that a GPU trains at once; same results for any number. `auto`: as many as
+    /// it has room for, on a software GPU one
+    #[arg(long, value_name = "N or auto", default_value = "auto", value_parser = at_once)]
+    at_once: AtOnce,
 
     /// A TOML file with settings for all runs, as for `train` but without model and seed; flags
     /// override it
@@ -167,6 +175,17 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
         args.out.display()
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads `--at-once`.
+fn at_once(text: &str) -> Result<AtOnce, String> {
+    match text {
+        "auto" => Ok(AtOnce::Auto),
+        _ => match text.parse() {
+            Ok(most) if most > 0 => Ok(AtOnce::Most(most)),
+            _ => Err("expected auto, or a whole number from 1".into()),
+        },
+    }
 }
 
 /// The index of the baseline among the models, whose names must differ.
@@ -267,6 +286,7 @@ fn compare_on(
     let runs = jobs().map(|job| job.plan(data)).collect::<Result<Vec<_>>>()?;
     // A device that cannot be opened fails before the first run.
     let mut devices = tuned_devices(jobs(), data, cache, &bars)?;
+    devices.train_at_once(args.at_once);
     let backend = first.open_on(&mut devices, data)?;
     output.say(&format!("Device: {}", backend.describe()))?;
     warn_of(backend);

@@ -41,7 +41,7 @@ pub(super) fn execute(
     let bars = RunBars::new(output, incomplete.map(|run| run.job.config.epochs).sum(), text);
     let outcomes = runs::execute(runs, data, devices, &bars, stop);
     bars.end();
-    Ok(!matches!(outcomes?.last(), Some(RunOutcome::Stopped { .. })))
+    Ok(!outcomes?.iter().any(|outcome| matches!(outcome, RunOutcome::Stopped { .. })))
 }
 
 /// Draws many runs. Where standard error is no terminal, nothing moves and lines stay plain.
@@ -76,6 +76,18 @@ impl RunObserver for RunBars<'_> {
     fn run_begins(&self, run: &PlannedRun<'_>) {
         self.all.set_message(self.text.name(run.job));
         self.all.tick();
+    }
+
+    fn runs_begin(&self, runs: &[&PlannedRun<'_>]) {
+        let first = runs.first().map_or_else(String::new, |run| self.text.name(run.job));
+        let others = runs.len().saturating_sub(1);
+        self.all.set_message(format!("{first} and {others} more"));
+        self.all.tick();
+    }
+
+    fn note_of(&self, run: &PlannedRun<'_>, text: &str) {
+        let text = format!("{}: {text}", self.text.name(run.job));
+        self.bars.suspend(|| tell(&text));
     }
 
     fn run_completed(&self, run: &PlannedRun<'_>, seconds: f64) -> Result<()> {

@@ -1,9 +1,10 @@
 //! A data set on the device: uploaded once, and gathered from by index.
 
 use super::context::Context;
-use super::memory::BufferId;
+use super::memory::{BufferId, WORD};
 use super::recorder::Dispatch;
 use super::recording::{DatasetRecording, SampleBuffers};
+use super::replicate::MOST;
 use crate::backend::DatasetRef;
 use crate::error::Result;
 
@@ -55,31 +56,15 @@ impl Resident {
         Ok(Self { id: data.id(), layout, buffers })
     }
 
-    /// Indices of samples in the order of the current call.
-    pub(super) fn order(&self) -> &wgpu::Buffer {
-        &self.buffers[self.layout.order.index]
-    }
-
-    /// The augmentations of the samples in that order.
-    pub(super) fn augmentations(&self) -> &wgpu::Buffer {
-        &self.buffers[self.layout.augmentations.index]
+    /// Writes what each replica has of a call: of the buffer `id`, from its part of it on.
+    pub(super) fn write(&self, context: &Context, id: BufferId, replica: usize, words: &[u32]) {
+        let first = id.first(replica) as u64 * WORD;
+        context.queue.write_buffer(&self.buffers[id.index], first, bytemuck::cast_slice(words));
     }
 }
 
 impl DeviceDataset {
-    pub(super) fn probabilities(&self) -> &wgpu::Buffer {
-        self.result(self.recording.probabilities)
-    }
-
-    pub(super) fn step_metrics(&self) -> &wgpu::Buffer {
-        self.result(self.recording.step_metrics)
-    }
-
-    pub(super) fn penalties(&self) -> &wgpu::Buffer {
-        self.result(self.recording.penalties)
-    }
-
-    fn result(&self, id: BufferId) -> &wgpu::Buffer {
+    pub(super) fn result(&self, id: BufferId) -> &wgpu::Buffer {
         &self.results[id.index]
     }
 
@@ -87,8 +72,8 @@ impl DeviceDataset {
     pub(super) fn longest_read(&self) -> usize {
         let recording = &self.recording;
         let len = |id: BufferId| recording.buffers.descs[id.index].len;
-        // With the number of the first step that is not finite.
-        let metrics = len(recording.step_metrics) + len(recording.penalties) + 1;
+        // With the numbers of the first steps that are not finite.
+        let metrics = len(recording.step_metrics) + len(recording.penalties) + MOST;
         len(recording.probabilities).max(metrics)
     }
 }

@@ -173,7 +173,19 @@ impl Recording {
     /// # Errors
     /// If the plan or the samples do not fit what every implementation of WebGPU guarantees.
     pub fn new(plan: Plan, samples: usize, tiles: &Tiles) -> Result<Self> {
-        let variant = KernelVariant::default();
+        Self::with_kernels(plan, samples, KernelVariant::default(), tiles)
+    }
+
+    /// The same with kernels of another form.
+    ///
+    /// # Errors
+    /// As [`Recording::new`].
+    pub fn with_kernels(
+        plan: Plan,
+        samples: usize,
+        variant: KernelVariant,
+        tiles: &Tiles,
+    ) -> Result<Self> {
         let plan = plan.fused(&variant.fusions());
         super::fit::check(&plan, WEBGPU, LARGEST, None)?;
         let target = Target { name: WEBGPU.into(), largest: LARGEST, groups: GROUPS };
@@ -182,7 +194,7 @@ impl Recording {
         let memory = &of_plan.memory;
         let graph = plan.graph();
         let input = graph.node(graph.input()).shape;
-        let of_samples = SampleBuffers::new(&writer.target, samples, input.len());
+        let of_samples = SampleBuffers::new(&writer, samples, input.len());
         let dispatches = Dispatches { plan: &plan, memory, variant, tiles };
         let of_data = DatasetRecording::new(&mut writer, dispatches, &of_samples)?;
 

@@ -1,7 +1,9 @@
 //! Whether the kernels and a plan fit an adapter, checked before anything is allocated.
 
 use super::context::Context;
-use super::memory::{Layout, UNIFORM_BYTES, WORD};
+use super::memory::{Layout, Memory, UNIFORM_BYTES, WORD};
+use super::replicate::MOST;
+use super::tiles::Tiles;
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::ops::batch_norm;
@@ -58,6 +60,25 @@ fn has_large_uniforms(context: &Context) -> bool {
 /// The wanted kernels, or the plain ones where the others do not fit.
 pub(super) fn variant(context: &Context, wanted: KernelVariant) -> KernelVariant {
     if has_large_uniforms(context) { wanted } else { KernelVariant::Plain }
+}
+
+/// As many replicas as are wanted, or those whose buffers can each be bound whole.
+pub(super) fn replicas(
+    context: &Context,
+    plan: &Plan,
+    variant: KernelVariant,
+    tiles: &Tiles,
+    wanted: usize,
+) -> usize {
+    let wanted = wanted.clamp(1, MOST);
+    if wanted == 1 {
+        return 1;
+    }
+    let largest = context.largest();
+    let two = Memory::new(plan, variant, tiles, largest, 2);
+    let widest = two.buffers.descs.iter().map(|desc| desc.len as u64 * WORD / 2).max();
+    let fit = largest / widest.unwrap_or(0).max(1);
+    wanted.min(usize::try_from(fit).unwrap_or(MOST)).max(1)
 }
 
 /// Says that the plain kernels are used and why, where that is so.

@@ -3,6 +3,7 @@
 
 use wgpu::naga;
 
+use super::replicate::replicated;
 use crate::error::{Error, Result};
 use crate::ops::gpu::Kernel;
 use crate::ops::{
@@ -123,6 +124,10 @@ pub struct Interface {
     pub workgroup_bytes: u32,
     /// Its `override`s, and whether each must be given a value.
     pub overrides: Vec<(String, bool)>,
+    /// Words of an element of each binding's array; 1 for an atomic, 0 for other values.
+    pub element_words: Vec<u32>,
+    /// Whether the text asks for the length of each binding's array.
+    pub asks_length: Vec<bool>,
 }
 
 impl Kernel {
@@ -139,6 +144,23 @@ impl Kernel {
     pub fn source(&self) -> Result<String> {
         let texts: Vec<&str> = self.sections()?.iter().map(|section| section.text).collect();
         Ok(texts.join("\n"))
+    }
+
+    /// The text, or what it becomes for several replicas.
+    ///
+    /// # Errors
+    /// As [`Kernel::source`], and if it cannot be replicated.
+    pub(super) fn source_of(&self, is_replicated: bool) -> Result<String> {
+        let source = self.source()?;
+        if !is_replicated {
+            return Ok(source);
+        }
+        replicated(&source, &self.parse(&source)?).map_err(|problem| self.fail(problem))
+    }
+
+    fn parse(&self, source: &str) -> Result<naga::Module> {
+        naga::front::wgsl::parse_str(source)
+            .map_err(|e| self.fail_at(e.location(source), &causes(&e)))
     }
 
     /// Its file and the included ones, each once.
@@ -183,17 +205,20 @@ impl Kernel {
     /// # Errors
     /// If the text is no valid shader with an entry `main` and bindings 0, 1, … of group 0.
     pub fn interface(&self) -> Result<Interface> {
+        self.interface_of(false)
+    }
+
+    /// The same of the text for one, or for several replicas.
+    ///
+    /// # Errors
+    /// As there, and if it cannot be replicated.
+    pub(super) fn interface_of(&self, is_replicated: bool) -> Result<Interface> {
         let fail = |problem: &str| self.fail(problem);
-        let source = self.source()?;
-        let module = naga::front::wgsl::parse_str(&source)
-            .map_err(|e| self.fail_at(e.location(&source), &causes(&e)))?;
-        let (flags, all) = (naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all());
-        naga::valid::Validator::new(flags, all)
-            .validate(&module)
-            .map_err(|e| self.fail_at(e.location(&source), &causes(e.as_inner())))?;
+        let source = self.source_of(is_replicated)?;
+        let (module, _) = validated(&source).map_err(|(at, problem)| self.fail_at(at, &problem))?;
         let entry = module.entry_points.iter().find(|entry| entry.name == "main");
         let entry = entry.ok_or_else(|| fail("expected an entry point main, found none"))?;
-        let mut bindings: Vec<(u32, Access)> = Vec::new();
+        let mut bindings: Vec<(u32, Access, u32, bool)> = Vec::new();
         let mut workgroup_bytes = 0;
         let sizes = module.to_ctx();
         for (_, variable) in module.global_variables.iter() {
@@ -211,22 +236,40 @@ impl Kernel {
                 }
                 _ => continue,
             };
+            let words = match module.types[variable.ty].inner {
+                naga::TypeInner::Array { stride, .. } => stride / 4,
+                naga::TypeInner::Atomic(_) => 1,
+                _ => 0,
+            };
+            let name = variable.name.as_deref().unwrap_or_default();
+            let asks_length = source.contains(&format!("arrayLength(&{name})"));
             match &variable.binding {
-                Some(binding) if binding.group == 0 => bindings.push((binding.binding, access)),
+                Some(binding) if binding.group == 0 => {
+                    bindings.push((binding.binding, access, words, asks_length));
+                }
                 _ => return Err(fail("expected all bindings in group 0")),
             }
         }
-        bindings.sort_unstable_by_key(|(binding, _)| *binding);
-        if bindings.iter().enumerate().any(|(i, (binding, _))| i as u32 != *binding) {
+        bindings.sort_unstable_by_key(|(binding, ..)| *binding);
+        if bindings.iter().enumerate().any(|(i, (binding, ..))| i as u32 != *binding) {
             return Err(fail("expected bindings 0, 1, 2, … of group 0"));
         }
-        let bindings = bindings.into_iter().map(|(_, access)| access).collect();
+        let element_words = bindings.iter().map(|(_, _, words, _)| *words).collect();
+        let asks_length = bindings.iter().map(|(.., asks)| *asks).collect();
+        let bindings = bindings.into_iter().map(|(_, access, ..)| access).collect();
         let workgroup_size = entry.workgroup_size.iter().product();
         let overrides = module.overrides.iter().map(|(_, constant)| {
             (constant.name.clone().unwrap_or_default(), constant.init.is_none())
         });
         let overrides = overrides.collect();
-        Ok(Interface { bindings, workgroup_size, workgroup_bytes, overrides })
+        Ok(Interface {
+            bindings,
+            workgroup_size,
+            workgroup_bytes,
+            overrides,
+            element_words,
+            asks_length,
+        })
     }
 
     /// Checks that each override is given a value, and nothing else is.
@@ -249,6 +292,20 @@ impl Kernel {
         }
         Err(self.fail(problem))
     }
+}
+
+/// A kernel's text as naga's statements and expressions, and what its validator found out; or a fault
+/// and its place.
+pub(super) fn validated(
+    source: &str,
+) -> Result<(naga::Module, naga::valid::ModuleInfo), (Option<naga::SourceLocation>, String)> {
+    let module =
+        naga::front::wgsl::parse_str(source).map_err(|e| (e.location(source), causes(&e)))?;
+    let (flags, all) = (naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all());
+    let info = naga::valid::Validator::new(flags, all)
+        .validate(&module)
+        .map_err(|e| (e.location(source), causes(e.as_inner())))?;
+    Ok((module, info))
 }
 
 /// An error and its causes in one line.

@@ -3,6 +3,7 @@
 //! allocates them.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::kernels::Access;
 use super::tiles::{ALL_NODES, Phase, Tiles};
@@ -42,6 +43,20 @@ pub(super) enum Owner {
 pub(super) struct BufferId {
     pub(super) owner: Owner,
     pub(super) index: usize,
+    /// Elements from a replica's to the next one's; 0 where there is one for all.
+    pub(super) stride: u64,
+}
+
+impl BufferId {
+    /// The first element of a replica.
+    pub(super) fn first(self, replica: usize) -> usize {
+        replica * self.stride as usize
+    }
+
+    /// The first `len` elements of a replica.
+    pub(super) fn part(self, replica: usize, len: usize) -> Range<usize> {
+        self.first(replica)..self.first(replica) + len
+    }
 }
 
 /// A buffer to be allocated.
@@ -55,24 +70,36 @@ pub(super) struct BufferDesc {
     pub(super) data: Vec<u32>,
 }
 
+/// What the elements from one replica to the next are a multiple of: whole `vec4`s and whole
+/// augmentations, and 256 bytes.
+const STRIDE: usize = 7 * ALIGN;
+
 /// The buffers of one owner.
 #[derive(Debug, Clone)]
 pub(super) struct BufferList {
     owner: Owner,
+    /// Runs that are trained at once.
+    replicas: usize,
     pub(super) descs: Vec<BufferDesc>,
 }
 
 impl BufferList {
-    pub(super) fn new(owner: Owner) -> Self {
-        Self { owner, descs: Vec::new() }
+    pub(super) fn new(owner: Owner, replicas: usize) -> Self {
+        Self { owner, replicas, descs: Vec::new() }
     }
 
-    /// One more, of `len` floats or indices.
+    /// One more, of `len` floats or indices for each replica.
     pub(super) fn add(&mut self, name: impl Into<String>, len: usize) -> BufferId {
-        self.add_with(name, len, Vec::new())
+        let stride = match self.replicas {
+            1 => 0,
+            _ => len.max(1).next_multiple_of(STRIDE),
+        };
+        let all = stride * (self.replicas - 1) + stride.max(len);
+        let id = self.add_with(name, all, Vec::new());
+        BufferId { stride: stride as u64, ..id }
     }
 
-    /// The same with its first words.
+    /// One for all replicas, with its first words.
     pub(super) fn add_with(
         &mut self,
         name: impl Into<String>,
@@ -80,7 +107,7 @@ impl BufferList {
         data: Vec<u32>,
     ) -> BufferId {
         self.descs.push(BufferDesc { name: name.into(), len, data });
-        BufferId { owner: self.owner, index: self.descs.len() - 1 }
+        BufferId { owner: self.owner, index: self.descs.len() - 1, stride: 0 }
     }
 }
 
@@ -185,16 +212,23 @@ pub(super) struct Memory {
 
 impl Memory {
     /// All buffers of a plan; none but parameters has more bytes than `largest`.
-    pub(super) fn new(plan: &Plan, variant: KernelVariant, tiles: &Tiles, largest: u64) -> Self {
+    pub(super) fn new(
+        plan: &Plan,
+        variant: KernelVariant,
+        tiles: &Tiles,
+        largest: u64,
+        replicas: usize,
+    ) -> Self {
+        // Of one replica, so that each has the partial sums that it has alone.
         let limit = (largest / WORD) as usize;
-        let mut buffers = BufferList::new(Owner::Plan);
+        let mut buffers = BufferList::new(Owner::Plan, replicas);
         let (splits, partial_sums) = split_weight_gradients(plan, variant, tiles, limit);
         let mut memory = Self {
             layout: Layout::new(plan.graph()),
             slices: HashMap::new(),
             splits,
-            unused: buffers.add("unused input", 1),
-            unused_output: buffers.add("unused output", 1),
+            unused: buffers.add_with("unused input", 1, Vec::new()),
+            unused_output: buffers.add_with("unused output", 1, Vec::new()),
             buffers,
             chunks: Vec::new(),
         };
@@ -320,7 +354,9 @@ impl Memory {
                 self.slices.insert(Buffer::PartialSums(id), slice);
             }
         }
-        let first = self.buffers.add_with("first step that is not finite", 1, vec![u32::MAX]);
+        let first = self.buffers.add("first step that is not finite", 1);
+        let desc = &mut self.buffers.descs[first.index];
+        desc.data = vec![u32::MAX; desc.len];
         self.slices.insert(Buffer::FirstNotFinite, Slice::whole(first, 1));
     }
 

@@ -10,6 +10,7 @@ mod export;
 mod fit;
 mod kernels;
 mod memory;
+mod model;
 mod pace;
 mod poll;
 mod rates;
@@ -17,6 +18,8 @@ mod readback;
 mod recorder;
 mod recording;
 mod replay;
+mod replicas;
+mod replicate;
 mod step;
 mod tiles;
 mod timing;
@@ -32,12 +35,13 @@ pub use export::{
 };
 pub use fit::{MAX_STORAGE_BUFFERS, MAX_WORKGROUP_BYTES, MAX_WORKGROUP_SIZE};
 pub use kernels::{Access, Interface, KERNELS};
+pub use model::{Bound, Chain, Counts, Hardware, Prediction, Profile, StepPrediction, StepProfile};
 pub use step::{STEP_FIELDS, STEP_SIZE};
 pub use tiles::{Phase, Tiles};
 pub use timing::Timer;
 
 use crate::backend::{
-    Backend, Batches, DatasetRef, KeptBatch, Sgd, State, StepMetrics, StepsDone, Tensor,
+    Backend, Batches, DatasetRef, KeptBatch, Replicas, Sgd, State, StepMetrics, StepsDone, Tensor,
     check_batch,
 };
 use crate::error::Result;
@@ -53,8 +57,9 @@ use memory::{BufferId, Memory};
 use pace::Paces;
 use readback::Readback;
 use recorder::{Dispatch, Recorder};
+pub use recording::Describer;
 use recording::{PlanRecording, Writer};
-use step::{Pass, STEP_BYTES, Step, Training};
+use step::{Pass, Step, step_bytes};
 
 /// Limits of a device that are below its adapter's, where they are given.
 #[derive(Debug, Clone, Copy, Default)]
@@ -87,6 +92,8 @@ pub struct GpuOptions<'a> {
     /// How long a submission is waited for before the device counts as hung, where that is not to
     /// be what suits the adapter: for tests.
     pub patience: Option<Duration>,
+    /// Runs to train at once ([`Replicas`]); none stands for one.
+    pub replicas: usize,
 }
 
 impl KernelVariant {
@@ -176,7 +183,7 @@ fn tiles_for(context: &Context, tiles: Option<&Tiles>) -> Tiles {
 /// Bytes between two steps in the buffer of steps.
 fn stride(context: &Context) -> usize {
     let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
-    (STEP_BYTES as usize).next_multiple_of(alignment)
+    (step_bytes(true) as usize).next_multiple_of(alignment)
 }
 
 impl Gpu {
@@ -196,8 +203,16 @@ impl Gpu {
     /// # Errors
     /// If the plan is too large for the device, or it refuses a kernel.
     pub fn with_plan(self, plan: Plan) -> Result<Self> {
+        self.with_replicas(plan, 1)
+    }
+
+    /// The same for several runs at once, for as many of them as fit.
+    ///
+    /// # Errors
+    /// As [`Gpu::with_plan`].
+    pub fn with_replicas(self, plan: Plan, replicas: usize) -> Result<Self> {
         let (variant, tiles) = (self.variant, self.tiles.clone());
-        self.with_kernels(plan, variant, Some(&tiles))
+        self.with_all(plan, variant, Some(&tiles), replicas)
     }
 
     /// The same with other kernels; the tiles are those of the adapter's kind if there are none.
@@ -210,6 +225,20 @@ impl Gpu {
         variant: KernelVariant,
         tiles: Option<&Tiles>,
     ) -> Result<Self> {
+        self.with_all(plan, variant, tiles, 1)
+    }
+
+    /// With other kernels, for several runs at once: as many of them as fit.
+    ///
+    /// # Errors
+    /// As [`Gpu::with_plan`].
+    pub fn with_all(
+        self,
+        plan: Plan,
+        variant: KernelVariant,
+        tiles: Option<&Tiles>,
+        replicas: usize,
+    ) -> Result<Self> {
         let Self { writer, recorder, steps, datasets, residents, readback, .. } = self;
         let Self { buffers, forward, backward, context, .. } = self;
         // The device may have no room for the buffers of two plans.
@@ -219,7 +248,7 @@ impl Gpu {
         let kept = Kept { writer, recorder, steps, residents, readback };
         let variant = fit::variant(&context, variant);
         let tiles = tiles_for(&context, tiles);
-        Self::record(context, kept, plan, variant, tiles)
+        Self::record(context, kept, plan, variant, tiles, replicas)
     }
 
     fn on(context: Context, plan: Plan, options: GpuOptions<'_>) -> Result<Self> {
@@ -236,7 +265,7 @@ impl Gpu {
             readback: Readback::default(),
         };
         let variant = fit::variant(&context, options.variant);
-        Self::record(context, kept, plan, variant, tiles)
+        Self::record(context, kept, plan, variant, tiles, options.replicas)
     }
 
     fn record(
@@ -245,10 +274,12 @@ impl Gpu {
         plan: Plan,
         variant: KernelVariant,
         tiles: Tiles,
+        replicas: usize,
     ) -> Result<Self> {
         let Kept { mut writer, mut recorder, steps, residents, mut readback } = kept;
         let plan = plan.fused(&variant.fusions());
         fit::check(&plan, &writer.target.name, context.largest(), Some("--device cpu"))?;
+        writer.replicas = fit::replicas(&context, &plan, variant, &tiles, replicas);
         let PlanRecording { memory, forward, backward } =
             PlanRecording::new(&mut writer, &plan, variant, &tiles)?;
         let buffers = context.allocate(&memory.buffers)?;
@@ -376,13 +407,15 @@ impl Gpu {
     }
 
     /// Flat buffers over all parameters, without their padding.
-    fn read_parameters<const N: usize>(&mut self, roles: [Buffer; N]) -> Result<[Vec<f32>; N]> {
+    fn read_parameters<const N: usize>(
+        &mut self,
+        replica: usize,
+        roles: [Buffer; N],
+    ) -> Result<[Vec<f32>; N]> {
         let Self { memory, buffers, plan, context, readback, .. } = self;
-        let slices: Vec<_> = roles.iter().filter_map(|role| memory.buffer(*role)).collect();
-        let buffers: Vec<_> = slices
-            .iter()
-            .map(|slice| (&buffers[slice.buffer.index], 0..memory.layout.len))
-            .collect();
+        let ids = roles.iter().filter_map(|role| memory.buffer(*role)).map(|slice| slice.buffer);
+        let buffers: Vec<_> =
+            ids.map(|id| (&buffers[id.index], id.part(replica, memory.layout.len))).collect();
         let mut padded = readback.read(context, &buffers)?.into_iter();
         let flat = |padded: Vec<f32>| memory.layout.to_flat(plan.graph(), &padded);
         Ok(std::array::from_fn(|_| padded.next().map(flat).unwrap_or_default()))
@@ -442,12 +475,10 @@ impl Backend for Gpu {
     ) -> Result<Vec<StepMetrics>> {
         self.plan.check_trains()?;
         batches.check(&self.plan, data)?;
-        self.write_order(data, batches.order)?;
-        self.write_augmentations(batches.augmentations);
-        self.clear_first_not_finite();
-        let Batches { augmentations, seed, first_step, .. } = *batches;
-        let training = Training { sgd, augmented: !augmentations.is_empty(), seed, first_step };
-        self.run(Pass::Train(training), batches.order.len(), observe)
+        let ran = self.train_all(data, &[(0, *batches)], sgd, observe)?;
+        // All steps are done: the answer has no effect.
+        let _ = observe(ran.done(0));
+        Ok(ran.metrics.into_iter().next().unwrap_or_default())
     }
 
     fn evaluate(
@@ -455,40 +486,26 @@ impl Backend for Gpu {
         data: DatasetRef<'_>,
         probabilities: &mut Vec<f32>,
     ) -> Result<Vec<StepMetrics>> {
-        let order = data.checked_order(&self.plan)?;
-        let n = order.len();
-        self.write_order(data, &order)?;
-        let metrics = self.run(Pass::Evaluate, n, &mut |_| ControlFlow::Continue(()))?;
-        let Some(dataset) = self.datasets.front() else { return Ok(Vec::new()) };
-        let rows = [(dataset.probabilities(), 0..n * self.plan.graph().classes())];
-        *probabilities = self.readback.read(&self.context, &rows)?.concat();
+        let first = self.evaluate_all(data)?.into_iter().next();
+        let (metrics, read) = first.unwrap_or_default();
+        *probabilities = read;
         Ok(metrics)
     }
 
     fn logit_gradients(&mut self, data: DatasetRef<'_>, batch: &[u32]) -> Result<()> {
         self.plan.check_trains()?;
         check_batch(&self.plan, data, batch)?;
-        self.write_order(data, batch)?;
-        self.run(Pass::Explain, batch.len(), &mut |_| ControlFlow::Continue(())).map(drop)
+        self.ensure_uploaded(data)?;
+        self.write_order(0, batch);
+        self.run(Pass::Explain, batch.len(), &[], &mut |_| ControlFlow::Continue(())).map(drop)
     }
 
     fn state(&mut self) -> Result<State> {
-        let [parameters, velocity] =
-            self.read_parameters([Buffer::AllParameters, Buffer::Velocity])?;
-        Ok(State { parameters, velocity })
+        self.state_of(0)
     }
 
     fn set_state(&mut self, state: &State) -> Result<()> {
-        state.check(self.plan.graph())?;
-        let flat =
-            [(Buffer::AllParameters, &state.parameters), (Buffer::Velocity, &state.velocity)];
-        for (role, flat) in flat {
-            let padded = self.memory.layout.to_padded(self.plan.graph(), flat);
-            if let Some(buffer) = self.buffer(role) {
-                self.context.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&padded));
-            }
-        }
-        self.context.check()
+        self.set_state_of(0, state)
     }
 
     fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>> {
@@ -497,7 +514,7 @@ impl Backend for Gpu {
 
     fn parameter_gradients(&mut self) -> Result<Vec<f32>> {
         self.plan.check_trains()?;
-        let [gradients] = self.read_parameters([Buffer::AllParameterGradients])?;
+        let [gradients] = self.read_parameters(0, [Buffer::AllParameterGradients])?;
         Ok(gradients)
     }
 }

@@ -72,7 +72,7 @@ impl Gpu {
         threads: usize,
     ) -> Result<Dispatch> {
         let x_len = if values.is_empty() { len } else { values.len() };
-        let mut list = BufferList::new(Owner::Plan);
+        let mut list = BufferList::new(Owner::Plan, 1);
         let words: &[u32] = bytemuck::cast_slice(values);
         let x = list.add_with("a measurement's input", x_len, words.to_vec());
         let y = list.add("a measurement's output", len);

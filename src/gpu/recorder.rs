@@ -8,7 +8,7 @@ use super::context::Context;
 use super::kernels::Access;
 use super::memory::{BufferId, UNIFORM_BYTES, WORD};
 use super::recording::Recorded;
-use super::step::STEP_BYTES;
+use super::step::step_bytes;
 use crate::error::Result;
 use crate::ops::gpu::Kernel;
 
@@ -33,9 +33,10 @@ impl Dispatch {
 /// Compiles kernels and binds buffers. Kernels with equal constants are compiled once.
 #[derive(Debug)]
 pub(super) struct Recorder {
-    modules: HashMap<&'static str, (wgpu::ShaderModule, wgpu::BindGroupLayout)>,
-    /// By kernel and the bits of its constants, which depend on the plan only.
-    pipelines: HashMap<(&'static str, Vec<u64>), wgpu::ComputePipeline>,
+    /// By kernel, and whether it computes several replicas.
+    modules: HashMap<(&'static str, bool), (wgpu::ShaderModule, wgpu::BindGroupLayout)>,
+    /// The same with the bits of its constants, which depend on the plan only.
+    pipelines: HashMap<(&'static str, bool, Vec<u64>), wgpu::ComputePipeline>,
     /// Seconds that compiling took, by kernel.
     compile_seconds: BTreeMap<&'static str, f64>,
     steps: wgpu::Buffer,
@@ -83,11 +84,13 @@ impl Recorder {
         find: &Find<'a>,
     ) -> Result<Dispatch> {
         let (kernel, constants) = (recorded.kernel(), &recorded.desc.constants);
-        if !self.modules.contains_key(kernel.name) {
-            self.modules.insert(kernel.name, load(context, recorded)?);
+        let of_text = (kernel.name, recorded.is_replicated);
+        if !self.modules.contains_key(&of_text) {
+            self.modules.insert(of_text, load(context, recorded)?);
         }
-        let (module, layout) = &self.modules[kernel.name];
-        let key = (kernel.name, constants.iter().map(|(_, value)| value.to_bits()).collect());
+        let (module, layout) = &self.modules[&of_text];
+        let constants_bits = constants.iter().map(|(_, value)| value.to_bits()).collect();
+        let key = (of_text.0, of_text.1, constants_bits);
         if !self.pipelines.contains_key(&key) {
             let begin = Instant::now();
             let pipeline = compile(context, kernel, constants, module, layout)?;
@@ -109,7 +112,7 @@ impl Recorder {
         let step = wgpu::BufferBinding {
             buffer: &self.steps,
             offset: 0,
-            size: NonZeroU64::new(STEP_BYTES),
+            size: NonZeroU64::new(step_bytes(recorded.is_replicated)),
         };
         let mut entries = vec![wgpu::BindGroupEntry {
             binding: 0,
@@ -149,7 +152,7 @@ fn load(
     recorded: &Recorded,
 ) -> Result<(wgpu::ShaderModule, wgpu::BindGroupLayout)> {
     let kernel = recorded.kernel();
-    let source = kernel.source()?;
+    let source = kernel.source_of(recorded.is_replicated)?;
     // The step is binding 0.
     let bindings = recorded.bindings.iter().map(|(_, access)| *access);
     let bindings: Vec<Access> = [Access::Uniform].into_iter().chain(bindings).collect();

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::dispatches::{Dispatches, When};
 use super::kernels::{Access, Interface};
 use super::memory::{BufferId, BufferList, Buffers, Memory, Owner, Slice, WORD};
+use super::replicate::{LAYERS, STRIDES};
 use super::tiles::{ALL_NODES, Phase, Tiles};
 use crate::backend::Augmentation;
 use crate::error::{Error, Result};
@@ -41,6 +42,8 @@ pub(super) struct Recorded {
     pub(super) work: Work,
     /// The steps that it is part of.
     pub(super) when: When,
+    /// Whether it computes several replicas at once.
+    pub(super) is_replicated: bool,
 }
 
 impl Recorded {
@@ -60,12 +63,15 @@ impl Recorded {
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     pub(super) target: Target,
-    interfaces: HashMap<&'static str, Interface>,
+    /// Runs that are trained at once.
+    pub(super) replicas: usize,
+    /// By kernel, and whether it computes several replicas.
+    interfaces: HashMap<(&'static str, bool), Interface>,
 }
 
 impl Writer {
     pub(super) fn new(target: Target) -> Self {
-        Self { target, interfaces: HashMap::new() }
+        Self { target, replicas: 1, interfaces: HashMap::new() }
     }
 
     /// A dispatch for the node of that name.
@@ -75,33 +81,53 @@ impl Writer {
         desc: &DispatchDesc,
         buffers: &dyn Buffers,
     ) -> Result<Recorded> {
-        let kernel = desc.kernel;
-        if !self.interfaces.contains_key(kernel.name) {
-            self.interfaces.insert(kernel.name, kernel.interface()?);
+        let (kernel, replicas) = (desc.kernel, self.replicas);
+        let key = (kernel.name, replicas > 1);
+        if !self.interfaces.contains_key(&key) {
+            self.interfaces.insert(key, kernel.interface_of(replicas > 1)?);
         }
-        let interface = &self.interfaces[kernel.name];
-        kernel.check(interface, &desc.constants)?;
+        let interface = &self.interfaces[&key];
         let what = format!("node \"{node}\", {}", kernel.file());
         let fault = |problem: String| Error::Gpu { adapter: self.target.name.clone(), problem };
         let access = |i: usize| interface.bindings.get(i + 1).copied().unwrap_or(Access::Read);
-        let bindings = (desc.bindings.iter().enumerate())
+        let mut bindings = (desc.bindings.iter().enumerate())
             .map(|(i, binding)| {
                 let slice = buffers
                     .slice(binding.buffer, access(i))
                     .ok_or_else(|| fault(format!("{what}: {:?} has no buffer", binding.buffer)))?;
                 Ok((slice, access(i)))
             })
-            .collect::<Result<_>>()?;
-        let groups = groups(self.target.groups, desc.grid, interface.workgroup_size as usize)
+            .collect::<Result<Vec<_>>>()?;
+        let mut groups = groups(self.target.groups, desc.grid, interface.workgroup_size as usize)
             .map_err(|problem| fault(format!("{what}: {problem}")))?;
+        let mut desc = desc.clone();
+        if replicas > 1 {
+            desc.constants.push((LAYERS, f64::from(groups[2])));
+            groups[2] *= replicas as u32;
+            for (i, (slice, _)) in bindings.iter_mut().enumerate() {
+                let (stride, words) = (slice.buffer.stride, interface.element_words[i + 1]);
+                let is_apart = words > 0 && stride.is_multiple_of(words.into());
+                if stride > 0 && (!is_apart || interface.asks_length[i + 1]) {
+                    let problem = "expected a buffer that replicas can share, or an array";
+                    return Err(fault(format!("{what}, binding {}: {problem}", i + 1)));
+                }
+                if words > 0 {
+                    desc.constants.push((STRIDES[i + 1], (stride / u64::from(words)) as f64));
+                }
+                slice.len += stride * (replicas - 1) as u64;
+            }
+        }
+        kernel.check(interface, &desc.constants)?;
         let elements: usize = desc.bindings.iter().map(|binding| binding.elements).sum();
+        let times = replicas as u64;
         Ok(Recorded {
-            desc: desc.clone(),
             node: node.into(),
             bindings,
             groups,
-            work: Work { flop: desc.flop as u64, bytes: elements as u64 * WORD },
-            when: When::of(desc),
+            work: Work { flop: times * desc.flop as u64, bytes: times * elements as u64 * WORD },
+            when: When::of(&desc),
+            is_replicated: replicas > 1,
+            desc,
         })
     }
 }
@@ -139,7 +165,7 @@ impl PlanRecording {
         variant: KernelVariant,
         tiles: &Tiles,
     ) -> Result<Self> {
-        let memory = Memory::new(plan, variant, tiles, writer.target.largest);
+        let memory = Memory::new(plan, variant, tiles, writer.target.largest, writer.replicas);
         let dispatches = Dispatches { plan, memory: &memory, variant, tiles };
         let (mut forward, mut backward) = (Vec::new(), Vec::new());
         for id in plan.graph().ids() {
@@ -170,6 +196,8 @@ pub(super) struct SampleBuffers {
     pub(super) chunks: Vec<usize>,
     /// Elements of a sample.
     sample: usize,
+    /// Runs that are trained at once, each with an order of its own.
+    pub(super) replicas: usize,
     pub(super) order: BufferId,
     pub(super) augmentations: BufferId,
     pub(super) labels: BufferId,
@@ -178,18 +206,20 @@ pub(super) struct SampleBuffers {
 
 impl SampleBuffers {
     /// `len` samples of `sample` elements, in as many buffers as the device's limit asks for.
-    pub(super) fn new(target: &Target, len: usize, sample: usize) -> Self {
-        let mut buffers = BufferList::new(Owner::Samples);
+    pub(super) fn new(writer: &Writer, len: usize, sample: usize) -> Self {
+        let Writer { target, replicas, .. } = writer;
+        let mut buffers = BufferList::new(Owner::Samples, *replicas);
         let mut slices = HashMap::new();
+        let words = size_of::<Augmentation>() / WORD as usize;
+        let order = buffers.add("the order of samples", len);
+        let augmentations = buffers.add("augmentations of samples", len * words);
+        slices.insert(Buffer::Order, Slice::whole(order, len));
+        slices.insert(Buffer::Augmentations, Slice::whole(augmentations, len * words));
         let mut add = |role, what: &str, len: usize, data: Vec<u32>| {
             let id = buffers.add_with(what, len, data);
             slices.insert(role, Slice::whole(id, len));
             id
         };
-        let words = size_of::<Augmentation>() / WORD as usize;
-        let order = add(Buffer::Order, "the order of samples", len, Vec::new());
-        let augmentations =
-            add(Buffer::Augmentations, "augmentations of samples", len * words, Vec::new());
         let labels = add(Buffer::Labels, "labels", len, Vec::new());
         // Whole vec4s.
         let most = ((target.largest / 16 * 4) as usize / sample.max(1)).max(1);
@@ -202,7 +232,19 @@ impl SampleBuffers {
             chunks.push(count);
             first += count;
         }
-        Self { buffers, slices, len, chunks, sample, order, augmentations, labels, samples }
+        let replicas = *replicas;
+        Self {
+            buffers,
+            slices,
+            len,
+            chunks,
+            sample,
+            replicas,
+            order,
+            augmentations,
+            labels,
+            samples,
+        }
     }
 }
 
@@ -250,7 +292,7 @@ impl DatasetRecording {
         let (n, graph) = (samples.len, plan.graph());
         let steps = n.div_ceil(plan.batch()).max(1);
         let penalties_per_step = sgd::gpu::penalties(&memory.chunks);
-        let mut buffers = BufferList::new(Owner::Results);
+        let mut buffers = BufferList::new(Owner::Results, writer.replicas);
         let mut results = HashMap::new();
         let mut add = |role, what: &str, len: usize| {
             let id = buffers.add(what, len);
@@ -292,5 +334,45 @@ impl DatasetRecording {
             loss,
             update,
         })
+    }
+}
+
+/// Tells what plans become without a device: each dispatch with its node.
+#[derive(Debug, Clone)]
+pub struct Describer(Writer);
+
+impl Default for Describer {
+    fn default() -> Self {
+        let target = Target {
+            name: "no device".into(),
+            largest: u64::from(u32::MAX),
+            groups: u16::MAX.into(),
+        };
+        Self(Writer::new(target))
+    }
+}
+
+impl Describer {
+    /// The dispatches of a step on a data set of so many samples, as a device without limits has them.
+    ///
+    /// # Errors
+    /// If a kernel is given what it does not declare.
+    pub fn dispatches(
+        &mut self,
+        plan: Plan,
+        variant: KernelVariant,
+        tiles: &Tiles,
+        samples: usize,
+    ) -> Result<Vec<(String, DispatchDesc)>> {
+        let plan = plan.fused(&variant.fusions());
+        let PlanRecording { memory, forward, backward, .. } =
+            PlanRecording::new(&mut self.0, &plan, variant, tiles)?;
+        let input = plan.graph().node(plan.graph().input()).shape.len();
+        let samples = SampleBuffers::new(&self.0, samples, input);
+        let dispatches = Dispatches { plan: &plan, memory: &memory, variant, tiles };
+        let of_data = DatasetRecording::new(&mut self.0, dispatches, &samples)?;
+        let all = of_data.gather.into_iter().chain(forward).chain(of_data.loss);
+        let all = all.chain(backward).chain(of_data.update);
+        Ok(all.map(|recorded| (recorded.node, recorded.desc)).collect())
     }
 }

@@ -9,9 +9,9 @@ use super::device_dataset::{DeviceDataset, Resident};
 use super::dispatches::Dispatches;
 use super::memory::{BufferId, Owner};
 use super::recording::{DatasetRecording, SampleBuffers};
-use super::step::{Pass, Step};
-use super::{Gpu, Kind, buffer_of};
-use crate::backend::{Augmentation, DatasetRef, KeptBatch, StepMetrics, StepsDone};
+use super::step::{Pass, STEP_BYTES, Step};
+use super::{Gpu, Kind};
+use crate::backend::{Augmentation, DatasetRef, KeptBatch, StepMetrics, StepsDone, TrainedAll};
 use crate::error::Result;
 use crate::ops::gpu::Buffer;
 use crate::ops::softmax::gpu::METRICS;
@@ -29,7 +29,10 @@ impl Gpu {
             Some(dataset) => dataset,
             None => {
                 let Self { context, plan, memory, variant, tiles, residents, .. } = self;
-                let known = residents.iter().position(|resident| resident.id == data.id());
+                let replicas = self.writer.replicas;
+                let known = residents.iter().position(|resident| {
+                    resident.id == data.id() && resident.layout.replicas == replicas
+                });
                 let resident = known.map(|i| residents.swap_remove(i));
                 self.datasets.truncate(MAX_DATASETS - 1);
                 residents.truncate(MAX_DATASETS - 1 - self.datasets.len());
@@ -37,8 +40,7 @@ impl Gpu {
                     Some(resident) => resident,
                     None => {
                         let sample = plan.graph().node(plan.graph().input()).shape.len();
-                        let target = &self.writer.target;
-                        let layout = SampleBuffers::new(target, data.y().len(), sample);
+                        let layout = SampleBuffers::new(&self.writer, data.y().len(), sample);
                         Resident::upload(context, layout, data)?
                     }
                 };
@@ -64,14 +66,15 @@ impl Gpu {
         Ok(())
     }
 
-    /// Runs batches of the front data set in the order that was written to it. Returns the
-    /// metrics of each step.
+    /// Runs batches of the front data set in the order that was written to it, with the seeds of
+    /// all replicas that train. Returns the metrics of each step, by replica.
     pub(super) fn run(
         &mut self,
         pass: Pass,
         n: usize,
+        seeds: &[u32],
         observe: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
-    ) -> Result<Vec<StepMetrics>> {
+    ) -> Result<TrainedAll> {
         let batch = self.plan.batch();
         let steps: Vec<Step> =
             (0..n.div_ceil(batch)).map(|i| Step::new(pass, n, batch, i)).collect();
@@ -91,7 +94,7 @@ impl Gpu {
                 continue;
             }
             let group = &steps[taken..(taken + self.paces.steps(pass)).min(steps.len())];
-            let submission = self.submit(pass, group)?;
+            let submission = self.submit(pass, group, seeds)?;
             taken += group.len();
             in_flight.push_back((submission, group.len(), (taken * batch).min(n) as u64));
         }
@@ -110,10 +113,7 @@ impl Gpu {
             Some(_) => KeptBatch::Interrupted,
             None => self.kept,
         };
-        // All steps are done: the answer has no effect.
-        let sum: StepMetrics = metrics.iter().copied().sum();
-        let _ = observe(StepsDone { samples: sum.samples, metrics: Some(sum), slow_step });
-        Ok(metrics)
+        Ok(TrainedAll { metrics, slow_step })
     }
 
     /// Adapts the pace; returns the seconds of a step that people should know of.
@@ -125,10 +125,17 @@ impl Gpu {
 
     /// Submits some steps. A queue executes a write before what is submitted after it, so that one
     /// buffer of steps serves all submissions.
-    pub(super) fn submit(&mut self, pass: Pass, steps: &[Step]) -> Result<wgpu::SubmissionIndex> {
+    pub(super) fn submit(
+        &mut self,
+        pass: Pass,
+        steps: &[Step],
+        seeds: &[u32],
+    ) -> Result<wgpu::SubmissionIndex> {
         let mut bytes = vec![0; self.stride * steps.len()];
         for (to, step) in bytes.chunks_exact_mut(self.stride).zip(steps) {
             to[..size_of::<Step>()].copy_from_slice(bytemuck::bytes_of(step));
+            let behind = &mut to[STEP_BYTES as usize..][..size_of_val(seeds)];
+            behind.copy_from_slice(bytemuck::cast_slice(seeds));
         }
         self.context.queue.write_buffer(&self.steps, 0, &bytes);
         let mut encoder = self.context.device.create_command_encoder(&Default::default());
@@ -146,62 +153,72 @@ impl Gpu {
         Ok(submission)
     }
 
-    fn step_metrics(&mut self, pass: Pass, steps: &[Step]) -> Result<Vec<StepMetrics>> {
+    /// The metrics of each step, by replica.
+    fn step_metrics(&mut self, pass: Pass, steps: &[Step]) -> Result<Vec<Vec<StepMetrics>>> {
         let Some(dataset) = self.datasets.front() else { return Ok(Vec::new()) };
+        let DatasetRecording { step_metrics, penalties, .. } = dataset.recording;
         let parts = dataset.recording.penalties_per_step;
-        let sums_len = METRICS * steps.len();
-        let mut buffers = vec![
-            (dataset.step_metrics(), 0..sums_len),
-            (dataset.penalties(), 0..parts * steps.len()),
-        ];
-        let first = buffer_of(&self.memory, &self.buffers, Buffer::FirstNotFinite);
-        if let (Pass::Train(_), Some(first)) = (pass, first) {
-            buffers.push((first, 0..1));
-        }
-        let read = self.readback.read(&self.context, &buffers)?;
-        let (sums, penalties) = (&read[0], &read[1]);
-        // A step's loss is that of the weights before it; the last step has no successor to tell.
-        let first = read.get(2).map_or(u32::MAX, |first| first[0].to_bits());
-        let diverged = |i: usize| i > first as usize || i + 1 == steps.len() && i == first as usize;
-        let metrics = |(i, (step, sums)): (usize, (&Step, &[f32]))| {
-            let penalty: f64 =
-                penalties[i * parts..(i + 1) * parts].iter().copied().map(f64::from).sum();
-            let loss = f64::from(sums[0]) + penalty * f64::from(step.n);
-            StepMetrics {
-                samples: u64::from(step.n),
-                loss: if diverged(i) { f64::NAN } else { loss },
-                correct: sums[1] as u64,
-            }
+        let first_not_finite = match pass {
+            Pass::Train(_) => self.memory.buffer(Buffer::FirstNotFinite),
+            Pass::Evaluate | Pass::Explain => None,
         };
-        Ok(steps.iter().zip(sums.chunks_exact(METRICS)).enumerate().map(metrics).collect())
+        let mut wanted = Vec::new();
+        for replica in 0..self.writer.replicas {
+            let result = |id: BufferId, len| (dataset.result(id), id.part(replica, len));
+            wanted.push(result(step_metrics, METRICS * steps.len()));
+            wanted.push(result(penalties, parts * steps.len()));
+            wanted.extend(
+                first_not_finite.map(|slice| {
+                    (&self.buffers[slice.buffer.index], slice.buffer.part(replica, 1))
+                }),
+            );
+        }
+        let read = self.readback.read(&self.context, &wanted)?;
+        let per_replica = read.chunks_exact(wanted.len() / self.writer.replicas);
+        Ok(per_replica.map(|read| metrics_of(steps, parts, read)).collect())
     }
 
     /// No weight of the call that begins is known to be not finite.
     pub(super) fn clear_first_not_finite(&self) {
         if let Some(first) = self.buffer(Buffer::FirstNotFinite) {
-            let none = u32::MAX.to_ne_bytes();
+            let none = vec![u8::MAX; (first.size() - first.size() % 4) as usize];
             self.context.queue.write_buffer(first, 0, &none);
         }
     }
 
     /// Writes the augmentations of the samples in the order that was written.
-    pub(super) fn write_augmentations(&self, augmentations: &[Augmentation]) {
+    pub(super) fn write_augmentations(&self, replica: usize, augmentations: &[Augmentation]) {
         if let (Some(dataset), false) = (self.datasets.front(), augmentations.is_empty()) {
-            self.context.queue.write_buffer(
-                dataset.resident.augmentations(),
-                0,
-                bytemuck::cast_slice(augmentations),
-            );
+            let id = dataset.resident.layout.augmentations;
+            dataset.resident.write(&self.context, id, replica, bytemuck::cast_slice(augmentations));
         }
     }
 
-    /// Uploads the data set if necessary, and writes the order of its samples.
-    pub(super) fn write_order(&mut self, data: DatasetRef<'_>, order: &[u32]) -> Result<()> {
-        self.ensure_uploaded(data)?;
+    /// Writes the order of the samples of the data set that was uploaded last.
+    pub(super) fn write_order(&self, replica: usize, order: &[u32]) {
         if let Some(dataset) = self.datasets.front() {
-            let bytes = bytemuck::cast_slice(order);
-            self.context.queue.write_buffer(dataset.resident.order(), 0, bytes);
+            let id = dataset.resident.layout.order;
+            dataset.resident.write(&self.context, id, replica, order);
         }
-        Ok(())
     }
+}
+
+/// The metrics of a replica's steps, of the sums and penalties that were read (`parts` penalties for
+/// each step), and in training of the number of the first step after which a weight is not finite.
+fn metrics_of(steps: &[Step], parts: usize, read: &[Vec<f32>]) -> Vec<StepMetrics> {
+    let (sums, penalties) = (&read[0], &read[1]);
+    // A step's loss is that of the weights before it; the last step has no successor to tell.
+    let first = read.get(2).map_or(u32::MAX, |first| first[0].to_bits());
+    let diverged = |i: usize| i > first as usize || i + 1 == steps.len() && i == first as usize;
+    let metrics = |(i, (step, sums)): (usize, (&Step, &[f32]))| {
+        let penalty: f64 =
+            penalties[i * parts..(i + 1) * parts].iter().copied().map(f64::from).sum();
+        let loss = f64::from(sums[0]) + penalty * f64::from(step.n);
+        StepMetrics {
+            samples: u64::from(step.n),
+            loss: if diverged(i) { f64::NAN } else { loss },
+            correct: sums[1] as u64,
+        }
+    };
+    steps.iter().zip(sums.chunks_exact(METRICS)).enumerate().map(metrics).collect()
 }

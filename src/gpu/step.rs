@@ -2,6 +2,7 @@
 
 use std::mem::offset_of;
 
+use super::replicate::MOST;
 use crate::backend::Sgd;
 
 /// `Step` of shaders/include/step.wgsl.
@@ -38,6 +39,14 @@ pub const STEP_FIELDS: [(&str, usize); 10] = [
 pub const STEP_SIZE: usize = size_of::<Step>();
 /// Bytes of its uniform binding: whole `vec4`s.
 pub(super) const STEP_BYTES: u64 = STEP_SIZE.next_multiple_of(16) as u64;
+
+/// Bytes of the seeds behind a step of several replicas.
+pub(super) const SEEDS_BYTES: u64 = (MOST * size_of::<u32>()) as u64;
+
+/// Bytes of the uniform binding of one or of several replicas.
+pub(super) fn step_bytes(is_replicated: bool) -> u64 {
+    STEP_BYTES + if is_replicated { SEEDS_BYTES } else { 0 }
+}
 
 /// What the steps of a call do.
 #[derive(Debug, Clone, Copy, PartialEq)]

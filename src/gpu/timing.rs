@@ -210,11 +210,12 @@ impl Gpu {
     ) -> Result<Vec<f64>> {
         self.plan.check_trains()?;
         check_batch(&self.plan, samples, batch)?;
-        self.write_order(samples, batch)?;
+        self.ensure_uploaded(samples)?;
+        self.write_order(0, batch);
         let pass = Pass::Train(Training::plain(NO_UPDATE));
         let step = Step::new(pass, batch.len(), self.plan.batch(), 0);
         self.kept = KeptBatch::None;
-        let submission = self.submit(pass, &[step])?;
+        let submission = self.submit(pass, &[step], &[])?;
         self.context.wait(Some(submission))?;
         let Some(dataset) = self.datasets.front() else { return Ok(Vec::new()) };
         let dispatches: Vec<&Dispatch> = self.step(dataset, pass).collect();

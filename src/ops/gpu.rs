@@ -69,17 +69,17 @@ impl KernelVariant {
     }
 }
 
-/// How much of a convolution one thread of the tiled kernels owns. A wide tile loads less for each
-/// product, a narrow one leaves registers and work for more threads. Results are equal but for the
-/// order in which partial sums of weight gradients are added.
+/// How much of a convolution one thread of the tiled kernels owns, and whether its workgroup stages
+/// what it reads. A wide tile loads less for each product, a narrow one leaves registers and work for
+/// more threads. Results are equal but for the order of sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TileConfig {
     /// Fastest on llvmpipe (docs/performance.md).
     Wide,
-    /// Half of that, for hardware, whose thousands of lanes a small batch must fill.
+    /// Staged in workgroup memory, for hardware, whose thousands of lanes a small batch must fill.
     Narrow,
-    /// Half of that again, for GPUs in processors, whose threads have 64 to 128 registers: a larger
-    /// tile spills.
+    /// The same with fewer sums, for GPUs in processors, whose threads have 64 to 128 registers: a
+    /// larger tile spills.
     Small,
 }
 

@@ -6,6 +6,7 @@ pub mod history;
 mod initial;
 mod loaded_run;
 mod loader;
+mod lockstep;
 mod monitor;
 mod names;
 #[cfg(feature = "audio")]

@@ -1,6 +1,7 @@
 //! The executor of runs: from prepared data to complete run folders. It prints nothing; `train`,
 //! `compare` and `assignment` call [`execute`] with one, many and two runs.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -8,6 +9,7 @@ use std::time::Instant;
 use super::checkpoint::Checkpoint;
 use super::history::Epoch;
 use super::loader::samples_of;
+use super::lockstep::{Event, together};
 use super::results::Results;
 use super::run_folder::{self, RunFolder};
 use super::saved::{ModelFacts, SavedModel};
@@ -19,7 +21,7 @@ use crate::audio::{Cutting, FrontEnd};
 use crate::audit::Quick;
 use crate::backend::{Backend, DatasetRef};
 use crate::data::{Dataset, PartName, Scale, ScaleKind, known_songs};
-use crate::device::{self, Devices};
+use crate::device::{self, Device, Devices};
 use crate::error::{Error, Result};
 use crate::files::FolderLock;
 use crate::graph::Graph;
@@ -99,6 +101,12 @@ pub struct PlannedRun<'a> {
 pub trait RunObserver: TrainObserver {
     /// The next run; it may be complete already.
     fn run_begins(&self, _run: &PlannedRun<'_>) {}
+    /// The next runs, which train at once: their epochs begin together, each of them ends for every run.
+    fn runs_begin(&self, _runs: &[&PlannedRun<'_>]) {}
+    /// [`TrainObserver::note`] of one of the runs that train at once.
+    fn note_of(&self, _run: &PlannedRun<'_>, text: &str) {
+        self.note(text);
+    }
     /// The device of a run is open; its folder is not changed yet.
     ///
     /// # Errors
@@ -148,10 +156,12 @@ pub struct TrainedRun {
     pub outcome: String,
 }
 
-/// Brings runs to completion, one after another: trains those that are new from their beginning,
-/// resumes those that were started, skips those that are complete. If `stop` becomes true, the
-/// current run writes a checkpoint, its outcome is the last, and those after it are not executed.
-/// Runs on one device share it, and one copy of the data on it.
+/// Brings runs to completion: trains those that are new from their beginning, resumes those that were
+/// started, skips those that are complete. Runs on one device share it, and one copy of the data on
+/// it. They are executed one after another; neighbours that differ in the seed alone train at once
+/// where [`Devices::train_at_once`] allows it, which changes no result. If `stop` becomes true, the current
+/// runs write a checkpoint, their outcomes are the last, and those after them are not executed. A run
+/// that fails ends the execution when those that train with it have ended.
 ///
 /// # Errors
 /// If a device fails, a loss is not finite, a file cannot be written or the observer returns an
@@ -165,24 +175,150 @@ pub fn execute(
 ) -> Result<Vec<RunOutcome>> {
     let mut outcomes = Vec::with_capacity(runs.len());
     let samples = samples_of(&data.data);
-    for run in runs {
-        observer.run_begins(run);
+    let mut rest = runs;
+    while let Some(run) = rest.first() {
         let start = Instant::now();
-        let outcome = match run.state {
-            RunState::Complete => RunOutcome::AlreadyComplete,
-            RunState::New | RunState::WithoutCheckpoint | RunState::Started => {
-                let outcome = open_and_train(run, data, samples, devices, observer, stop);
-                outcome.map_err(|error| observer.failed(run, error))?
+        let mut done = 1;
+        match run.state {
+            RunState::Complete => {
+                observer.run_begins(run);
+                outcomes.push(RunOutcome::AlreadyComplete);
+                observer.run_completed(run, start.elapsed().as_secs_f64())?;
             }
-        };
-        let stopped = matches!(outcome, RunOutcome::Stopped { .. });
-        outcomes.push(outcome);
-        if stopped {
+            RunState::New | RunState::WithoutCheckpoint | RunState::Started => {
+                let most = devices.most(run.job.config.device, run.job.config.device_options())?;
+                let group = &rest[..neighbours(rest, most, &data.data)];
+                if group.len() > 1 {
+                    let of_group = train_at_once(group, data, samples, devices, observer, stop)?;
+                    done = of_group.len();
+                    outcomes.extend(of_group);
+                } else {
+                    observer.run_begins(run);
+                    let outcome = open_and_train(run, data, samples, devices, observer, stop);
+                    let outcome = outcome.map_err(|error| observer.failed(run, error))?;
+                    let stopped = matches!(outcome, RunOutcome::Stopped { .. });
+                    outcomes.push(outcome);
+                    if !stopped {
+                        observer.run_completed(run, start.elapsed().as_secs_f64())?;
+                    }
+                }
+            }
+        }
+        if outcomes.iter().any(|outcome| matches!(outcome, RunOutcome::Stopped { .. })) {
             break;
         }
-        observer.run_completed(run, start.elapsed().as_secs_f64())?;
+        rest = &rest[done..];
     }
     Ok(outcomes)
+}
+
+/// How many runs from the first on may train at once: those that differ in the seed alone and are at
+/// the same step, at most `most`, and complete ones between them.
+fn neighbours(runs: &[PlannedRun<'_>], most: usize, data: &Dataset) -> usize {
+    let Some((first, others)) = runs.split_first() else { return 0 };
+    // Windows of samples from disk are in the order of one run.
+    if most < 2 || data.disk.is_some() || first.job.config.device == Device::Cpu {
+        return 1;
+    }
+    let (position, mut count, mut len) = (first.position(), 1, 1);
+    let Ok(job) = first.as_begun() else { return 1 };
+    for (i, run) in others.iter().enumerate() {
+        if run.state == RunState::Complete {
+            continue;
+        }
+        let fits = run.as_begun().is_ok_and(|other| other.differs_in_seed(&job));
+        if count == most || !fits || position.is_none() || run.position() != position {
+            break;
+        }
+        (count, len) = (count + 1, i + 2);
+    }
+    len
+}
+
+/// Trains runs at once, or as many of them as the device has room for; returns the outcomes of these.
+fn train_at_once(
+    runs: &[PlannedRun<'_>],
+    data: &PreparedData,
+    samples: [DatasetRef<'_>; 3],
+    devices: &mut Devices,
+    observer: &dyn RunObserver,
+    stop: &dyn Fn() -> bool,
+) -> Result<Vec<RunOutcome>> {
+    let start = Instant::now();
+    let mut trained: Vec<&PlannedRun<'_>> =
+        runs.iter().filter(|run| run.state != RunState::Complete).collect();
+    let wanted = trained.len();
+    let failed = |error| observer.failed(&runs[0], error);
+    let job = runs[0].as_begun().map_err(failed)?;
+    let plan = job.lowered(&data.data).map_err(failed)?;
+    let options = job.config.device_options();
+    let device = devices.open_replicas(&plan, options, wanted).map_err(failed)?;
+    let room = device.replicas();
+    if room < wanted {
+        observer.note(&format!("the GPU has room for {room} of {wanted} runs at once"));
+        trained.truncate(room);
+    }
+    let last = trained.last().copied();
+    let end = runs.iter().position(|run| last.is_some_and(|last| std::ptr::eq(run, last)));
+    let runs = &runs[..end.map_or(runs.len(), |end| end + 1)];
+    observer.runs_begin(&trained);
+    for run in &trained {
+        observer.device_opened(run, device)?;
+    }
+    let train = |number: usize,
+                 backend: &mut dyn Backend,
+                 observer: &dyn TrainObserver,
+                 stop: &dyn Fn() -> bool| {
+        trained[number].train_on_samples(backend, data, samples, observer, stop)
+    };
+    // The epoch and the step in it are shown once for all.
+    let mut shown = (0, 0);
+    let mut tell = |number: usize, event| match event {
+        Event::AlreadyTrained { epochs } => observer.already_trained(epochs),
+        Event::EpochBegins { epoch, epochs, samples, done } => {
+            if epoch != shown.0 {
+                shown = (epoch, done as u64);
+                observer.epoch_begins(epoch, epochs, samples, done);
+            }
+        }
+        Event::Step { done, metrics } => {
+            if done > shown.1 {
+                shown.1 = done;
+                observer.step(done, metrics);
+            }
+        }
+        Event::EpochEnds { epoch, epochs, figures } => {
+            observer.epoch_ends(epoch, epochs, &figures);
+        }
+        Event::Note(text) => observer.note_of(trained[number], &text),
+    };
+    let results = together(trained.len(), device, &samples, &train, &mut tell, stop);
+    let seconds = start.elapsed().as_secs_f64() / trained.len() as f64;
+    let (mut results, mut outcomes, mut first_error) = (results.into_iter(), Vec::new(), None);
+    for run in runs {
+        let outcome = match run.state {
+            RunState::Complete => Ok(RunOutcome::AlreadyComplete),
+            RunState::New | RunState::WithoutCheckpoint | RunState::Started => {
+                match results.next() {
+                    Some(result) => result,
+                    None => break,
+                }
+            }
+        };
+        match outcome {
+            Ok(outcome) => {
+                observer.run_begins(run);
+                let stopped = matches!(outcome, RunOutcome::Stopped { .. });
+                outcomes.push(outcome);
+                if !stopped {
+                    observer.run_completed(run, seconds)?;
+                }
+            }
+            Err(error) if first_error.is_none() => first_error = Some(observer.failed(run, error)),
+            Err(error) => observer.note_of(run, &error.to_string()),
+        }
+    }
+    first_error.map_or(Ok(outcomes), Err)
 }
 
 fn open_and_train(
@@ -194,9 +330,7 @@ fn open_and_train(
     stop: &dyn Fn() -> bool,
 ) -> Result<RunOutcome> {
     // First: a model or device that cannot be opened leaves no folder.
-    let begun = run.begun()?;
-    let job = begun.as_ref().unwrap_or(run.job);
-    let backend = job.open_on(devices, &data.data)?;
+    let backend = run.as_begun()?.open_on(devices, &data.data)?;
     observer.device_opened(run, backend)?;
     run.train_on_samples(backend, data, samples, observer, stop)
 }
@@ -261,6 +395,16 @@ impl Job {
         Plan::new(self.graph(data)?, self.batch(data))
     }
 
+    /// Whether it is another run only in its seed.
+    fn differs_in_seed(&self, other: &Self) -> bool {
+        let settings = |job: &Self| {
+            let mut table = job.config.table();
+            table.remove("seed");
+            table
+        };
+        self.model.text == other.model.text && settings(self) == settings(other)
+    }
+
     /// Determines how far the run is on these data.
     ///
     /// # Errors
@@ -304,17 +448,30 @@ impl Job {
 }
 
 impl PlannedRun<'_> {
+    /// Epochs and steps that are done, where they are known.
+    fn position(&self) -> Option<(usize, usize)> {
+        match self.state {
+            RunState::New | RunState::WithoutCheckpoint => Some((0, 0)),
+            RunState::Started => {
+                let folder = RunFolder::open(&self.job.folder).ok()?;
+                let position = Checkpoint::read(&folder.checkpoint()).ok()?.position;
+                Some((position.history.len(), position.step))
+            }
+            RunState::Complete => None,
+        }
+    }
+
     /// The job as it was begun, where that was on a GPU: its tiles are kept to the last step.
-    fn begun(&self) -> Result<Option<Job>> {
+    fn as_begun(&self) -> Result<Cow<'_, Job>> {
         if self.state != RunState::Started || self.job.config.tiles.is_some() {
-            return Ok(None);
+            return Ok(Cow::Borrowed(self.job));
         }
         let existing = Config::read(&RunFolder::open(&self.job.folder)?.config())?;
         if existing.device != self.job.config.device {
-            return Ok(None);
+            return Ok(Cow::Borrowed(self.job));
         }
         let config = Config { tiles: existing.tiles, ..self.job.config.clone() };
-        Ok(Some(Job { config, ..self.job.clone() }))
+        Ok(Cow::Owned(Job { config, ..self.job.clone() }))
     }
 
     /// The folder, without files of an older run if the run is new.

@@ -251,7 +251,7 @@ impl<'a> Trainer<'a> {
             }
             self.position.metrics += metrics;
         }
-        self.position.seconds = seconds_before + start.elapsed().as_secs_f64();
+        self.position.seconds = seconds_before + self.seconds_since(start);
         Ok(self.position.step == steps)
     }
 
@@ -263,13 +263,14 @@ impl<'a> Trainer<'a> {
         if !val.loss.is_finite() {
             return Err(self.diverged(self.position.history.len()));
         }
+        let own_seconds = self.seconds_since(start);
         let Position { history, metrics, step, seconds, .. } = &mut self.position;
         let figures = Epoch {
             loss: metrics.mean_loss(),
             accuracy: metrics.accuracy(),
             val_loss: val.mean_loss(),
             val_accuracy: val.accuracy(),
-            seconds: *seconds + start.elapsed().as_secs_f64(),
+            seconds: *seconds + own_seconds,
         };
         history.push(figures);
         (*metrics, *step, *seconds) = (StepMetrics::default(), 0, 0.0);
@@ -284,6 +285,11 @@ impl<'a> Trainer<'a> {
             observer.note(&format!("{problem} {}", self.advice()));
         }
         Ok(())
+    }
+
+    /// Of runs that train at once, this one's share.
+    fn seconds_since(&self, start: Instant) -> f64 {
+        start.elapsed().as_secs_f64() / self.backend.runs_at_once() as f64
     }
 
     fn write_checkpoint(&mut self) -> Result<()> {

@@ -6,6 +6,7 @@
 #[path = "../common/gpu.rs"]
 mod adapter;
 mod assignment;
+mod at_once;
 mod audit;
 mod audit_songs;
 mod bench;

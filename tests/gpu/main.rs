@@ -31,7 +31,9 @@ macro_rules! on_each_variant {
 
 mod contract;
 mod limits;
+mod model;
 mod models;
 mod recording;
+mod replicas;
 mod shaders;
 mod steps;

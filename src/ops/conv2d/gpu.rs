@@ -44,7 +44,7 @@ const POOLED_BLOCKS: usize = 2;
 const POOLED_ROWS_PER_PART: usize = 5;
 
 /// Extents of the tiles. Wide ones are sums of many columns in registers; narrow and small ones read
-/// from workgroup memory ([`staged`]) where that holds what a workgroup reads, else as wide ones do.
+/// from workgroup memory (`staged`) where that holds what a workgroup reads, else as wide ones do.
 impl TileConfig {
     /// Whether a workgroup stages what its threads share.
     fn is_staged(self) -> bool {

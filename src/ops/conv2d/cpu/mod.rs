@@ -2,7 +2,8 @@
 //!
 //! - [`tile`]: forward. Sums of a few positions by a vector of output channels in registers; also the
 //!   input's gradient, with the kernel rotated by 180°. Shader twins:
-//!   `shaders/conv2d/forward_tiled.wgsl`, `shaders/conv2d/backward_input_tiled.wgsl`.
+//!   `shaders/conv2d/forward_tiled.wgsl`, `shaders/conv2d/forward_staged.wgsl`,
+//!   `shaders/conv2d/backward_input_tiled.wgsl`, `shaders/conv2d/backward_staged.wgsl`.
 //! - [`pool`]: forward with a fused 2×2 max-pooling, of the same sums, so that nothing of the full
 //!   size is written. [`columns`]: the same by a vector of columns, for the few channels of a first
 //!   layer. Shader twin: `shaders/conv2d/max_pool2d_forward.wgsl`.

@@ -40,7 +40,8 @@ impl Forward {
             Some(pool) => (2, pool.h_out, pool.w_out),
             None => (1, d.h_out, d.w_out.div_ceil(2)),
         };
-        let area = |h: usize, w: usize| (height * h + d.k_h - 1) * (2 * w + d.k_w - 1);
+        let area =
+            |h: usize, w: usize| (height * h + d.k_h - 1) * (2 * w + d.k_w - 1).next_multiple_of(2);
         let tiles = (1..=cells_w.min(GROUP)).filter_map(|tile_w| {
             let most = cells_h.min(GROUP / tile_w);
             let tile_h = (1..=most).rev().find(|h| area(*h, tile_w) <= FORWARD_X)?;
@@ -153,7 +154,8 @@ fn weight_tile(op: &Conv2d, rows: usize, blocks: usize, splits: usize) -> Option
 /// ones that stage least.
 fn input_tile(op: &Conv2d) -> Option<(usize, usize, usize)> {
     let d = &op.extents;
-    let area = |h: usize, w: usize| (h + d.k_h - 1) * (w + d.k_w - 1);
+    let area =
+        |h: usize, w: usize| (h + d.k_h - 1) * (w + d.k_w - 1).next_multiple_of(INPUT_COLUMNS);
     let most = d.w_in.div_ceil(INPUT_COLUMNS).min(BACKWARD_GROUP);
     let tiles = (1..=most).filter_map(|runs| {
         let in_w = runs * INPUT_COLUMNS;
