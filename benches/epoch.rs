@@ -224,7 +224,8 @@ fn main() -> Outcome<()> {
         println!("{}, {n} samples of {h}x{w}, batch {BATCH}, training only", args.model);
     }
     for threads in threads {
-        let options = Options { threads, adapter: args.adapter.as_deref() };
+        let adapter = args.adapter.as_deref();
+        let options = Options { threads, adapter, ..Options::default() };
         let mut backend = device::open(device, Plan::new(graph.clone(), BATCH)?, options)?;
         backend.set_state(&State::new(initial_parameters(&graph, SEED)))?;
         let samples = DatasetRef::new(&data.x, &data.y);

@@ -307,6 +307,12 @@ pub trait Backend {
         self.describe()
     }
 
+    /// What a run must be given to have the same bits again on devices that choose: the tiles of a
+    /// GPU's kernels.
+    fn tiles(&self) -> Option<String> {
+        None
+    }
+
     /// What a user should know before training on this device.
     fn warning(&self) -> Option<String> {
         None

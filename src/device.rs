@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::backend::Backend;
 pub use crate::cpu::MOST_THREADS;
 use crate::cpu::{self, Cpu};
-use crate::error::Result;
+use crate::error::{Error, Result};
 #[cfg(feature = "gpu")]
-use crate::gpu::{self, Gpu, GpuOptions};
+use crate::gpu::{self, AdapterFacts, Gpu, GpuOptions, KernelVariant, Tiles};
 use crate::memory;
 use crate::plan::{Buffer, Plan};
+#[cfg(feature = "gpu")]
+use crate::tune::Known;
 
 /// Where steps run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -29,6 +31,9 @@ pub struct Options<'a> {
     pub threads: usize,
     /// Part of the GPU's name; none takes the best.
     pub adapter: Option<&'a str>,
+    /// Tiles of the GPU's kernels as text; none takes those that were chosen by measuring, or those of
+    /// the adapter's kind.
+    pub tiles: Option<&'a str>,
 }
 
 /// Most samples in a batch where nothing is trained: a run may have been trained in batches of any
@@ -74,7 +79,7 @@ pub fn open(device: Device, plan: Plan, options: Options<'_>) -> Result<Box<dyn 
     Ok(match device {
         Device::Cpu => Box::new(open_cpu(plan, options)?),
         #[cfg(feature = "gpu")]
-        Device::Gpu => Box::new(open_gpu(plan, options)?),
+        Device::Gpu => Box::new(open_gpu(plan, options, |_| Ok(None))?),
         #[cfg(not(feature = "gpu"))]
         Device::Gpu => return Err(no_gpu(options)),
     })
@@ -85,12 +90,21 @@ pub fn open(device: Device, plan: Plan, options: Options<'_>) -> Result<Box<dyn 
 #[derive(Debug, Default)]
 pub struct Devices {
     cpu: Option<Cpu>,
+    /// Tiles that were chosen before.
+    #[cfg(feature = "gpu")]
+    known: Known,
     /// With the adapter that was asked for.
     #[cfg(feature = "gpu")]
     gpu: Option<(Gpu, Option<String>)>,
 }
 
 impl Devices {
+    /// GPUs take the tiles that are known for a plan, where no others are asked for.
+    #[cfg(feature = "gpu")]
+    pub fn with_known(known: Known) -> Self {
+        Self { known, ..Self::default() }
+    }
+
     /// As [`open`]; ends what was opened on the device before.
     ///
     /// # Errors
@@ -108,9 +122,18 @@ impl Devices {
             Device::Gpu => {
                 let wanted = options.adapter.map(str::to_owned);
                 // What fails leaves no device behind: the next plan opens it anew.
+                let (graph, batch) = (plan.graph().clone(), plan.batch());
+                let known = |facts: &AdapterFacts| self.known.tiles(facts, &graph, batch);
                 let gpu = match self.gpu.take().filter(|(_, adapter)| *adapter == wanted) {
-                    Some((gpu, _)) => gpu.with_plan(plan)?,
-                    None => open_gpu(plan, options)?,
+                    Some((gpu, _)) => {
+                        let tiles = match tiles(options.tiles)? {
+                            None => known(gpu.adapter())?,
+                            given => given,
+                        };
+                        let variant = KernelVariant::default();
+                        gpu.with_kernels(plan, variant, tiles.as_ref())?
+                    }
+                    None => open_gpu(plan, options, known)?,
                 };
                 Ok(&mut self.gpu.insert((gpu, wanted)).0)
             }
@@ -129,14 +152,40 @@ fn open_cpu(plan: Plan, options: Options<'_>) -> Result<Cpu> {
     Cpu::new(plan, options.threads)
 }
 
+/// The tiles that were asked for.
+///
+/// # Errors
+/// If the text is none.
 #[cfg(feature = "gpu")]
-fn open_gpu(plan: Plan, options: Options<'_>) -> Result<Gpu> {
-    Gpu::new(plan, GpuOptions { adapter: options.adapter, ..GpuOptions::default() })
+pub fn tiles(text: Option<&str>) -> Result<Option<Tiles>> {
+    let parse = |text: &str| {
+        text.parse().map_err(|found| Error::Setting {
+            name: "tiles",
+            expected: "wide, narrow or small, or a line that genre-gpu tune printed",
+            found,
+        })
+    };
+    text.map(parse).transpose()
+}
+
+/// Opens a plan with the tiles that were asked for, or those that are known for the adapter.
+#[cfg(feature = "gpu")]
+fn open_gpu(
+    plan: Plan,
+    options: Options<'_>,
+    known: impl Fn(&AdapterFacts) -> Result<Option<Tiles>>,
+) -> Result<Gpu> {
+    let tiles = match tiles(options.tiles)? {
+        None => known(&gpu::find(options.adapter)?)?,
+        given => given,
+    };
+    let adapter = options.adapter;
+    Gpu::new(plan, GpuOptions { adapter, tiles: tiles.as_ref(), ..GpuOptions::default() })
 }
 
 #[cfg(not(feature = "gpu"))]
-fn no_gpu(_: Options<'_>) -> crate::error::Error {
-    crate::error::Error::Feature { what: "GPU support", feature: "gpu" }
+fn no_gpu(_: Options<'_>) -> Error {
+    Error::Feature { what: "GPU support", feature: "gpu" }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 mod leftovers;
 mod lock;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,22 @@ use leftovers::Kind;
 /// Temporary files are named so, with six letters or digits.
 pub(crate) const PARTIAL: &str = ".genre-gpu-partial-";
 const RANDOM: usize = 6;
+
+/// The lines of a small file that remembers things; one that is missing or damaged remembers nothing.
+pub fn read_lines(path: &Path) -> BTreeSet<String> {
+    let text = read_regular(path).unwrap_or_default();
+    String::from_utf8_lossy(&text).lines().map(str::to_owned).collect()
+}
+
+/// Replaces such a file; creates its folder.
+///
+/// # Errors
+/// If one of them cannot be written.
+pub fn write_lines(path: &Path, lines: &BTreeSet<String>) -> Result<()> {
+    create_folder(parent(path))?;
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    write_atomic(path, |file| file.write_all(text.as_bytes()))
+}
 
 /// Writes `path` through `fill`; if that fails, the file is not created or replaced. A link of that
 /// name is replaced, not followed: for files of this program's own folders.

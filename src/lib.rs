@@ -114,5 +114,7 @@ mod simd;
 pub mod tasks;
 mod text;
 pub mod train;
+#[cfg(feature = "gpu")]
+pub mod tune;
 
 pub use error::{Error, Result};

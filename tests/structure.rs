@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// A module and the crate's modules that it may name, from the bottom up: each
 /// names earlier ones only, so there is no circle. `error` everyone may.
-const MAY_NAME: [(&str, &[&str]); 36] = [
+const MAY_NAME: [(&str, &[&str]); 37] = [
     ("text", &[]),
     // Text in the lines of Python that it proposes.
     ("error", &["text"]),
@@ -26,7 +26,11 @@ const MAY_NAME: [(&str, &[&str]); 36] = [
     ("naive", &["backend", "graph"]),
     ("cpu", &["backend", "graph", "measure", "ops", "plan", "simd"]),
     ("gpu", &["backend", "graph", "measure", "ops", "panics", "plan", "random"]),
-    ("device", &["backend", "cpu", "gpu", "memory", "plan"]),
+    (
+        "tune",
+        &["backend", "files", "gpu", "graph", "measure", "plan", "progress", "random", "text"],
+    ),
+    ("device", &["backend", "cpu", "gpu", "memory", "plan", "tune"]),
     ("models", &["files", "graph", "text"]),
     ("metrics", &["random"]),
     // Models in its tests only.
@@ -90,6 +94,7 @@ const MAY_NAME: [(&str, &[&str]); 36] = [
             "audio", "audit", "backend", "bench", "check", "compare", "data", "demo", "device",
             "explain", "files", "gpu", "graph", "measure", "metrics", "models", "report", "plan",
             "predict", "prepare", "progress", "random", "plot", "simd", "tasks", "text", "train",
+            "tune",
         ],
     ),
     ("lib", &[]),

@@ -65,7 +65,8 @@ impl Point {
         let products = products(&graph);
         let parameters = initial_parameters(&graph, 42);
         let plan = Plan::new(graph, self.batch)?;
-        let mut backend = device::open(self.device, plan, Options { threads: 0, adapter: None })?;
+        let mut backend =
+            device::open(self.device, plan, Options { threads: 0, ..Options::default() })?;
         backend.set_state(&State::new(parameters))?;
         let mut stream = Stream::new(42, "bench/scaling");
         let values = self.samples * self.size * self.size;

@@ -1,37 +1,56 @@
 // Gradient of the input of a batch norm, through mean and variance too:
-//   dx = gamma · inv_std · (dz - dbeta / N - (x - mean) · inv_std · dgamma / N),  N = n · rows
-// and in evaluation, where mean and variance are constants, gamma · inv_std · dz.
-// x, dz and dx [n, rows, c]; stats [4, c] (mean, inv_std, …); gamma, dgamma and dbeta [c].
+//   dx = stats[2] · (dz - dbeta / N - (x - stats[0]) · stats[1] · dgamma / N),  N = n · rows
+// and in evaluation, where mean and variance are constants, stats[2] · dz.
+// x, dz and dx [n · rows, c]; stats [4, c] (mean, inv_std, scale, …). dgamma and dbeta are the sums of all parts of
+// batch_norm/backward_weight.wgsl, which every workgroup adds for itself.
 // With `mask`, x ends in a ReLU and its derivative is applied; with `add`, the gradient is added to what dx has.
-// Grid: one thread per element of dx. CPU twin: src/ops/batch_norm/cpu.rs.
+// Grid: one workgroup per part and 64 columns. CPU twin: src/ops/batch_norm/cpu.rs.
 
-//!include step, input_gradient
+//!include step, batch_norm, batch_norm_sums, input_gradient
+
+alias Channels = f32;
 
 override rows: u32;
-override c: u32;
+override rows_per_part: u32;
+override parts_per_sample: u32;
+override samples_per_part: u32;
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> dz: array<f32>;
 @group(0) @binding(3) var<storage, read> stats: array<f32>;
-@group(0) @binding(4) var<storage, read> gamma: array<f32>;
-@group(0) @binding(5) var<storage, read> dgamma: array<f32>;
-@group(0) @binding(6) var<storage, read> dbeta: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(4) var<storage, read> parts: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dx: array<f32>;
 
 @compute @workgroup_size(64)
 fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
-    let at = thread_index(group, local);
-    if at >= step.n * rows * c {
+    let split = Split(rows, rows_per_part, parts_per_sample, samples_per_part);
+    let part = group_index(group) / blocks();
+    if part >= part_count(split) {
         return;
     }
-    let k = at % c;
-    let inv_std = stats[c + k];
-    let count = f32(step.n * rows);
-    var centred = dz[at];
+    let place = place_of(group_index(group), local);
+    // What mean and variance add to the gradient: a constant, and a factor of x - mean.
+    var level = 0.0;
+    var slope = 0.0;
+    let column = min(place.column, columns - 1u);
     if step.training != 0u {
-        let slope = inv_std * dgamma[k] / count;
-        centred = centred - dbeta[k] / count - (x[at] - stats[k]) * slope;
+        let all = sum_of_parts(split, place, local);
+        let count = f32(step.n * rows);
+        level = all.beta / count;
+        slope = stats[columns + column] * all.gamma / count;
     }
-    var g = gamma[k] * inv_std * centred;
-    store_input_gradient(at, g);
+    if !place.works {
+        return;
+    }
+    let mean = stats[column];
+    let scale = stats[2u * columns + column];
+    let own_rows = rows_of(split, part);
+    for (var r = own_rows.x + place.lane; r < own_rows.y; r += lanes()) {
+        let at = r * columns + column;
+        var centred = dz[at];
+        if step.training != 0u {
+            centred = centred - level - (x[at] - mean) * slope;
+        }
+        store_input_gradient(at, scale * centred);
+    }
 }

@@ -1,16 +1,18 @@
 // Partial sums of the gradients of a batch norm's gamma and beta:
-//   parts[p, 0, c] = Σ dz[n, position, c] · (x[n, position, c] - stats[0, c]) · stats[1, c]
-//   parts[p, 1, c] = Σ dz[n, position, c]
-// x and dz [n, rows, c]; stats [4, c]. Part p = n · parts_per_sample + k has rows_per_part positions from
-// k · rows_per_part on, which are summed in order. batch_norm/sum_parts.wgsl reduces the parts.
-// Grid: one thread per part and channel. CPU twin: src/ops/batch_norm/cpu.rs.
+//   parts[p, 0, c] = Σ dz[position, c] · (x[position, c] - stats[0, c]) · stats[1, c]
+//   parts[p, 1, c] = Σ dz[position, c]
+// x and dz [n · rows, c]; stats [4, c]. Lane l of a column sums positions l, l + lanes, … of the part in order, then a
+// tree adds the lanes. The optimiser reduces the parts, and so does batch_norm/backward_input.wgsl.
+// Grid: one workgroup per part and 64 columns. CPU twin: src/ops/batch_norm/cpu.rs.
 
-//!include step
+//!include step, batch_norm, batch_norm_sums
+
+alias Channels = f32;
 
 override rows: u32;
-override c: u32;
 override rows_per_part: u32;
 override parts_per_sample: u32;
+override samples_per_part: u32;
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> dz: array<f32>;
@@ -19,25 +21,25 @@ override parts_per_sample: u32;
 
 @compute @workgroup_size(64)
 fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
-    let at = thread_index(group, local);
-    let part = at / c;
-    let n = part / parts_per_sample;
-    if n >= step.n {
+    let split = Split(rows, rows_per_part, parts_per_sample, samples_per_part);
+    let part = group_index(group) / blocks();
+    if part >= part_count(split) {
         return;
     }
-    let k = at % c;
-    let first = (part % parts_per_sample) * rows_per_part;
-    let end = min(first + rows_per_part, rows);
-    let column = n * rows * c + k;
-    let mean = stats[k];
-    let inv_std = stats[c + k];
-    var dgamma = 0.0;
-    var dbeta = 0.0;
-    for (var r = first; r < end; r++) {
-        let g = dz[column + r * c];
-        dgamma += g * ((x[column + r * c] - mean) * inv_std);
-        dbeta += g;
+    let place = place_of(group_index(group), local);
+    let own_rows = rows_of(split, part);
+    var own = no_sums();
+    if place.works {
+        let mean = stats[place.column];
+        let inv_std = stats[columns + place.column];
+        for (var r = own_rows.x + place.lane; r < own_rows.y; r += lanes()) {
+            let at = r * columns + place.column;
+            own = added(own, Sums(dz[at] * ((x[at] - mean) * inv_std), dz[at]));
+        }
     }
-    parts[part * 2u * c + k] = dgamma;
-    parts[(part * 2u + 1u) * c + k] = dbeta;
+    let all = added_over_lanes(own, place.lane, local);
+    if place.works && place.lane == 0u {
+        parts[2u * part * columns + place.column] = all.gamma;
+        parts[(2u * part + 1u) * columns + place.column] = all.beta;
+    }
 }

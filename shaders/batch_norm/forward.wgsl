@@ -1,25 +1,40 @@
-// Batch normalisation with the statistics of batch_norm/stats.wgsl:
-//   y[n, r, c] = f((x[n, r, c] - stats[0, c]) · (gamma[c] · stats[1, c]) + beta[c])
-// f is a ReLU or the identity. x and y [n, len], channels last; stats [4, c]; gamma and beta [c].
-// Grid: one thread per element of y. CPU twin: src/ops/batch_norm/cpu.rs.
+// Batch normalisation with the statistics of include/batch_norm_stats.wgsl:
+//   y[position, c] = f((x[position, c] - mean[c]) · scale[c] + beta[c])
+// f is a ReLU or the identity. x and y [n · rows, c].
+// Grid: one workgroup per part and 64 columns. CPU twin: src/ops/batch_norm/cpu.rs.
 
-//!include step, activation
+//!include step, batch_norm, batch_norm_moments, batch_norm_stats, activation
 
-override len: u32;
-override c: u32;
+alias Channels = f32;
 
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> stats: array<f32>;
-@group(0) @binding(3) var<storage, read> gamma: array<f32>;
-@group(0) @binding(4) var<storage, read> beta: array<f32>;
+// Of the positions; then of those in the moments.
+override rows: u32;
+override rows_per_part: u32;
+override parts_per_sample: u32;
+override samples_per_part: u32;
+override sum_rows: u32;
+override sum_rows_per_part: u32;
+override sum_parts_per_sample: u32;
+override sum_samples_per_part: u32;
+
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(64)
 fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
-    let at = thread_index(group, local);
-    if at >= step.n * len {
+    let split = Split(rows, rows_per_part, parts_per_sample, samples_per_part);
+    let part = group_index(group) / blocks();
+    if part >= part_count(split) {
         return;
     }
-    let k = at % c;
-    y[at] = activated((x[at] - stats[k]) * (gamma[k] * stats[c + k]) + beta[k]);
+    let positions = Split(sum_rows, sum_rows_per_part, sum_parts_per_sample, sum_samples_per_part);
+    let place = place_of(group_index(group), local);
+    let own = statistics(positions, place, part, local);
+    if !place.works {
+        return;
+    }
+    let own_rows = rows_of(split, part);
+    for (var r = own_rows.x + place.lane; r < own_rows.y; r += lanes()) {
+        let at = r * columns + place.column;
+        y[at] = activated((x[at] - own.mean) * own.scale + own.shift);
+    }
 }

@@ -1,41 +1,53 @@
-// Partial mean and variance of a batch norm, in training:
-//   parts[p, 0, c] = mean over the part's positions of x[n, position, c]
-//   parts[p, 1, c] = Σ (x[n, position, c] - that mean)²
-// x [n, rows, c]. Part p = n · parts_per_sample + k has rows_per_part positions from k · rows_per_part on, which
-// are summed in order. batch_norm/stats.wgsl reduces the parts.
-// Grid: one thread per part and channel. CPU twin: src/ops/batch_norm/cpu.rs.
+// Mean and variance of the parts of a batch, in training:
+//   parts[p, 0, c] = mean over the part's positions of x[position, c]
+//   parts[p, 1, c] = Σ (x[position, c] - that mean)²
+// x [n · rows, c]. Each thread walks down its positions twice, for their mean and for the squares about it; then the
+// lanes of a column are joined. The kernels that normalise join the parts (include/batch_norm_stats.wgsl).
+// Grid: one workgroup per part and 64 columns. CPU twin: src/ops/batch_norm/cpu.rs.
 
-//!include step
+//!include step, batch_norm, batch_norm_moments
+
+alias Channels = f32;
 
 override rows: u32;
-override c: u32;
 override rows_per_part: u32;
 override parts_per_sample: u32;
+override samples_per_part: u32;
 
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> parts: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Channels>;
+@group(0) @binding(2) var<storage, read_write> parts: array<Channels>;
 
 @compute @workgroup_size(64)
 fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
-    let at = thread_index(group, local);
-    let part = at / c;
-    let n = part / parts_per_sample;
-    if n >= step.n {
+    let split = Split(rows, rows_per_part, parts_per_sample, samples_per_part);
+    let part = group_index(group) / blocks();
+    if part >= part_count(split) {
         return;
     }
-    let first = (part % parts_per_sample) * rows_per_part;
-    let end = min(first + rows_per_part, rows);
-    let column = n * rows * c + at % c;
-    var sum = 0.0;
-    for (var r = first; r < end; r++) {
-        sum += x[column + r * c];
+    let place = place_of(group_index(group), local);
+    let own_rows = rows_of(split, part);
+    var own = no_moments();
+    if place.works {
+        let begin = (own_rows.x + place.lane) * columns + place.column;
+        let beyond = own_rows.y * columns;
+        let next = lanes() * columns;
+        var count = 0.0;
+        var sum = Channels(0.0);
+        for (var i = begin; i < beyond; i += next) {
+            sum += x[i];
+            count += 1.0;
+        }
+        let mean = sum / max(count, 1.0);
+        var squares = Channels(0.0);
+        for (var i = begin; i < beyond; i += next) {
+            let d = x[i] - mean;
+            squares = fma(d, d, squares);
+        }
+        own = Moments(count, mean, squares);
     }
-    let mean = sum / f32(end - first);
-    var squares = 0.0;
-    for (var r = first; r < end; r++) {
-        let d = x[column + r * c] - mean;
-        squares += d * d;
+    let all = joined_over_lanes(own, place.lane, local);
+    if place.works && place.lane == 0u {
+        parts[2u * part * columns + place.column] = all.mean;
+        parts[(2u * part + 1u) * columns + place.column] = all.squares;
     }
-    parts[part * 2u * c + at % c] = mean;
-    parts[(part * 2u + 1u) * c + at % c] = squares;
 }

@@ -1,50 +1,53 @@
 // batch_norm/moments.wgsl by four channels, for c % 4 = 0:
-//   parts[p, 0, c] = mean over the part's positions of x[n, position, c]
-//   parts[p, 1, c] = Σ (x[n, position, c] - that mean)²
-// Shapes and parts as there, as vec4s; a thread walks down its four channels twice:
-//
-//   x, one sample      c 0..3   4..7   …
-//   position 0        ┌───────┬──────┬──
-//            1        │ t 0   │ t 1  │        rows_per_part positions of 4 channels per thread:
-//            ⋮        │   ↓   │   ↓  │        short enough to be in a cache the second time
-//   rows_per_part     ├───────┼──────┼──
-//
-// Grid: one thread per part and four channels. CPU twin: src/ops/batch_norm/cpu.rs.
+//   parts[p, 0, c] = mean over the part's positions of x[position, c]
+//   parts[p, 1, c] = Σ (x[position, c] - that mean)²
+// x [n · rows, c]. Each thread walks down its positions twice, for their mean and for the squares about it; then the
+// lanes of a column are joined. The kernels that normalise join the parts (include/batch_norm_stats.wgsl).
+// Grid: one workgroup per part and 64 columns. CPU twin: src/ops/batch_norm/cpu.rs.
 
-//!include step
+//!include step, batch_norm, batch_norm_moments
+
+alias Channels = vec4<f32>;
 
 override rows: u32;
-override c: u32;
 override rows_per_part: u32;
 override parts_per_sample: u32;
+override samples_per_part: u32;
 
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> parts: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<Channels>;
+@group(0) @binding(2) var<storage, read_write> parts: array<Channels>;
 
 @compute @workgroup_size(64)
 fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
-    let at = thread_index(group, local);
-    let fours = c / 4u;
-    let part = at / fours;
-    let n = part / parts_per_sample;
-    if n >= step.n {
+    let split = Split(rows, rows_per_part, parts_per_sample, samples_per_part);
+    let part = group_index(group) / blocks();
+    if part >= part_count(split) {
         return;
     }
-    let q = at % fours;
-    let first = part % parts_per_sample * rows_per_part;
-    let end = min(first + rows_per_part, rows);
-    let begin = (n * rows + first) * fours + q;
-    let beyond = (n * rows + end) * fours;
-    var sum = vec4(0.0);
-    for (var i = begin; i < beyond; i += fours) {
-        sum += x[i];
+    let place = place_of(group_index(group), local);
+    let own_rows = rows_of(split, part);
+    var own = no_moments();
+    if place.works {
+        let begin = (own_rows.x + place.lane) * columns + place.column;
+        let beyond = own_rows.y * columns;
+        let next = lanes() * columns;
+        var count = 0.0;
+        var sum = Channels(0.0);
+        for (var i = begin; i < beyond; i += next) {
+            sum += x[i];
+            count += 1.0;
+        }
+        let mean = sum / max(count, 1.0);
+        var squares = Channels(0.0);
+        for (var i = begin; i < beyond; i += next) {
+            let d = x[i] - mean;
+            squares = fma(d, d, squares);
+        }
+        own = Moments(count, mean, squares);
     }
-    let mean = sum / f32(end - first);
-    var squares = vec4(0.0);
-    for (var i = begin; i < beyond; i += fours) {
-        let d = x[i] - mean;
-        squares = fma(d, d, squares);
+    let all = joined_over_lanes(own, place.lane, local);
+    if place.works && place.lane == 0u {
+        parts[2u * part * columns + place.column] = all.mean;
+        parts[(2u * part + 1u) * columns + place.column] = all.squares;
     }
-    parts[part * 2u * fours + q] = mean;
-    parts[(part * 2u + 1u) * fours + q] = squares;
 }

@@ -4,24 +4,36 @@
 // where g is the gradient at the norm's output, computed from the poolings' gradients and never written:
 //   g[n, r, s, c] = dmax[n, r / k_h, s / k_w, c] if argmax there is (r, s, c)
 //                 + dmean[n, r / k_h, s / k_w, c] / (k_h · k_w),  and 0 where the ReLU is 0
-// Shapes as in batch_norm/pool2d_forward.wgsl; slopes has dgamma [c], and dbeta [c] from element beta_at on.
-// Windows cover the remainder at the border too, there without a gradient, so that each element of dx has one owner.
+// Shapes as in batch_norm/pool2d_forward.wgsl; stats [4, c]. dgamma and dbeta are the sums of all parts of
+// batch_norm/pool2d_backward_weight.wgsl, which every workgroup adds for itself.
+// A row is a window. Windows cover the remainder at the border too, there without a gradient, so that each element of dx
+// has one owner.
 // With `mask`, x ends in a ReLU and its derivative is applied; with `add`, the gradient is added to what dx has.
-// Grid: one thread per window and four channels.
+// Grid: one workgroup per part of all these windows and 64 columns.
 // CPU twins: src/ops/batch_norm/cpu.rs, src/ops/max_pool2d/cpu.rs, src/ops/avg_pool2d/cpu.rs.
 
-//!include step, pool2d
+//!include step, pool2d, batch_norm, batch_norm_sums
+
+alias Channels = vec4<f32>;
 
 override relu: bool;
 override has_max: bool;
 override has_mean: bool;
-override beta_at: u32;
 override mask: bool;
 override add: bool;
+// Of the windows with those at the border, then of those in the partial sums.
+override rows: u32;
+override rows_per_part: u32;
+override parts_per_sample: u32;
+override samples_per_part: u32;
+override sum_rows: u32;
+override sum_rows_per_part: u32;
+override sum_parts_per_sample: u32;
+override sum_samples_per_part: u32;
 
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> stats: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> slopes: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> parts: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> dmax: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read> argmax: array<vec4<u32>>;
 @group(0) @binding(6) var<storage, read> dmean: array<vec4<f32>>;
@@ -29,65 +41,73 @@ override add: bool;
 
 @compute @workgroup_size(64)
 fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
-    let at = thread_index(group, local);
-    let fours = c / 4u;
-    let rows = (h_in + k_h - 1u) / k_h;
-    let columns = (w_in + k_w - 1u) / k_w;
-    let n = at / (rows * columns * fours);
-    if n >= step.n {
+    let split = Split(rows, rows_per_part, parts_per_sample, samples_per_part);
+    let summed = Split(sum_rows, sum_rows_per_part, sum_parts_per_sample, sum_samples_per_part);
+    let part = group_index(group) / blocks();
+    if part >= part_count(split) {
         return;
     }
-    let r = at / (columns * fours) % rows;
-    let s = at / fours % columns;
-    let q = at % fours;
-    let centre = stats[q];
-    let scale = stats[2u * fours + q];
-    let shift = stats[3u * fours + q];
+    let place = place_of(group_index(group), local);
+    let q = min(place.column, columns - 1u);
     // What mean and variance add to the gradient: a constant, and a factor of x - mean.
     var level = vec4(0.0);
     var slope = vec4(0.0);
     if step.training != 0u {
+        let all = sum_of_parts(summed, place, local);
         let count = f32(step.n * h_in * w_in);
-        level = slopes[beta_at / 4u + q] / count;
-        slope = stats[fours + q] * slopes[q] / count;
+        level = all.beta / count;
+        slope = stats[columns + q] * all.gamma / count;
     }
-    var top = vec4(0.0);
-    var index = vec4(0xffffffffu);
-    var share = vec4(0.0);
-    if r < h_out && s < w_out {
-        let cell = ((n * h_out + r) * w_out + s) * fours + q;
-        if has_max {
-            top = dmax[cell];
-            index = argmax[cell];
-        }
-        if has_mean {
-            share = dmean[cell] / f32(k_h * k_w);
-        }
+    if !place.works {
+        return;
     }
-    let sample = n * h_in * w_in * fours;
-    for (var i = r * k_h; i < min((r + 1u) * k_h, h_in); i++) {
-        for (var j = s * k_w; j < min((s + 1u) * k_w, w_in); j++) {
-            let here = (i * w_in + j) * fours + q;
-            let v = x[sample + here];
-            let d = v - centre;
-            var g = share;
+    let centre = stats[q];
+    let scale = stats[2u * columns + q];
+    let shift = stats[3u * columns + q];
+    let windows_across = (w_in + k_w - 1u) / k_w;
+    let own_windows = rows_of(split, part);
+    for (var window = own_windows.x + place.lane; window < own_windows.y; window += lanes()) {
+        let n = window / rows;
+        let r = window % rows / windows_across;
+        let s = window % rows % windows_across;
+        var top = vec4(0.0);
+        var index = vec4(0xffffffffu);
+        var share = vec4(0.0);
+        if r < h_out && s < w_out {
+            let cell = ((n * h_out + r) * w_out + s) * columns + q;
             if has_max {
-                g += select(vec4(0.0), top, index == vec4(here * 4u) + vec4(0u, 1u, 2u, 3u));
+                top = dmax[cell];
+                index = argmax[cell];
             }
-            if relu && has_mean {
-                g = select(vec4(0.0), g, fma(d, scale, shift) > vec4(0.0));
+            if has_mean {
+                share = dmean[cell] / f32(k_h * k_w);
             }
-            if step.training != 0u {
-                g = g - level - d * slope;
+        }
+        let sample = n * h_in * w_in * columns;
+        for (var i = r * k_h; i < min((r + 1u) * k_h, h_in); i++) {
+            for (var j = s * k_w; j < min((s + 1u) * k_w, w_in); j++) {
+                let here = (i * w_in + j) * columns + q;
+                let v = x[sample + here];
+                let d = v - centre;
+                var g = share;
+                if has_max {
+                    g += select(vec4(0.0), top, index == vec4(here * 4u) + vec4(0u, 1u, 2u, 3u));
+                }
+                if relu && has_mean {
+                    g = select(vec4(0.0), g, fma(d, scale, shift) > vec4(0.0));
+                }
+                if step.training != 0u {
+                    g = g - level - d * slope;
+                }
+                g *= scale;
+                if mask {
+                    g = select(vec4(0.0), g, v > vec4(0.0));
+                }
+                if add {
+                    g += dx[sample + here];
+                }
+                dx[sample + here] = g;
             }
-            g *= scale;
-            if mask {
-                g = select(vec4(0.0), g, v > vec4(0.0));
-            }
-            if add {
-                g += dx[sample + here];
-            }
-            dx[sample + here] = g;
         }
     }
 }

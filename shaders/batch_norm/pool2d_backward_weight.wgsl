@@ -4,18 +4,23 @@
 // where g is the gradient at the norm's output, computed from the poolings' gradients and never written:
 //   g[n, r, s, c] = dmax[n, r / k_h, s / k_w, c] if argmax there is (r, s, c)
 //                 + dmean[n, r / k_h, s / k_w, c] / (k_h · k_w),  and 0 where the ReLU is 0
-// Shapes as in batch_norm/pool2d_forward.wgsl. Part p = n · parts_per_sample + k has windows_per_part windows from
-// k · windows_per_part on, which are summed in order, row by row. batch_norm/sum_parts.wgsl reduces the parts.
-// Grid: one thread per part and four channels.
+// Shapes as in batch_norm/pool2d_forward.wgsl; stats [4, c]. A row is a window. Lane l of a column sums windows l,
+// l + lanes, … of the part in order, each row by row, then a tree adds the lanes. The optimiser reduces the parts, and so
+// does batch_norm/pool2d_backward_input.wgsl.
+// Grid: one workgroup per part of the windows and 64 columns.
 // CPU twins: src/ops/batch_norm/cpu.rs, src/ops/max_pool2d/cpu.rs, src/ops/avg_pool2d/cpu.rs.
 
-//!include step, pool2d
+//!include step, pool2d, batch_norm, batch_norm_sums
+
+alias Channels = vec4<f32>;
 
 override relu: bool;
 override has_max: bool;
 override has_mean: bool;
-override windows_per_part: u32;
+override rows: u32;
+override rows_per_part: u32;
 override parts_per_sample: u32;
+override samples_per_part: u32;
 
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> stats: array<vec4<f32>>;
@@ -26,24 +31,23 @@ override parts_per_sample: u32;
 
 @compute @workgroup_size(64)
 fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
-    let at = thread_index(group, local);
-    let fours = c / 4u;
-    let part = at / fours;
-    let n = part / parts_per_sample;
-    if n >= step.n {
+    let split = Split(rows, rows_per_part, parts_per_sample, samples_per_part);
+    let part = group_index(group) / blocks();
+    if part >= part_count(split) {
         return;
     }
-    let q = at % fours;
+    let place = place_of(group_index(group), local);
+    let q = min(place.column, columns - 1u);
     let centre = stats[q];
-    let inv_std = stats[fours + q];
-    let scale = stats[2u * fours + q];
-    let shift = stats[3u * fours + q];
-    let sample = n * h_in * w_in * fours;
-    let first = part % parts_per_sample * windows_per_part;
+    let inv_std = stats[columns + q];
+    let scale = stats[2u * columns + q];
+    let shift = stats[3u * columns + q];
     var dgamma = vec4(0.0);
     var dbeta = vec4(0.0);
-    for (var window = first; window < min(first + windows_per_part, h_out * w_out); window++) {
-        let cell = (n * h_out * w_out + window) * fours + q;
+    let own_windows = rows_of(split, part);
+    let first = select(own_windows.y, own_windows.x + place.lane, place.works);
+    for (var window = first; window < own_windows.y; window += lanes()) {
+        let cell = window * columns + q;
         var top = vec4(0.0);
         var index = vec4(0xffffffffu);
         if has_max {
@@ -54,7 +58,9 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
         if has_mean {
             share = dmean[cell] / f32(k_h * k_w);
         }
-        var here = (window / w_out * k_h * w_in + window % w_out * k_w) * fours + q;
+        let sample = window / rows * h_in * w_in * columns;
+        let place_in_sample = window % rows;
+        var here = (place_in_sample / w_out * k_h * w_in + place_in_sample % w_out * k_w) * columns + q;
         for (var i = 0u; i < k_h; i++) {
             for (var j = 0u; j < k_w; j++) {
                 let d = x[sample + here] - centre;
@@ -67,11 +73,14 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
                 }
                 dgamma = fma(g, d * inv_std, dgamma);
                 dbeta += g;
-                here += fours;
+                here += columns;
             }
-            here += (w_in - k_w) * fours;
+            here += (w_in - k_w) * columns;
         }
     }
-    parts[part * 2u * fours + q] = dgamma;
-    parts[(part * 2u + 1u) * fours + q] = dbeta;
+    let all = added_over_lanes(Sums(dgamma, dbeta), place.lane, local);
+    if place.works && place.lane == 0u {
+        parts[2u * part * columns + q] = all.gamma;
+        parts[(2u * part + 1u) * columns + q] = all.beta;
+    }
 }

@@ -22,6 +22,8 @@
 /// Channels of dx that a thread owns: 1 to 8.
 override channels: u32;
 override pooled: bool;
+/// Write out the taps of a kernel row, of which there are five: a sum is then loaded and stored once for all of them.
+override five_taps: bool;
 
 @group(0) @binding(1) var<storage, read> dz: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> argmax: array<vec4<u32>>;
@@ -111,6 +113,66 @@ fn add_tap(t: ptr<function, Tile>, tap: u32, next: vec4<f32>) {
     }
 }
 
+/// Products of five taps with four columns: column k of dx and tap j read column k + 4 - j of m0 and m1.
+fn five(tap: u32, m0: mat4x4<f32>, m1: mat4x4<f32>) -> vec4<f32> {
+    let stride = c_in * (c_out / 4u);
+    return w[tap] * m1
+        + w[tap + stride] * mat4x4(m0[3], m1[0], m1[1], m1[2])
+        + w[tap + 2u * stride] * mat4x4(m0[2], m0[3], m1[0], m1[1])
+        + w[tap + 3u * stride] * mat4x4(m0[1], m0[2], m0[3], m1[0])
+        + w[tap + 4u * stride] * m0;
+}
+
+/// Adds the products of five taps with the twelve columns that these read.
+fn add_five(t: ptr<function, Tile>, tap: u32, m0: mat4x4<f32>, m1: mat4x4<f32>, m2: mat4x4<f32>) {
+    (*t).sum00 += five(tap, m0, m1);
+    (*t).sum01 += five(tap, m1, m2);
+    if channels > 1u {
+        (*t).sum10 += five(tap + 1u * (c_out / 4u), m0, m1);
+        (*t).sum11 += five(tap + 1u * (c_out / 4u), m1, m2);
+    }
+    if channels > 2u {
+        (*t).sum20 += five(tap + 2u * (c_out / 4u), m0, m1);
+        (*t).sum21 += five(tap + 2u * (c_out / 4u), m1, m2);
+    }
+    if channels > 3u {
+        (*t).sum30 += five(tap + 3u * (c_out / 4u), m0, m1);
+        (*t).sum31 += five(tap + 3u * (c_out / 4u), m1, m2);
+    }
+    if channels > 4u {
+        (*t).sum40 += five(tap + 4u * (c_out / 4u), m0, m1);
+        (*t).sum41 += five(tap + 4u * (c_out / 4u), m1, m2);
+    }
+    if channels > 5u {
+        (*t).sum50 += five(tap + 5u * (c_out / 4u), m0, m1);
+        (*t).sum51 += five(tap + 5u * (c_out / 4u), m1, m2);
+    }
+    if channels > 6u {
+        (*t).sum60 += five(tap + 6u * (c_out / 4u), m0, m1);
+        (*t).sum61 += five(tap + 6u * (c_out / 4u), m1, m2);
+    }
+    if channels > 7u {
+        (*t).sum70 += five(tap + 7u * (c_out / 4u), m0, m1);
+        (*t).sum71 += five(tap + 7u * (c_out / 4u), m1, m2);
+    }
+}
+
+/// Two windows of the pooling as four columns, from an even `column` on.
+fn four(base: u32, first: u32, column: u32, q: u32) -> mat4x4<f32> {
+    let a = window(base, column, q);
+    let b = window(base, column + 2u, q);
+    return mat4x4(
+        passed(a, first, column), passed(a, first, column + 1u),
+        passed(b, first, column + 2u), passed(b, first, column + 3u),
+    );
+}
+
+fn four_at(base: u32, column: u32, q: u32) -> mat4x4<f32> {
+    return mat4x4(
+        value(base, column, q), value(base, column + 1u, q), value(base, column + 2u, q), value(base, column + 3u, q),
+    );
+}
+
 fn store(sum: vec4<f32>, row: u32, column: u32, c: u32) {
     store_one(sum.x, row, column, c);
     store_one(sum.y, row, column + 1u, c);
@@ -152,6 +214,12 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
             if pooled {
                 let base = (n * (h_out / 2u) + row / 2u) * (w_out / 2u);
                 let first = row * w_out * c_out + 4u * q;
+                if five_taps {
+                    // pad_left is 0 or 2.
+                    let m0 = four(base, first, left - 4u, q);
+                    add_five(&t, taps, m0, four(base, first, left, q), four(base, first, left + 4u, q));
+                    continue;
+                }
                 // s is a multiple of 8.
                 let odd = pad_left % 2u;
                 let a = window(base, left + odd, q);
@@ -190,6 +258,11 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
                 continue;
             }
             let base = (n * h_out + row) * w_out;
+            if five_taps {
+                let m0 = four_at(base, left - 4u, q);
+                add_five(&t, taps, m0, four_at(base, left, q), four_at(base, left + 4u, q));
+                continue;
+            }
             t.v0 = mat4x4(
                 value(base, left + 1u, q),
                 value(base, left + 2u, q),

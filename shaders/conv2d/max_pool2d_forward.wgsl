@@ -17,7 +17,10 @@
 // counter to every loop. CPU twins: src/ops/conv2d/cpu/tile.rs, src/ops/conv2d/cpu/pool.rs.
 // Grid: batch · (h_out / 2) · ceil(w_out / 2 / 4) threads, in ceil(c_out / 4 / blocks_o) layers.
 
-//!include step, conv2d, outer, activation, conv2d_tiled, maximum
+//!include step, conv2d, outer, activation, conv2d_tiled, conv2d_pooled, maximum
+
+/// Write out the taps of a kernel row, of which there are five: a sum is then loaded and stored once for all of them.
+override five_taps: bool;
 
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> argmax: array<vec4<u32>>;
@@ -56,35 +59,30 @@ fn shift(v: ptr<function, Window>, next: f32) {
     (*v).b = vec4((*v).b.yzw, next);
 }
 
-/// Pools two cells from four columns of both rows; (row, column) is the first cell's place in y.
-fn store(top: mat4x4<f32>, bottom: mat4x4<f32>, n: u32, row: u32, column: u32, block: u32) {
-    store_one(top[0], top[1], bottom[0], bottom[1], n, row, column, block);
-    store_one(top[2], top[3], bottom[2], bottom[3], n, row, column + 1u, block);
+fn four(v: ptr<function, Window>, column: u32, c: u32) -> vec4<f32> {
+    return vec4(value(v, column, c), value(v, column + 1u, c), value(v, column + 2u, c), value(v, column + 3u, c));
 }
 
-fn store_one(v0: vec4<f32>, v1: vec4<f32>, v2: vec4<f32>, v3: vec4<f32>, n: u32, row: u32, column: u32, block: u32) {
-    if column >= w_out / 2u || block >= c_out / 4u {
-        return;
-    }
-    let first = (2u * row * w_out + 2u * column) * c_out + 4u * block;
-    var best = activated4(v0);
-    var index = vec4(first) + vec4(0u, 1u, 2u, 3u);
-    let corner = index;
-    let right = activated4(v1);
-    index = select(index, corner + c_out, exceeds4(right, best));
-    best = select(best, right, exceeds4(right, best));
-    let below = activated4(v2);
-    index = select(index, corner + w_out * c_out, exceeds4(below, best));
-    best = select(best, below, exceeds4(below, best));
-    let last = activated4(v3);
-    index = select(index, corner + (w_out + 1u) * c_out, exceeds4(last, best));
-    best = select(best, last, exceeds4(last, best));
-    let to = ((n * (h_out / 2u) + row) * (w_out / 2u) + column) * (c_out / 4u) + block;
-    y[to] = best;
-    if relu {
-        index = select(vec4(0xffffffffu), index, is_positive4(best));
-    }
-    argmax[to] = index;
+/// Sums of four columns after five taps: x0 and x1 are the eight columns that these read.
+fn add_taps(sum: mat4x4<f32>, x0: vec4<f32>, x1: vec4<f32>, tap: u32) -> mat4x4<f32> {
+    let stride = c_in * (c_out / 4u);
+    let w0 = w[tap];
+    let w1 = w[tap + stride];
+    let w2 = w[tap + 2u * stride];
+    let w3 = w[tap + 3u * stride];
+    let w4 = w[tap + 4u * stride];
+    return mat4x4(
+        sum[0] + x0.x * w0 + x0.y * w1 + x0.z * w2 + x0.w * w3 + x1.x * w4,
+        sum[1] + x0.y * w0 + x0.z * w1 + x0.w * w2 + x1.x * w3 + x1.y * w4,
+        sum[2] + x0.z * w0 + x0.w * w1 + x1.x * w2 + x1.y * w3 + x1.z * w4,
+        sum[3] + x0.w * w0 + x1.x * w1 + x1.y * w2 + x1.z * w3 + x1.w * w4,
+    );
+}
+
+/// Pools two cells from four columns of both rows; (row, column) is the first cell's place in y.
+fn store(top: mat4x4<f32>, bottom: mat4x4<f32>, n: u32, row: u32, column: u32, block: u32) {
+    store_pooled(top[0], top[1], bottom[0], bottom[1], n, row, column, block);
+    store_pooled(top[2], top[3], bottom[2], bottom[3], n, row, column + 1u, block);
 }
 
 @compute @workgroup_size(64)
@@ -112,6 +110,26 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
         var top = row_of(n, 2u * r + i - pad_top);
         var bottom = row_of(n, 2u * r + 1u + i - pad_top);
         for (var c = 0u; c < c_in; c++) {
+            if five_taps {
+                let tap = (i * k_w * c_in + c) * (c_out / 4u) + block;
+                let t0 = four(&top, left, c);
+                let t1 = four(&top, left + 4u, c);
+                let t2 = four(&top, left + 8u, c);
+                let u0 = four(&bottom, left, c);
+                let u1 = four(&bottom, left + 4u, c);
+                let u2 = four(&bottom, left + 8u, c);
+                a0 = add_taps(a0, t0, t1, tap);
+                b0 = add_taps(b0, t1, t2, tap);
+                a1 = add_taps(a1, u0, u1, tap);
+                b1 = add_taps(b1, u1, u2, tap);
+                if blocks_o > 1u {
+                    c0 = add_taps(c0, t0, t1, tap + 1u);
+                    d0 = add_taps(d0, t1, t2, tap + 1u);
+                    c1 = add_taps(c1, u0, u1, tap + 1u);
+                    d1 = add_taps(d1, u1, u2, tap + 1u);
+                }
+                continue;
+            }
             begin(&top, left, c);
             begin(&bottom, left, c);
             for (var j = 0u; j < k_w; j++) {

@@ -11,12 +11,13 @@
 //              └─────────┘
 //
 // Either way 12 loads serve 32 products of a thread.
+// With has_dropout, x is the input of a dropout that no other layer reads, whose mask is drawn again.
 // With `mask`, x ends in a ReLU and its derivative is applied; with `add`, the gradient is added to what dx has.
 // Grid: ceil((ceil(n_in / 8) + 1) · ceil(n_out / 4) / 64) workgroups for dw and db,
 // ceil(ceil(batch / 8) · ceil(n_in / 4) / 64) for dx.
 // CPU twin: src/ops/dense/cpu.rs.
 
-//!include step, outer, input_gradient
+//!include step, outer, input_gradient, random, dropout, dense_dropout
 
 override n_in: u32;
 override n_out: u32;
@@ -35,11 +36,15 @@ fn input_four(n: u32, i: u32) -> vec4<f32> {
     let at = n * n_in;
     let last = n_in - 1u;
     return vec4(
-        x[at + min(i, last)],
-        x[at + min(i + 1u, last)],
-        x[at + min(i + 2u, last)],
-        x[at + min(i + 3u, last)],
+        input(at + min(i, last)),
+        input(at + min(i + 1u, last)),
+        input(at + min(i + 2u, last)),
+        input(at + min(i + 3u, last)),
     );
+}
+
+fn input(at: u32) -> f32 {
+    return with_dropout(x[at], at);
 }
 
 fn gradient_four(n: u32, o: u32) -> vec4<f32> {
@@ -93,7 +98,7 @@ fn store_input(sum: f32, n: u32, i: u32) {
         return;
     }
     let at = n * n_in + i;
-    store_input_gradient(at, sum);
+    store_input_gradient(at, with_dropout(sum, at));
 }
 
 fn weights(at: u32) {

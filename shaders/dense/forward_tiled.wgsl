@@ -7,10 +7,10 @@
 //   n + 7       └─────────┘
 //
 // Neighbouring threads read neighbouring inputs, and 12 loads serve 32 products. Sums go over i within a thread, then
-// over t in order. A wide layer on few samples is long in i only, so that a thread per element would leave a GPU idle.
+// over t in order. With has_dropout, x is the input of a dropout that no other layer reads. A wide layer on few samples is long in i only, so that a thread per element would leave a GPU idle.
 // Grid: ceil(batch / 8) · ceil(n_out / 4) workgroups. CPU twin: src/ops/dense/cpu.rs.
 
-//!include step, activation
+//!include step, activation, random, dropout, dense_dropout
 
 override n_in: u32;
 override n_out: u32;
@@ -26,7 +26,8 @@ var<workgroup> sums: array<vec4<f32>, 512>;
 
 /// A sample or an output beyond the last is never stored, so that any value serves for it.
 fn input(n: u32, i: u32) -> f32 {
-    return x[min(n, step.n - 1u) * n_in + i];
+    let at = min(n, step.n - 1u) * n_in + i;
+    return with_dropout(x[at], at);
 }
 
 fn weight(i: u32, o: u32) -> f32 {

@@ -4,12 +4,9 @@
 // With `mask`, x ends in a ReLU and its derivative is applied; with `add`, the gradient is added to what dx has.
 // Grid: one thread per element of dx. CPU twin: src/ops/dropout/cpu.rs.
 
-//!include step, random, input_gradient
+//!include step, random, dropout, input_gradient
 
 override len: u32;
-override node: u32;
-override threshold: u32;
-override scale: f32;
 
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
 @group(0) @binding(2) var<storage, read> x: array<f32>;
@@ -21,9 +18,5 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
     if at >= step.n * len {
         return;
     }
-    var g = dy[at];
-    if step.training != 0u {
-        g = select(0.0, g * scale, draw_bits(node, at) >= threshold);
-    }
-    store_input_gradient(at, g);
+    store_input_gradient(at, dropped(dy[at], at));
 }

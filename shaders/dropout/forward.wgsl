@@ -1,14 +1,11 @@
 // Dropout: in training
 //   y[k] = x[k] · scale where element k of the batch survives, else 0;  scale = 1 / (1 - rate)
-// and in evaluation y = x. An element survives if its random bits are at least threshold = rate · 2^32.
+// and in evaluation y = x (include/dropout.wgsl).
 // x and y [n, len]. Grid: one thread per element of y. CPU twin: src/ops/dropout/cpu.rs.
 
-//!include step, random
+//!include step, random, dropout
 
 override len: u32;
-override node: u32;
-override threshold: u32;
-override scale: f32;
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
@@ -19,9 +16,5 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
     if at >= step.n * len {
         return;
     }
-    var v = x[at];
-    if step.training != 0u {
-        v = select(0.0, v * scale, draw_bits(node, at) >= threshold);
-    }
-    y[at] = v;
+    y[at] = dropped(x[at], at);
 }

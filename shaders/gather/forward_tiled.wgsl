@@ -1,4 +1,4 @@
-// gather/forward.wgsl by four elements, for w · c % 4 = 0:
+// gather/forward.wgsl by four elements, for w · c % 4 = 0 and kept % 4 = 0:
 //   x[i, r, s, k] = samples[order[first + i] - range.first, r, s, k], augmented where the step asks for it
 // Shapes as there, x and samples as vec4s:
 //
@@ -9,6 +9,8 @@
 // Grid: one thread per vec4 of x. CPU twin: src/ops/gather/cpu.rs.
 
 //!include step, augmentation
+
+override kept: u32;
 
 @group(0) @binding(1) var<storage, read> order: array<u32>;
 @group(0) @binding(2) var<storage, read> range: SampleRange;
@@ -28,7 +30,7 @@ fn augmented(augmentation: Augmentation, origin: u32, place: u32) -> f32 {
 @compute @workgroup_size(64)
 fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
     let at = thread_index(group, local);
-    let i = at / (len / 4u);
+    let i = at / (kept / 4u);
     if i >= step.n {
         return;
     }
@@ -36,7 +38,7 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
     if sample < range.first || sample - range.first >= range.count {
         return;
     }
-    let place = at % (len / 4u) * 4u;
+    let place = at % (kept / 4u) * 4u;
     let origin = (sample - range.first) * len;
     if step.augmented == 0u {
         x[at] = samples[(origin + place) / 4u];

@@ -1,35 +1,32 @@
-// Partial sums of the penalty on the weights before the step, which the host adds:
-//   parts[index, g] = Σ_k l2[k] · w[k]²  over the elements k of workgroup g
-// l2 and w [len], flat over all parameters (l2 is 0 in the padding between tensors); index is the step's.
-// Thread k of all takes elements k, k + (number of threads), … in order, then a tree sums a workgroup's threads: a
-// fixed order.
-// Grid: parts_per_step workgroups. CPU twin: src/ops/penalty/cpu.rs.
+// The penalty on the weights in evaluation, in shares that the host adds:
+//   penalties[index, share] = l2 · Σ w[k]²  over the elements k of the share's chunk; index is the step's
+// In training the optimiser computes the same (sgd/step.wgsl). w: flat, all parameters.
+// Grid: one workgroup per chunk. CPU twin: src/ops/penalty/cpu.rs.
 
-//!include step
+//!include step, chunk, workgroup_sum
 
-override len: u32;
-override parts_per_step: u32;
-
-@group(0) @binding(1) var<storage, read> l2: array<f32>;
+@group(0) @binding(1) var<storage, read> chunks: array<Chunk>;
 @group(0) @binding(2) var<storage, read> w: array<f32>;
-@group(0) @binding(3) var<storage, read_write> parts: array<f32>;
-
-var<workgroup> sums: array<f32, 256>;
+@group(0) @binding(3) var<storage, read_write> penalties: array<f32>;
 
 @compute @workgroup_size(256)
 fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
-    var sum = 0.0;
-    for (var k = group.id.x * 256u + local; k < len; k += parts_per_step * 256u) {
-        sum += l2[k] * w[k] * w[k];
+    let number = group_index(group);
+    // A grid that is folded over y may have more workgroups than chunks.
+    if number >= arrayLength(&chunks) {
+        return;
     }
-    sums[local] = sum;
-    for (var half = 128u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if local < half {
-            sums[local] += sums[local + half];
-        }
+    let chunk = chunks[number];
+    if chunk.l2 == 0.0 {
+        return;
     }
+    var squares = 0.0;
+    for (var i = local; i < chunk.len; i += 256u) {
+        let weight = w[chunk.at + i];
+        squares += weight * weight;
+    }
+    let sum = workgroup_sum(squares, local);
     if local == 0u {
-        parts[step.index * parts_per_step + group.id.x] = sums[0];
+        penalties[step.index * penalties_per_step + chunk.penalty] = chunk.l2 * sum;
     }
 }

@@ -1,83 +1,25 @@
-// Softmax, the cross-entropy from the logits as Keras computes it, and its gradient:
-//   m = max_c z[n, c],  p[n, c] = exp(z[n, c] - m) / Σ exp(z - m)
-//   loss[n] = log Σ exp(z[n, ·] - m) - (z[n, t] - m),  t = labels[order[first + n]]
-//   dz[n, c] = (p[n, c] - [c = t]) / N, N = samples in the batch
-// A sample is correct if t is the first of its largest logits. dz is masked by z > 0 where the layer below ends in a ReLU;
-// outside of training it is the gradient of each sample's own logit, [c = t].
-// z, p and dz [n, classes]; rows [samples of the data set, classes], by place in the order; metrics: (loss, correct) of
-// each step, Σ over the batch. Thread k takes samples k, k + 64, … in order, then a tree sums the threads: a fixed order.
+// Softmax, the loss and its gradient at the logits: see include/softmax.wgsl. z, p and dz [n, classes].
 // Grid: one workgroup for the whole batch. CPU twin: src/ops/softmax/cpu.rs.
 
-//!include step, maximum
+//!include step, softmax, maximum
 
-override classes: u32;
-override has_gradient: bool;
-override mask: bool;
-
-@group(0) @binding(1) var<storage, read> order: array<u32>;
-@group(0) @binding(2) var<storage, read> labels: array<u32>;
-@group(0) @binding(3) var<storage, read> z: array<f32>;
-@group(0) @binding(4) var<storage, read_write> p: array<f32>;
-@group(0) @binding(5) var<storage, read_write> rows: array<f32>;
-@group(0) @binding(6) var<storage, read_write> metrics: array<vec2<f32>>;
+@group(0) @binding(5) var<storage, read> z: array<f32>;
+@group(0) @binding(6) var<storage, read_write> p: array<f32>;
 @group(0) @binding(7) var<storage, read_write> dz: array<f32>;
 
-var<workgroup> losses: array<f32, 64>;
-var<workgroup> corrects: array<f32, 64>;
+fn logit(at: u32) -> f32 {
+    return z[at];
+}
+
+fn store_probability(at: u32, v: f32) {
+    p[at] = v;
+}
+
+fn store_logit_gradient(at: u32, v: f32) {
+    dz[at] = v;
+}
 
 @compute @workgroup_size(64)
 fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
-    var loss = 0.0;
-    var correct = 0.0;
-    for (var n = local; n < step.n; n += 64u) {
-        let row = n * classes;
-        let label = labels[order[step.first + n]];
-        var best = 0u;
-        var top = z[row];
-        for (var c = 1u; c < classes; c++) {
-            if z[row + c] > top {
-                best = c;
-                top = z[row + c];
-            }
-        }
-        var sum = 0.0;
-        for (var c = 0u; c < classes; c++) {
-            sum += exp(z[row + c] - top);
-        }
-        for (var c = 0u; c < classes; c++) {
-            let share = exp(z[row + c] - top) / sum;
-            p[row + c] = share;
-            rows[(step.first + n) * classes + c] = share;
-            if has_gradient {
-                let own = select(0.0, 1.0, c == label);
-                var g = own;
-                if step.training != 0u {
-                    g = (share - own) / f32(step.n);
-                }
-                if mask && !(z[row + c] > 0.0) {
-                    g = 0.0;
-                }
-                dz[row + c] = g;
-            }
-        }
-        var own_loss = log(sum) - (z[row + label] - top);
-        for (var c = 0u; c < classes; c++) {
-            // Found by its bits, a NaN is the loss whatever a compiler makes of the arithmetic.
-            own_loss = select(own_loss, z[row + c], is_nan(z[row + c]));
-        }
-        loss += own_loss;
-        correct += select(0.0, 1.0, best == label);
-    }
-    losses[local] = loss;
-    corrects[local] = correct;
-    for (var half = 32u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if local < half {
-            losses[local] += losses[local + half];
-            corrects[local] += corrects[local + half];
-        }
-    }
-    if local == 0u {
-        metrics[step.index] = vec2(losses[0], corrects[0]);
-    }
+    softmax_and_loss(local);
 }

@@ -7,16 +7,17 @@ use super::{SEED, SGD, Site, TRIES};
 use crate::backend::{Backend, Batches, State};
 use crate::device::Device;
 use crate::error::Result;
-use crate::gpu::{Gpu, GpuOptions};
+use crate::gpu::{Gpu, GpuOptions, Tiles};
 use crate::measure::Budget;
 use crate::train::initial_parameters;
 
 pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
     let Site { options, plan, samples, progress } = site;
+    let tiles = options.tiles.map(Tiles::from);
     let opened = GpuOptions {
         adapter: options.adapter,
         variant: options.variant,
-        tiles: options.tiles,
+        tiles: tiles.as_ref(),
         ..GpuOptions::default()
     };
     let (mut gpu, [open, record]) = Gpu::new_timed(plan.clone(), opened)?;
@@ -57,7 +58,7 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
         name: format!("gpu, {}", gpu.adapter()),
         adapter: Some(gpu.adapter().clone()),
         kernels_form: Some(options.variant.as_str()),
-        tiles: Some(gpu.tiles().as_str()),
+        tiles: Some(gpu.tiles().to_string()),
         threads: None,
         clock: timer.name(),
         rates,

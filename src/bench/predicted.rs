@@ -70,7 +70,8 @@ pub fn predict(
         let profile = match known {
             Some(known) => known.clone(),
             None => {
-                let recording = Recording::with_kernels(plan.clone(), samples, variant, tiles)?;
+                let recording =
+                    Recording::with_kernels(plan.clone(), samples, variant, &tiles.into())?;
                 let profile = StepProfile::of(&recording)?;
                 profiles.push((tiles, profile.clone()));
                 profile
@@ -160,8 +161,8 @@ fn row((profile, prediction): (&Profile, &Prediction)) -> Vec<String> {
         profile.kernel.into(),
         profile.node.clone(),
         thousands(profile.warps()),
-        figure(profile.fma_per_thread),
-        figure(profile.loads_per_thread),
+        thousands(profile.fma_per_thread.round() as u64),
+        thousands(profile.loads_per_thread.round() as u64),
         figure(profile.lines_per_load()),
         profile.registers.to_string(),
         figure(prediction.seconds * 1e6),

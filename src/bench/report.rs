@@ -43,7 +43,7 @@ pub struct Measured {
     /// Of a GPU: the form of its kernels.
     pub kernels_form: Option<&'static str>,
     /// Of a GPU: how much one of their threads owns.
-    pub tiles: Option<&'static str>,
+    pub tiles: Option<String>,
     /// Of the CPU.
     pub threads: Option<usize>,
     /// What kernels were timed by.

@@ -58,7 +58,7 @@ fn facts(measured: &Measured) -> String {
 
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let form = self.kernels_form.zip(self.tiles);
+        let form = self.kernels_form.zip(self.tiles.as_deref());
         let form = form
             .map_or_else(String::new, |(form, tiles)| format!(", {form} kernels, {tiles} tiles"));
         let device = if self.device == Device::Gpu { "GPU" } else { "CPU" };

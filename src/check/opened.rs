@@ -62,7 +62,7 @@ impl Opened {
     pub fn kernels(&self) -> Vec<&'static str> {
         match self {
             Self::Cpu(_) => Vec::new(),
-            Self::Gpu(gpu) => gpu.dispatches().iter().map(|(kernel, ..)| kernel.name).collect(),
+            Self::Gpu(gpu) => gpu.descriptions().iter().map(|(desc, _)| desc.kernel.name).collect(),
         }
     }
 

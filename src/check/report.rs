@@ -89,6 +89,15 @@ impl Tally {
         }
     }
 
+    pub(super) fn merge(&mut self, other: Self) {
+        self.comparisons += other.comparisons;
+        self.failed += other.failed;
+        self.error = self.error.max(other.error);
+        self.share = self.share.max(other.share);
+        self.wrong.extend(other.wrong);
+        self.wrong.truncate(MOST_EXAMPLES);
+    }
+
     fn verdict(&self) -> &'static str {
         match (self.comparisons, self.failed) {
             (0, _) => "unused",

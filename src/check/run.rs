@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::cases::nan::Poisoned;
@@ -16,7 +17,9 @@ use super::update::updates;
 use crate::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State, Tensor};
 use crate::cpu::Cpu;
 use crate::error::{Error, Result};
-use crate::gpu::{self, Buffer, Caps, Gpu, GpuOptions, KERNELS, Kernel, KernelVariant, TileConfig};
+use crate::gpu::{
+    self, Buffer, Caps, Gpu, GpuOptions, KERNELS, Kernel, KernelVariant, TileConfig, Tiles,
+};
 use crate::graph::{Graph, Shape};
 use crate::models::Model;
 use crate::naive;
@@ -44,8 +47,12 @@ const BESIDE_CPU: Tolerance = Tolerance { absolute: 0.0, relative: 1e-3 };
 const FEW_GROUPS: u32 = 64;
 /// Bytes of a buffer that make a data set split.
 const FEW_BYTES: u64 = 262_144;
+/// Bytes of a buffer that has no room for a part of the weight gradients of each sample.
+const FEW_SUM_BYTES: u64 = 131_072;
 /// Failures of the device itself after which a check ends.
 const MOST_FAULTS: usize = 5;
+/// Most parts that are checked at a time.
+const MOST_WORKERS: usize = 4;
 
 /// What is checked.
 #[derive(Debug, Clone, Copy, Default)]
@@ -67,6 +74,9 @@ struct Form {
 impl Form {
     /// What training uses.
     const USED: Self = Self { variant: KernelVariant::Fused, tiles: None };
+
+    /// One thread for each element.
+    const PLAIN: Self = Self { variant: KernelVariant::Plain, tiles: None };
 
     /// All: each kind of tiles where there are tiles in two of the forms.
     fn all() -> Vec<Self> {
@@ -99,14 +109,8 @@ impl Form {
 pub fn run(options: &Options<'_>, progress: &dyn Progress) -> Result<Report> {
     let begin = Instant::now();
     let adapter = gpu::find(options.adapter)?;
-    let mut checks = Checks::new(options);
-    let done = checks.all(progress);
-    progress.end();
-    match done {
-        Err(error) if is_of_device(&error) && !options.brief => checks.ended_early(&error),
-        other => other?,
-    }
-    Ok(checks.report(adapter, begin.elapsed().as_secs_f64()))
+    let found = all_parts(options, progress)?;
+    Ok(found.report(options, adapter, begin.elapsed().as_secs_f64()))
 }
 
 /// Whether the device failed, or refused something.
@@ -162,87 +166,251 @@ impl Whole {
 /// The dispatches of each form of a case that was run.
 type Known = Vec<Vec<DispatchDesc>>;
 
-/// What has been found so far.
-struct Checks<'a> {
-    options: &'a Options<'a>,
+/// A part of the check that needs no other. The order is that of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    /// The case of that number of the operation of that number.
+    Case {
+        suite: usize,
+        case: usize,
+    },
+    /// The samples with NaNs of that number.
+    Nans(usize),
+    Augmentations,
+    NotFinite,
+    /// Of a built-in model: steps with what training uses, beside the reference; the same with
+    /// folded grids; steps beside the CPU.
+    Steps(&'static str),
+    Folded(&'static str),
+    BesideCpu(&'static str),
+    Optimiser,
+    Split,
+    /// Partial sums over several samples each.
+    FewSums,
+}
+
+/// The built-in models that are checked whole.
+const MODELS: [&str; 2] = ["p1", "p2"];
+
+impl Part {
+    /// All parts, those that take longest first, so that no worker is left with one at the end.
+    fn all(brief: bool) -> Vec<Self> {
+        let mut all: Vec<Self> = MODELS.map(Self::Steps).into();
+        if !brief {
+            all.extend(
+                MODELS.iter().flat_map(|model| [Self::Folded(model), Self::BesideCpu(model)]),
+            );
+            all.extend([
+                Self::NotFinite,
+                Self::Split,
+                Self::Augmentations,
+                Self::FewSums,
+                Self::Optimiser,
+            ]);
+            all.extend((0..cases::with_nans().len()).map(Self::Nans));
+        }
+        for (suite, (_, make)) in cases::ALL.iter().enumerate() {
+            let count = make().len();
+            let count = if brief { count.min(1) } else { count };
+            all.extend((0..count).map(|case| Self::Case { suite, case }));
+        }
+        all
+    }
+}
+
+/// What has been found.
+#[derive(Debug, Default)]
+struct Found {
     kernels: BTreeMap<&'static str, KernelResult>,
     checks: Vec<CheckResult>,
+    /// What training uses: the plain kernels where others do not fit the adapter.
+    used: Option<KernelVariant>,
+}
+
+impl Found {
+    fn kernel(&mut self, name: &'static str) -> &mut KernelResult {
+        self.kernels.entry(name).or_insert_with(|| KernelResult {
+            kernel: name,
+            forms: Default::default(),
+            tally: Tally::default(),
+            compile_seconds: 0.0,
+            run_seconds: 0.0,
+        })
+    }
+
+    fn check(&mut self, name: &str) -> &mut Tally {
+        let at = self.checks.iter().position(|check| check.name == name);
+        let at = at.unwrap_or_else(|| {
+            self.checks.push(CheckResult { name: name.into(), tally: Tally::default() });
+            self.checks.len() - 1
+        });
+        &mut self.checks[at].tally
+    }
+
+    fn merge(&mut self, other: Self) {
+        for (name, other) in other.kernels {
+            let kernel = self.kernel(name);
+            kernel.forms.extend(other.forms);
+            kernel.tally.merge(other.tally);
+            kernel.compile_seconds += other.compile_seconds;
+            kernel.run_seconds = kernel.run_seconds.max(other.run_seconds);
+        }
+        for CheckResult { name, tally } in other.checks {
+            self.check(&name).merge(tally);
+        }
+        self.used = other.used.or(self.used);
+    }
+}
+
+/// Checks parts, each worker on a device of its own: half of the time is the reference's and the
+/// compiler's, which use one thread.
+fn all_parts(options: &Options<'_>, progress: &dyn Progress) -> Result<Found> {
+    let parts = Part::all(options.brief);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = workers.clamp(1, MOST_WORKERS.min(parts.len()));
+    let (next, ended) = (AtomicUsize::new(0), AtomicBool::new(false));
+    progress.begin("GPU check", parts.len() as u64, "checks");
+    let work = || {
+        let mut checks = Checks::new(options);
+        let mut done = Vec::new();
+        while !ended.load(Ordering::Relaxed) {
+            let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+            let result = checks.part(*part);
+            ended.fetch_or(result.is_err(), Ordering::Relaxed);
+            done.push((*part, std::mem::take(&mut checks.found), result));
+            progress.advance(1);
+        }
+        (done, checks.compiled())
+    };
+    let all = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let join = |worker: std::thread::ScopedJoinHandle<'_, _>| {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        workers.into_iter().map(join).collect::<Vec<_>>()
+    });
+    progress.end();
+    let (done, compiled): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+    let mut done: Vec<_> = done.into_iter().flatten().collect();
+    done.sort_by_key(|(part, ..)| *part);
+    let mut found = Found::default();
+    let mut early = None;
+    for (_, part, result) in done {
+        found.merge(part);
+        match result {
+            Err(error) if is_of_device(&error) && !options.brief => early = Some(error),
+            other => other?,
+        }
+    }
+    for (kernel, seconds) in compiled.into_iter().flatten() {
+        // Kernels that whole models alone use are compared with those.
+        if let Some(kernel) = found.kernels.get_mut(kernel) {
+            kernel.compile_seconds += seconds;
+        }
+    }
+    if let Some(error) = early {
+        // The device fails again and again: what was found before is reported.
+        let wrong = || format!("the check ended early: {error}");
+        found.check("to the end").add(&Deviation::of_equality(false, wrong));
+    }
+    Ok(found)
+}
+
+/// What one worker does.
+struct Checks<'a> {
+    options: &'a Options<'a>,
+    found: Found,
     faults: usize,
     /// The device that the last work left.
     gpu: Option<Gpu>,
-    /// What training uses here: the plain kernels where others do not fit the adapter.
-    used: KernelVariant,
 }
 
 impl<'a> Checks<'a> {
     fn new(options: &'a Options<'a>) -> Self {
-        Self {
-            options,
-            kernels: BTreeMap::new(),
-            checks: Vec::new(),
-            faults: 0,
-            gpu: None,
-            used: KernelVariant::default(),
-        }
+        Self { options, found: Found::default(), faults: 0, gpu: None }
     }
 
-    fn all(&mut self, progress: &dyn Progress) -> Result<()> {
-        let options = self.options;
-        let models = [Whole::new("p1")?, Whole::new("p2")?];
-        let suites = cases::ALL;
-        let poisoned = if options.brief { Vec::new() } else { cases::with_nans() };
-        let forms = if options.brief { vec![Form::USED] } else { Form::all() };
-        let total = (suites.len() + 2 * usize::from(!options.brief)) * forms.len() + models.len();
-        progress.begin("GPU check", total as u64, "checks");
-        for (op, make) in suites {
-            let most = if options.brief { 1 } else { usize::MAX };
-            let prepared: Vec<Prepared> =
-                make().into_iter().take(most).map(Prepared::new).collect::<Result<_>>()?;
-            // The dispatches of each case so far: a form that has none of its own is not run again.
-            let mut known = vec![Vec::new(); prepared.len()];
-            for form in &forms {
-                for (case, known) in prepared.iter().zip(&mut known) {
-                    self.case(op, case, *form, known)?;
+    /// Seconds that compiling took, by kernel.
+    fn compiled(&self) -> Vec<(&'static str, f64)> {
+        let seconds = self.gpu.iter().flat_map(Gpu::compile_seconds);
+        seconds.map(|(kernel, seconds)| (*kernel, *seconds)).collect()
+    }
+
+    fn forms(&self) -> Vec<Form> {
+        if self.options.brief { vec![Form::USED] } else { Form::all() }
+    }
+
+    fn part(&mut self, part: Part) -> Result<()> {
+        match part {
+            Part::Case { suite, case } => {
+                let (op, make) = cases::ALL[suite];
+                let Some(case) = make().into_iter().nth(case) else { return Ok(()) };
+                let prepared = Prepared::new(case)?;
+                // A form that has no dispatches of its own is not run again.
+                let mut known = Known::new();
+                for form in self.forms() {
+                    self.case(op, &prepared, form, &mut known)?;
                 }
-                progress.advance(1);
             }
-        }
-        for form in forms.iter().filter(|_| !options.brief) {
-            for poisoned in &poisoned {
-                self.nans(poisoned, *form)?;
+            Part::Nans(number) => {
+                let Some(poisoned) = cases::with_nans().into_iter().nth(number) else {
+                    return Ok(());
+                };
+                let mut known = Known::new();
+                for form in self.forms() {
+                    self.nans(&poisoned, form, &mut known)?;
+                }
             }
-            progress.advance(1);
-        }
-        for form in forms.iter().filter(|_| !options.brief) {
-            let found = self.augmented(*form);
-            self.keep("augmentation", Some(*form), found)?;
-            let found = self.not_finite(*form);
-            self.keep("weights that are not finite", Some(*form), found)?;
-            progress.advance(1);
-        }
-        for model in &models {
-            self.model(model)?;
-            progress.advance(1);
-        }
-        if !options.brief {
-            let found = self.optimiser();
-            if let Ok(deviations) = &found {
-                let step = self.kernel("sgd_step");
-                deviations.iter().for_each(|deviation| step.tally.add(deviation));
+            Part::Augmentations => {
+                let mut known = [Known::new(), Known::new()];
+                for form in self.forms() {
+                    let found = self.augmented(form, &mut known);
+                    self.keep("augmentation", Some(form), found)?;
+                }
             }
-            self.keep("momentum, Nesterov", None, found)?;
-            let found = self.compare_split();
-            self.keep("a data set split over buffers", None, found)?;
+            Part::NotFinite => {
+                let mut known = Known::new();
+                for form in self.forms() {
+                    let found = self.not_finite(form, &mut known);
+                    self.keep("weights that are not finite", Some(form), found)?;
+                }
+            }
+            Part::Steps(name) => {
+                let model = Whole::new(name)?;
+                let found = self.with(&model.graph, BATCH, Form::USED, |device| {
+                    model.compare(device.backend())
+                });
+                self.keep(&format!("{}: training steps", name.to_uppercase()), None, found)?;
+            }
+            Part::Folded(name) => {
+                let found = self.compare_folded(&Whole::new(name)?);
+                self.keep(&format!("{}: grids folded over y", name.to_uppercase()), None, found)?;
+            }
+            Part::BesideCpu(name) => {
+                let found = self.beside_cpu(&Whole::new(name)?);
+                let name = format!("{}: {STEPS} steps beside the CPU", name.to_uppercase());
+                self.keep(&name, None, found)?;
+            }
+            Part::Optimiser => {
+                let found = self.optimiser();
+                if let Ok(deviations) = &found {
+                    let step = self.found.kernel("sgd_step");
+                    deviations.iter().for_each(|deviation| step.tally.add(deviation));
+                }
+                self.keep("momentum, Nesterov", None, found)?;
+            }
+            Part::Split => {
+                let found = self.compare_split();
+                self.keep("a data set split over buffers", None, found)?;
+            }
+            Part::FewSums => {
+                for form in [Form::PLAIN, Form::USED] {
+                    let found = self.few_sums(form);
+                    self.keep("sums over several samples", Some(form), found)?;
+                }
+            }
         }
         Ok(())
-    }
-
-    /// The device fails again and again: what was found before is reported.
-    fn ended_early(&mut self, error: &Error) {
-        let wrong = || format!("the check ended early: {error}");
-        let mut tally = Tally::default();
-        tally.add(&Deviation::of_equality(false, wrong));
-        self.checks.push(CheckResult { name: "to the end".into(), tally });
     }
 
     /// Works with a plan on the device that the work before used, if there is one: what was compiled
@@ -255,13 +423,16 @@ impl<'a> Checks<'a> {
         work: impl FnOnce(&mut Opened) -> Result<T>,
     ) -> Result<T> {
         let Form { variant, tiles } = form;
+        let tiles = tiles.map(Tiles::from);
         let plan = Plan::new(graph.clone(), batch)?;
         let gpu = match self.gpu.take() {
-            Some(gpu) => gpu.with_kernels(plan, variant, tiles)?,
-            None => Gpu::new(plan, GpuOptions { variant, tiles, ..self.gpu_options() })?,
+            Some(gpu) => gpu.with_kernels(plan, variant, tiles.as_ref())?,
+            None => {
+                Gpu::new(plan, GpuOptions { variant, tiles: tiles.as_ref(), ..self.gpu_options() })?
+            }
         };
         if variant == Form::USED.variant {
-            self.used = gpu.variant();
+            self.found.used = Some(gpu.variant());
         }
         let mut opened = Opened::Gpu(Box::new(gpu));
         let found = work(&mut opened)?;
@@ -269,6 +440,31 @@ impl<'a> Checks<'a> {
             self.gpu = Some(*gpu);
         }
         Ok(found)
+    }
+
+    /// The same unless another form has the same dispatches, which are known then.
+    fn with_new<T>(
+        &mut self,
+        graph: &Graph,
+        batch: usize,
+        samples: DatasetRef<'_>,
+        form: Form,
+        known: &mut Known,
+        work: impl FnOnce(&mut Opened) -> Result<T>,
+    ) -> Result<Option<T>> {
+        self.with(graph, batch, form, |device| {
+            // The first and the last dispatches are recorded with the samples.
+            device.backend().prepare(samples)?;
+            if let Opened::Gpu(gpu) = &*device {
+                let own: Vec<DispatchDesc> =
+                    gpu.descriptions().into_iter().map(|(desc, _)| desc.clone()).collect();
+                if known.contains(&own) {
+                    return Ok(None);
+                }
+                known.push(own);
+            }
+            work(device).map(Some)
+        })
     }
 
     fn gpu_options(&self) -> GpuOptions<'_> {
@@ -298,12 +494,7 @@ impl<'a> Checks<'a> {
         if let Some(form) = form {
             wrong.for_each(|wrong| *wrong = format!("{}: {wrong}", form.name()));
         }
-        let at = self.checks.iter().position(|check| check.name == name);
-        let at = at.unwrap_or_else(|| {
-            self.checks.push(CheckResult { name: name.into(), tally: Tally::default() });
-            self.checks.len() - 1
-        });
-        let tally = &mut self.checks[at].tally;
+        let tally = self.found.check(name);
         deviations.iter().for_each(|deviation| tally.add(deviation));
         Ok(())
     }
@@ -322,16 +513,8 @@ impl<'a> Checks<'a> {
     ) -> Result<Vec<Deviation>> {
         let Case { graph, batch, .. } = &prepared.case;
         let samples = prepared.samples();
-        let recorded = self.with(graph, *batch, form, |device| {
-            device.backend().prepare(samples)?;
-            let Opened::Gpu(gpu) = &*device else { return Ok(None) };
-            let own: Vec<DispatchDesc> =
-                gpu.descriptions().into_iter().map(|(desc, _)| desc.clone()).collect();
-            if known.contains(&own) {
-                return Ok(None);
-            }
-            known.push(own);
-            prepared.record(device, samples).map(Some)
+        let recorded = self.with_new(graph, *batch, samples, form, known, |device| {
+            prepared.record(device, samples)
         })?;
         let Some(recorded) = recorded else { return Ok(Vec::new()) };
         let comparisons = prepared.compare(&recorded);
@@ -353,7 +536,7 @@ impl<'a> Checks<'a> {
             }
         }
         for (kernel, writes) in dispatches {
-            let result = self.kernel(kernel.name);
+            let result = self.found.kernel(kernel.name);
             result.forms.insert(form.name());
             for Comparison { what, deviation, .. } in comparisons {
                 if writes.iter().any(|buffer| concerns(gpu.plan(), *buffer, *what)) {
@@ -361,19 +544,6 @@ impl<'a> Checks<'a> {
                 }
             }
         }
-        for (name, seconds) in gpu.compile_seconds() {
-            self.kernel(name).compile_seconds = *seconds;
-        }
-    }
-
-    fn kernel(&mut self, name: &'static str) -> &mut KernelResult {
-        self.kernels.entry(name).or_insert_with(|| KernelResult {
-            kernel: name,
-            forms: Default::default(),
-            tally: Tally::default(),
-            compile_seconds: 0.0,
-            run_seconds: 0.0,
-        })
     }
 
     fn time(&mut self, gpu: &mut Gpu, batch: usize, samples: DatasetRef<'_>) -> Result<()> {
@@ -382,33 +552,20 @@ impl<'a> Checks<'a> {
         let seconds = gpu.time_dispatches(&timer, samples, &batch)?;
         let names: Vec<&str> = gpu.dispatches().iter().map(|(kernel, ..)| kernel.name).collect();
         for (name, seconds) in names.into_iter().zip(seconds) {
-            if let Some(kernel) = self.kernels.get_mut(name) {
+            if let Some(kernel) = self.found.kernels.get_mut(name) {
                 kernel.run_seconds = kernel.run_seconds.max(seconds);
             }
         }
         Ok(())
     }
 
-    fn nans(&mut self, poisoned: &Poisoned, form: Form) -> Result<()> {
+    fn nans(&mut self, poisoned: &Poisoned, form: Form, known: &mut Known) -> Result<()> {
         let Case { graph, batch, .. } = &poisoned.case;
-        let found = self.with(graph, *batch, form, |device| poisoned.compare(device));
-        self.keep("NaN", Some(form), found.map(deviations))
-    }
-
-    /// Steps of a whole model with what training uses: beside the reference, with folded grids, and
-    /// beside the CPU.
-    fn model(&mut self, model: &Whole) -> Result<()> {
-        let name = model.graph.model().to_uppercase();
+        let y = vec![0; *batch];
+        let samples = DatasetRef::new(&poisoned.x, &y);
         let found =
-            self.with(&model.graph, BATCH, Form::USED, |device| model.compare(device.backend()));
-        self.keep(&format!("{name}: training steps"), None, found)?;
-        if self.options.brief {
-            return Ok(());
-        }
-        let found = self.compare_folded(model);
-        self.keep(&format!("{name}: grids folded over y"), None, found)?;
-        let found = self.beside_cpu(model);
-        self.keep(&format!("{name}: {STEPS} steps beside the CPU"), None, found)
+            self.with_new(graph, *batch, samples, form, known, |device| poisoned.compare(device));
+        self.keep("NaN", Some(form), found.map(|found| deviations(found.unwrap_or_default())))
     }
 
     fn compare_folded(&self, model: &Whole) -> Result<Vec<Deviation>> {
@@ -445,10 +602,10 @@ impl<'a> Checks<'a> {
     }
 
     /// Samples that are rolled, shifted in level and covered on their way into the batch.
-    fn augmented(&mut self, form: Form) -> Result<Vec<Deviation>> {
+    fn augmented(&mut self, form: Form, known: &mut [Known; 2]) -> Result<Vec<Deviation>> {
         let mut all = Vec::new();
         // The kernels copy element by element, or by fours.
-        for [h, w, c] in [[5, 7, 1], [4, 8, 2]] {
+        for ([h, w, c], known) in [[5, 7, 1], [4, 8, 2]].into_iter().zip(known) {
             let mut graph = Graph::new("augmentation", Shape::Map { h, w, c });
             let input = graph.input();
             cases::head(&mut graph, input);
@@ -472,11 +629,12 @@ impl<'a> Checks<'a> {
                 .collect();
             let order: Vec<u32> = (0..n as u32).rev().collect();
             let batches = Batches { augmentations: &augmentations, ..Batches::plain(&order) };
-            let got = self.with(&graph, n, form, |device| {
-                let samples = DatasetRef::new(&x, &y);
+            let samples = DatasetRef::new(&x, &y);
+            let got = self.with_new(&graph, n, samples, form, known, |device| {
                 device.backend().train_step(samples, &batches, STILL)?;
                 device.backend().tensor(input, Tensor::Value)
             })?;
+            let Some(got) = got else { continue };
             let len = h * w * c;
             let sample = |(i, by): (&u32, &Augmentation)| {
                 naive::gather::sample(&x[*i as usize * len..][..len], [h, w, c], by)
@@ -492,7 +650,7 @@ impl<'a> Checks<'a> {
 
     /// A weight that is NaN reaches the loss, and a weight that a step makes infinite makes the loss of
     /// the next step NaN, whatever a compiler assumes of such numbers.
-    fn not_finite(&mut self, form: Form) -> Result<Vec<Deviation>> {
+    fn not_finite(&mut self, form: Form, known: &mut Known) -> Result<Vec<Deviation>> {
         let graph = Model::open("p1")?.graph([16, 12, 1], CLASSES)?;
         let mut stream = Stream::new(6, "not finite");
         let n = 8;
@@ -500,8 +658,8 @@ impl<'a> Checks<'a> {
         let y: Vec<u32> = (0..2 * n as u32).map(|i| i % CLASSES as u32).collect();
         let order: Vec<u32> = (0..2 * n as u32).collect();
         let sgd = Sgd { momentum: 0.9, ..Sgd::plain(0.001) };
-        self.with(&graph, n, form, |device| {
-            let samples = DatasetRef::new(&x, &y);
+        let samples = DatasetRef::new(&x, &y);
+        let found = self.with_new(&graph, n, samples, form, known, |device| {
             let start = State::new(initial_parameters(&graph, SEED));
             let mut all = Vec::new();
             for p in graph.parameters() {
@@ -523,7 +681,34 @@ impl<'a> Checks<'a> {
                 all.push(Deviation::of_equality(finite == [true, false], otherwise));
             }
             Ok(all)
-        })
+        });
+        found.map(Option::unwrap_or_default)
+    }
+
+    /// Weight gradients of a device whose buffers have no room for the partial sums of each sample.
+    fn few_sums(&self, form: Form) -> Result<Vec<Deviation>> {
+        let mut all = Vec::new();
+        for case in cases::conv2d::many_sums() {
+            let (x, y, parameters) = cases::fill(&case, case.batch);
+            let Case { graph, batch, partial, .. } = &case;
+            let (variant, buffer_bytes) = (form.variant, Some(FEW_SUM_BYTES));
+            let options = GpuOptions { variant, buffer_bytes, ..self.gpu_options() };
+            let mut gpu = Gpu::new(Plan::new(graph.clone(), *batch)?, options)?;
+            let samples = DatasetRef::new(&x, &y);
+            gpu.prepare(samples)?;
+            let sums_several = |desc: &DispatchDesc| {
+                desc.constants.iter().any(|(name, n)| *name == "samples_per_part" && *n > 1.0)
+            };
+            let several = gpu.descriptions().iter().any(|(desc, _)| sums_several(desc));
+            let otherwise = || "no dispatch sums over several samples".into();
+            all.push(Deviation::of_equality(several, otherwise));
+            let order: Vec<u32> = (0..*batch as u32).collect();
+            for batch in [&order[..], &order[..*partial]] {
+                let unknown = ModelTolerance::UNKNOWN;
+                all.extend(model_step(graph, &parameters, samples, batch, &mut gpu, unknown)?);
+            }
+        }
+        Ok(all)
     }
 
     /// A data set in several buffers gives the bits of one buffer.
@@ -553,9 +738,11 @@ impl<'a> Checks<'a> {
         let otherwise = || "weights after training on a split data set differ".into();
         Ok(vec![Deviation::of_equality(whole == split, otherwise)])
     }
+}
 
-    fn report(mut self, adapter: gpu::AdapterFacts, seconds: f64) -> Report {
-        if !self.options.brief {
+impl Found {
+    fn report(mut self, options: &Options<'_>, adapter: gpu::AdapterFacts, seconds: f64) -> Report {
+        if !options.brief {
             // One that was never dispatched is shown as such.
             let all = KERNELS.iter().map(|kernel| kernel.name);
             for name in all.filter(|name| !name.starts_with("bench_")) {
@@ -564,7 +751,8 @@ impl<'a> Checks<'a> {
         }
         let kernels: Vec<KernelResult> = self.kernels.into_values().collect();
         // Where the plain kernels stand in for all others, those are not used.
-        let all_used = self.used == Form::USED.variant;
+        let used = self.used.unwrap_or_default();
+        let all_used = used == Form::USED.variant;
         let unchecked = all_used && kernels.iter().any(|kernel| kernel.tally.comparisons == 0);
         let wrong = |tally: &Tally| tally.failed > 0;
         let failed = kernels.iter().any(|kernel| wrong(&kernel.tally))
@@ -573,8 +761,8 @@ impl<'a> Checks<'a> {
         Report {
             version: env!("CARGO_PKG_VERSION"),
             platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            used: format!("{} kernels, {} tiles", self.used.as_str(), tiles.as_str()),
-            brief: self.options.brief,
+            used: format!("{} kernels, {} tiles", used.as_str(), tiles.as_str()),
+            brief: options.brief,
             adapter,
             kernels,
             checks: self.checks,
@@ -600,15 +788,20 @@ fn concerns(plan: &Plan, buffer: Buffer, what: What) -> bool {
             let below = &graph.node(a).inputs;
             below.contains(&b) || below.iter().any(|below| graph.node(*below).inputs.contains(&b))
         }
-        (Buffer::BatchStats(a), What::Value(b) | What::Parameter(b, _))
-        | (Buffer::PartialSums(a), What::ParameterGradient(b, _) | What::Parameter(b, _))
-        | (Buffer::NormGradients(a), What::ParameterGradient(b, _)) => a == b,
+        (
+            Buffer::BatchStats(a) | Buffer::Moments(a) | Buffer::NodeParameters(a),
+            What::Value(b) | What::Parameter(b, _),
+        )
+        | (Buffer::PartialSums(a), What::ParameterGradient(b, _) | What::Parameter(b, _)) => a == b,
         (Buffer::Parameter(a, p), What::Parameter(b, q))
         | (Buffer::ParameterGradient(a, p), What::ParameterGradient(b, q)) => a == b && p == q,
         (
             Buffer::AllParameterGradients | Buffer::AllParameters | Buffer::Velocity,
             What::ParameterGradient(..) | What::Parameter(..),
         ) => true,
+        (Buffer::LossTensors(a), What::Value(b) | What::Gradient(b)) => {
+            same(a, b) || graph.node(a).inputs.contains(&b)
+        }
         (Buffer::StepMetrics | Buffer::Penalties, What::Metrics)
         | (Buffer::Probabilities, What::Probabilities) => true,
         _ => false,

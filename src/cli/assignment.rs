@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime};
 use super::bars::Bars;
 use super::choice;
 use super::data_args::DataArgs;
-use super::device_args::{DeviceArgs, ready};
+use super::device_args::{DeviceArgs, ready, tuned_devices};
 use super::report_args::ReportArgs;
 use super::run_bars::{self, RunText};
 use super::run_input::prepare_data;
@@ -115,7 +115,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     let again = format!("resume with\n  {}", this_command());
     let stop = interruption(move || again.clone())?;
     let runs = jobs.iter().map(|job| job.plan(&data.data)).collect::<Result<Vec<_>>>()?;
-    let mut devices = Devices::default();
+    let mut devices = tuned_devices(jobs.iter().copied(), &data.data, cache, &bars)?;
     open_devices(output, &runs, &mut devices, &data.data)?;
     let text = AssignmentText { data: &data.data };
     if !run_bars::execute(&runs, &data, &mut devices, &text, output, &stop)? {

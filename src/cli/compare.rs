@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use super::bars::Bars;
 use super::choice;
 use super::data_args::CacheArgs;
-use super::device_args::{DeviceArgs, ready};
+use super::device_args::{DeviceArgs, ready, tuned_devices};
 use super::run_bars::{self, RunText};
 use super::run_input::prepare_data;
 use super::say::{Output, tell, this_command, warn_of};
@@ -16,7 +16,6 @@ use super::seeds;
 use super::stop::{interruption, trained};
 use crate::compare::{self, DataReport, ModelRuns, Report, RunFigures};
 use crate::data::{Dataset, PartName, Split};
-use crate::device::Devices;
 use crate::error::{Error, Result};
 use crate::files::FolderLock;
 use crate::models::{Model, model_name};
@@ -267,7 +266,7 @@ fn compare_on(
     let data = &prepared.data;
     let runs = jobs().map(|job| job.plan(data)).collect::<Result<Vec<_>>>()?;
     // A device that cannot be opened fails before the first run.
-    let mut devices = Devices::default();
+    let mut devices = tuned_devices(jobs(), data, cache, &bars)?;
     let backend = first.open_on(&mut devices, data)?;
     output.say(&format!("Device: {}", backend.describe()))?;
     warn_of(backend);

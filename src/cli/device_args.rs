@@ -6,11 +6,16 @@ use clap::Args;
 
 use super::choice;
 use crate::check;
-use crate::device::{self, Device};
+use crate::data::Dataset;
+use crate::device::{self, Device, Devices};
 use crate::error::Result;
+use crate::gpu::{self, Kind};
 use crate::progress::Progress;
+use crate::train::run_folder::RunFolder;
+use crate::train::runs::Job;
 use crate::train::settings::{Config, Settings};
 use crate::train::source::cache_folder;
+use crate::tune::{self, Known};
 
 /// Makes sure that the device of a configuration exists, and that a GPU computes right before it is
 /// trained on for the first time.
@@ -25,6 +30,44 @@ pub(super) fn ready(config: &Config, cache: Option<&Path>, progress: &dyn Progre
             check::once(config.adapter.as_deref(), cache.as_deref(), progress)
         }
     }
+}
+
+/// Devices for some jobs, with the tiles that were chosen before. A GPU of hardware that is new to one
+/// of the models is measured briefly; on a software GPU that would say little.
+///
+/// # Errors
+/// If there is no such adapter, or a model does not fit the data or the adapter.
+pub(super) fn tuned_devices<'a>(
+    jobs: impl IntoIterator<Item = &'a Job>,
+    data: &Dataset,
+    cache: Option<&Path>,
+    progress: &dyn Progress,
+) -> Result<Devices> {
+    // What is not remembered would be chosen anew, and perhaps otherwise, by the next run.
+    let Ok(cache) = cache_folder(cache) else { return Ok(Devices::default()) };
+    let known = Known::at(&cache);
+    for job in jobs {
+        let Config { device, adapter, tiles, .. } = &job.config;
+        if *device == Device::Cpu || tiles.is_some() || RunFolder::open(&job.folder).is_ok() {
+            continue;
+        }
+        let (graph, batch) = (job.graph(data)?, job.batch(data));
+        let facts = gpu::find(adapter.as_deref())?;
+        if facts.kind == Kind::Software || known.tiles(&facts, &graph, batch)?.is_some() {
+            continue;
+        }
+        let options = tune::Options { adapter: adapter.as_deref(), ..tune::Options::BRIEF };
+        let tuned = tune::tune(&graph, batch, &options, progress)?;
+        let kept = known.remember(&tuned.adapter, &graph, batch, &tuned.tiles);
+        match kept {
+            Ok(()) => progress.note(&format!(
+                "{facts}: {} tiles for {} (`genre-gpu tune` measures longer).",
+                tuned.tiles, tuned.model
+            )),
+            Err(error) => progress.warn(&format!("tiles for this GPU cannot be kept: {error}")),
+        }
+    }
+    Ok(Devices::with_known(known))
 }
 
 #[derive(Debug, Args)]

@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
         false => Plan::for_inference(graph, args.batch_size)?,
     };
     let samples = args.samples.map_or(args.batch_size, |samples| samples as usize);
-    let recording = Recording::new(plan, samples, args.tiles)?;
+    let recording = Recording::new(plan, samples, &args.tiles.into())?;
     let document = Document {
         version: env!("CARGO_PKG_VERSION"),
         class_names: &facts.classes,

@@ -29,6 +29,7 @@ mod shell;
 mod stop;
 mod summary;
 mod train;
+mod tune;
 mod usage;
 
 use std::process::ExitCode;
@@ -48,7 +49,7 @@ Examples:
   genre-gpu predict runs/p1-demo-seed42 song.mp3
                                           the genre of an audio file
 Environment:
-  GENRE_GPU_CACHE   folder of the demo corpus, like --cache-dir
+  GENRE_GPU_CACHE   folder of the demo corpus and of what GPUs showed, like --cache-dir
   GENRE_GPU_SIMD    vector level of the CPU: baseline, avx2 or avx512
   NO_COLOR          any value: no colours
 
@@ -103,6 +104,8 @@ enum Command {
     Adapters(adapters::Args),
     /// Check that a GPU computes what it should
     Check(check::Args),
+    /// Choose the tiles of a model's GPU kernels by measuring
+    Tune(tune::Args),
     /// Measure training steps and kernels on CPU and GPU
     Bench(bench::Args),
     /// Print a completion script for a shell
@@ -146,6 +149,7 @@ fn execute(command: &Command, output: Output) -> Result<ExitCode> {
         Command::Demo(args) => demo::run(args, output),
         Command::Prepare(args) => prepare::run(args, output),
         Command::Adapters(args) => adapters::run(args, output),
+        Command::Tune(args) => tune::run(args, output),
         Command::Bench(args) => bench::run(args, output),
         Command::Completions(args) => shell::completions(args),
         Command::Man(args) => shell::man(args, output),

@@ -9,14 +9,13 @@ use indicatif::ProgressBar;
 use super::bars::{Bars, EPOCH, bar, heading, show_metrics};
 use super::choice;
 use super::data_args::DataArgs;
-use super::device_args::{DeviceArgs, ready};
+use super::device_args::{DeviceArgs, ready, tuned_devices};
 use super::lines::line;
 use super::run_input::{moved, prepare_data};
 use super::say::{Output, quoted, say, tell, warn_of};
 use super::stop::interruption;
 use crate::backend::{Backend, StepMetrics};
 use crate::data::{DataFrom, PartName};
-use crate::device::Devices;
 use crate::error::{Error, Result};
 use crate::files::FolderLock;
 use crate::models::Model;
@@ -210,8 +209,8 @@ fn train(args: &Args, output: Output, run: &PlannedRun<'_>) -> Result<ExitCode> 
         .into()
     })?;
     let observer = TrainOutput::new(args, output, &data);
-    let outcomes =
-        execute(std::slice::from_ref(run), &data, &mut Devices::default(), &observer, &stop)?;
+    let mut devices = tuned_devices([run.job], &data.data, args.cache(), &Bars::new(output))?;
+    let outcomes = execute(std::slice::from_ref(run), &data, &mut devices, &observer, &stop)?;
     match outcomes.first() {
         Some(RunOutcome::Trained(trained)) => {
             print_results(output, folder, trained)?;

@@ -38,6 +38,7 @@ use streaming::StreamingExecutor;
 pub const FUSIONS: Fusions = Fusions {
     conv2d_max_pool2d: Some(ConvLimits { kernel_len: usize::MAX, filters_multiple_of: 1 }),
     batch_norm_pool2d: None,
+    ..Fusions::NONE
 };
 
 /// A plan on the CPU, with all its buffers: a step allocates nothing large.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::kernels::KERNELS;
 use crate::error::{Error, Result};
 
 /// What kind of device an adapter is, best first.
@@ -84,6 +85,24 @@ impl AdapterFacts {
             max_workgroup_bytes: limits.max_compute_workgroup_storage_size,
             timestamps: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY),
         }
+    }
+
+    /// What results and times depend on: the adapter, its driver, the kernels, this program's version
+    /// and wgpu's, in one line.
+    ///
+    /// # Errors
+    /// If a kernel includes a file that does not exist.
+    pub fn fingerprint(&self) -> Result<String> {
+        let Self { name, backend, driver, .. } = self;
+        let mut kernels = blake3::Hasher::new();
+        for kernel in KERNELS {
+            kernels.update(kernel.source()?.as_bytes());
+        }
+        let kernels = &kernels.finalize().to_hex()[..16];
+        let version = env!("CARGO_PKG_VERSION");
+        let wgpu = option_env!("GENRE_GPU_WGPU").unwrap_or("unknown");
+        let line = format!("{version}\t{kernels}\t{wgpu}\t{name}\t{backend}\t{driver}");
+        Ok(line.replace(['\r', '\n'], " "))
     }
 
     fn matches(&self, wanted: &str) -> bool {

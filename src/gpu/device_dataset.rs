@@ -29,8 +29,10 @@ pub(super) struct DeviceDataset {
     pub(super) results: Vec<wgpu::Buffer>,
     /// Copies a batch out of each buffer that the samples lie in.
     pub(super) gather: Vec<Dispatch>,
-    /// Probabilities, metrics and the gradient at the logits, after the forward pass.
+    /// Probabilities, metrics, the gradient at the logits and the penalty, after the forward pass.
     pub(super) loss: Vec<Dispatch>,
+    /// The optimiser's step; none if the plan is for inference.
+    pub(super) update: Vec<Dispatch>,
 }
 
 impl Resident {

@@ -1,23 +1,52 @@
 //! From a plan to dispatches: the operations' dispatches of each node, forward and backward.
 
 use super::memory::Memory;
-use crate::graph::{NodeId, Role};
-use crate::ops::gpu::{DispatchDesc, InputContext, Kernel, KernelVariant, NodeContext, TileConfig};
+use super::tiles::{Phase, Tiles};
+use crate::graph::NodeId;
+use crate::ops::gpu::{DispatchDesc, InputContext, Kernel, KernelVariant, NodeContext, switch};
 use crate::ops::{
     add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout,
-    max_pool2d, sgd, softmax,
+    max_pool2d, penalty, sgd, softmax,
 };
 use crate::plan::{LoweredOp, Plan};
 
-/// Whether what a kernel computes is read in training alone.
-pub(super) fn is_training_only(kernel: Kernel) -> bool {
-    let lists = [
-        batch_norm::gpu::TRAINING_ONLY,
-        conv2d::gpu::TRAINING_ONLY,
-        dense::gpu::TRAINING_ONLY,
-        sgd::gpu::KERNELS,
-    ];
-    lists.into_iter().flatten().any(|one| one.name == kernel.name)
+/// The steps that a dispatch belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// In all.
+    Always,
+    /// In training, where alone what it computes is read.
+    Training,
+    /// In evaluation and explanation: in training another kernel computes it, too.
+    Inference,
+}
+
+impl When {
+    pub(super) fn of(desc: &DispatchDesc) -> Self {
+        let training_only = [
+            batch_norm::gpu::TRAINING_ONLY,
+            conv2d::gpu::TRAINING_ONLY,
+            dense::gpu::TRAINING_ONLY,
+            sgd::gpu::KERNELS,
+        ];
+        let has = |kernels: &[Kernel]| kernels.iter().any(|one| one.name == desc.kernel.name);
+        // All gradients of a layer, without the input's.
+        let of_weights = desc.constants.contains(&switch("has_dx", false));
+        match () {
+            () if of_weights || training_only.into_iter().any(has) => Self::Training,
+            () if has(penalty::gpu::INFERENCE_ONLY) => Self::Inference,
+            () => Self::Always,
+        }
+    }
+
+    /// Whether that is in training, or in inference.
+    pub(super) fn includes(self, training: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Training => training,
+            Self::Inference => !training,
+        }
+    }
 }
 
 /// A plan and the kernels that compute it.
@@ -26,36 +55,35 @@ pub(super) struct Dispatches<'a> {
     pub(super) plan: &'a Plan,
     pub(super) memory: &'a Memory,
     pub(super) variant: KernelVariant,
-    pub(super) tiles: TileConfig,
+    pub(super) tiles: &'a Tiles,
 }
 
 impl Dispatches<'_> {
-    /// What the plan knows of a node.
-    pub(super) fn context(&self, id: NodeId) -> NodeContext {
+    /// What the plan knows of a node, for one of its phases.
+    pub(super) fn context(&self, id: NodeId, phase: Phase) -> NodeContext {
         let graph = self.plan.graph();
-        let inputs = (graph.node(id).inputs.iter().zip(self.plan.input_gradients(id)))
+        let inputs = (self.plan.inputs(id).into_iter())
             .map(|(input, gradient)| InputContext {
-                id: *input,
-                gradient: *gradient,
-                relu: graph.ends_in_relu(*input),
-                slot: self.plan.slot(*input).0,
+                id: input,
+                gradient,
+                relu: graph.ends_in_relu(input),
+                slot: self.plan.slot(input).0,
             })
             .collect();
-        let start = |role| self.memory.layout.start(graph, id, role).unwrap_or(0);
         NodeContext {
             id,
             inputs,
             batch: self.plan.batch(),
             variant: self.variant,
-            tiles: self.tiles,
-            beta_offset: start(Role::Beta) - start(Role::Gamma),
+            tiles: self.tiles.of(&graph.node(id).name, phase),
+            tensor_stride: self.memory.layout.tensor_stride(graph, id),
         }
     }
 
     /// A node's output from its inputs. The input and the softmax read the data set: their
     /// dispatches are recorded with it.
     pub(super) fn forward(&self, id: NodeId) -> Vec<DispatchDesc> {
-        let node = self.context(id);
+        let node = self.context(id, Phase::Forward);
         match self.plan.lowered(id) {
             LoweredOp::Input
             | LoweredOp::Alias
@@ -70,6 +98,7 @@ impl Dispatches<'_> {
             LoweredOp::AxisToChannels(op) => axis_to_channels::gpu::forward(op, &node),
             LoweredOp::Concat(op) => concat::gpu::forward(op, &node),
             LoweredOp::Add(op) => add::gpu::forward(op, &node),
+            LoweredOp::Dense(_) if self.dense_with_loss() == Some(id) => Vec::new(),
             LoweredOp::Dense(op) => dense::gpu::forward(op, &node),
         }
     }
@@ -80,19 +109,20 @@ impl Dispatches<'_> {
         if !self.plan.has_gradient(self.plan.slot(id)) {
             return Vec::new();
         }
-        let node = self.context(id);
+        let (node, split) = (self.context(id, Phase::Backward), self.memory.split_k(id));
         match self.plan.lowered(id) {
             LoweredOp::Input
             | LoweredOp::Alias
             | LoweredOp::FusedInto(_)
             | LoweredOp::Softmax(_) => Vec::new(),
             LoweredOp::Conv2d(op) => {
-                let split = self.memory.split_k(id);
                 split.map_or_else(Vec::new, |split| conv2d::gpu::backward(op, &node, &split))
             }
             LoweredOp::MaxPool2d(op) => max_pool2d::gpu::backward(op, &node),
             LoweredOp::AvgPool2d(op) => avg_pool2d::gpu::backward(op, &node),
-            LoweredOp::BatchNorm(op) => batch_norm::gpu::backward(op, &node),
+            LoweredOp::BatchNorm(op) => {
+                split.map_or_else(Vec::new, |split| batch_norm::gpu::backward(op, &node, &split))
+            }
             LoweredOp::Dropout(op) => dropout::gpu::backward(op, &node),
             LoweredOp::Crop(op) => crop::gpu::backward(op, &node),
             LoweredOp::AxisToChannels(op) => axis_to_channels::gpu::backward(op, &node),
@@ -102,10 +132,35 @@ impl Dispatches<'_> {
         }
     }
 
-    /// Probabilities, metrics and the gradient at the logits, after the forward pass.
+    /// The dense layer that is computed with the loss.
+    fn dense_with_loss(&self) -> Option<NodeId> {
+        match self.plan.lowered(self.plan.graph().output()) {
+            LoweredOp::Softmax(op) => op.dense,
+            _ => None,
+        }
+    }
+
+    /// What touches the results of a data set, after the forward pass: probabilities, metrics and the
+    /// gradient at the logits, and the penalty.
     pub(super) fn loss(&self) -> Vec<DispatchDesc> {
         let output = self.plan.graph().output();
         let LoweredOp::Softmax(op) = self.plan.lowered(output) else { return Vec::new() };
-        softmax::gpu::forward(op, &self.context(output))
+        let penalty = penalty::gpu::forward(&self.memory.chunks, self.memory.layout.len);
+        let node = self.context(output, Phase::Forward);
+        let dense = op.dense.map(|id| (self.plan.lowered(id), self.context(id, Phase::Forward)));
+        let loss = match &dense {
+            Some((LoweredOp::Dense(dense), below)) => {
+                dense::gpu::softmax_forward(dense, below, (op, &node))
+            }
+            _ => softmax::gpu::forward(op, &node),
+        };
+        std::iter::once(loss).chain(penalty).collect()
+    }
+
+    /// The optimiser's step, with the penalty of training.
+    pub(super) fn update(&self) -> Option<DispatchDesc> {
+        let Memory { chunks, layout, .. } = self.memory;
+        let partial_sums = self.memory.partial_sums(self.plan.batch());
+        self.plan.trains().then(|| sgd::gpu::step(chunks, layout.len, partial_sums))
     }
 }

@@ -10,9 +10,10 @@ use super::memory::{BufferDesc, BufferId, Owner, WORD, allocated};
 use super::recorder::bound_bytes;
 use super::recording::{DatasetRecording, PlanRecording, Recorded, SampleBuffers, Target, Writer};
 use super::step::{STEP_BYTES, STEP_FIELDS};
+use super::tiles::Tiles;
 use crate::error::{Error, Result};
 use crate::graph::Shape;
-use crate::ops::gpu::{Buffer, KernelVariant, TileConfig};
+use crate::ops::gpu::{Buffer, KernelVariant};
 use crate::ops::softmax::gpu::METRICS;
 use crate::plan::Plan;
 
@@ -171,7 +172,7 @@ impl Recording {
     ///
     /// # Errors
     /// If the plan or the samples do not fit what every implementation of WebGPU guarantees.
-    pub fn new(plan: Plan, samples: usize, tiles: TileConfig) -> Result<Self> {
+    pub fn new(plan: Plan, samples: usize, tiles: &Tiles) -> Result<Self> {
         Self::with_kernels(plan, samples, KernelVariant::default(), tiles)
     }
 
@@ -183,7 +184,7 @@ impl Recording {
         plan: Plan,
         samples: usize,
         variant: KernelVariant,
-        tiles: TileConfig,
+        tiles: &Tiles,
     ) -> Result<Self> {
         let plan = plan.fused(&variant.fusions());
         super::fit::check(&plan, WEBGPU, LARGEST, None)?;
@@ -221,8 +222,8 @@ impl Recording {
             let problem = format!("{role:?} has no buffer");
             of(role).ok_or_else(|| Error::Gpu { adapter: WEBGPU.into(), problem })
         };
-        let PlanRecording { forward, backward, update, .. } = &of_plan;
-        let DatasetRecording { gather, loss, .. } = &of_data;
+        let PlanRecording { forward, backward, .. } = &of_plan;
+        let DatasetRecording { gather, loss, update, .. } = &of_data;
         let mut recording = Self {
             format: "genre-gpu recording 1",
             model: graph.model().into(),
@@ -273,13 +274,13 @@ impl Recording {
             recording.dispatches.push(DispatchText::of(recorded, &index));
             recording.add_kernel(recorded)?;
             let Passes { train, evaluate, explain } = &mut recording.passes;
-            if plan.trains() {
+            if plan.trains() && recorded.when.includes(true) {
                 train.push(at);
             }
-            if evaluates && !recorded.training_only {
+            if evaluates && recorded.when.includes(false) {
                 evaluate.push(at);
             }
-            if plan.trains() && !recorded.training_only {
+            if plan.trains() && recorded.when.includes(false) {
                 explain.push(at);
             }
         }

@@ -115,12 +115,12 @@ pub(super) fn check(plan: &Plan, adapter: &str, most: u64, instead: Option<&str>
     Err(limit(what, bytes(batch), help))
 }
 
-/// Elements of the largest buffer that a node needs for a sample: its output, or the partial sums
-/// of a batch norm. Those of a convolution's gradients are cut to what fits.
+/// Elements of the largest buffer that a node needs for a sample: its output, or the moments of a
+/// batch norm. The partial sums of a convolution's gradients are cut to what fits.
 fn elements(plan: &Plan, id: NodeId) -> u64 {
     let output = plan.graph().node(id).shape.len();
     if let LoweredOp::BatchNorm(op) = plan.lowered(id) {
-        return output.max(batch_norm::gpu::partial_sums(op, 1, plan.trains())) as u64;
+        return output.max(batch_norm::gpu::moments_len(op, KernelVariant::Plain, 1)) as u64;
     }
     output as u64
 }

@@ -68,14 +68,24 @@ const INCLUDE: &str = "//!include ";
 const INCLUDES: &[(&str, &str)] = &[
     ("activation", include_str!("../../shaders/include/activation.wgsl")),
     ("augmentation", include_str!("../../shaders/include/augmentation.wgsl")),
+    ("batch_norm", include_str!("../../shaders/include/batch_norm.wgsl")),
+    ("batch_norm_moments", include_str!("../../shaders/include/batch_norm_moments.wgsl")),
+    ("batch_norm_stats", include_str!("../../shaders/include/batch_norm_stats.wgsl")),
+    ("batch_norm_sums", include_str!("../../shaders/include/batch_norm_sums.wgsl")),
+    ("chunk", include_str!("../../shaders/include/chunk.wgsl")),
     ("conv2d", include_str!("../../shaders/include/conv2d.wgsl")),
+    ("conv2d_pooled", include_str!("../../shaders/include/conv2d_pooled.wgsl")),
     ("conv2d_tiled", include_str!("../../shaders/include/conv2d_tiled.wgsl")),
+    ("dense_dropout", include_str!("../../shaders/include/dense_dropout.wgsl")),
+    ("dropout", include_str!("../../shaders/include/dropout.wgsl")),
     ("input_gradient", include_str!("../../shaders/include/input_gradient.wgsl")),
     ("maximum", include_str!("../../shaders/include/maximum.wgsl")),
     ("outer", include_str!("../../shaders/include/outer.wgsl")),
     ("pool2d", include_str!("../../shaders/include/pool2d.wgsl")),
     ("random", include_str!("../../shaders/include/random.wgsl")),
+    ("softmax", include_str!("../../shaders/include/softmax.wgsl")),
     ("step", include_str!("../../shaders/include/step.wgsl")),
+    ("workgroup_sum", include_str!("../../shaders/include/workgroup_sum.wgsl")),
 ];
 
 /// A file in the text that is compiled.
@@ -330,13 +340,13 @@ mod tests {
     #[test]
     fn every_override_is_given_a_value_and_nothing_else_is() {
         let interface = GATHER.interface().unwrap();
-        let all = [("len", 1.0), ("w", 1.0), ("c", 1.0)];
+        let all = [("kept", 1.0), ("len", 1.0), ("w", 1.0), ("c", 1.0)];
         GATHER.check(&interface, &all).unwrap();
         let said = |constants: &[_]| GATHER.check(&interface, constants).unwrap_err().to_string();
         let (_, included) = INCLUDES.iter().find(|(name, _)| *name == "augmentation").unwrap();
         let line = included.lines().position(|line| line == "override c: u32;").unwrap() + 1;
         let begin = format!("shaders/include/augmentation.wgsl: line {line}: override c is given");
-        assert!(said(&all[..2]).starts_with(&begin), "{}", said(&all[..2]));
+        assert!(said(&all[..3]).starts_with(&begin), "{}", said(&all[..3]));
         let more = [&all[..], &[("nosuch", 1.0)]].concat();
         assert!(said(&more).starts_with("shaders/gather/forward.wgsl: has no override nosuch"));
     }

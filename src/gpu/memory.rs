@@ -1,22 +1,23 @@
 //! The buffers of a plan, by role: one for each slot's values and gradients, and one flat buffer each
-//! for the parameters, their gradients, the velocity and the penalty's factors. All are values here:
-//! a host allocates them.
+//! for the parameters, their gradients, the and velocity. All are values here: a host
+//! allocates them.
 
 use std::collections::HashMap;
 
 use super::kernels::Access;
+use super::tiles::{ALL_NODES, Phase, Tiles};
 use crate::graph::{Graph, NodeId, Role};
-use crate::ops::gpu::{Buffer, KernelVariant, TileConfig, UNIFORM_ELEMENTS};
-use crate::ops::sgd::gpu::{Chunk, GROUP, chunks};
+use crate::ops::gpu::{Buffer, KernelVariant, UNIFORM_ELEMENTS};
+use crate::ops::sgd::gpu::{Chunk, chunks, words};
 use crate::ops::split_k::{self, SplitK};
-use crate::ops::{batch_norm, conv2d};
+use crate::ops::{batch_norm, conv2d, softmax};
 use crate::plan::{LoweredOp, Plan};
 
 /// Bytes of a float or an index.
 pub(super) const WORD: u64 = crate::ops::WORD as u64;
-/// Elements that every tensor in a flat buffer begins at a multiple of: those of a workgroup of
-/// the optimiser, and 256 bytes, which every device can bind.
-const ALIGN: usize = GROUP;
+/// Elements that every tensor in a flat buffer begins at a multiple of: 256 bytes, which every device
+/// can bind.
+const ALIGN: usize = 64;
 /// Bytes of a uniform binding, whatever of it a kernel reads.
 pub(super) const UNIFORM_BYTES: u64 = UNIFORM_ELEMENTS as u64 * WORD;
 
@@ -138,6 +139,13 @@ impl Layout {
         Some(self.starts[index])
     }
 
+    /// Elements from the first of a node's first tensor to the first of its second.
+    pub(super) fn tensor_stride(&self, graph: &Graph, id: NodeId) -> usize {
+        let all = graph.parameters().iter().zip(&self.starts);
+        let mut own = all.filter(|(p, _)| p.node == id).map(|(_, start)| *start);
+        own.next().zip(own.next()).map_or(0, |(first, second)| second - first)
+    }
+
     /// The graph's flat parameters as they lie on the device, with zeros between tensors.
     pub(super) fn to_padded(&self, graph: &Graph, flat: &[f32]) -> Vec<f32> {
         let mut padded = vec![0.0; self.len];
@@ -173,18 +181,11 @@ pub(super) struct Memory {
     unused_output: BufferId,
     /// What each workgroup of the optimiser does.
     pub(super) chunks: Vec<Chunk>,
-    /// Whether any parameter has a penalty.
-    pub(super) has_penalty: bool,
 }
 
 impl Memory {
     /// All buffers of a plan; none but parameters has more bytes than `largest`.
-    pub(super) fn new(
-        plan: &Plan,
-        variant: KernelVariant,
-        tiles: TileConfig,
-        largest: u64,
-    ) -> Self {
+    pub(super) fn new(plan: &Plan, variant: KernelVariant, tiles: &Tiles, largest: u64) -> Self {
         let limit = (largest / WORD) as usize;
         let mut buffers = BufferList::new(Owner::Plan);
         let (splits, partial_sums) = split_weight_gradients(plan, variant, tiles, limit);
@@ -196,11 +197,11 @@ impl Memory {
             unused_output: buffers.add("unused output", 1),
             buffers,
             chunks: Vec::new(),
-            has_penalty: plan.graph().parameters().iter().any(|p| p.l2 != 0.0),
         };
         memory.add_slots(plan);
-        memory.add_nodes(plan);
+        memory.add_nodes(plan, variant);
         memory.add_parameters(plan);
+        memory.add_chunks(plan, tiles);
         if plan.trains() {
             memory.add_update(plan, partial_sums);
         }
@@ -209,8 +210,9 @@ impl Memory {
 
     /// Values and gradients.
     fn add_slots(&mut self, plan: &Plan) {
+        let of_loss = self.add_loss(plan);
         for (slot, buffer) in plan.buffers().iter().enumerate() {
-            if !buffer.is_materialized {
+            if !buffer.is_materialized || of_loss.contains(&slot) {
                 continue;
             }
             let len = plan.batch() * buffer.len;
@@ -226,8 +228,26 @@ impl Memory {
         }
     }
 
-    /// The argmax of max-poolings, and statistics and partial sums of batch norms.
-    fn add_nodes(&mut self, plan: &Plan) {
+    /// Where the last dense layer is computed with the loss: logits, their gradient and the
+    /// probabilities in one buffer. Returns the slots of both nodes.
+    fn add_loss(&mut self, plan: &Plan) -> Vec<usize> {
+        let output = plan.graph().output();
+        let LoweredOp::Softmax(op) = plan.lowered(output) else { return Vec::new() };
+        let Some(logits) = op.dense else { return Vec::new() };
+        let len = plan.batch() * op.classes;
+        let stride = softmax::gpu::part_stride(op, plan.batch());
+        let buffer = self.buffers.add("logits, their gradient, probabilities", 3 * stride);
+        self.slices.insert(Buffer::LossTensors(output), Slice::whole(buffer, 3 * stride));
+        self.slices.insert(Buffer::Value(logits), Slice::part(buffer, 0, len));
+        if plan.has_gradient(plan.slot(logits)) {
+            self.slices.insert(Buffer::Gradient(logits), Slice::part(buffer, stride, len));
+        }
+        self.slices.insert(Buffer::Value(output), Slice::part(buffer, 2 * stride, len));
+        [logits, output].map(|id| plan.slot(id).0).to_vec()
+    }
+
+    /// The argmax of max-poolings, and statistics and moments of batch norms.
+    fn add_nodes(&mut self, plan: &Plan, variant: KernelVariant) {
         for id in plan.graph().ids() {
             let mut add = |role: Buffer, what: &str, len: usize| {
                 let name = format!("{what} of {}", plan.graph().node(id).name);
@@ -240,51 +260,55 @@ impl Memory {
             if let LoweredOp::BatchNorm(op) = plan.lowered(id) {
                 let stats = batch_norm::gpu::STATS_PER_CHANNEL * op.c;
                 add(Buffer::BatchStats(id), "statistics", stats);
-                let sums = batch_norm::gpu::partial_sums(op, plan.batch(), plan.trains());
-                add(Buffer::PartialSums(id), "partial sums", sums);
+                let moments = batch_norm::gpu::moments_len(op, variant, plan.batch());
+                add(Buffer::Moments(id), "moments", moments);
             }
         }
     }
 
-    /// Parameters, velocity and penalty factors, and the tensors in them.
+    /// Parameters and velocity, and the tensors in them.
     fn add_parameters(&mut self, plan: &Plan) {
         let graph = plan.graph();
-        let parameters = self.add_flat(Buffer::AllParameters, "parameters", &[]);
-        self.add_flat(Buffer::Velocity, "velocity", &[]);
-        let mut l2 = vec![0.0; graph.parameter_count()];
-        for p in graph.parameters() {
-            l2[p.range()].fill(p.l2);
-        }
-        let l2 = self.layout.to_padded(graph, &l2);
-        self.add_flat(Buffer::PenaltyFactors, "penalty factors", &l2);
+        let parameters = self.add_flat(Buffer::AllParameters, "parameters");
+        self.add_flat(Buffer::Velocity, "velocity");
         for (p, &start) in graph.parameters().iter().zip(&self.layout.starts) {
             let slice = Slice::part(parameters, start, p.len());
             self.slices.insert(Buffer::Parameter(p.node, p.role), slice);
+            // From the node's first tensor to the end of the last one so far.
+            let all = self.slices.entry(Buffer::NodeParameters(p.node)).or_insert(slice);
+            let end = start as u64 + slice.len;
+            *all = Slice { len: end - all.start, ..*all };
         }
     }
 
     /// A flat buffer over all parameters; a uniform binding may reach beyond the last tensor.
-    fn add_flat(&mut self, role: Buffer, what: &str, data: &[f32]) -> BufferId {
-        let len = self.layout.len + UNIFORM_ELEMENTS;
-        let buffer = self.buffers.add_with(what, len, bytemuck::cast_slice(data).to_vec());
+    fn add_flat(&mut self, role: Buffer, what: &str) -> BufferId {
+        let buffer = self.buffers.add(what, self.layout.len + UNIFORM_ELEMENTS);
         self.slices.insert(role, Slice::whole(buffer, self.layout.len));
         buffer
     }
 
-    /// What only training needs: gradients of parameters, their partial sums, and the
-    /// optimiser's chunks.
+    /// What each workgroup of the optimiser and of the penalty does.
+    fn add_chunks(&mut self, plan: &Plan, tiles: &Tiles) {
+        let start = |parameter: usize| self.layout.starts[parameter];
+        let split = |id: NodeId| self.splits[id.index()];
+        let tiles = tiles.of(ALL_NODES, Phase::Update);
+        self.chunks = chunks(plan.graph(), (tiles, plan.batch()), start, split);
+        let table: &[u32] = bytemuck::cast_slice(&self.chunks);
+        let len = words(&self.chunks);
+        let buffer = self.buffers.add_with("chunks of parameters", len, table.to_vec());
+        // The kernel asks for the number of chunks: no rounding.
+        let chunks = Slice { buffer, start: 0, len: len as u64 };
+        self.slices.insert(Buffer::UpdateChunks, chunks);
+    }
+
+    /// What only training needs: gradients of parameters and their partial sums.
     fn add_update(&mut self, plan: &Plan, partial_sums: usize) {
         let graph = plan.graph();
-        let flat = self.add_flat(Buffer::AllParameterGradients, "parameter gradients", &[]);
+        let flat = self.add_flat(Buffer::AllParameterGradients, "parameter gradients");
         for (p, &start) in graph.parameters().iter().zip(&self.layout.starts) {
             let slice = Slice::part(flat, start, p.len());
             self.slices.insert(Buffer::ParameterGradient(p.node, p.role), slice);
-            if let (Role::Gamma, Some(beta)) =
-                (p.role, self.layout.start(graph, p.node, Role::Beta))
-            {
-                let both = Slice::part(flat, start, beta - start + p.len());
-                self.slices.insert(Buffer::NormGradients(p.node), both);
-            }
         }
         let sums = self.buffers.add("partial weight gradients", partial_sums);
         // A buffer is never empty.
@@ -295,12 +319,6 @@ impl Memory {
                 self.slices.insert(Buffer::PartialSums(id), slice);
             }
         }
-        self.chunks = chunks(graph, |id| self.splits[id.index()]);
-        let words: &[u32] = bytemuck::cast_slice(&self.chunks);
-        let table = self.buffers.add_with("chunks of parameters", words.len(), words.to_vec());
-        // The kernel asks for the number of chunks: no rounding.
-        let chunks = Slice { buffer: table, start: 0, len: words.len() as u64 };
-        self.slices.insert(Buffer::UpdateChunks, chunks);
         let first = self.buffers.add_with("first step that is not finite", 1, vec![u32::MAX]);
         self.slices.insert(Buffer::FirstNotFinite, Slice::whole(first, 1));
     }
@@ -340,17 +358,27 @@ impl Buffers for Memory {
     }
 }
 
-/// How the weight gradients of each convolution are split, and the elements of all partial sums.
+/// How the gradients of the parameters of each convolution and batch norm are split, and the elements
+/// of all partial sums.
 fn split_weight_gradients(
     plan: &Plan,
     variant: KernelVariant,
-    tiles: TileConfig,
+    tiles: &Tiles,
     limit: usize,
 ) -> (Vec<Option<(SplitK, usize)>>, usize) {
     let ids: Vec<NodeId> = plan.graph().ids().collect();
     let split = |node: usize, limit: usize| {
-        let LoweredOp::Conv2d(op) = plan.lowered(ids[node]) else { return None };
-        plan.trains().then(|| conv2d::gpu::split_k(op, variant, tiles, plan.batch(), limit))
+        if !plan.trains() {
+            return None;
+        }
+        match plan.lowered(ids[node]) {
+            LoweredOp::Conv2d(op) => {
+                let tiles = tiles.of(&plan.graph().node(ids[node]).name, Phase::Backward);
+                Some(conv2d::gpu::split_k(op, variant, tiles, plan.batch(), limit))
+            }
+            LoweredOp::BatchNorm(op) => Some(batch_norm::gpu::split_gradients(op, plan.batch())),
+            _ => None,
+        }
     };
     split_k::lay_out(ids.len(), plan.batch(), ALIGN, limit, split)
 }

@@ -19,6 +19,7 @@ mod recorder;
 mod recording;
 mod replay;
 mod step;
+mod tiles;
 mod timing;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -34,6 +35,7 @@ pub use fit::{MAX_STORAGE_BUFFERS, MAX_WORKGROUP_BYTES, MAX_WORKGROUP_SIZE};
 pub use kernels::{Access, Interface, KERNELS};
 pub use model::{Bound, Chain, Counts, Hardware, Prediction, Profile, StepPrediction, StepProfile};
 pub use step::{STEP_FIELDS, STEP_SIZE};
+pub use tiles::{Phase, Tiles};
 pub use timing::Timer;
 
 use crate::backend::{
@@ -46,7 +48,7 @@ pub use crate::ops::gpu::Buffer;
 use crate::ops::gpu::UNIFORM_ELEMENTS;
 pub use crate::ops::gpu::{Kernel, KernelVariant, TileConfig};
 use crate::ops::split_k::MAX_POSITIONS;
-use crate::plan::{ConvLimits, Fusions, NormLimits, Plan};
+use crate::plan::{ConvLimits, DropoutLimits, Fusions, LossLimits, NormLimits, Plan};
 use context::Context;
 use device_dataset::{DeviceDataset, Resident};
 use memory::{BufferId, Memory};
@@ -79,7 +81,7 @@ pub struct GpuOptions<'a> {
     /// Which kernels.
     pub variant: KernelVariant,
     /// Tiles of the tiled kernels; those for the adapter's kind if there are none.
-    pub tiles: Option<TileConfig>,
+    pub tiles: Option<&'a Tiles>,
     /// Most bytes in a buffer, where that is less than the adapter's limit: for tests.
     pub buffer_bytes: Option<u64>,
     /// Limits below the adapter's: for tests.
@@ -103,6 +105,9 @@ impl KernelVariant {
                     channels_multiple_of: 4,
                     window: MAX_POSITIONS,
                 }),
+                gather_crop: true,
+                dropout_dense: Some(DropoutLimits { units: 128 }),
+                dense_softmax: Some(LossLimits { kernel_len: 1024 }),
             },
         }
     }
@@ -124,7 +129,7 @@ impl TileConfig {
 pub struct Gpu {
     plan: Plan,
     variant: KernelVariant,
-    tiles: TileConfig,
+    tiles: Tiles,
     memory: Memory,
     /// As the memory lists them.
     buffers: Vec<wgpu::Buffer>,
@@ -134,9 +139,8 @@ pub struct Gpu {
     /// Bytes between two steps in `steps`.
     stride: usize,
     forward: Vec<Dispatch>,
-    /// Empty if the plan is for inference, as is `update`.
+    /// Empty if the plan is for inference.
     backward: Vec<Dispatch>,
-    update: Option<Dispatch>,
     datasets: VecDeque<DeviceDataset>,
     /// Data sets that were uploaded for an earlier plan.
     residents: Vec<Resident>,
@@ -166,6 +170,11 @@ fn buffer_of<'a>(
     memory.buffer(role).map(|slice| &buffers[slice.buffer.index])
 }
 
+/// The tiles that were asked for, or those of the adapter's kind.
+fn tiles_for(context: &Context, tiles: Option<&Tiles>) -> Tiles {
+    tiles.cloned().unwrap_or_else(|| TileConfig::for_kind(context.facts.kind).into())
+}
+
 /// Bytes between two steps in the buffer of steps.
 fn stride(context: &Context) -> usize {
     let alignment = context.limits.min_uniform_buffer_offset_alignment as usize;
@@ -189,8 +198,8 @@ impl Gpu {
     /// # Errors
     /// If the plan is too large for the device, or it refuses a kernel.
     pub fn with_plan(self, plan: Plan) -> Result<Self> {
-        let (variant, tiles) = (self.variant, self.tiles);
-        self.with_kernels(plan, variant, Some(tiles))
+        let (variant, tiles) = (self.variant, self.tiles.clone());
+        self.with_kernels(plan, variant, Some(&tiles))
     }
 
     /// The same with other kernels; the tiles are those of the adapter's kind if there are none.
@@ -201,22 +210,22 @@ impl Gpu {
         self,
         plan: Plan,
         variant: KernelVariant,
-        tiles: Option<TileConfig>,
+        tiles: Option<&Tiles>,
     ) -> Result<Self> {
         let Self { writer, recorder, steps, datasets, residents, readback, .. } = self;
-        let Self { buffers, forward, backward, update, context, .. } = self;
+        let Self { buffers, forward, backward, context, .. } = self;
         // The device may have no room for the buffers of two plans.
-        drop((buffers, forward, backward, update));
+        drop((buffers, forward, backward));
         let known = datasets.into_iter().map(|dataset| dataset.resident);
         let residents = known.chain(residents).collect();
         let kept = Kept { writer, recorder, steps, residents, readback };
         let variant = fit::variant(&context, variant);
-        let tiles = tiles.unwrap_or_else(|| TileConfig::for_kind(context.facts.kind));
+        let tiles = tiles_for(&context, tiles);
         Self::record(context, kept, plan, variant, tiles)
     }
 
     fn on(context: Context, plan: Plan, options: GpuOptions<'_>) -> Result<Self> {
-        let tiles = options.tiles.unwrap_or_else(|| TileConfig::for_kind(context.facts.kind));
+        let tiles = tiles_for(&context, options.tiles);
         fit::device(&context)?;
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let bytes = stride(&context) * pace::MOST_STEPS;
@@ -237,19 +246,17 @@ impl Gpu {
         kept: Kept,
         plan: Plan,
         variant: KernelVariant,
-        tiles: TileConfig,
+        tiles: Tiles,
     ) -> Result<Self> {
         let Kept { mut writer, mut recorder, steps, residents, mut readback } = kept;
         let plan = plan.fused(&variant.fusions());
         fit::check(&plan, &writer.target.name, context.largest(), Some("--device cpu"))?;
-        let PlanRecording { memory, forward, backward, update } =
-            PlanRecording::new(&mut writer, &plan, variant, tiles)?;
+        let PlanRecording { memory, forward, backward } =
+            PlanRecording::new(&mut writer, &plan, variant, &tiles)?;
         let buffers = context.allocate(&memory.buffers)?;
         let find = |id: BufferId| &buffers[id.index];
         let forward = recorder.realise(&context, &forward, &find)?;
         let backward = recorder.realise(&context, &backward, &find)?;
-        let update =
-            update.map(|update| recorder.dispatch(&context, &update, &find)).transpose()?;
         // For weights and velocity.
         readback.reserve(&context, 2 * memory.layout.len)?;
         Ok(Self {
@@ -264,7 +271,6 @@ impl Gpu {
             stride: stride(&context),
             forward,
             backward,
-            update,
             datasets: VecDeque::new(),
             residents,
             readback,
@@ -286,8 +292,8 @@ impl Gpu {
     }
 
     /// Tiles of the tiled kernels.
-    pub fn tiles(&self) -> TileConfig {
-        self.tiles
+    pub fn tiles(&self) -> &Tiles {
+        &self.tiles
     }
 
     /// Buffers, bindings and pipelines made so far: steps on an uploaded data set make none.
@@ -347,9 +353,12 @@ impl Gpu {
                 Tensor::Gradient => Buffer::Gradient(node),
             };
             let n = samples * self.plan.graph().node(node).shape.len();
-            let buffer = buffer_of(&self.memory, &self.buffers, role);
-            places.push(buffer.map(|_| buffers.len()));
-            buffers.extend(buffer.map(|buffer| (buffer, n)));
+            let slice = self.memory.buffer(role);
+            places.push(slice.map(|_| buffers.len()));
+            buffers.extend(slice.map(|slice| {
+                let start = slice.start as usize;
+                (&self.buffers[slice.buffer.index], start..start + n)
+            }));
         }
         let mut read = self.readback.read(&self.context, &buffers)?;
         // Empty where the plan computes no gradient.
@@ -372,8 +381,10 @@ impl Gpu {
     fn read_parameters<const N: usize>(&mut self, roles: [Buffer; N]) -> Result<[Vec<f32>; N]> {
         let Self { memory, buffers, plan, context, readback, .. } = self;
         let slices: Vec<_> = roles.iter().filter_map(|role| memory.buffer(*role)).collect();
-        let buffers: Vec<_> =
-            slices.iter().map(|slice| (&buffers[slice.buffer.index], memory.layout.len)).collect();
+        let buffers: Vec<_> = slices
+            .iter()
+            .map(|slice| (&buffers[slice.buffer.index], 0..memory.layout.len))
+            .collect();
         let mut padded = readback.read(context, &buffers)?.into_iter();
         let flat = |padded: Vec<f32>| memory.layout.to_flat(plan.graph(), &padded);
         Ok(std::array::from_fn(|_| padded.next().map(flat).unwrap_or_default()))
@@ -385,16 +396,13 @@ impl Gpu {
         dataset: &'a DeviceDataset,
         pass: Pass,
     ) -> impl Iterator<Item = &'a Dispatch> {
-        let (back, update) = match pass {
-            Pass::Train(_) => (true, true),
-            Pass::Explain => (true, false),
-            Pass::Evaluate => (false, false),
-        };
+        let training = matches!(pass, Pass::Train(_));
+        let back = pass != Pass::Evaluate;
         let forward = dataset.gather.iter().chain(&self.forward).chain(&dataset.loss);
         let backward = back.then_some(&self.backward).into_iter().flatten();
         // Outside of training nobody reads a batch's moments or the gradients of weights.
-        let all = forward.chain(backward).chain(self.update.as_ref());
-        all.filter(move |dispatch| update || !dispatch.recorded.training_only)
+        let all = forward.chain(backward).chain(&dataset.update);
+        all.filter(move |dispatch| dispatch.recorded.when.includes(training))
     }
 }
 
@@ -406,6 +414,10 @@ impl Backend for Gpu {
     fn describe(&self) -> String {
         let AdapterFacts { name, backend, kind, driver, .. } = &self.context.facts;
         format!("gpu, {name} ({backend}, {kind}, {driver})")
+    }
+
+    fn tiles(&self) -> Option<String> {
+        Some(self.tiles.to_string())
     }
 
     fn warning(&self) -> Option<String> {
@@ -450,7 +462,7 @@ impl Backend for Gpu {
         self.write_order(data, &order)?;
         let metrics = self.run(Pass::Evaluate, n, &mut |_| ControlFlow::Continue(()))?;
         let Some(dataset) = self.datasets.front() else { return Ok(Vec::new()) };
-        let rows = [(dataset.probabilities(), n * self.plan.graph().classes())];
+        let rows = [(dataset.probabilities(), 0..n * self.plan.graph().classes())];
         *probabilities = self.readback.read(&self.context, &rows)?.concat();
         Ok(metrics)
     }

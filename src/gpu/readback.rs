@@ -1,5 +1,6 @@
 //! Reading a buffer back: the only place where the host waits for a result.
 
+use std::ops::Range;
 use std::sync::mpsc;
 
 use super::context::Context;
@@ -23,13 +24,13 @@ impl Readback {
         Ok(())
     }
 
-    /// The first `len` floats of each buffer, after all submissions so far.
+    /// Some floats of each buffer, after all submissions so far.
     pub(super) fn read(
         &mut self,
         context: &Context,
-        buffers: &[(&wgpu::Buffer, usize)],
+        buffers: &[(&wgpu::Buffer, Range<usize>)],
     ) -> Result<Vec<Vec<f32>>> {
-        let bytes: u64 = buffers.iter().map(|(_, len)| *len as u64 * WORD).sum();
+        let bytes: u64 = buffers.iter().map(|(_, range)| range.len() as u64 * WORD).sum();
         if bytes == 0 {
             return Ok(buffers.iter().map(|_| Vec::new()).collect());
         }
@@ -37,9 +38,9 @@ impl Readback {
         let Some(staging) = self.staging.take() else { return Ok(Vec::new()) };
         let mut encoder = context.device.create_command_encoder(&Default::default());
         let mut at = 0;
-        for (buffer, len) in buffers {
-            let size = *len as u64 * WORD;
-            encoder.copy_buffer_to_buffer(buffer, 0, &staging, at, size);
+        for (buffer, range) in buffers {
+            let (start, size) = (range.start as u64 * WORD, range.len() as u64 * WORD);
+            encoder.copy_buffer_to_buffer(buffer, start, &staging, at, size);
             at += size;
         }
         let submission = context.queue.submit([encoder.finish()]);
@@ -54,8 +55,8 @@ impl Readback {
         let view = staging.get_mapped_range(0..bytes).map_err(|e| failed(e.to_string()))?;
         let mut at = 0;
         let mut read = Vec::with_capacity(buffers.len());
-        for (_, len) in buffers {
-            let size = len * WORD as usize;
+        for (_, range) in buffers {
+            let size = range.len() * WORD as usize;
             read.push(bytemuck::pod_collect_to_vec(&view[at..at + size]));
             at += size;
         }

@@ -3,15 +3,16 @@
 
 use std::collections::HashMap;
 
-use super::dispatches::{Dispatches, is_training_only};
+use super::dispatches::{Dispatches, When};
 use super::kernels::{Access, Interface};
 use super::memory::{BufferId, BufferList, Buffers, Memory, Owner, Slice, WORD};
+use super::tiles::{ALL_NODES, Phase, Tiles};
 use crate::backend::Augmentation;
 use crate::error::{Error, Result};
 use crate::measure::Work;
 use crate::ops::gather::{self, Gather};
-use crate::ops::gpu::{Buffer, DispatchDesc, Grid, Kernel, KernelVariant, TileConfig};
-use crate::ops::{penalty, sgd, softmax};
+use crate::ops::gpu::{Buffer, DispatchDesc, Grid, Kernel, KernelVariant, NodeContext};
+use crate::ops::{sgd, softmax};
 use crate::plan::Plan;
 
 /// What a recording depends on of the device.
@@ -38,8 +39,8 @@ pub(super) struct Recorded {
     pub(super) groups: [u32; 3],
     /// Arithmetic and bytes.
     pub(super) work: Work,
-    /// Whether only the optimiser reads what it computes.
-    pub(super) training_only: bool,
+    /// The steps that it is part of.
+    pub(super) when: When,
 }
 
 impl Recorded {
@@ -100,7 +101,7 @@ impl Writer {
             bindings,
             groups,
             work: Work { flop: desc.flop as u64, bytes: elements as u64 * WORD },
-            training_only: is_training_only(kernel),
+            when: When::of(desc),
         })
     }
 }
@@ -127,9 +128,8 @@ fn groups(most: usize, grid: Grid, workgroup_size: usize) -> Result<[u32; 3], St
 pub(super) struct PlanRecording {
     pub(super) memory: Memory,
     pub(super) forward: Vec<Recorded>,
-    /// Empty if the plan is for inference, as is `update`.
+    /// Empty if the plan is for inference.
     pub(super) backward: Vec<Recorded>,
-    pub(super) update: Option<Recorded>,
 }
 
 impl PlanRecording {
@@ -137,11 +137,11 @@ impl PlanRecording {
         writer: &mut Writer,
         plan: &Plan,
         variant: KernelVariant,
-        tiles: TileConfig,
+        tiles: &Tiles,
     ) -> Result<Self> {
         let memory = Memory::new(plan, variant, tiles, writer.target.largest);
         let dispatches = Dispatches { plan, memory: &memory, variant, tiles };
-        let (mut forward, mut backward, mut update) = (Vec::new(), Vec::new(), None);
+        let (mut forward, mut backward) = (Vec::new(), Vec::new());
         for id in plan.graph().ids() {
             for desc in dispatches.forward(id) {
                 forward.push(writer.record(&plan.graph().node(id).name, &desc, &memory)?);
@@ -153,11 +153,8 @@ impl PlanRecording {
                     backward.push(writer.record(&plan.graph().node(id).name, &desc, &memory)?);
                 }
             }
-            let partial_sums = memory.partial_sums(plan.batch());
-            let desc = sgd::gpu::step(&memory.chunks, memory.layout.len, partial_sums);
-            update = Some(writer.record("all", &desc, &memory)?);
         }
-        Ok(Self { memory, forward, backward, update })
+        Ok(Self { memory, forward, backward })
     }
 }
 
@@ -217,14 +214,16 @@ pub(super) struct DatasetRecording {
     pub(super) probabilities: BufferId,
     /// Loss and number of correct predictions of each step.
     pub(super) step_metrics: BufferId,
-    /// Partial sums of the penalty of each step.
+    /// Shares of the penalty of each step.
     pub(super) penalties: BufferId,
-    /// Partial sums of a step's penalty; 0 where no parameter has one.
+    /// Shares of a step's penalty; 0 where no parameter has one.
     pub(super) penalties_per_step: usize,
     /// Copies a batch out of each buffer that the samples lie in.
     pub(super) gather: Vec<Recorded>,
-    /// Probabilities, metrics and the gradient at the logits, after the forward pass.
+    /// Probabilities, metrics, the gradient at the logits and the penalty, after the forward pass.
     pub(super) loss: Vec<Recorded>,
+    /// The optimiser's step; none if the plan is for inference.
+    pub(super) update: Option<Recorded>,
 }
 
 /// The buffers of a data set and of a plan, by role.
@@ -250,10 +249,7 @@ impl DatasetRecording {
         let Dispatches { plan, memory, .. } = dispatches;
         let (n, graph) = (samples.len, plan.graph());
         let steps = n.div_ceil(plan.batch()).max(1);
-        let penalties_per_step = match memory.has_penalty {
-            true => penalty::gpu::parts_per_step(memory.layout.len),
-            false => 0,
-        };
+        let penalties_per_step = sgd::gpu::penalties(&memory.chunks);
         let mut buffers = BufferList::new(Owner::Results);
         let mut results = HashMap::new();
         let mut add = |role, what: &str, len: usize| {
@@ -268,22 +264,24 @@ impl DatasetRecording {
         let all = DatasetBuffers { memory, samples: &samples.slices, results };
 
         let input = graph.node(graph.input());
-        let node = dispatches.context(graph.input());
+        // A crop that alone reads the input is what of a sample is copied.
+        let target = plan.gathered();
+        let kept = graph.node(target).shape.len();
+        let node = NodeContext { id: target, ..dispatches.context(graph.input(), Phase::Forward) };
         let op = Gather { sample: input.shape };
         let mut gather = Vec::new();
         for (i, count) in samples.chunks.iter().enumerate() {
             let (count, n) = (count * samples.sample, n * samples.sample);
             let share = (node.batch * count).div_ceil(n.max(1));
-            let desc = gather::gpu::forward(&op, &node, i, share);
+            let desc = gather::gpu::forward(&op, &node, kept, (i, share));
             gather.push(writer.record(&input.name, &desc, &all)?);
         }
         let output = &graph.node(graph.output()).name;
-        let mut descs = dispatches.loss();
-        if memory.has_penalty {
-            descs.push(penalty::gpu::forward(memory.layout.len));
-        }
+        let descs = dispatches.loss();
         let loss = descs.iter().map(|desc| writer.record(output, desc, &all));
         let loss = loss.collect::<Result<_>>()?;
+        let update = dispatches.update();
+        let update = update.map(|desc| writer.record(ALL_NODES, &desc, &all)).transpose()?;
         Ok(Self {
             buffers,
             probabilities,
@@ -292,6 +290,7 @@ impl DatasetRecording {
             penalties_per_step,
             gather,
             loss,
+            update,
         })
     }
 }

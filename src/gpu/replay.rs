@@ -42,7 +42,7 @@ impl Gpu {
                         Resident::upload(context, layout, data)?
                     }
                 };
-                let dispatches = Dispatches { plan, memory, variant: *variant, tiles: *tiles };
+                let dispatches = Dispatches { plan, memory, variant: *variant, tiles };
                 let recording =
                     DatasetRecording::new(&mut self.writer, dispatches, &resident.layout)?;
                 let results = context.allocate(&recording.buffers)?;
@@ -53,7 +53,9 @@ impl Gpu {
                 };
                 let gather = self.recorder.realise(context, &recording.gather, &find)?;
                 let loss = self.recorder.realise(context, &recording.loss, &find)?;
-                let dataset = DeviceDataset { resident, recording, results, gather, loss };
+                let update = recording.update.as_slice();
+                let update = self.recorder.realise(context, update, &find)?;
+                let dataset = DeviceDataset { resident, recording, results, gather, loss, update };
                 self.readback.reserve(&self.context, dataset.longest_read())?;
                 dataset
             }
@@ -148,11 +150,13 @@ impl Gpu {
         let Some(dataset) = self.datasets.front() else { return Ok(Vec::new()) };
         let parts = dataset.recording.penalties_per_step;
         let sums_len = METRICS * steps.len();
-        let mut buffers =
-            vec![(dataset.step_metrics(), sums_len), (dataset.penalties(), parts * steps.len())];
+        let mut buffers = vec![
+            (dataset.step_metrics(), 0..sums_len),
+            (dataset.penalties(), 0..parts * steps.len()),
+        ];
         let first = buffer_of(&self.memory, &self.buffers, Buffer::FirstNotFinite);
         if let (Pass::Train(_), Some(first)) = (pass, first) {
-            buffers.push((first, 1));
+            buffers.push((first, 0..1));
         }
         let read = self.readback.read(&self.context, &buffers)?;
         let (sums, penalties) = (&read[0], &read[1]);

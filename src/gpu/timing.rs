@@ -7,7 +7,7 @@ use super::memory::WORD;
 use super::readback::Readback;
 use super::recorder::Dispatch;
 use super::step::{Pass, Step, Training};
-use super::{Gpu, GpuOptions};
+use super::{Gpu, GpuOptions, Phase};
 use crate::backend::{DatasetRef, KeptBatch, Sgd, check_batch};
 use crate::error::Result;
 use crate::measure::Work;
@@ -107,7 +107,7 @@ impl Queries {
         encoder.resolve_query_set(&self.set, 0..count, &self.resolved, 0);
         context.queue.submit([encoder.finish()]);
         let words = u64::from(count * wgpu::QUERY_SIZE) / WORD;
-        let read = readback.read(context, &[(&self.resolved, words as usize)])?.concat();
+        let read = readback.read(context, &[(&self.resolved, 0..words as usize)])?.concat();
         let words: &[u32] = bytemuck::cast_slice(&read);
         let ticks: Vec<u64> =
             words.chunks_exact(2).map(|w| u64::from(w[0]) | u64::from(w[1]) << 32).collect();
@@ -166,11 +166,26 @@ impl Gpu {
             .collect()
     }
 
-    /// What each of the [`Gpu::dispatches`] is made of, and the buffers that it writes.
+    /// The phase of each of the [`Gpu::dispatches`].
+    pub fn phases(&self) -> impl Iterator<Item = Phase> {
+        let backward = self.backward.len();
+        let update = self.datasets.front().map_or(0, |dataset| dataset.update.len());
+        let forward = self.dispatches().len().saturating_sub(backward + update);
+        let all = [(Phase::Forward, forward), (Phase::Backward, backward), (Phase::Update, update)];
+        all.into_iter().flat_map(|(phase, count)| std::iter::repeat_n(phase, count))
+    }
+
+    /// What each of the [`Gpu::dispatches`] is made of, and the buffers that it writes; then what
+    /// evaluation alone dispatches.
     pub fn descriptions(&self) -> Vec<(&DispatchDesc, Vec<Buffer>)> {
         let dataset = self.datasets.front();
-        let pass = Pass::Train(Training::plain(NO_UPDATE));
-        let dispatches = dataset.into_iter().flat_map(|dataset| self.step(dataset, pass));
+        let training = Pass::Train(Training::plain(NO_UPDATE));
+        let steps = |dataset| {
+            let inference = self.step(dataset, Pass::Evaluate);
+            let only = inference.filter(|dispatch| !dispatch.recorded.when.includes(true));
+            self.step(dataset, training).chain(only)
+        };
+        let dispatches = dataset.into_iter().flat_map(steps);
         dispatches.map(|d| (&d.recorded.desc, d.recorded.writes().collect())).collect()
     }
 

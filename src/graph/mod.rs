@@ -167,6 +167,12 @@ impl Graph {
         Ok(id)
     }
 
+    /// Hash of the nodes: differs between networks with equally many weights.
+    pub fn hash(&self) -> String {
+        let nodes = format!("{:?}", self.nodes);
+        blake3::hash(nodes.as_bytes()).to_hex()[..32].to_owned()
+    }
+
     /// The model's name, for messages.
     pub fn model(&self) -> &str {
         &self.model

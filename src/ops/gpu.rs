@@ -117,17 +117,22 @@ pub enum Buffer {
     Argmax(NodeId),
     /// Mean, inverse standard deviation, scale and shift of a batch norm's channels.
     BatchStats(NodeId),
-    /// Partial sums of a node, see [`super::split_k`].
+    /// Mean and squares of the parts of a batch norm's input, see [`super::split_k`].
+    Moments(NodeId),
+    /// Partial sums of the gradients of a node's parameters.
     PartialSums(NodeId),
-    /// The partial sums of all weight gradients that the optimiser reduces.
+    /// The partial sums of all nodes, which the optimiser reduces.
     AllPartialSums,
     /// A parameter tensor.
     Parameter(NodeId, Role),
     /// The gradient of a parameter tensor.
     ParameterGradient(NodeId, Role),
-    /// The gradients of gamma and beta of a batch norm in one binding: beta's begins
-    /// [`NodeContext::beta_offset`] elements after gamma's.
-    NormGradients(NodeId),
+    /// All parameters of a node in one binding: the second begins [`NodeContext::tensor_stride`]
+    /// elements after the first, and those of a batch norm are equally far apart.
+    NodeParameters(NodeId),
+    /// Logits, their gradient and the probabilities of a softmax in one binding, see
+    /// [`super::softmax::gpu::part_stride`].
+    LossTensors(NodeId),
     /// All parameters.
     AllParameters,
     /// The gradients of all parameters.
@@ -136,9 +141,7 @@ pub enum Buffer {
     Velocity,
     /// Number of the call's first step after which a weight is not finite.
     FirstNotFinite,
-    /// The penalty's factor of each parameter.
-    PenaltyFactors,
-    /// What each workgroup of the optimiser does.
+    /// What each workgroup of the optimiser and of the penalty does.
     UpdateChunks,
     /// Indices of samples, batch after batch.
     Order,
@@ -154,7 +157,7 @@ pub enum Buffer {
     Probabilities,
     /// Loss and number of correct predictions of each step.
     StepMetrics,
-    /// Partial sums of the penalty of each step.
+    /// Shares of the penalty of each step.
     Penalties,
     /// No buffer: the kernel reads and writes nothing there.
     Unused,
@@ -232,8 +235,8 @@ pub struct NodeContext {
     pub variant: KernelVariant,
     /// Tiles of the tiled kernels.
     pub tiles: TileConfig,
-    /// Of a batch norm: elements from the first of gamma's gradient to the first of beta's.
-    pub beta_offset: usize,
+    /// Elements from the first of the node's first parameter tensor to the first of its second.
+    pub tensor_stride: usize,
 }
 
 /// An input of a node.

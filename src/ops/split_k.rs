@@ -26,11 +26,7 @@ pub struct SplitK {
     pub stride: usize,
 }
 
-/// Least positions in a part of a batch norm, so that the partial sums are few beside the input.
-const MIN_POSITIONS: usize = 64;
-/// Most parts of a sample of a batch norm.
-const MAX_PARTS: usize = 128;
-/// Most positions in a part: see the limit of llvmpipe above.
+/// Most positions of a thread: see the limit of llvmpipe above.
 pub(crate) const MAX_POSITIONS: usize = 1 << 14;
 
 impl SplitK {
@@ -43,12 +39,6 @@ impl SplitK {
     /// Parts of `samples_per_part` whole samples; `rows_per_part` is at least the rows of one.
     pub fn by_samples(samples_per_part: usize, rows_per_part: usize, stride: usize) -> Self {
         Self { samples_per_part, rows_per_part, parts_per_sample: 1, stride }
-    }
-
-    /// Parts of a sample of `rows` windows of `window` positions each, for a batch norm.
-    pub fn by_positions(rows: usize, window: usize, stride: usize) -> Self {
-        let [least, most] = [MIN_POSITIONS, MAX_POSITIONS].map(|n| n.div_ceil(window));
-        Self::by_rows(rows, rows.div_ceil(MAX_PARTS).clamp(least, most), stride)
     }
 
     /// The finest of the splits into `by_rows` and into 1, 2, 4, … whole samples whose partial

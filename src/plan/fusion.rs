@@ -13,6 +13,26 @@ pub struct Fusions {
     /// A batch norm with the poolings that alone read it: one max and one average pooling at most,
     /// over equal windows.
     pub batch_norm_pool2d: Option<NormLimits>,
+    /// The crop that alone reads the input, with the copy of a batch: the rest is not copied.
+    pub gather_crop: bool,
+    /// A dropout with the dense layer behind it that alone reads it.
+    pub dropout_dense: Option<DropoutLimits>,
+    /// The last dense layer with the softmax. The logits are written nevertheless.
+    pub dense_softmax: Option<LossLimits>,
+}
+
+/// The dense layers that compute a dropout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DropoutLimits {
+    /// Most outputs: every few of them draw the masks again.
+    pub units: usize,
+}
+
+/// The dense layers that the pass of the loss computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LossLimits {
+    /// Most elements of the kernel.
+    pub kernel_len: usize,
 }
 
 /// The convolutions that a fused kernel takes.
@@ -35,7 +55,13 @@ pub struct NormLimits {
 
 impl Fusions {
     /// Every node is a pass of its own.
-    pub const NONE: Self = Self { conv2d_max_pool2d: None, batch_norm_pool2d: None };
+    pub const NONE: Self = Self {
+        conv2d_max_pool2d: None,
+        batch_norm_pool2d: None,
+        gather_crop: false,
+        dropout_dense: None,
+        dense_softmax: None,
+    };
 
     /// The max-pooling that is computed in the pass of the convolution `id`.
     pub(super) fn conv2d(&self, graph: &Graph, id: NodeId) -> Option<(NodeId, pool2d::Extents)> {
@@ -87,9 +113,43 @@ impl Fusions {
         pools
     }
 
-    /// The node in whose pass the pooling `node` is computed.
+    /// The dropout whose output alone the dense layer `id` reads, and alone.
+    pub(super) fn dense(&self, graph: &Graph, id: NodeId) -> Option<NodeId> {
+        let limits = self.dropout_dense?;
+        let node = graph.node(id);
+        let Op::Dense { units, .. } = node.op else { return None };
+        let below = *node.inputs.first()?;
+        // Neighbours: nothing in between reads or writes the gradient that the dropout passes on.
+        let fits = matches!(graph.node(below).op, Op::Dropout { .. })
+            && graph.readers(below).eq([id])
+            && below.index() + 1 == id.index()
+            && units <= limits.units;
+        fits.then_some(below)
+    }
+
+    /// The dense layer that the pass of the softmax `id` computes.
+    pub(super) fn softmax(&self, graph: &Graph, id: NodeId) -> Option<NodeId> {
+        let limits = self.dense_softmax?;
+        let below = *graph.node(id).inputs.first()?;
+        let node = graph.node(below);
+        let Op::Dense { units, .. } = node.op else { return None };
+        let n_in = graph.node(*node.inputs.first()?).shape.len();
+        let fits = units * n_in <= limits.kernel_len && self.dense(graph, below).is_none();
+        fits.then_some(below)
+    }
+
+    /// The node in whose pass the pooling, the crop or the dropout `node` is computed.
     pub(super) fn absorbed_by(&self, graph: &Graph, id: NodeId, node: &Node) -> Option<NodeId> {
         let below = *node.inputs.first()?;
+        let is_crop = matches!(node.op, Op::Crop { .. });
+        if self.gather_crop && is_crop && below == graph.input() && graph.readers(below).eq([id]) {
+            return Some(below);
+        }
+        if let Some(reader) =
+            graph.readers(id).next().filter(|reader| self.dense(graph, *reader) == Some(id))
+        {
+            return Some(reader);
+        }
         let by_conv = self.conv2d(graph, below).is_some_and(|(pool, _)| pool == id);
         let by_norm = self.batch_norm(graph, below);
         let by_norm = by_norm.is_some_and(|pools| [pools.max, pools.mean].contains(&Some(id)));

@@ -6,7 +6,7 @@ mod fusion;
 
 use std::fmt;
 
-pub use fusion::{ConvLimits, Fusions, NormLimits};
+pub use fusion::{ConvLimits, DropoutLimits, Fusions, LossLimits, NormLimits};
 
 use crate::error::{Error, Result};
 use crate::graph::{Axis, Graph, NodeId, Op, Shape};
@@ -49,7 +49,7 @@ pub enum LoweredOp {
     Input,
     /// Nothing: the output is the input's buffer.
     Alias,
-    /// Nothing: the node that it reads computes it in its own pass.
+    /// Nothing: the node that it reads computes it in its own pass, or the node that reads it.
     FusedInto(NodeId),
     /// A convolution, with the max-pooling that is fused with it.
     Conv2d(Conv2d),
@@ -179,6 +179,9 @@ impl Plan {
             let kept = match &self.lowered[id.index()] {
                 LoweredOp::Conv2d(conv) => conv.max_pool2d.is_none(),
                 LoweredOp::BatchNorm(norm) => norm.pools.is_none(),
+                LoweredOp::Input => self.gathered() == id,
+                // Fused into its reader.
+                LoweredOp::FusedInto(by) => !self.graph.node(*by).inputs.contains(&id),
                 LoweredOp::Alias => continue,
                 _ => true,
             };
@@ -267,6 +270,26 @@ impl Plan {
         &self.input_gradients[id.index()]
     }
 
+    /// The node whose output a batch of samples is copied into: the input, or the crop that is fused
+    /// with it.
+    pub fn gathered(&self) -> NodeId {
+        let input = self.graph.input();
+        let into = |id: &NodeId| *self.lowered(*id) == LoweredOp::FusedInto(input);
+        self.graph.ids().find(into).unwrap_or(input)
+    }
+
+    /// The inputs of a node's pass with what backward does with their gradients: where a dropout is
+    /// fused into the pass, the dropout's.
+    pub fn inputs(&self, id: NodeId) -> Vec<(NodeId, Gradient)> {
+        let node = self.graph.node(id);
+        let own = node.inputs.iter().zip(self.input_gradients(id));
+        own.flat_map(|(input, gradient)| match self.lowered(*input) {
+            LoweredOp::FusedInto(by) if *by == id => self.inputs(*input),
+            _ => vec![(*input, *gradient)],
+        })
+        .collect()
+    }
+
     /// Arithmetic and bytes of a pass through a node at a whole batch; nothing for a node that is
     /// no pass of its own.
     pub fn work(&self, id: NodeId, pass: Pass) -> Work {
@@ -330,9 +353,7 @@ fn lower_node(graph: &Graph, fusions: &Fusions, id: NodeId) -> LoweredOp {
             let pools = fusions.batch_norm(graph, id);
             LoweredOp::BatchNorm(BatchNorm { rows, c, momentum, epsilon, activation, pools })
         }
-        Op::Dropout { rate } => {
-            LoweredOp::Dropout(Dropout { len: node.shape.len(), rate, node: id.index() as u32 })
-        }
+        Op::Dropout { rate } => LoweredOp::Dropout(dropout(graph, id, rate)),
         Op::Crop { .. } => LoweredOp::Crop(Crop { len_in: input.len(), len_out: node.shape.len() }),
         Op::AxisToChannels { axis: Axis::Mel } => {
             let [h_in, w_in, c_in] = input.as_map();
@@ -341,10 +362,28 @@ fn lower_node(graph: &Graph, fusions: &Fusions, id: NodeId) -> LoweredOp {
         Op::Concat => LoweredOp::Concat(Concat::new(&inputs, node.shape)),
         Op::Add => LoweredOp::Add(Add { len: node.shape.len() }),
         Op::Dense { units, bias, activation, l2 } => {
-            LoweredOp::Dense(Dense { n_in: input.len(), n_out: units, bias, activation, l2 })
+            let dropout = fusions.dense(graph, id).and_then(|below| match graph.node(below).op {
+                Op::Dropout { rate } => Some(dropout(graph, below, rate)),
+                _ => None,
+            });
+            LoweredOp::Dense(Dense {
+                n_in: input.len(),
+                n_out: units,
+                bias,
+                activation,
+                l2,
+                dropout,
+            })
         }
-        Op::Softmax => LoweredOp::Softmax(Softmax { classes: node.shape.len() }),
+        Op::Softmax => {
+            let dense = fusions.softmax(graph, id);
+            LoweredOp::Softmax(Softmax { classes: node.shape.len(), dense })
+        }
     }
+}
+
+fn dropout(graph: &Graph, id: NodeId, rate: f32) -> Dropout {
+    Dropout { len: graph.node(id).shape.len(), rate, node: id.index() as u32 }
 }
 
 /// Whether any parameter at or before each node is learned.
@@ -452,10 +491,16 @@ impl LoweredOp {
                 format!("concat of {rows} rows, widths {widths:?}, together {total}")
             }
             Self::Add(Add { len }) => format!("add of {len} elements"),
-            Self::Dense(Dense { n_in, n_out, bias, activation, l2 }) => {
-                format!("dense {n_in} → {n_out}, bias {bias}, {activation:?}, l2 {l2}")
+            Self::Dense(Dense { n_in, n_out, bias, activation, l2, dropout }) => {
+                let dropout = dropout.map_or_else(String::new, |Dropout { rate, node, .. }| {
+                    format!(", fused with a dropout of rate {rate}, stream {node}")
+                });
+                format!("dense {n_in} → {n_out}, bias {bias}, {activation:?}, l2 {l2}{dropout}")
             }
-            Self::Softmax(Softmax { classes }) => format!("softmax of {classes} classes"),
+            Self::Softmax(Softmax { classes, dense }) => {
+                let dense = dense.map_or_else(String::new, |id| format!(", with {}", name(id)));
+                format!("softmax of {classes} classes{dense}")
+            }
         }
     }
 }

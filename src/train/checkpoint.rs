@@ -10,7 +10,6 @@ use super::settings::Config;
 use super::tensors::{Tensors, difference, hash_of, hash_of_text, read_tensors, write_tensors};
 use crate::backend::{State, StepMetrics};
 use crate::error::{Error, Result};
-use crate::graph::Graph;
 
 /// Weights and position of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,12 +93,6 @@ impl Position {
         }
         Ok(())
     }
-}
-
-/// Hash of a network's nodes: differs between networks with equally many weights.
-pub fn graph_hash(graph: &Graph) -> String {
-    let nodes = format!("{:?}", graph.nodes());
-    blake3::hash(nodes.as_bytes()).to_hex()[..32].to_owned()
 }
 
 const KEY: &str = "genre_gpu_checkpoint";

@@ -249,7 +249,7 @@ mod tests {
         let graph = model.graph(data.sample_shape, 4).unwrap();
         for (i, last) in stops.iter().chain(&[usize::MAX]).enumerate() {
             let plan = Plan::new(graph.clone(), config.batch_size).unwrap();
-            let options = Options { threads: 1, adapter: None };
+            let options = Options { threads: 1, ..Options::default() };
             let mut cpu = device::open(Device::Cpu, plan, options).unwrap();
             let checkpoint = folder.path().join("checkpoint.safetensors");
             let new = if i == 0 { Trainer::new } else { Trainer::resume };
@@ -380,7 +380,7 @@ mod tests {
             [DataFrom::Memory, DataFrom::Disk].map(|from| load(folder.path(), from));
         let graph = Model::open("p1").unwrap().graph(memory.sample_shape, 4).unwrap();
         let plan = Plan::new(graph, 7).unwrap();
-        let options = Options { threads: 1, adapter: None };
+        let options = Options { threads: 1, ..Options::default() };
         let device = device::open(Device::Cpu, plan, options).unwrap();
         let mut backend = Counting { device, uploads: Vec::new() };
         // 45 samples in batches of 7; a window has 1, 2 or all 7 batches.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::checkpoint::{Checkpoint, graph_hash};
+use super::checkpoint::Checkpoint;
 use super::history::Epoch;
 use super::loader::samples_of;
 use super::results::Results;
@@ -194,7 +194,9 @@ fn open_and_train(
     stop: &dyn Fn() -> bool,
 ) -> Result<RunOutcome> {
     // First: a model or device that cannot be opened leaves no folder.
-    let backend = run.job.open_on(devices, &data.data)?;
+    let begun = run.begun()?;
+    let job = begun.as_ref().unwrap_or(run.job);
+    let backend = job.open_on(devices, &data.data)?;
     observer.device_opened(run, backend)?;
     run.train_on_samples(backend, data, samples, observer, stop)
 }
@@ -250,8 +252,13 @@ impl Job {
         devices.open(self.config.device, self.lowered(data)?, self.config.device_options())
     }
 
+    /// Samples in a step: as many as the settings say, if the data have them.
+    pub fn batch(&self, data: &Dataset) -> usize {
+        self.config.batch_size.min(data.longest_part())
+    }
+
     fn lowered(&self, data: &Dataset) -> Result<Plan> {
-        Plan::new(self.graph(data)?, self.config.batch_size.min(data.longest_part()))
+        Plan::new(self.graph(data)?, self.batch(data))
     }
 
     /// Determines how far the run is on these data.
@@ -277,7 +284,7 @@ impl Job {
             let what = format!("on data with hash {trained_on}, but {} has {given}", data.source);
             return Err(self.other_run(&what));
         }
-        if position.graph_hash != graph_hash(&graph) {
+        if position.graph_hash != graph.hash() {
             return Err(self.other_run("of another network: the model has changed since"));
         }
         let parts = PartName::ALL.map(|part| folder.predictions(part));
@@ -297,6 +304,19 @@ impl Job {
 }
 
 impl PlannedRun<'_> {
+    /// The job as it was begun, where that was on a GPU: its tiles are kept to the last step.
+    fn begun(&self) -> Result<Option<Job>> {
+        if self.state != RunState::Started || self.job.config.tiles.is_some() {
+            return Ok(None);
+        }
+        let existing = Config::read(&RunFolder::open(&self.job.folder)?.config())?;
+        if existing.device != self.job.config.device {
+            return Ok(None);
+        }
+        let config = Config { tiles: existing.tiles, ..self.job.config.clone() };
+        Ok(Some(Job { config, ..self.job.clone() }))
+    }
+
     /// The folder, without files of an older run if the run is new.
     fn folder(&self) -> Result<RunFolder> {
         let Job { folder: path, overwrite, .. } = self.job;
@@ -371,6 +391,8 @@ impl PlannedRun<'_> {
     ) -> Result<RunOutcome> {
         let PreparedData { data, front_end, cutting, scale, audit } = prepared;
         let Job { config, model, .. } = self.job;
+        // As the device chose them, so that the run can be had again.
+        let config = &Config { tiles: backend.tiles(), ..config.clone() };
         let title = run_title(&config.model, data);
         let (graph, device) = (backend.plan().graph().clone(), backend.describe());
         let begin = match self.state {
@@ -443,12 +465,15 @@ fn report_of_test(results: &[Results], classes: &[String]) -> Result<String> {
 }
 
 /// The settings of `existing` that differ from `wanted`, except those that change no result:
-/// threads, and the paths of data and model, whose contents are compared by hash.
+/// threads, and the paths of data and model, whose contents are compared by hash. Tiles are the
+/// device's choice unless they are wanted.
 fn differences(existing: &Config, wanted: &Config) -> Vec<String> {
     let (existing, wanted) = (existing.table(), wanted.table());
     let keys: BTreeSet<&String> = existing.keys().chain(wanted.keys()).collect();
     let text = |value: Option<&toml::Value>| value.map_or("none".into(), ToString::to_string);
+    let chosen = |key: &&String| *key != "tiles" || wanted.contains_key("tiles");
     keys.into_iter()
+        .filter(chosen)
         .filter(|key| !["threads", "data", "model"].contains(&key.as_str()))
         .filter(|key| existing.get(*key) != wanted.get(*key))
         .map(|key| format!("{key} {}, not {}", text(existing.get(key)), text(wanted.get(key))))

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::audio::FrontEndSpec;
 use crate::data::{DEMO_SOURCE, ScaleKind, Split};
+#[cfg(feature = "gpu")]
+use crate::device;
 use crate::device::{Device, MOST_THREADS, Options};
 use crate::error::{Error, Result};
 use crate::files::read_settings;
@@ -62,9 +64,9 @@ macro_rules! settings {
             /// These settings; those that are absent are taken from `other`.
             #[must_use]
             pub fn or(self, mut other: Self) -> Self {
-                // Another device has other adapters.
+                // Another device has other adapters and tiles.
                 if self.device.is_some() && other.device.is_some() && self.device != other.device {
-                    other.adapter = None;
+                    (other.adapter, other.tiles) = (None, None);
                 }
                 let mut arrays = other.arrays;
                 arrays.extend(self.arrays);
@@ -222,6 +224,10 @@ settings! {
             value_parser = words::<CheckpointSelection, 2>(["last", "best"]),
         ]
         keep: CheckpointSelection = CheckpointSelection::default();
+
+        /// GPU tiles: wide, narrow, small or tune's line
+        [long, value_name = "TILES", conflicts_with = "resume"]
+        tiles: String, #[serde(skip_serializing_if = "Option::is_none")];
     }
 }
 
@@ -310,7 +316,7 @@ impl Config {
     /// The settings that a run keeps from its first step to its last, as text by key. The others may be
     /// changed by --resume, or are bound by the hashes of data and network.
     pub fn binding(&self) -> BTreeMap<String, String> {
-        const FREE: [&str; 9] = [
+        const FREE: [&str; 10] = [
             "model",
             "device",
             "adapter",
@@ -319,6 +325,7 @@ impl Config {
             "front-end",
             "epochs",
             "threads",
+            "tiles",
             "arrays",
         ];
         let table = self.table();
@@ -334,13 +341,17 @@ impl Config {
 
     /// Options of the device.
     pub fn device_options(&self) -> Options<'_> {
-        Options { threads: self.threads, adapter: self.adapter.as_deref() }
+        Options {
+            threads: self.threads,
+            adapter: self.adapter.as_deref(),
+            tiles: self.tiles.as_deref(),
+        }
     }
 
-    /// Changes device and adapter. Another device has other adapters.
+    /// Changes device and adapter. Another device has other adapters and tiles.
     pub fn run_on(&mut self, device: Option<Device>, adapter: Option<String>) {
         if let Some(device) = device.filter(|device| *device != self.device) {
-            (self.device, self.adapter) = (device, None);
+            (self.device, self.adapter, self.tiles) = (device, None, None);
         }
         self.adapter = adapter.or(self.adapter.take());
     }
@@ -393,6 +404,12 @@ impl Config {
             let (expected, found) = ("--device gpu with it", format!("{adapter} alone"));
             return Err(Error::Setting { name: "adapter", expected, found });
         }
+        if let (Device::Cpu, Some(tiles)) = (self.device, &self.tiles) {
+            let (expected, found) = ("--device gpu with it", format!("{tiles} alone"));
+            return Err(Error::Setting { name: "tiles", expected, found });
+        }
+        #[cfg(feature = "gpu")]
+        device::tiles(self.tiles.as_deref())?;
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
             let found = self.learning_rate.to_string();
             let expected = "a finite number above 0";

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::augment::{InputStats, augmentations};
-use super::checkpoint::{Checkpoint, Position, graph_hash};
+use super::checkpoint::{Checkpoint, Position};
 use super::history::{Epoch, best_epoch};
 use super::initial::initial_parameters;
 use super::loader::DataLoader;
@@ -70,7 +70,7 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self> {
         let parameters = initial_parameters(backend.plan().graph(), config.seed);
         backend.set_state(&State::new(parameters))?;
-        let graph_hash = graph_hash(backend.plan().graph());
+        let graph_hash = backend.plan().graph().hash();
         let (data_hash, device) = (data.hash.clone(), backend.identity());
         let settings = config.binding();
         let position = Position { data_hash, graph_hash, device, settings, ..Position::default() };
@@ -100,7 +100,7 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self> {
         let graph = backend.plan().graph();
         let Checkpoint { state, best, mut position } = Checkpoint::read(&checkpoint)?;
-        let same_network = position.graph_hash == graph_hash(graph)
+        let same_network = position.graph_hash == graph.hash()
             && state.parameters.len() == graph.parameter_count();
         if position.data_hash != data.hash {
             return Err(Error::Run {

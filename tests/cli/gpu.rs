@@ -303,3 +303,44 @@ fn a_run_is_exported_for_webgpu() {
     work.fails("export --webgpu nosuch", &["nosuch"]);
     work.refuses("export run", &["--webgpu"]);
 }
+
+/// Other tiles are other orders of summation: a run has those that were chosen for its GPU, and can be
+/// had again.
+#[test]
+fn tiles_that_were_tuned_are_taken_by_new_runs_and_kept() {
+    if skipped() {
+        return;
+    }
+    let work = Work::new();
+    let size = "--input 16x12 --batch-size 8";
+    let tuned: Value = serde_json::from_str(&work.ok(&format!("tune {size} --json")).out).unwrap();
+    let list = "cache/genre-gpu/tuned-gpus.txt";
+    let (known, tiles) = (work.text(list), tuned["tiles"].as_str().unwrap());
+    assert!(known.lines().count() == 1 && known.trim_end().ends_with(tiles), "{known}");
+    assert!(!tuned["rows"].as_array().unwrap().is_empty());
+    let seconds = &tuned["step_seconds"];
+    assert!(seconds.is_null() || seconds[0].as_f64().unwrap() > 0.0, "{seconds}");
+
+    // As if others had been the fastest.
+    let (key, _) = known.trim_end().rsplit_once('\t').unwrap();
+    work.write(list, format!("{key}\tsmall; conv2d backward narrow\n"));
+    work.ok(&format!("{TRAIN} --device gpu --out tuned"));
+    let kept = "tiles = \"small; conv2d backward narrow\"";
+    assert!(work.text("tuned/config.toml").contains(kept), "{}", work.text("tuned/config.toml"));
+    // Not for another batch size.
+    work.ok("train --data data --epochs 1 --batch-size 9 --device gpu --out other");
+    assert!(!work.text("other/config.toml").contains("conv2d"));
+
+    // The run goes on with what it began with, whatever is known now, and is the same again.
+    work.write(list, "");
+    work.ok("train --data data --epochs 1 --batch-size 8 --device gpu --tiles small --out small");
+    work.ok("train --resume small --epochs 2");
+    assert!(work.text("small/config.toml").contains("tiles = \"small\""));
+    work.ok("train --config tuned/config.toml --out again");
+    assert_same(&work, "tuned", "again");
+
+    work.refuses("train --data data --tiles small --out no", &["--tiles: expected --device gpu"]);
+    let words = "train --data data --device gpu --tiles broad --out no";
+    work.refuses(words, &["--tiles", "\"broad\" is none of wide, narrow, small"]);
+    assert!(!work.exists("no"));
+}

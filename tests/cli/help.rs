@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::adapter::skipped;
 use super::program::{Ran, Work};
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "assignment",
     "train",
     "evaluate",
@@ -20,6 +20,8 @@ const COMMANDS: [&str; 16] = [
     "prepare",
     "adapters",
     "bench",
+    "tune",
+    "check",
     "completions",
     "man",
 ];

@@ -39,7 +39,8 @@ pub fn open(plan: Plan, variant: KernelVariant) -> Option<Gpu> {
 
 /// The same with the tiles that another adapter would have.
 pub fn open_tiled(plan: Plan, variant: KernelVariant, tiles: TileConfig) -> Option<Gpu> {
-    let options = GpuOptions { variant, tiles: Some(tiles), ..options() };
+    let tiles = tiles.into();
+    let options = GpuOptions { variant, tiles: Some(&tiles), ..options() };
     open_with(plan, options).map(|gpu| gpu.unwrap_or_else(|e| panic!("{e}")))
 }
 

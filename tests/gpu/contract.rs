@@ -175,18 +175,21 @@ fn kernels_of_inference(variant: KernelVariant) {
         let training: Vec<&str> = gpu.dispatches().iter().map(|(kernel, ..)| kernel.name).collect();
         let of = |kernels: &[&str], what: &str| kernels.iter().filter(|k| k.contains(what)).count();
         let [evaluation, explanation] = gpu.inference_kernels();
-        for wasted in
-            ["moments", "conv2d_backward_weight", "pool2d_backward_weight", "sum_parts", "sgd"]
-        {
+        for wasted in ["moments", "conv2d_backward_weight", "pool2d_backward_weight", "sgd"] {
             let found = of(&evaluation, wasted) + of(&explanation, wasted);
             assert_eq!(found, 0, "{model}: {wasted}");
         }
         // All that was there to be left out was, and nothing else.
         assert_eq!(of(&evaluation, "backward"), 0, "{model}");
         assert_eq!(of(&explanation, "backward_input"), of(&training, "backward_input"), "{model}");
-        for kept in ["forward", "stats", "gather"] {
+        // In training the optimiser computes the penalty, of which P2 has none.
+        let penalties = [&training, &evaluation, &explanation].map(|list| of(list, "penalty"));
+        let penalty = usize::from(model == "p1");
+        assert_eq!(penalties, [0, penalty, penalty], "{model}");
+        for (kept, more) in [("forward", penalty), ("gather", 0)] {
             let [evaluated, explained] = [&evaluation, &explanation].map(|list| of(list, kept));
-            assert_eq!([evaluated, explained], [of(&training, kept); 2], "{model}: {kept}");
+            let expected = of(&training, kept) + more;
+            assert_eq!([evaluated, explained], [expected; 2], "{model}: {kept}");
         }
         assert_eq!(of(&training, "moments") > 0, model == "p2");
     }

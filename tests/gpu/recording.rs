@@ -11,7 +11,7 @@ const SAMPLES: usize = 3360;
 
 fn recording(model: &str, samples: usize) -> Recording {
     let graph = Model::open(model).unwrap().graph([80, 80, 1], 4).unwrap();
-    Recording::new(Plan::new(graph, 32).unwrap(), samples, TileConfig::Narrow).unwrap()
+    Recording::new(Plan::new(graph, 32).unwrap(), samples, &TileConfig::Narrow.into()).unwrap()
 }
 
 /// Kernels, nodes, constants and grids; then the buffers.

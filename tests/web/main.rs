@@ -45,7 +45,7 @@ struct Answer {
 fn job(model: &str, tiles: TileConfig) -> (Job, Vec<f32>, Vec<f32>) {
     let graph = Model::open(model).unwrap().graph(SHAPE, CLASSES).unwrap();
     let plan = || Plan::new(graph.clone(), BATCH).unwrap();
-    let recording = Recording::new(plan(), SAMPLES, tiles).unwrap();
+    let recording = Recording::new(plan(), SAMPLES, &tiles.into()).unwrap();
     let parameters = initial_parameters(&graph, 42);
     let mut stream = Stream::new(7, model);
     let len: usize = SHAPE.iter().product();

@@ -10,6 +10,13 @@ fn no_bias(filters: usize, kernel: [usize; 2]) -> Op {
     Op::Conv2d { filters, kernel, padding: Same, bias: false, activation: Relu }
 }
 
+/// Cases with many partial sums of weight gradients beside few activations.
+pub fn many_sums() -> [Case; 2] {
+    let op = || conv(16, [5, 5], Same, Relu);
+    let pooled = pooled("many sums, then pool", [8, 8, 8], op());
+    [one("many sums", [8, 8, 8], 16, 13, op()), Case { batch: 16, partial: 13, ..pooled }]
+}
+
 /// All cases of this op.
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![
@@ -30,6 +37,10 @@ pub fn cases() -> Vec<Case> {
         one("conv 29 filters over 19 columns", [2, 19, 5], 7, 5, conv(29, [3, 3], Same, Relu)),
         one("conv without bias", [5, 5, 2], 3, 2, no_bias(4, [3, 3])),
         one("conv of one column", [19, 1, 6], 4, 3, conv(16, [9, 1], Same, Relu)),
+        // Tiles of columns, of rows, and of channels, and remainders of each.
+        one("conv 1×5 over many columns", [3, 151, 1], 3, 2, conv(12, [1, 5], Same, Relu)),
+        one("conv even kernel of 11 channels", [13, 22, 11], 3, 2, conv(4, [4, 2], Same, Linear)),
+        one("conv 3×3 of 48 channels", [4, 9, 48], 3, 2, conv(4, [3, 3], Same, Relu)),
         one("conv of many weights", [3, 4, 32], 2, 1, conv(24, [5, 5], Same, Relu)),
         uneven_kernels(),
         pooled("conv 5×5 same, then pool", [7, 11, 3], conv(8, [5, 5], Same, Relu)),
@@ -47,6 +58,9 @@ pub fn cases() -> Vec<Case> {
         pooled("conv 3 filters of a channel, then pool", [6, 41, 1], conv(3, [3, 3], Same, Linear)),
         pooled("conv 4 to 8 channels, then pool", [8, 14, 4], conv(8, [5, 5], Same, Relu)),
         pooled("conv 8 to 16 channels, then pool", [8, 20, 8], conv(16, [5, 5], Same, Relu)),
+        pooled("conv 11 to 8 channels of many rows, then pool", [15, 35, 11], {
+            conv(8, [5, 5], Same, Relu)
+        }),
         pooled("conv 16 to 28 channels, then pool", [6, 8, 16], conv(28, [3, 3], Same, Relu)),
         pooled("conv 3 to 70 channels, then pool", [5, 7, 3], conv(70, [3, 1], Same, Relu)),
     ];

@@ -209,7 +209,7 @@ impl<'a> Machine<'a> {
             }
             Statement::Switch { selector, cases } => {
                 let selector = self.value(frame, *selector)?.scalar()?.clone();
-                return self.switch(frame, &selector, cases, mask);
+                return self.switch(frame, &selector, cases, &mask);
             }
             Statement::Loop { body, continuing, break_if } => {
                 return self.repeat(frame, [body, continuing], *break_if, mask);
@@ -336,7 +336,7 @@ impl<'a> Machine<'a> {
         frame: &mut Frame<'a>,
         selector: &Scalar,
         cases: &[naga::SwitchCase],
-        mask: Mask,
+        mask: &Mask,
     ) -> Result<Mask, String> {
         if !selector.is_constant {
             self.effect((Kind::Branch, 1), &[selector])?;
@@ -495,7 +495,7 @@ impl<'a> Machine<'a> {
                 match self.value(frame, *base)? {
                     Value::Pointer(at) => {
                         let words = program.member(ty, *index, self.is_buffer(&at))?;
-                        Ok(Value::Pointer(Pointer { words: at.words + words, ..at }))
+                        Ok(Value::Pointer(Pointer { words: at.words.wrapping_add(words), ..at }))
                     }
                     value @ (Value::One(_) | Value::Many(_)) => {
                         let first = program.member(ty, *index, false)? as usize;

@@ -1,5 +1,5 @@
 //! Batch normalisation on the CPU. Shader twins: `shaders/batch_norm/moments.wgsl`,
-//! `shaders/batch_norm/stats.wgsl`, `shaders/batch_norm/forward.wgsl`,
+//! `shaders/include/batch_norm_stats.wgsl`, `shaders/batch_norm/forward.wgsl`,
 //! `shaders/batch_norm/backward_weight.wgsl`, `shaders/batch_norm/backward_input.wgsl`.
 //!
 //! Sums run in f64 over each shard of a batch, then over the shards in order.

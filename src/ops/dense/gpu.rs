@@ -2,10 +2,13 @@
 
 use super::Dense;
 use crate::graph::{Activation, Role};
+use crate::ops::dropout;
 use crate::ops::gpu::{
     Buffer, DispatchDesc, Grid, InputGradient, Kernel, KernelVariant, NodeContext, constants,
     kernels, switch,
 };
+use crate::ops::softmax::Softmax;
+use crate::ops::softmax::gpu as softmax;
 
 kernels! {
     "dense":
@@ -14,6 +17,7 @@ kernels! {
     BACKWARD_INPUT = "backward_input",
     BACKWARD_WEIGHT = "backward_weight",
     BACKWARD_TILED = "backward_tiled",
+    SOFTMAX_FORWARD = "softmax_forward",
 }
 
 /// The gradients of weights, where they are a dispatch of their own.
@@ -35,6 +39,44 @@ fn parameters(op: &Dense) -> (usize, usize) {
     (op.n_in * op.n_out, if op.bias { op.n_out } else { 0 })
 }
 
+/// The dropout of the input, which only the tiled kernels have.
+fn dropout(op: &Dense) -> Vec<(&'static str, f64)> {
+    let none = [("node", 0.0), ("threshold", 0.0), ("scale", 1.0)];
+    let survival = op.dropout.as_ref().map_or(none, dropout::gpu::survival);
+    survival.into_iter().chain([switch("has_dropout", op.dropout.is_some())]).collect()
+}
+
+/// The output, and the softmax, loss and gradient of it.
+pub(crate) fn softmax_forward(
+    op: &Dense,
+    node: &NodeContext,
+    (loss, loss_node): (&Softmax, &NodeContext),
+) -> DispatchDesc {
+    let (x, y) = (node.batch * op.n_in, node.batch * op.n_out);
+    let (w, b) = parameters(op);
+    let mut constants = softmax::loss_constants(loss, loss_node);
+    constants.extend([
+        ("n_in", op.n_in as f64),
+        switch("has_bias", op.bias),
+        switch("relu", op.activation == Activation::Relu),
+        ("bias_at", node.tensor_stride as f64),
+        ("part_stride", softmax::part_stride(loss, node.batch) as f64),
+    ]);
+    let mut bindings = softmax::loss_bindings(loss, loss_node).to_vec();
+    bindings.extend([
+        node.x(0).with_traffic(x),
+        Buffer::NodeParameters(node.id).with_traffic(w + b),
+        Buffer::LossTensors(loss_node.id).with_traffic(3 * y),
+    ]);
+    DispatchDesc {
+        kernel: SOFTMAX_FORWARD,
+        constants,
+        bindings,
+        grid: Grid::Groups(1),
+        flop: op.flop(node.batch),
+    }
+}
+
 /// The output.
 pub(crate) fn forward(op: &Dense, node: &NodeContext) -> Vec<DispatchDesc> {
     let (x, y) = (node.batch * op.n_in, node.batch * op.n_out);
@@ -45,6 +87,7 @@ pub(crate) fn forward(op: &Dense, node: &NodeContext) -> Vec<DispatchDesc> {
     let (kernel, grid) = match node.variant {
         KernelVariant::Plain => (FORWARD, Grid::Threads(y)),
         KernelVariant::Tiled | KernelVariant::Fused | KernelVariant::Sparse => {
+            constants.extend(dropout(op));
             let groups = node.batch.div_ceil(ROWS) * op.n_out.div_ceil(COLUMNS);
             (FORWARD_TILED, Grid::Groups(groups))
         }
@@ -83,6 +126,7 @@ fn backward_tiled(op: &Dense, node: &NodeContext) -> DispatchDesc {
     let input = node.input_gradient(0);
     let mut constants = extents(op);
     constants.extend([switch("has_bias", op.bias), switch("has_dx", input.is_some())]);
+    constants.extend(dropout(op));
     let [mask, add] =
         input.map_or([switch("mask", false), switch("add", false)], InputGradient::switches);
     constants.extend([mask, add]);

@@ -5,6 +5,7 @@ pub(crate) mod cpu;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpu;
 
+use super::dropout::Dropout;
 use super::{Pass, update_work, work};
 use crate::graph::Activation;
 use crate::measure::Work;
@@ -22,6 +23,8 @@ pub struct Dense {
     pub activation: Activation,
     /// Penalty `l2 · Σ w²` on the kernel.
     pub l2: f32,
+    /// A dropout of the input, in the same pass.
+    pub dropout: Option<Dropout>,
 }
 
 impl Dense {

@@ -6,14 +6,18 @@ use crate::random::counter::threshold;
 
 kernels! { "dropout": FORWARD = "forward", BACKWARD_INPUT = "backward_input" }
 
-fn constants(op: &Dropout) -> Vec<(&'static str, f64)> {
-    vec![
-        ("len", op.len as f64),
+/// Which elements survive, and what of them.
+pub(crate) fn survival(op: &Dropout) -> [(&'static str, f64); 3] {
+    [
         ("node", f64::from(op.node)),
         ("threshold", f64::from(threshold(op.rate))),
         // Computed in f32, as on the CPU.
         ("scale", f64::from(1.0 / (1.0 - op.rate))),
     ]
+}
+
+fn constants(op: &Dropout) -> Vec<(&'static str, f64)> {
+    std::iter::once(("len", op.len as f64)).chain(survival(op)).collect()
 }
 
 /// The output.

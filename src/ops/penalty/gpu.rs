@@ -1,33 +1,25 @@
-//! Dispatch of the penalty: `shaders/penalty/`.
+//! Dispatch of the penalty in evaluation: `shaders/penalty/`. In training the optimiser computes it.
 
-use crate::ops::gpu::{Buffer, DispatchDesc, Grid, constants, kernels};
+use crate::ops::gpu::{Buffer, DispatchDesc, Grid, Kernel, constants, kernels};
+use crate::ops::sgd::gpu::{Chunk, penalties, words};
 
 kernels! { "penalty": FORWARD = "forward" }
 
-/// Threads of a workgroup.
-const GROUP: usize = 256;
-/// Elements for each thread, where there are enough.
-const ELEMENTS_PER_THREAD: usize = 32;
-/// Most workgroups.
-const MAX_GROUPS: usize = 64;
+/// Where no weight moves.
+pub(crate) const INFERENCE_ONLY: &[Kernel] = KERNELS;
 
-/// Partial sums of a step over `len` parameters.
-pub(crate) fn parts_per_step(len: usize) -> usize {
-    len.div_ceil(GROUP * ELEMENTS_PER_THREAD).min(MAX_GROUPS)
-}
-
-/// Partial sums of the penalty over all `len` parameters.
-pub(crate) fn forward(len: usize) -> DispatchDesc {
-    let parts = parts_per_step(len);
-    DispatchDesc {
+/// The penalty over all `len` parameters, if there is one.
+pub(crate) fn forward(chunks: &[Chunk], len: usize) -> Option<DispatchDesc> {
+    let shares = penalties(chunks);
+    (shares > 0).then(|| DispatchDesc {
         kernel: FORWARD,
-        constants: constants([("len", len), ("parts_per_step", parts)]),
+        constants: constants([("penalties_per_step", shares)]),
         bindings: vec![
-            Buffer::PenaltyFactors.with_traffic(len),
+            Buffer::UpdateChunks.with_traffic(words(chunks)),
             Buffer::AllParameters.with_traffic(len),
-            Buffer::Penalties.with_traffic(parts),
+            Buffer::Penalties.with_traffic(shares),
         ],
-        grid: Grid::Groups(parts),
-        flop: 3 * len,
-    }
+        grid: Grid::Groups(chunks.len()),
+        flop: 2 * len,
+    })
 }

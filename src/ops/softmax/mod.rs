@@ -6,6 +6,7 @@ pub(crate) mod cpu;
 pub(crate) mod gpu;
 
 use super::{Pass, work};
+use crate::graph::NodeId;
 use crate::measure::Work;
 
 /// The softmax and the loss.
@@ -13,6 +14,8 @@ use crate::measure::Work;
 pub struct Softmax {
     /// Number of classes.
     pub classes: usize,
+    /// The dense layer below, if the pass computes the logits, too.
+    pub dense: Option<NodeId>,
 }
 
 impl Softmax {

@@ -1,0 +1,77 @@
+// Softmax, the cross-entropy from the logits as Keras computes it, and its gradient:
+//   m = max_c z[n, c],  p[n, c] = exp(z[n, c] - m) / Σ exp(z - m)
+//   loss[n] = log Σ exp(z[n, ·] - m) - (z[n, t] - m),  t = labels[order[first + n]]
+//   dz[n, c] = (p[n, c] - [c = t]) / N, N = samples in the batch
+// A sample is correct if t is the first of its largest logits. dz is masked by z > 0 where the layer below ends in a ReLU;
+// outside of training it is the gradient of each sample's own logit, [c = t].
+// rows [samples of the data set, classes]: the probabilities by place in the order; metrics: (loss, correct) of each step,
+// Σ over the batch. Thread k of 64 takes samples k, k + 64, … in order, then a tree sums the threads: a fixed order.
+// A kernel defines where z, p and dz are: logit, store_probability, store_logit_gradient.
+
+override classes: u32;
+override has_gradient: bool;
+override mask: bool;
+
+@group(0) @binding(1) var<storage, read> order: array<u32>;
+@group(0) @binding(2) var<storage, read> labels: array<u32>;
+@group(0) @binding(3) var<storage, read_write> rows: array<f32>;
+@group(0) @binding(4) var<storage, read_write> metrics: array<vec2<f32>>;
+
+var<workgroup> losses: array<f32, 64>;
+var<workgroup> corrects: array<f32, 64>;
+
+fn softmax_and_loss(local: u32) {
+    var loss = 0.0;
+    var correct = 0.0;
+    for (var n = local; n < step.n; n += 64u) {
+        let row = n * classes;
+        let label = labels[order[step.first + n]];
+        var best = 0u;
+        var top = logit(row);
+        for (var c = 1u; c < classes; c++) {
+            if logit(row + c) > top {
+                best = c;
+                top = logit(row + c);
+            }
+        }
+        var sum = 0.0;
+        for (var c = 0u; c < classes; c++) {
+            sum += exp(logit(row + c) - top);
+        }
+        for (var c = 0u; c < classes; c++) {
+            let share = exp(logit(row + c) - top) / sum;
+            store_probability(row + c, share);
+            rows[(step.first + n) * classes + c] = share;
+            if has_gradient {
+                let own = select(0.0, 1.0, c == label);
+                var g = own;
+                if step.training != 0u {
+                    g = (share - own) / f32(step.n);
+                }
+                if mask && !(logit(row + c) > 0.0) {
+                    g = 0.0;
+                }
+                store_logit_gradient(row + c, g);
+            }
+        }
+        var own_loss = log(sum) - (logit(row + label) - top);
+        for (var c = 0u; c < classes; c++) {
+            // Found by its bits, a NaN is the loss whatever a compiler makes of the arithmetic.
+            own_loss = select(own_loss, logit(row + c), is_nan(logit(row + c)));
+        }
+        loss += own_loss;
+        correct += select(0.0, 1.0, best == label);
+    }
+    losses[local] = loss;
+    corrects[local] = correct;
+    for (var half = 32u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if local < half {
+            losses[local] += losses[local + half];
+            corrects[local] += corrects[local + half];
+        }
+    }
+    if local == 0u {
+        metrics[step.index] = vec2(losses[0], corrects[0]);
+    }
+}
