@@ -321,8 +321,13 @@ impl<'a> Machine<'a> {
         // Data decide, which are not known: neighbours take both ways. What ends a loop or a thread, and
         // atomics, which stand for what is rare, go by zeros.
         if condition.is_data && !leaves_or_is_rare(accept) && !leaves_or_is_rare(reject) {
-            let first = self.block(frame, accept, mask.clone())?;
-            let second = self.block(frame, reject, mask)?;
+            // Zeros say which is last and so decides what variables hold.
+            let sides = match condition.lanes.get(0) {
+                0 => [accept, reject],
+                _ => [reject, accept],
+            };
+            let first = self.block(frame, sides[0], mask.clone())?;
+            let second = self.block(frame, sides[1], mask)?;
             return Ok(first.or(&second));
         }
         let holds = Mask::of(&condition.lanes, self.trace.warps);
