@@ -138,8 +138,11 @@ pub(super) fn binary_cost(op: BinaryOperator, ty: Type, by: Option<u32>) -> (Kin
     }
 }
 
+/// What an operator computes, and what it costs.
+pub(super) type Unary = (fn(u32) -> u32, Kind, u16);
+
 /// What an operator computes; a sign and a negation are part of the instruction that reads them.
-pub(super) fn unary(op: UnaryOperator, ty: Type) -> Result<(fn(u32) -> u32, Kind, u16), String> {
+pub(super) fn unary(op: UnaryOperator, ty: Type) -> Result<Unary, String> {
     match (op, ty) {
         (UnaryOperator::Negate, Type::Float) => Ok((|a| (-float(a)).to_bits(), Kind::Free, 0)),
         (UnaryOperator::Negate, Type::Signed) => Ok((u32::wrapping_neg, Kind::Integer, 1)),
@@ -168,7 +171,7 @@ pub(super) fn math(function: MathFunction, ty: Type) -> Result<Math, String> {
             (|a, b, c| float(a).max(float(b)).min(float(c)).to_bits(), Kind::Float, 2)
         }
         (F::Saturate, Type::Float) => {
-            (|a, _, _| float(a).max(0.0).min(1.0).to_bits(), Kind::Float, 1)
+            (|a, _, _| float(a).clamp(0.0, 1.0).to_bits(), Kind::Float, 1)
         }
         (F::Ceil, Type::Float) => (|a, _, _| float(a).ceil().to_bits(), Kind::Float, 1),
         (F::Floor, Type::Float) => (|a, _, _| float(a).floor().to_bits(), Kind::Float, 1),

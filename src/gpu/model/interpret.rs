@@ -209,7 +209,7 @@ impl<'a> Machine<'a> {
             }
             Statement::Switch { selector, cases } => {
                 let selector = self.value(frame, *selector)?.scalar()?.clone();
-                return self.switch(frame, &selector, cases, mask);
+                return self.switch(frame, &selector, cases, &mask);
             }
             Statement::Loop { body, continuing, break_if } => {
                 return self.repeat(frame, [body, continuing], *break_if, mask);
@@ -321,8 +321,13 @@ impl<'a> Machine<'a> {
         // Data decide, which are not known: neighbours take both ways. What ends a loop or a thread, and
         // atomics, which stand for what is rare, go by zeros.
         if condition.is_data && !leaves_or_is_rare(accept) && !leaves_or_is_rare(reject) {
-            let first = self.block(frame, accept, mask.clone())?;
-            let second = self.block(frame, reject, mask)?;
+            // Zeros say which is last and so decides what variables hold.
+            let sides = match condition.lanes.get(0) {
+                0 => [accept, reject],
+                _ => [reject, accept],
+            };
+            let first = self.block(frame, sides[0], mask.clone())?;
+            let second = self.block(frame, sides[1], mask)?;
             return Ok(first.or(&second));
         }
         let holds = Mask::of(&condition.lanes, self.trace.warps);
@@ -336,7 +341,7 @@ impl<'a> Machine<'a> {
         frame: &mut Frame<'a>,
         selector: &Scalar,
         cases: &[naga::SwitchCase],
-        mask: Mask,
+        mask: &Mask,
     ) -> Result<Mask, String> {
         if !selector.is_constant {
             self.effect((Kind::Branch, 1), &[selector])?;
@@ -495,7 +500,7 @@ impl<'a> Machine<'a> {
                 match self.value(frame, *base)? {
                     Value::Pointer(at) => {
                         let words = program.member(ty, *index, self.is_buffer(&at))?;
-                        Ok(Value::Pointer(Pointer { words: at.words + words, ..at }))
+                        Ok(Value::Pointer(Pointer { words: at.words.wrapping_add(words), ..at }))
                     }
                     value @ (Value::One(_) | Value::Many(_)) => {
                         let first = program.member(ty, *index, false)? as usize;

@@ -59,6 +59,8 @@ pub(super) struct Machine<'a> {
     pub(super) trace: Trace,
     constants: HashMap<(Type, u32), Scalar>,
     known: HashMap<(Key, [u32; 3]), Scalar>,
+    /// Sums of a value and a constant, by their nodes.
+    sums: HashMap<u32, (Scalar, u32)>,
     cells: Vec<Cell>,
     /// Variables of the module that each thread has for itself: their first cells.
     private: HashMap<Handle<naga::GlobalVariable>, u32>,
@@ -84,6 +86,7 @@ impl<'a> Machine<'a> {
             trace: Trace { warps, nodes: Vec::new(), accesses: Vec::new() },
             constants: HashMap::new(),
             known: HashMap::new(),
+            sums: HashMap::new(),
             cells: Vec::new(),
             private: HashMap::new(),
             shared: HashMap::new(),
@@ -220,7 +223,26 @@ impl<'a> Machine<'a> {
         }
         let what = arithmetic::binary_cost(op, a.ty, right.or(left.filter(|_| op == Op::Multiply)));
         let ty = arithmetic::binary_type(op, a.ty);
-        self.compute(Key::Binary(op), what, ty, &[a, b], |_| a.lanes.map2(&b.lanes, f))
+        let lanes = |_| a.lanes.map2(&b.lanes, f);
+        let result = self.compute(Key::Binary(op), what, ty, &[a, b], lanes)?;
+        let sum = match (op, left, right) {
+            (Op::Add, Some(constant), None) => Some((b, constant)),
+            (Op::Add, None, Some(constant)) => Some((a, constant)),
+            (Op::Subtract, None, Some(constant)) => Some((a, constant.wrapping_neg())),
+            _ => None,
+        };
+        if let Some((value, constant)) = sum
+            && ty == Type::Unsigned
+        {
+            let (value, before) = self.split(value);
+            self.sums.insert(result.node, (value, before.wrapping_add(constant)));
+        }
+        Ok(result)
+    }
+
+    /// A value as another one and a constant.
+    fn split(&self, value: &Scalar) -> (Scalar, u32) {
+        self.sums.get(&value.node).cloned().unwrap_or_else(|| (value.clone(), 0))
     }
 
     pub(super) fn unary(&mut self, op: UnaryOperator, a: &Scalar) -> Result<Scalar, String> {
@@ -301,10 +323,21 @@ impl<'a> Machine<'a> {
         index: &Scalar,
         stride: u32,
     ) -> Result<Pointer, String> {
+        let further = |index: u32| base.words.wrapping_add(index.wrapping_mul(stride));
         if let (Lanes::Same(index), true) = (&index.lanes, index.is_constant) {
-            return Ok(Pointer { words: base.words + index * stride, ..base.clone() });
+            return Ok(Pointer { words: further(*index), ..base.clone() });
         }
         let is_local = base.root == Root::Local;
+        // An address of 32 bits and a constant: the load or store adds it.
+        let (index, constant) = match base.root {
+            Root::Global(global)
+                if self.program.space(global)? == naga::AddressSpace::WorkGroup =>
+            {
+                self.split(index)
+            }
+            Root::Global(_) | Root::Local => (index.clone(), 0),
+        };
+        let (index, words) = (&index, further(constant));
         let what = if is_local { (Kind::Free, 0) } else { (Kind::Integer, 1) };
         let key = Key::Address(stride);
         let more = match &base.more {
@@ -317,7 +350,7 @@ impl<'a> Machine<'a> {
                 index.lanes.map(|index| index.wrapping_mul(stride))
             }),
         };
-        Ok(Pointer { more: Some(more?), ..base.clone() })
+        Ok(Pointer { words, more: Some(more?), ..base.clone() })
     }
 
     /// New variables; returns the first one's place.
@@ -428,7 +461,7 @@ impl<'a> Machine<'a> {
     }
 
     fn load_leaf(&mut self, at: &Pointer, leaf: Leaf) -> Result<Vec<Scalar>, String> {
-        let words = at.words + leaf.words;
+        let words = at.words.wrapping_add(leaf.words);
         let global = match at.root {
             Root::Local => return self.load_variables(words, at.more.as_ref(), leaf),
             Root::Global(global) => global,
@@ -634,7 +667,7 @@ impl<'a> Machine<'a> {
     }
 
     fn store_leaf(&mut self, at: &Pointer, leaf: Leaf, values: &[Scalar]) -> Result<(), String> {
-        let words = at.words + leaf.words;
+        let words = at.words.wrapping_add(leaf.words);
         let global = match at.root {
             Root::Local => return self.store_variables(words, at.more.as_ref(), values),
             Root::Global(global) => global,

@@ -140,6 +140,13 @@ fn a_tree_in_workgroup_memory_has_its_barriers_and_banks() {
     // A store by both warps, then two loads and a store of one warp in each of six rounds, and a load.
     assert_eq!(totals.counts.workgroup_accesses, 2.0 + 18.0 + 1.0);
     assert_eq!(totals.counts.workgroup_passes, totals.counts.workgroup_accesses);
+    // The constant of an address is a part of the load.
+    let integers = |index: &str| {
+        let body = format!("sums[local] = 1.0; workgroupBarrier(); y[local] = sums[{index}];");
+        let text = kernel("var<workgroup> sums: array<f32, 128>;", &body);
+        self::totals(&text, &[]).counts.integers
+    };
+    assert_eq!(integers("local + 7u"), integers("local"));
     let banks = |stride: &str| {
         let body = format!(
             "sums[local * {stride} % 64u] = 1.0; workgroupBarrier(); y[local] = sums[local];"
