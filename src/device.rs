@@ -79,7 +79,7 @@ pub fn open(device: Device, plan: Plan, options: Options<'_>) -> Result<Box<dyn 
     Ok(match device {
         Device::Cpu => Box::new(open_cpu(plan, options)?),
         #[cfg(feature = "gpu")]
-        Device::Gpu => Box::new(open_gpu(plan, options, |_| Ok(None))?),
+        Device::Gpu => Box::new(open_gpu(plan, options, |_| Ok(None), 1)?),
         #[cfg(not(feature = "gpu"))]
         Device::Gpu => return Err(no_gpu(options)),
     })
