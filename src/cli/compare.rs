@@ -34,7 +34,7 @@ Examples:
   genre-gpu compare --models p1,mine.toml --validation-only --out study
       to choose among models without looking at the test part
   genre-gpu compare --models p1 --seeds 8 --device gpu --at-once 4 --out study
-      four seeds at a time on a GPU, with the results of one after another
+      four seeds at a time on a GPU; each result is what it would be alone
 
 Each run is in DIR/MODEL-DATA-seedSEED, as genre-gpu train writes it; finished
 runs are skipped. DIR receives compare.txt, compare.csv, compare.json and plots.";

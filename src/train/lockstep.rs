@@ -503,7 +503,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::cpu::Cpu;
+    use crate::device::{self, Device, Options};
     use crate::models::Model;
     use crate::random::streams::Stream;
     use crate::train::initial_parameters;
@@ -525,16 +525,21 @@ mod tests {
         (x, (0..SAMPLES).map(|_| stream.below(4) as u32).collect())
     }
 
+    fn cpu() -> Box<dyn Backend> {
+        let options = Options { threads: 1, ..Options::default() };
+        device::open(Device::Cpu, plan(), options).unwrap()
+    }
+
     /// A device that takes the steps of all replicas, one after another, and fails in a call.
     struct Many {
-        cpus: Vec<Cpu>,
+        cpus: Vec<Box<dyn Backend>>,
         calls: usize,
         lost_in: usize,
     }
 
     impl Many {
         fn new(count: usize) -> Self {
-            let cpus = (0..count).map(|_| Cpu::new(plan(), 1).unwrap()).collect();
+            let cpus = (0..count).map(|_| cpu()).collect();
             Self { cpus, calls: 0, lost_in: usize::MAX }
         }
 
@@ -614,7 +619,7 @@ mod tests {
         }
         fn evaluate_all(&mut self, data: DatasetRef<'_>) -> Result<Vec<Evaluation>> {
             self.call()?;
-            let evaluate = |cpu: &mut Cpu| {
+            let evaluate = |cpu: &mut Box<dyn Backend>| {
                 let mut probabilities = Vec::new();
                 Ok((cpu.evaluate(data, &mut probabilities)?, probabilities))
             };
@@ -704,8 +709,7 @@ mod tests {
     fn alone(number: usize) -> (State, Vec<f32>, usize) {
         let (x, y) = samples();
         let data = [DatasetRef::new(&x, &y), DatasetRef::new(&x, &y)];
-        let mut cpu = Cpu::new(plan(), 1).unwrap();
-        epochs(number, &mut cpu, data, Fails::Never, &|| false).unwrap()
+        epochs(number, cpu().as_mut(), data, Fails::Never, &|| false).unwrap()
     }
 
     #[test]
