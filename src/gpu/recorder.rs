@@ -1,5 +1,6 @@
 //! Makes of a recorded dispatch one that is compiled and bound once and replayed at every step.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU64;
 use std::time::Instant;
@@ -85,8 +86,8 @@ impl Recorder {
     ) -> Result<Dispatch> {
         let (kernel, constants) = (recorded.kernel(), &recorded.desc.constants);
         let of_text = (kernel.name, recorded.is_replicated);
-        if !self.modules.contains_key(&of_text) {
-            self.modules.insert(of_text, load(context, recorded)?);
+        if let Entry::Vacant(entry) = self.modules.entry(of_text) {
+            entry.insert(load(context, recorded)?);
         }
         let (module, layout) = &self.modules[&of_text];
         let constants_bits = constants.iter().map(|(_, value)| value.to_bits()).collect();

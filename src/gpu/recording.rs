@@ -2,6 +2,7 @@
 //! their parts of buffers and their grids. Nothing here needs a device; a host replays it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::dispatches::{Dispatches, When};
 use super::kernels::{Access, Interface};
@@ -83,8 +84,8 @@ impl Writer {
     ) -> Result<Recorded> {
         let (kernel, replicas) = (desc.kernel, self.replicas);
         let key = (kernel.name, replicas > 1);
-        if !self.interfaces.contains_key(&key) {
-            self.interfaces.insert(key, kernel.interface_of(replicas > 1)?);
+        if let Entry::Vacant(entry) = self.interfaces.entry(key) {
+            entry.insert(kernel.interface_of(replicas > 1)?);
         }
         let interface = &self.interfaces[&key];
         let what = format!("node \"{node}\", {}", kernel.file());

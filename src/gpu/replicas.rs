@@ -43,13 +43,13 @@ impl Replicas for Gpu {
         }
         self.ensure_uploaded(data)?;
         let mut seeds = vec![first.seed; replicas];
-        for replica in 0..replicas {
+        for (replica, seed) in seeds.iter_mut().enumerate() {
             // One that takes no step computes what nobody reads, of samples that there are.
             let own = batches.iter().find(|(number, _)| *number == replica);
             let own = own.map_or(&first, |(_, batches)| batches);
             self.write_order(replica, own.order);
             self.write_augmentations(replica, own.augmentations);
-            seeds[replica] = own.seed;
+            *seed = own.seed;
         }
         self.clear_first_not_finite();
         let training = Training { sgd, augmented, seed: first.seed, first_step };

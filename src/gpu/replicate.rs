@@ -239,7 +239,8 @@ mod tests {
             let mut expected: Vec<_> = one.overrides.iter().cloned().chain(strides).collect();
             expected.push((LAYERS.into(), true));
             let mut found = many.overrides.clone();
-            (expected.sort(), found.sort());
+            expected.sort();
+            found.sort();
             assert_eq!(found, expected, "{}", kernel.file());
         }
     }

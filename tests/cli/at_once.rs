@@ -97,7 +97,7 @@ fn seeds_at_once_are_what_they_are_one_after_another() {
         assert_equal(&work, "one", &format!("at-once-{most}"), &VARIED_RUNS);
         assert_equal(&work, "one", &format!("at-once-{most}"), &p1);
     }
-    work.fails(&format!("{words} --out no --at-once 0"), &["--at-once", "auto", "from 1"]);
+    work.refuses(&format!("{words} --out no --at-once 0"), &["--at-once", "auto", "from 1"]);
 }
 
 /// All stop after the same step and go on together; one that is at another step goes on alone.
