@@ -131,7 +131,7 @@ pub enum Buffer {
     /// elements after the first, and those of a batch norm are equally far apart.
     NodeParameters(NodeId),
     /// Logits, their gradient and the probabilities of a softmax in one binding, see
-    /// [`super::softmax::gpu::part_stride`].
+    /// `softmax::gpu::part_stride`.
     LossTensors(NodeId),
     /// All parameters.
     AllParameters,

@@ -36,7 +36,7 @@ pub struct Position {
     pub history: Vec<Epoch>,
     /// The data that the run is on.
     pub data_hash: String,
-    /// The network that it trains, as [`graph_hash`] has it.
+    /// The network that it trains, as [`Graph::hash`](crate::graph::Graph::hash) has it.
     pub graph_hash: String,
     /// Device of the last step ([`crate::backend::Backend::identity`]); empty in older checkpoints.
     #[serde(default)]
