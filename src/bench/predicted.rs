@@ -15,6 +15,8 @@ use crate::graph::Graph;
 use crate::plan::Plan;
 use crate::text::{aligned, fold, thousands};
 
+/// Seeds that are predicted at once: those of a comparison, unless others are asked for.
+const SEEDS: usize = 5;
 /// Columns of words; the others hold figures, set to the right.
 const WORDS: usize = 2;
 
@@ -46,6 +48,8 @@ pub struct OnGpu {
     pub profile: StepProfile,
     /// How long that takes.
     pub prediction: StepPrediction,
+    /// Seeds that train at once (`compare --at-once`), and the seconds of their step.
+    pub at_once: (usize, f64),
 }
 
 /// Predicts a step of a graph on all GPUs that are known, with the tiles that each is given unless
@@ -62,23 +66,27 @@ pub fn predict(
 ) -> Result<Predicted> {
     let batch = batch.min(samples);
     let plan = Plan::new(graph.clone(), batch)?;
-    let mut profiles: Vec<(TileConfig, StepProfile)> = Vec::new();
+    let profile = |tiles: TileConfig, replicas| {
+        let plan = plan.clone();
+        let tiles = tiles.into();
+        StepProfile::of(&Recording::with_kernels(plan, samples, variant, &tiles, replicas)?)
+    };
+    let mut profiles: Vec<(TileConfig, [StepProfile; 2])> = Vec::new();
     let mut gpus = Vec::new();
     for hardware in Hardware::ALL {
         let tiles = tiles.unwrap_or(hardware.tiles);
         let known = profiles.iter().find(|(known, _)| *known == tiles).map(|(_, known)| known);
-        let profile = match known {
+        let [one, several] = match known {
             Some(known) => known.clone(),
             None => {
-                let recording =
-                    Recording::with_kernels(plan.clone(), samples, variant, &tiles.into())?;
-                let profile = StepProfile::of(&recording)?;
-                profiles.push((tiles, profile.clone()));
-                profile
+                let both = [profile(tiles, 1)?, profile(tiles, SEEDS)?];
+                profiles.push((tiles, both.clone()));
+                both
             }
         };
-        let prediction = profile.on(&hardware);
-        gpus.push(OnGpu { tiles: tiles.as_str(), profile, prediction });
+        let prediction = one.on(&hardware);
+        let at_once = (SEEDS, several.on(&hardware).step_seconds);
+        gpus.push(OnGpu { tiles: tiles.as_str(), profile: one, prediction, at_once });
     }
     Ok(Predicted {
         version: env!("CARGO_PKG_VERSION"),
@@ -107,12 +115,16 @@ impl fmt::Display for Predicted {
             writeln!(f, "{on}")?;
         }
         let mut rows = vec![["GPU", "tiles", "step µs", "epoch ms"].map(String::from).to_vec()];
-        for OnGpu { tiles, prediction, .. } in &self.gpus {
+        rows[0].extend([format!("{SEEDS} seeds µs"), "gain".into()]);
+        for OnGpu { tiles, prediction, at_once: (seeds, seconds), .. } in &self.gpus {
+            let gain = *seeds as f64 * prediction.step_seconds / seconds;
             rows.push(vec![
                 prediction.hardware.name.into(),
                 (*tiles).into(),
                 figure(prediction.step_seconds * 1e6),
                 figure(prediction.epoch_seconds * 1e3),
+                figure(seconds * 1e6),
+                format!("{gain:.1}"),
             ]);
         }
         write!(f, "{}", aligned(&rows, WORDS))?;
@@ -124,11 +136,12 @@ const ABOUT: &str = "fma and loads are those of a thread; lines are the distinct
     neighbouring threads touches, regs the registers whose values a thread needs at once. What takes \
     longest is a dispatch's time, and a launch is added: issue is all instructions of the busiest core, \
     latency one thread's instructions that wait for each other, lines the loads' and stores' lines and \
-    passes over workgroup memory, cache and memory bytes. Expect a real GPU within a factor of two.";
+    passes over workgroup memory, cache and memory bytes. Several seeds train at once; the gain is over one after another. Expect a real GPU \
+    within a factor of two.";
 
 impl fmt::Display for OnGpu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tiles, profile, prediction } = self;
+        let Self { tiles, profile, prediction, .. } = self;
         let hardware = &prediction.hardware;
         let head = format!(
             "{}, {tiles} tiles: {} cores with {} slots of 32 lanes at {} GHz, {} TFLOP/s, {} GB/s, {} µs \

@@ -173,23 +173,25 @@ impl Recording {
     /// # Errors
     /// If the plan or the samples do not fit what every implementation of WebGPU guarantees.
     pub fn new(plan: Plan, samples: usize, tiles: &Tiles) -> Result<Self> {
-        Self::with_kernels(plan, samples, KernelVariant::default(), tiles)
+        Self::with_kernels(plan, samples, KernelVariant::default(), tiles, 1)
     }
 
-    /// The same with kernels of another form.
+    /// The same with kernels of another form, and for several replicas of the plan at once.
     ///
     /// # Errors
-    /// As [`Recording::new`].
+    /// As [`Recording::new`], and if a kernel cannot be replicated.
     pub fn with_kernels(
         plan: Plan,
         samples: usize,
         variant: KernelVariant,
         tiles: &Tiles,
+        replicas: usize,
     ) -> Result<Self> {
         let plan = plan.fused(&variant.fusions());
         super::fit::check(&plan, WEBGPU, LARGEST, None)?;
         let target = Target { name: WEBGPU.into(), largest: LARGEST, groups: GROUPS };
         let mut writer = Writer::new(target);
+        writer.replicas = replicas;
         let of_plan = PlanRecording::new(&mut writer, &plan, variant, tiles)?;
         let memory = &of_plan.memory;
         let graph = plan.graph();
@@ -298,7 +300,10 @@ impl Recording {
             Access::Write => "write",
         });
         let bindings = ["uniform"].into_iter().chain(accesses).collect();
-        self.kernels.insert(kernel.name, KernelText { code: kernel.source()?, bindings });
+        self.kernels.insert(
+            kernel.name,
+            KernelText { code: kernel.source_of(recorded.is_replicated)?, bindings },
+        );
         Ok(())
     }
 

@@ -13,7 +13,7 @@ fn profile(
 ) -> StepProfile {
     let graph = Model::open(model).unwrap().graph([input[0], input[1], 1], 4).unwrap();
     let plan = Plan::new(graph, 8).unwrap();
-    let recording = Recording::with_kernels(plan, 100, variant, &tiles.into()).unwrap();
+    let recording = Recording::with_kernels(plan, 100, variant, &tiles.into(), 1).unwrap();
     let profile = StepProfile::of(&recording).unwrap();
     assert_eq!(profile.dispatches.len(), recording.passes.train.len());
     assert_eq!(profile.steps, 13);
