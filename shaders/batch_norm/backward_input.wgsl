@@ -37,7 +37,7 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
         let all = sum_of_parts(split, place, local);
         let count = f32(step.n * rows);
         level = all.beta / count;
-        slope = stats[columns + column] * all.gamma / count;
+        slope = stats[columns + column] * (all.gamma / count);
     }
     if !place.works {
         return;

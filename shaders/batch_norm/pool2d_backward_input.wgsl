@@ -56,7 +56,7 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
         let all = sum_of_parts(summed, place, local);
         let count = f32(step.n * h_in * w_in);
         level = all.beta / count;
-        slope = stats[columns + q] * all.gamma / count;
+        slope = stats[columns + q] * (all.gamma / count);
     }
     if !place.works {
         return;

@@ -20,7 +20,9 @@ fn joined(a: Moments, b: Moments) -> Moments {
     let count = a.count + b.count;
     let share = b.count / count;
     let d = b.mean - a.mean;
-    return Moments(count, a.mean + d * share, a.squares + b.squares + d * d * (a.count * share));
+    // A driver may know the counts, and multiply by constants first (lavapipe does while the batch stays the same). Here
+    // they come first in any case, so that the bits are the same.
+    return Moments(count, a.mean + d * share, a.squares + b.squares + d * (d * (a.count * share)));
 }
 
 // For lane 0: the moments of all lanes of its column. Where there are more than eight, lane l < 8 joins lanes l + 8,
