@@ -35,6 +35,6 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
     let own_rows = walk(rows_of(split, part), place.lane);
     for (var r = own_rows.first; r < own_rows.end; r += own_rows.next) {
         let at = r * columns + place.column;
-        y[at] = activated((x[at] - own.mean) * own.scale + own.shift);
+        y[at] = activated(fma(x[at] - own.mean, own.scale, own.shift));
     }
 }
