@@ -88,7 +88,7 @@ pub fn open(device: Device, plan: Plan, options: Options<'_>) -> Result<Box<dyn 
 /// How many runs train at once, each step of theirs in one go, where a GPU can do that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AtOnce {
-    /// As many as the GPU has room for; one after another on a software GPU.
+    /// As many as the GPU has room for; one after another on a software GPU and on one in a processor.
     Auto,
     /// At most so many.
     Most(usize),
@@ -175,8 +175,9 @@ impl Devices {
             (Device::Gpu, AtOnce::Most(most)) => Ok(most),
             #[cfg(feature = "gpu")]
             (Device::Gpu, AtOnce::Auto) => match gpu::find(options.adapter)?.kind {
-                gpu::Kind::Software => Ok(1),
-                _ => Ok(usize::MAX),
+                // One run fills it (docs/performance.md).
+                gpu::Kind::Software | gpu::Kind::Integrated => Ok(1),
+                gpu::Kind::Discrete | gpu::Kind::Virtual | gpu::Kind::Other => Ok(usize::MAX),
             },
             #[cfg(not(feature = "gpu"))]
             (Device::Gpu, AtOnce::Auto) => Err(no_gpu(options)),
@@ -198,12 +199,12 @@ impl Devices {
         // What else is needed is less than a quarter.
         let room = memory::available().unwrap_or(u64::MAX) / 4 * 3 / bytes(plan).max(1);
         let mut count = wanted.min(usize::try_from(room).unwrap_or(wanted)).max(1);
-        // Memory that cannot be had, or another limit: fewer may fit.
-        while count > 1 && self.open_gpu(plan.clone(), options, count).is_err() {
+        // Memory that cannot be had, or another limit: fewer may fit. Other faults would come again.
+        while let Err(error) = self.open_gpu(plan.clone(), options, count) {
+            if count == 1 || !matches!(error, Error::DeviceLimit { .. } | Error::Gpu { .. }) {
+                return Err(error);
+            }
             count /= 2;
-        }
-        if count == 1 {
-            self.open_gpu(plan.clone(), options, 1)?;
         }
         match &mut self.gpu {
             Some((gpu, _)) => Ok(gpu),

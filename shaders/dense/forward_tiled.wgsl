@@ -7,7 +7,8 @@
 //   n + 7       └─────────┘
 //
 // Neighbouring threads read neighbouring inputs, and 12 loads serve 32 products. Sums go over i within a thread, then
-// over t in order. With has_dropout, x is the input of a dropout that no other layer reads. A wide layer on few samples is long in i only, so that a thread per element would leave a GPU idle.
+// over t in order. A wide layer on few samples is long in i only, so that a thread per element would leave a GPU idle.
+// With has_dropout, x is the input of a dropout that no other layer reads.
 // Grid: ceil(batch / 8) · ceil(n_out / 4) workgroups. CPU twin: src/ops/dense/cpu.rs.
 
 //!include step, activation, random, dropout, dense_dropout

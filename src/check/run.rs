@@ -14,7 +14,7 @@ use super::opened::Opened;
 use super::record::{Prepared, STILL, evaluate};
 use super::report::{CheckResult, KernelResult, Report, Tally};
 use super::update::updates;
-use crate::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State, Tensor};
+use crate::backend::{Augmentation, Backend, Batches, DatasetRef, Replicas, Sgd, State, Tensor};
 use crate::cpu::Cpu;
 use crate::error::{Error, Result};
 use crate::gpu::{
@@ -186,6 +186,8 @@ enum Part {
     Steps(&'static str),
     Folded(&'static str),
     BesideCpu(&'static str),
+    /// Runs of it at once, beside each alone.
+    Replicas(&'static str),
     Optimiser,
     Split,
     /// Partial sums over several samples each.
@@ -200,9 +202,9 @@ impl Part {
     fn all(brief: bool) -> Vec<Self> {
         let mut all: Vec<Self> = MODELS.map(Self::Steps).into();
         if !brief {
-            all.extend(
-                MODELS.iter().flat_map(|model| [Self::Folded(model), Self::BesideCpu(model)]),
-            );
+            all.extend(MODELS.iter().flat_map(|model| {
+                [Self::Replicas(model), Self::Folded(model), Self::BesideCpu(model)]
+            }));
             all.extend([
                 Self::NotFinite,
                 Self::Split,
@@ -401,6 +403,11 @@ impl<'a> Checks<'a> {
                 let name = format!("{}: {STEPS} steps beside the CPU", name.to_uppercase());
                 self.keep(&name, None, found)?;
             }
+            Part::Replicas(name) => {
+                let found = self.replicas(&Whole::new(name)?);
+                let name = format!("{}: two runs at once", name.to_uppercase());
+                self.keep(&name, None, found)?;
+            }
             Part::Optimiser => {
                 let found = self.optimiser();
                 if let Ok(deviations) = &found {
@@ -588,6 +595,40 @@ impl<'a> Checks<'a> {
         let caps = Caps { workgroups: Some(FEW_GROUPS), ..Caps::default() };
         let plan = Plan::new(model.graph.clone(), BATCH)?;
         model.compare(&mut Gpu::new(plan, GpuOptions { caps, ..self.gpu_options() })?)
+    }
+
+    /// Two runs at once have the bits of each alone.
+    fn replicas(&self, model: &Whole) -> Result<Vec<Deviation>> {
+        let (graph, samples) = (&model.graph, model.samples());
+        let plan = || Plan::new(graph.clone(), BATCH);
+        let order = &model.order()[..2 * BATCH + PARTIAL];
+        let mut all = Vec::new();
+        let mut gpu = Gpu::new(plan()?, self.gpu_options())?;
+        let runs = [(0, SEED), (1, SEED + 1)].map(|(replica, seed)| {
+            let batches = Batches { seed, ..Batches::plain(order) };
+            (replica, batches, State::new(initial_parameters(graph, seed)))
+        });
+        let sgd = Sgd { momentum: 0.9, ..Sgd::plain(0.01) };
+        let go_on = &mut |_| ControlFlow::Continue(());
+        let mut alone = Vec::new();
+        for (_, batches, state) in &runs {
+            gpu.set_state(state)?;
+            gpu.train(samples, batches, sgd, go_on)?;
+            alone.push(gpu.state()?);
+        }
+        let mut gpu = gpu.with_replicas(plan()?, runs.len())?;
+        for (replica, _, state) in &runs {
+            gpu.set_state_of(*replica, state)?;
+        }
+        let batches = runs.each_ref().map(|(replica, batches, _)| (*replica, *batches));
+        gpu.train_all(samples, &batches, sgd, go_on)?;
+        for (replica, alone) in alone.iter().enumerate() {
+            let same = gpu.state_of(replica)? == *alone;
+            let otherwise =
+                || format!("{}: run {} of two at once differs", graph.model(), replica + 1);
+            all.push(Deviation::of_equality(same, otherwise));
+        }
+        Ok(all)
     }
 
     fn optimiser(&mut self) -> Result<Vec<Deviation>> {

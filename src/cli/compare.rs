@@ -83,7 +83,7 @@ pub(super) struct Args {
     device: DeviceArgs,
 
     /// Seeds of a model that a GPU trains at once; same results for any number. `auto`: as many as
-    /// it has room for, on a software GPU one
+    /// it has room for, one on a software GPU and on one in a processor
     #[arg(long, value_name = "N or auto", default_value = "auto", value_parser = at_once)]
     at_once: AtOnce,
 

@@ -58,6 +58,18 @@ pub struct AdapterFacts {
     pub timestamps: bool,
 }
 
+/// Hash of the texts of all kernels: others may compute other bits.
+///
+/// # Errors
+/// If a kernel includes a file that does not exist.
+pub(super) fn kernels_hash() -> Result<String> {
+    let mut kernels = blake3::Hasher::new();
+    for kernel in KERNELS {
+        kernels.update(kernel.source()?.as_bytes());
+    }
+    Ok(kernels.finalize().to_hex()[..16].to_owned())
+}
+
 impl AdapterFacts {
     fn of(adapter: &wgpu::Adapter) -> Self {
         let (info, limits) = (adapter.get_info(), adapter.limits());
@@ -94,11 +106,7 @@ impl AdapterFacts {
     /// If a kernel includes a file that does not exist.
     pub fn fingerprint(&self) -> Result<String> {
         let Self { name, backend, driver, .. } = self;
-        let mut kernels = blake3::Hasher::new();
-        for kernel in KERNELS {
-            kernels.update(kernel.source()?.as_bytes());
-        }
-        let kernels = &kernels.finalize().to_hex()[..16];
+        let kernels = kernels_hash()?;
         let version = env!("CARGO_PKG_VERSION");
         let wgpu = option_env!("GENRE_GPU_WGPU").unwrap_or("unknown");
         let line = format!("{version}\t{kernels}\t{wgpu}\t{name}\t{backend}\t{driver}");

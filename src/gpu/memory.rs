@@ -1,5 +1,5 @@
 //! The buffers of a plan, by role: one for each slot's values and gradients, and one flat buffer each
-//! for the parameters, their gradients, the and velocity. All are values here: a host
+//! for the parameters, their gradients and the velocity. All are values here: a host
 //! allocates them.
 
 use std::collections::HashMap;

@@ -447,6 +447,11 @@ impl Backend for Gpu {
         format!("gpu, {name} ({backend}, {kind}, {driver})")
     }
 
+    fn identity(&self) -> String {
+        let kernels = adapter::kernels_hash().unwrap_or_default();
+        format!("{}, kernels {kernels}", self.describe())
+    }
+
     fn tiles(&self) -> Option<String> {
         Some(self.tiles.to_string())
     }

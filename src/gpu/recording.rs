@@ -104,7 +104,13 @@ impl Writer {
         let mut desc = desc.clone();
         if replicas > 1 {
             desc.constants.push((LAYERS, f64::from(groups[2])));
-            groups[2] *= replicas as u32;
+            groups[2] = groups[2].saturating_mul(replicas as u32);
+            if groups[2] as usize > self.target.groups {
+                let most = self.target.groups;
+                return Err(fault(format!(
+                    "{what}: replicas take more than {most} layers of groups"
+                )));
+            }
             for (i, (slice, _)) in bindings.iter_mut().enumerate() {
                 let (stride, words) = (slice.buffer.stride, interface.element_words[i + 1]);
                 let is_apart = words > 0 && stride.is_multiple_of(words.into());
@@ -166,6 +172,18 @@ impl PlanRecording {
         variant: KernelVariant,
         tiles: &Tiles,
     ) -> Result<Self> {
+        let known = |node: &str| node == ALL_NODES || plan.graph().find(node).is_some();
+        if let Some(node) = tiles.nodes().find(|node| !known(node)) {
+            let names = plan.graph().nodes().iter().map(|node| node.name.as_str());
+            return Err(Error::Setting {
+                name: "tiles",
+                expected: "names of the model's nodes",
+                found: format!(
+                    "\"{node}\", which is none of {}",
+                    names.collect::<Vec<_>>().join(", ")
+                ),
+            });
+        }
         let memory = Memory::new(plan, variant, tiles, writer.target.largest, writer.replicas);
         let dispatches = Dispatches { plan, memory: &memory, variant, tiles };
         let (mut forward, mut backward) = (Vec::new(), Vec::new());

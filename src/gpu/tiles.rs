@@ -53,6 +53,11 @@ impl Tiles {
         chosen.map_or(self.preset, |(_, tiles)| *tiles)
     }
 
+    /// The nodes that are named.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &str> {
+        self.chosen.keys().map(|(node, _)| node.as_str())
+    }
+
     /// These tiles, and others for a phase of a node.
     pub fn set(&mut self, node: &str, phase: Phase, tiles: TileConfig) {
         let key = (node.to_owned(), phase);

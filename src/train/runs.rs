@@ -625,7 +625,7 @@ fn report_of_test(results: &[Results], classes: &[String]) -> Result<String> {
 /// threads, and the paths of data and model, whose contents are compared by hash. Tiles are the
 /// device's choice unless they are wanted.
 fn differences(existing: &Config, wanted: &Config) -> Vec<String> {
-    let (existing, wanted) = (existing.table(), wanted.table());
+    let (existing, wanted) = (existing.clone().normal().table(), wanted.clone().normal().table());
     let keys: BTreeSet<&String> = existing.keys().chain(wanted.keys()).collect();
     let text = |value: Option<&toml::Value>| value.map_or("none".into(), ToString::to_string);
     let chosen = |key: &&String| *key != "tiles" || wanted.contains_key("tiles");

@@ -303,6 +303,16 @@ impl Config {
         self
     }
 
+    /// The same with tiles as a run writes them, whatever the order of their parts.
+    #[must_use]
+    pub(super) fn normal(mut self) -> Self {
+        #[cfg(feature = "gpu")]
+        if let Ok(Some(tiles)) = device::tiles(self.tiles.as_deref()) {
+            self.tiles = Some(tiles.to_string());
+        }
+        self
+    }
+
     /// As `config.toml`.
     pub fn to_toml(&self) -> String {
         let head = match self.data {
@@ -348,12 +358,14 @@ impl Config {
         }
     }
 
-    /// Changes device and adapter. Another device has other adapters and tiles.
+    /// Changes device and adapter. Another device has other adapters and tiles, another adapter other tiles.
     pub fn run_on(&mut self, device: Option<Device>, adapter: Option<String>) {
         if let Some(device) = device.filter(|device| *device != self.device) {
             (self.device, self.adapter, self.tiles) = (device, None, None);
         }
-        self.adapter = adapter.or(self.adapter.take());
+        if let Some(adapter) = adapter.filter(|adapter| self.adapter.as_ref() != Some(adapter)) {
+            (self.adapter, self.tiles) = (Some(adapter), None);
+        }
     }
 
     /// Replaces the data, or the names of some arrays.

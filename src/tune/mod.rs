@@ -10,7 +10,7 @@ pub use known::Known;
 use serde::Serialize;
 
 use crate::backend::{Backend, Batches, DatasetRef, Sgd, State};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{AdapterFacts, Gpu, GpuOptions, KernelVariant, Phase, TileConfig, Tiles, Timer};
 use crate::graph::Graph;
 use crate::measure::Budget;
@@ -27,6 +27,8 @@ const MIN_STEP_GAIN: f64 = 0.02;
 const BATCHES: usize = 4;
 /// Times that whole steps of both are measured, one after the other.
 const ROUNDS: usize = 3;
+/// Largest difference of gradients with other tiles, as a share of their norm.
+const SAME: f64 = 1e-3;
 /// Deviation of made-up weights: small enough for sums of any length.
 const WEIGHT: f64 = 0.05;
 
@@ -139,16 +141,31 @@ pub fn tune(
     }
     let (rows, chosen) = choose(&measured, kind);
     let mut step_seconds = [f64::INFINITY; 2];
+    let mut gradients: [Vec<f32>; 2] = Default::default();
     let rounds = if chosen == preset { 0 } else { ROUNDS };
     for _ in 0..rounds {
-        for (tiles, least) in [&preset, &chosen].into_iter().zip(&mut step_seconds) {
+        for ((tiles, least), gradients) in
+            [&preset, &chosen].into_iter().zip(&mut step_seconds).zip(&mut gradients)
+        {
             gpu = gpu.with_kernels(plan()?, variant, Some(tiles))?;
             gpu.set_state(&inputs.state)?;
             *least = least.min(step(&mut gpu, samples, options.steps)?);
+            *gradients = gpu.parameter_gradients()?;
             progress.advance(1);
         }
     }
     progress.end();
+    // The tiles of the adapter's kind are checked before the first use; the chosen ones against them.
+    if !alike(&gradients[0], &gradients[1]) {
+        return Err(Error::Gpu {
+            adapter: adapter.to_string(),
+            problem: format!(
+                "gradients with tiles \"{chosen}\" differ from those with \"{preset}\"; `genre-gpu check` \
+                 shows which kernel is wrong; --tiles {} takes the others",
+                kind.as_str()
+            ),
+        });
+    }
     let gains = rounds > 0 && step_seconds[1] <= (1.0 - MIN_STEP_GAIN) * step_seconds[0];
     let tiles = if gains { &chosen } else { &preset };
     Ok(Tuned {
@@ -161,6 +178,14 @@ pub fn tune(
         step_seconds: (rounds > 0).then_some(step_seconds),
         tiles: tiles.to_string(),
     })
+}
+
+/// Whether gradients differ by rounding alone.
+fn alike(a: &[f32], b: &[f32]) -> bool {
+    let square = |v: f64| v * v;
+    let difference: f64 = a.iter().zip(b).map(|(a, b)| square(f64::from(a - b))).sum();
+    let length: f64 = a.iter().map(|a| square(f64::from(*a))).sum();
+    a.len() == b.len() && difference <= square(SAME) * length
 }
 
 /// Seconds of all phases with one kind of tiles, in the order of a step.
@@ -281,6 +306,15 @@ mod tests {
 
     fn phases(of: [(&str, Phase, &str, f64); 3]) -> Phases {
         Phases(of.map(|(node, phase, desc, s)| (node.into(), phase, desc.into(), s)).into())
+    }
+
+    #[test]
+    fn gradients_of_other_tiles_differ_by_rounding() {
+        let a = [1.0, -2.0, 0.5];
+        assert!(alike(&a, &[1.0001, -2.0001, 0.5]));
+        for wrong in [&[1.0, -2.0, 0.6][..], &[1.0, -2.0, f32::NAN], &[1.0, -2.0]] {
+            assert!(!alike(&a, wrong), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use genre_gpu::error::Error;
 use genre_gpu::gpu::Gpu;
 use genre_gpu::graph::Graph;
 use genre_gpu::models::Model;
+use genre_gpu::plan::Plan;
 use genre_gpu::random::keras::Shuffle;
 use genre_gpu::random::streams::Stream;
 use genre_gpu::train::initial_parameters;
@@ -32,6 +33,14 @@ const SGD: Sgd = Sgd { learning_rate: 0.02, momentum: 0.9, nesterov: true };
 
 mod have_the_bits_of_a_run_alone {
     on_each_variant! { super::same_bits }
+
+    /// With the kernels of graphics cards.
+    #[test]
+    fn narrow() {
+        super::same_bits_of(|plan| open_tiled(plan, Variant::Fused, TileSize::Narrow), "narrow");
+    }
+
+    use crate::common::gpu::{TileSize, Variant, open_tiled};
 }
 
 fn random(shape: [usize; 3], n: usize) -> (Vec<f32>, Vec<u32>) {
@@ -130,17 +139,21 @@ fn together(
 }
 
 fn same_bits(variant: Variant) {
+    same_bits_of(|plan| open(plan, variant), variant.as_str());
+}
+
+fn same_bits_of(open: impl Fn(Plan) -> Option<Gpu>, variant: &str) {
     for (model, shape) in MODELS {
         let graph = Model::open(model).unwrap().graph(shape, CLASSES).unwrap();
         let (train, val) = (random(shape, TRAIN), random(shape, VAL));
         let data = [DatasetRef::new(&train.0, &train.1), DatasetRef::new(&val.0, &val.1)];
-        let Some(mut gpu) = open(plan::of(&graph, BATCH), variant) else { return };
+        let Some(mut gpu) = open(plan::of(&graph, BATCH)) else { return };
         let want: Vec<Result> =
             SEEDS.iter().map(|seed| alone(&mut gpu, &graph, shape, data, *seed)).collect();
         // Whatever the device has done in between: a driver may compile a kernel anew when a batch
         // of another size comes.
         let again = alone(&mut gpu, &graph, shape, data, SEEDS[0]);
-        assert!(again == want[0], "{model}, {variant:?}, seed {}, again", SEEDS[0]);
+        assert!(again == want[0], "{model}, {variant}, seed {}, again", SEEDS[0]);
         let mut gpu = gpu.with_replicas(plan::of(&graph, BATCH), SEEDS.len()).unwrap();
         assert_eq!(gpu.replicas(), SEEDS.len());
         gpu.fill(f32::NAN);
@@ -148,14 +161,14 @@ fn same_bits(variant: Variant) {
         let got = together(&mut gpu, &graph, shape, data, &all);
         for ((got, want), seed) in got.iter().zip(&want).zip(SEEDS) {
             assert!(want.1.parameters.iter().all(|w| w.is_finite()), "{model}, seed {seed}");
-            assert!(got == want, "{model}, {variant:?}, seed {seed}");
+            assert!(got == want, "{model}, {variant}, seed {seed}");
         }
         // The first has ended, the others go on.
         let got = together(&mut gpu, &graph, shape, data, &all[1..]);
-        assert!(got[1..] == want[1..], "{model}, {variant:?}: without the first");
+        assert!(got[1..] == want[1..], "{model}, {variant}: without the first");
         // And the device goes back to one run.
         let mut gpu = gpu.with_plan(plan::of(&graph, BATCH)).unwrap();
-        assert!(alone(&mut gpu, &graph, shape, data, SEEDS[1]) == want[1], "{model}, {variant:?}");
+        assert!(alone(&mut gpu, &graph, shape, data, SEEDS[1]) == want[1], "{model}, {variant}");
     }
 }
 
