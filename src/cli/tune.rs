@@ -67,9 +67,11 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     output.document(&tuned)?;
     output.say(&tuned.to_string())?;
     output.say(&format!(
-        "Remembered in {}: new runs of {} in batches of {batch} use\n  --tiles \"{}\"",
+        "Remembered in {}: new runs of {} on {h}x{w} spectrograms of {} classes in batches of \
+         {batch} (or of all samples, if there are fewer) use\n  --tiles \"{}\"",
         cache.display(),
         tuned.model,
+        args.classes,
         tuned.tiles
     ))
 }

@@ -19,6 +19,8 @@ pub(super) const WORD: u64 = crate::ops::WORD as u64;
 /// Elements that every tensor in a flat buffer begins at a multiple of: 256 bytes, which every device
 /// can bind.
 const ALIGN: usize = 64;
+/// Most bindings of a kernel.
+const MOST_BINDINGS: usize = 8;
 /// Bytes of a uniform binding, whatever of it a kernel reads.
 pub(super) const UNIFORM_BYTES: u64 = UNIFORM_ELEMENTS as u64 * WORD;
 
@@ -123,8 +125,8 @@ pub(super) struct Slice {
 
 /// Finds buffers by role: the buffer for an unused binding depends on the kernel's access.
 pub(super) trait Buffers {
-    /// The slice of a role, if there is one.
-    fn slice(&self, role: Buffer, access: Access) -> Option<Slice>;
+    /// The slice of a role for a binding of that number, if there is one.
+    fn slice(&self, role: Buffer, access: Access, binding: usize) -> Option<Slice>;
 }
 
 impl Slice {
@@ -228,7 +230,7 @@ impl Memory {
             slices: HashMap::new(),
             splits,
             unused: buffers.add_with("unused input", 1, Vec::new()),
-            unused_output: buffers.add_with("unused output", 1, Vec::new()),
+            unused_output: buffers.add_with("unused output", ALIGN * MOST_BINDINGS, Vec::new()),
             buffers,
             chunks: Vec::new(),
         };
@@ -383,13 +385,13 @@ impl Memory {
 }
 
 impl Buffers for Memory {
-    fn slice(&self, role: Buffer, access: Access) -> Option<Slice> {
-        let unused = match access {
-            Access::Uniform | Access::Read => self.unused,
-            Access::Write => self.unused_output,
-        };
-        match role {
-            Buffer::Unused => Some(Slice::whole(unused, 1)),
+    fn slice(&self, role: Buffer, access: Access, binding: usize) -> Option<Slice> {
+        match (role, access) {
+            (Buffer::Unused, Access::Uniform | Access::Read) => Some(Slice::whole(self.unused, 1)),
+            // No two of a dispatch are the same bytes: browsers refuse that.
+            (Buffer::Unused, Access::Write) => {
+                Some(Slice::part(self.unused_output, ALIGN * binding, 1))
+            }
             _ => self.slices.get(&role).copied(),
         }
     }

@@ -28,7 +28,7 @@ const VALUES: [f32; 10] = [0.5, 0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9];
 struct BenchBuffers([Slice; 2]);
 
 impl Buffers for BenchBuffers {
-    fn slice(&self, _: Buffer, access: Access) -> Option<Slice> {
+    fn slice(&self, _: Buffer, access: Access, _: usize) -> Option<Slice> {
         match access {
             Access::Uniform | Access::Read => Some(self.0[0]),
             Access::Write => Some(self.0[1]),

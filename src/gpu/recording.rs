@@ -94,7 +94,7 @@ impl Writer {
         let mut bindings = (desc.bindings.iter().enumerate())
             .map(|(i, binding)| {
                 let slice = buffers
-                    .slice(binding.buffer, access(i))
+                    .slice(binding.buffer, access(i), i)
                     .ok_or_else(|| fault(format!("{what}: {:?} has no buffer", binding.buffer)))?;
                 Ok((slice, access(i)))
             })
@@ -295,9 +295,9 @@ struct DatasetBuffers<'a> {
 }
 
 impl Buffers for DatasetBuffers<'_> {
-    fn slice(&self, role: Buffer, access: Access) -> Option<Slice> {
+    fn slice(&self, role: Buffer, access: Access, binding: usize) -> Option<Slice> {
         let of_data = self.results.get(&role).or_else(|| self.samples.get(&role));
-        of_data.copied().or_else(|| self.memory.slice(role, access))
+        of_data.copied().or_else(|| self.memory.slice(role, access, binding))
     }
 }
 

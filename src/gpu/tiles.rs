@@ -1,6 +1,6 @@
 //! Which tiles each pass of a plan's nodes takes: one kind for all, and exceptions that were measured.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -97,6 +97,7 @@ impl FromStr for Tiles {
         };
         let mut parts = text.split(SEPARATOR);
         let mut tiles = Self::from(kind(parts.next().unwrap_or_default())?);
+        let mut named = BTreeSet::new();
         for part in parts {
             let fail = || format!("\"{part}\" is not NODE forward|backward|update {kinds}");
             let mut words = part.rsplitn(3, ' ');
@@ -104,8 +105,17 @@ impl FromStr for Tiles {
             else {
                 return Err(fail());
             };
-            let phase = Phase::ALL.into_iter().find(|phase| phase.as_str() == of);
-            tiles.set(node, phase.ok_or_else(fail)?, kind(name)?);
+            let phase =
+                Phase::ALL.into_iter().find(|phase| phase.as_str() == of).ok_or_else(fail)?;
+            if (node == ALL_NODES) != (phase == Phase::Update) {
+                return Err(format!(
+                    "\"{part}\": the update is that of \"{ALL_NODES}\", and of nothing else"
+                ));
+            }
+            if !named.insert((node, phase)) {
+                return Err(format!("\"{node} {of}\" is given twice"));
+            }
+            tiles.set(node, phase, kind(name)?);
         }
         Ok(tiles)
     }
@@ -128,9 +138,17 @@ mod tests {
         assert_eq!(tiles.of("band 1.conv", Phase::Forward), TileConfig::Wide);
         assert_eq!(tiles.of("band 1.conv", Phase::Backward), TileConfig::Narrow);
         assert_eq!(tiles.of(ALL_NODES, Phase::Update), TileConfig::Small);
-        for wrong in
-            ["", "broad", "wide; ", "wide; a forward", "wide; a back wide", "wide; a forward x"]
-        {
+        for wrong in [
+            "",
+            "broad",
+            "wide; ",
+            "wide; a forward",
+            "wide; a back wide",
+            "wide; a forward x",
+            "wide; a update small",
+            "wide; all forward small",
+            "wide; a forward small; a forward narrow",
+        ] {
             assert!(wrong.parse::<Tiles>().is_err(), "{wrong}");
         }
     }

@@ -124,10 +124,11 @@ pub fn tune(
     progress: &dyn Progress,
 ) -> Result<Tuned> {
     let plan = || Plan::new(graph.clone(), batch);
-    let inputs = Inputs::new(graph, batch);
-    let samples = DatasetRef::new(&inputs.x, &inputs.y);
     let variant = KernelVariant::default();
     let mut gpu = Gpu::new(plan()?, GpuOptions { adapter: options.adapter, ..Default::default() })?;
+    // After the device has found room for such batches.
+    let inputs = Inputs::new(graph, batch);
+    let samples = DatasetRef::new(&inputs.x, &inputs.y);
     let (adapter, preset) = (gpu.adapter().clone(), gpu.tiles().clone());
     let kind = TileConfig::for_kind(adapter.kind);
     let timer = gpu.timer()?;

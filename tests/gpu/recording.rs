@@ -3,7 +3,8 @@
 
 use std::fmt::Write;
 
-use genre_gpu::gpu::{Recording, TileConfig};
+use genre_gpu::check::cases;
+use genre_gpu::gpu::{KernelVariant, Recording, TileConfig};
 use genre_gpu::models::Model;
 use genre_gpu::plan::Plan;
 
@@ -81,5 +82,38 @@ fn recordings_keep_to_what_webgpu_guarantees() {
         }
         let in_buffers: usize = recording.roles.samples.iter().map(|(_, count)| count).sum();
         assert_eq!(in_buffers, 6000);
+    }
+}
+
+/// Browsers refuse a dispatch that writes what it binds twice.
+#[test]
+fn no_dispatch_binds_twice_what_it_writes() {
+    for (op, make) in cases::ALL {
+        for case in make() {
+            for variant in KernelVariant::ALL {
+                for tiles in TileConfig::ALL {
+                    let plan = Plan::new(case.graph.clone(), case.batch).unwrap();
+                    let recording =
+                        Recording::with_kernels(plan, 20, variant, &tiles.into(), 1).unwrap();
+                    for dispatch in &recording.dispatches {
+                        let accesses = &recording.kernels[dispatch.kernel].bindings[1..];
+                        let all: Vec<_> = dispatch.bindings.iter().zip(accesses).collect();
+                        for (i, (a, of_a)) in all.iter().enumerate() {
+                            for (b, of_b) in &all[i + 1..] {
+                                let apart = a.buffer != b.buffer
+                                    || a.offset + a.bytes <= b.offset
+                                    || b.offset + b.bytes <= a.offset;
+                                let read = **of_a != "write" && **of_b != "write";
+                                let what = (op, case.name, dispatch.kernel);
+                                assert!(
+                                    apart || read,
+                                    "{what:?}, {variant:?}, {tiles:?}: {a:?} {b:?}"
+                                );
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
 }
