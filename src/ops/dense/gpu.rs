@@ -19,7 +19,7 @@ kernels! {
     BACKWARD_WEIGHT = "backward_weight",
     BACKWARD_TILED = "backward_tiled",
     BACKWARD_STAGED = "backward_staged",
-    SOFTMAX = "softmax",
+    SOFTMAX_FORWARD = "softmax_forward",
 }
 
 /// The gradients of weights, where they are a dispatch of their own.
@@ -93,7 +93,7 @@ pub(crate) fn with_softmax(
         },
     ]);
     DispatchDesc {
-        kernel: SOFTMAX,
+        kernel: SOFTMAX_FORWARD,
         constants,
         bindings,
         grid: Grid::Groups(1),
