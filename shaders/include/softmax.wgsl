@@ -5,7 +5,8 @@
 // A sample is correct if t is the first of its largest logits. dz is masked by z > 0 where the layer below ends in a ReLU;
 // outside of training it is the gradient of each sample's own logit, [c = t].
 // rows [samples of the data set, classes]: the probabilities by place in the order; metrics: (loss, correct) of each step,
-// Σ over the batch. Thread k of 64 takes samples k, k + 64, … in order, then a tree sums the threads: a fixed order.
+// Σ over the batch. Thread k of the first 64 takes samples k, k + 64, … in order, then a tree sums the threads: a fixed
+// order.
 // A kernel defines where z, p and dz are: logit, store_probability, store_logit_gradient.
 
 override classes: u32;
@@ -23,23 +24,28 @@ var<workgroup> corrects: array<f32, 64>;
 fn softmax_and_loss(local: u32) {
     var loss = 0.0;
     var correct = 0.0;
-    for (var n = local; n < step.n; n += 64u) {
+    // Threads behind the first 64 only pass the barriers.
+    for (var n = select(step.n, local, local < 64u); n < step.n; n += 64u) {
         let row = n * classes;
         let label = labels[order[step.first + n]];
         var best = 0u;
         var top = logit(row);
-        for (var c = 1u; c < classes; c++) {
-            if logit(row + c) > top {
-                best = c;
-                top = logit(row + c);
-            }
+        // Found by its bits, a NaN is the loss whatever a compiler makes of the arithmetic.
+        var fault = 0.0;
+        for (var c = 0u; c < classes; c++) {
+            let score = logit(row + c);
+            let better = score > top;
+            best = select(best, c, better);
+            top = select(top, score, better);
+            fault = select(fault, score, is_nan(score));
         }
         var sum = 0.0;
         for (var c = 0u; c < classes; c++) {
             sum += exp(logit(row + c) - top);
         }
         for (var c = 0u; c < classes; c++) {
-            let share = exp(logit(row + c) - top) / sum;
+            let score = logit(row + c);
+            let share = exp(score - top) / sum;
             store_probability(row + c, share);
             rows[(step.first + n) * classes + c] = share;
             if has_gradient {
@@ -48,22 +54,20 @@ fn softmax_and_loss(local: u32) {
                 if step.training != 0u {
                     g = (share - own) / f32(step.n);
                 }
-                if mask && !(logit(row + c) > 0.0) {
+                if mask && !(score > 0.0) {
                     g = 0.0;
                 }
                 store_logit_gradient(row + c, g);
             }
         }
-        var own_loss = log(sum) - (logit(row + label) - top);
-        for (var c = 0u; c < classes; c++) {
-            // Found by its bits, a NaN is the loss whatever a compiler makes of the arithmetic.
-            own_loss = select(own_loss, logit(row + c), is_nan(logit(row + c)));
-        }
+        let own_loss = select(log(sum) - (logit(row + label) - top), fault, is_nan(fault));
         loss += own_loss;
         correct += select(0.0, 1.0, best == label);
     }
-    losses[local] = loss;
-    corrects[local] = correct;
+    if local < 64u {
+        losses[local] = loss;
+        corrects[local] = correct;
+    }
     for (var half = 32u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if local < half {

@@ -21,7 +21,7 @@ use crate::gpu::{
     self, Buffer, Caps, Describer, Gpu, GpuOptions, KERNELS, Kernel, KernelVariant, TileConfig,
     Tiles,
 };
-use crate::graph::{Graph, Shape};
+use crate::graph::{Graph, NodeId, Shape};
 use crate::models::Model;
 use crate::naive;
 use crate::ops::gpu::DispatchDesc;
@@ -850,7 +850,8 @@ fn concerns(plan: &Plan, buffer: Buffer, what: What) -> bool {
             Buffer::BatchStats(a) | Buffer::Moments(a) | Buffer::NodeParameters(a),
             What::Value(b) | What::Parameter(b, _),
         )
-        | (Buffer::PartialSums(a), What::ParameterGradient(b, _) | What::Parameter(b, _)) => a == b,
+        | (Buffer::PartialSums(a), What::ParameterGradient(b, _) | What::Parameter(b, _))
+        | (Buffer::NodeParameterGradients(a), What::ParameterGradient(b, _)) => a == b,
         (Buffer::Parameter(a, p), What::Parameter(b, q))
         | (Buffer::ParameterGradient(a, p), What::ParameterGradient(b, q)) => a == b && p == q,
         (
@@ -858,7 +859,9 @@ fn concerns(plan: &Plan, buffer: Buffer, what: What) -> bool {
             What::ParameterGradient(..) | What::Parameter(..),
         ) => true,
         (Buffer::LossTensors(a), What::Value(b) | What::Gradient(b)) => {
-            same(a, b) || graph.node(a).inputs.contains(&b)
+            let below = &graph.node(a).inputs;
+            let input = |logits: &NodeId| graph.node(*logits).inputs.iter().any(|x| same(*x, b));
+            same(a, b) || below.contains(&b) || below.iter().any(input)
         }
         (Buffer::StepMetrics | Buffer::Penalties, What::Metrics)
         | (Buffer::Probabilities, What::Probabilities) => true,

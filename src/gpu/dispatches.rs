@@ -128,6 +128,7 @@ impl Dispatches<'_> {
             LoweredOp::AxisToChannels(op) => axis_to_channels::gpu::backward(op, &node),
             LoweredOp::Concat(op) => concat::gpu::backward(op, &node),
             LoweredOp::Add(op) => add::gpu::backward(op, &node),
+            LoweredOp::Dense(_) if self.dense_with_loss() == Some(id) => Vec::new(),
             LoweredOp::Dense(op) => dense::gpu::backward(op, &node),
         }
     }
@@ -150,7 +151,7 @@ impl Dispatches<'_> {
         let dense = op.dense.map(|id| (self.plan.lowered(id), self.context(id, Phase::Forward)));
         let loss = match &dense {
             Some((LoweredOp::Dense(dense), below)) => {
-                dense::gpu::softmax_forward(dense, below, (op, &node))
+                dense::gpu::with_softmax(dense, below, (op, &node))
             }
             _ => softmax::gpu::forward(op, &node),
         };

@@ -264,22 +264,34 @@ impl Memory {
         }
     }
 
-    /// Where the last dense layer is computed with the loss: logits, their gradient and the
-    /// probabilities in one buffer. Returns the slots of both nodes.
+    /// Where the last dense layer is computed with the loss: logits, their gradient, the
+    /// probabilities, and the layer's input and its gradient in one buffer. Returns their slots.
     fn add_loss(&mut self, plan: &Plan) -> Vec<usize> {
         let output = plan.graph().output();
         let LoweredOp::Softmax(op) = plan.lowered(output) else { return Vec::new() };
         let Some(logits) = op.dense else { return Vec::new() };
         let len = plan.batch() * op.classes;
         let stride = softmax::gpu::part_stride(op, plan.batch());
-        let buffer = self.buffers.add("logits, their gradient, probabilities", 3 * stride);
-        self.slices.insert(Buffer::LossTensors(output), Slice::whole(buffer, 3 * stride));
+        let Some((input, _)) = plan.inputs(logits).into_iter().next() else { return Vec::new() };
+        let slot = plan.slot(input);
+        let input_len = plan.buffer(slot).len;
+        let [x, dx, end] = softmax::gpu::input_places(op, plan.batch(), input_len);
+        let name = "logits, their gradient, probabilities, input of the layer, its gradient";
+        let buffer = self.buffers.add(name, end);
+        self.slices.insert(Buffer::LossTensors(output), Slice::whole(buffer, end));
+        for id in plan.graph().ids().filter(|id| plan.slot(*id) == slot) {
+            let len = plan.batch() * input_len;
+            self.slices.insert(Buffer::Value(id), Slice::part(buffer, x, len));
+            if plan.has_gradient(slot) {
+                self.slices.insert(Buffer::Gradient(id), Slice::part(buffer, dx, len));
+            }
+        }
         self.slices.insert(Buffer::Value(logits), Slice::part(buffer, 0, len));
         if plan.has_gradient(plan.slot(logits)) {
             self.slices.insert(Buffer::Gradient(logits), Slice::part(buffer, stride, len));
         }
         self.slices.insert(Buffer::Value(output), Slice::part(buffer, 2 * stride, len));
-        [logits, output].map(|id| plan.slot(id).0).to_vec()
+        [input, logits, output].map(|id| plan.slot(id).0).to_vec()
     }
 
     /// The argmax of max-poolings, and statistics and moments of batch norms.
@@ -346,6 +358,9 @@ impl Memory {
         for (p, &start) in graph.parameters().iter().zip(&self.layout.starts) {
             let slice = Slice::part(flat, start, p.len());
             self.slices.insert(Buffer::ParameterGradient(p.node, p.role), slice);
+            let all = self.slices.entry(Buffer::NodeParameterGradients(p.node)).or_insert(slice);
+            let end = start as u64 + slice.len;
+            *all = Slice { len: end - all.start, ..*all };
         }
         let sums = self.buffers.add("partial weight gradients", partial_sums);
         // A buffer is never empty.

@@ -130,8 +130,10 @@ pub enum Buffer {
     /// All parameters of a node in one binding: the second begins [`NodeContext::tensor_stride`]
     /// elements after the first, and those of a batch norm are equally far apart.
     NodeParameters(NodeId),
-    /// Logits, their gradient and the probabilities of a softmax in one binding, see
-    /// `softmax::gpu::part_stride`.
+    /// The gradients of all parameters of a node, which lie as these do.
+    NodeParameterGradients(NodeId),
+    /// Logits, their gradient and the probabilities of a softmax in one binding, then input of the
+    /// last dense layer and its gradient, see `softmax::gpu::input_places`.
     LossTensors(NodeId),
     /// All parameters.
     AllParameters,

@@ -133,8 +133,11 @@ impl Fusions {
         let below = *graph.node(id).inputs.first()?;
         let node = graph.node(below);
         let Op::Dense { units, .. } = node.op else { return None };
-        let n_in = graph.node(*node.inputs.first()?).shape.len();
-        let fits = units * n_in <= limits.kernel_len && self.dense(graph, below).is_none();
+        let input = *node.inputs.first()?;
+        let n_in = graph.node(input).shape.len();
+        let fits = units * n_in <= limits.kernel_len
+            && self.dense(graph, below).is_none()
+            && is_read_once(graph, input);
         fits.then_some(below)
     }
 
@@ -155,4 +158,11 @@ impl Fusions {
         let by_norm = by_norm.is_some_and(|pools| [pools.max, pools.mean].contains(&Some(id)));
         (by_conv || by_norm).then_some(below)
     }
+}
+
+/// Whether one node alone reads the values of `id`, under this name or that of what it is a view of.
+fn is_read_once(graph: &Graph, id: NodeId) -> bool {
+    let node = graph.node(id);
+    graph.readers(id).count() == 1
+        && (!node.op.is_view() || node.inputs.iter().all(|below| is_read_once(graph, *below)))
 }

@@ -15,6 +15,14 @@ pub(crate) fn part_stride(op: &Softmax, batch: usize) -> usize {
     (batch * op.classes).next_multiple_of(FLOATS_OF_A_BINDING)
 }
 
+/// Where the input of the last dense layer and its gradient begin behind the logits, their gradient and the
+/// probabilities; then the end of all.
+pub(crate) fn input_places(op: &Softmax, batch: usize, n_in: usize) -> [usize; 3] {
+    let x = 3 * part_stride(op, batch);
+    let len = (batch * n_in).next_multiple_of(FLOATS_OF_A_BINDING);
+    [x, x + len, x + 2 * len]
+}
+
 /// Floats that a binding begins at a multiple of.
 const FLOATS_OF_A_BINDING: usize = 64;
 
