@@ -9,33 +9,36 @@
 //
 // dw: a workgroup owns a part and blocks_o blocks of 4 channels, and stages tile_h · tile_w positions of dz and what they
 // read of x at a time. A thread owns a kernel row i, an input channel c, 5 taps j, one block, and every `splits`-th
-// position, in order:
+// run of 4 columns, in order:
 //
 //   thread            0   1   …  splits - 1 │ splits …           (i, c, taps, block): tile of the kernel
-//   position          0   1   …  splits - 1 │ 0   1   …
+//   run               0   1   …  splits - 1 │ 0   1   …
 //                  + splits …               │
 //                   20 sums of each         │                    then the sums of a tile's threads are added in order
 //
-// Neighbouring threads read neighbouring positions, whatever the number of tiles.
+// A run has its 8 columns of x and 4 vectors of dz in registers, for 80 multiply-adds. Neighbouring threads read
+// neighbouring runs, whatever the number of tiles.
 //
 // dx: a workgroup owns in_h rows by in_w columns of a sample and `channels` (1 to 4) channels. A thread owns 4
 // neighbouring columns of a row:
 //
 //   dx, row r    s  s+1 s+2 s+3
-//   channel c   ┌────────────────┐      columns: 4 channels of dz at 4 columns, which move one column per tap j
-//           + 1 │ sum0           │      sum. += (weights of 4 channels) · columns
+//   channel c   ┌────────────────┐      window: 4 channels of dz at 8 columns, for the taps of a kernel row
+//           + 1 │ sum0.x    .y … │      sum. += weight · a channel at 4 of these columns
 //               └────────────────┘
 //
-// Sums go over blocks of 4 of o, i, j, and within a block as a product of vector and matrix.
+// Sums go over blocks of 4 of o, i, j from the last to the first, o.
 // CPU twin: src/ops/conv2d/cpu/dense.rs.
 // Grid: input_groups workgroups for dx, with input_groups = batch · ceil(h_in / in_h) · ceil(w_in / in_w) ·
 // ceil(c_in / channels); parts · ceil(c_out / 4 / blocks_o) for dw and db, with
 // parts = ceil(batch / samples_per_part) · ceil(h_out / rows_per_part).
-// k_h · c_in · ceil(k_w / 5) · blocks_o · splits <= 128, (tile_h + k_h - 1) · (tile_w + k_w - 1) · c_in <= 1,528,
-// tile_h · tile_w · blocks_o <= 640, in_h · ceil(in_w / 4) <= 128, (in_h + k_h - 1) · (in_w + k_w - 1) <= 640,
-// of which columns are rounded up to 4; in_w % 4 = 0.
+// k_h · c_in · ceil(k_w / 5) · blocks_o · splits <= 128; tile_w % 4 = 0. c_in planes of x, of
+// (tile_h + k_h - 1) · (tile_w / 4 + groups) vectors and one more where that is even, and tile_h · tile_w · blocks_o
+// vectors of dz are at most 1,024, with groups = ceil((5 · ceil(k_w / 5) - 1) / 4).
+// in_w % 4 = 0; in_h · (in_w / 4) <= 128, (in_h + k_h - 1) · (in_w + 4 · groups_j) <= 1,024, with
+// groups_j = max(1, ceil((k_w - 1) / 4)).
 
-//!include step, conv2d, input_gradient
+//!include step, conv2d, conv2d_staged, input_gradient
 
 /// Rows of the output in a part.
 override rows_per_part: u32;
@@ -64,13 +67,15 @@ override pooled: bool;
 @group(0) @binding(5) var<storage, read_write> parts: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> dx: array<f32>;
 
-/// x [c_in, tile_h + k_h - 1, tile_w + k_w - 1]; later db's sums of each thread.
-var<workgroup> staged_x: array<f32, 1536>;
-/// dz [blocks_o, tile_h, tile_w], or [in_h + k_h - 1, 4, ceil((in_w + k_w - 1) / 4)]; later dw's sums of each thread by tap.
-var<workgroup> staged_dz: array<vec4<f32>, 640>;
+/// Threads of a workgroup.
+const GROUP = 128u;
+/// Where the sums of db of each thread are: behind five of dw's.
+const BIAS = 640u;
 
-/// Where staged_x has zeros.
-const ZEROS = 1528u;
+/// For dw, x as stage_x leaves it and dz [blocks_o, tile_h, 4, tile_w / 4]: of a row, every fourth column, then those
+/// behind them, so that neighbouring threads, four columns apart, read neighbouring elements. Later the sums of each
+/// thread by tap. For dx, dz [in_h + k_h - 1, 4, in_w / 4 + groups_j].
+var<workgroup> staged: array<vec4<f32>, 1024>;
 
 /// Channels 4 · block to 4 · block + 3 of dz, 0 where it is not `inside`. `&`, not `&&`, which would make a branch of
 /// every load.
@@ -79,41 +84,50 @@ fn dz_at(n: u32, row: u32, column: u32, block: u32, inside: bool) -> vec4<f32> {
     if pooled {
         // A remainder at the border has no gradient.
         let ok = inside & (row / 2u < h_out / 2u) & (column / 2u < w_out / 2u);
-        let at = ((n * (h_out / 2u) + row / 2u) * (w_out / 2u) + column / 2u) * blocks + block;
+        let at = (n * (h_out / 2u * (w_out / 2u)) + row / 2u * (w_out / 2u) + column / 2u) * blocks + block;
         let from_window = select(0u, at, ok);
-        let position = vec4((row * w_out + column) * c_out + 4u * block) + vec4(0u, 1u, 2u, 3u);
-        return select(vec4(0.0), dz[from_window], (argmax[from_window] == position) & vec4(ok));
+        // Outside, what no argmax is.
+        let first = select(0x80000000u, (row * w_out + column) * c_out + 4u * block, ok);
+        let is_winner = argmax[from_window] == vec4(first, first + 1u, first + 2u, first + 3u);
+        return select(vec4(0.0), dz[from_window], is_winner);
     }
     let ok = inside & (row < h_out) & (column < w_out);
-    return select(vec4(0.0), dz[select(0u, ((n * h_out + row) * w_out + column) * blocks + block, ok)], ok);
+    return select(vec4(0.0), dz[select(0u, ((n * h_out + row) * w_out + column) * blocks + block, ok)], vec4(ok));
 }
 
-/// Stages x below the positions that begin at row r and column s of the output.
-fn stage_x(n: u32, r: u32, s: u32, local: u32) {
-    let rows = tile_h + k_h - 1u;
-    let columns = tile_w + k_w - 1u;
-    for (var e = local; e < rows * columns * c_in; e += 128u) {
-        let c = e % c_in;
-        let column = e / c_in % columns;
-        let row = e / (c_in * columns);
-        // A row or column before the first wraps to more than there are.
-        let from_row = r + row - pad_top;
-        let from_column = s + column - pad_left;
-        let ok = (from_row < h_in) & (from_column < w_in);
-        let at = select(0u, ((n * h_in + from_row) * w_in + from_column) * c_in + c, ok);
-        staged_x[(c * rows + row) * columns + column] = select(0.0, x[at], ok);
+/// dz at element e of a tile of `columns` columns from row r and column s on, which may be negative and wrap; 0 at rows
+/// from `end` on.
+fn dz_of(n: u32, r: u32, s: u32, end: u32, block: u32, columns: u32, e: u32) -> vec4<f32> {
+    let row = r + e / columns;
+    return dz_at(n, row, s + e % columns, block, row < end);
+}
+
+fn keep_dz(v: vec4<f32>, e: u32, columns: u32, elements: u32, to: u32) {
+    if e < elements {
+        let column = e % columns;
+        staged[to + e / columns * columns + column % 4u * (columns / 4u) + column / 4u] = v;
     }
 }
 
-/// Stages the dz of those positions before row `end`.
-fn stage_dz(n: u32, r: u32, s: u32, end: u32, block: u32, local: u32) {
-    for (var e = local; e < tile_h * tile_w * blocks_o; e += 128u) {
-        let b = e % blocks_o;
-        let position = e / blocks_o;
-        let row = r + position / tile_w;
-        let inside = (row < end) & (block + b < c_out / 4u);
-        staged_dz[b * (tile_h * tile_w) + position] = dz_at(n, row, s + position % tile_w, block + b, inside);
+/// Stages such a tile at `to`. A thread loads four elements before it stores the
+/// first, so that it waits once.
+fn stage_dz(n: u32, r: u32, s: u32, end: u32, block: u32, rows: u32, columns: u32, to: u32, local: u32) {
+    let elements = rows * columns;
+    for (var e = local; e < elements; e += 4u * GROUP) {
+        let v0 = dz_of(n, r, s, end, block, columns, e);
+        let v1 = dz_of(n, r, s, end, block, columns, e + GROUP);
+        let v2 = dz_of(n, r, s, end, block, columns, e + 2u * GROUP);
+        let v3 = dz_of(n, r, s, end, block, columns, e + 3u * GROUP);
+        keep_dz(v0, e, columns, elements, to);
+        keep_dz(v1, e + GROUP, columns, elements, to);
+        keep_dz(v2, e + 2u * GROUP, columns, elements, to);
+        keep_dz(v3, e + 3u * GROUP, columns, elements, to);
     }
+}
+
+/// x at a column of a staged row.
+fn staged_x(row: u32, column: u32) -> f32 {
+    return staged[row + column / 4u][column % 4u];
 }
 
 fn weights(number: u32, local: u32) {
@@ -134,78 +148,110 @@ fn weights(number: u32, local: u32) {
     let j = tile / blocks_o % groups_j * 5u;
     let c = tile / (blocks_o * groups_j) % c_in;
     let i = tile / (blocks_o * groups_j * c_in);
-    let columns = tile_w + k_w - 1u;
-    let corner = (c * (tile_h + k_h - 1u) + i) * columns + j;
+    let rows = tile_h + k_h - 1u;
+    let runs = tile_w / 4u;
+    let quads = runs + (5u * groups_j + 2u) / 4u;
+    let corner = c * plane_of(rows, quads) + i * quads;
+    let of_dz = c_in * plane_of(rows, quads);
+    // Columns outside have dz 0, but x may be a NaN there.
+    let is_whole = width % tile_w == 0u;
     var sum0 = vec4(0.0);
     var sum1 = vec4(0.0);
     var sum2 = vec4(0.0);
     var sum3 = vec4(0.0);
     var sum4 = vec4(0.0);
     var bias = vec4(0.0);
-    if local < 8u {
-        staged_x[ZEROS + local] = 0.0;
-    }
     for (var n = n_first; n < min(n_first + samples_per_part, step.n); n++) {
         for (var r = first; r < end; r += tile_h) {
             for (var s = 0u; s < width; s += tile_w) {
                 workgroupBarrier();
-                stage_x(n, r, s, local);
-                stage_dz(n, r, s, end, block, local);
+                stage_x(n, r, s, 0u, c_in, rows, quads, local);
+                for (var block_of = 0u; block_of < blocks_o; block_of++) {
+                    let to = of_dz + block_of * (tile_h * tile_w);
+                    // A block behind the last is never stored.
+                    let staged_block = min(block + block_of, blocks - 1u);
+                    stage_dz(n, r, s, end, staged_block, tile_h, tile_w, to, local);
+                }
                 workgroupBarrier();
-                for (var p = local % splits; p < tile_h * tile_w; p += splits) {
-                    let row = p / tile_w;
-                    let column = p % tile_w;
-                    // Outside, dz is 0, and so must be x, which may be a NaN.
-                    let inside = (r + row < end) & (s + column < width);
-                    let at = select(ZEROS, corner + row * columns + column, inside);
-                    let g = staged_dz[b * (tile_h * tile_w) + p];
-                    sum0 += staged_x[at] * g;
-                    sum1 += staged_x[at + 1u] * g;
-                    sum2 += staged_x[at + 2u] * g;
-                    sum3 += staged_x[at + 3u] * g;
-                    sum4 += staged_x[at + 4u] * g;
-                    bias += g;
+                for (var p = local % splits; p < min(tile_h, end - r) * runs; p += splits) {
+                    let run = p % runs;
+                    let from_x = corner + p / runs * quads;
+                    let from_dz = of_dz + (b * tile_h + p / runs) * tile_w + run;
+                    var v = staged[from_x + run];
+                    var next = staged[from_x + run + 1u];
+                    if groups_j > 1u {
+                        let column = 4u * run + j;
+                        v = vec4(staged_x(from_x, column), staged_x(from_x, column + 1u),
+                            staged_x(from_x, column + 2u), staged_x(from_x, column + 3u));
+                        next = vec4(staged_x(from_x, column + 4u), staged_x(from_x, column + 5u),
+                            staged_x(from_x, column + 6u), staged_x(from_x, column + 7u));
+                    }
+                    let g0 = staged[from_dz];
+                    let g1 = staged[from_dz + runs];
+                    let g2 = staged[from_dz + 2u * runs];
+                    let g3 = staged[from_dz + 3u * runs];
+                    if is_whole || s + 4u * run < width {
+                        sum0 += v.x * g0;
+                        sum1 += v.y * g0;
+                        sum2 += v.z * g0;
+                        sum3 += v.w * g0;
+                        sum4 += next.x * g0;
+                    }
+                    if is_whole || s + 4u * run + 1u < width {
+                        sum0 += v.y * g1;
+                        sum1 += v.z * g1;
+                        sum2 += v.w * g1;
+                        sum3 += next.x * g1;
+                        sum4 += next.y * g1;
+                    }
+                    if is_whole || s + 4u * run + 2u < width {
+                        sum0 += v.z * g2;
+                        sum1 += v.w * g2;
+                        sum2 += next.x * g2;
+                        sum3 += next.y * g2;
+                        sum4 += next.z * g2;
+                    }
+                    if is_whole || s + 4u * run + 3u < width {
+                        sum0 += v.w * g3;
+                        sum1 += next.x * g3;
+                        sum2 += next.y * g3;
+                        sum3 += next.z * g3;
+                        sum4 += next.w * g3;
+                    }
+                    // The first pair (i, c) and the first taps.
+                    if tile < blocks_o {
+                        bias += (g0 + g1) + (g2 + g3);
+                    }
                 }
             }
         }
     }
     workgroupBarrier();
-    staged_dz[local] = sum0;
-    staged_dz[128u + local] = sum1;
-    staged_dz[256u + local] = sum2;
-    staged_dz[384u + local] = sum3;
-    staged_dz[512u + local] = sum4;
-    staged_x[4u * local] = bias.x;
-    staged_x[4u * local + 1u] = bias.y;
-    staged_x[4u * local + 2u] = bias.z;
-    staged_x[4u * local + 3u] = bias.w;
+    staged[local] = sum0;
+    staged[128u + local] = sum1;
+    staged[256u + local] = sum2;
+    staged[384u + local] = sum3;
+    staged[512u + local] = sum4;
+    staged[BIAS + local] = bias;
     workgroupBarrier();
     if part >= (step.n + samples_per_part - 1u) / samples_per_part * parts_per_sample {
         return;
     }
     let to = part * (k_h * k_w * c_in + 1u);
-    for (var e = local; e < k_h * k_w * c_in * blocks_o; e += 128u) {
+    // The last ones are db's: from the first pair (i, c) and the first taps.
+    let elements = k_h * k_w * c_in * blocks_o;
+    for (var e = local; e < elements + blocks_o; e += 128u) {
         let from_block = e % blocks_o;
         let tap = e / (blocks_o * c_in) % k_w;
         let pair = e / (blocks_o * c_in * k_w) * c_in + e / blocks_o % c_in;
         let from_tile = (pair * groups_j + tap / 5u) * blocks_o + from_block;
+        let first_sum = select(tap % 5u * 128u + from_tile * splits, BIAS + from_block * splits, e >= elements);
         var sum = vec4(0.0);
         for (var split = 0u; split < splits; split++) {
-            sum += staged_dz[tap % 5u * 128u + from_tile * splits + split];
+            sum += staged[first_sum + split];
         }
         if block + from_block < blocks {
             parts[(to + e / blocks_o) * blocks + block + from_block] = sum;
-        }
-    }
-    if local < blocks_o {
-        // The first pair (i, c) and the first taps.
-        var sum = vec4(0.0);
-        for (var split = 0u; split < splits; split++) {
-            let at = 4u * (local * splits + split);
-            sum += vec4(staged_x[at], staged_x[at + 1u], staged_x[at + 2u], staged_x[at + 3u]);
-        }
-        if block + local < blocks {
-            parts[(to + k_h * k_w * c_in) * blocks + block + local] = sum;
         }
     }
 }
@@ -225,10 +271,12 @@ fn store_input(sum: f32, row: u32, column: u32, c: u32) {
     store_input_gradient(at, sum);
 }
 
-/// Where a staged column of dz is in its row: every fourth column, then those behind them, so that neighbouring threads,
-/// four columns apart, read neighbouring elements.
-fn place(column: u32, quarter: u32) -> u32 {
-    return column % 4u * quarter + column / 4u;
+/// A channel's sums of 4 columns, and a tap's products of 4 channels of dz.
+fn with_tap(sum: vec4<f32>, w4: vec4<f32>, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>) -> vec4<f32> {
+    var next = sum + w4.x * vec4(a.x, b.x, c.x, d.x);
+    next += w4.y * vec4(a.y, b.y, c.y, d.y);
+    next += w4.z * vec4(a.z, b.z, c.z, d.z);
+    return next + w4.w * vec4(a.w, b.w, c.w, d.w);
 }
 
 fn inputs(number: u32, local: u32) {
@@ -245,45 +293,100 @@ fn inputs(number: u32, local: u32) {
     // A thread behind the last computes what is never stored.
     let row = min(local / (in_w / 4u), in_h - 1u);
     let run = local % (in_w / 4u);
-    let column = 4u * run;
-    let columns = in_w + k_w - 1u;
-    let quarter = (columns + 3u) / 4u;
+    // Groups of four taps of a kernel row; the last one has a fifth where that is all that is left.
+    let groups_j = max(1u, (k_w + 2u) / 4u);
+    let is_whole = (k_w >= 4u) & (k_w % 4u < 2u);
+    let quads = in_w / 4u + groups_j;
+    let of_channel = c_out / 4u;
+    let of_tap = c_in * of_channel;
     var sum0 = vec4(0.0);
     var sum1 = vec4(0.0);
     var sum2 = vec4(0.0);
     var sum3 = vec4(0.0);
     for (var q = 0u; q < c_out / 4u; q++) {
         workgroupBarrier();
-        for (var e = local; e < (in_h + k_h - 1u) * columns; e += 128u) {
-            // Where the last tap of the first row and column reads. Before the first it wraps to more than there are.
-            let from_row = first_row + e / columns + pad_top - (k_h - 1u);
-            let from_column = first_column + e % columns + pad_left - (k_w - 1u);
-            let to = e / columns * 4u * quarter + place(e % columns, quarter);
-            staged_dz[to] = dz_at(n, from_row, from_column, q, true);
-        }
+        // Where the last tap of the first row and column reads. Before the first it wraps to more than there are.
+        let r = first_row + pad_top - (k_h - 1u);
+        let s = first_column + pad_left - (k_w - 1u);
+        stage_dz(n, r, s, 0xffffffffu, q, in_h + k_h - 1u, 4u * quads, 0u, local);
         workgroupBarrier();
         for (var i = 0u; i < k_h; i++) {
-            let at = (row + k_h - 1u - i) * 4u * quarter + run;
-            var window = mat4x4(
-                staged_dz[at + place(k_w, quarter)],
-                staged_dz[at + place(k_w + 1u, quarter)],
-                staged_dz[at + place(k_w + 2u, quarter)],
-                vec4(0.0),
-            );
-            for (var j = 0u; j < k_w; j++) {
-                let next = staged_dz[at + place(k_w - 1u - j, quarter)];
-                window = mat4x4(next, window[0], window[1], window[2]);
-                let tap = ((i * k_w + j) * c_in + c) * (c_out / 4u) + q;
-                sum0 += w[tap] * window;
+            var at = (row + k_h - 1u - i) * 4u * quads + run;
+            var d0 = staged[at];
+            var d1 = staged[at + quads];
+            var d2 = staged[at + 2u * quads];
+            var d3 = staged[at + 3u * quads];
+            // Tap k_w - 1 reads the first four columns.
+            var tap = ((i + 1u) * k_w - 1u) * of_tap + c * of_channel + q;
+            for (var j = 0u; j < 4u * groups_j; j += 4u) {
+                at += 1u;
+                let d4 = staged[at];
+                let d5 = staged[at + quads];
+                let d6 = staged[at + 2u * quads];
+                let d7 = staged[at + 3u * quads];
+                sum0 = with_tap(sum0, w[tap], d0, d1, d2, d3);
                 if channels > 1u {
-                    sum1 += w[tap + c_out / 4u] * window;
+                    sum1 = with_tap(sum1, w[tap + of_channel], d0, d1, d2, d3);
                 }
                 if channels > 2u {
-                    sum2 += w[tap + 2u * (c_out / 4u)] * window;
+                    sum2 = with_tap(sum2, w[tap + 2u * of_channel], d0, d1, d2, d3);
                 }
                 if channels > 3u {
-                    sum3 += w[tap + 3u * (c_out / 4u)] * window;
+                    sum3 = with_tap(sum3, w[tap + 3u * of_channel], d0, d1, d2, d3);
                 }
+                if is_whole || j + 1u < k_w {
+                    sum0 = with_tap(sum0, w[tap - of_tap], d1, d2, d3, d4);
+                    if channels > 1u {
+                        sum1 = with_tap(sum1, w[tap - of_tap + of_channel], d1, d2, d3, d4);
+                    }
+                    if channels > 2u {
+                        sum2 = with_tap(sum2, w[tap - of_tap + 2u * of_channel], d1, d2, d3, d4);
+                    }
+                    if channels > 3u {
+                        sum3 = with_tap(sum3, w[tap - of_tap + 3u * of_channel], d1, d2, d3, d4);
+                    }
+                }
+                if is_whole || j + 2u < k_w {
+                    sum0 = with_tap(sum0, w[tap - 2u * of_tap], d2, d3, d4, d5);
+                    if channels > 1u {
+                        sum1 = with_tap(sum1, w[tap - 2u * of_tap + of_channel], d2, d3, d4, d5);
+                    }
+                    if channels > 2u {
+                        sum2 = with_tap(sum2, w[tap - 2u * of_tap + 2u * of_channel], d2, d3, d4, d5);
+                    }
+                    if channels > 3u {
+                        sum3 = with_tap(sum3, w[tap - 2u * of_tap + 3u * of_channel], d2, d3, d4, d5);
+                    }
+                }
+                if is_whole || j + 3u < k_w {
+                    sum0 = with_tap(sum0, w[tap - 3u * of_tap], d3, d4, d5, d6);
+                    if channels > 1u {
+                        sum1 = with_tap(sum1, w[tap - 3u * of_tap + of_channel], d3, d4, d5, d6);
+                    }
+                    if channels > 2u {
+                        sum2 = with_tap(sum2, w[tap - 3u * of_tap + 2u * of_channel], d3, d4, d5, d6);
+                    }
+                    if channels > 3u {
+                        sum3 = with_tap(sum3, w[tap - 3u * of_tap + 3u * of_channel], d3, d4, d5, d6);
+                    }
+                }
+                if k_w % 4u == 1u && j + 5u == k_w {
+                    sum0 = with_tap(sum0, w[tap - 4u * of_tap], d4, d5, d6, d7);
+                    if channels > 1u {
+                        sum1 = with_tap(sum1, w[tap - 4u * of_tap + of_channel], d4, d5, d6, d7);
+                    }
+                    if channels > 2u {
+                        sum2 = with_tap(sum2, w[tap - 4u * of_tap + 2u * of_channel], d4, d5, d6, d7);
+                    }
+                    if channels > 3u {
+                        sum3 = with_tap(sum3, w[tap - 4u * of_tap + 3u * of_channel], d4, d5, d6, d7);
+                    }
+                }
+                d0 = d4;
+                d1 = d5;
+                d2 = d6;
+                d3 = d7;
+                tap -= 4u * of_tap;
             }
         }
     }
@@ -291,15 +394,15 @@ fn inputs(number: u32, local: u32) {
         return;
     }
     let to = (n * h_in + first_row + row) * w_in;
-    store_inputs(sum0, to, first_column + column, c);
+    store_inputs(sum0, to, first_column + 4u * run, c);
     if channels > 1u {
-        store_inputs(sum1, to, first_column + column, c + 1u);
+        store_inputs(sum1, to, first_column + 4u * run, c + 1u);
     }
     if channels > 2u {
-        store_inputs(sum2, to, first_column + column, c + 2u);
+        store_inputs(sum2, to, first_column + 4u * run, c + 2u);
     }
     if channels > 3u {
-        store_inputs(sum3, to, first_column + column, c + 3u);
+        store_inputs(sum3, to, first_column + 4u * run, c + 3u);
     }
 }
 

@@ -76,6 +76,7 @@ const INCLUDES: &[(&str, &str)] = &[
     ("chunk", include_str!("../../shaders/include/chunk.wgsl")),
     ("conv2d", include_str!("../../shaders/include/conv2d.wgsl")),
     ("conv2d_pooled", include_str!("../../shaders/include/conv2d_pooled.wgsl")),
+    ("conv2d_staged", include_str!("../../shaders/include/conv2d_staged.wgsl")),
     ("conv2d_tiled", include_str!("../../shaders/include/conv2d_tiled.wgsl")),
     ("dense_dropout", include_str!("../../shaders/include/dense_dropout.wgsl")),
     ("dropout", include_str!("../../shaders/include/dropout.wgsl")),

@@ -53,7 +53,7 @@ impl TileConfig {
 
     /// Most input channels whose gradients a thread sums: over 8 columns, or 4 staged ones.
     fn input_channels(self) -> usize {
-        self.choose(8, 4, 2)
+        self.choose(8, 4, 4)
     }
 
     /// Blocks of four output channels whose weight gradients a thread sums.
@@ -69,7 +69,7 @@ impl TileConfig {
     /// Rows of the output in a part of the weight gradients. Even, so that pooling windows stay
     /// whole.
     fn rows_per_part(self) -> usize {
-        self.choose(10, 8, 8)
+        self.choose(10, 16, 16)
     }
 }
 
@@ -145,7 +145,7 @@ pub(crate) fn forward(op: &Conv2d, node: &NodeContext) -> Vec<DispatchDesc> {
     let is_staged = is_tiled(op, node) && node.tiles.is_staged();
     let (kernel, grid) = if let Some(staged) = is_staged.then(|| staged::Forward::new(op)).flatten()
     {
-        let blocks = staged.blocks(fours, node.batch);
+        let blocks = staged.blocks(fours, node.batch, node.tiles);
         constants.extend(staged.constants());
         constants.extend([("blocks_o", blocks as f64), switch("pooled", op.max_pool2d.is_some())]);
         bindings.push(argmax(op).with_traffic(y));

@@ -3,27 +3,43 @@
 
 use super::{GROUP, TAPS, TileConfig};
 use crate::ops::conv2d::Conv2d;
+use crate::ops::gpu::switch;
 use crate::ops::split_k::SplitK;
 
-/// Elements of x that a workgroup of `forward_staged` holds.
-const FORWARD_X: usize = 2048;
+/// Vectors of four columns of x that a workgroup of `forward_staged` holds.
+const FORWARD_X: usize = 512;
+/// Columns of a cell of `forward_staged`.
+const CELL_COLUMNS: usize = 4;
+/// Rows that a thread of `forward_staged` loads before it stores the first.
+const ROWS_AHEAD: usize = 4;
+/// Instructions of a thread for each element of x that it stages, about.
+const STAGED_COST: usize = 17;
+/// The same for each vector of dz.
+const DZ_COST: usize = 40;
+/// Instructions of a thread for the weight gradients of a run, about.
+const RUN_COST: usize = 120;
 /// Threads of a workgroup of `backward_staged`.
 const BACKWARD_GROUP: usize = 128;
-/// Elements of x that it holds.
-const BACKWARD_X: usize = 1528;
-/// Blocks of four channels of dz that it holds.
-const BACKWARD_DZ: usize = 640;
-/// Columns of dx that a thread owns.
-const INPUT_COLUMNS: usize = 4;
+/// Vectors of x and dz that it holds.
+const BACKWARD_MEMORY: usize = 1024;
+/// Columns that a thread owns of a run of positions or of dx, or of a staged vector of x.
+const RUN: usize = 4;
 /// Threads that share a tile of the kernel, at least, where so many blocks of channels allow it.
 const SPLITS: usize = 3;
 
-/// Workgroups that keep a graphics card busy: threads own less where there are fewer.
-const BUSY: usize = 512;
+impl TileConfig {
+    /// Workgroups that keep the GPU busy: threads own less where there are fewer. A graphics card has
+    /// hundreds of slots for a warp; one in a processor has 24 to 40, and time goes to instructions, of
+    /// which larger tiles need fewer.
+    fn busy(self) -> usize {
+        self.choose(512, 512, 48)
+    }
+}
 
 /// Shapes of `forward_staged`.
 #[derive(Debug)]
 pub(super) struct Forward {
+    tall: bool,
     tile_h: usize,
     tile_w: usize,
     chunk: usize,
@@ -32,37 +48,58 @@ pub(super) struct Forward {
 }
 
 impl Forward {
-    /// The tile of cells that needs the fewest workgroups, and of those the one that stages least;
-    /// none if the memory does not hold what one cell reads.
+    /// The tile of cells with the least work for all workgroups; none if the memory does not hold what
+    /// one cell reads.
     pub(super) fn new(op: &Conv2d) -> Option<Self> {
         let d = &op.extents;
-        let (height, cells_h, cells_w) = match op.pool() {
-            Some(pool) => (2, pool.h_out, pool.w_out),
-            None => (1, d.h_out, d.w_out.div_ceil(2)),
+        let tall = op.pool().is_some() || d.h_out > 1;
+        let height = if tall { 2 } else { 1 };
+        let (cells_h, cells_w) = match op.pool() {
+            Some(pool) => (pool.h_out, pool.w_out.div_ceil(CELL_COLUMNS / 2)),
+            None => (d.h_out.div_ceil(height), d.w_out.div_ceil(CELL_COLUMNS)),
         };
-        let area =
-            |h: usize, w: usize| (height * h + d.k_h - 1) * (2 * w + d.k_w - 1).next_multiple_of(2);
-        let tiles = (1..=cells_w.min(GROUP)).filter_map(|tile_w| {
-            let most = cells_h.min(GROUP / tile_w);
-            let tile_h = (1..=most).rev().find(|h| area(*h, tile_w) <= FORWARD_X)?;
-            Some((cells_h.div_ceil(tile_h) * cells_w.div_ceil(tile_w), tile_h, tile_w))
+        let groups_j = ((d.k_w + 2) / 4).max(1);
+        let area = |h: usize, w: usize| ((height * h + d.k_h - 1) * (w + groups_j)) | 1;
+        let tiles = (1..=cells_w.min(GROUP)).flat_map(|tile_w| {
+            let heights = 1..=cells_h.min(GROUP / tile_w);
+            heights.map(move |tile_h| (tile_h, tile_w))
         });
-        let (groups, tile_h, tile_w) =
-            tiles.min_by_key(|(groups, h, w)| (*groups, area(*h, *w)))?;
-        let chunk = d.c_in.min(FORWARD_X / area(tile_h, tile_w));
-        Some(Self { tile_h, tile_w, chunk, groups })
+        // A thread's multiply-adds over one channel, and what it stages of one.
+        let cost = |(tile_h, tile_w): (usize, usize)| {
+            let groups = cells_h.div_ceil(tile_h) * cells_w.div_ceil(tile_w);
+            let chunk = chunk(d.c_in, area(tile_h, tile_w));
+            let width = 4 * (tile_w + groups_j) * chunk;
+            let down = GROUP / width.min(GROUP);
+            let rows = (height * tile_h + d.k_h - 1).div_ceil(down).next_multiple_of(ROWS_AHEAD);
+            let staged = STAGED_COST * rows * width.div_ceil(GROUP);
+            let computed = d.k_h * d.k_w * height * 4 * CELL_COLUMNS * chunk;
+            groups * d.c_in.div_ceil(chunk) * (staged + computed)
+        };
+        let (tile_h, tile_w) = tiles
+            .filter(|(h, w)| area(*h, *w) <= FORWARD_X)
+            .min_by_key(|(h, w)| (cost((*h, *w)), area(*h, *w)))?;
+        let groups = cells_h.div_ceil(tile_h) * cells_w.div_ceil(tile_w);
+        Some(Self { tall, tile_h, tile_w, chunk: chunk(d.c_in, area(tile_h, tile_w)), groups })
     }
 
     /// Blocks of four output channels that a thread sums, of so many.
-    pub(super) fn blocks(&self, fours: usize, batch: usize) -> usize {
-        let enough = batch * self.groups * fours / 2 >= BUSY;
+    pub(super) fn blocks(&self, fours: usize, batch: usize, tiles: TileConfig) -> usize {
+        let enough = batch * self.groups * fours / 2 >= tiles.busy();
         fours.min(if enough { 2 } else { 1 })
     }
 
-    pub(super) fn constants(&self) -> [(&'static str, f64); 3] {
-        [("tile_h", self.tile_h), ("tile_w", self.tile_w), ("chunk", self.chunk)]
-            .map(|(name, value)| (name, value as f64))
+    pub(super) fn constants(&self) -> [(&'static str, f64); 4] {
+        let [tile_h, tile_w, chunk] =
+            [("tile_h", self.tile_h), ("tile_w", self.tile_w), ("chunk", self.chunk)]
+                .map(|(name, value)| (name, value as f64));
+        [switch("tall", self.tall), tile_h, tile_w, chunk]
     }
+}
+
+/// Channels that are staged at a time, of a plane of so many vectors each: as even parts as possible.
+fn chunk(channels: usize, plane: usize) -> usize {
+    let most = (FORWARD_X / plane).max(1);
+    channels.div_ceil(channels.div_ceil(most))
 }
 
 /// Shapes of `backward_staged`.
@@ -101,7 +138,8 @@ impl Backward {
         let splits = BACKWARD_GROUP / (of_block * blocks);
         let (tile_h, tile_w) = weight_tile(op, split.rows_per_part.min(d.h_out), blocks, splits)?;
         let (in_h, in_w, groups) = input_tile(op)?;
-        let enough = |channels: usize| batch * groups * d.c_in.div_ceil(channels) >= BUSY / 2;
+        let enough =
+            |channels: usize| batch * groups * d.c_in.div_ceil(channels) >= tiles.busy() / 2;
         let most = d.c_in.min(tiles.input_channels());
         let channels = if enough(most) { most } else { most.min(2) };
         Some(Self {
@@ -131,37 +169,39 @@ impl Backward {
     }
 }
 
-/// Rows and columns of the output that are staged at a time: those with the fewest loads and steps
-/// of a thread.
+/// Rows and columns of the output that are staged at a time: those with the least work of a thread.
 fn weight_tile(op: &Conv2d, rows: usize, blocks: usize, splits: usize) -> Option<(usize, usize)> {
     let d = &op.extents;
-    let tiles = (1..=d.w_out).map(|pieces| d.w_out.div_ceil(pieces)).filter_map(|tile_w| {
-        let of_dz = BACKWARD_DZ / (tile_w * blocks);
-        let of_x = (BACKWARD_X / (d.c_in * (tile_w + d.k_w - 1))).checked_sub(d.k_h - 1)?;
-        let tile_h = rows.min(of_dz).min(of_x);
-        (tile_h > 0).then_some((tile_h, tile_w))
+    let most = d.w_out.div_ceil(RUN);
+    let window = (TAPS * d.k_w.div_ceil(TAPS) - 1).div_ceil(RUN);
+    let plane = |h: usize, runs: usize| ((h + d.k_h - 1) * (runs + window)) | 1;
+    let memory = |h: usize, runs: usize| d.c_in * plane(h, runs) + h * runs * RUN * blocks;
+    let tiles = (1..=most).map(|pieces| most.div_ceil(pieces)).flat_map(|runs| {
+        (1..=rows).filter(move |h| memory(*h, runs) <= BACKWARD_MEMORY).map(move |h| (h, runs))
     });
-    tiles.min_by_key(|(tile_h, tile_w)| {
-        let positions = tile_h * tile_w;
-        let x = (tile_h + d.k_h - 1) * (tile_w + d.k_w - 1) * d.c_in;
-        let staged = (x + positions * blocks).div_ceil(BACKWARD_GROUP);
-        let read = positions.div_ceil(splits) * (TAPS + 1);
-        rows.div_ceil(*tile_h) * d.w_out.div_ceil(*tile_w) * (staged + read)
-    })
+    // Instructions of a thread, about.
+    let cost = |(h, runs): (usize, usize)| {
+        let pieces = rows.div_ceil(h) * most.div_ceil(runs);
+        let x = STAGED_COST * (RUN * d.c_in * plane(h, runs)).div_ceil(BACKWARD_GROUP);
+        let dz = DZ_COST * (h * runs * RUN * blocks).div_ceil(BACKWARD_GROUP);
+        pieces * (x + dz + RUN_COST * (h * runs).div_ceil(splits))
+    };
+    let (h, runs) = tiles.min_by_key(|tile| cost(*tile))?;
+    Some((h, runs * RUN))
 }
 
 /// Rows and columns of dx of a workgroup, and the workgroups of a sample: the fewest, and of those the
 /// ones that stage least.
 fn input_tile(op: &Conv2d) -> Option<(usize, usize, usize)> {
     let d = &op.extents;
-    let area =
-        |h: usize, w: usize| (h + d.k_h - 1) * (w + d.k_w - 1).next_multiple_of(INPUT_COLUMNS);
-    let most = d.w_in.div_ceil(INPUT_COLUMNS).min(BACKWARD_GROUP);
+    let window = ((d.k_w + 2) / 4).max(1);
+    let area = |h: usize, runs: usize| (h + d.k_h - 1) * (runs + window) * RUN;
+    let most = d.w_in.div_ceil(RUN).min(BACKWARD_GROUP);
     let tiles = (1..=most).filter_map(|runs| {
-        let in_w = runs * INPUT_COLUMNS;
         let most = d.h_in.min(BACKWARD_GROUP / runs);
-        let in_h = (1..=most).rev().find(|h| area(*h, in_w) <= BACKWARD_DZ)?;
-        Some((in_h, in_w, d.h_in.div_ceil(in_h) * d.w_in.div_ceil(in_w)))
+        let in_h = (1..=most).rev().find(|h| area(*h, runs) <= BACKWARD_MEMORY)?;
+        Some((in_h, runs, d.h_in.div_ceil(in_h) * d.w_in.div_ceil(runs * RUN)))
     });
-    tiles.min_by_key(|(h, w, groups)| (*groups, area(*h, *w)))
+    let (in_h, runs, groups) = tiles.min_by_key(|(h, runs, groups)| (*groups, area(*h, *runs)))?;
+    Some((in_h, runs * RUN, groups))
 }
