@@ -19,6 +19,9 @@
 
 //!include step, softmax, maximum, activation
 
+// Most samples of a step. Loops end there and not at step.n, so that a driver that compiles for values of uniforms
+// (lavapipe) adds in the same order for every batch.
+override batch: u32;
 override n_in: u32;
 override has_bias: bool;
 override bias_at: u32;
@@ -69,7 +72,7 @@ fn weight_gradients(local: u32) {
         let i = at / classes;
         let c = at % classes;
         var sum = 0.0;
-        for (var n = 0u; n < step.n; n += 4u) {
+        for (var n = 0u; n < batch; n += 4u) {
             sum += weight_term(n, i, c) + weight_term(n + 1u, i, c)
                 + (weight_term(n + 2u, i, c) + weight_term(n + 3u, i, c));
         }
@@ -105,7 +108,7 @@ fn input_gradients(local: u32) {
 
 @compute @workgroup_size(256)
 fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
-    for (var n = 0u; n < step.n; n += 32u) {
+    for (var n = 0u; n < batch; n += 32u) {
         for (var c = 0u; c < classes; c += 4u) {
             var sum = vec4(0.0);
             for (var i = local % 8u; i < n_in; i += 32u) {

@@ -67,6 +67,7 @@ pub(crate) fn with_softmax(
     let has_gradient = loss_node.input_gradient(0).is_some();
     let mut constants = softmax::loss_constants(loss, loss_node);
     constants.extend([
+        ("batch", node.batch as f64),
         ("n_in", op.n_in as f64),
         switch("has_bias", op.bias),
         switch("relu", op.activation == Activation::Relu),
