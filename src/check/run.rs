@@ -79,13 +79,16 @@ impl Form {
     /// One thread for each element.
     const PLAIN: Self = Self { variant: KernelVariant::Plain, tiles: None };
 
-    /// All: each kind of tiles where there are tiles in two of the forms.
+    /// All: each kind of tiles in the form that training uses.
     fn all() -> Vec<Self> {
         let mut all = Vec::new();
         for variant in KernelVariant::ALL {
             let tiles: &[TileConfig] = match variant {
-                KernelVariant::Plain | KernelVariant::Sparse => &TileConfig::ALL[..1],
-                KernelVariant::Tiled | KernelVariant::Fused => &TileConfig::ALL,
+                // Where nothing is fused, the fused form has the tiled one's kernels.
+                KernelVariant::Plain | KernelVariant::Tiled | KernelVariant::Sparse => {
+                    &TileConfig::ALL[..1]
+                }
+                KernelVariant::Fused => &TileConfig::ALL,
             };
             all.extend(tiles.iter().map(|tiles| Self { variant, tiles: Some(*tiles) }));
         }
@@ -94,7 +97,7 @@ impl Form {
 
     fn name(self) -> String {
         match (self.variant, self.tiles) {
-            (KernelVariant::Tiled | KernelVariant::Fused, Some(tiles)) => {
+            (KernelVariant::Fused, Some(tiles)) => {
                 format!("{}, {} tiles", self.variant.as_str(), tiles.as_str())
             }
             (variant, _) => variant.as_str().into(),
