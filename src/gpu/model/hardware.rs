@@ -1,4 +1,5 @@
-//! GPUs, as numbers: published ones for rates and sizes, measured by others or assumed for latencies.
+//! GPUs, as numbers: published ones for clocks, cores and rates of arithmetic and memory, assumed ones for the
+//! rest.
 
 use serde::Serialize;
 
