@@ -136,8 +136,8 @@ const ABOUT: &str = "fma and loads are those of a thread; lines are the distinct
     neighbouring threads touches, regs the registers whose values a thread needs at once. What takes \
     longest is a dispatch's time, and a launch is added: issue is all instructions of the busiest core, \
     latency one thread's instructions that wait for each other, lines the loads' and stores' lines and \
-    passes over workgroup memory, cache and memory bytes. Several seeds train at once; the gain is over one after another. Held against no \
-    GPU yet.";
+    passes over workgroup memory, cache and memory bytes. Several seeds train at once; the gain is over \
+    one after another. Held against no GPU yet.";
 
 impl fmt::Display for OnGpu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
