@@ -71,6 +71,7 @@ const INCLUDES: &[(&str, &str)] = &[
     ("augmentation", include_str!("../../shaders/include/augmentation.wgsl")),
     ("batch_norm", include_str!("../../shaders/include/batch_norm.wgsl")),
     ("batch_norm_moments", include_str!("../../shaders/include/batch_norm_moments.wgsl")),
+    ("batch_norm_part_moments", include_str!("../../shaders/include/batch_norm_part_moments.wgsl")),
     ("batch_norm_stats", include_str!("../../shaders/include/batch_norm_stats.wgsl")),
     ("batch_norm_sums", include_str!("../../shaders/include/batch_norm_sums.wgsl")),
     ("chunk", include_str!("../../shaders/include/chunk.wgsl")),
