@@ -380,6 +380,8 @@ mod tests {
             hash: String::new(),
             scale: Scale::NONE,
             disk: None,
+            song_ids: Default::default(),
+            val_is_test: false,
         }
     }
 

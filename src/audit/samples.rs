@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 
 use super::{Compromised, Match, Names, Sample};
-use crate::data::{Dataset, Fingerprint, Part, PartName, Values};
+use crate::data::{ArrayFacts, Dataset, Fingerprint, Part, PartName, Values};
 
 /// The samples of train, val and test, in this order, and their values.
 pub(super) struct AllSamples<'a> {
@@ -26,7 +26,9 @@ impl<'a> AllSamples<'a> {
                 Sample { part, index, label, song }
             })
         };
-        let samples = PartName::ALL.into_iter().flat_map(of_part).collect();
+        // A validation part that is the test part has nothing of its own to compare.
+        let own = |part: &PartName| *part != PartName::Val || !data.val_is_test;
+        let samples = PartName::ALL.into_iter().filter(own).flat_map(of_part).collect();
         Self { data, samples, size: data.sample_shape.iter().product(), names }
     }
 
@@ -50,7 +52,8 @@ impl<'a> AllSamples<'a> {
     /// The fingerprints of all samples: from loading, or computed for a dataset that was made
     /// otherwise.
     pub(super) fn fingerprints(&self) -> Vec<Fingerprint> {
-        let found = self.data.found.iter().filter_map(|facts| match &facts.values {
+        let own = |facts: &&ArrayFacts| facts.name.part != PartName::Val || !self.data.val_is_test;
+        let found = self.data.found.iter().filter(own).filter_map(|facts| match &facts.values {
             Values::Samples { fingerprints, .. } => Some(fingerprints),
             _ => None,
         });

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use super::bars::Bars;
 use super::choice;
+use super::compare_folds::{Division, Study};
 use super::data_args::CacheArgs;
 use super::device_args::{DeviceArgs, ready, tuned_devices};
 use super::run_bars::{self, RunText};
@@ -15,7 +16,7 @@ use super::say::{Output, tell, this_command, warn_of};
 use super::seeds;
 use super::stop::{interruption, trained};
 use crate::compare::{self, DataReport, ModelRuns, Report, RunFigures};
-use crate::data::{Dataset, PartName, Split};
+use crate::data::{Dataset, Fold, GroupBy, PartName, Split};
 use crate::device::AtOnce;
 use crate::error::{Error, Result};
 use crate::files::FolderLock;
@@ -33,6 +34,12 @@ Examples:
       on two data sets; the same command again resumes
   genre-gpu compare --models p1,mine.toml --validation-only --out study
       to choose among models without looking at the test part
+  genre-gpu compare --models p1,p2 --data gtzan.npz --folds 5 --group block:20 \
+      --seeds 3 --out folds
+      cross-validation: every song is held out once; neighbours stay together
+  genre-gpu compare --models p1,p2 --data arrays --folds 5 --group artists.csv \
+      --repeats 3 --out folds
+      artists of a list (columns song,group); three divisions into folds
   genre-gpu compare --models p1 --seeds 8 --device gpu --at-once 4 --out study
       four seeds at a time on a GPU; each result is what it would be alone
 
@@ -67,9 +74,25 @@ pub(super) struct Args {
     #[arg(long, value_name = "MODEL")]
     baseline: Option<String>,
 
-    /// Show validation results only; the runs' own folders still hold test results
+    /// Show validation results only; the runs' own folders still hold test results. With --folds: leave
+    /// the test part out
     #[arg(long)]
     validation_only: bool,
+
+    /// Cross-validation: all parts are pooled and divided into K folds of equally many songs of each
+    /// class, the same for all models and seeds. Each fold is held out once; the others train. Where a
+    /// setting chooses by validation (keep = "best"), one of them validates instead
+    #[arg(long, value_name = "K")]
+    folds: Option<usize>,
+
+    /// Songs that stay in one fold: song, artist (a column of songs.csv beside the arrays), block:N
+    /// (neighbouring ids of a class: id / N rounded down), or a CSV file with columns song and group
+    #[arg(long, value_name = "HOW", requires = "folds", default_value = "song")]
+    group: GroupBy,
+
+    /// Divisions into folds, each of another seed
+    #[arg(long, value_name = "R", requires = "folds", default_value = "1", value_parser = count)]
+    repeats: usize,
 
     /// Epochs [default: each model's]
     #[arg(long, value_name = "N", value_parser = count)]
@@ -112,6 +135,7 @@ impl Args {
         let keys = [
             (file.model.is_some(), "no key \"model\": use --models", "model"),
             (file.seed.is_some(), "no key \"seed\": use --seeds", "seed"),
+            (file.fold.is_some(), "no key \"fold\": use --folds", "fold"),
         ];
         let Some((_, expected, key)) = keys.into_iter().find(|(is_given, ..)| *is_given) else {
             return Ok(file);
@@ -139,6 +163,9 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     let models: Vec<Model> =
         args.models.iter().map(|name| Model::open(name)).collect::<Result<_>>()?;
     let baseline = baseline(args)?;
+    if let Some(folds) = args.folds {
+        return compare_folds(args, output, &models, baseline, folds);
+    }
     let sets = sets(args, &models)?;
     let _lock = FolderLock::acquire(&args.out)?;
     // Before anything is trained, so that a run of other settings is known at once.
@@ -166,15 +193,98 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
         }
     }
     trained();
-    let report = Report::new(reports);
-    compare::write(&report, &args.out)?;
-    output.document(&report)?;
+    finish(args, output, &Report::new(reports))
+}
+
+fn finish(args: &Args, output: Output, report: &Report) -> Result<ExitCode> {
+    compare::write(report, &args.out)?;
+    output.document(report)?;
     output.say(&format!("\n{}", report.text()))?;
     output.say(&format!(
         "Runs and plots are in {}, with compare.txt, compare.csv and compare.json.",
         args.out.display()
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// `compare --folds`.
+fn compare_folds(
+    args: &Args,
+    output: Output,
+    models: &[Model],
+    baseline: usize,
+    folds: usize,
+) -> Result<ExitCode> {
+    let mut file = args.file()?;
+    let paths = args.sets(file.data.take());
+    let names: Vec<String> = paths.iter().map(|path| data_stem(path.as_deref())).collect();
+    distinct("data", "data sets with different names", &names)?;
+    let mut whole = Vec::new();
+    for (path, name) in paths.iter().zip(&names) {
+        for model in models {
+            let seed = args.seeds.0.first().copied().unwrap_or_default();
+            whole.push((name.as_str(), job(args, &file, path.as_ref(), model, seed, None)?));
+        }
+    }
+    distinct_folders(whole.iter().map(|(name, job)| (*name, job)))?;
+    let _lock = FolderLock::acquire(&args.out)?;
+    let again = format!("resume with\n  {}", this_command());
+    let stop = interruption(move || again.clone())?;
+    let mut reports = Vec::new();
+    for (path, name) in paths.iter().zip(&names) {
+        let job = |model: &Model, seed: u32, fold: Option<Fold>| {
+            job(args, &file, path.as_ref(), model, seed, fold)
+        };
+        let study = Study {
+            name,
+            models,
+            seeds: &args.seeds.0,
+            baseline,
+            division: Division {
+                folds,
+                by: &args.group,
+                repeats: args.repeats,
+                with_test: !args.validation_only,
+            },
+            cache: args.cache.cache_dir.as_deref(),
+            at_once: args.at_once,
+            job: &job,
+        };
+        match study.execute(output, &stop)? {
+            Ok(report) => reports.push(report),
+            Err((done, all)) => {
+                let again = this_command();
+                tell(&format!("stopped; {done} of {all} runs are done; resume with\n  {again}"));
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+    }
+    trained();
+    finish(args, output, &Report::of_folds(reports))
+}
+
+/// The run of a model on a data set, or on a fold of it.
+fn job(
+    args: &Args,
+    file: &Settings,
+    data: Option<&PathBuf>,
+    model: &Model,
+    seed: u32,
+    fold: Option<Fold>,
+) -> Result<Job> {
+    let given = Settings {
+        model: Some(model.name.clone()),
+        data: data.cloned(),
+        split: args.split,
+        seed: Some(seed),
+        fold,
+        epochs: args.epochs,
+        batch_size: args.batch_size,
+        ..args.device.settings()
+    };
+    let config = given.or(file.clone()).resolve(Recipe::of(model)?)?.anchored();
+    let folder = args.out.join(run_name(&config));
+    Ok(Job { model: model.clone(), config, folder, overwrite: false })
 }
 
 /// Reads `--at-once`.
@@ -212,22 +322,10 @@ fn sets(args: &Args, models: &[Model]) -> Result<Vec<Set>> {
     let paths = args.sets(file.data.take());
     let set = |data: Option<PathBuf>| {
         let jobs_of = |model: &Model| {
-            let recipe = Recipe::of(model)?;
-            let job = |seed: &u32| {
-                let given = Settings {
-                    model: Some(model.name.clone()),
-                    data: data.clone(),
-                    split: args.split,
-                    seed: Some(*seed),
-                    epochs: args.epochs,
-                    batch_size: args.batch_size,
-                    ..args.device.settings()
-                };
-                let config = given.or(file.clone()).resolve(recipe)?.anchored();
-                let folder = args.out.join(run_name(&config));
-                Ok(Job { model: model.clone(), config, folder, overwrite: false })
-            };
-            args.seeds.0.iter().map(job).collect::<Result<Vec<_>>>()
+            let seeds = args.seeds.0.iter();
+            seeds
+                .map(|seed| job(args, &file, data.as_ref(), model, *seed, None))
+                .collect::<Result<Vec<_>>>()
         };
         let jobs = models.iter().map(jobs_of).collect::<Result<Vec<_>>>()?;
         let first = jobs.first().and_then(|jobs| jobs.first());
@@ -237,26 +335,27 @@ fn sets(args: &Args, models: &[Model]) -> Result<Vec<Set>> {
     let sets: Vec<Set> = paths.into_iter().map(set).collect::<Result<_>>()?;
     let names: Vec<String> = sets.iter().map(|set| set.name.clone()).collect();
     distinct("data", "data sets with different names", &names)?;
-    distinct_folders(&sets)?;
+    distinct_folders(sets.iter().flat_map(|set| {
+        let jobs = set.jobs.iter().flatten();
+        jobs.map(|job| (set.name.as_str(), job))
+    }))?;
     Ok(sets)
 }
 
 /// Names with hyphens may give two runs one folder: `a-b` on `c`, and `a` on `b-c`.
-fn distinct_folders(sets: &[Set]) -> Result<()> {
+fn distinct_folders<'a>(jobs: impl Iterator<Item = (&'a str, &'a Job)>) -> Result<()> {
     let mut taken: BTreeMap<&Path, String> = BTreeMap::new();
-    for set in sets {
-        for job in set.jobs.iter().flatten() {
-            let run = format!("{} on {}", model_name(&job.config.model), set.name);
-            let Some(other) = taken.insert(&job.folder, run.clone()) else { continue };
-            return Err(Error::Setting {
-                name: "models",
-                expected: "models and data whose names make different folders",
-                found: format!(
-                    "{other} and {run}, both in {}; rename one of them",
-                    job.folder.display()
-                ),
-            });
-        }
+    for (set, job) in jobs {
+        let run = format!("{} on {set}", model_name(&job.config.model));
+        let Some(other) = taken.insert(&job.folder, run.clone()) else { continue };
+        return Err(Error::Setting {
+            name: "models",
+            expected: "models and data whose names make different folders",
+            found: format!(
+                "{other} and {run}, both in {}; rename one of them",
+                job.folder.display()
+            ),
+        });
     }
     Ok(())
 }

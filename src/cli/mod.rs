@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod choice;
 mod compare;
+mod compare_folds;
 mod data_args;
 mod demo;
 mod device_args;

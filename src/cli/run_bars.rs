@@ -37,15 +37,14 @@ pub(super) fn execute(
     output: Output,
     stop: &dyn Fn() -> bool,
 ) -> Result<bool> {
-    let incomplete = runs.iter().filter(|run| run.state != RunState::Complete);
-    let bars = RunBars::new(output, incomplete.map(|run| run.job.config.epochs).sum(), text);
-    let outcomes = runs::execute(runs, data, devices, &bars, stop);
+    let bars = RunBars::new(output, runs, text);
+    let done = bars.execute(runs, data, devices, stop);
     bars.end();
-    Ok(!outcomes?.iter().any(|outcome| matches!(outcome, RunOutcome::Stopped { .. })))
+    done
 }
 
 /// Draws many runs. Where standard error is no terminal, nothing moves and lines stay plain.
-struct RunBars<'a> {
+pub(super) struct RunBars<'a> {
     output: Output,
     text: &'a dyn RunText,
     bars: MultiProgress,
@@ -54,8 +53,14 @@ struct RunBars<'a> {
 }
 
 impl<'a> RunBars<'a> {
-    /// Over runs that have `epochs` still to do.
-    fn new(output: Output, epochs: usize, text: &'a dyn RunText) -> Self {
+    /// Over these runs, of which [`RunBars::execute`] may be given some at a time.
+    pub(super) fn new<'r>(
+        output: Output,
+        runs: impl IntoIterator<Item = &'r PlannedRun<'r>>,
+        text: &'a dyn RunText,
+    ) -> Self {
+        let incomplete = runs.into_iter().filter(|run| run.state != RunState::Complete);
+        let epochs: usize = incomplete.map(|run| run.job.config.epochs).sum();
         let target =
             if output.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bars = MultiProgress::with_draw_target(target);
@@ -63,8 +68,20 @@ impl<'a> RunBars<'a> {
         Self { output, text, bars, all, epoch: RefCell::default() }
     }
 
+    /// Executes runs; false if it was stopped.
+    pub(super) fn execute(
+        &self,
+        runs: &[PlannedRun<'_>],
+        data: &PreparedData,
+        devices: &mut Devices,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<bool> {
+        let outcomes = runs::execute(runs, data, devices, self, stop)?;
+        Ok(!outcomes.iter().any(|outcome| matches!(outcome, RunOutcome::Stopped { .. })))
+    }
+
     /// Removes the bars.
-    fn end(&self) {
+    pub(super) fn end(&self) {
         if let Some(bar) = self.epoch.borrow_mut().take() {
             bar.finish_and_clear();
         }

@@ -178,9 +178,9 @@ fn resume(args: &Args, output: Output, path: &Path) -> Result<ExitCode> {
     config.threads = given.threads.unwrap_or(config.threads);
     config.run_on(given.device, given.adapter.clone());
     // Other data, such as those that were moved, are split as the run's were.
-    let split = config.split;
+    let (split, fold) = (config.split, config.fold.take());
     config.read_from(given);
-    config.split = split;
+    (config.split, config.fold) = (split, fold);
     config.check()?;
     folder.check_resumable()?;
     let model = Model::open(&config.model)?;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::folds::{self, FoldsReport};
 use super::paired::{BOOTSTRAP_SEED, Paired, RESAMPLES};
 use super::text::text;
 use super::values::{DataReport, ModelReport, RunReport};
@@ -12,7 +13,7 @@ use crate::error::Result;
 use crate::files::write_atomic;
 use crate::metrics::mean_and_deviation;
 use crate::plot::{
-    Across, Drawing, Line, Lines, ModelScore, lines, model_scores, sheet, write_png,
+    Across, Drawing, Line, Lines, Measure, ModelScore, lines, model_scores, sheet, write_png,
 };
 use crate::text::cell;
 use crate::train::titled;
@@ -28,18 +29,28 @@ pub struct Report {
     pub bootstrap_seed: u64,
     /// Each data set.
     pub data: Vec<DataReport>,
+    /// Each data set, where models were compared by folds; `data` is empty then.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub folds: Vec<FoldsReport>,
 }
 
 impl Report {
     /// Of data sets that are done.
     pub fn new(data: Vec<DataReport>) -> Self {
         let version = env!("CARGO_PKG_VERSION").into();
-        Self { version, resamples: RESAMPLES, bootstrap_seed: BOOTSTRAP_SEED, data }
+        let folds = Vec::new();
+        Self { version, resamples: RESAMPLES, bootstrap_seed: BOOTSTRAP_SEED, data, folds }
+    }
+
+    /// Of data sets whose folds are done.
+    pub fn of_folds(folds: Vec<FoldsReport>) -> Self {
+        Self { folds, ..Self::new(Vec::new()) }
     }
 
     /// As it is printed.
     pub fn text(&self) -> String {
-        self.data.iter().map(text).collect::<Vec<_>>().join("\n\n")
+        let texts = self.data.iter().map(text).chain(self.folds.iter().map(folds::text));
+        texts.collect::<Vec<_>>().join("\n\n")
     }
 }
 
@@ -52,7 +63,14 @@ pub fn write(report: &Report, folder: &Path) -> Result<()> {
     write_atomic(&folder.join("compare.txt"), |to| to.write_all(text.as_bytes()))?;
     write_atomic(&folder.join("compare.csv"), |to| {
         let mut csv = csv::Writer::from_writer(to);
-        csv.write_record(COLUMNS)?;
+        if report.folds.is_empty() {
+            csv.write_record(COLUMNS)?;
+        } else {
+            csv.write_record(folds::CSV)?;
+        }
+        for row in report.folds.iter().flat_map(folds::csv_rows) {
+            csv.write_record(row)?;
+        }
         for data in &report.data {
             for model in &data.models {
                 for part in &data.shown {
@@ -71,7 +89,7 @@ pub fn write(report: &Report, folder: &Path) -> Result<()> {
         write_png(&folder.join(format!("compare_{name}.png")), &scores(data))?;
         write_png(&folder.join(format!("curves_{name}.png")), &curves(data)?)?;
     }
-    Ok(())
+    report.folds.iter().try_for_each(|data| folds::write_pictures(data, folder))
 }
 
 /// Accuracies and differences in shares of 1; what is unknown is empty.
@@ -168,7 +186,7 @@ fn scores(data: &DataReport) -> Drawing {
     };
     let models = titled("Models", &data.source);
     let title = format!("{models}: {count} {} {unit}, {seeds}", part.word());
-    model_scores(&scores, unit, &title)
+    model_scores(&scores, Measure::Accuracy(unit), &title)
 }
 
 /// `curves_<data>.png`.

@@ -3,6 +3,7 @@
 
 mod figures;
 mod files;
+mod folds;
 mod paired;
 mod run_figures;
 mod text;
@@ -11,6 +12,10 @@ mod verdict;
 
 pub use figures::ModelRuns;
 pub use files::{Report, write};
+pub use folds::{
+    Against, Chosen, DivisionReport, Figure, FoldRun, FoldRunReport, FoldsModel, FoldsModelReport,
+    FoldsReport, Interval,
+};
 pub use paired::{BOOTSTRAP_SEED, Difference, Paired, RESAMPLES};
 pub use run_figures::RunFigures;
 pub use text::text;

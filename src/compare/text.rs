@@ -37,7 +37,7 @@ fn heading(report: &DataReport) -> String {
 }
 
 /// Cells right-aligned under their heads but for the first column.
-fn aligned(rows: &[Vec<String>]) -> String {
+pub(super) fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let cell = |row: &Vec<String>, i: usize| row.get(i).map_or(0, |cell| cell.chars().count());
     let widths: Vec<usize> =

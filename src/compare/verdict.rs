@@ -5,7 +5,7 @@ use super::paired::{FEW_SONGS, Paired};
 /// Below this, a p-value is evidence against chance.
 const ALPHA: f64 = 0.05;
 /// Fewer seeds than this do not show how much results vary between seeds.
-const FEW_SEEDS: usize = 3;
+pub(super) const FEW_SEEDS: usize = 3;
 
 /// Which of two models is ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +76,14 @@ pub(crate) fn too_few(songs: usize) -> String {
     format!("{songs} songs are too few for a conclusion")
 }
 
+/// What is said of too few seeds.
+pub(super) fn few_seeds(seeds: usize) -> String {
+    format!(
+        "no verdict from {seeds} {}, since results vary from seed to seed; use at least {FEW_SEEDS}",
+        if seeds == 1 { "seed" } else { "seeds" }
+    )
+}
+
 /// What is said where no difference is shown.
 pub(crate) fn undecided(songs: usize) -> String {
     format!("no difference can be claimed from {songs} songs")
@@ -87,11 +95,7 @@ pub(super) fn words(paired: &Paired, seeds: usize, tests: usize) -> String {
     let songs = paired.songs;
     let verdict = Verdict::new(paired);
     if verdict != Verdict::TooFewSongs && seeds < FEW_SEEDS {
-        return format!(
-            "no verdict from {seeds} {}, since results vary from seed to seed; use at least \
-             {FEW_SEEDS}",
-            if seeds == 1 { "seed" } else { "seeds" }
-        );
+        return few_seeds(seeds);
     }
     let hint = "a hint, not proof";
     let weakened = format!("by McNemar's test alone, but not after Holm for {tests} comparisons");

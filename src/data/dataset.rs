@@ -1,6 +1,6 @@
 //! A dataset: three parts, loaded from a folder or npz and checked.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use super::array_source::{ArraySource, Layout, choose};
@@ -83,6 +83,11 @@ pub struct Dataset {
     pub disk: Option<Disk>,
     /// Identifies the data: 32 hexadecimal digits, see [`Dataset::load`].
     pub hash: String,
+    /// Song ids that are text in the arrays, and their numbers here; empty where they are numbers.
+    pub song_ids: BTreeMap<String, i64>,
+    /// The validation part is the test part: the held-out fold of a cross-validation in which nothing is
+    /// chosen by validation.
+    pub val_is_test: bool,
 }
 
 impl Dataset {
@@ -166,6 +171,7 @@ impl Dataset {
         let count = classes
             .map_or_else(|| highest.map_or(0, |&label| label as usize + 1), |(count, _)| count);
         count_classes(&mut found, count, [&train, &val, &test])?;
+        let song_ids = words.song_ids();
         let named = options.class_names.clone().or(words.classes);
         check_classes(&found, counted, named.as_deref(), progress)?;
         let assumed_classes = named.is_none() && count == COURSE_CLASSES.len();
@@ -191,6 +197,8 @@ impl Dataset {
             scale,
             disk,
             hash,
+            song_ids,
+            val_is_test: false,
         })
     }
 

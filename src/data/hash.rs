@@ -10,6 +10,11 @@ use super::{Part, PartName};
 pub(super) struct DataHash(blake3::Hasher);
 
 impl DataHash {
+    /// Adds text, such as another hash.
+    pub(super) fn text(&mut self, text: &str) {
+        self.0.update(text.as_bytes());
+    }
+
     /// Begins a part; `extents` are n, h, w, c of its samples.
     pub(super) fn part(&mut self, name: PartName, extents: [usize; 4]) {
         self.0.update(name.as_str().as_bytes());

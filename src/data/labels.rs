@@ -1,6 +1,6 @@
 //! Labels and song ids from arrays of any number type, or of text.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Display;
 
 use super::array_source::ArraySource;
@@ -142,6 +142,11 @@ impl Vocabulary {
     pub(super) fn song(&self, id: i64) -> String {
         let texts = self.songs.iter().filter(|(_, number)| **number == id);
         texts.map(|(text, _)| text).min().map_or_else(|| id.to_string(), |text| shown(text))
+    }
+
+    /// The numbers of song ids that are text.
+    pub(super) fn song_ids(&self) -> BTreeMap<String, i64> {
+        self.songs.iter().map(|(text, number)| (text.clone(), *number)).collect()
     }
 
     fn label(&self, text: &str) -> Option<u32> {

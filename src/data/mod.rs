@@ -10,6 +10,7 @@
 //! read.rs            samples block by block: statistics, hash and fingerprints in one pass
 //! labels.rs          labels and song ids
 //! split.rs           one array of samples divided into parts
+//! folds.rs           all parts pooled and divided into folds, for cross-validation
 //! check.rs           shapes of samples, names of classes, classes of each part
 //! facts.rs           what was found in each array, as values and as a table
 //! hash.rs            the hash of a dataset, the fingerprints of its samples
@@ -30,6 +31,7 @@ mod check;
 mod dataset;
 mod facts;
 pub(crate) mod fault_filtered;
+mod folds;
 mod hash;
 mod labels;
 mod look;
@@ -52,6 +54,7 @@ pub(crate) use array_source::PREPARE_WORK;
 pub use bands::{BandSums, Bands, SpectraOf};
 pub use dataset::{DataOptions, Dataset};
 pub use facts::{ArrayFacts, Values};
+pub use folds::{Division, Fold, GroupBy, Pool};
 pub use hash::Fingerprint;
 pub use memory_policy::DataFrom;
 pub use names::{ArrayName, Role};

@@ -178,7 +178,7 @@ impl Split {
 }
 
 /// The label that occurs most often; of several the least.
-fn most_frequent<'a>(labels: impl Iterator<Item = &'a u32>) -> u32 {
+pub(super) fn most_frequent<'a>(labels: impl Iterator<Item = &'a u32>) -> u32 {
     let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
     labels.for_each(|label| *counts.entry(*label).or_default() += 1);
     let most = counts.into_iter().max_by(|a, b| (a.1, b.0).cmp(&(b.1, a.0)));

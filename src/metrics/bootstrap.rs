@@ -1,6 +1,7 @@
-//! Bootstrap confidence interval of a mean.
+//! Bootstrap confidence intervals of a mean: over songs or groups of songs, and over seeds.
 
 use super::quantile::quantile;
+use super::spread::mean_and_deviation;
 use crate::random::streams::Stream;
 
 /// The 95 % percentile interval of the mean of `counts[seed][song]` under the bootstrap over seeds and
@@ -38,9 +39,165 @@ pub fn bootstrap_mean(
     Some((mean(quantile(&sums, 25)?), mean(quantile(&sums, 975)?)))
 }
 
+/// What the bootstrap over seeds and groups of songs says of a mean.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GroupBootstrap {
+    /// The 95 % interval, as (low, high).
+    pub interval_95: (f64, f64),
+    /// The standard error.
+    pub standard_error: f64,
+}
+
+/// The 95 % interval and the standard error of the mean of `values[seed][song]` under the bootstrap over
+/// seeds and groups of songs; `groups` has the number of each song's group, from 0 without gaps. None of
+/// fewer than two groups.
+///
+/// The hierarchical form of [`bootstrap_mean`], a cluster bootstrap: songs of a group depend on each
+/// other (an artist's, an album's), so whole groups are drawn, as many as there are, with replacement,
+/// beside as many seeds; the mean is that of all songs drawn. With each song a group of its own it is the
+/// bootstrap over songs.
+///
+/// With G groups resampled means vary by √((G − 1) / G) too little, and percentiles are those of a normal
+/// distribution. Both ends are moved away from the mean by √(G / (G − 1)) · t(G − 1) / 1.96, t the 97.5 %
+/// quantile of Student's distribution (T. C. Hesterberg, "What teachers should know about the bootstrap",
+/// The American Statistician 69, 2015): by 10 % with 20 groups, by under 1 % with 200.
+pub fn bootstrap_groups(
+    values: &[Vec<f64>],
+    groups: &[usize],
+    resamples: usize,
+    stream: &mut Stream,
+) -> Option<GroupBootstrap> {
+    let (seeds, songs) = (values.len(), groups.len());
+    let count = groups.iter().max().map_or(0, |last| last + 1);
+    if seeds == 0 || count < 2 || resamples < 2 || values.iter().any(|row| row.len() != songs) {
+        return None;
+    }
+    let (mut sizes, mut sums) = (vec![0.0; count], vec![vec![0.0; count]; seeds]);
+    for (song, &group) in groups.iter().enumerate() {
+        sizes[group] += 1.0;
+        values.iter().zip(&mut sums).for_each(|(row, sums)| sums[group] += row[song]);
+    }
+    let mean = sums.iter().flatten().sum::<f64>() / (seeds * songs) as f64;
+    let mut totals = vec![0.0; count];
+    let mut resample = || {
+        totals.fill(0.0);
+        for _ in 0..seeds {
+            let row = &sums[if seeds == 1 { 0 } else { stream.below(seeds) }];
+            totals.iter_mut().zip(row).for_each(|(total, sum)| *total += sum);
+        }
+        let (mut sum, mut size) = (0.0, 0.0);
+        for _ in 0..count {
+            let group = stream.below(count);
+            (sum, size) = (sum + totals[group], size + sizes[group]);
+        }
+        sum / (size * seeds as f64)
+    };
+    let mut means: Vec<f64> = (0..resamples).map(|_| resample()).collect();
+    means.sort_unstable_by(f64::total_cmp);
+    let few = (count as f64 / (count as f64 - 1.0)).sqrt();
+    let wider = few * student(count - 1) / NORMAL;
+    let end = |thousandths| Some(mean + wider * (quantile(&means, thousandths)? - mean));
+    let (_, deviation) = mean_and_deviation(&means);
+    Some(GroupBootstrap {
+        interval_95: (end(25)?, end(975)?),
+        standard_error: few * deviation.unwrap_or(0.0),
+    })
+}
+
+/// The 97.5 % quantile of the normal distribution.
+const NORMAL: f64 = 1.959_963_984_540_054;
+
+/// The 97.5 % quantile of Student's distribution, by the expansion about the normal one (Abramowitz and
+/// Stegun, 26.7.5): within 0.002 from 4 degrees of freedom on.
+fn student(degrees: usize) -> f64 {
+    let (z, v) = (NORMAL, degrees as f64);
+    let z2 = z * z;
+    let terms = [
+        (z2 + 1.0) / 4.0,
+        ((5.0 * z2 + 16.0) * z2 + 3.0) / 96.0,
+        (((3.0 * z2 + 19.0) * z2 + 17.0) * z2 - 15.0) / 384.0,
+        ((((79.0 * z2 + 776.0) * z2 + 1482.0) * z2 - 1920.0) * z2 - 945.0) / 92160.0,
+    ];
+    z + terms.iter().rev().fold(0.0, |sum, term| (sum + z * term) / v)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of tables.
+    #[test]
+    fn students_quantiles() {
+        for (degrees, want) in [(4, 2.776), (5, 2.571), (10, 2.228), (19, 2.093), (100, 1.984)] {
+            assert!((student(degrees) - want).abs() < 0.002, "{degrees}: {}", student(degrees));
+        }
+    }
+
+    #[test]
+    fn groups_are_drawn_whole() {
+        let mut stream = Stream::new(7, "test");
+        // Two groups of one value each: means are those of both, or of one of them twice.
+        let groups = [0, 0, 0, 1];
+        let got = bootstrap_groups(&[vec![1.0, 1.0, 1.0, 0.0]], &groups, 4_000, &mut stream).unwrap();
+        let (low, high) = got.interval_95;
+        let wider = 2f64.sqrt() * student(1) / NORMAL;
+        assert!((low - (0.75 - 0.75 * wider)).abs() < 1e-9, "{low}");
+        assert!((high - (0.75 + 0.25 * wider)).abs() < 1e-9, "{high}");
+        // Equal songs in groups of ten are worth a tenth of so many songs.
+        let value = |group: usize| (group % 4) as f64;
+        let row: Vec<f64> = (0..400).map(|i| value(i / 10)).collect();
+        let of = |groups: Vec<usize>, stream: &mut Stream| {
+            bootstrap_groups(&[row.clone()], &groups, 4_000, stream).unwrap().standard_error
+        };
+        let (one, ten) = (
+            of((0..400).collect(), &mut stream),
+            of((0..400).map(|i| i / 10).collect(), &mut stream),
+        );
+        assert!((ten / one - 10f64.sqrt()).abs() < 0.2, "{one} {ten}");
+        assert!((one - (1.25f64 / 400.0).sqrt()).abs() < 0.003, "{one}");
+        assert_eq!(bootstrap_groups(&[vec![1.0]], &[0], 100, &mut stream), None);
+        assert_eq!(bootstrap_groups(&[], &[0, 1], 100, &mut stream), None);
+        assert_eq!(bootstrap_groups(&[vec![1.0]], &[0, 1], 100, &mut stream), None);
+    }
+
+    /// Songs of one group are alike, seeds differ as a whole and song by song: of data from such a law
+    /// the interval holds the law's mean about 95 times of 100, in few groups and in many.
+    #[test]
+    fn the_interval_over_groups_and_seeds_covers_what_it_says() {
+        let sizes = [11, 4, 16, 17, 20, 19, 18, 16, 8, 3, 15, 6, 13, 14, 16, 14, 8, 11, 20, 15];
+        let of_sizes: Vec<usize> =
+            sizes.iter().enumerate().flat_map(|(group, size)| vec![group; *size]).collect();
+        let laws = [
+            ("20 groups", &of_sizes, 0.05, 0.005),
+            ("20 groups, seeds that differ", &of_sizes, 0.05, 0.015),
+            ("songs", &(0..120).collect(), 0.0, 0.01),
+        ];
+        for (name, groups, of_group, of_seed) in laws {
+            let (mut draws, mut resamples) = (Stream::new(1, "draws"), Stream::new(1, "resamples"));
+            let (mut held, trials) = (0, 400);
+            for _ in 0..trials {
+                let mut normal = |deviation: f64, count: usize| -> Vec<f64> {
+                    (0..count).map(|_| deviation * draws.normal()).collect()
+                };
+                let (by_group, by_song) = (normal(of_group, 120), normal(0.2, groups.len()));
+                let by_seed = normal(of_seed, 3);
+                let noise = normal(0.2, 3 * groups.len());
+                let value = |seed: usize, song: usize| {
+                    let own = by_group[groups[song]] + by_song[song] + by_seed[seed];
+                    0.04 + own + noise[seed * groups.len() + song]
+                };
+                let values: Vec<Vec<f64>> = (0..3)
+                    .map(|seed| (0..groups.len()).map(|song| value(seed, song)).collect())
+                    .collect();
+                let got = bootstrap_groups(&values, groups, 400, &mut resamples).unwrap();
+                let (low, high) = got.interval_95;
+                held += u32::from(low <= 0.04 && 0.04 <= high);
+            }
+            // Three standard errors of 400 trials about 0.95, and a point.
+            let share = f64::from(held) / f64::from(trials);
+            assert!((0.907..0.993).contains(&share), "{name}: {share}");
+        }
+    }
 
     /// From scipy.stats.bootstrap((d,), numpy.mean, method="percentile") of scipy 1.17 with
     /// 1,000,000 and 200,000 resamples; 10,000 leave an error of about a hundredth.

@@ -14,7 +14,7 @@ mod songs;
 mod spread;
 
 pub use auc::roc_auc;
-pub use bootstrap::bootstrap_mean;
+pub use bootstrap::{GroupBootstrap, bootstrap_groups, bootstrap_mean};
 pub use calibration::{Calibration, ReliabilityBin};
 pub use confusion::Confusion;
 pub use interval::wilson;
@@ -22,7 +22,7 @@ pub use mcnemar::{holm, mcnemar};
 pub use quantile::quantile;
 pub use scores::{ClassificationReport, PartScores, Scores};
 pub use songs::{
-    SongVerdict, SongVotes, Vote, all_song_votes, song_accuracy, song_confusion, song_votes,
+    SMALLEST_PROBABILITY, SongVerdict, SongVotes, Vote, all_song_votes, song_accuracy, song_confusion, song_votes,
 };
 pub use spread::mean_and_deviation;
 

@@ -6,8 +6,9 @@ use super::{Confusion, check_rows, check_same_length, first_maximum};
 use crate::error::Result;
 
 /// Probabilities below this count as this in [`Vote::Product`], so that one segment which is
-/// sure that a class is wrong cannot veto it: the clip of Keras's cross-entropy.
-const SMALLEST_PROBABILITY: f64 = 1e-7;
+/// sure that a class is wrong cannot veto it, and in the log loss of songs: the clip of Keras's
+/// cross-entropy.
+pub const SMALLEST_PROBABILITY: f64 = 1e-7;
 
 /// How the segments of a song decide on its class; equal scores go to the first class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

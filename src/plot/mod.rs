@@ -71,5 +71,5 @@ pub use sample_axes::SampleAxes;
 pub use samples::{
     MapPanel, SamplePanel, map_grid, map_notes, map_scale, spectrogram_grid, spectrogram_scale,
 };
-pub use scores::{ModelScore, model_scores};
+pub use scores::{Measure, ModelScore, model_scores};
 pub use style::style_sheet;

@@ -66,5 +66,7 @@ fn dataset(run: &RunRecord) -> Dataset {
         scale: run.facts.scale,
         disk: None,
         hash: run.facts.data_hash.clone(),
+        song_ids: Default::default(),
+        val_is_test: false,
     }
 }

@@ -79,6 +79,8 @@ mod tests {
             hash: String::new(),
             scale: Scale { factor: 0.5, ..Scale::NONE },
             disk: None,
+            song_ids: Default::default(),
+            val_is_test: false,
         }
     }
 

@@ -23,6 +23,6 @@ pub mod words;
 
 pub use initial::initial_parameters;
 pub use loaded_run::{LoadedRun, TrainedOn};
-pub use names::{data_name, data_stem, run_name, run_title, titled};
+pub use names::{FOLDS_SEED, data_name, data_stem, run_name, run_title, titled};
 pub use saved::{ModelFacts, SavedModel};
 pub use trainer::{Outcome, TrainObserver, Trainer};

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::settings::Config;
-use crate::data::{DEMO_SOURCE, Dataset};
+use crate::data::{DEMO_SOURCE, Dataset, Fold};
 use crate::models::model_name;
 
 /// `demo corpus (synthesised)`, or the folder's or file's name.
@@ -22,10 +22,18 @@ pub fn data_stem(path: Option<&Path>) -> String {
     path.map_or_else(|| "demo".into(), stem)
 }
 
-/// Name of a run's folder: `p1-gtzan-seed42`.
+/// The seed of the first division into folds, which names leave out.
+pub const FOLDS_SEED: u64 = 42;
+
+/// Name of a run's folder: `p1-gtzan-seed42`, `p1-gtzan-fold1of5-seed42`; of folds of another division
+/// `p1-gtzan-fold1of5-division43-seed42`.
 pub fn run_name(config: &Config) -> String {
     let (model, data) = (stem(Path::new(&config.model)), data_stem(config.data.as_deref()));
-    format!("{model}-{data}-seed{}", config.seed)
+    let fold = config.fold.as_ref().map_or_else(String::new, |Fold { number, of, seed, .. }| {
+        let division = if *seed == FOLDS_SEED { String::new() } else { format!("-division{seed}") };
+        format!("-fold{number}of{of}{division}")
+    });
+    format!("{model}-{data}{fold}-seed{}", config.seed)
 }
 
 /// Title of a run's pictures and summary: `P1 on gtzan.npz`.

@@ -421,8 +421,16 @@ impl RunFolder {
     /// # Errors
     /// If a file cannot be written.
     pub fn write_history(&self, history: &[Epoch], title: &str) -> Result<()> {
-        write_atomic(&self.history(), |to| history::write_csv(history, to))?;
+        self.write_history_table(history)?;
         self.draw_history(history, title)
+    }
+
+    /// The same without the picture.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write_history_table(&self, history: &[Epoch]) -> Result<()> {
+        write_atomic(&self.history(), |to| history::write_csv(history, to))
     }
 
     #[cfg(feature = "pictures")]
@@ -451,13 +459,20 @@ impl RunFolder {
     /// # Errors
     /// If a file cannot be written.
     pub fn write_results(&self, results: &[Results], data: &Dataset, title: &str) -> Result<()> {
-        for result in results {
-            self.write_predictions(result, data)?;
-            if let Some(songs) = &result.song_votes {
-                self.write_songs(result.part, songs, &data.classes)?;
-            }
-        }
+        results.iter().try_for_each(|result| self.write_result(result, data))?;
         self.draw_matrices(results, data, title)
+    }
+
+    /// Writes predictions of a part by sample and, where songs are known, by song.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn write_result(&self, result: &Results, data: &Dataset) -> Result<()> {
+        self.write_predictions(result, data)?;
+        match &result.song_votes {
+            Some(songs) => self.write_songs(result.part, songs, &data.classes),
+            None => Ok(()),
+        }
     }
 
     #[cfg(feature = "pictures")]

@@ -53,7 +53,25 @@ impl PreparedData {
     /// # Errors
     /// If the training samples are constant, or cannot be read from disk.
     pub fn new(source: Source, kind: ScaleKind, audit: &Quick) -> Result<Self> {
-        let Source { mut data, front_end, cutting, .. } = source;
+        let Source { data, front_end, cutting, .. } = source;
+        Self::scaled(data, front_end, cutting, kind, audit)
+    }
+
+    /// The same of a fold of the data of `source`, which stay as they are.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn of_fold(data: Dataset, source: &Source, kind: ScaleKind, audit: &Quick) -> Result<Self> {
+        Self::scaled(data, source.front_end.clone(), source.cutting, kind, audit)
+    }
+
+    fn scaled(
+        mut data: Dataset,
+        front_end: Option<FrontEnd>,
+        cutting: Option<Cutting>,
+        kind: ScaleKind,
+        audit: &Quick,
+    ) -> Result<Self> {
         let scale = data.fit(kind)?;
         data.apply(&scale);
         Ok(Self { data, front_end, cutting, scale, audit: audit.line() })
@@ -414,6 +432,16 @@ impl Job {
         Ok(PlannedRun { job: self, state: self.state(data)?, lock: None })
     }
 
+    /// The parts whose predictions its folder has. A cross-validation has many runs, of which it needs
+    /// little: no pictures, and no predictions of what they were trained on.
+    fn parts(&self, data: &Dataset) -> &'static [PartName] {
+        match (&self.config.fold, data.val_is_test) {
+            (None, _) => &PartName::ALL,
+            (Some(_), true) => &[PartName::Test],
+            (Some(_), false) => &[PartName::Val, PartName::Test],
+        }
+    }
+
     fn state(&self, data: &Dataset) -> Result<RunState> {
         self.check()?;
         // A model that does not fit the data is known before any run is trained.
@@ -431,11 +459,13 @@ impl Job {
         if position.graph_hash != graph.hash() {
             return Err(self.other_run("of another network: the model has changed since"));
         }
-        let parts = PartName::ALL.map(|part| folder.predictions(part));
-        let files = [folder.model(), folder.metrics(), folder.history(), folder.curves()];
+        let parts = self.parts(data).iter().map(|part| folder.predictions(*part));
         // Without hashes of its weights a run was written by an older version, or killed at the end.
-        let more = [folder.confusion(), folder.summary(), folder.weights()];
-        let all_exist = files.iter().chain(&more).chain(&parts).all(|file| file.exists());
+        let files = [folder.model(), folder.metrics(), folder.history(), folder.summary()];
+        let pictures = [folder.curves(), folder.confusion()];
+        let pictures = pictures.into_iter().filter(|_| self.config.fold.is_none());
+        let mut all = files.into_iter().chain([folder.weights()]).chain(parts).chain(pictures);
+        let all_exist = all.all(|file| file.exists());
         if position.history.len() != self.config.epochs || position.step > 0 || !all_exist {
             return Ok(RunState::Started);
         }
@@ -563,8 +593,11 @@ impl PlannedRun<'_> {
         let outcome = trainer.run(observer, stop);
         let history = trainer.history().to_vec();
         // Also of a run that diverged: its curves show how. Training's error is returned first.
-        let written =
-            if history.is_empty() { Ok(()) } else { folder.write_history(&history, &title) };
+        let written = match (history.is_empty(), &config.fold) {
+            (true, _) => Ok(()),
+            (false, None) => folder.write_history(&history, &title),
+            (false, Some(_)) => folder.write_history_table(&history),
+        };
         let outcome = outcome?;
         written?;
         if outcome == Outcome::Interrupted {
@@ -572,7 +605,14 @@ impl PlannedRun<'_> {
         }
         let (parameters, epochs) = trainer.finish()?;
         let results = trainer.results()?;
-        folder.write_results(&results, data, &title)?;
+        match config.fold {
+            None => folder.write_results(&results, data, &title)?,
+            Some(_) => {
+                let parts = self.job.parts(data);
+                let mut kept = results.iter().filter(|result| parts.contains(&result.part));
+                kept.try_for_each(|result| folder.write_result(result, data))?;
+            }
+        }
         let count = graph.trainable_count();
         let mut metrics =
             run_folder::metrics(config, &device, count, epochs, &history, data, &results);

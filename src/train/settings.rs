@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::audio::FrontEndSpec;
-use crate::data::{DEMO_SOURCE, ScaleKind, Split};
+use crate::data::{DEMO_SOURCE, Fold, GroupBy, ScaleKind, Split};
 #[cfg(feature = "gpu")]
 use crate::device;
 use crate::device::{Device, MOST_THREADS, Options};
@@ -161,6 +161,10 @@ settings! {
         [skip]
         split: Split, #[serde(skip_serializing_if = "Option::is_none")];
 
+        /// Which fold of the pooled parts is held out, in runs of `compare --folds`
+        [skip]
+        fold: Fold, #[serde(skip_serializing_if = "Option::is_none")];
+
         /// Front end of the arrays, for axes in Hz and seconds: see --help
         [long, value_name = "NAME,..."]
         front_end: FrontEndSpec, #[serde(skip_serializing_if = "Option::is_none")];
@@ -297,6 +301,9 @@ impl Config {
     pub fn anchored(mut self) -> Self {
         let anchor = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         self.data = self.data.map(anchor);
+        if let Some(Fold { by: GroupBy::File(path), .. }) = &mut self.fold {
+            *path = anchor(std::mem::take(path));
+        }
         if Path::new(&self.model).extension().is_some() {
             self.model = anchor(self.model.into()).to_string_lossy().into_owned();
         }
@@ -349,6 +356,12 @@ impl Config {
         self.to_toml().parse().unwrap_or_default()
     }
 
+    /// Whether validation decides anything in a run. A fold's run then needs a validation part of its
+    /// own, since the held-out fold may only be measured.
+    pub fn chooses_by_validation(&self) -> bool {
+        self.keep == CheckpointSelection::Best
+    }
+
     /// Options of the device.
     pub fn device_options(&self) -> Options<'_> {
         Options {
@@ -375,6 +388,7 @@ impl Config {
             self.arrays = given.arrays;
             self.transpose = given.transpose.unwrap_or(false);
             self.split = given.split;
+            self.fold = None;
             self.front_end = given.front_end;
         } else {
             self.front_end = given.front_end.or(self.front_end.take());
@@ -430,6 +444,10 @@ impl Config {
         if !(0.0..1.0).contains(&self.momentum) {
             let (expected, found) = ("at least 0 and below 1", self.momentum.to_string());
             return Err(Error::Setting { name: "momentum", expected, found });
+        }
+        if self.chooses_by_validation() && self.fold.as_ref().is_some_and(|fold| !fold.validates) {
+            let expected = "last for a fold without validation, whose held-out fold may choose nothing";
+            return Err(Error::Setting { name: "keep", expected, found: "best".into() });
         }
         // The demo corpus has arrays, names and a front end of its own.
         let chosen = [

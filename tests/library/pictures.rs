@@ -3,7 +3,7 @@
 use genre_gpu::Error;
 use genre_gpu::metrics::Confusion;
 use genre_gpu::plot::{
-    Across, Drawing, EpochRow, Line, Lines, ModelScore, NamedMatrix, confusion, curves, lines,
+    Across, Drawing, EpochRow, Line, Lines, Measure, ModelScore, NamedMatrix, confusion, curves, lines,
     model_scores, png_bytes, sheet, write_png,
 };
 
@@ -230,13 +230,13 @@ fn compared_models_cut_nothing_off() {
     for (models, seeds, paired) in
         [(0, 0, false), (1, 1, false), (2, 5, true), (4, 5, false), (9, 20, true), (4, 1, true)]
     {
-        let picture = model_scores(&scores(models, seeds, paired), "songs", TITLE);
+        let picture = model_scores(&scores(models, seeds, paired), Measure::Accuracy("songs"), TITLE);
         assert_whole(&picture, &format!("{models} models, {seeds} seeds"));
     }
     let mut lost = scores(2, 2, true);
     lost[1].mean = f64::NAN;
     lost[1].seeds[0] = f64::NAN;
-    assert_whole(&model_scores(&lost, "songs", TITLE), "NaN");
+    assert_whole(&model_scores(&lost, Measure::Accuracy("songs"), TITLE), "NaN");
 }
 
 #[test]
@@ -271,14 +271,14 @@ fn compared_curves_differ_in_colour_or_dashes_in_the_legend_too() {
 #[test]
 fn compared_models_follow_the_data() {
     let there = scores(3, 3, true);
-    let picture = model_scores(&there, "songs", TITLE);
-    assert!(picture == model_scores(&there, "songs", TITLE));
+    let picture = model_scores(&there, Measure::Accuracy("songs"), TITLE);
+    assert!(picture == model_scores(&there, Measure::Accuracy("songs"), TITLE));
     let mut other = there.clone();
     other[2].seeds[1] -= 0.004;
-    assert!(picture != model_scores(&other, "songs", TITLE));
+    assert!(picture != model_scores(&other, Measure::Accuracy("songs"), TITLE));
     let mut other = there;
     other[1].difference = Some((0.02, (-0.01, 0.07)));
-    assert!(picture != model_scores(&other, "songs", TITLE));
+    assert!(picture != model_scores(&other, Measure::Accuracy("songs"), TITLE));
     let texts = texts(&picture);
     for text in ["80.0 %", "+2.0 (-3.0 to +8.0)", "difference (percentage points)"] {
         assert!(texts.iter().any(|t| t == text), "{text} in {texts:?}");

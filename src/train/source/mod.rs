@@ -56,6 +56,11 @@ pub fn open(
     from: DataFrom,
     progress: &dyn Progress,
 ) -> Result<Source> {
+    let (parts, from, wanted) = match &config.fold {
+        // All parts are divided anew, in memory.
+        Some(fold) => (fold.parts(), DataFrom::Memory, parts),
+        None => (parts, from, parts),
+    };
     let options =
         config.data.as_deref().map(|path| array_options(config, path, parts, from)).transpose()?;
     #[cfg(feature = "audio")]
@@ -71,6 +76,9 @@ pub fn open(
         let data = Dataset::load(&options.ok_or(missing)?, progress)?;
         Source { data, front_end: None, cutting: None }
     };
+    if let Some(fold) = &config.fold {
+        source.data = source.data.into_fold(fold)?.only(wanted);
+    }
     if let Some(given) = &config.front_end {
         if let Some(known) = &source.front_end {
             return Err(Error::Setting {

@@ -44,6 +44,8 @@ fn clean() -> Dataset {
         hash: String::new(),
         scale: Scale::NONE,
         disk: None,
+        song_ids: Default::default(),
+        val_is_test: false,
     }
 }
 
