@@ -67,14 +67,8 @@ impl Study<'_> {
         let first = (self.job)(model, *seed, None)?;
         ready(&first.config, self.cache, &bars)?;
         let Division { folds, by, repeats, with_test } = self.division;
-        let fold = |number, seed| Fold {
-            number,
-            of: folds,
-            seed,
-            with_test,
-            validates,
-            by: by.clone(),
-        };
+        let fold =
+            |number, seed| Fold { number, of: folds, seed, with_test, validates, by: by.clone() };
         let source = source::load(&first.config, self.cache, fold(1, 0).parts(), &bars)?;
         let data = &source.data;
         output.say(&format!("Data: {}\n{}", data.source, data.describe().trim_end()))?;

@@ -62,7 +62,9 @@ impl FromStr for GroupBy {
             _ => match text.strip_prefix("block:") {
                 Some(size) => match size.parse() {
                     Ok(size) if size > 0 => Ok(Self::Block(size)),
-                    _ => Err(format!("expected block:N with N from 1, such as block:20, found {text}")),
+                    _ => Err(format!(
+                        "expected block:N with N from 1, such as block:20, found {text}"
+                    )),
                 },
                 None => Ok(Self::File(text.into())),
             },
@@ -308,7 +310,9 @@ impl<'a> Pool<'a> {
         let of = |part: &PartName| {
             let x = ArrayName { role: Role::X, part: *part };
             self.data.found.iter().find_map(|facts| match &facts.values {
-                Values::Samples { fingerprints, .. } if facts.name == x => Some(fingerprints.clone()),
+                Values::Samples { fingerprints, .. } if facts.name == x => {
+                    Some(fingerprints.clone())
+                }
                 _ => None,
             })
         };
@@ -326,7 +330,8 @@ impl<'a> Pool<'a> {
             let (expected, found) = ("at least 2 folds", folds.to_string());
             return Err(Error::Setting { name: "folds", expected, found });
         }
-        let of_class = |class: usize| self.groups.iter().filter(move |group| group.songs[class] > 0);
+        let of_class =
+            |class: usize| self.groups.iter().filter(move |group| group.songs[class] > 0);
         let classes = self.data.classes.len();
         let counts = (0..classes).map(|class| (of_class(class).count(), class));
         if let Some((few, class)) = counts.filter(|(count, _)| *count > 0).min() {
@@ -425,9 +430,11 @@ impl<'a> Pool<'a> {
             let fold = |sample: &usize| keep(division.fold(self.group[*sample]));
             (0..self.part.len()).filter(fold).collect()
         };
-        [of(&|fold| fold != held_out && fold != val), of(&|fold| fold == val), of(&|fold| {
-            fold == held_out
-        })]
+        [
+            of(&|fold| fold != held_out && fold != val),
+            of(&|fold| fold == val),
+            of(&|fold| fold == held_out),
+        ]
     }
 
     /// The data of a fold, unscaled, without `x` where `samples` is false.
@@ -639,7 +646,8 @@ fn complete(
 ) -> Result<BTreeMap<i64, String>> {
     let some = |ids: &[i64]| {
         let names: Vec<String> = ids.iter().take(5).map(|id| data.song_name(*id)).collect();
-        let more = if ids.len() > 5 { format!(" and {} more", ids.len() - 5) } else { String::new() };
+        let more =
+            if ids.len() > 5 { format!(" and {} more", ids.len() - 5) } else { String::new() };
         format!("{}{more}", names.join(", "))
     };
     let missing: Vec<i64> =
@@ -705,11 +713,15 @@ fn read_groups(path: &Path, columns: &[&str], data: &Dataset) -> Result<BTreeMap
                     true => "a song's number",
                     false => "a song id of the arrays",
                 };
-                groups_error(path, format!("line {line}: expected {expected}, found {}", shown(text)))
+                groups_error(
+                    path,
+                    format!("line {line}: expected {expected}, found {}", shown(text)),
+                )
             })?,
         };
         if name.is_empty() {
-            let problem = format!("line {line}: expected a group for song {}, found none", shown(text));
+            let problem =
+                format!("line {line}: expected a group for song {}, found none", shown(text));
             return Err(groups_error(path, problem));
         }
         if let Some(other) = groups.insert(id, name.to_owned()).filter(|other| other != name) {

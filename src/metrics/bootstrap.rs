@@ -138,7 +138,8 @@ mod tests {
         let mut stream = Stream::new(7, "test");
         // Two groups of one value each: means are those of both, or of one of them twice.
         let groups = [0, 0, 0, 1];
-        let got = bootstrap_groups(&[vec![1.0, 1.0, 1.0, 0.0]], &groups, 4_000, &mut stream).unwrap();
+        let got =
+            bootstrap_groups(&[vec![1.0, 1.0, 1.0, 0.0]], &groups, 4_000, &mut stream).unwrap();
         let (low, high) = got.interval_95;
         let wider = 2f64.sqrt() * student(1) / NORMAL;
         assert!((low - (0.75 - 0.75 * wider)).abs() < 1e-9, "{low}");

@@ -22,7 +22,8 @@ pub use mcnemar::{holm, mcnemar};
 pub use quantile::quantile;
 pub use scores::{ClassificationReport, PartScores, Scores};
 pub use songs::{
-    SMALLEST_PROBABILITY, SongVerdict, SongVotes, Vote, all_song_votes, song_accuracy, song_confusion, song_votes,
+    SMALLEST_PROBABILITY, SongVerdict, SongVotes, Vote, all_song_votes, song_accuracy,
+    song_confusion, song_votes,
 };
 pub use spread::mean_and_deviation;
 

@@ -51,9 +51,10 @@ impl Measure<'_> {
     /// The names of both axes.
     fn axes(self) -> [String; 2] {
         match self {
-            Self::Accuracy(unit) => {
-                [format!("{unit} classified correctly (%)"), "difference (percentage points)".into()]
-            }
+            Self::Accuracy(unit) => [
+                format!("{unit} classified correctly (%)"),
+                "difference (percentage points)".into(),
+            ],
             Self::LogLoss => ["log loss of songs".into(), "difference of log loss".into()],
         }
     }
@@ -114,7 +115,8 @@ pub fn model_scores(models: &[ModelScore], measure: Measure<'_>, title: &str) ->
     };
     let scores = panel(left, range);
     let ends = models.iter().filter_map(|model| model.difference);
-    let ends = ends.flat_map(|(value, (low, high))| [value, low, high, 0.0].map(|v| measure.shown(v)));
+    let ends =
+        ends.flat_map(|(value, (low, high))| [value, low, high, 0.0].map(|v| measure.shown(v)));
     let range = axis::range(ends).unwrap_or((-1.0, 1.0));
     let differences = panel(left + width + NUMBER + 25.0, range);
     let mut drawing = Drawing::new((WIDTH, bottom + UNDER), "scores", title);

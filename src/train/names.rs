@@ -29,10 +29,12 @@ pub const FOLDS_SEED: u64 = 42;
 /// `p1-gtzan-fold1of5-division43-seed42`.
 pub fn run_name(config: &Config) -> String {
     let (model, data) = (stem(Path::new(&config.model)), data_stem(config.data.as_deref()));
-    let fold = config.fold.as_ref().map_or_else(String::new, |Fold { number, of, seed, .. }| {
-        let division = if *seed == FOLDS_SEED { String::new() } else { format!("-division{seed}") };
-        format!("-fold{number}of{of}{division}")
-    });
+    let fold =
+        config.fold.as_ref().map_or_else(String::new, |Fold { number, of, seed, .. }| {
+            let division =
+                if *seed == FOLDS_SEED { String::new() } else { format!("-division{seed}") };
+            format!("-fold{number}of{of}{division}")
+        });
     format!("{model}-{data}{fold}-seed{}", config.seed)
 }
 

@@ -446,7 +446,8 @@ impl Config {
             return Err(Error::Setting { name: "momentum", expected, found });
         }
         if self.chooses_by_validation() && self.fold.as_ref().is_some_and(|fold| !fold.validates) {
-            let expected = "last for a fold without validation, whose held-out fold may choose nothing";
+            let expected =
+                "last for a fold without validation, whose held-out fold may choose nothing";
             return Err(Error::Setting { name: "keep", expected, found: "best".into() });
         }
         // The demo corpus has arrays, names and a front end of its own.

@@ -3,8 +3,8 @@
 use genre_gpu::Error;
 use genre_gpu::metrics::Confusion;
 use genre_gpu::plot::{
-    Across, Drawing, EpochRow, Line, Lines, Measure, ModelScore, NamedMatrix, confusion, curves, lines,
-    model_scores, png_bytes, sheet, write_png,
+    Across, Drawing, EpochRow, Line, Lines, Measure, ModelScore, NamedMatrix, confusion, curves,
+    lines, model_scores, png_bytes, sheet, write_png,
 };
 
 use super::drawn::{assert_whole, texts};
@@ -230,7 +230,8 @@ fn compared_models_cut_nothing_off() {
     for (models, seeds, paired) in
         [(0, 0, false), (1, 1, false), (2, 5, true), (4, 5, false), (9, 20, true), (4, 1, true)]
     {
-        let picture = model_scores(&scores(models, seeds, paired), Measure::Accuracy("songs"), TITLE);
+        let picture =
+            model_scores(&scores(models, seeds, paired), Measure::Accuracy("songs"), TITLE);
         assert_whole(&picture, &format!("{models} models, {seeds} seeds"));
     }
     let mut lost = scores(2, 2, true);

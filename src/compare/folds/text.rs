@@ -25,7 +25,7 @@ fn heading(report: &FoldsReport) -> String {
     };
     let divisions: Vec<String> = report.divisions.iter().map(division).collect();
     format!(
-        "{}: cross-validation of {} folds; {}. Folds of {}. {word} {} of each run.",
+        "{}: cross-validation of {} folds; {}. Folds of {}; runs of {word} {}.",
         report.source,
         report.folds,
         report.pooled,
@@ -160,7 +160,10 @@ pub(super) fn conclusion(report: &FoldsReport, model: &FoldsModelReport) -> Opti
             word(one)
         ),
         (None, None) => {
-            format!("both intervals include 0: no difference can be claimed from {} songs", report.songs)
+            format!(
+                "both intervals include 0: no difference can be claimed from {} songs",
+                report.songs
+            )
         }
     };
     Some(format!("{figures}: {verdict}.{}", untrained(report)))

@@ -3,6 +3,7 @@
 mod audit;
 mod errors;
 mod files;
+mod folds;
 mod labels;
 mod names;
 mod numpy;
