@@ -15,10 +15,11 @@ use genre_gpu::models::Model;
 use genre_gpu::progress::Silent;
 
 /// All operations with kernels.
-const OPS: [&str; 14] = [
+const OPS: [&str; 15] = [
     "conv2d",
     "max_pool2d",
     "avg_pool2d",
+    "std_pool2d",
     "batch_norm",
     "dropout",
     "crop",

@@ -22,6 +22,7 @@ use crate::ops::dropout::cpu::DropoutLayer;
 use crate::ops::max_pool2d::cpu::MaxPool2dLayer;
 use crate::ops::sgd::cpu::ParamSlice;
 use crate::ops::softmax::cpu::SoftmaxLayer;
+use crate::ops::std_pool2d::cpu::StdPool2dLayer;
 use crate::plan::{Gradient, LoweredOp, Plan};
 
 /// A layer, by whether its shards wait for each other.
@@ -75,6 +76,7 @@ impl Node {
             }
             LoweredOp::MaxPool2d(op) => Box::new(MaxPool2dLayer::new(op, shards)),
             LoweredOp::AvgPool2d(op) => Box::new(AvgPool2dLayer(op)),
+            LoweredOp::StdPool2d(op) => Box::new(StdPool2dLayer::new(op, shards)),
             LoweredOp::BatchNorm(op) => {
                 let layer = AnyLayer::PerBatch(Box::new(BatchNormLayer::new(op, shards)));
                 return Some(Self::of(plan, id, id, layer));

@@ -80,11 +80,12 @@ impl ReceptiveSpan {
                 bands: place.bands.convolved(k_h, padding),
                 frames: place.frames.convolved(k_w, padding),
             }),
-            Op::MaxPool2d { window: [k_h, k_w] } | Op::AvgPool2d { window: [k_h, k_w] } => below()
-                .map(|place| Self {
-                    bands: place.bands.pooled(k_h),
-                    frames: place.frames.pooled(k_w),
-                }),
+            Op::MaxPool2d { window: [k_h, k_w] }
+            | Op::AvgPool2d { window: [k_h, k_w] }
+            | Op::StdPool2d { window: [k_h, k_w], .. } => below().map(|place| Self {
+                bands: place.bands.pooled(k_h),
+                frames: place.frames.pooled(k_w),
+            }),
             Op::Crop { bands } => below()
                 .map(|place| Self { bands: CellGrid { count: bands, ..place.bands }, ..place }),
             Op::AxisToChannels { axis } => below().map(|place| match axis {

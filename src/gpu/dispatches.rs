@@ -6,7 +6,7 @@ use crate::graph::NodeId;
 use crate::ops::gpu::{DispatchDesc, InputContext, Kernel, KernelVariant, NodeContext, switch};
 use crate::ops::{
     add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout,
-    max_pool2d, penalty, sgd, softmax,
+    max_pool2d, penalty, sgd, softmax, std_pool2d,
 };
 use crate::plan::{LoweredOp, Plan};
 
@@ -92,6 +92,7 @@ impl Dispatches<'_> {
             LoweredOp::Conv2d(op) => conv2d::gpu::forward(op, &node),
             LoweredOp::MaxPool2d(op) => max_pool2d::gpu::forward(op, &node),
             LoweredOp::AvgPool2d(op) => avg_pool2d::gpu::forward(op, &node),
+            LoweredOp::StdPool2d(op) => std_pool2d::gpu::forward(op, &node),
             LoweredOp::BatchNorm(op) => batch_norm::gpu::forward(op, &node),
             LoweredOp::Dropout(op) => dropout::gpu::forward(op, &node),
             LoweredOp::Crop(op) => crop::gpu::forward(op, &node),
@@ -120,6 +121,7 @@ impl Dispatches<'_> {
             }
             LoweredOp::MaxPool2d(op) => max_pool2d::gpu::backward(op, &node),
             LoweredOp::AvgPool2d(op) => avg_pool2d::gpu::backward(op, &node),
+            LoweredOp::StdPool2d(op) => std_pool2d::gpu::backward(op, &node),
             LoweredOp::BatchNorm(op) => {
                 split.map_or_else(Vec::new, |split| batch_norm::gpu::backward(op, &node, &split))
             }

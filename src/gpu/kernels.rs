@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::ops::gpu::Kernel;
 use crate::ops::{
     add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout, gather,
-    max_pool2d, penalty, sgd, softmax,
+    max_pool2d, penalty, sgd, softmax, std_pool2d,
 };
 
 /// The kernels that measure the device.
@@ -17,7 +17,7 @@ pub(super) mod bench {
 }
 
 /// The kernels of each folder of `shaders/`.
-const FOLDERS: [&[Kernel]; 15] = [
+const FOLDERS: [&[Kernel]; 16] = [
     add::gpu::KERNELS,
     avg_pool2d::gpu::KERNELS,
     axis_to_channels::gpu::KERNELS,
@@ -33,6 +33,7 @@ const FOLDERS: [&[Kernel]; 15] = [
     penalty::gpu::KERNELS,
     sgd::gpu::KERNELS,
     softmax::gpu::KERNELS,
+    std_pool2d::gpu::KERNELS,
 ];
 
 /// All kernels.

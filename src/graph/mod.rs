@@ -230,6 +230,7 @@ impl Graph {
             Op::Input
             | Op::MaxPool2d { .. }
             | Op::AvgPool2d { .. }
+            | Op::StdPool2d { .. }
             | Op::Dropout { .. }
             | Op::Crop { .. }
             | Op::AxisToChannels { .. }

@@ -37,6 +37,7 @@
 //! |---|---|
 //! | `conv2d` | `filters`, `kernel`, `padding = "same"`, `bias = true`, `activation = "linear"` |
 //! | `max_pool2d`, `avg_pool2d` | `window = [mel, frames]`, each a number or `"all"` |
+//! | `std_pool2d` | `window` as there, `epsilon = 0.001`: the standard deviation `√(variance + epsilon)` |
 //! | `batch_norm` | `momentum = 0.99`, `epsilon = 0.001`, `activation = "linear"` |
 //! | `dropout` | `rate` |
 //! | `crop` | `lowest`, the share of the mel bands that is kept, from the lowest |

@@ -34,6 +34,11 @@ pub(super) enum OpSpec {
     AvgPool2d {
         window: [Extent; 2],
     },
+    StdPool2d {
+        window: [Extent; 2],
+        #[serde(default = "epsilon")]
+        epsilon: f32,
+    },
     BatchNorm {
         #[serde(default = "momentum")]
         momentum: f32,
@@ -198,6 +203,9 @@ impl OpSpec {
             }
             Self::MaxPool2d { window: size } => Op::MaxPool2d { window: window(size, input) },
             Self::AvgPool2d { window: size } => Op::AvgPool2d { window: window(size, input) },
+            Self::StdPool2d { window: size, epsilon } => {
+                Op::StdPool2d { window: window(size, input), epsilon }
+            }
             Self::BatchNorm { momentum, epsilon, activation } => {
                 Op::BatchNorm { momentum, epsilon, activation }
             }

@@ -25,6 +25,7 @@ pub mod sgd;
 pub mod softmax;
 #[cfg(feature = "gpu")]
 pub mod split_k;
+pub mod std_pool2d;
 
 use crate::measure::Work;
 

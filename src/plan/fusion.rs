@@ -92,6 +92,7 @@ impl Fusions {
                 Op::AvgPool2d { window } => (window, None, Some(reader)),
                 Op::Input
                 | Op::Conv2d { .. }
+                | Op::StdPool2d { .. }
                 | Op::BatchNorm { .. }
                 | Op::Dropout { .. }
                 | Op::Crop { .. }

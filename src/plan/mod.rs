@@ -23,6 +23,7 @@ use crate::ops::dense::Dense;
 use crate::ops::dropout::Dropout;
 use crate::ops::max_pool2d::MaxPool2d;
 use crate::ops::softmax::Softmax;
+use crate::ops::std_pool2d::StdPool2d;
 use crate::ops::{Pass, pool2d};
 
 /// A buffer of activations and its gradients, by index.
@@ -57,6 +58,8 @@ pub enum LoweredOp {
     MaxPool2d(MaxPool2d),
     /// An average pooling.
     AvgPool2d(AvgPool2d),
+    /// A pooling to the standard deviation.
+    StdPool2d(StdPool2d),
     /// A batch norm, with the poolings that are fused with it.
     BatchNorm(BatchNorm),
     /// A dropout.
@@ -86,6 +89,7 @@ impl LoweredOp {
             | Self::Alias
             | Self::FusedInto(_)
             | Self::AvgPool2d(_)
+            | Self::StdPool2d(_)
             | Self::Dropout(_)
             | Self::Crop(_)
             | Self::AxisToChannels(_)
@@ -301,6 +305,7 @@ impl Plan {
             LoweredOp::Conv2d(op) => op.work(pass, batch, gradients),
             LoweredOp::MaxPool2d(op) => op.work(pass, batch, gradients),
             LoweredOp::AvgPool2d(op) => op.work(pass, batch, gradients),
+            LoweredOp::StdPool2d(op) => op.work(pass, batch, gradients),
             LoweredOp::BatchNorm(op) => op.work(pass, batch, gradients),
             LoweredOp::Dropout(op) => op.work(pass, batch, gradients),
             LoweredOp::Crop(op) => op.work(pass, batch, gradients),
@@ -347,6 +352,10 @@ fn lower_node(graph: &Graph, fusions: &Fusions, id: NodeId) -> LoweredOp {
         Op::AvgPool2d { window } => {
             LoweredOp::AvgPool2d(AvgPool2d { extents: pool2d::Extents::new(input, window) })
         }
+        Op::StdPool2d { window, epsilon } => LoweredOp::StdPool2d(StdPool2d {
+            extents: pool2d::Extents::new(input, window),
+            epsilon,
+        }),
         Op::BatchNorm { momentum, epsilon, activation } => {
             let c = node.shape.channels();
             let rows = node.shape.len() / c;
@@ -470,6 +479,9 @@ impl LoweredOp {
             }
             Self::MaxPool2d(MaxPool2d { extents }) => format!("max_pool2d {extents}"),
             Self::AvgPool2d(AvgPool2d { extents }) => format!("avg_pool2d {extents}"),
+            Self::StdPool2d(StdPool2d { extents, epsilon }) => {
+                format!("std_pool2d {extents}, epsilon {epsilon}")
+            }
             Self::BatchNorm(BatchNorm { rows, c, activation, pools, .. }) => {
                 let pools = pools.map_or_else(String::new, |pools| {
                     let nodes = [pools.max, pools.mean].into_iter().flatten().map(name);

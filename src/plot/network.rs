@@ -124,6 +124,7 @@ pub fn what(node: &Node) -> String {
         }
         Op::MaxPool2d { window: [h, w] } => format!("maximum of {h}×{w}"),
         Op::AvgPool2d { window: [h, w] } => format!("mean of {h}×{w}"),
+        Op::StdPool2d { window: [h, w], .. } => format!("deviation of {h}×{w}"),
         Op::BatchNorm { activation, .. } => format!("batch norm{}", relu(activation)),
         Op::Dropout { rate } => format!("dropout {:.0} %", 100.0 * rate),
         Op::Crop { bands } => format!("lowest {bands} bands"),

@@ -60,12 +60,13 @@ mod penalty;
 mod plan;
 mod sgd;
 mod softmax;
+mod std_pool2d;
 mod variants;
 
 use harness::Suite;
 
 /// The cases of all ops.
-static SUITES: [&Suite; 13] = [
+static SUITES: [&Suite; 14] = [
     &add::SUITE,
     &avg_pool2d::SUITE,
     &axis_to_channels::SUITE,
@@ -79,4 +80,5 @@ static SUITES: [&Suite; 13] = [
     &max_pool2d::SUITE,
     &penalty::SUITE,
     &softmax::SUITE,
+    &std_pool2d::SUITE,
 ];

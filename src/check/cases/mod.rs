@@ -18,6 +18,7 @@ pub mod max_pool2d;
 pub mod nan;
 pub mod penalty;
 pub mod softmax;
+pub mod std_pool2d;
 
 use crate::graph::{Activation, Graph, NodeId, Op, Padding, Role, Shape};
 use crate::random::streams::Stream;
@@ -26,7 +27,7 @@ use crate::random::streams::Stream;
 pub type Cases = fn() -> Vec<Case>;
 
 /// The cases of all ops, by the op whose weights are of interest.
-pub const ALL: [(&str, Cases); 13] = [
+pub const ALL: [(&str, Cases); 14] = [
     ("add", add::cases),
     ("avg_pool2d", avg_pool2d::cases),
     ("axis_to_channels", axis_to_channels::cases),
@@ -40,6 +41,7 @@ pub const ALL: [(&str, Cases); 13] = [
     ("max_pool2d", max_pool2d::cases),
     ("dense", penalty::cases),
     ("softmax", softmax::cases),
+    ("std_pool2d", std_pool2d::cases),
 ];
 
 /// All cases whose samples have NaNs.
