@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::shard::Shard;
 use crate::backend::Sgd;
 use crate::graph::{NodeId, Parameter};
+use crate::ops::activation::cpu::ActivationLayer;
 use crate::ops::add::cpu::AddLayer;
 use crate::ops::avg_pool2d::cpu::AvgPool2dLayer;
 use crate::ops::axis_to_channels::cpu::AxisToChannelsLayer;
@@ -81,6 +82,7 @@ impl Node {
                 let layer = AnyLayer::PerBatch(Box::new(BatchNormLayer::new(op, shards)));
                 return Some(Self::of(plan, id, id, layer));
             }
+            LoweredOp::Activation(op) => Box::new(ActivationLayer(op)),
             LoweredOp::Dropout(op) => Box::new(DropoutLayer(op)),
             LoweredOp::Crop(op) => Box::new(CropLayer(op)),
             LoweredOp::AxisToChannels(op) => Box::new(AxisToChannelsLayer(op)),

@@ -92,7 +92,11 @@ impl ReceptiveSpan {
                 Axis::Mel => Self { bands: place.bands.joined(), ..place },
                 Axis::Time => Self { frames: place.frames.joined(), ..place },
             }),
-            Op::BatchNorm { .. } | Op::Dropout { .. } | Op::Concat | Op::Add => below(),
+            Op::BatchNorm { .. }
+            | Op::Activation { .. }
+            | Op::Dropout { .. }
+            | Op::Concat
+            | Op::Add => below(),
             Op::Flatten | Op::Dense { .. } | Op::Softmax => None,
         }
     }

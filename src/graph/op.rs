@@ -94,6 +94,39 @@ pub enum Activation {
     Relu,
 }
 
+/// An activation that is a node of its own. The kernels of convolutions, dense layers and batch norms
+/// know [`Activation`] alone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Function {
+    /// `x` above 0, else `exp(x) - 1`. Clevert et al. 2015.
+    Elu,
+    /// `x · Φ(x)` with the distribution function of the standard normal, Keras's default form, not the
+    /// approximation by a tanh. Hendrycks and Gimpel 2016.
+    Gelu,
+    /// `x` above 0, else `slope · x`, with the derivative `slope` at 0 as Keras has it.
+    LeakyRelu {
+        /// 0 or more.
+        slope: f32,
+    },
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// The hyperbolic tangent.
+    Tanh,
+}
+
+impl Function {
+    /// Its name in model files, which is Keras's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Elu => "elu",
+            Self::Gelu => "gelu",
+            Self::LeakyRelu { .. } => "leaky_relu",
+            Self::Sigmoid => "sigmoid",
+            Self::Tanh => "tanh",
+        }
+    }
+}
+
 /// One of the two axes of a spectrogram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -153,6 +186,11 @@ pub enum Op {
         /// What follows.
         activation: Activation,
     },
+    /// A function of each element.
+    Activation {
+        /// Which.
+        function: Function,
+    },
     /// In training, each element becomes 0 with probability `rate`, and the others are divided by
     /// `1 - rate`; in evaluation nothing happens. Srivastava et al. 2014.
     Dropout {
@@ -202,6 +240,7 @@ impl Op {
             Self::AvgPool2d { .. } => "avg_pool2d",
             Self::StdPool2d { .. } => "std_pool2d",
             Self::BatchNorm { .. } => "batch_norm",
+            Self::Activation { .. } => "activation",
             Self::Dropout { .. } => "dropout",
             Self::Crop { .. } => "crop",
             Self::AxisToChannels { .. } => "axis_to_channels",
@@ -239,6 +278,7 @@ impl Op {
             | Self::MaxPool2d { .. }
             | Self::AvgPool2d { .. }
             | Self::StdPool2d { .. }
+            | Self::Activation { .. }
             | Self::Dropout { .. }
             | Self::Crop { .. }
             | Self::AxisToChannels { .. }
@@ -285,6 +325,12 @@ impl Op {
                 check_epsilon(epsilon)?;
                 one()
             }
+            Self::Activation { function: Function::LeakyRelu { slope } }
+                if !(slope.is_finite() && slope >= 0.0) =>
+            {
+                Err(format!("slope must be 0 or more, found {slope}"))
+            }
+            Self::Activation { .. } => one(),
             Self::Dropout { rate } if !(0.0..1.0).contains(&rate) => {
                 Err(format!("rate must be at least 0 and below 1, found {rate}"))
             }
@@ -398,6 +444,9 @@ pub(super) mod tests {
         assert_eq!(to_channels(Axis::Time), Ok(Shape::Map { h: 3, w: 1, c: 10 }));
         assert_eq!(shape(Op::Crop { bands: 2 }), Ok(Shape::Map { h: 2, w: 5, c: 2 }));
         assert!(shape(Op::Crop { bands: 4 }).is_err());
+        let leaky = |slope| Op::Activation { function: Function::LeakyRelu { slope } };
+        assert_eq!(shape(leaky(0.0)), Ok(MAP));
+        assert_eq!(shape(leaky(-1.0)).unwrap_err(), "slope must be 0 or more, found -1");
         assert_eq!(shape(Op::Dropout { rate: 0.5 }), Ok(MAP));
         assert!(shape(Op::Dropout { rate: 1.0 }).is_err());
         assert_eq!(shape(Op::Flatten), Ok(Shape::Flat(30)));

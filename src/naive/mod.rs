@@ -4,6 +4,7 @@
 //! This file walks a graph forward and backward; each op is a file of its own. Finite differences
 //! check it in turn (`tests/ops`).
 
+mod activation;
 mod add;
 mod avg_pool2d;
 mod axis_to_channels;
@@ -239,6 +240,7 @@ fn activation(op: Op) -> Activation {
         | Op::MaxPool2d { .. }
         | Op::AvgPool2d { .. }
         | Op::StdPool2d { .. }
+        | Op::Activation { .. }
         | Op::Dropout { .. }
         | Op::Crop { .. }
         | Op::AxisToChannels { .. }
@@ -258,6 +260,7 @@ fn forward(op: Op, node: &Node<'_>, x: &[f64]) -> Vec<f64> {
         Op::AvgPool2d { window } => avg_pool2d::forward(node, window),
         Op::StdPool2d { window, epsilon } => std_pool2d::forward(node, window, epsilon),
         Op::BatchNorm { epsilon, .. } => batch_norm::forward(node, epsilon),
+        Op::Activation { function } => activation::forward(node, function),
         Op::Dropout { rate } => dropout::forward(node, rate),
         Op::Crop { .. } => crop::forward(node),
         Op::AxisToChannels { axis } => axis_to_channels::forward(node, axis),
@@ -278,6 +281,7 @@ fn backward(op: Op, node: &Node<'_>, y: &[f64], dz: &[f64]) -> Gradients {
         Op::AvgPool2d { window } => avg_pool2d::backward(node, window, dz),
         Op::StdPool2d { window, .. } => std_pool2d::backward(node, window, y, dz),
         Op::BatchNorm { epsilon, .. } => batch_norm::backward(node, epsilon, dz),
+        Op::Activation { function } => activation::backward(node, function, dz),
         Op::Dropout { rate } => dropout::backward(node, rate, dz),
         Op::Crop { .. } => crop::backward(node, dz),
         Op::AxisToChannels { axis } => axis_to_channels::backward(node, axis, dz),

@@ -94,6 +94,7 @@ impl Fusions {
                 | Op::Conv2d { .. }
                 | Op::StdPool2d { .. }
                 | Op::BatchNorm { .. }
+                | Op::Activation { .. }
                 | Op::Dropout { .. }
                 | Op::Crop { .. }
                 | Op::AxisToChannels { .. }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Axis, Graph, NodeId, Op, Shape};
 use crate::measure::Work;
 pub use crate::ops::Gradient;
+use crate::ops::activation;
 use crate::ops::add::Add;
 use crate::ops::avg_pool2d::AvgPool2d;
 use crate::ops::axis_to_channels::AxisToChannels;
@@ -62,6 +63,8 @@ pub enum LoweredOp {
     StdPool2d(StdPool2d),
     /// A batch norm, with the poolings that are fused with it.
     BatchNorm(BatchNorm),
+    /// A function of each element.
+    Activation(activation::Activation),
     /// A dropout.
     Dropout(Dropout),
     /// A crop to the lowest bands.
@@ -90,6 +93,7 @@ impl LoweredOp {
             | Self::FusedInto(_)
             | Self::AvgPool2d(_)
             | Self::StdPool2d(_)
+            | Self::Activation(_)
             | Self::Dropout(_)
             | Self::Crop(_)
             | Self::AxisToChannels(_)
@@ -307,6 +311,7 @@ impl Plan {
             LoweredOp::AvgPool2d(op) => op.work(pass, batch, gradients),
             LoweredOp::StdPool2d(op) => op.work(pass, batch, gradients),
             LoweredOp::BatchNorm(op) => op.work(pass, batch, gradients),
+            LoweredOp::Activation(op) => op.work(pass, batch, gradients),
             LoweredOp::Dropout(op) => op.work(pass, batch, gradients),
             LoweredOp::Crop(op) => op.work(pass, batch, gradients),
             LoweredOp::AxisToChannels(op) => op.work(pass, batch, gradients),
@@ -361,6 +366,9 @@ fn lower_node(graph: &Graph, fusions: &Fusions, id: NodeId) -> LoweredOp {
             let rows = node.shape.len() / c;
             let pools = fusions.batch_norm(graph, id);
             LoweredOp::BatchNorm(BatchNorm { rows, c, momentum, epsilon, activation, pools })
+        }
+        Op::Activation { function } => {
+            LoweredOp::Activation(activation::Activation { len: node.shape.len(), function })
         }
         Op::Dropout { rate } => LoweredOp::Dropout(dropout(graph, id, rate)),
         Op::Crop { .. } => LoweredOp::Crop(Crop { len_in: input.len(), len_out: node.shape.len() }),
@@ -489,6 +497,9 @@ impl LoweredOp {
                     format!(", fused with {} ({})", nodes.join(" and "), pools.extents)
                 });
                 format!("batch_norm of {c} channels at {rows} positions, {activation:?}{pools}")
+            }
+            Self::Activation(activation::Activation { len, function }) => {
+                format!("{function:?} of {len} elements")
             }
             Self::Dropout(Dropout { len, rate, node }) => {
                 format!("dropout of {len} elements, rate {rate}, stream {node}")

@@ -43,6 +43,7 @@ mod common;
 #[macro_use]
 mod harness;
 
+mod activation;
 mod add;
 mod avg_pool2d;
 mod axis_to_channels;
@@ -66,7 +67,8 @@ mod variants;
 use harness::Suite;
 
 /// The cases of all ops.
-static SUITES: [&Suite; 14] = [
+static SUITES: [&Suite; 15] = [
+    &activation::SUITE,
     &add::SUITE,
     &avg_pool2d::SUITE,
     &axis_to_channels::SUITE,

@@ -4,6 +4,7 @@
 // The graphs are constants of this program, and tests build them all.
 #![allow(clippy::unwrap_used)]
 
+pub mod activation;
 pub mod add;
 pub mod avg_pool2d;
 pub mod axis_to_channels;
@@ -27,7 +28,8 @@ use crate::random::streams::Stream;
 pub type Cases = fn() -> Vec<Case>;
 
 /// The cases of all ops, by the op whose weights are of interest.
-pub const ALL: [(&str, Cases); 14] = [
+pub const ALL: [(&str, Cases); 15] = [
+    ("activation", activation::cases),
     ("add", add::cases),
     ("avg_pool2d", avg_pool2d::cases),
     ("axis_to_channels", axis_to_channels::cases),
