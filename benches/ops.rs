@@ -15,11 +15,13 @@ use genre_gpu::models::Model;
 use genre_gpu::progress::Silent;
 
 /// All operations with kernels.
-const OPS: [&str; 14] = [
+const OPS: [&str; 16] = [
     "conv2d",
     "max_pool2d",
     "avg_pool2d",
+    "std_pool2d",
     "batch_norm",
+    "activation",
     "dropout",
     "crop",
     "axis_to_channels",

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::shard::Shard;
 use crate::backend::Sgd;
 use crate::graph::{NodeId, Parameter};
+use crate::ops::activation::cpu::ActivationLayer;
 use crate::ops::add::cpu::AddLayer;
 use crate::ops::avg_pool2d::cpu::AvgPool2dLayer;
 use crate::ops::axis_to_channels::cpu::AxisToChannelsLayer;
@@ -22,6 +23,7 @@ use crate::ops::dropout::cpu::DropoutLayer;
 use crate::ops::max_pool2d::cpu::MaxPool2dLayer;
 use crate::ops::sgd::cpu::ParamSlice;
 use crate::ops::softmax::cpu::SoftmaxLayer;
+use crate::ops::std_pool2d::cpu::StdPool2dLayer;
 use crate::plan::{Gradient, LoweredOp, Plan};
 
 /// A layer, by whether its shards wait for each other.
@@ -75,10 +77,12 @@ impl Node {
             }
             LoweredOp::MaxPool2d(op) => Box::new(MaxPool2dLayer::new(op, shards)),
             LoweredOp::AvgPool2d(op) => Box::new(AvgPool2dLayer(op)),
+            LoweredOp::StdPool2d(op) => Box::new(StdPool2dLayer::new(op, shards)),
             LoweredOp::BatchNorm(op) => {
                 let layer = AnyLayer::PerBatch(Box::new(BatchNormLayer::new(op, shards)));
                 return Some(Self::of(plan, id, id, layer));
             }
+            LoweredOp::Activation(op) => Box::new(ActivationLayer(op)),
             LoweredOp::Dropout(op) => Box::new(DropoutLayer(op)),
             LoweredOp::Crop(op) => Box::new(CropLayer(op)),
             LoweredOp::AxisToChannels(op) => Box::new(AxisToChannelsLayer(op)),

@@ -80,18 +80,23 @@ impl ReceptiveSpan {
                 bands: place.bands.convolved(k_h, padding),
                 frames: place.frames.convolved(k_w, padding),
             }),
-            Op::MaxPool2d { window: [k_h, k_w] } | Op::AvgPool2d { window: [k_h, k_w] } => below()
-                .map(|place| Self {
-                    bands: place.bands.pooled(k_h),
-                    frames: place.frames.pooled(k_w),
-                }),
+            Op::MaxPool2d { window: [k_h, k_w] }
+            | Op::AvgPool2d { window: [k_h, k_w] }
+            | Op::StdPool2d { window: [k_h, k_w], .. } => below().map(|place| Self {
+                bands: place.bands.pooled(k_h),
+                frames: place.frames.pooled(k_w),
+            }),
             Op::Crop { bands } => below()
                 .map(|place| Self { bands: CellGrid { count: bands, ..place.bands }, ..place }),
             Op::AxisToChannels { axis } => below().map(|place| match axis {
                 Axis::Mel => Self { bands: place.bands.joined(), ..place },
                 Axis::Time => Self { frames: place.frames.joined(), ..place },
             }),
-            Op::BatchNorm { .. } | Op::Dropout { .. } | Op::Concat | Op::Add => below(),
+            Op::BatchNorm { .. }
+            | Op::Activation { .. }
+            | Op::Dropout { .. }
+            | Op::Concat
+            | Op::Add => below(),
             Op::Flatten | Op::Dense { .. } | Op::Softmax => None,
         }
     }

@@ -74,7 +74,7 @@ pub(super) fn last_poolings(graph: &Graph) -> Vec<NodeId> {
 }
 
 fn is_pooling(graph: &Graph, id: NodeId) -> bool {
-    matches!(graph.node(id).op, Op::MaxPool2d { .. } | Op::AvgPool2d { .. })
+    matches!(graph.node(id).op, Op::MaxPool2d { .. } | Op::AvgPool2d { .. } | Op::StdPool2d { .. })
 }
 
 /// Whether some way from the node to the output meets no further pooling.

@@ -5,8 +5,8 @@ use super::tiles::{Phase, Tiles};
 use crate::graph::NodeId;
 use crate::ops::gpu::{DispatchDesc, InputContext, Kernel, KernelVariant, NodeContext, switch};
 use crate::ops::{
-    add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout,
-    max_pool2d, penalty, sgd, softmax,
+    activation, add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense,
+    dropout, max_pool2d, penalty, sgd, softmax, std_pool2d,
 };
 use crate::plan::{LoweredOp, Plan};
 
@@ -92,7 +92,9 @@ impl Dispatches<'_> {
             LoweredOp::Conv2d(op) => conv2d::gpu::forward(op, &node),
             LoweredOp::MaxPool2d(op) => max_pool2d::gpu::forward(op, &node),
             LoweredOp::AvgPool2d(op) => avg_pool2d::gpu::forward(op, &node),
+            LoweredOp::StdPool2d(op) => std_pool2d::gpu::forward(op, &node),
             LoweredOp::BatchNorm(op) => batch_norm::gpu::forward(op, &node),
+            LoweredOp::Activation(op) => activation::gpu::forward(op, &node),
             LoweredOp::Dropout(op) => dropout::gpu::forward(op, &node),
             LoweredOp::Crop(op) => crop::gpu::forward(op, &node),
             LoweredOp::AxisToChannels(op) => axis_to_channels::gpu::forward(op, &node),
@@ -120,9 +122,11 @@ impl Dispatches<'_> {
             }
             LoweredOp::MaxPool2d(op) => max_pool2d::gpu::backward(op, &node),
             LoweredOp::AvgPool2d(op) => avg_pool2d::gpu::backward(op, &node),
+            LoweredOp::StdPool2d(op) => std_pool2d::gpu::backward(op, &node),
             LoweredOp::BatchNorm(op) => {
                 split.map_or_else(Vec::new, |split| batch_norm::gpu::backward(op, &node, &split))
             }
+            LoweredOp::Activation(op) => activation::gpu::backward(op, &node),
             LoweredOp::Dropout(op) => dropout::gpu::backward(op, &node),
             LoweredOp::Crop(op) => crop::gpu::backward(op, &node),
             LoweredOp::AxisToChannels(op) => axis_to_channels::gpu::backward(op, &node),

@@ -7,8 +7,8 @@ use super::replicate::replicated;
 use crate::error::{Error, Result};
 use crate::ops::gpu::Kernel;
 use crate::ops::{
-    add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout, gather,
-    max_pool2d, penalty, sgd, softmax,
+    activation, add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense,
+    dropout, gather, max_pool2d, penalty, sgd, softmax, std_pool2d,
 };
 
 /// The kernels that measure the device.
@@ -17,7 +17,8 @@ pub(super) mod bench {
 }
 
 /// The kernels of each folder of `shaders/`.
-const FOLDERS: [&[Kernel]; 15] = [
+const FOLDERS: [&[Kernel]; 17] = [
+    activation::gpu::KERNELS,
     add::gpu::KERNELS,
     avg_pool2d::gpu::KERNELS,
     axis_to_channels::gpu::KERNELS,
@@ -33,6 +34,7 @@ const FOLDERS: [&[Kernel]; 15] = [
     penalty::gpu::KERNELS,
     sgd::gpu::KERNELS,
     softmax::gpu::KERNELS,
+    std_pool2d::gpu::KERNELS,
 ];
 
 /// All kernels.
@@ -68,6 +70,7 @@ const INCLUDE: &str = "//!include ";
 /// The files of `shaders/include/` by name.
 const INCLUDES: &[(&str, &str)] = &[
     ("activation", include_str!("../../shaders/include/activation.wgsl")),
+    ("activation_functions", include_str!("../../shaders/include/activation_functions.wgsl")),
     ("augmentation", include_str!("../../shaders/include/augmentation.wgsl")),
     ("batch_norm", include_str!("../../shaders/include/batch_norm.wgsl")),
     ("batch_norm_moments", include_str!("../../shaders/include/batch_norm_moments.wgsl")),

@@ -6,7 +6,7 @@
 mod op;
 
 use crate::error::{Error, Result};
-pub use op::{Activation, Axis, Op, Padding, Shape};
+pub use op::{Activation, Axis, Function, Op, Padding, Shape};
 
 /// A node's place in its graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -230,6 +230,8 @@ impl Graph {
             Op::Input
             | Op::MaxPool2d { .. }
             | Op::AvgPool2d { .. }
+            | Op::StdPool2d { .. }
+            | Op::Activation { .. }
             | Op::Dropout { .. }
             | Op::Crop { .. }
             | Op::AxisToChannels { .. }

@@ -94,6 +94,39 @@ pub enum Activation {
     Relu,
 }
 
+/// An activation that is a node of its own. The kernels of convolutions, dense layers and batch norms
+/// know [`Activation`] alone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Function {
+    /// `x` above 0, else `exp(x) - 1`. Clevert et al. 2015.
+    Elu,
+    /// `x · Φ(x)` with the distribution function of the standard normal, Keras's default form, not the
+    /// approximation by a tanh. Hendrycks and Gimpel 2016.
+    Gelu,
+    /// `x` above 0, else `slope · x`, with the derivative `slope` at 0 as Keras has it.
+    LeakyRelu {
+        /// 0 or more.
+        slope: f32,
+    },
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// The hyperbolic tangent.
+    Tanh,
+}
+
+impl Function {
+    /// Its name in model files, which is Keras's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Elu => "elu",
+            Self::Gelu => "gelu",
+            Self::LeakyRelu { .. } => "leaky_relu",
+            Self::Sigmoid => "sigmoid",
+            Self::Tanh => "tanh",
+        }
+    }
+}
+
 /// One of the two axes of a spectrogram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -132,6 +165,15 @@ pub enum Op {
         /// `[rows, columns]` of a window.
         window: [usize; 2],
     },
+    /// Standard deviation over windows, `√(variance + epsilon)` of the population variance; stride =
+    /// window; a rest at the border is dropped. Where a window's elements are equal it is
+    /// `√epsilon` and its derivative 0.
+    StdPool2d {
+        /// `[rows, columns]` of a window.
+        window: [usize; 2],
+        /// Keeps the derivative defined.
+        epsilon: f32,
+    },
     /// `y = gamma · (x - mean) / √(variance + epsilon) + beta` for each channel. In training the
     /// mean and the (population) variance are those of the batch, over samples and positions,
     /// and the moving ones go `momentum · old + (1 - momentum) · new`; in evaluation they are
@@ -143,6 +185,11 @@ pub enum Op {
         epsilon: f32,
         /// What follows.
         activation: Activation,
+    },
+    /// A function of each element.
+    Activation {
+        /// Which.
+        function: Function,
     },
     /// In training, each element becomes 0 with probability `rate`, and the others are divided by
     /// `1 - rate`; in evaluation nothing happens. Srivastava et al. 2014.
@@ -191,7 +238,9 @@ impl Op {
             Self::Conv2d { .. } => "conv2d",
             Self::MaxPool2d { .. } => "max_pool2d",
             Self::AvgPool2d { .. } => "avg_pool2d",
+            Self::StdPool2d { .. } => "std_pool2d",
             Self::BatchNorm { .. } => "batch_norm",
+            Self::Activation { .. } => "activation",
             Self::Dropout { .. } => "dropout",
             Self::Crop { .. } => "crop",
             Self::AxisToChannels { .. } => "axis_to_channels",
@@ -228,6 +277,8 @@ impl Op {
             Self::Input
             | Self::MaxPool2d { .. }
             | Self::AvgPool2d { .. }
+            | Self::StdPool2d { .. }
+            | Self::Activation { .. }
             | Self::Dropout { .. }
             | Self::Crop { .. }
             | Self::AxisToChannels { .. }
@@ -244,14 +295,11 @@ impl Op {
             [shape] => Ok(*shape),
             _ => Err(format!("{} takes one input, found {}", self.name(), inputs.len())),
         };
-        let map = || match one()? {
-            Shape::Map { h, w, c } => Ok((h, w, c)),
-            Shape::Flat(n) => Err(format!("expected a map [h, w, c] as input, found [{n}]")),
-        };
+        let map = || as_map(one()?);
         match *self {
             Self::Input => Err("only the first node is the input".into()),
             Self::Conv2d { filters, kernel: [k_h, k_w], padding, .. } => {
-                let (h, w, _) = map()?;
+                let [h, w, _] = map()?;
                 if filters == 0 || k_h == 0 || k_w == 0 {
                     return Err("filters and kernel must be at least 1".into());
                 }
@@ -263,18 +311,10 @@ impl Op {
                     Padding::Valid => Ok(Shape::Map { h: h + 1 - k_h, w: w + 1 - k_w, c: filters }),
                 }
             }
-            Self::MaxPool2d { window: [k_h, k_w] } | Self::AvgPool2d { window: [k_h, k_w] } => {
-                let (h, w, c) = map()?;
-                if k_h == 0 || k_w == 0 {
-                    return Err("the window must be at least [1, 1]".into());
-                }
-                if k_h > h || k_w > w {
-                    return Err(format!(
-                        "window [{k_h}, {k_w}] is larger than its input {}",
-                        inputs[0]
-                    ));
-                }
-                Ok(Shape::Map { h: h / k_h, w: w / k_w, c })
+            Self::MaxPool2d { window } | Self::AvgPool2d { window } => pooled(one()?, window),
+            Self::StdPool2d { window, epsilon } => {
+                check_epsilon(epsilon)?;
+                pooled(one()?, window)
             }
             Self::BatchNorm { momentum, epsilon, .. } => {
                 if !(0.0..1.0).contains(&momentum) {
@@ -282,24 +322,28 @@ impl Op {
                         "momentum must be at least 0 and below 1, found {momentum}"
                     ));
                 }
-                if !(epsilon.is_finite() && epsilon > 0.0) {
-                    return Err(format!("epsilon must be more than 0, found {epsilon}"));
-                }
+                check_epsilon(epsilon)?;
                 one()
             }
+            Self::Activation { function: Function::LeakyRelu { slope } }
+                if !(slope.is_finite() && slope >= 0.0) =>
+            {
+                Err(format!("slope must be 0 or more, found {slope}"))
+            }
+            Self::Activation { .. } => one(),
             Self::Dropout { rate } if !(0.0..1.0).contains(&rate) => {
                 Err(format!("rate must be at least 0 and below 1, found {rate}"))
             }
             Self::Dropout { .. } => one(),
             Self::Crop { bands } => {
-                let (h, w, c) = map()?;
+                let [h, w, c] = map()?;
                 if bands == 0 || bands > h {
                     return Err(format!("expected 1 to {h} bands to keep, found {bands}"));
                 }
                 Ok(Shape::Map { h: bands, w, c })
             }
             Self::AxisToChannels { axis } => {
-                let (h, w, c) = map()?;
+                let [h, w, c] = map()?;
                 // Elements are counted where nodes are pushed; a product beyond that is refused here.
                 let times = |n: usize| n.checked_mul(c).ok_or("too many channels");
                 Ok(match axis {
@@ -330,6 +374,31 @@ impl Op {
             },
         }
     }
+}
+
+/// The shape of an input.
+fn as_map(shape: Shape) -> Result<[usize; 3], String> {
+    match shape {
+        Shape::Map { h, w, c } => Ok([h, w, c]),
+        Shape::Flat(n) => Err(format!("expected a map [h, w, c] as input, found [{n}]")),
+    }
+}
+
+/// What a pooling makes of its input.
+fn pooled(input: Shape, [k_h, k_w]: [usize; 2]) -> Result<Shape, String> {
+    let [h, w, c] = as_map(input)?;
+    if k_h == 0 || k_w == 0 {
+        return Err("the window must be at least [1, 1]".into());
+    }
+    if k_h > h || k_w > w {
+        return Err(format!("window [{k_h}, {k_w}] is larger than its input {input}"));
+    }
+    Ok(Shape::Map { h: h / k_h, w: w / k_w, c })
+}
+
+fn check_epsilon(epsilon: f32) -> Result<(), String> {
+    let is_valid = epsilon.is_finite() && epsilon > 0.0;
+    is_valid.then_some(()).ok_or_else(|| format!("epsilon must be more than 0, found {epsilon}"))
 }
 
 fn concat_output(inputs: &[Shape]) -> Result<Shape, String> {
@@ -367,11 +436,17 @@ pub(super) mod tests {
         assert_eq!(shape(conv([3, 2], Padding::Valid)), Ok(Shape::Map { h: 1, w: 4, c: 4 }));
         assert_eq!(shape(Op::MaxPool2d { window: [2, 2] }), Ok(Shape::Map { h: 1, w: 2, c: 2 }));
         assert_eq!(shape(Op::AvgPool2d { window: [3, 5] }), Ok(Shape::Map { h: 1, w: 1, c: 2 }));
+        let std = |window, epsilon| shape(Op::StdPool2d { window, epsilon });
+        assert_eq!(std([2, 5], 1e-3), Ok(Shape::Map { h: 1, w: 1, c: 2 }));
+        assert_eq!(std([2, 5], 0.0).unwrap_err(), "epsilon must be more than 0, found 0");
         let to_channels = |axis| shape(Op::AxisToChannels { axis });
         assert_eq!(to_channels(Axis::Mel), Ok(Shape::Map { h: 1, w: 5, c: 6 }));
         assert_eq!(to_channels(Axis::Time), Ok(Shape::Map { h: 3, w: 1, c: 10 }));
         assert_eq!(shape(Op::Crop { bands: 2 }), Ok(Shape::Map { h: 2, w: 5, c: 2 }));
         assert!(shape(Op::Crop { bands: 4 }).is_err());
+        let leaky = |slope| Op::Activation { function: Function::LeakyRelu { slope } };
+        assert_eq!(shape(leaky(0.0)), Ok(MAP));
+        assert_eq!(shape(leaky(-1.0)).unwrap_err(), "slope must be 0 or more, found -1");
         assert_eq!(shape(Op::Dropout { rate: 0.5 }), Ok(MAP));
         assert!(shape(Op::Dropout { rate: 1.0 }).is_err());
         assert_eq!(shape(Op::Flatten), Ok(Shape::Flat(30)));

@@ -37,7 +37,9 @@
 //! |---|---|
 //! | `conv2d` | `filters`, `kernel`, `padding = "same"`, `bias = true`, `activation = "linear"` |
 //! | `max_pool2d`, `avg_pool2d` | `window = [mel, frames]`, each a number or `"all"` |
+//! | `std_pool2d` | `window` as there, `epsilon = 0.001`: the standard deviation `√(variance + epsilon)` |
 //! | `batch_norm` | `momentum = 0.99`, `epsilon = 0.001`, `activation = "linear"` |
+//! | `activation` | `function`, `"elu"`, `"gelu"`, `"leaky_relu"` with its `slope`, `"sigmoid"` or `"tanh"` |
 //! | `dropout` | `rate` |
 //! | `crop` | `lowest`, the share of the mel bands that is kept, from the lowest |
 //! | `axis_to_channels` | `axis`, `"mel"` or `"time"`: becomes channels, so that a convolution runs along the other |

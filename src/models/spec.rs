@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::graph::{Activation, Axis, Op, Padding, Shape};
+use crate::graph::{Activation, Axis, Function, Op, Padding, Shape};
 use crate::text::toml_problem;
 
 /// A node as written: its name, inputs and operation.
@@ -34,6 +34,11 @@ pub(super) enum OpSpec {
     AvgPool2d {
         window: [Extent; 2],
     },
+    StdPool2d {
+        window: [Extent; 2],
+        #[serde(default = "epsilon")]
+        epsilon: f32,
+    },
     BatchNorm {
         #[serde(default = "momentum")]
         momentum: f32,
@@ -41,6 +46,10 @@ pub(super) enum OpSpec {
         epsilon: f32,
         #[serde(default)]
         activation: Activation,
+    },
+    Activation {
+        function: FunctionName,
+        slope: Option<f32>,
     },
     Dropout {
         rate: f32,
@@ -82,6 +91,17 @@ fn epsilon() -> f32 {
 
 fn yes() -> bool {
     true
+}
+
+/// The name of a [`Function`].
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum FunctionName {
+    Elu,
+    Gelu,
+    LeakyRelu,
+    Sigmoid,
+    Tanh,
 }
 
 /// `units = 50` or `units = "classes"`.
@@ -176,8 +196,11 @@ impl NodeSpec {
                 Inputs::Several(several) => several,
             }),
         };
+        if let Some(problem) = function_of_a_layer(&name, &table) {
+            return Err(in_node(&problem));
+        }
         let has_activation = table.contains_key("activation");
-        let op = toml::Value::Table(table).try_into().map_err(|e| {
+        let op: OpSpec = toml::Value::Table(table).try_into().map_err(|e| {
             let problem = toml_problem(&e);
             let hint = match has_activation && problem.contains("key `activation`") {
                 true => "; conv2d, dense and batch_norm have an activation",
@@ -185,11 +208,42 @@ impl NodeSpec {
             };
             in_node(&format!("{problem}{hint}"))
         })?;
+        op.check().map_err(|problem| in_node(&problem))?;
         Ok(Self { name, inputs, op })
     }
 }
 
+/// What to write instead of `activation = "gelu"` in a convolution, a dense layer or a batch norm.
+fn function_of_a_layer(name: &str, table: &toml::Table) -> Option<String> {
+    let wanted = table.get("activation")?;
+    let function = FunctionName::deserialize(wanted.clone()).ok()?;
+    let slope = if matches!(function, FunctionName::LeakyRelu) { ", slope = 0.3" } else { "" };
+    let function = wanted.as_str()?;
+    Some(format!(
+        "activation is \"linear\" or \"relu\" here; {function} is a node of its own: remove \
+         activation = \"{function}\", write behind this node [[node]], \
+         name = \"{name}.{function}\", op = \"activation\", function = \"{function}\"{slope} (one key \
+         on each line), and read \"{name}.{function}\" where a later node says input = \"{name}\""
+    ))
+}
+
 impl OpSpec {
+    /// What the types of its keys leave open.
+    fn check(self) -> Result<(), String> {
+        match self {
+            Self::Activation { function: FunctionName::LeakyRelu, slope: None } => Err(
+                "leaky_relu needs its slope below 0, such as slope = 0.3 (Keras has 0.3 in the \
+                     layer LeakyReLU, 0.2 in activation = \"leaky_relu\")"
+                    .into(),
+            ),
+            Self::Activation { function: FunctionName::LeakyRelu, .. } => Ok(()),
+            Self::Activation { slope: Some(_), .. } => {
+                Err("slope is of function = \"leaky_relu\" alone; remove it".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The op for a number of classes and the shape of the (first) input.
     pub(super) fn resolve(self, classes: usize, input: Shape) -> Op {
         match self {
@@ -198,9 +252,24 @@ impl OpSpec {
             }
             Self::MaxPool2d { window: size } => Op::MaxPool2d { window: window(size, input) },
             Self::AvgPool2d { window: size } => Op::AvgPool2d { window: window(size, input) },
+            Self::StdPool2d { window: size, epsilon } => {
+                Op::StdPool2d { window: window(size, input), epsilon }
+            }
             Self::BatchNorm { momentum, epsilon, activation } => {
                 Op::BatchNorm { momentum, epsilon, activation }
             }
+            Self::Activation { function, slope } => Op::Activation {
+                function: match function {
+                    FunctionName::Elu => Function::Elu,
+                    FunctionName::Gelu => Function::Gelu,
+                    // `check` refuses a leaky ReLU without its slope.
+                    FunctionName::LeakyRelu => {
+                        Function::LeakyRelu { slope: slope.unwrap_or(f32::NAN) }
+                    }
+                    FunctionName::Sigmoid => Function::Sigmoid,
+                    FunctionName::Tanh => Function::Tanh,
+                },
+            },
             Self::Dropout { rate } => Op::Dropout { rate },
             Self::Crop { lowest } => Op::Crop { bands: lowest.bands(input) },
             Self::AxisToChannels { axis } => Op::AxisToChannels { axis },
@@ -216,5 +285,45 @@ impl OpSpec {
             }
             Self::Softmax {} => Op::Softmax,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<NodeSpec, String> {
+        NodeSpec::read(toml::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn an_activation_that_no_layer_computes_is_told_as_a_node() {
+        let layer = "name = \"conv\"\nop = \"conv2d\"\nfilters = 4\nkernel = [3, 3]\n";
+        let error = read(&format!("{layer}activation = \"leaky_relu\"")).unwrap_err();
+        assert!(
+            error.starts_with("\"conv\": activation is \"linear\" or \"relu\" here; leaky_relu is"),
+            "{error}"
+        );
+        // What it says to write.
+        let lines = error.split_once("[[node]], ").unwrap().1.split_once(" (one key").unwrap().0;
+        let node = read(&lines.replace(", ", "\n")).unwrap();
+        let function = Function::LeakyRelu { slope: 0.3 };
+        assert_eq!(node.name, "conv.leaky_relu");
+        assert_eq!(node.op.resolve(4, Shape::Flat(1)), Op::Activation { function });
+        let error = read(&format!("{layer}activation = \"swish\"")).unwrap_err();
+        assert!(error.contains("unknown variant `swish`"), "{error}");
+    }
+
+    #[test]
+    fn a_slope_is_of_a_leaky_relu_and_has_no_default() {
+        let of = |keys: &str| read(&format!("name = \"f\"\nop = \"activation\"\n{keys}"));
+        assert!(of("function = \"leaky_relu\"\nslope = 0.01").is_ok());
+        assert!(of("function = \"gelu\"").is_ok());
+        let error = of("function = \"leaky_relu\"").unwrap_err();
+        assert!(error.contains("leaky_relu needs its slope"), "{error}");
+        let error = of("function = \"gelu\"\nslope = 0.1").unwrap_err();
+        assert!(error.contains("remove it"), "{error}");
+        let error = of("function = \"relu\"").unwrap_err();
+        assert!(error.contains("expected one of `elu`, `gelu`"), "{error}");
     }
 }

@@ -4,6 +4,7 @@
 //! This file walks a graph forward and backward; each op is a file of its own. Finite differences
 //! check it in turn (`tests/ops`).
 
+mod activation;
 mod add;
 mod avg_pool2d;
 mod axis_to_channels;
@@ -19,6 +20,7 @@ mod max_pool2d;
 mod penalty;
 pub mod sgd;
 mod softmax;
+mod std_pool2d;
 
 use crate::graph::{Activation, Graph, NodeId, Op, Parameter, Role, Shape};
 
@@ -237,6 +239,8 @@ fn activation(op: Op) -> Activation {
         Op::Input
         | Op::MaxPool2d { .. }
         | Op::AvgPool2d { .. }
+        | Op::StdPool2d { .. }
+        | Op::Activation { .. }
         | Op::Dropout { .. }
         | Op::Crop { .. }
         | Op::AxisToChannels { .. }
@@ -254,7 +258,9 @@ fn forward(op: Op, node: &Node<'_>, x: &[f64]) -> Vec<f64> {
         Op::Conv2d { kernel, padding, .. } => conv2d::forward(node, kernel, padding),
         Op::MaxPool2d { window } => max_pool2d::forward(node, window),
         Op::AvgPool2d { window } => avg_pool2d::forward(node, window),
+        Op::StdPool2d { window, epsilon } => std_pool2d::forward(node, window, epsilon),
         Op::BatchNorm { epsilon, .. } => batch_norm::forward(node, epsilon),
+        Op::Activation { function } => activation::forward(node, function),
         Op::Dropout { rate } => dropout::forward(node, rate),
         Op::Crop { .. } => crop::forward(node),
         Op::AxisToChannels { axis } => axis_to_channels::forward(node, axis),
@@ -273,7 +279,9 @@ fn backward(op: Op, node: &Node<'_>, y: &[f64], dz: &[f64]) -> Gradients {
         Op::Conv2d { kernel, padding, .. } => conv2d::backward(node, kernel, padding, dz),
         Op::MaxPool2d { window } => max_pool2d::backward(node, window, dz),
         Op::AvgPool2d { window } => avg_pool2d::backward(node, window, dz),
+        Op::StdPool2d { window, .. } => std_pool2d::backward(node, window, y, dz),
         Op::BatchNorm { epsilon, .. } => batch_norm::backward(node, epsilon, dz),
+        Op::Activation { function } => activation::backward(node, function, dz),
         Op::Dropout { rate } => dropout::backward(node, rate, dz),
         Op::Crop { .. } => crop::backward(node, dz),
         Op::AxisToChannels { axis } => axis_to_channels::backward(node, axis, dz),

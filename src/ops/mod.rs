@@ -5,6 +5,7 @@
 //! An operation knows neither the plan nor its device's executor: it works on extents and slices,
 //! so a plan can be made of operations, and executors can be made of plans.
 
+pub mod activation;
 pub mod add;
 pub mod avg_pool2d;
 pub mod axis_to_channels;
@@ -25,6 +26,7 @@ pub mod sgd;
 pub mod softmax;
 #[cfg(feature = "gpu")]
 pub mod split_k;
+pub mod std_pool2d;
 
 use crate::measure::Work;
 

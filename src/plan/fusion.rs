@@ -92,7 +92,9 @@ impl Fusions {
                 Op::AvgPool2d { window } => (window, None, Some(reader)),
                 Op::Input
                 | Op::Conv2d { .. }
+                | Op::StdPool2d { .. }
                 | Op::BatchNorm { .. }
+                | Op::Activation { .. }
                 | Op::Dropout { .. }
                 | Op::Crop { .. }
                 | Op::AxisToChannels { .. }

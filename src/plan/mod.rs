@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Axis, Graph, NodeId, Op, Shape};
 use crate::measure::Work;
 pub use crate::ops::Gradient;
+use crate::ops::activation;
 use crate::ops::add::Add;
 use crate::ops::avg_pool2d::AvgPool2d;
 use crate::ops::axis_to_channels::AxisToChannels;
@@ -23,6 +24,7 @@ use crate::ops::dense::Dense;
 use crate::ops::dropout::Dropout;
 use crate::ops::max_pool2d::MaxPool2d;
 use crate::ops::softmax::Softmax;
+use crate::ops::std_pool2d::StdPool2d;
 use crate::ops::{Pass, pool2d};
 
 /// A buffer of activations and its gradients, by index.
@@ -57,8 +59,12 @@ pub enum LoweredOp {
     MaxPool2d(MaxPool2d),
     /// An average pooling.
     AvgPool2d(AvgPool2d),
+    /// A pooling to the standard deviation.
+    StdPool2d(StdPool2d),
     /// A batch norm, with the poolings that are fused with it.
     BatchNorm(BatchNorm),
+    /// A function of each element.
+    Activation(activation::Activation),
     /// A dropout.
     Dropout(Dropout),
     /// A crop to the lowest bands.
@@ -86,6 +92,8 @@ impl LoweredOp {
             | Self::Alias
             | Self::FusedInto(_)
             | Self::AvgPool2d(_)
+            | Self::StdPool2d(_)
+            | Self::Activation(_)
             | Self::Dropout(_)
             | Self::Crop(_)
             | Self::AxisToChannels(_)
@@ -301,7 +309,9 @@ impl Plan {
             LoweredOp::Conv2d(op) => op.work(pass, batch, gradients),
             LoweredOp::MaxPool2d(op) => op.work(pass, batch, gradients),
             LoweredOp::AvgPool2d(op) => op.work(pass, batch, gradients),
+            LoweredOp::StdPool2d(op) => op.work(pass, batch, gradients),
             LoweredOp::BatchNorm(op) => op.work(pass, batch, gradients),
+            LoweredOp::Activation(op) => op.work(pass, batch, gradients),
             LoweredOp::Dropout(op) => op.work(pass, batch, gradients),
             LoweredOp::Crop(op) => op.work(pass, batch, gradients),
             LoweredOp::AxisToChannels(op) => op.work(pass, batch, gradients),
@@ -347,11 +357,18 @@ fn lower_node(graph: &Graph, fusions: &Fusions, id: NodeId) -> LoweredOp {
         Op::AvgPool2d { window } => {
             LoweredOp::AvgPool2d(AvgPool2d { extents: pool2d::Extents::new(input, window) })
         }
+        Op::StdPool2d { window, epsilon } => LoweredOp::StdPool2d(StdPool2d {
+            extents: pool2d::Extents::new(input, window),
+            epsilon,
+        }),
         Op::BatchNorm { momentum, epsilon, activation } => {
             let c = node.shape.channels();
             let rows = node.shape.len() / c;
             let pools = fusions.batch_norm(graph, id);
             LoweredOp::BatchNorm(BatchNorm { rows, c, momentum, epsilon, activation, pools })
+        }
+        Op::Activation { function } => {
+            LoweredOp::Activation(activation::Activation { len: node.shape.len(), function })
         }
         Op::Dropout { rate } => LoweredOp::Dropout(dropout(graph, id, rate)),
         Op::Crop { .. } => LoweredOp::Crop(Crop { len_in: input.len(), len_out: node.shape.len() }),
@@ -470,6 +487,9 @@ impl LoweredOp {
             }
             Self::MaxPool2d(MaxPool2d { extents }) => format!("max_pool2d {extents}"),
             Self::AvgPool2d(AvgPool2d { extents }) => format!("avg_pool2d {extents}"),
+            Self::StdPool2d(StdPool2d { extents, epsilon }) => {
+                format!("std_pool2d {extents}, epsilon {epsilon}")
+            }
             Self::BatchNorm(BatchNorm { rows, c, activation, pools, .. }) => {
                 let pools = pools.map_or_else(String::new, |pools| {
                     let nodes = [pools.max, pools.mean].into_iter().flatten().map(name);
@@ -477,6 +497,9 @@ impl LoweredOp {
                     format!(", fused with {} ({})", nodes.join(" and "), pools.extents)
                 });
                 format!("batch_norm of {c} channels at {rows} positions, {activation:?}{pools}")
+            }
+            Self::Activation(activation::Activation { len, function }) => {
+                format!("{function:?} of {len} elements")
             }
             Self::Dropout(Dropout { len, rate, node }) => {
                 format!("dropout of {len} elements, rate {rate}, stream {node}")

@@ -3,7 +3,7 @@
 use super::drawing::{Anchor, Drawing, Look, Shape, Step, Text};
 use super::font;
 use super::style::{Colour, NOTE, TICK};
-use crate::graph::{Activation, Graph, Node, NodeId, Op, Padding, Parameter};
+use crate::graph::{Activation, Function, Graph, Node, NodeId, Op, Padding, Parameter};
 use crate::text::thousands;
 
 const BOX: (f64, f64) = (164.0, 58.0);
@@ -124,7 +124,15 @@ pub fn what(node: &Node) -> String {
         }
         Op::MaxPool2d { window: [h, w] } => format!("maximum of {h}×{w}"),
         Op::AvgPool2d { window: [h, w] } => format!("mean of {h}×{w}"),
+        Op::StdPool2d { window: [h, w], .. } => format!("deviation of {h}×{w}"),
         Op::BatchNorm { activation, .. } => format!("batch norm{}", relu(activation)),
+        Op::Activation { function } => match function {
+            Function::Elu => "ELU".into(),
+            Function::Gelu => "GELU".into(),
+            Function::LeakyRelu { slope } => format!("leaky ReLU, slope {slope}"),
+            Function::Sigmoid => "sigmoid".into(),
+            Function::Tanh => "tanh".into(),
+        },
         Op::Dropout { rate } => format!("dropout {:.0} %", 100.0 * rate),
         Op::Crop { bands } => format!("lowest {bands} bands"),
         Op::AxisToChannels { .. } => "axis to channels".into(),

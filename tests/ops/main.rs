@@ -43,6 +43,7 @@ mod common;
 #[macro_use]
 mod harness;
 
+mod activation;
 mod add;
 mod avg_pool2d;
 mod axis_to_channels;
@@ -60,12 +61,14 @@ mod penalty;
 mod plan;
 mod sgd;
 mod softmax;
+mod std_pool2d;
 mod variants;
 
 use harness::Suite;
 
 /// The cases of all ops.
-static SUITES: [&Suite; 13] = [
+static SUITES: [&Suite; 15] = [
+    &activation::SUITE,
     &add::SUITE,
     &avg_pool2d::SUITE,
     &axis_to_channels::SUITE,
@@ -79,4 +82,5 @@ static SUITES: [&Suite; 13] = [
     &max_pool2d::SUITE,
     &penalty::SUITE,
     &softmax::SUITE,
+    &std_pool2d::SUITE,
 ];

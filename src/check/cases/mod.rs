@@ -4,6 +4,7 @@
 // The graphs are constants of this program, and tests build them all.
 #![allow(clippy::unwrap_used)]
 
+pub mod activation;
 pub mod add;
 pub mod avg_pool2d;
 pub mod axis_to_channels;
@@ -18,6 +19,7 @@ pub mod max_pool2d;
 pub mod nan;
 pub mod penalty;
 pub mod softmax;
+pub mod std_pool2d;
 
 use crate::graph::{Activation, Graph, NodeId, Op, Padding, Role, Shape};
 use crate::random::streams::Stream;
@@ -26,7 +28,8 @@ use crate::random::streams::Stream;
 pub type Cases = fn() -> Vec<Case>;
 
 /// The cases of all ops, by the op whose weights are of interest.
-pub const ALL: [(&str, Cases); 13] = [
+pub const ALL: [(&str, Cases); 15] = [
+    ("activation", activation::cases),
     ("add", add::cases),
     ("avg_pool2d", avg_pool2d::cases),
     ("axis_to_channels", axis_to_channels::cases),
@@ -40,6 +43,7 @@ pub const ALL: [(&str, Cases); 13] = [
     ("max_pool2d", max_pool2d::cases),
     ("dense", penalty::cases),
     ("softmax", softmax::cases),
+    ("std_pool2d", std_pool2d::cases),
 ];
 
 /// All cases whose samples have NaNs.

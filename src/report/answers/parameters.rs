@@ -88,7 +88,9 @@ impl Expectation {
             Op::Dropout { rate } => Some(rate),
             _ => None,
         });
-        let pools = ops().any(|op| matches!(op, Op::MaxPool2d { .. } | Op::AvgPool2d { .. }));
+        let pools = ops().any(|op| {
+            matches!(op, Op::MaxPool2d { .. } | Op::AvgPool2d { .. } | Op::StdPool2d { .. })
+        });
         let dense = graph.ids().find(|id| matches!(graph.node(*id).op, Op::Dense { .. }));
         let reads = |id| graph.node(id).inputs.first().map(|input| graph.node(*input).shape.len());
         let input = graph.node(graph.input()).shape.len();
