@@ -12,6 +12,7 @@ mod quantile;
 mod scores;
 mod songs;
 mod spread;
+mod temperature;
 
 pub use auc::roc_auc;
 pub use bootstrap::bootstrap_mean;
@@ -25,6 +26,9 @@ pub use songs::{
     SongVerdict, SongVotes, Vote, all_song_votes, song_accuracy, song_confusion, song_votes,
 };
 pub use spread::mean_and_deviation;
+pub use temperature::{
+    Calibrated, CalibratedSongs, Fit, SongTemperature, Temperature, Temperatures, scaled,
+};
 
 use crate::error::{Error, Result};
 
