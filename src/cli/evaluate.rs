@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::bars::Bars;
 use super::data_args::DataArgs;
 use super::device_args::DeviceArgs;
-use super::lines::{line, matrix};
+use super::lines::{calibration, line, matrix, temperatures};
 use super::run_input::{load_run, run_config};
 use super::say::{Output, warn_of};
 use super::{audit, choice};
@@ -15,6 +15,7 @@ use crate::device;
 use crate::error::Result;
 use crate::metrics::ClassificationReport;
 use crate::plan::Plan;
+use crate::text::fold;
 use crate::train::results::Results;
 use crate::train::run_folder::{self, RunFolder};
 use crate::train::source::Source;
@@ -28,6 +29,10 @@ Examples:
       on other arrays, scaled like the training set
   genre-gpu evaluate runs/mine --device gpu
       on a GPU, wherever it was trained";
+
+/// Of runs of older versions.
+const UNCALIBRATED: &str = "Calibration: none, the run is from an older version; genre-gpu train --resume \
+    adds it without training, if its data still exist";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -78,15 +83,25 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
         })
         .collect::<Result<Vec<_>>>()?;
 
+    let (count, device, history) = (graph.trainable_count(), backend.describe(), &[]);
+    let mut metrics =
+        run_folder::metrics(&config, &device, count, facts.epochs, history, &data, &results);
+    if let Some(temperatures) = facts.temperatures {
+        metrics.calibrate(temperatures, &results, &data)?;
+    }
     let title = run_title(&config.model, &data);
-    output.say(&format!("{title}\nDevice: {}", backend.describe()))?;
+    output.say(&format!("{title}\nDevice: {device}"))?;
+    match &facts.temperatures {
+        Some(found) => output.say(&fold(&format!("Calibration: {}", temperatures(found))))?,
+        None => output.say(&fold(UNCALIBRATED))?,
+    }
     for result in &results {
-        output.say(&format!("\n{}\n{}", line(result), matrix(&result.confusion, &data.classes)))?;
+        let calibrated = metrics.parts.get(result.part.as_str()).and_then(calibration);
+        let calibrated = calibrated.map_or_else(String::new, |text| format!("\n  {text}"));
+        let matrix = matrix(&result.confusion, &data.classes);
+        output.say(&format!("\n{}{calibrated}\n{matrix}", line(result)))?;
         output.say(&ClassificationReport::new(&result.confusion, &data.classes)?.to_string())?;
     }
-    let (count, device, history) = (graph.trainable_count(), backend.describe(), &[]);
-    let metrics =
-        run_folder::metrics(&config, &device, count, facts.epochs, history, &data, &results);
     output.document(&metrics)?;
     if let Some(out) = out {
         out.write_results(&results, &data, &title)?;

@@ -11,6 +11,7 @@ use super::say::{Output, quoted, say, say_json, tell, warn_of};
 use crate::audio::{FrontEndSpec, MOST_MINUTES};
 use crate::data::{SpectraOf, SpectralDistance};
 use crate::error::Result;
+use crate::metrics::SongTemperature;
 use crate::predict::{Options, Predictor, Song, Strip, clock, json, letters};
 use crate::progress::Progress;
 use crate::train::run_folder::RunFolder;
@@ -28,6 +29,9 @@ Examples:
   genre-gpu predict runs/course song.mp3 --front-end librosa-2s
       a model trained on arrays without a known front end
 
+Probabilities are calibrated: temperature scaling, fitted on the validation set, of a
+song's mean over cuts. It changes no class; in JSON `uncalibrated` has the network's
+own, cut by cut, and `temperature` the divisors.
 A song is reported as unsure, with the reason, if it is unlike the training songs:
 silent, too short for one cut, with channels that cancel, noise, with sound in few
 bands, or with a spectrum or changes over time that even in half of the bands are
@@ -85,11 +89,21 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     let options = Options { front_end, cuts, most_minutes };
     let mut predictor = Predictor::open(&folder, &config, options, &bars)?;
     warn_of(predictor.backend());
+    let mut lacks = Vec::new();
     if predictor.facts().typical.is_none() {
+        lacks.push(
+            "of songs unlike the training songs silent and very short ones are recognised, but not all \
+             noise and tones",
+        );
+    }
+    if predictor.facts().temperatures.is_none() {
+        lacks.push("probabilities are not calibrated (temperature 1)");
+    }
+    if !lacks.is_empty() {
+        let lacks = lacks.join(", and ");
         bars.note(&format!(
-            "the run is from an older version, so of songs unlike the training songs silent and \
-             very short ones are recognised, but not all noise and tones; \
-             if its data still exist, genre-gpu train --resume {} adds that without training",
+            "the run is from an older version, so {lacks}; if its data still exist, \
+             genre-gpu train --resume {} adds that without training",
             quoted(folder.path())
         ));
     }
@@ -160,11 +174,19 @@ impl<'a> Page<'a> {
         let facts = predictor.facts();
         let legend =
             (0..self.classes.len()).map(|k| format!("{} {}", self.letter(k), self.name(k)));
+        let calibrated = facts.temperatures.and_then(|t| t.songs).map(|songs| {
+            let SongTemperature { temperature, segments } = songs;
+            format!(
+                "\nProbabilities of songs are calibrated: temperature {:.2} from {segments:.0} cuts on.",
+                temperature.value
+            )
+        });
         format!(
-            "Model: {}, trained on {} for {} epochs.\nEach letter is a cut of {:.2} s: {}",
+            "Model: {}, trained on {} for {} epochs.{}\nEach letter is a cut of {:.2} s: {}",
             facts.name,
             facts.data_source,
             facts.epochs,
+            calibrated.unwrap_or_default(),
             predictor.cut_seconds(),
             legend.collect::<Vec<_>>().join("  ")
         )

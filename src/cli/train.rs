@@ -10,7 +10,7 @@ use super::bars::{Bars, EPOCH, bar, heading, show_metrics};
 use super::choice;
 use super::data_args::DataArgs;
 use super::device_args::{DeviceArgs, ready, tuned_devices};
-use super::lines::line;
+use super::lines::{calibration, line, temperatures};
 use super::run_input::{moved, prepare_data};
 use super::say::{Output, quoted, say, tell, warn_of};
 use super::stop::interruption;
@@ -251,6 +251,13 @@ fn print_results(output: Output, folder: &Path, trained: &TrainedRun) -> Result<
     output.say(&format!("\nTest set:\n{}", trained.report))?;
     for result in &trained.results {
         output.say(&line(result))?;
+    }
+    if let Some(found) = &trained.metrics.temperatures {
+        output.say(&fold(&format!("Test set, {}:", temperatures(found))))?;
+    }
+    let test = trained.metrics.parts.get(PartName::Test.as_str());
+    if let Some(text) = test.and_then(calibration) {
+        output.say(&format!("  {text}"))?;
     }
     let run = quoted(folder);
     output.say(&format!(

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{check_rows, check_same_length, predictions};
+use super::{check_rows, check_same_length, first_maximum};
 use crate::error::Result;
 
 /// Number of bins of the reliability curve.
@@ -20,6 +20,10 @@ pub struct Calibration {
     /// Expected calibration error: the mean over samples of the distance between the confidence
     /// and the accuracy of their bin. None without samples.
     pub expected_error: Option<f64>,
+    /// The mean over samples of −ln p of the true class, p at least the least normal f32. None without
+    /// samples, and in runs of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_loss: Option<f64>,
 }
 
 /// Samples whose predicted class has a probability in an interval.
@@ -46,10 +50,16 @@ impl Calibration {
     pub fn new(y: &[u32], probabilities: &[f32], classes: usize) -> Result<Self> {
         check_rows(probabilities.len(), classes)?;
         check_same_length(y.len(), probabilities.len() / classes)?;
-        let predicted = predictions(probabilities, classes)?;
-        let mut sums = [(0_u64, 0.0, 0.0); BINS];
-        for ((row, predicted), y) in probabilities.chunks_exact(classes).zip(predicted).zip(y) {
-            let confidence = f64::from(row[predicted as usize]);
+        let rows = probabilities.chunks_exact(classes).map(|row| row.iter().map(|p| f64::from(*p)));
+        Ok(Self::of(y.iter().copied().zip(rows.map(Iterator::collect))))
+    }
+
+    /// The same of labels, each with its row of probabilities.
+    pub(super) fn of(rows: impl Iterator<Item = (u32, Vec<f64>)>) -> Self {
+        let (mut sums, mut log_loss) = ([(0_u64, 0.0, 0.0); BINS], 0.0);
+        for (y, row) in rows {
+            let predicted = first_maximum(row.iter().copied());
+            let confidence = row[predicted as usize];
             if !confidence.is_finite() {
                 continue;
             }
@@ -57,7 +67,8 @@ impl Calibration {
             let (samples, sum, correct) = &mut sums[bin.clamp(1, BINS) - 1];
             *samples += 1;
             *sum += confidence;
-            *correct += f64::from(u8::from(predicted == *y));
+            *correct += f64::from(u8::from(predicted == y));
+            log_loss -= logit(row[y as usize]);
         }
         let total: u64 = sums.iter().map(|(samples, ..)| samples).sum();
         let gap: f64 = sums.iter().map(|(_, sum, correct)| (sum - correct).abs()).sum();
@@ -66,11 +77,17 @@ impl Calibration {
             let [low, high] = [i, i + 1].map(|i| i as f64 / BINS as f64);
             ReliabilityBin { low, high, samples, confidence: mean(sum), accuracy: mean(correct) }
         };
-        Ok(Self {
+        Self {
             bins: sums.into_iter().enumerate().map(bin).collect(),
             expected_error: (total > 0).then(|| gap / total as f64),
-        })
+            log_loss: (total > 0).then(|| log_loss / total as f64),
+        }
     }
+}
+
+/// The logarithm of a probability, finite where it was rounded to 0.
+pub(super) fn logit(p: f64) -> f64 {
+    if p < f64::from(f32::MIN_POSITIVE) { f64::from(f32::MIN_POSITIVE).ln() } else { p.ln() }
 }
 
 #[cfg(test)]
@@ -91,6 +108,8 @@ mod tests {
         assert_eq!((got.bins[0].samples, got.bins[0].confidence), (0, None));
         // (2 · 0.15625 + 0.75 + 0) / 4.
         assert_eq!(got.expected_error, Some(0.265_625));
+        let loss = -(0.625_f64 * 0.3125 * 0.25).ln() / 4.0;
+        assert!((got.log_loss.unwrap() - loss).abs() < 1e-15);
     }
 
     /// scikit-learn 1.9.1, calibration_curve(correct, confidence, n_bins=10).

@@ -12,6 +12,7 @@ mod quantile;
 mod scores;
 mod songs;
 mod spread;
+mod temperature;
 
 pub use auc::roc_auc;
 pub use bootstrap::{GroupBootstrap, bootstrap_groups, bootstrap_mean};
@@ -26,6 +27,9 @@ pub use songs::{
     song_confusion, song_votes,
 };
 pub use spread::mean_and_deviation;
+pub use temperature::{
+    Calibrated, CalibratedSongs, Fit, SongTemperature, Temperature, Temperatures, scaled,
+};
 
 use crate::error::{Error, Result};
 

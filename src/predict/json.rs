@@ -33,7 +33,12 @@ struct SongObject<'a> {
     remark: Option<&'a str>,
     /// The most probable class, claimed or not.
     nearest: &'a str,
+    /// The mean over cuts, calibrated.
     probabilities: ByClass<'a, f64>,
+    /// That mean.
+    uncalibrated: ByClass<'a, f64>,
+    /// Null in a run of an older version.
+    temperature: Option<TemperatureObject>,
     votes: VotesObject<'a>,
     distance: Option<SpectralDistance>,
     typicality: Option<Typicality>,
@@ -52,7 +57,16 @@ struct VotesObject<'a> {
 struct CutObject<'a> {
     start_s: f64,
     end_s: f64,
-    probabilities: ByClass<'a, f32>,
+    /// Calibrated.
+    probabilities: ByClass<'a, f64>,
+    /// As the network gives them.
+    uncalibrated: ByClass<'a, f32>,
+}
+
+#[derive(Serialize)]
+struct TemperatureObject {
+    song: f64,
+    cuts: f64,
 }
 
 /// A file that could not be used.
@@ -92,7 +106,8 @@ pub fn json(files: &[(PathBuf, Result<Song>)], classes: &[String]) -> Result<Str
 
 fn object<'a>(song: &'a Song, classes: &'a [String]) -> SongObject<'a> {
     let name = |label: u32| classes.get(label as usize).map_or("", String::as_str);
-    let Song { path, seconds, sample_rate_hz, damage, probabilities, votes, cuts, .. } = song;
+    let Song { path, seconds, sample_rate_hz, damage, votes, cuts, .. } = song;
+    let Song { probabilities, uncalibrated, temperatures, .. } = song;
     SongObject {
         path: path.display().to_string(),
         seconds: *seconds,
@@ -104,6 +119,8 @@ fn object<'a>(song: &'a Song, classes: &'a [String]) -> SongObject<'a> {
         remark: song.remark.as_deref(),
         nearest: name(votes.mean),
         probabilities: ByClass(classes, probabilities),
+        uncalibrated: ByClass(classes, uncalibrated),
+        temperature: temperatures.map(|[song, cuts]| TemperatureObject { song, cuts }),
         votes: VotesObject {
             mean: name(votes.mean),
             majority: name(votes.majority),
@@ -118,6 +135,7 @@ fn object<'a>(song: &'a Song, classes: &'a [String]) -> SongObject<'a> {
                 start_s: cut.start_s,
                 end_s: cut.end_s,
                 probabilities: ByClass(classes, &cut.probabilities),
+                uncalibrated: ByClass(classes, &cut.uncalibrated),
             })
             .collect(),
     }

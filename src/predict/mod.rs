@@ -194,6 +194,7 @@ impl Predictor {
             &probabilities,
             spectrum,
             typicality,
+            self.facts.temperatures.as_ref(),
         )
     }
 }

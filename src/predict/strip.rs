@@ -46,10 +46,10 @@ impl Strip {
     }
 }
 
-/// The first of the largest sums of probabilities.
+/// The first of the largest sums of probabilities, as the verdict has them: not calibrated.
 fn class_of(cuts: &[super::Cut]) -> usize {
-    let classes = cuts.first().map_or(0, |cut| cut.probabilities.len());
-    let sum = |k: usize| cuts.iter().map(|cut| f64::from(cut.probabilities[k])).sum::<f64>();
+    let classes = cuts.first().map_or(0, |cut| cut.uncalibrated.len());
+    let sum = |k: usize| cuts.iter().map(|cut| f64::from(cut.uncalibrated[k])).sum::<f64>();
     let best = |best: (usize, f64), k| if sum(k) > best.1 { (k, sum(k)) } else { best };
     (0..classes).fold((0, f64::NEG_INFINITY), best).0
 }
@@ -91,7 +91,8 @@ mod tests {
         let cut = |(i, &class): (usize, &usize)| Cut {
             start_s: i as f64,
             end_s: i as f64 + 1.0,
-            probabilities: if class == 0 { vec![0.9, 0.1] } else { vec![0.2, 0.8] },
+            probabilities: vec![0.5; 2],
+            uncalibrated: if class == 0 { vec![0.9, 0.1] } else { vec![0.2, 0.8] },
         };
         Song {
             path: "a.wav".into(),
@@ -99,6 +100,8 @@ mod tests {
             sample_rate_hz: 8000,
             damage: None,
             probabilities: vec![0.5; 2],
+            uncalibrated: vec![0.5; 2],
+            temperatures: None,
             votes: Votes { mean: 0, majority: 0, product: 0, cuts: vec![0; 2] },
             cuts: classes.iter().enumerate().map(cut).collect(),
             spectrum: None,

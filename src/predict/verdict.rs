@@ -6,7 +6,7 @@ use super::ear::Heard;
 use crate::audio::{FrontEnd, mel};
 use crate::data::{Property, SpectralDistance, Typicality, Unlike};
 use crate::error::{Error, Result};
-use crate::metrics::{SongVotes, all_song_votes, predictions};
+use crate::metrics::{SongVotes, Temperatures, all_song_votes, predictions, scaled};
 
 /// A song's verdict.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +19,12 @@ pub struct Song {
     pub sample_rate_hz: u32,
     /// What of it could not be decoded.
     pub damage: Option<String>,
-    /// Mean probability of each class over cuts, by label.
+    /// Of each class, by label: the mean over cuts, calibrated by the temperature of songs.
     pub probabilities: Vec<f64>,
+    /// That mean.
+    pub uncalibrated: Vec<f64>,
+    /// The temperature of the song and that of its cuts; none in a run of an older version.
+    pub temperatures: Option<[f64; 2]>,
     /// What the cuts vote for.
     pub votes: Votes,
     /// The cuts in their order.
@@ -55,8 +59,10 @@ pub struct Cut {
     pub start_s: f64,
     /// Where it ends.
     pub end_s: f64,
-    /// Of each class, by label.
-    pub probabilities: Vec<f32>,
+    /// Of each class, by label, calibrated by the temperature of segments.
+    pub probabilities: Vec<f64>,
+    /// As the network gives them.
+    pub uncalibrated: Vec<f32>,
 }
 
 impl Song {
@@ -68,6 +74,7 @@ impl Song {
         probabilities: &[f32],
         spectrum: Option<SpectralDistance>,
         typicality: Option<Typicality>,
+        temperatures: Option<&Temperatures>,
     ) -> Result<Self> {
         let k = classes.len();
         let n = spans_s.len();
@@ -84,14 +91,17 @@ impl Song {
             cuts[class as usize] += 1;
         }
         let votes = Votes { mean, majority, product, cuts };
+        let temperatures = temperatures.map(|t| [t.of_song(n), t.segments.value]);
+        let [of_song, of_cut] = temperatures.unwrap_or([1.0; 2]);
         let cut = |(&(start_s, end_s), row): (&(f64, f64), &[f32])| Cut {
             start_s,
             end_s,
-            probabilities: row.to_vec(),
+            probabilities: scaled(row.iter().map(|p| f64::from(*p)), of_cut),
+            uncalibrated: row.to_vec(),
         };
         let Heard { path, seconds, sample_rate_hz, damage, nothing, .. } = heard;
         let cuts = spans_s.iter().zip(probabilities.chunks_exact(k)).map(cut).collect();
-        let probabilities = means;
+        let probabilities = scaled(means.iter().copied(), of_song);
         let unsure = nothing.or_else(|| unlike(spectrum.as_ref(), typicality.as_ref()));
         let remark = typicality.as_ref().filter(|_| unsure.is_none());
         let remark = remark.and_then(|typicality| partly_unlike(typicality, front_end));
@@ -101,6 +111,8 @@ impl Song {
             sample_rate_hz,
             damage,
             probabilities,
+            uncalibrated: means,
+            temperatures,
             votes,
             cuts,
             spectrum,

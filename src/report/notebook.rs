@@ -379,6 +379,9 @@ fn matrices(words: &mut Words, view: &ModelView) {
         words.matrix(matrix);
     }
     words.table(&view.scores).table(&view.reliability.1);
+    if !view.calibration.rows.is_empty() {
+        words.table(&view.calibration);
+    }
 }
 
 fn indices(words: &mut Words, genre: &GenreView) {

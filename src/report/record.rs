@@ -7,7 +7,7 @@ use crate::data::{Part, PartName};
 use crate::error::{Error, Result};
 use crate::explain::{ExplainFolder, Explanation, HeatShare, MeanMap, SignedMap, Zone};
 use crate::graph::Graph;
-use crate::metrics::PartScores;
+use crate::metrics::{PartScores, all_song_votes};
 use crate::models::Model;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::history::Epoch;
@@ -76,6 +76,10 @@ impl RunRecord {
             // Absent in runs of older versions.
             if let Some(of_part) = metrics.parts.get_mut(part.as_str()) {
                 of_part.scores = Some(PartScores::new(&y, &rows, n)?);
+                let votes = song.as_ref().map(|song| all_song_votes(song, &y, &rows, n));
+                let (votes, found) = (votes.transpose()?, facts.temperatures);
+                let calibrated = found.map(|t| t.calibrated(&y, &rows, n, votes.as_deref()));
+                of_part.calibrated = calibrated.transpose()?;
             }
             labels.insert(part, Part { x: Vec::new(), y, song });
             probabilities.insert(part, rows);

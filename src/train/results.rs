@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::backend::{Backend, DatasetRef, StepMetrics};
-use crate::data::{Part, PartName};
+use crate::data::{Dataset, Part, PartName};
 use crate::error::Result;
 use crate::metrics::{
-    Confusion, PartScores, SongVotes, Vote, all_song_votes, predictions, song_accuracy, wilson,
+    Calibrated, Confusion, PartScores, SongVotes, Temperatures, Vote, all_song_votes, predictions,
+    song_accuracy, wilson,
 };
 
 /// Predictions and metrics of a model on a part.
@@ -58,6 +59,10 @@ pub struct PartMetrics {
     /// in runs of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scores: Option<PartScores>,
+    /// How well the probabilities are calibrated with the model's temperatures; without them, see
+    /// `scores`. Absent in runs of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrated: Option<Calibrated>,
     /// Which samples, labels and songs these are of ([`crate::data::Dataset::part_hash`]). Absent in
     /// runs of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -118,6 +123,16 @@ impl Results {
         self.song_votes.as_ref().map(|songs| song_accuracy(songs, vote))
     }
 
+    /// How well its probabilities are calibrated with these temperatures; `part` is what it is of.
+    ///
+    /// # Errors
+    /// If it is of another part.
+    pub fn calibrated(&self, part: &Part, temperatures: &Temperatures) -> Result<Calibrated> {
+        let classes = self.confusion.classes();
+        let songs = self.song_votes.as_deref();
+        temperatures.calibrated(&part.y, &self.probabilities, classes, songs)
+    }
+
     /// As `metrics.json` has it.
     pub fn metrics(&self) -> PartMetrics {
         PartMetrics {
@@ -132,7 +147,24 @@ impl Results {
             confusion: self.confusion.counts.clone(),
             song_confusion: self.songs.as_ref().map(|songs| songs.counts.clone()),
             scores: Some(self.scores.clone()),
+            calibrated: None,
             data_hash: None,
         }
+    }
+}
+
+/// The temperatures of a model, fitted on the validation part.
+///
+/// # Errors
+/// If the results are not of these data.
+pub fn temperatures(results: &[Results], data: &Dataset) -> Result<Temperatures> {
+    let val = results.iter().find(|result| result.part == PartName::Val);
+    let part = data.part(PartName::Val);
+    match val {
+        Some(val) => {
+            let classes = val.confusion.classes();
+            Temperatures::fit(&part.y, &val.probabilities, classes, part.song.as_deref())
+        }
+        None => Temperatures::fit(&[], &[], data.classes.len(), None),
     }
 }

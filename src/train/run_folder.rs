@@ -20,7 +20,7 @@ use crate::files::{
     sync_folder, write_atomic,
 };
 use crate::graph::Graph;
-use crate::metrics::SongVotes;
+use crate::metrics::{SongVotes, Temperatures};
 use crate::models::model_name;
 #[cfg(feature = "pictures")]
 use crate::plot::{EpochRow, NamedMatrix, confusion, curves, png_names, write_png};
@@ -56,6 +56,9 @@ pub struct Metrics {
     pub seconds_per_epoch: f64,
     /// The classes' names, by label.
     pub classes: Vec<String>,
+    /// What calibrates its probabilities; absent in runs of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperatures: Option<Temperatures>,
     /// Line of the quick audit of the data; absent in results on other arrays and in older runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<String>,
@@ -660,6 +663,28 @@ impl Formatter for Rows {
     }
 }
 
+impl Metrics {
+    /// Adds how well probabilities are calibrated with these temperatures.
+    ///
+    /// # Errors
+    /// If the results are not of these data.
+    pub fn calibrate(
+        &mut self,
+        temperatures: Temperatures,
+        results: &[Results],
+        data: &Dataset,
+    ) -> Result<()> {
+        self.temperatures = Some(temperatures);
+        for result in results {
+            if let Some(part) = self.parts.get_mut(result.part.as_str()) {
+                let calibrated = result.calibrated(data.part(result.part), &temperatures)?;
+                part.calibrated = Some(calibrated);
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The contents of `metrics.json`.
 pub fn metrics(
     config: &Config,
@@ -679,6 +704,7 @@ pub fn metrics(
         best_epoch: best_epoch(history).map(|i| i + 1),
         seconds_per_epoch: seconds_per_epoch(history),
         classes: data.classes.clone(),
+        temperatures: None,
         audit: None,
         parts: results
             .iter()

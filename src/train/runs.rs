@@ -10,8 +10,8 @@ use super::checkpoint::Checkpoint;
 use super::history::Epoch;
 use super::loader::samples_of;
 use super::lockstep::{Event, together};
-use super::results::Results;
-use super::run_folder::{self, RunFolder};
+use super::results::{Results, temperatures};
+use super::run_folder::{self, Metrics, RunFolder};
 use super::saved::{ModelFacts, SavedModel};
 use super::settings::Config;
 use super::source::Source;
@@ -168,6 +168,8 @@ pub struct TrainedRun {
     pub history: Vec<Epoch>,
     /// Of each part, under the final weights.
     pub results: Vec<Results>,
+    /// As `metrics.json` has them.
+    pub metrics: Metrics,
     /// The classification report of the test set.
     pub report: String,
     /// What the metrics show about overfitting, folded.
@@ -616,6 +618,7 @@ impl PlannedRun<'_> {
         let count = graph.trainable_count();
         let mut metrics =
             run_folder::metrics(config, &device, count, epochs, &history, data, &results);
+        metrics.calibrate(temperatures(&results, data)?, &results, data)?;
         metrics.audit = Some(audit.clone());
         folder.write_metrics(&metrics)?;
 
@@ -644,6 +647,7 @@ impl PlannedRun<'_> {
             cutting: *cutting,
             spectra: Some(spectra),
             typical: Some(typical),
+            temperatures: metrics.temperatures,
             seed: config.seed,
             epochs,
             data_source: data_name(data),
@@ -651,7 +655,8 @@ impl PlannedRun<'_> {
         };
         // Last: if a folder has these weights, all its other files belong to them.
         folder.write_model(&SavedModel { parameters, facts }, &graph)?;
-        Ok(RunOutcome::Trained(Box::new(TrainedRun { device, history, results, report, outcome })))
+        let trained = TrainedRun { device, history, results, metrics, report, outcome };
+        Ok(RunOutcome::Trained(Box::new(trained)))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::data::{Scale, Spectra, Typical};
 use crate::error::{Error, Result};
 use crate::files::{read_regular, write_atomic};
 use crate::graph::Graph;
+use crate::metrics::Temperatures;
 use crate::models::Model;
 
 /// A trained model.
@@ -50,6 +51,9 @@ pub struct ModelFacts {
     /// Which songs are like the training songs; absent in older files.
     #[serde(default, rename = "typical_songs")]
     pub typical: Option<Typical>,
+    /// What calibrates its probabilities; absent in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperatures: Option<Temperatures>,
     /// Seed of the run.
     pub seed: u32,
     /// Epochs that the weights were trained for.
@@ -75,6 +79,14 @@ impl ModelFacts {
                 "scale: expected a finite offset and a finite factor other than 0, found {offset} \
                  and {factor}"
             ));
+        }
+        let invalid = |t: &f64| !t.is_finite() || *t <= 0.0;
+        let temperatures = self
+            .temperatures
+            .iter()
+            .flat_map(|t| [Some(t.segments.value), t.songs.map(|songs| songs.temperature.value)]);
+        if let Some(found) = temperatures.flatten().find(invalid) {
+            return Err(format!("temperatures: expected numbers above 0, found {found}"));
         }
         Ok(())
     }

@@ -78,7 +78,7 @@ fn same_as_the_run(what: &str) {
             let file = format!("songs/{}/{number}.wav", CLASSES[class]);
             let song = songs(&work.ok(&format!("predict run {file} --json"))).remove(0);
             let got: Vec<Vec<f64>> = (song["cuts"].as_array().unwrap().iter())
-                .map(|cut| CLASSES.map(|c| cut["probabilities"][c].as_f64().unwrap()).to_vec())
+                .map(|cut| CLASSES.map(|c| cut["uncalibrated"][c].as_f64().unwrap()).to_vec())
                 .collect();
             let want: Vec<Vec<f64>> = cuts.iter().map(|(_, row)| row.clone()).collect();
             assert_eq!(got, want, "{file}, {what}");
@@ -151,9 +151,13 @@ fn several_songs_as_text_and_as_json() {
         let cuts = song["cuts"].as_array().unwrap();
         let of = |value: &Value, class: &str| value["probabilities"][class].as_f64().unwrap();
         for class in CLASSES {
-            let mean = cuts.iter().map(|cut| of(cut, class)).sum::<f64>() / cuts.len() as f64;
+            let raw = |value: &Value| value["uncalibrated"][class].as_f64().unwrap();
+            let mean = cuts.iter().map(raw).sum::<f64>() / cuts.len() as f64;
             // JSON shortens what are 32-bit floats.
-            assert!((mean - of(song, class)).abs() < 1e-7, "{mean} {song}");
+            assert!((mean - raw(song)).abs() < 1e-7, "{mean} {song}");
+        }
+        for (value, unit) in cuts.iter().map(|cut| (cut, "cuts")).chain([(song, "song")]) {
+            assert_calibrated(value, song["temperature"][unit].as_f64().unwrap());
         }
         let likely = if of(song, "high") >= of(song, "low") { "high" } else { "low" };
         assert_eq!((&song["nearest"], &song["votes"]["mean"]), (&likely.into(), &likely.into()));
@@ -277,6 +281,53 @@ fn forget(work: &Work, keys: &[&str]) {
     );
     // Nor had older runs hashes of their weights.
     std::fs::remove_file(work.path("run/weights.json")).unwrap();
+}
+
+/// softmax(logits / T) of two classes: the difference of logits is divided by T.
+fn assert_calibrated(value: &Value, temperature: f64) {
+    let difference = |key: &str| {
+        let [a, b] = CLASSES.map(|class| value[key][class].as_f64().unwrap().ln());
+        a - b
+    };
+    let (before, after) = (difference("uncalibrated"), difference("probabilities"));
+    assert!((before - after * temperature).abs() < 1e-4 * (1.0 + before.abs()), "{value}");
+}
+
+/// The run's own temperatures, and none in an older run, which says so.
+#[test]
+fn a_songs_probabilities_are_calibrated_by_the_runs_temperatures() {
+    let work = trained("sound");
+    let metrics: Value = serde_json::from_slice(&work.read("run/metrics.json")).unwrap();
+    let found = &metrics["temperatures"];
+    assert_eq!(found["songs"]["segments"], CUTS as f64);
+    let song =
+        |words: &str| songs(&work.ok(&format!("predict run songs/low/1.wav {words}"))).remove(0);
+    let all = song("--json");
+    assert_eq!(all["temperature"]["song"], found["songs"]["value"]);
+    assert_eq!(all["temperature"]["cuts"], found["segments"]["value"]);
+    // A single cut is a segment.
+    let one = song("--json --cuts 1");
+    assert_eq!(one["temperature"]["song"], found["segments"]["value"]);
+    assert_eq!(one["probabilities"], one["cuts"][0]["probabilities"]);
+    forget(&work, &["temperatures"]);
+    let ran = work.ok("predict run songs/low/1.wav --json");
+    let said = "so probabilities are not calibrated (temperature 1); if its data still exist, genre-gpu train \
+                --resume run adds that";
+    ran.told("an older run", &[said]);
+    let old = &songs(&ran)[0];
+    assert_eq!((&old["temperature"], &old["probabilities"]), (&Value::Null, &all["uncalibrated"]));
+    let told = work.ok("evaluate run").out;
+    assert!(told.contains("Calibration: none, the run is from an older version"), "{told}");
+    work.ok("train --resume run --quiet");
+    assert_eq!(song("--json"), all);
+    let told = work.ok("evaluate run --part test").out;
+    for part in [
+        "Calibration: temperature scaling: T = ",
+        "\n  samples: log loss ",
+        "\n  songs:   log loss ",
+    ] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
 }
 
 #[test]

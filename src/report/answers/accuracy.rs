@@ -3,6 +3,8 @@
 use askama::Template;
 
 use super::filters;
+use crate::metrics::{Calibration, Temperatures};
+use crate::report::words::decimals;
 use crate::train::results::PartMetrics;
 
 /// A mean probability that is nearer to the accuracy is neither too high nor too low.
@@ -27,6 +29,60 @@ pub(super) struct TestAccuracy {
     calibration_error: Option<f64>,
     /// Mean probability of the predicted class.
     confidence: f64,
+    scaling: Vec<Scaling>,
+}
+
+/// What a temperature does to probabilities of the test set.
+#[derive(Debug)]
+struct Scaling {
+    /// `segment`, `song`.
+    unit: &'static str,
+    temperature: f64,
+    /// Why it is no fit, if so.
+    problem: Option<String>,
+    /// Log loss and expected calibration error in percentage points, `falls from 0.467 to 0.463`.
+    log_loss: String,
+    error: String,
+}
+
+impl Scaling {
+    /// None without samples.
+    fn of(
+        unit: &'static str,
+        (temperature, problem): (f64, Option<String>),
+        before: &Calibration,
+        after: &Calibration,
+    ) -> Option<Self> {
+        let log_loss = change(before.log_loss?, after.log_loss?, 3);
+        let error = change(100.0 * before.expected_error?, 100.0 * after.expected_error?, 1);
+        Some(Self { unit, temperature, problem, log_loss, error })
+    }
+
+    /// By segment and by song.
+    fn of_part(test: &PartMetrics, temperatures: &Temperatures) -> Vec<Self> {
+        let segments = || {
+            let found = temperatures.segments;
+            let problem = found.fit.problem("validation segments");
+            let (before, after) = (test.scores.as_ref()?, test.calibrated.as_ref()?);
+            Self::of("segment", (found.value, problem), &before.calibration, &after.samples)
+        };
+        let songs = || {
+            let found = temperatures.songs?.temperature;
+            let problem = found.fit.problem("validation songs");
+            let songs = test.calibrated.as_ref()?.songs.as_ref()?;
+            Self::of("song", (found.value, problem), &songs.before, &songs.after)
+        };
+        segments().into_iter().chain(songs()).collect()
+    }
+}
+
+/// `falls from 0.467 to 0.463`, as the digits that are shown have it.
+fn change(before: f64, after: f64, digits: usize) -> String {
+    let [from, to] = [before, after].map(|value| decimals(value, digits));
+    match from == to {
+        true => format!("stays at {to}"),
+        false => format!("{} from {from} to {to}", if after < before { "falls" } else { "rises" }),
+    }
 }
 
 /// The same by song.
@@ -72,7 +128,12 @@ impl Against {
 }
 
 impl TestAccuracy {
-    pub(super) fn new(model: &str, test: &PartMetrics, validation: &PartMetrics) -> Self {
+    pub(super) fn new(
+        model: &str,
+        test: &PartMetrics,
+        validation: &PartMetrics,
+        temperatures: Option<&Temperatures>,
+    ) -> Self {
         let on_diagonal = |rows: &[Vec<u64>]| -> u64 {
             rows.iter().enumerate().filter_map(|(i, row)| row.get(i)).sum()
         };
@@ -106,6 +167,7 @@ impl TestAccuracy {
             by_song_on_validation: Against::of(test, validation),
             calibration_error: calibration.and_then(|calibration| calibration.expected_error),
             confidence: confidence / test.samples.max(1) as f64,
+            scaling: temperatures.map_or(Vec::new(), |found| Scaling::of_part(test, found)),
         }
     }
 }
@@ -140,12 +202,13 @@ mod tests {
             confusion: rows(right, 100),
             song_confusion: songs.map(|right| rows(right, 20)),
             scores: None,
+            calibrated: None,
             data_hash: None,
         }
     }
 
     fn text(test: &PartMetrics, val: &PartMetrics) -> String {
-        let text = TestAccuracy::new("P1", test, val).render().unwrap();
+        let text = TestAccuracy::new("P1", test, val, None).render().unwrap();
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
@@ -199,6 +262,44 @@ mod tests {
         alone.samples = 40;
         let got = text(&alone, &part(80, None));
         assert!(got.contains("Each song has one segment") && !got.contains("averaging"), "{got}");
+    }
+
+    #[test]
+    fn what_temperatures_do_is_stated() {
+        use crate::metrics::{Fit, PartScores, SongTemperature, Temperature, all_song_votes};
+        // Per song of two segments one is correct with 0.9, one wrong with 0.9; the means are ties.
+        let (p, y) = ([0.9_f32, 0.1, 0.1, 0.9].repeat(20), [0; 40]);
+        let song: Vec<i64> = (0..40).map(|i| i / 2).collect();
+        let songs = all_song_votes(&song, &y, &p, 2).unwrap();
+        let temperature = |value, fit| Temperature { value, fit };
+        let temperatures = Temperatures {
+            segments: temperature(20.0, Fit::Limit),
+            songs: Some(SongTemperature {
+                temperature: temperature(1.0, Fit::NoErrors),
+                segments: 2.0,
+            }),
+        };
+        let mut test = part(80, Some(16));
+        test.scores = Some(PartScores::new(&y, &p, 2).unwrap());
+        let calibrated = temperatures.calibrated(&y, &p, 2, Some(&songs)).unwrap();
+        test.calibrated = Some(calibrated);
+        let said = TestAccuracy::new("P1", &test, &part(80, None), Some(&temperatures));
+        let got = said.render().unwrap();
+        // −ln 0.9 and −ln 0.1 are 1.204 on average; at T = 20 0.9 becomes 0.527.
+        for part in [
+            "fitted on the validation set, changes no class. By segment T is 20.00 (the limit; the log loss of \
+             validation segments falls further beyond it): on the test set log loss falls from 1.204 \
+             to 0.695, and the expected calibration error falls from 40.0 to 2.7 percentage points.",
+            "By song T is 1.00 (all validation songs are classified correctly): on the test set log loss stays \
+             at 0.693, and the expected calibration error stays at 50.0 percentage points.",
+        ] {
+            assert!(got.contains(part), "{part}\nin {got}");
+        }
+        let old = TestAccuracy::new("P1", &test, &part(80, None), None).render().unwrap();
+        assert!(
+            old.contains("No temperature was fitted: the run is of an older version."),
+            "{old}"
+        );
     }
 
     #[test]

@@ -142,7 +142,12 @@ impl Answers {
                 train.accuracy,
                 run.config.seed,
             ))?,
-            test_accuracy: write(&TestAccuracy::new(&name, test, val))?,
+            test_accuracy: write(&TestAccuracy::new(
+                &name,
+                test,
+                val,
+                run.facts.temperatures.as_ref(),
+            ))?,
             confusion: write(&confusions)?,
             genres: write(&genres)?,
             maps: match maps(run, unit) {

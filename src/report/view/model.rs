@@ -50,6 +50,8 @@ pub(in crate::report) struct ModelView {
     pub(in crate::report) scores: Table,
     /// The reliability curve, drawn and as a table.
     pub(in crate::report) reliability: (String, Table),
+    /// Before and after temperature scaling; without rows in runs of older versions.
+    pub(in crate::report) calibration: Table,
     /// `training`.
     pub(in crate::report) explained: &'static str,
     /// How many are classified correctly, and which songs hold the errors.
@@ -97,6 +99,7 @@ impl ModelView {
             song_matrices: song_matrices(run, number),
             scores: tables::scores(run),
             reliability: tables::reliability(run)?,
+            calibration: tables::calibration(run),
             explained: found.parts.first().map_or("", |part| part.part.word()),
             errors: samples::errors(found, songs),
             genres: samples::genres(drawn)?,

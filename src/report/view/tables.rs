@@ -3,7 +3,7 @@
 use crate::data::{PartName, ScaleKind};
 use crate::error::Result;
 use crate::graph::Op;
-use crate::metrics::{Confusion, PartScores, ReliabilityBin, Scores, wilson};
+use crate::metrics::{Calibration, Confusion, PartScores, ReliabilityBin, Scores, wilson};
 use crate::plot::{self, Across, Line, Lines};
 use crate::random::keras::Shuffle;
 use crate::report::answers::augmentation;
@@ -245,14 +245,18 @@ pub(in crate::report) fn reliability(run: &RunRecord) -> Result<(String, Table)>
     };
     let (mut lines, mut errors) = (Vec::new(), Vec::new());
     let mut at: Vec<f64> = Vec::new();
-    for part in [PartName::Train, PartName::Test] {
-        let Some(scores) = &run.part(part).scores else { continue };
-        let (part, calibration) = (part.word(), &scores.calibration);
+    let before = |part: PartName| {
+        Some((part.word().to_owned(), &run.part(part).scores.as_ref()?.calibration))
+    };
+    let calibrated = run.part(PartName::Test).calibrated.as_ref();
+    let after = calibrated.map(|found| ("test, calibrated".to_owned(), &found.samples));
+    let parts = [PartName::Train, PartName::Test].into_iter().filter_map(before).chain(after);
+    for (part, calibration) in parts {
         at = calibration.bins.iter().map(|bin| f64::midpoint(bin.low, bin.high)).collect();
         // The accuracy of a few samples is noise: such bins stand in the table alone.
         let known = |bin: &ReliabilityBin| bin.accuracy.filter(|_| bin.samples >= FEW);
         let values = calibration.bins.iter().map(|bin| known(bin).unwrap_or(f64::NAN));
-        lines.push(Line::new(part, values.collect()));
+        lines.push(Line::new(part.clone(), values.collect()));
         if let Some(error) = calibration.expected_error {
             errors.push(format!("{part} {error:.3}"));
         }
@@ -261,7 +265,7 @@ pub(in crate::report) fn reliability(run: &RunRecord) -> Result<(String, Table)>
                 .map(|share| share.map_or("–".into(), |share| format!("{share:.3}")));
             let interval = format!("{:.1} to {:.1}", bin.low, bin.high);
             let samples = thousands(bin.samples);
-            table.rows.push(vec![part.into(), interval, samples, p, accuracy]);
+            table.rows.push(vec![part.clone(), interval, samples, p, accuracy]);
         }
     }
     lines.push(Line::new("perfect calibration", at.clone()));
@@ -286,6 +290,41 @@ pub(in crate::report) fn reliability(run: &RunRecord) -> Result<(String, Table)>
         if errors.is_empty() { "unknown".into() } else { errors.join(", ") }
     );
     Ok((drawing.svg(), table))
+}
+
+/// Log loss and calibration error before and after temperature scaling, by segment and by song.
+pub(in crate::report) fn calibration(run: &RunRecord) -> Table {
+    let mut table = Table {
+        caption: format!(
+            "Temperature scaling of {}: softmax(logits ÷ T), with the T of least log loss on the \
+             validation set. T of songs is of the mean over a song's segments",
+            run.heading()
+        ),
+        words: 1,
+        head: words(["part", "T", "log loss", "with T", "calibration error", "with T"]),
+        rows: Vec::new(),
+    };
+    let Some(found) = run.facts.temperatures else { return table };
+    for part in [PartName::Val, PartName::Test] {
+        let metrics = run.part(part);
+        let (Some(scores), Some(after)) = (&metrics.scores, &metrics.calibrated) else { continue };
+        let mut row = |unit: &str, t: f64, [before, after]: [&Calibration; 2]| {
+            let loss = |of: &Calibration| of.log_loss.map_or("–".into(), |x| decimals(x, 3));
+            table.rows.push(vec![
+                format!("{}, {unit}", part.word()),
+                decimals(t, 2),
+                loss(before),
+                loss(after),
+                percent(before.expected_error),
+                percent(after.expected_error),
+            ]);
+        };
+        row("segments", found.segments.value, [&scores.calibration, &after.samples]);
+        if let (Some(songs), Some(t)) = (&after.songs, found.songs) {
+            row("songs", t.temperature.value, [&songs.before, &songs.after]);
+        }
+    }
+    table
 }
 
 /// Votes of a song's segments, beside each other.
