@@ -413,7 +413,7 @@ mod tests {
 
     use super::super::{Cli, Command};
     use super::*;
-    use crate::backend::{Batches, DatasetRef, Sgd, State, StepsDone, Tensor};
+    use crate::backend::{Batches, DatasetRef, Optimizer, State, StepsDone, Tensor};
     use crate::graph::NodeId;
     use crate::plan::Plan;
 
@@ -434,13 +434,13 @@ mod tests {
             &mut self,
             samples: DatasetRef<'_>,
             batches: &Batches<'_>,
-            sgd: Sgd,
+            optimizer: Optimizer,
             watch: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
         ) -> Result<Vec<StepMetrics>> {
             if self.epochs == 0 {
                 return Err(Error::Gpu { adapter: "this".into(), problem: "was lost".into() });
             }
-            self.inner.train(samples, batches, sgd, watch)
+            self.inner.train(samples, batches, optimizer, watch)
         }
         fn evaluate(
             &mut self,

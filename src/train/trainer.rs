@@ -13,7 +13,7 @@ use super::loader::DataLoader;
 use super::monitor::TrainingMonitor;
 use super::results::Results;
 use super::settings::{CheckpointSelection, Config};
-use crate::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics, StepsDone};
+use crate::backend::{Backend, Batches, DatasetRef, Optimizer, State, StepMetrics, StepsDone};
 use crate::data::{Dataset, PartName, ScaleKind};
 use crate::error::{Error, Result};
 use crate::graph::Op;
@@ -212,11 +212,8 @@ impl<'a> Trainer<'a> {
         let epoch = self.position.history.len();
         let n = self.data.train.len();
         let order = config.shuffle.order(config.seed, n, epoch);
-        let sgd = Sgd {
-            learning_rate: self.learning_rate(epoch),
-            momentum: config.momentum,
-            nesterov: config.nesterov,
-        };
+        let optimizer =
+            Optimizer::momentum(self.learning_rate(epoch), config.momentum, config.nesterov);
         let augmentations =
             augmentations(config.augment, self.data, self.stats, config.seed, epoch);
         let (seconds_before, metrics_before) = (self.position.seconds, self.position.metrics);
@@ -237,13 +234,16 @@ impl<'a> Trainer<'a> {
             if diverged || stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let steps = n.div_ceil(config.batch_size);
+        let rates = vec![self.learning_rate(epoch); steps - self.position.step];
         let batches = Batches {
             order: &order[done..],
             augmentations: augmentations.get(done..).unwrap_or_default(),
             seed: config.seed,
             first_step: step_number(epoch, steps, self.position.step),
+            rates: &rates,
         };
-        let metrics_by_step = self.loader.train(self.backend, &batches, sgd, &mut after_step)?;
+        let metrics_by_step =
+            self.loader.train(self.backend, &batches, optimizer, &mut after_step)?;
         for metrics in metrics_by_step {
             self.position.step += 1;
             if !metrics.loss.is_finite() {
