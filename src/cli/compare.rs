@@ -223,7 +223,7 @@ fn sets(args: &Args, models: &[Model]) -> Result<Vec<Set>> {
                     batch_size: args.batch_size,
                     ..args.device.settings()
                 };
-                let config = given.or(file.clone()).resolve(recipe)?.anchored();
+                let config = given.or(file.clone()).resolve(recipe.clone())?.anchored();
                 let folder = args.out.join(run_name(&config));
                 Ok(Job { model: model.clone(), config, folder, overwrite: false })
             };

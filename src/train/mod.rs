@@ -2,6 +2,7 @@
 
 mod augment;
 pub mod checkpoint;
+pub mod ending;
 pub mod history;
 mod initial;
 mod loaded_run;

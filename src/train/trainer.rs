@@ -7,12 +7,13 @@ use std::time::Instant;
 
 use super::augment::{InputStats, augmentations};
 use super::checkpoint::{Checkpoint, Position};
-use super::history::{Epoch, best_epoch};
+use super::ending::{Ending, ending, kept_epoch};
+use super::history::Epoch;
 use super::initial::initial_parameters;
 use super::loader::DataLoader;
 use super::monitor::TrainingMonitor;
 use super::results::Results;
-use super::settings::{CheckpointSelection, Config};
+use super::settings::Config;
 use crate::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics, StepsDone};
 use crate::data::{Dataset, PartName, ScaleKind};
 use crate::error::{Error, Result};
@@ -35,7 +36,7 @@ pub trait TrainObserver {
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// All epochs are done.
+    /// All epochs are done, or training stopped early.
     Finished,
     /// `stop` was true; the checkpoint has the position.
     Interrupted,
@@ -174,7 +175,7 @@ impl<'a> Trainer<'a> {
         &self.position.history
     }
 
-    /// Trains until all epochs are done, or until `stop` is true between two steps.
+    /// Trains until all epochs are done, or early stopping ends it, or until `stop` is true between two steps.
     ///
     /// # Errors
     /// If the loss is not finite, the device fails or a checkpoint cannot be written.
@@ -184,14 +185,17 @@ impl<'a> Trainer<'a> {
         stop: &dyn Fn() -> bool,
     ) -> Result<Outcome> {
         let device_change = self.device_change.take();
-        if self.position.history.len() == self.config.epochs {
-            observer.already_trained(self.config.epochs);
-        } else if let Some(notice) = device_change {
-            observer.note(&notice);
+        match (ending(self.config, &self.position.history), device_change) {
+            (Some(Ending::AllEpochs), _) => observer.already_trained(self.config.epochs),
+            (Some(Ending::Early(early)), _) => {
+                observer.note(&format!("{early}; only the results are computed again"));
+            }
+            (None, Some(notice)) => observer.note(&notice),
+            (None, None) => {}
         }
         // Data that do not fit the device fail before the first epoch.
         self.loader.prepare(self.backend)?;
-        while self.position.history.len() < self.config.epochs {
+        while ending(self.config, &self.position.history).is_none() {
             if !self.train_epoch(observer, stop)? {
                 self.write_checkpoint()?;
                 return Ok(Outcome::Interrupted);
@@ -275,7 +279,7 @@ impl<'a> Trainer<'a> {
         history.push(figures);
         (*metrics, *step, *seconds) = (StepMetrics::default(), 0, 0.0);
         let epoch = history.len();
-        if self.config.keep == CheckpointSelection::Best && best_epoch(history) == Some(epoch - 1) {
+        if kept_epoch(self.config, history) == Some(epoch - 1) {
             self.best = Some(self.backend.state()?.parameters);
         }
         observer.epoch_ends(epoch, self.config.epochs, &figures);
@@ -305,7 +309,8 @@ impl<'a> Trainer<'a> {
     pub fn finish(&mut self) -> Result<(Vec<f32>, usize)> {
         let mut state = self.backend.state()?;
         let mut epochs = self.position.history.len();
-        if let (Some(best), Some(epoch)) = (self.best.take(), best_epoch(&self.position.history)) {
+        let kept = kept_epoch(self.config, &self.position.history);
+        if let (Some(best), Some(epoch)) = (self.best.take(), kept) {
             state.parameters = best;
             epochs = epoch + 1;
             self.backend.set_state(&state)?;
@@ -339,7 +344,8 @@ impl<'a> Trainer<'a> {
     /// The learning rate of an epoch, from 0.
     fn learning_rate(&self, epoch: usize) -> f32 {
         let Config { schedule, learning_rate, epochs, .. } = self.config;
-        schedule.rate(*learning_rate, epoch, *epochs)
+        let val_losses: Vec<f32> = self.position.history.iter().map(|e| e.val_loss).collect();
+        schedule.rate(*learning_rate, epoch, *epochs, &val_losses)
     }
 
     /// Suggestions against divergence, by what is known of the inputs.
