@@ -12,6 +12,7 @@ mod monitor;
 mod names;
 #[cfg(feature = "audio")]
 pub mod recordings;
+pub mod rate_test;
 pub mod results;
 pub mod run_folder;
 pub mod runs;

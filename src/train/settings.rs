@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::files::read_settings;
 use crate::models::{Augment, ClassWeights, EarlyStopping, Model, Schedule};
 use crate::random::keras::Shuffle;
-use crate::text::toml_problem;
+use crate::text::{shell, toml_problem};
 
 /// Which weights a run ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -382,6 +382,37 @@ impl Config {
             found,
         })?;
         Ok(Loss { label_smoothing: self.label_smoothing, class_weights })
+    }
+
+    /// The flags of `train` that make these settings of others, each behind a space.
+    pub fn flags_beside(&self, others: &Self) -> String {
+        let known = others.table();
+        let mut flags = String::new();
+        for (key, value) in self.table() {
+            if known.get(&key) == Some(&value) {
+                continue;
+            }
+            let text = match &value {
+                toml::Value::Boolean(true) => {
+                    flags += &format!(" --{key}");
+                    continue;
+                }
+                toml::Value::String(text) => text.clone(),
+                toml::Value::Array(all) => {
+                    let words: Vec<&str> = all.iter().filter_map(toml::Value::as_str).collect();
+                    words.join(",")
+                }
+                toml::Value::Table(all) => {
+                    let pair = |(name, value): (&String, &toml::Value)| {
+                        format!("{name}={}", value.as_str().unwrap_or_default())
+                    };
+                    all.iter().map(pair).collect::<Vec<_>>().join(",")
+                }
+                other => other.to_string(),
+            };
+            flags += &format!(" --{key} {}", shell(&text));
+        }
+        flags
     }
 
     /// Options of the device.
