@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
-use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Optimizer, State, StepMetrics};
 use genre_gpu::data::{DataOptions, Dataset, PartName, Scale, ScaleKind};
 use genre_gpu::device::{self, Device, Options};
 use genre_gpu::graph::{Graph, Role};
@@ -143,13 +143,13 @@ fn since_start() -> Outcome<Option<f64>> {
 struct Run<'a> {
     backend: Box<dyn Backend>,
     samples: DatasetRef<'a>,
-    sgd: Sgd,
+    sgd: Optimizer,
     steps: u32,
 }
 
 impl Run<'_> {
     fn train(&mut self, order: &[u32]) -> Outcome<StepMetrics> {
-        let batches = Batches { order, augmentations: &[], seed: SEED, first_step: self.steps };
+        let batches = Batches { seed: SEED, first_step: self.steps, ..Batches::plain(order) };
         self.steps += order.len().div_ceil(BATCH) as u32;
         let go_on = &mut |_| ControlFlow::Continue(());
         let steps = self.backend.train(self.samples, &batches, self.sgd, go_on)?;
@@ -228,7 +228,7 @@ fn main() -> Outcome<()> {
         let mut backend = device::open(device, Plan::new(graph.clone(), BATCH)?, options)?;
         backend.set_state(&State::new(initial_parameters(&graph, SEED)))?;
         let samples = DatasetRef::new(&data.x, &data.y);
-        let mut run = Run { backend, samples, sgd: Sgd::plain(rate), steps: 0 };
+        let mut run = Run { backend, samples, sgd: Optimizer::sgd(rate), steps: 0 };
         let seconds = epochs(&args, &mut run, &order)?;
         if !args.json {
             let counted = seconds.get(1..).unwrap_or_default().to_vec();

@@ -6,7 +6,7 @@
 #![expect(clippy::print_stdout, reason = "an example prints its results")]
 
 use genre_gpu::Result;
-use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State, Tensor};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Optimizer, State, Tensor};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::graph::{Activation, Graph, Op, Padding, Shape};
 use genre_gpu::models::summary::LayerTable;
@@ -48,7 +48,7 @@ fn main() -> Result<()> {
 
     let x: Vec<f32> = (0..2 * BANDS * FRAMES).map(|i| (i as f32 / 100.0).sin()).collect();
     let samples = DatasetRef::new(&x, &[1, 3]);
-    let metrics = cpu.train_step(samples, &Batches::plain(&[0, 1]), Sgd::plain(0.01))?;
+    let metrics = cpu.train_step(samples, &Batches::plain(&[0, 1]), Optimizer::sgd(0.01))?;
     println!("loss of the step: {:.4}", metrics.mean_loss());
     if let Some(pool) = pool {
         // [batch, h, w, c], channels last.

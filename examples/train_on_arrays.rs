@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 
 use genre_gpu::Result;
-use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Optimizer, State, StepMetrics};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::models::Model;
 use genre_gpu::plan::Plan;
@@ -46,7 +46,7 @@ fn main() -> Result<()> {
     cpu.set_state(&State::new(weights))?;
 
     let train = DatasetRef::new(&x_train, &y_train);
-    let sgd = Sgd { momentum: 0.9, ..Sgd::plain(0.01) };
+    let sgd = Optimizer::momentum(0.01, 0.9, false);
     for epoch in 0..5 {
         // The order in which Keras 3 would see the samples.
         let order = Shuffle::Keras3.order(SEED, y_train.len(), epoch);

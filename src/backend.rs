@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId};
 pub use crate::ops::gather::Augmentation;
-pub use crate::ops::sgd::Sgd;
+pub use crate::ops::optimizer::{Optimizer, Rule};
 pub use crate::ops::softmax::Loss;
 use crate::plan::Plan;
 
@@ -80,33 +80,48 @@ pub struct Batches<'a> {
     pub augmentations: &'a [Augmentation],
     /// Seed of dropout; its masks depend on this and on the number of the step.
     pub seed: u32,
-    /// Number of the first step, counted from the start of the run.
+    /// Number of the first step, counted from the start of the run. Adam's rate depends on it, too.
     pub first_step: u32,
+    /// The learning rate of each step; empty for the optimiser's in all.
+    pub rates: &'a [f32],
 }
 
 impl<'a> Batches<'a> {
-    /// No augmentation, step 0, seed 0.
+    /// No augmentation, step 0, seed 0, the optimiser's learning rate.
     pub fn plain(order: &'a [u32]) -> Self {
-        Self { order, augmentations: &[], seed: 0, first_step: 0 }
+        Self { order, augmentations: &[], seed: 0, first_step: 0, rates: &[] }
+    }
+
+    /// The learning rate of step `i` of the call.
+    pub(crate) fn rate(&self, i: usize, optimizer: &Optimizer) -> f32 {
+        self.rates.get(i).copied().unwrap_or(optimizer.learning_rate)
     }
 
     /// Checks what all devices refuse: a plan's batch, indices, labels and augmentations.
     ///
     /// # Errors
     /// If the order has more samples than the data set or an index beyond it, if a label that
-    /// would be used is no class of the graph, or if there are augmentations for some of the
-    /// samples only or beyond the sample's extents.
+    /// would be used is no class of the graph, if there are augmentations for some of the samples
+    /// only or beyond the sample's extents, or rates for some of the steps only.
     pub fn check(&self, plan: &Plan, data: DatasetRef<'_>) -> Result<()> {
         data.check(plan)?;
         check_order(plan, data, self.order)?;
-        self.check_augmentations(plan)
+        self.check_shared(plan)
     }
 
     /// The part of [`Batches::check`] that needs no data set.
     ///
     /// # Errors
     /// As there.
-    pub fn check_augmentations(&self, plan: &Plan) -> Result<()> {
+    pub fn check_shared(&self, plan: &Plan) -> Result<()> {
+        let steps = self.order.len().div_ceil(plan.batch());
+        if ![0, steps].contains(&self.rates.len()) {
+            return Err(Error::Mismatch {
+                what: "learning rates of steps",
+                expected: format!("none, or {steps}"),
+                found: self.rates.len().to_string(),
+            });
+        }
         if self.augmentations.is_empty() {
             return Ok(());
         }
@@ -213,38 +228,56 @@ impl std::iter::Sum for StepMetrics {
     }
 }
 
-/// All that a step changes: two flat buffers in the graph's parameter order. The moving statistics
-/// of batch norms are among the parameters.
+/// All that a step changes: flat buffers in the graph's parameter order. The moving statistics of
+/// batch norms are among the parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
     /// Weights.
     pub parameters: Vec<f32>,
-    /// The optimiser's velocity.
+    /// The optimiser's velocity, or the first moment of Adam.
     pub velocity: Vec<f32>,
+    /// The second moment of Adam; empty before its first step, and where the optimiser has none.
+    pub second_moment: Vec<f32>,
 }
 
 impl State {
-    /// Checks that both buffers have the graph's number of parameters.
+    /// Checks that all buffers have the graph's number of parameters.
     ///
     /// # Errors
     /// If they have not.
     pub fn check(&self, graph: &Graph) -> Result<()> {
         let expected = graph.parameter_count();
         let found = [self.parameters.len(), self.velocity.len()];
-        if found == [expected; 2] {
-            return Ok(());
+        if found != [expected; 2] {
+            return Err(Error::Mismatch {
+                what: "weights and velocity",
+                expected: format!("{expected} elements each"),
+                found: format!("{} and {}", found[0], found[1]),
+            });
         }
-        Err(Error::Mismatch {
-            what: "weights and velocity",
-            expected: format!("{expected} elements each"),
-            found: format!("{} and {}", found[0], found[1]),
-        })
+        let second = self.second_moment.len();
+        if ![0, expected].contains(&second) {
+            return Err(Error::Mismatch {
+                what: "the second moment",
+                expected: format!("no element, or {expected}"),
+                found: second.to_string(),
+            });
+        }
+        Ok(())
     }
 
-    /// These weights, with a velocity of zero.
+    /// The second moment that an optimiser begins with where there is none; none where it has none.
+    pub(crate) fn fit_to(&mut self, optimizer: &Optimizer) {
+        match optimizer.has_second_moment() {
+            true => self.second_moment.resize(self.parameters.len(), 0.0),
+            false => self.second_moment = Vec::new(),
+        }
+    }
+
+    /// These weights, with moments of zero.
     pub fn new(parameters: Vec<f32>) -> Self {
         let velocity = vec![0.0; parameters.len()];
-        Self { parameters, velocity }
+        Self { parameters, velocity, second_moment: Vec::new() }
     }
 }
 
@@ -334,6 +367,7 @@ pub trait Backend {
 
     /// Takes one step per batch of `batches`; a step's loss is the mean over its own samples.
     /// Returns the metrics of every step taken: all, or those before `observe` asked to stop.
+    /// An optimiser without a second moment drops the one that is there.
     ///
     /// # Errors
     /// If the arguments do not fit the plan, or the device fails.
@@ -341,7 +375,7 @@ pub trait Backend {
         &mut self,
         data: DatasetRef<'_>,
         batches: &Batches<'_>,
-        sgd: Sgd,
+        optimizer: Optimizer,
         observe: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
     ) -> Result<Vec<StepMetrics>>;
 
@@ -353,10 +387,10 @@ pub trait Backend {
         &mut self,
         data: DatasetRef<'_>,
         batch: &Batches<'_>,
-        sgd: Sgd,
+        optimizer: Optimizer,
     ) -> Result<StepMetrics> {
         self.plan().check_batch(batch.order.len())?;
-        let steps = self.train(data, batch, sgd, &mut |_| ControlFlow::Continue(()))?;
+        let steps = self.train(data, batch, optimizer, &mut |_| ControlFlow::Continue(()))?;
         Ok(steps.into_iter().sum())
     }
 
@@ -379,13 +413,13 @@ pub trait Backend {
     /// If the arguments do not fit the plan, or the device fails.
     fn logit_gradients(&mut self, data: DatasetRef<'_>, batch: &[u32]) -> Result<()>;
 
-    /// Current weights and velocity.
+    /// Current weights and moments.
     ///
     /// # Errors
     /// If the device fails.
     fn state(&mut self) -> Result<State>;
 
-    /// Replaces weights and velocity.
+    /// Replaces weights and moments.
     ///
     /// # Errors
     /// If their lengths are not the graph's, or the device fails.
@@ -399,7 +433,7 @@ pub trait Backend {
     /// [`Backend::train`] that was interrupted; for a gradient, after an evaluation.
     fn tensor(&mut self, node: NodeId, what: Tensor) -> Result<Vec<f32>>;
 
-    /// The gradient of all parameters in the last step, penalty included.
+    /// The gradient of all parameters in the last step, penalty included, before it is clipped.
     ///
     /// # Errors
     /// If the device fails.
@@ -423,7 +457,7 @@ pub trait Replicas: Backend {
         &mut self,
         data: DatasetRef<'_>,
         batches: &[(usize, Batches<'_>)],
-        sgd: Sgd,
+        optimizer: Optimizer,
         observe: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
     ) -> Result<TrainedAll>;
 
@@ -433,13 +467,13 @@ pub trait Replicas: Backend {
     /// As there.
     fn evaluate_all(&mut self, data: DatasetRef<'_>) -> Result<Vec<Evaluation>>;
 
-    /// Current weights and velocity of a replica.
+    /// Current weights and moments of a replica.
     ///
     /// # Errors
     /// If the device fails.
     fn state_of(&mut self, replica: usize) -> Result<State>;
 
-    /// Replaces weights and velocity of a replica.
+    /// Replaces weights and moments of a replica.
     ///
     /// # Errors
     /// If their lengths are not the graph's, or the device fails.

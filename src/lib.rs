@@ -7,7 +7,7 @@
 //! # Training on arrays
 //!
 //! ```
-//! use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics};
+//! use genre_gpu::backend::{Backend, Batches, DatasetRef, Optimizer, State, StepMetrics};
 //! use genre_gpu::{cpu::Cpu, models::Model, plan::Plan, train::initial_parameters};
 //! use std::ops::ControlFlow;
 //!
@@ -23,7 +23,7 @@
 //! cpu.set_state(&weights)?;
 //! for _epoch in 0..3 {
 //!     let batches = Batches::plain(&[3, 1, 4, 0, 5, 2, 6, 7]);
-//!     cpu.train(samples, &batches, Sgd::plain(0.01), &mut |_| ControlFlow::Continue(()))?;
+//!     cpu.train(samples, &batches, Optimizer::sgd(0.01), &mut |_| ControlFlow::Continue(()))?;
 //! }
 //!
 //! let mut probabilities = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use genre_gpu::backend::{Batches, DatasetRef, Sgd, State};
+use genre_gpu::backend::{Batches, DatasetRef, Optimizer, State};
 use genre_gpu::device::{self, Device, Options};
 use genre_gpu::graph::{Graph, Role};
 use genre_gpu::models::Model;
@@ -74,7 +74,7 @@ impl Point {
         let y: Vec<u32> = (0..self.samples).map(|_| stream.below(4) as u32).collect();
         let samples = DatasetRef::new(&x, &y);
         // Steps so small that weights stay what they are: dead units would be cheaper.
-        let sgd = Sgd::plain(1e-6);
+        let sgd = Optimizer::sgd(1e-6);
         let mut pass = |epoch: usize| {
             let order = Shuffle::Keras2.order(42, self.samples, epoch);
             let begin = Instant::now();

@@ -6,7 +6,7 @@ struct Chunk {
     start: u32,             // place of the first one's gradient in the first part
     stride: u32,            // elements from a part to the next
     parts_per_sample: u32,  // 0 where the gradient is not split
-    samples_per_part: u32,
+    samples_per_part: u32,  // 0 where no gradient moves the elements
     lanes: u32,             // threads that share the parts of an element: a power of two
     penalty: u32,           // place of its share of the penalty among those of a step
     l2: f32,                // factor of the penalty; 0: none

@@ -4,13 +4,18 @@ struct Step {
     n: u32,              // samples in the batch
     first: u32,          // place of its first sample in the order
     index: u32,          // number of the step in the call: where its metrics go
-    learning_rate: f32,
+    learning_rate: f32,  // Adam's with the correction of its biases
     momentum: f32,
     nesterov: u32,       // 1 for Nesterov momentum
     training: u32,       // 1 in training, 0 in evaluation
     augmented: u32,      // 1 if samples are augmented
     seed: u32,           // seed of dropout
     run_step: u32,       // number of the step since the run began
+    decay: f32,          // share of each weight that the optimiser takes away
+    gain_1: f32,         // 1 - beta_1 of Adam
+    gain_2: f32,         // 1 - beta_2
+    epsilon: f32,
+    clip_norm: f32,      // largest norm of all gradients
 }
 
 @group(0) @binding(0) var<uniform> step: Step;

@@ -14,7 +14,7 @@ pub use kernel::{Kernel, Spread};
 pub use predicted::{OnGpu, Predicted, predict};
 pub use report::{Measured, Report, SetUp, Step};
 
-use crate::backend::{DatasetRef, Sgd};
+use crate::backend::{DatasetRef, Optimizer};
 use crate::error::{Error, Result};
 use crate::gpu::{KernelVariant, TileConfig};
 use crate::graph::Graph;
@@ -27,7 +27,7 @@ use crate::random::streams::Stream;
 /// Of weights, samples and their order.
 const SEED: u32 = 42;
 /// What steps do; their time does not depend on it.
-const SGD: Sgd = Sgd::plain(0.01);
+const SGD: Optimizer = Optimizer::sgd(0.01);
 /// The best of so many tries is what a device reaches.
 const TRIES: usize = 10;
 

@@ -19,4 +19,4 @@ pub use opened::{Opened, Tensors};
 pub use record::{Prepared, Recorded, batches, evaluate, rows};
 pub use report::{CheckResult, KernelResult, Report, Tally};
 pub use run::{Options, run};
-pub use update::updates;
+pub use update::{OPTIMIZERS, updates};

@@ -3,7 +3,7 @@
 
 use super::deviation::{Deviation, Nans, Tolerance};
 use super::record::{STILL, batches, evaluate, rows};
-use crate::backend::{Backend, DatasetRef, Sgd, State, Tensor};
+use crate::backend::{Backend, DatasetRef, Optimizer, State, Tensor};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::naive::{self, Mode};
@@ -89,7 +89,7 @@ pub(super) fn model_update(
     batch: &[u32],
     backend: &mut dyn Backend,
 ) -> Result<Vec<Deviation>> {
-    let sgd = Sgd { momentum: 0.9, nesterov: true, ..Sgd::plain(0.5) };
+    let sgd = Optimizer::momentum(0.5, 0.9, true);
     let mut before = State::new(parameters.to_vec());
     for p in graph.parameters().iter().filter(|p| p.role.is_trainable()) {
         let velocity = before.velocity[p.range()].iter_mut().zip(&parameters[p.range()]);
@@ -102,8 +102,8 @@ pub(super) fn model_update(
     let want = naive::pass(graph, &naive::widen(graph, parameters), &x, &y);
     let reference = naive::sgd::Sgd {
         rate: f64::from(sgd.learning_rate),
-        momentum: f64::from(sgd.momentum),
-        nesterov: sgd.nesterov,
+        momentum: f64::from(0.9_f32),
+        nesterov: true,
     };
     let widen = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
     let mut all = Vec::new();

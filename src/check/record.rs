@@ -2,13 +2,13 @@
 
 use super::cases::{Case, fill};
 use super::opened::{Opened, Tensors};
-use crate::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics};
+use crate::backend::{Backend, Batches, DatasetRef, Optimizer, State, StepMetrics};
 use crate::error::Result;
 use crate::naive::{self, Mode, Pass};
 use crate::plan::Plan;
 
 /// A rate of 0: no weight moves.
-pub(super) const STILL: Sgd = Sgd::plain(0.0);
+pub(super) const STILL: Optimizer = Optimizer::sgd(0.0);
 
 /// A case with its samples and what the reference makes of its training steps.
 #[derive(Debug)]

@@ -13,9 +13,9 @@ use super::model::{ModelTolerance, model_evaluation, model_step, model_update};
 use super::opened::Opened;
 use super::record::{Prepared, STILL, evaluate};
 use super::report::{CheckResult, KernelResult, Report, Tally};
-use super::update::updates;
+use super::update::{OPTIMIZERS, updates};
 use crate::backend::{
-    Augmentation, Backend, Batches, DatasetRef, Loss, Replicas, Sgd, State, Tensor,
+    Augmentation, Backend, Batches, DatasetRef, Loss, Optimizer, Replicas, Rule, State, Tensor,
 };
 use crate::cpu::Cpu;
 use crate::error::{Error, Result};
@@ -43,7 +43,7 @@ const PARTIAL: usize = 3;
 /// Steps that are taken beside the CPU.
 const STEPS: usize = 20;
 /// Small steps: large ones on random samples carry any difference of rounding far.
-const BESIDE_CPU_SGD: Sgd = Sgd::plain(0.001);
+const BESIDE_CPU_SGD: Optimizer = Optimizer::sgd(0.001);
 /// How far the losses of those steps may be from the CPU's: differences grow from step to step.
 const BESIDE_CPU: Tolerance = Tolerance { absolute: 0.0, relative: 1e-3 };
 /// Workgroups in a dimension that make a grid fold.
@@ -413,12 +413,16 @@ impl<'a> Checks<'a> {
                 self.keep(&name, None, found)?;
             }
             Part::Optimiser => {
-                let found = self.optimiser();
-                if let Ok(deviations) = &found {
-                    let step = self.found.kernel("sgd_step");
-                    deviations.iter().for_each(|deviation| step.tally.add(deviation));
+                for (what, optimizer) in OPTIMIZERS {
+                    let found = self.optimiser((what, optimizer));
+                    if let Ok(deviations) = &found {
+                        for name in update_kernels(&optimizer) {
+                            let kernel = self.found.kernel(name);
+                            deviations.iter().for_each(|deviation| kernel.tally.add(deviation));
+                        }
+                    }
+                    self.keep(&format!("optimiser, {what}"), None, found)?;
                 }
-                self.keep("momentum, Nesterov", None, found)?;
             }
             Part::Split => {
                 let found = self.compare_split();
@@ -606,7 +610,7 @@ impl<'a> Checks<'a> {
             let batches = Batches { seed, ..Batches::plain(order) };
             (replica, batches, State::new(initial_parameters(graph, seed)))
         });
-        let sgd = Sgd { momentum: 0.9, ..Sgd::plain(0.01) };
+        let sgd = Optimizer::momentum(0.01, 0.9, false);
         let go_on = &mut |_| ControlFlow::Continue(());
         let mut alone = Vec::new();
         for (_, batches, state) in &runs {
@@ -629,13 +633,9 @@ impl<'a> Checks<'a> {
         Ok(all)
     }
 
-    fn optimiser(&mut self) -> Result<Vec<Deviation>> {
+    fn optimiser(&mut self, optimizer: (&str, Optimizer)) -> Result<Vec<Deviation>> {
         let Some(case) = cases::conv2d::cases().into_iter().next() else { return Ok(Vec::new()) };
-        self.with(case.plan()?, Form::USED, |device| {
-            let mut all = updates(&case, device, false)?;
-            all.extend(updates(&case, device, true)?);
-            Ok(all)
-        })
+        self.with(case.plan()?, Form::USED, |device| updates(&case, device, optimizer))
     }
 
     fn beside_cpu(&mut self, model: &Whole) -> Result<Vec<Deviation>> {
@@ -714,7 +714,7 @@ impl<'a> Checks<'a> {
         let x: Vec<f32> = (0..2 * n * 16 * 12).map(|_| stream.normal() as f32).collect();
         let y: Vec<u32> = (0..2 * n as u32).map(|i| i % CLASSES as u32).collect();
         let order: Vec<u32> = (0..2 * n as u32).collect();
-        let sgd = Sgd { momentum: 0.9, ..Sgd::plain(0.001) };
+        let sgd = Optimizer::momentum(0.001, 0.9, false);
         let samples = DatasetRef::new(&x, &y);
         let found = self.with_new(Plan::new(graph.clone(), n)?, samples, form, known, |device| {
             let start = State::new(initial_parameters(&graph, SEED));
@@ -795,12 +795,21 @@ impl<'a> Checks<'a> {
             let (_, _, parameters) = cases::fill(&drawn, 8);
             gpu.set_state(&State::new(parameters))?;
             let go_on = &mut |_| ControlFlow::Continue(());
-            let steps = gpu.train(samples, &batches, Sgd::plain(0.01), go_on)?;
+            let steps = gpu.train(samples, &batches, Optimizer::sgd(0.01), go_on)?;
             Ok((steps, gpu.state()?))
         };
         let (whole, split) = (train(None)?, train(Some(FEW_BYTES))?);
         let otherwise = || "weights after training on a split data set differ".into();
         Ok(vec![Deviation::of_equality(whole == split, otherwise)])
+    }
+}
+
+/// Those of an optimiser.
+fn update_kernels(optimizer: &Optimizer) -> &'static [&'static str] {
+    match optimizer {
+        Optimizer { clip_norm: Some(_), .. } => &["optimizer_gradient", "optimizer_clipped_step"],
+        Optimizer { rule: Rule::Sgd { .. }, weight_decay: 0.0, .. } => &["sgd_step"],
+        _ => &["optimizer_step"],
     }
 }
 

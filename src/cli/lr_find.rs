@@ -181,7 +181,8 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
         let config = args.config.as_deref();
         let config = config.map_or_else(String::new, |path| format!(" --config {}", quoted(path)));
         let model = args.model.as_deref();
-        let model = model.map_or_else(String::new, |model| format!(" --model {}", quoted(Path::new(model))));
+        let model = model
+            .map_or_else(String::new, |model| format!(" --model {}", quoted(Path::new(model))));
         format!("genre-gpu train{config}{model}{}", wanted.flags_beside(&named))
     });
     let document = Document { title, device, seed: job.config.seed, test, command };
@@ -217,7 +218,10 @@ fn found(test: &RateTest) -> String {
     };
     let low = test.points.iter().min_by(|a, b| a.smoothed.total_cmp(&b.smoothed));
     let low = low.map_or_else(String::new, |point| {
-        format!(". The smoothed loss is lowest, {:.4}, at {:.1e}", point.smoothed, point.learning_rate)
+        format!(
+            ". The smoothed loss is lowest, {:.4}, at {:.1e}",
+            point.smoothed, point.learning_rate
+        )
     });
     format!("{steps} steps with learning rates from {from} to {to}{end}{low}.")
 }
@@ -272,7 +276,10 @@ fn draw(document: &Document) -> Result<crate::plot::Drawing> {
     };
     let hidden = points.iter().filter(|point| shown(point.loss).is_nan()).count();
     let series = [
-        Line::new("smoothed over neighbouring steps", points.iter().map(|p| shown(p.smoothed)).collect()),
+        Line::new(
+            "smoothed over neighbouring steps",
+            points.iter().map(|p| shown(p.smoothed)).collect(),
+        ),
         Line::new("loss of each step", points.iter().map(|p| shown(p.loss)).collect()),
     ];
     let at: Vec<f64> = points.iter().map(|point| f64::from(point.learning_rate).log10()).collect();
@@ -288,7 +295,9 @@ fn draw(document: &Document) -> Result<crate::plot::Drawing> {
         area: (840.0, 360.0),
     };
     let panel = match document.test.suggested {
-        Some(rate) => lines_marked(&figure, f64::from(rate).log10(), &format!("suggested: {rate}"))?,
+        Some(rate) => {
+            lines_marked(&figure, f64::from(rate).log10(), &format!("suggested: {rate}"))?
+        }
         None => lines(&figure)?,
     };
     let mut notes = vec![found(&document.test)];

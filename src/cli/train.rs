@@ -292,6 +292,7 @@ fn setup(config: &Config) -> String {
     }
     for (name, value, usual) in [
         ("schedule", config.schedule.to_string(), "constant"),
+        ("warm-up epochs", config.warmup.to_string(), "0"),
         ("early stopping", config.early_stopping.to_string(), "none"),
         ("label smoothing", config.label_smoothing.to_string(), "0"),
         ("class weights", config.class_weights.to_string(), "none"),
@@ -420,7 +421,7 @@ mod tests {
 
     use super::super::{Cli, Command};
     use super::*;
-    use crate::backend::{Batches, DatasetRef, Sgd, State, StepsDone, Tensor};
+    use crate::backend::{Batches, DatasetRef, Optimizer, State, StepsDone, Tensor};
     use crate::graph::NodeId;
     use crate::plan::Plan;
 
@@ -441,13 +442,13 @@ mod tests {
             &mut self,
             samples: DatasetRef<'_>,
             batches: &Batches<'_>,
-            sgd: Sgd,
+            optimizer: Optimizer,
             watch: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
         ) -> Result<Vec<StepMetrics>> {
             if self.epochs == 0 {
                 return Err(Error::Gpu { adapter: "this".into(), problem: "was lost".into() });
             }
-            self.inner.train(samples, batches, sgd, watch)
+            self.inner.train(samples, batches, optimizer, watch)
         }
         fn evaluate(
             &mut self,

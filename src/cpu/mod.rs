@@ -19,14 +19,15 @@ pub use threads::MOST_THREADS;
 pub use timing::Phase;
 
 use crate::backend::{
-    Augmentation, Backend, Batches, DatasetRef, KeptBatch, Sgd, State, StepMetrics, StepsDone,
-    Tensor, check_batch,
+    Augmentation, Backend, Batches, DatasetRef, KeptBatch, Optimizer, State, StepMetrics,
+    StepsDone, Tensor, check_batch,
 };
 use crate::error::Result;
 use crate::graph::NodeId;
 use crate::ops::cpu::{Mode, Shards};
+use crate::ops::optimizer::Numbers;
+use crate::ops::optimizer::cpu::{ParamSlice, Stage, factor};
 use crate::ops::penalty::cpu::penalty;
-use crate::ops::sgd::cpu::ParamSlice;
 use crate::plan::{ConvLimits, Fusions, Plan};
 use crate::simd::{self, SAMPLES_PER_SHARD, assert_may_fork, in_shard};
 use node::{AnyLayer, Node};
@@ -156,14 +157,22 @@ impl Cpu {
     }
 
     /// The gradients of all parameters and the optimiser's step.
-    fn update(&mut self, sgd: Sgd) {
+    fn update(&mut self, numbers: Numbers, clip_norm: Option<f64>) {
+        let Some(most) = clip_norm else { return self.update_nodes(Stage::Whole(numbers)) };
+        self.update_nodes(Stage::Gradients);
+        // Those of what is not trained are 0.
+        let factor = factor(&self.parameter_gradients, most);
+        self.update_nodes(Stage::Step(numbers, factor));
+    }
+
+    fn update_nodes(&mut self, stage: Stage) {
         assert_may_fork();
         let used = self.used();
         let Self { nodes, shards, state, parameter_gradients, .. } = self;
         let shards = &shards[..used];
         let slices = param_slices(nodes, parameter_gradients, state);
         let nodes = nodes.par_iter_mut().zip(slices);
-        nodes.for_each(|(node, slice)| node.update(shards, slice, sgd));
+        nodes.for_each(|(node, slice)| node.update(shards, slice, stage));
     }
 
     /// All shards through some segments.
@@ -214,8 +223,8 @@ fn param_slices<'a>(
     gradients: &'a mut [f32],
     state: &'a mut State,
 ) -> Vec<ParamSlice<'a>> {
-    let State { parameters, velocity } = state;
-    let mut rest = ParamSlice { gradients, parameters, velocity };
+    let State { parameters, velocity, second_moment } = state;
+    let mut rest = ParamSlice { gradients, parameters, velocity, second_moment };
     let mut slices = Vec::with_capacity(nodes.len());
     for node in nodes {
         let (slice, behind) = rest.split_at(node.parameters.len());
@@ -259,11 +268,12 @@ impl Backend for Cpu {
         &mut self,
         dataset: DatasetRef<'_>,
         batches: &Batches<'_>,
-        sgd: Sgd,
+        optimizer: Optimizer,
         observe: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
     ) -> Result<Vec<StepMetrics>> {
         self.plan.check_trains()?;
         batches.check(&self.plan, dataset)?;
+        self.state.fit_to(&optimizer);
         let size = self.plan.batch();
         let count = batches.order.len().div_ceil(size);
         let mut steps = Vec::with_capacity(count);
@@ -274,11 +284,12 @@ impl Backend for Cpu {
             let augmentations = batches.augmentations.get(i * size..).unwrap_or_default();
             let step = batches.first_step.wrapping_add(i as u32);
             let mode = Mode::Training { seed: batches.seed, step };
+            let numbers = optimizer.numbers(batches.rate(i, &optimizer), step);
             let metrics = pool.install(|| {
                 let index = |k: usize| batch[k] as usize;
                 let source = self.source(dataset, &index, batch.len(), augmentations);
                 let metrics = self.forward_backward(source, mode, is_last);
-                self.update(sgd);
+                self.update(numbers, optimizer.clip_norm);
                 metrics
             });
             self.kept = match is_last {
@@ -343,6 +354,7 @@ impl Backend for Cpu {
         state.check(self.plan.graph())?;
         self.state.parameters.copy_from_slice(&state.parameters);
         self.state.velocity.copy_from_slice(&state.velocity);
+        self.state.second_moment.clone_from(&state.second_moment);
         self.packed = false;
         Ok(())
     }
@@ -417,7 +429,7 @@ mod tests {
         assert!(gradients(&training) > 0 && training.streaming.is_some());
         assert_eq!(gradients(&inference), 0);
         assert!(inference.streaming.is_none() && inference.parameter_gradients.is_empty());
-        let plain = Sgd::plain(0.1);
+        let plain = Optimizer::sgd(0.1);
         let order = Batches::plain(&[0, 1]);
         assert!(inference.train_step(data, &order, plain).is_err());
         assert!(inference.logit_gradients(data, &[0]).is_err());

@@ -4,7 +4,6 @@ use std::mem::take;
 use std::ops::Range;
 
 use super::shard::Shard;
-use crate::backend::Sgd;
 use crate::graph::{NodeId, Parameter};
 use crate::ops::add::cpu::AddLayer;
 use crate::ops::avg_pool2d::cpu::AvgPool2dLayer;
@@ -20,7 +19,7 @@ use crate::ops::crop::cpu::CropLayer;
 use crate::ops::dense::cpu::DenseLayer;
 use crate::ops::dropout::cpu::DropoutLayer;
 use crate::ops::max_pool2d::cpu::MaxPool2dLayer;
-use crate::ops::sgd::cpu::ParamSlice;
+use crate::ops::optimizer::cpu::{ParamSlice, Stage};
 use crate::ops::softmax::cpu::SoftmaxLayer;
 use crate::plan::{Gradient, LoweredOp, Plan};
 
@@ -200,7 +199,7 @@ impl Node {
     }
 
     /// Sums the gradients of the node's parameters over the shards and takes the optimiser's step.
-    pub(super) fn update(&mut self, shards: &[Shard], slice: ParamSlice<'_>, sgd: Sgd) {
+    pub(super) fn update(&mut self, shards: &[Shard], slice: ParamSlice<'_>, stage: Stage) {
         let saved = |shard| {
             let Shard { values, gradients, labels, .. }: &Shard = shard;
             let Input { slot, len, .. } = self.inputs[0];
@@ -209,7 +208,7 @@ impl Node {
         };
         if !self.parameters.is_empty() {
             let shards: Vec<SavedShard<'_>> = shards.iter().map(saved).collect();
-            self.layer.get_mut().update(Update { shards: &shards, slice, sgd });
+            self.layer.get_mut().update(Update { shards: &shards, slice, stage });
         }
     }
 }

@@ -8,10 +8,11 @@ use rayon::prelude::*;
 
 use super::phases::{Action, run};
 use super::{Cpu, param_slices, reduce};
-use crate::backend::{DatasetRef, KeptBatch, Sgd, check_batch};
+use crate::backend::{DatasetRef, KeptBatch, Optimizer, check_batch};
 use crate::error::Result;
 use crate::graph::NodeId;
 use crate::ops::cpu::Mode;
+use crate::ops::optimizer::cpu::{Stage, factor};
 use crate::ops::penalty::cpu::penalty;
 use crate::simd::in_shard;
 
@@ -65,18 +66,25 @@ impl Cpu {
         &mut self,
         dataset: DatasetRef<'_>,
         batch: &[u32],
-        sgd: Sgd,
+        optimizer: Optimizer,
     ) -> Result<Vec<(Phase, f64)>> {
         self.plan.check_trains()?;
         check_batch(&self.plan, dataset, batch)?;
         let pool = Arc::clone(&self.pool);
-        let timings = pool.install(|| self.timings(dataset, batch, sgd));
+        let timings = pool.install(|| self.timings(dataset, batch, optimizer));
         self.kept = KeptBatch::Kept { samples: batch.len(), gradients: true };
         Ok(timings)
     }
 
-    fn timings(&mut self, dataset: DatasetRef<'_>, batch: &[u32], sgd: Sgd) -> Vec<(Phase, f64)> {
+    fn timings(
+        &mut self,
+        dataset: DatasetRef<'_>,
+        batch: &[u32],
+        optimizer: Optimizer,
+    ) -> Vec<(Phase, f64)> {
         self.pack_weights();
+        self.state.fit_to(&optimizer);
+        let numbers = optimizer.numbers(optimizer.learning_rate, 0);
         let mut timings = Timings { last: Instant::now(), phases: Vec::new() };
         let index = |k: usize| batch[k] as usize;
         self.gather(self.source(dataset, &index, batch.len(), &[]));
@@ -104,11 +112,21 @@ impl Cpu {
                 timings.end(phase_of(step));
             }
         }
-        let slices = param_slices(nodes, parameter_gradients, state);
-        for (node, slice) in nodes.iter_mut().zip(slices) {
-            if !node.parameters.is_empty() {
-                node.update(shards, slice, sgd);
-                timings.end(Phase::Update(node.id));
+        let mut update = |stage, parameter_gradients: &mut [f32]| {
+            let slices = param_slices(nodes, parameter_gradients, state);
+            for (node, slice) in nodes.iter_mut().zip(slices) {
+                if !node.parameters.is_empty() {
+                    node.update(shards, slice, stage);
+                    timings.end(Phase::Update(node.id));
+                }
+            }
+        };
+        match optimizer.clip_norm {
+            None => update(Stage::Whole(numbers), parameter_gradients),
+            Some(most) => {
+                update(Stage::Gradients, parameter_gradients);
+                let factor = factor(parameter_gradients, most);
+                update(Stage::Step(numbers, factor), parameter_gradients);
             }
         }
         timings.phases

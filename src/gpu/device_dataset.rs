@@ -7,6 +7,7 @@ use super::recording::{DatasetRecording, SampleBuffers};
 use super::replicate::MOST;
 use crate::backend::DatasetRef;
 use crate::error::Result;
+use crate::ops::optimizer::gpu::Form;
 
 /// Bytes that are uploaded before they are waited for, so that copies in flight stay few.
 const PIECE_BYTES: usize = 16 << 20;
@@ -32,8 +33,8 @@ pub(super) struct DeviceDataset {
     pub(super) gather: Vec<Dispatch>,
     /// Probabilities, metrics, the gradient at the logits and the penalty, after the forward pass.
     pub(super) loss: Vec<Dispatch>,
-    /// The optimiser's step; none if the plan is for inference.
-    pub(super) update: Vec<Dispatch>,
+    /// The optimiser's step in each form that was used; without dispatches if the plan is for inference.
+    pub(super) updates: Vec<(Form, Vec<Dispatch>)>,
 }
 
 impl Resident {
@@ -64,6 +65,12 @@ impl Resident {
 }
 
 impl DeviceDataset {
+    /// The optimiser's step in a form.
+    pub(super) fn update(&self, form: Form) -> &[Dispatch] {
+        let known = self.updates.iter().find(|(known, _)| *known == form);
+        known.map_or(&[], |(_, dispatches)| dispatches)
+    }
+
     pub(super) fn result(&self, id: BufferId) -> &wgpu::Buffer {
         &self.results[id.index]
     }

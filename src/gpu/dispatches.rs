@@ -4,9 +4,10 @@ use super::memory::Memory;
 use super::tiles::{Phase, Tiles};
 use crate::graph::NodeId;
 use crate::ops::gpu::{DispatchDesc, InputContext, Kernel, KernelVariant, NodeContext, switch};
+use crate::ops::optimizer::gpu::Form;
 use crate::ops::{
     add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout,
-    max_pool2d, penalty, sgd, softmax,
+    max_pool2d, optimizer, penalty, sgd, softmax,
 };
 use crate::plan::{LoweredOp, Plan};
 
@@ -27,6 +28,7 @@ impl When {
             batch_norm::gpu::TRAINING_ONLY,
             conv2d::gpu::TRAINING_ONLY,
             dense::gpu::TRAINING_ONLY,
+            optimizer::gpu::KERNELS,
             sgd::gpu::KERNELS,
         ];
         let has = |kernels: &[Kernel]| kernels.iter().any(|one| one.name == desc.kernel.name);
@@ -158,10 +160,13 @@ impl Dispatches<'_> {
         std::iter::once(loss).chain(penalty).collect()
     }
 
-    /// The optimiser's step, with the penalty of training.
-    pub(super) fn update(&self) -> Option<DispatchDesc> {
+    /// The optimiser's step, with the penalty of training; none if the plan is for inference.
+    pub(super) fn update(&self, form: Form) -> Vec<DispatchDesc> {
         let Memory { chunks, layout, .. } = self.memory;
         let partial_sums = self.memory.partial_sums(self.plan.batch());
-        self.plan.trains().then(|| sgd::gpu::step(chunks, layout.len, partial_sums))
+        match self.plan.trains() {
+            true => optimizer::gpu::update(form, chunks, layout.len, partial_sums),
+            false => Vec::new(),
+        }
     }
 }

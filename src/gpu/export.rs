@@ -9,11 +9,13 @@ use super::kernels::Access;
 use super::memory::{BufferDesc, BufferId, Owner, WORD, allocated};
 use super::recorder::bound_bytes;
 use super::recording::{DatasetRecording, PlanRecording, Recorded, SampleBuffers, Target, Writer};
-use super::step::{STEP_BYTES, STEP_FIELDS};
+use super::step::{STEP_BYTES, STEP_FIELDS, STEP_FLOATS};
 use super::tiles::Tiles;
+use crate::backend::Optimizer;
 use crate::error::{Error, Result};
 use crate::graph::Shape;
 use crate::ops::gpu::{Buffer, KernelVariant};
+use crate::ops::optimizer::gpu::Form;
 use crate::ops::softmax::gpu::METRICS;
 use crate::plan::Plan;
 
@@ -90,8 +92,10 @@ pub struct StepText {
     pub bytes: u64,
     /// Bytes between two steps in one buffer, for dynamic offsets.
     pub stride: u64,
-    /// Bytes before each field, all `u32` but `learning_rate` and `momentum`, which are `f32`.
+    /// Bytes before each field, all `u32` but [`StepText::floats`].
     pub fields: BTreeMap<&'static str, usize>,
+    /// The fields that are `f32`.
+    pub floats: [&'static str; 7],
 }
 
 /// A dispatch.
@@ -149,6 +153,9 @@ pub struct Roles {
     pub parameters: usize,
     /// The optimiser's velocity, as the parameters.
     pub velocity: usize,
+    /// Adam's first moments in place of the velocity, then as many second ones. Only where it trains.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moments: Option<usize>,
     /// Where training stores the number of the first step after which a weight is not finite (u32):
     /// to be filled with ones before each call. Only with the training pass.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -176,6 +183,21 @@ impl Recording {
         Self::with_kernels(plan, samples, KernelVariant::default(), tiles, 1)
     }
 
+    /// As [`Recording::new`], for training with another optimiser than plain gradient descent.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_optimizer(
+        plan: Plan,
+        samples: usize,
+        tiles: &Tiles,
+        replicas: usize,
+        optimizer: &Optimizer,
+    ) -> Result<Self> {
+        let form = Form::of(optimizer);
+        Self::of_form(plan, samples, KernelVariant::default(), tiles, replicas, form)
+    }
+
     /// The same with kernels of another form, and for several replicas of the plan at once.
     ///
     /// # Errors
@@ -187,18 +209,31 @@ impl Recording {
         tiles: &Tiles,
         replicas: usize,
     ) -> Result<Self> {
+        Self::of_form(plan, samples, variant, tiles, replicas, Form::Plain)
+    }
+
+    fn of_form(
+        plan: Plan,
+        samples: usize,
+        variant: KernelVariant,
+        tiles: &Tiles,
+        replicas: usize,
+        form: Form,
+    ) -> Result<Self> {
         let plan = plan.fused(&variant.fusions());
         super::fit::check(&plan, WEBGPU, LARGEST, None)?;
         let target = Target { name: WEBGPU.into(), largest: LARGEST, groups: GROUPS };
         let mut writer = Writer::new(target);
         writer.replicas = replicas;
-        let of_plan = PlanRecording::new(&mut writer, &plan, variant, tiles)?;
+        let mut of_plan = PlanRecording::new(&mut writer, &plan, variant, tiles)?;
+        of_plan.memory.add_optimizer(form);
         let memory = &of_plan.memory;
         let graph = plan.graph();
         let input = graph.node(graph.input()).shape;
         let of_samples = SampleBuffers::new(&writer, samples, input.len());
         let dispatches = Dispatches { plan: &plan, memory, variant, tiles };
         let of_data = DatasetRecording::new(&mut writer, dispatches, &of_samples)?;
+        let update = of_data.update(&mut writer, dispatches, &of_samples, form)?;
 
         let lists = [&memory.buffers, &of_samples.buffers, &of_data.buffers];
         for desc in lists.iter().flat_map(|list| &list.descs) {
@@ -225,7 +260,7 @@ impl Recording {
             of(role).ok_or_else(|| Error::Gpu { adapter: WEBGPU.into(), problem })
         };
         let PlanRecording { forward, backward, .. } = &of_plan;
-        let DatasetRecording { gather, loss, update, .. } = &of_data;
+        let DatasetRecording { gather, loss, .. } = &of_data;
         let mut recording = Self {
             format: "genre-gpu recording 1",
             model: graph.model().into(),
@@ -242,6 +277,7 @@ impl Recording {
                 bytes: STEP_BYTES,
                 stride: STRIDE,
                 fields: STEP_FIELDS.into_iter().collect(),
+                floats: STEP_FLOATS,
             },
             dispatches: Vec::new(),
             passes: Passes::default(),
@@ -255,6 +291,7 @@ impl Recording {
             roles: Roles {
                 parameters: role(Buffer::AllParameters)?,
                 velocity: role(Buffer::Velocity)?,
+                moments: of(Buffer::AdamMoments),
                 first_not_finite: of(Buffer::FirstNotFinite),
                 order: index(of_samples.order),
                 labels: index(of_samples.labels),

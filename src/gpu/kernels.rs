@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::ops::gpu::Kernel;
 use crate::ops::{
     add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense, dropout, gather,
-    max_pool2d, penalty, sgd, softmax,
+    max_pool2d, optimizer, penalty, sgd, softmax,
 };
 
 /// The kernels that measure the device.
@@ -17,7 +17,7 @@ pub(super) mod bench {
 }
 
 /// The kernels of each folder of `shaders/`.
-const FOLDERS: [&[Kernel]; 15] = [
+const FOLDERS: [&[Kernel]; 16] = [
     add::gpu::KERNELS,
     avg_pool2d::gpu::KERNELS,
     axis_to_channels::gpu::KERNELS,
@@ -30,6 +30,7 @@ const FOLDERS: [&[Kernel]; 15] = [
     dropout::gpu::KERNELS,
     gather::gpu::KERNELS,
     max_pool2d::gpu::KERNELS,
+    optimizer::gpu::KERNELS,
     penalty::gpu::KERNELS,
     sgd::gpu::KERNELS,
     softmax::gpu::KERNELS,
@@ -83,11 +84,13 @@ const INCLUDES: &[(&str, &str)] = &[
     ("dropout", include_str!("../../shaders/include/dropout.wgsl")),
     ("input_gradient", include_str!("../../shaders/include/input_gradient.wgsl")),
     ("maximum", include_str!("../../shaders/include/maximum.wgsl")),
+    ("optimizer", include_str!("../../shaders/include/optimizer.wgsl")),
     ("outer", include_str!("../../shaders/include/outer.wgsl")),
     ("pool2d", include_str!("../../shaders/include/pool2d.wgsl")),
     ("random", include_str!("../../shaders/include/random.wgsl")),
     ("softmax", include_str!("../../shaders/include/softmax.wgsl")),
     ("step", include_str!("../../shaders/include/step.wgsl")),
+    ("update", include_str!("../../shaders/include/update.wgsl")),
     ("workgroup_sum", include_str!("../../shaders/include/workgroup_sum.wgsl")),
 ];
 

@@ -9,6 +9,7 @@ use super::kernels::Access;
 use super::tiles::{ALL_NODES, Phase, Tiles};
 use crate::graph::{Graph, NodeId, Role};
 use crate::ops::gpu::{Buffer, KernelVariant, UNIFORM_ELEMENTS};
+use crate::ops::optimizer::gpu::Form;
 use crate::ops::sgd::gpu::{Chunk, chunks, words};
 use crate::ops::softmax::Softmax;
 use crate::ops::split_k::{self, SplitK};
@@ -411,6 +412,21 @@ impl Memory {
         let desc = &mut self.buffers.descs[first.index];
         desc.data = vec![u32::MAX; desc.len];
         self.slices.insert(Buffer::FirstNotFinite, Slice::whole(first, 1));
+    }
+
+    /// What only some optimisers need, behind all other buffers, unless it is there: Adam's moments, the
+    /// squares of gradients.
+    pub(super) fn add_optimizer(&mut self, form: Form) {
+        let (moments, chunks) = (2 * self.layout.len, self.chunks.len());
+        let needs = [
+            (form.is_adam(), Buffer::AdamMoments, "first and second moments", moments),
+            (form.clips(), Buffer::ChunkSquares, "squares of gradients", chunks),
+        ];
+        for (needed, role, what, len) in needs {
+            if needed && !self.slices.contains_key(&role) {
+                self.slices.insert(role, Slice::whole(self.buffers.add(what, len), len));
+            }
+        }
     }
 
     /// The buffer of a role, if there is one.

@@ -41,14 +41,15 @@ pub use tiles::{Phase, Tiles};
 pub use timing::Timer;
 
 use crate::backend::{
-    Backend, Batches, DatasetRef, KeptBatch, Replicas, Sgd, State, StepMetrics, StepsDone, Tensor,
-    check_batch,
+    Backend, Batches, DatasetRef, KeptBatch, Optimizer, Replicas, State, StepMetrics, StepsDone,
+    Tensor, check_batch,
 };
 use crate::error::Result;
 use crate::graph::NodeId;
 pub use crate::ops::gpu::Buffer;
 use crate::ops::gpu::UNIFORM_ELEMENTS;
 pub use crate::ops::gpu::{Kernel, KernelVariant, TileConfig};
+use crate::ops::optimizer::gpu::Form;
 use crate::ops::split_k::MAX_POSITIONS;
 use crate::plan::{ConvLimits, DropoutLimits, Fusions, LossLimits, NormLimits, Plan};
 use context::Context;
@@ -151,6 +152,8 @@ pub struct Gpu {
     residents: Vec<Resident>,
     readback: Readback,
     kept: KeptBatch,
+    /// Whether first moments are Adam's, in [`Buffer::AdamMoments`], and not a velocity.
+    in_moments: bool,
     submits: u64,
     paces: Paces,
     // Last, so that all that was made of it is dropped before it.
@@ -304,6 +307,7 @@ impl Gpu {
             residents,
             readback,
             kept: KeptBatch::None,
+            in_moments: false,
             submits: 0,
             paces: Paces::default(),
             context,
@@ -410,16 +414,22 @@ impl Gpu {
         buffer_of(&self.memory, &self.buffers, role)
     }
 
-    /// Flat buffers over all parameters, without their padding.
+    /// Flat buffers over all parameters, without their padding; of those that have several, the one at
+    /// a place.
     fn read_parameters<const N: usize>(
         &mut self,
         replica: usize,
-        roles: [Buffer; N],
+        roles: [(Buffer, usize); N],
     ) -> Result<[Vec<f32>; N]> {
         let Self { memory, buffers, plan, context, readback, .. } = self;
-        let ids = roles.iter().filter_map(|role| memory.buffer(*role)).map(|slice| slice.buffer);
-        let buffers: Vec<_> =
-            ids.map(|id| (&buffers[id.index], id.part(replica, memory.layout.len))).collect();
+        let len = memory.layout.len;
+        let ids =
+            roles.iter().filter_map(|(role, place)| Some((memory.buffer(*role)?.buffer, place)));
+        let part = |(id, place): (BufferId, &usize)| {
+            let first = id.first(replica) + place * len;
+            (&buffers[id.index], first..first + len)
+        };
+        let buffers: Vec<_> = ids.map(part).collect();
         let mut padded = readback.read(context, &buffers)?.into_iter();
         let flat = |padded: Vec<f32>| memory.layout.to_flat(plan.graph(), &padded);
         Ok(std::array::from_fn(|_| padded.next().map(flat).unwrap_or_default()))
@@ -436,7 +446,11 @@ impl Gpu {
         let forward = dataset.gather.iter().chain(&self.forward).chain(&dataset.loss);
         let backward = back.then_some(&self.backward).into_iter().flatten();
         // Outside of training nobody reads a batch's moments or the gradients of weights.
-        let all = forward.chain(backward).chain(&dataset.update);
+        let form = match pass {
+            Pass::Train(training) => Form::of(&training.optimizer),
+            Pass::Evaluate | Pass::Explain => Form::Plain,
+        };
+        let all = forward.chain(backward).chain(dataset.update(form));
         all.filter(move |dispatch| dispatch.recorded.when.includes(training))
     }
 }
@@ -479,12 +493,12 @@ impl Backend for Gpu {
         &mut self,
         data: DatasetRef<'_>,
         batches: &Batches<'_>,
-        sgd: Sgd,
+        optimizer: Optimizer,
         observe: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
     ) -> Result<Vec<StepMetrics>> {
         self.plan.check_trains()?;
         batches.check(&self.plan, data)?;
-        let ran = self.train_all(data, &[(0, *batches)], sgd, observe)?;
+        let ran = self.train_all(data, &[(0, *batches)], optimizer, observe)?;
         // All steps are done: the answer has no effect.
         let _ = observe(ran.done(0));
         Ok(ran.metrics.into_iter().next().unwrap_or_default())
@@ -506,7 +520,8 @@ impl Backend for Gpu {
         check_batch(&self.plan, data, batch)?;
         self.ensure_uploaded(data)?;
         self.write_order(0, batch);
-        self.run(Pass::Explain, batch.len(), &[], &mut |_| ControlFlow::Continue(())).map(drop)
+        self.run(Pass::Explain, batch.len(), (&[], &[]), &mut |_| ControlFlow::Continue(()))
+            .map(drop)
     }
 
     fn state(&mut self) -> Result<State> {
@@ -523,7 +538,7 @@ impl Backend for Gpu {
 
     fn parameter_gradients(&mut self) -> Result<Vec<f32>> {
         self.plan.check_trains()?;
-        let [gradients] = self.read_parameters(0, [Buffer::AllParameterGradients])?;
+        let [gradients] = self.read_parameters(0, [(Buffer::AllParameterGradients, 0)])?;
         Ok(gradients)
     }
 }

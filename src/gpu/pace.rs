@@ -84,11 +84,10 @@ impl Paces {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::Sgd;
+    use crate::backend::Optimizer;
     use crate::gpu::step::Training;
 
-    const TRAIN: Pass =
-        Pass::Train(Training { sgd: Sgd::plain(0.0), augmented: false, seed: 0, first_step: 0 });
+    const TRAIN: Pass = Pass::Train(Training::plain(Optimizer::sgd(0.0)));
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)

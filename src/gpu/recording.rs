@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::measure::Work;
 use crate::ops::gather::{self, Gather};
 use crate::ops::gpu::{Buffer, DispatchDesc, Grid, Kernel, KernelVariant, NodeContext};
+use crate::ops::optimizer::gpu::Form;
 use crate::ops::{sgd, softmax};
 use crate::plan::Plan;
 
@@ -283,15 +284,15 @@ pub(super) struct DatasetRecording {
     pub(super) gather: Vec<Recorded>,
     /// Probabilities, metrics, the gradient at the logits and the penalty, after the forward pass.
     pub(super) loss: Vec<Recorded>,
-    /// The optimiser's step; none if the plan is for inference.
-    pub(super) update: Option<Recorded>,
+    /// The results by role.
+    roles: HashMap<Buffer, Slice>,
 }
 
 /// The buffers of a data set and of a plan, by role.
 struct DatasetBuffers<'a> {
     memory: &'a Memory,
     samples: &'a HashMap<Buffer, Slice>,
-    results: HashMap<Buffer, Slice>,
+    results: &'a HashMap<Buffer, Slice>,
 }
 
 impl Buffers for DatasetBuffers<'_> {
@@ -322,7 +323,7 @@ impl DatasetRecording {
         let metrics = softmax::gpu::METRICS * steps;
         let step_metrics = add(Buffer::StepMetrics, "metrics of steps", metrics);
         let penalties = add(Buffer::Penalties, "penalties", penalties_per_step * steps);
-        let all = DatasetBuffers { memory, samples: &samples.slices, results };
+        let all = DatasetBuffers { memory, samples: &samples.slices, results: &results };
 
         let input = graph.node(graph.input());
         // A crop that alone reads the input is what of a sample is copied.
@@ -341,8 +342,6 @@ impl DatasetRecording {
         let descs = dispatches.loss();
         let loss = descs.iter().map(|desc| writer.record(output, desc, &all));
         let loss = loss.collect::<Result<_>>()?;
-        let update = dispatches.update();
-        let update = update.map(|desc| writer.record(ALL_NODES, &desc, &all)).transpose()?;
         Ok(Self {
             buffers,
             probabilities,
@@ -351,8 +350,22 @@ impl DatasetRecording {
             penalties_per_step,
             gather,
             loss,
-            update,
+            roles: results,
         })
+    }
+
+    /// The optimiser's step; none if the plan is for inference.
+    pub(super) fn update(
+        &self,
+        writer: &mut Writer,
+        dispatches: Dispatches<'_>,
+        samples: &SampleBuffers,
+        form: Form,
+    ) -> Result<Vec<Recorded>> {
+        let (memory, samples, results) = (dispatches.memory, &samples.slices, &self.roles);
+        let all = DatasetBuffers { memory, samples, results };
+        let descs = dispatches.update(form);
+        descs.iter().map(|desc| writer.record(ALL_NODES, desc, &all)).collect()
     }
 }
 
@@ -390,8 +403,9 @@ impl Describer {
         let samples = SampleBuffers::new(&self.0, samples, input);
         let dispatches = Dispatches { plan: &plan, memory: &memory, variant, tiles };
         let of_data = DatasetRecording::new(&mut self.0, dispatches, &samples)?;
+        let update = of_data.update(&mut self.0, dispatches, &samples, Form::Plain)?;
         let all = of_data.gather.into_iter().chain(forward).chain(of_data.loss);
-        let all = all.chain(backward).chain(of_data.update);
+        let all = all.chain(backward).chain(update);
         Ok(all.map(|recorded| (recorded.node, recorded.desc)).collect())
     }
 }

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use super::device_dataset::{DeviceDataset, Resident};
 use super::dispatches::Dispatches;
-use super::memory::{BufferId, Owner};
+use super::memory::{BufferId, Owner, WORD};
 use super::recording::{DatasetRecording, SampleBuffers};
 use super::step::{Pass, STEP_BYTES, Step};
 use super::{Gpu, Kind};
 use crate::backend::{Augmentation, DatasetRef, KeptBatch, StepMetrics, StepsDone, TrainedAll};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ops::gpu::Buffer;
+use crate::ops::optimizer::gpu::Form;
 use crate::ops::softmax::gpu::METRICS;
 
 /// Submissions in flight before the oldest is waited for.
@@ -55,29 +56,100 @@ impl Gpu {
                 };
                 let gather = self.recorder.realise(context, &recording.gather, &find)?;
                 let loss = self.recorder.realise(context, &recording.loss, &find)?;
-                let update = recording.update.as_slice();
-                let update = self.recorder.realise(context, update, &find)?;
-                let dataset = DeviceDataset { resident, recording, results, gather, loss, update };
+                let updates = Vec::new();
+                let dataset = DeviceDataset { resident, recording, results, gather, loss, updates };
                 self.readback.reserve(&self.context, dataset.longest_read())?;
                 dataset
             }
         };
         self.datasets.push_front(dataset);
+        // Explanation and measurements go through all dispatches of a step.
+        self.ensure_update(Form::Plain)
+    }
+
+    /// Records the optimiser's step of the front data set in a form, unless it is.
+    pub(super) fn ensure_update(&mut self, form: Form) -> Result<()> {
+        self.allocate_for(form)?;
+        let Self { context, plan, memory, variant, tiles, writer, recorder, .. } = self;
+        let Some(dataset) = self.datasets.front_mut() else { return Ok(()) };
+        if dataset.updates.iter().any(|(known, _)| *known == form) {
+            return Ok(());
+        }
+        let dispatches = Dispatches { plan, memory, variant: *variant, tiles };
+        let DeviceDataset { resident, recording, results, updates, .. } = dataset;
+        let update = recording.update(writer, dispatches, &resident.layout, form)?;
+        let find = |id: BufferId| match id.owner {
+            Owner::Plan => &self.buffers[id.index],
+            Owner::Samples => &resident.buffers[id.index],
+            Owner::Results => &results[id.index],
+        };
+        updates.push((form, recorder.realise(context, &update, &find)?));
         Ok(())
     }
 
+    /// Allocates what an optimiser needs beside the plan's buffers.
+    fn allocate_for(&mut self, form: Form) -> Result<()> {
+        let Self { memory, context, buffers, .. } = self;
+        memory.add_optimizer(form);
+        for desc in &memory.buffers.descs[buffers.len()..] {
+            let (bytes, most) = (desc.len as u64 * WORD, context.largest());
+            if bytes > most {
+                return Err(Error::DeviceLimit {
+                    adapter: context.facts.to_string(),
+                    what: desc.name.clone(),
+                    bytes,
+                    most,
+                    help: "use --optimizer sgd, --device cpu or a smaller model".into(),
+                });
+            }
+            buffers.push(context.storage(&desc.name, desc.len)?);
+        }
+        Ok(())
+    }
+
+    /// Keeps the first moments where Adam has them, with second ones of 0 behind them, or where gradient
+    /// descent has its velocity.
+    pub(super) fn move_moments(&mut self, adam: bool) -> Result<()> {
+        if adam == self.in_moments {
+            return Ok(());
+        }
+        self.allocate_for(Form::Single { adam: true })?;
+        let [velocity, moments] = [Buffer::Velocity, Buffer::AdamMoments].map(|role| {
+            self.memory.buffer(role).map(|slice| (slice.buffer, &self.buffers[slice.buffer.index]))
+        });
+        let (Some((velocity_id, velocity)), Some((moments_id, moments))) = (velocity, moments)
+        else {
+            return Ok(());
+        };
+        let bytes = self.memory.layout.len as u64 * WORD;
+        let mut encoder = self.context.device.create_command_encoder(&Default::default());
+        for replica in 0..self.writer.replicas {
+            let [from, to] = [velocity_id, moments_id].map(|id| id.first(replica) as u64 * WORD);
+            if adam {
+                encoder.copy_buffer_to_buffer(velocity, from, moments, to, bytes);
+                encoder.clear_buffer(moments, to + bytes, Some(bytes));
+            } else {
+                encoder.copy_buffer_to_buffer(moments, to, velocity, from, bytes);
+            }
+        }
+        self.context.queue.submit([encoder.finish()]);
+        self.in_moments = adam;
+        self.context.check()
+    }
+
     /// Runs batches of the front data set in the order that was written to it, with the seeds of
-    /// all replicas that train. Returns the metrics of each step, by replica.
+    /// all replicas and the learning rates of all steps that train. Returns the metrics of each step, by replica.
     pub(super) fn run(
         &mut self,
         pass: Pass,
         n: usize,
-        seeds: &[u32],
+        (seeds, rates): (&[u32], &[f32]),
         observe: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
     ) -> Result<TrainedAll> {
         let batch = self.plan.batch();
-        let steps: Vec<Step> =
-            (0..n.div_ceil(batch)).map(|i| Step::new(pass, n, batch, i)).collect();
+        let steps: Vec<Step> = (0..n.div_ceil(batch))
+            .map(|i| Step::new(pass, (n, batch), i, rates.get(i).copied()))
+            .collect();
         if !steps.is_empty() {
             self.kept = KeptBatch::None;
         }

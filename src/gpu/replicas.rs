@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 use super::Gpu;
 use super::step::{Pass, Training};
 use crate::backend::{
-    Batches, DatasetRef, Evaluation, Replicas, Sgd, State, StepsDone, TrainedAll,
+    Batches, DatasetRef, Evaluation, Optimizer, Replicas, State, StepsDone, TrainedAll,
 };
 use crate::error::{Error, Result};
 use crate::ops::gpu::Buffer;
+use crate::ops::optimizer::gpu::Form;
 
 impl Replicas for Gpu {
     fn replicas(&self) -> usize {
@@ -19,7 +20,7 @@ impl Replicas for Gpu {
         &mut self,
         data: DatasetRef<'_>,
         batches: &[(usize, Batches<'_>)],
-        sgd: Sgd,
+        optimizer: Optimizer,
         observe: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
     ) -> Result<TrainedAll> {
         self.plan.check_trains()?;
@@ -33,6 +34,13 @@ impl Replicas for Gpu {
             batches.check(&self.plan, data)?;
             let is_augmented = !batches.augmentations.is_empty();
             let found = (batches.order.len(), is_augmented, batches.first_step);
+            if batches.rates != first.rates {
+                return Err(Error::Mismatch {
+                    what: "learning rates of replicas that take their steps together",
+                    expected: format!("{:?}", first.rates),
+                    found: format!("{:?}", batches.rates),
+                });
+            }
             if found != (len, augmented, first_step) || *replica >= replicas {
                 return Err(Error::Mismatch {
                     what: "replicas that take their steps together",
@@ -42,6 +50,8 @@ impl Replicas for Gpu {
             }
         }
         self.ensure_uploaded(data)?;
+        self.ensure_update(Form::of(&optimizer))?;
+        self.move_moments(optimizer.has_second_moment())?;
         let mut seeds = vec![first.seed; replicas];
         for (replica, seed) in seeds.iter_mut().enumerate() {
             // One that takes no step computes what nobody reads, of samples that there are.
@@ -52,8 +62,8 @@ impl Replicas for Gpu {
             *seed = own.seed;
         }
         self.clear_first_not_finite();
-        let training = Training { sgd, augmented, seed: first.seed, first_step };
-        self.run(Pass::Train(training), len, &seeds, observe)
+        let training = Training { optimizer, augmented, seed: first.seed, first_step };
+        self.run(Pass::Train(training), len, (&seeds, first.rates), observe)
     }
 
     fn evaluate_all(&mut self, data: DatasetRef<'_>) -> Result<Vec<Evaluation>> {
@@ -61,7 +71,7 @@ impl Replicas for Gpu {
         self.ensure_uploaded(data)?;
         (0..self.writer.replicas).for_each(|replica| self.write_order(replica, &order));
         let go_on = &mut |_| ControlFlow::Continue(());
-        let metrics = self.run(Pass::Evaluate, order.len(), &[], go_on)?.metrics;
+        let metrics = self.run(Pass::Evaluate, order.len(), (&[], &[]), go_on)?.metrics;
         let Some(dataset) = self.datasets.front() else { return Ok(Vec::new()) };
         let id = dataset.recording.probabilities;
         let len = order.len() * self.plan.graph().classes();
@@ -73,21 +83,36 @@ impl Replicas for Gpu {
     }
 
     fn state_of(&mut self, replica: usize) -> Result<State> {
+        let parameters = (Buffer::AllParameters, 0);
+        if self.in_moments {
+            let moments = [parameters, (Buffer::AdamMoments, 0), (Buffer::AdamMoments, 1)];
+            let [parameters, velocity, second_moment] = self.read_parameters(replica, moments)?;
+            return Ok(State { parameters, velocity, second_moment });
+        }
         let [parameters, velocity] =
-            self.read_parameters(replica, [Buffer::AllParameters, Buffer::Velocity])?;
-        Ok(State { parameters, velocity })
+            self.read_parameters(replica, [parameters, (Buffer::Velocity, 0)])?;
+        Ok(State { parameters, velocity, second_moment: Vec::new() })
     }
 
     fn set_state_of(&mut self, replica: usize, state: &State) -> Result<()> {
         state.check(self.plan.graph())?;
-        let flat =
-            [(Buffer::AllParameters, &state.parameters), (Buffer::Velocity, &state.velocity)];
-        for (role, flat) in flat {
+        // Others may have second moments.
+        let has_others = self.in_moments && self.writer.replicas > 1;
+        self.move_moments(has_others || !state.second_moment.is_empty())?;
+        let zeros = vec![0.0; state.parameters.len()];
+        let second = if state.second_moment.is_empty() { &zeros } else { &state.second_moment };
+        let parameters = (Buffer::AllParameters, 0, &state.parameters);
+        let moments: &[(Buffer, usize, &Vec<f32>)] = match self.in_moments {
+            true => &[(Buffer::AdamMoments, 0, &state.velocity), (Buffer::AdamMoments, 1, second)],
+            false => &[(Buffer::Velocity, 0, &state.velocity)],
+        };
+        for (role, place, flat) in std::iter::once(&parameters).chain(moments) {
             let padded = self.memory.layout.to_padded(self.plan.graph(), flat);
-            if let Some(slice) = self.memory.buffer(role) {
+            if let Some(slice) = self.memory.buffer(*role) {
                 let (id, words) = (slice.buffer, bytemuck::cast_slice(&padded));
-                let first = id.first(replica) as u64 * super::memory::WORD;
-                self.context.queue.write_buffer(&self.buffers[id.index], first, words);
+                let first = (id.first(replica) + place * padded.len()) as u64;
+                let at = first * super::memory::WORD;
+                self.context.queue.write_buffer(&self.buffers[id.index], at, words);
             }
         }
         self.context.check()

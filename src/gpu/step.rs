@@ -3,7 +3,9 @@
 use std::mem::offset_of;
 
 use super::replicate::MOST;
-use crate::backend::Sgd;
+use crate::backend::Optimizer;
+use crate::ops::optimizer::{Adam, StepRule};
+use crate::ops::sgd::Sgd;
 
 /// `Step` of shaders/include/step.wgsl.
 #[repr(C)]
@@ -19,10 +21,15 @@ pub(super) struct Step {
     pub(super) augmented: u32,
     pub(super) seed: u32,
     pub(super) run_step: u32,
+    pub(super) decay: f32,
+    pub(super) gain_1: f32,
+    pub(super) gain_2: f32,
+    pub(super) epsilon: f32,
+    pub(super) clip_norm: f32,
 }
 
 /// Fields of a step with their offsets, in bytes: a test compares the shaders' with them.
-pub const STEP_FIELDS: [(&str, usize); 10] = [
+pub const STEP_FIELDS: [(&str, usize); 15] = [
     ("n", offset_of!(Step, n)),
     ("first", offset_of!(Step, first)),
     ("index", offset_of!(Step, index)),
@@ -33,7 +40,16 @@ pub const STEP_FIELDS: [(&str, usize); 10] = [
     ("augmented", offset_of!(Step, augmented)),
     ("seed", offset_of!(Step, seed)),
     ("run_step", offset_of!(Step, run_step)),
+    ("decay", offset_of!(Step, decay)),
+    ("gain_1", offset_of!(Step, gain_1)),
+    ("gain_2", offset_of!(Step, gain_2)),
+    ("epsilon", offset_of!(Step, epsilon)),
+    ("clip_norm", offset_of!(Step, clip_norm)),
 ];
+
+/// Those that are floats.
+pub(super) const STEP_FLOATS: [&str; 7] =
+    ["learning_rate", "momentum", "decay", "gain_1", "gain_2", "epsilon", "clip_norm"];
 
 /// Bytes of a step.
 pub const STEP_SIZE: usize = size_of::<Step>();
@@ -60,7 +76,7 @@ pub(super) enum Pass {
 /// What all training steps of a call share.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Training {
-    pub(super) sgd: Sgd,
+    pub(super) optimizer: Optimizer,
     /// Whether augmentations were written.
     pub(super) augmented: bool,
     /// Seed of dropout.
@@ -71,28 +87,44 @@ pub(super) struct Training {
 
 impl Training {
     /// Without augmentation, seed 0, step 0.
-    pub(super) fn plain(sgd: Sgd) -> Self {
-        Self { sgd, augmented: false, seed: 0, first_step: 0 }
+    pub(super) const fn plain(optimizer: Optimizer) -> Self {
+        Self { optimizer, augmented: false, seed: 0, first_step: 0 }
     }
 }
 
 impl Step {
-    /// Step `index` of a call on `n` samples.
-    pub(super) fn new(pass: Pass, n: usize, batch: usize, index: usize) -> Self {
+    /// Step `index` of a call on `n` samples; with a learning rate, or the optimiser's.
+    pub(super) fn new(
+        pass: Pass,
+        (n, batch): (usize, usize),
+        index: usize,
+        rate: Option<f32>,
+    ) -> Self {
         let first = index * batch;
         let count = batch.min(n - first);
         let step =
             Self { n: count as u32, first: first as u32, index: index as u32, ..Self::default() };
-        let Pass::Train(Training { sgd, augmented, seed, first_step }) = pass else { return step };
-        Self {
-            learning_rate: sgd.learning_rate,
-            momentum: sgd.momentum,
-            nesterov: sgd.nesterov.into(),
+        let Pass::Train(Training { optimizer, augmented, seed, first_step }) = pass else {
+            return step;
+        };
+        let run_step = first_step.wrapping_add(index as u32);
+        let numbers = optimizer.numbers(rate.unwrap_or(optimizer.learning_rate), run_step);
+        let step = Self {
             training: 1,
             augmented: augmented.into(),
             seed,
-            run_step: first_step.wrapping_add(index as u32),
+            run_step,
+            decay: numbers.decay,
+            clip_norm: optimizer.clip_norm.map_or(0.0, |norm| norm as f32),
             ..step
+        };
+        match numbers.rule {
+            StepRule::Sgd(Sgd { learning_rate, momentum, nesterov }) => {
+                Self { learning_rate, momentum, nesterov: nesterov.into(), ..step }
+            }
+            StepRule::Adam(Adam { rate: learning_rate, gain_1, gain_2, epsilon }) => {
+                Self { learning_rate, gain_1, gain_2, epsilon, ..step }
+            }
         }
     }
 }

@@ -8,14 +8,15 @@ use super::readback::Readback;
 use super::recorder::Dispatch;
 use super::step::{Pass, Step, Training};
 use super::{Gpu, GpuOptions, Phase};
-use crate::backend::{DatasetRef, KeptBatch, Sgd, check_batch};
+use crate::backend::{DatasetRef, KeptBatch, Optimizer, check_batch};
 use crate::error::Result;
 use crate::measure::Work;
 use crate::ops::gpu::{Buffer, DispatchDesc, Kernel};
+use crate::ops::optimizer::gpu::Form;
 use crate::plan::Plan;
 
 /// A step that changes no weight.
-const NO_UPDATE: Sgd = Sgd::plain(0.0);
+const NO_UPDATE: Optimizer = Optimizer::sgd(0.0);
 /// Least seconds of a measurement by the wall clock, for which a dispatch is repeated, so that
 /// submitting and waiting add little.
 const MIN_WALL_SECONDS: f64 = 0.02;
@@ -169,7 +170,7 @@ impl Gpu {
     /// The phase of each of the [`Gpu::dispatches`].
     pub fn phases(&self) -> impl Iterator<Item = Phase> {
         let backward = self.backward.len();
-        let update = self.datasets.front().map_or(0, |dataset| dataset.update.len());
+        let update = self.datasets.front().map_or(0, |dataset| dataset.update(Form::Plain).len());
         let forward = self.dispatches().len().saturating_sub(backward + update);
         let all = [(Phase::Forward, forward), (Phase::Backward, backward), (Phase::Update, update)];
         all.into_iter().flat_map(|(phase, count)| std::iter::repeat_n(phase, count))
@@ -213,7 +214,7 @@ impl Gpu {
         self.ensure_uploaded(samples)?;
         self.write_order(0, batch);
         let pass = Pass::Train(Training::plain(NO_UPDATE));
-        let step = Step::new(pass, batch.len(), self.plan.batch(), 0);
+        let step = Step::new(pass, (batch.len(), self.plan.batch()), 0, None);
         self.kept = KeptBatch::None;
         let submission = self.submit(pass, &[step], &[])?;
         self.context.wait(Some(submission))?;

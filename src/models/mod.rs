@@ -45,7 +45,7 @@
 //! | `dense` | `units`, a number or `"classes"`, `bias = true`, `activation = "linear"`, `l2 = 0.0` |
 //!
 //! `[train]` may set `epochs`, `batch_size`, `learning_rate`, `momentum`, `nesterov`, `schedule`
-//! ([`Schedule`]), `early_stopping` ([`EarlyStopping`]), `label_smoothing`, `class_weights` ([`ClassWeights`]) and
+//! ([`Schedule`]), `warmup`, `early_stopping` ([`EarlyStopping`]), `label_smoothing`, `class_weights` ([`ClassWeights`]) and
 //! `augment` ([`Augment`]).
 
 mod augment;

@@ -16,6 +16,7 @@ pub mod dropout;
 mod flatten;
 pub mod gather;
 mod max_pool2d;
+pub mod optimizer;
 mod penalty;
 pub mod sgd;
 mod softmax;

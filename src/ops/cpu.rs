@@ -9,8 +9,7 @@ use std::fmt::Debug;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Gradient;
-use super::sgd::Sgd;
-use super::sgd::cpu::ParamSlice;
+use super::optimizer::cpu::{ParamSlice, Stage};
 use crate::graph::Activation;
 
 /// An operation of a plan on the CPU. There are no default methods: an operation without a
@@ -30,7 +29,7 @@ pub(crate) trait Layer: Debug + Send + Sync {
     fn export_saved(&self, io: Export<'_>);
 
     /// Sums the parameters' gradients over the shards, in their order, and takes the optimiser's
-    /// step; then the weights are repacked.
+    /// step; then the weights are repacked. Or one of both: see [`Stage`].
     fn update(&mut self, io: Update<'_>);
 }
 
@@ -193,10 +192,10 @@ pub(crate) struct SavedShard<'a> {
 pub(crate) struct Update<'a> {
     /// The shards of the batch; their workspaces have the same indices.
     pub(crate) shards: &'a [SavedShard<'a>],
-    /// The layer's own parameters, gradients and velocity.
+    /// The layer's own parameters, gradients and moments.
     pub(crate) slice: ParamSlice<'a>,
-    /// The step.
-    pub(crate) sgd: Sgd,
+    /// What is done.
+    pub(crate) stage: Stage,
 }
 
 /// One workspace per shard. A shard is computed by one task at a time, so no lock is ever waited

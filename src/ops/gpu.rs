@@ -144,6 +144,10 @@ pub enum Buffer {
     AllParameterGradients,
     /// The optimiser's velocity.
     Velocity,
+    /// Adam's first moments of all parameters, then its second ones.
+    AdamMoments,
+    /// Sums of the squares of the gradients of each chunk of [`Buffer::UpdateChunks`].
+    ChunkSquares,
     /// Number of the call's first step after which a weight is not finite.
     FirstNotFinite,
     /// What each workgroup of the optimiser and of the penalty does.

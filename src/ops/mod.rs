@@ -19,6 +19,7 @@ pub mod gather;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod max_pool2d;
+pub mod optimizer;
 pub mod penalty;
 pub mod pool2d;
 pub mod sgd;

@@ -8,7 +8,7 @@ use image::RgbaImage;
 
 use super::font;
 use super::png::rgba_bytes;
-use super::style::{Colour, LABEL, SMALLEST};
+use super::style::{Colour, LABEL, SMALLEST, style_sheet};
 use crate::error::Result;
 
 /// A place, x to the right and y down, in CSS pixels.

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 /// Weights and position of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
-    /// Weights and velocity.
+    /// Weights and moments.
     pub state: State,
     /// The weights after the best epoch so far, where they are kept.
     pub best: Option<Vec<f32>>,
@@ -110,6 +110,11 @@ impl Checkpoint {
             ("parameters".to_owned(), vec![count], self.state.parameters.as_slice()),
             ("velocity".to_owned(), vec![count], self.state.velocity.as_slice()),
         ];
+        if !self.state.second_moment.is_empty() {
+            let second =
+                ("second_moment".to_owned(), vec![count], self.state.second_moment.as_slice());
+            tensors.push(second);
+        }
         if let Some(best) = &self.best {
             tensors.push(("best".to_owned(), vec![count], best));
         }
@@ -148,12 +153,14 @@ impl Checkpoint {
             return Err(fail("expected tensors \"parameters\" and \"velocity\"".into()));
         };
         let count = parameters.len();
-        let others = [Some(&velocity), best.as_ref()];
+        let second = take("second_moment");
+        let others = [Some(&velocity), best.as_ref(), second.as_ref()];
         if let Some(other) = others.into_iter().flatten().find(|other| other.len() != count) {
             let found = other.len();
             return Err(fail(format!("expected tensors of {count} values, found one of {found}")));
         }
-        Ok(Self { state: State { parameters, velocity }, best, position })
+        let second_moment = second.unwrap_or_default();
+        Ok(Self { state: State { parameters, velocity, second_moment }, best, position })
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, Scope};
 
-use crate::backend::{Backend, Batches, DatasetRef, Sgd, StepMetrics, StepsDone};
+use crate::backend::{Backend, Batches, DatasetRef, Optimizer, StepMetrics, StepsDone};
 use crate::data::{Dataset, PartName};
 use crate::error::Result;
 
@@ -45,27 +45,29 @@ impl<'a> DataLoader<'a> {
         &self,
         backend: &mut dyn Backend,
         batches: &Batches<'_>,
-        sgd: Sgd,
+        optimizer: Optimizer,
         watch: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
     ) -> Result<Vec<StepMetrics>> {
         if self.data.disk.is_none() {
             let [train, ..] = self.samples;
-            return backend.train(train, batches, sgd, watch);
+            return backend.train(train, batches, optimizer, watch);
         }
-        batches.check_augmentations(backend.plan())?;
+        batches.check_shared(backend.plan())?;
         let batch = backend.plan().batch();
         let (mut steps, mut total) = (Vec::new(), StepMetrics::default());
         self.for_each_window(PartName::Train, batches.order, batch, &mut |first, samples| {
             let n = samples.y().len();
             let order: Vec<u32> = (0..n as u32).collect();
+            let rates = batches.rates.get(first / batch..).unwrap_or_default();
             let window = Batches {
                 order: &order,
                 augmentations: batches.augmentations.get(first..first + n).unwrap_or_default(),
                 seed: batches.seed,
                 first_step: batches.first_step.wrapping_add((first / batch) as u32),
+                rates: &rates[..n.div_ceil(batch).min(rates.len())],
             };
             let mut flow = ControlFlow::Continue(());
-            let window_steps = backend.train(samples, &window, sgd, &mut |done| {
+            let window_steps = backend.train(samples, &window, optimizer, &mut |done| {
                 let metrics = done.metrics.map(|metrics| total + metrics);
                 let samples = total.samples + done.samples;
                 flow = watch(StepsDone { samples, metrics, ..done });
@@ -341,11 +343,11 @@ mod tests {
             &mut self,
             data: DatasetRef<'_>,
             batches: &Batches<'_>,
-            sgd: Sgd,
+            optimizer: Optimizer,
             observe: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
         ) -> Result<Vec<StepMetrics>> {
             self.count(data);
-            self.device.train(data, batches, sgd, observe)
+            self.device.train(data, batches, optimizer, observe)
         }
         fn evaluate(
             &mut self,

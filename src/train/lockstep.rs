@@ -12,8 +12,8 @@ use std::thread;
 use super::history::Epoch;
 use super::trainer::TrainObserver;
 use crate::backend::{
-    Augmentation, Backend, Batches, DatasetRef, Evaluation, Replicas, Sgd, State, StepMetrics,
-    StepsDone, Tensor, TrainedAll,
+    Augmentation, Backend, Batches, DatasetRef, Evaluation, Optimizer, Replicas, State,
+    StepMetrics, StepsDone, Tensor, TrainedAll,
 };
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
@@ -52,13 +52,14 @@ struct Call {
     augmentations: Vec<Augmentation>,
     seed: u32,
     first_step: u32,
-    sgd: Sgd,
+    rates: Vec<f32>,
+    optimizer: Optimizer,
 }
 
 impl Call {
     fn batches(&self) -> Batches<'_> {
-        let Self { order, augmentations, seed, first_step, .. } = self;
-        Batches { order, augmentations, seed: *seed, first_step: *first_step }
+        let Self { order, augmentations, seed, first_step, rates, .. } = self;
+        Batches { order, augmentations, seed: *seed, first_step: *first_step, rates }
     }
 }
 
@@ -141,12 +142,13 @@ impl<T> Backend for Replica<'_, T> {
         &mut self,
         data: DatasetRef<'_>,
         batches: &Batches<'_>,
-        sgd: Sgd,
+        optimizer: Optimizer,
         observe: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
     ) -> Result<Vec<StepMetrics>> {
-        let Batches { order, augmentations, seed, first_step } = *batches;
+        let Batches { order, augmentations, seed, first_step, rates } = *batches;
         let (order, augmentations) = (order.to_vec(), augmentations.to_vec());
-        let call = Call { id: data.id(), order, augmentations, seed, first_step, sgd };
+        let rates = rates.to_vec();
+        let call = Call { id: data.id(), order, augmentations, seed, first_step, rates, optimizer };
         let mut answer = self.ask(Ask::Train(call))?;
         loop {
             match answer {
@@ -446,12 +448,12 @@ impl<'d, T> Server<'_, 'd, T> {
     /// The same without the answers; none if the runs are to stop before the first step.
     fn train_together(&mut self, calls: &[(usize, Call)]) -> Result<Option<TrainedAll>> {
         let Some((_, first)) = calls.first() else { return Ok(None) };
-        if let Some((_, other)) = calls.iter().find(|(_, c)| (c.id, c.sgd) != (first.id, first.sgd))
-        {
+        let differs = |c: &Call| (c.id, c.optimizer) != (first.id, first.optimizer);
+        if let Some((_, other)) = calls.iter().find(|(_, call)| differs(call)) {
             return Err(Error::Mismatch {
                 what: "runs that train together",
-                expected: format!("the same data and {:?}", first.sgd),
-                found: format!("{:?}", other.sgd),
+                expected: format!("the same data and {:?}", first.optimizer),
+                found: format!("{:?}", other.optimizer),
             });
         }
         let data = self.data(first.id)?;
@@ -466,7 +468,7 @@ impl<'d, T> Server<'_, 'd, T> {
         }
         let batches: Vec<_> =
             calls.iter().map(|(number, call)| (*number, call.batches())).collect();
-        let trained = device.train_all(data, &batches, first.sgd, &mut |done| {
+        let trained = device.train_all(data, &batches, first.optimizer, &mut |done| {
             for (i, (number, _)) in calls.iter().enumerate() {
                 let slow_step = done.slow_step.filter(|_| i == 0);
                 let _ = answers[*number].send(Answer::Progress(StepsDone { slow_step, ..done }));
@@ -511,7 +513,7 @@ mod tests {
     const SHAPE: [usize; 3] = [12, 20, 1];
     const SAMPLES: usize = 14;
     const BATCH: usize = 4;
-    const SGD: Sgd = Sgd::plain(0.01);
+    const SGD: Optimizer = Optimizer::sgd(0.01);
 
     fn plan() -> Plan {
         let graph = Model::open("p1").unwrap().graph(SHAPE, 4).unwrap();
@@ -563,7 +565,7 @@ mod tests {
             &mut self,
             _: DatasetRef<'_>,
             _: &Batches<'_>,
-            _: Sgd,
+            _: Optimizer,
             _: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
         ) -> Result<Vec<StepMetrics>> {
             panic!("a replica trains with the others")
@@ -596,7 +598,7 @@ mod tests {
             &mut self,
             data: DatasetRef<'_>,
             batches: &[(usize, Batches<'_>)],
-            sgd: Sgd,
+            optimizer: Optimizer,
             observe: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
         ) -> Result<TrainedAll> {
             self.call()?;
@@ -606,8 +608,9 @@ mod tests {
                 for (replica, Batches { order, seed, first_step, .. }) in batches {
                     let order = order.chunks(BATCH).nth(step).unwrap();
                     let first_step = first_step + step as u32;
-                    let batch = Batches { order, augmentations: &[], seed: *seed, first_step };
-                    metrics[*replica].push(self.cpus[*replica].train_step(data, &batch, sgd)?);
+                    let batch = Batches { seed: *seed, first_step, ..Batches::plain(order) };
+                    metrics[*replica]
+                        .push(self.cpus[*replica].train_step(data, &batch, optimizer)?);
                 }
                 let samples = ((step + 1) * BATCH) as u64;
                 let done = StepsDone { samples, metrics: None, slow_step: Some(1.0) };
@@ -672,7 +675,7 @@ mod tests {
             let order: Vec<u32> =
                 (0..SAMPLES as u32).map(|i| (i * 5 + number as u32) % 14).collect();
             let first_step = (epoch * SAMPLES.div_ceil(BATCH)) as u32;
-            let batches = Batches { order: &order, augmentations: &[], seed: 1, first_step };
+            let batches = Batches { seed: 1, first_step, ..Batches::plain(&order) };
             let go_on = &mut |_| ControlFlow::Continue(());
             let taken = backend.train(data[0], &batches, SGD, go_on)?.len();
             steps += taken;

@@ -10,9 +10,10 @@ mod loader;
 mod lockstep;
 mod monitor;
 mod names;
+pub mod rate_test;
+pub mod rates;
 #[cfg(feature = "audio")]
 pub mod recordings;
-pub mod rate_test;
 pub mod results;
 pub mod run_folder;
 pub mod runs;

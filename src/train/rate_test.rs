@@ -9,7 +9,7 @@ use super::augment::{InputStats, augmentations};
 use super::initial::initial_parameters;
 use super::loader::DataLoader;
 use super::settings::Config;
-use crate::backend::{Backend, Batches, Sgd, State};
+use crate::backend::{Backend, Batches, Optimizer, State, StepMetrics};
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::progress::Progress;
@@ -111,17 +111,18 @@ pub fn rate_test(
             augmentations: views.get(first..last).unwrap_or_default(),
             seed: config.seed,
             first_step: step as u32,
+            rates: &[],
         };
-        let Config { momentum, nesterov, .. } = *config;
-        let sgd = Sgd { learning_rate: range.rate(step), momentum, nesterov };
-        let taken = loader.train(backend, &batches, sgd, &mut |_| ControlFlow::Continue(()));
-        let loss = taken?.into_iter().sum::<crate::backend::StepMetrics>().mean_loss();
+        let rate = range.rate(step);
+        let optimizer = Optimizer::momentum(rate, config.momentum, config.nesterov);
+        let taken = loader.train(backend, &batches, optimizer, &mut |_| ControlFlow::Continue(()));
+        let loss = taken?.into_iter().sum::<StepMetrics>().mean_loss();
         progress.advance(1);
         if !loss.is_finite() {
             end = RateEnd::Diverged;
             break;
         }
-        rates.push(sgd.learning_rate);
+        rates.push(rate);
         losses.push(loss);
         let now = smoothed(&losses, losses.len() - 1);
         lowest = lowest.min(now);

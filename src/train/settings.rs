@@ -215,6 +215,11 @@ settings! {
         [long, value_name = "SCHEDULE", conflicts_with = "resume"]
         schedule: Schedule = Schedule::default(), #[serde(default)];
 
+        /// Epochs over which the learning rate rises from 0, linearly by step, before the schedule
+        /// has it; such as 0.5 [default: the model's, p1: 0]
+        [long, value_name = "EPOCHS", conflicts_with = "resume", hide_short_help = true]
+        warmup: f32 = 0.0, #[serde(default)];
+
         /// Stop after so many epochs whose validation loss did not fall (by more than MIN_DELTA),
         /// and keep the best epoch's weights [default: the model's, p1: none]
         [long, value_name = "PATIENCE[:MIN_DELTA]", conflicts_with = "resume"]
@@ -497,6 +502,10 @@ impl Config {
             let (expected, found) = ("at least 0 and below 1", self.momentum.to_string());
             return Err(Error::Setting { name: "momentum", expected, found });
         }
+        if !(0.0..=self.epochs as f32).contains(&self.warmup) {
+            let (expected, found) = ("0 to the number of epochs", self.warmup.to_string());
+            return Err(Error::Setting { name: "warmup", expected, found });
+        }
         let share = self.label_smoothing;
         if !(0.0..1.0).contains(&share) {
             let (expected, found) = ("at least 0 and below 1", share.to_string());
@@ -616,7 +625,7 @@ mod tests {
                         transpose = false\nclass-names = [\"a\", \"b\"]\nscale = \"standard\"\n\
                         seed = 42\nshuffle = \"keras2\"\nepochs = 20\nbatch-size = 32\n\
                         learning-rate = 0.01\nmomentum = 0.0\nnesterov = false\n\
-                        schedule = \"constant\"\nearly-stopping = \"none\"\n\
+                        schedule = \"constant\"\nwarmup = 0.0\nearly-stopping = \"none\"\n\
                         label-smoothing = 0.0\nclass-weights = \"none\"\naugment = \"none\"\nthreads = 0\n\
                         keep = \"last\"\n\n[arrays]\nx_train = \"x\"\n";
         assert_eq!(config.to_toml(), expected);
@@ -632,7 +641,8 @@ mod tests {
             toml::from_str::<Config>(&kept.join("\n"))
         };
         assert_eq!(
-            without(&["nesterov", "schedule", "early", "label", "class-w", "augment"]).unwrap(),
+            without(&["nesterov", "schedule", "warmup", "early", "label", "class-w", "augment"])
+                .unwrap(),
             config
         );
         assert!(without(&["epochs"]).is_err());

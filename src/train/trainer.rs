@@ -12,9 +12,10 @@ use super::history::Epoch;
 use super::initial::initial_parameters;
 use super::loader::DataLoader;
 use super::monitor::TrainingMonitor;
+use super::rates::{epoch_rate, step_rate};
 use super::results::Results;
 use super::settings::Config;
-use crate::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics, StepsDone};
+use crate::backend::{Backend, Batches, DatasetRef, Optimizer, State, StepMetrics, StepsDone};
 use crate::data::{Dataset, PartName, ScaleKind};
 use crate::error::{Error, Result};
 use crate::graph::Op;
@@ -216,11 +217,8 @@ impl<'a> Trainer<'a> {
         let epoch = self.position.history.len();
         let n = self.data.train.len();
         let order = config.shuffle.order(config.seed, n, epoch);
-        let sgd = Sgd {
-            learning_rate: self.learning_rate(epoch),
-            momentum: config.momentum,
-            nesterov: config.nesterov,
-        };
+        let optimizer =
+            Optimizer::momentum(self.learning_rate(epoch), config.momentum, config.nesterov);
         let augmentations =
             augmentations(config.augment, self.data, self.stats, config.seed, epoch);
         let (seconds_before, metrics_before) = (self.position.seconds, self.position.metrics);
@@ -241,13 +239,18 @@ impl<'a> Trainer<'a> {
             if diverged || stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let steps = n.div_ceil(config.batch_size);
+        let rate = self.learning_rate(epoch);
+        let rates = (self.position.step..steps).map(|i| step_rate(config, (epoch, rate), i, steps));
+        let rates: Vec<f32> = rates.collect();
         let batches = Batches {
             order: &order[done..],
             augmentations: augmentations.get(done..).unwrap_or_default(),
             seed: config.seed,
             first_step: step_number(epoch, steps, self.position.step),
+            rates: &rates,
         };
-        let metrics_by_step = self.loader.train(self.backend, &batches, sgd, &mut after_step)?;
+        let metrics_by_step =
+            self.loader.train(self.backend, &batches, optimizer, &mut after_step)?;
         for metrics in metrics_by_step {
             self.position.step += 1;
             if !metrics.loss.is_finite() {
@@ -336,16 +339,18 @@ impl<'a> Trainer<'a> {
         Error::Diverged {
             epoch: epoch + 1,
             step: self.position.step,
-            learning_rate: self.learning_rate(epoch),
+            learning_rate: {
+                let steps = self.data.train.len().div_ceil(self.config.batch_size);
+                let step = self.position.step.saturating_sub(1);
+                step_rate(self.config, (epoch, self.learning_rate(epoch)), step, steps)
+            },
             help: self.advice(),
         }
     }
 
     /// The learning rate of an epoch, from 0.
     fn learning_rate(&self, epoch: usize) -> f32 {
-        let Config { schedule, learning_rate, epochs, .. } = self.config;
-        let val_losses: Vec<f32> = self.position.history.iter().map(|e| e.val_loss).collect();
-        schedule.rate(*learning_rate, epoch, *epochs, &val_losses)
+        epoch_rate(self.config, &self.position.history, epoch)
     }
 
     /// Suggestions against divergence, by what is known of the inputs.

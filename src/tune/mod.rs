@@ -9,7 +9,7 @@ use std::time::Instant;
 pub use known::Known;
 use serde::Serialize;
 
-use crate::backend::{Backend, Batches, DatasetRef, Sgd, State};
+use crate::backend::{Backend, Batches, DatasetRef, Optimizer, State};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterFacts, Gpu, GpuOptions, KernelVariant, Phase, TileConfig, Tiles, Timer};
 use crate::graph::Graph;
@@ -258,7 +258,7 @@ fn choose(measured: &[Phases], kind: TileConfig) -> (Vec<Row>, Tiles) {
 fn step(gpu: &mut Gpu, samples: DatasetRef<'_>, budget: Budget) -> Result<f64> {
     let order: Vec<u32> = (0..samples.y().len() as u32).collect();
     let go_on = &mut |_| std::ops::ControlFlow::Continue(());
-    let mut train = || gpu.train(samples, &Batches::plain(&order), Sgd::plain(0.0), go_on);
+    let mut train = || gpu.train(samples, &Batches::plain(&order), Optimizer::sgd(0.0), go_on);
     // The first call uploads, and some drivers compile then.
     train()?;
     let (begin, mut steps) = (Instant::now(), 0);

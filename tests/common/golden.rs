@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Optimizer, State, StepMetrics};
 use genre_gpu::graph::Graph;
 use genre_gpu::models::Model;
 use genre_gpu::plan::Plan;
@@ -91,7 +91,7 @@ pub fn train<B: Backend>(
     backend.set_state(&state).unwrap();
     let train = DatasetRef::new(&data.x, &data.y);
     let val = DatasetRef::new(&data.x_val, &data.y_val);
-    let sgd = Sgd::plain(run.lr);
+    let sgd = Optimizer::sgd(run.lr);
     let mut history = Vec::new();
     for e in 0..epochs {
         let order = shuffle(name).order(SEED, data.y.len(), e);

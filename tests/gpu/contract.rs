@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use genre_gpu::Error;
-use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State, Tensor};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Optimizer, State, Tensor};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::gpu::{Gpu, KernelVariant};
 use genre_gpu::graph::{Activation, Graph, NodeId, Op, Padding, Role, Shape};
@@ -206,7 +206,7 @@ fn a_plan_on_a_used_device_gives_the_same_bits() {
     let run = |gpu: &mut Gpu| {
         let start = initial_parameters(gpu.plan().graph(), 42);
         gpu.set_state(&State::new(start)).unwrap();
-        let sgd = Sgd { momentum: 0.9, ..Sgd::plain(0.01) };
+        let sgd = Optimizer::momentum(0.01, 0.9, false);
         let watch = &mut |_| ControlFlow::Continue(());
         let mut probabilities = Vec::new();
         let steps: Vec<_> = (0..2)
@@ -280,7 +280,7 @@ fn a_plan_for_inference_evaluates_alike_and_refuses_to_train() {
             );
             let batches = Batches::plain(&order);
             let train =
-                gpu.train(data, &batches, Sgd::plain(0.1), &mut |_| ControlFlow::Continue(()));
+                gpu.train(data, &batches, Optimizer::sgd(0.1), &mut |_| ControlFlow::Continue(()));
             let refusals = [
                 train.map(drop),
                 gpu.logit_gradients(data, &order),

@@ -9,14 +9,14 @@ use crate::common::gpu::{
 };
 use crate::common::{cases, plan};
 use genre_gpu::Error;
-use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State};
+use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Optimizer, State};
 use genre_gpu::gpu::{Caps, Gpu, KernelVariant};
 use genre_gpu::graph::{Activation, Graph, Op, Padding, Shape};
 use genre_gpu::models::Model;
 use genre_gpu::random::streams::Stream;
 use genre_gpu::train::initial_parameters;
 
-const SGD: Sgd = Sgd { momentum: 0.9, ..Sgd::plain(0.01) };
+const SGD: Optimizer = Optimizer::momentum(0.01, 0.9, false);
 
 fn p1() -> Graph {
     Model::open("p1").unwrap().graph([16, 12, 1], 4).unwrap()
@@ -72,7 +72,7 @@ fn gradients_in_few_parts_are_those_in_many() {
     let mut results = Vec::new();
     for cap in [None, Some(98_304)] {
         let Some(mut gpu) = ready(cap) else { return };
-        let still = Sgd::plain(0.0);
+        let still = Optimizer::sgd(0.0);
         gpu.train_step(DatasetRef::new(&x, &y), &Batches::plain(&order), still).unwrap();
         results.push(gpu.parameter_gradients().unwrap());
     }

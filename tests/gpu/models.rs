@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Optimizer, State};
 use genre_gpu::check::{ModelTolerance, model_step};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::models::Model;
@@ -130,7 +130,7 @@ fn weight_not_finite(variant: Variant) {
     let graph = golden::p1(&data);
     let samples = DatasetRef::new(&data.x, &data.y);
     let Some(mut gpu) = open(plan::of(&graph, 16), variant) else { return };
-    let sgd = Sgd { momentum: 0.9, ..Sgd::plain(0.01) };
+    let sgd = Optimizer::momentum(0.01, 0.9, false);
     for (p, wrong) in graph.parameters().iter().zip([f32::NAN, f32::INFINITY].iter().cycle()) {
         for (samples_of_call, finite) in [(16, 0), (48, 1)] {
             let mut state = State::new(initial_parameters(&graph, 42));

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use genre_gpu::backend::{
-    Augmentation, Backend, Batches, DatasetRef, Evaluation, Replicas, Sgd, State, StepMetrics,
+    Augmentation, Backend, Batches, DatasetRef, Evaluation, Optimizer, Replicas, State, StepMetrics,
 };
 use genre_gpu::error::Error;
 use genre_gpu::gpu::Gpu;
@@ -29,7 +29,7 @@ const MODELS: [(&str, [usize; 3]); 3] = [
     ("p2-bands", [16, 24, 1]),
     (concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/models/two_branches.toml"), [16, 24, 1]),
 ];
-const SGD: Sgd = Sgd { learning_rate: 0.02, momentum: 0.9, nesterov: true };
+const SGD: Optimizer = Optimizer::momentum(0.02, 0.9, true);
 
 mod have_the_bits_of_a_run_alone {
     on_each_variant! { super::same_bits }
@@ -82,7 +82,7 @@ impl Call {
 
     fn batches(&self) -> Batches<'_> {
         let Self { order, augmentations, seed, first_step } = self;
-        Batches { order, augmentations, seed: *seed, first_step: *first_step }
+        Batches { order, augmentations, seed: *seed, first_step: *first_step, rates: &[] }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a step on the GPU costs besides arithmetic, and that its kernels can be timed.
 
-use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Optimizer, State};
 use genre_gpu::gpu::{Gpu, Timer};
 use genre_gpu::measure::Budget;
 use genre_gpu::models::Model;
@@ -41,7 +41,7 @@ fn epochs(variant: Variant) {
     let Some(mut gpu) = p1(variant) else { return };
     let (train, val) = (random(TRAIN), random(VAL));
     let (train, val) = (DatasetRef::new(&train.0, &train.1), DatasetRef::new(&val.0, &val.1));
-    let sgd = Sgd { momentum: 0.9, ..Sgd::plain(0.01) };
+    let sgd = Optimizer::momentum(0.01, 0.9, false);
     let (mut probabilities, mut allocations) = (Vec::new(), Vec::new());
     for epoch in 0..3 {
         let order = Shuffle::Keras2.order(42, TRAIN, epoch);

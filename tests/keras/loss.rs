@@ -1,4 +1,4 @@
-//! Label smoothing, weights of classes, a plateau schedule and early stopping against real Keras: whole runs of
+//! Label smoothing, weights of classes, a plateau schedule, warm-up and early stopping against real Keras: whole runs of
 //! `tests/fixtures/models/loss.toml`, the last batches short.
 //!
 //! As in `norm.rs`, the naive f64 model pins the rules against Keras in f64; the devices are then held to
@@ -11,12 +11,15 @@ use crate::common::backend::evaluate;
 use crate::common::golden::History;
 use crate::common::gpu::{self, VARIANTS};
 use crate::common::naive::{self, Mode};
-use genre_gpu::backend::{Backend, Batches, DatasetRef, Loss, Sgd, State, StepMetrics};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Loss, Optimizer, State, StepMetrics};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::graph::Graph;
-use genre_gpu::models::{ClassWeights, EarlyStopping, Model, Schedule};
+use genre_gpu::models::{ClassWeights, EarlyStopping, Model};
 use genre_gpu::plan::Plan;
+use genre_gpu::train::history::Epoch;
 use genre_gpu::train::initial_parameters;
+use genre_gpu::train::rates::{epoch_rate, step_rate};
+use genre_gpu::train::settings::{Config, Recipe, Settings};
 use serde::Deserialize;
 
 const SEED: u32 = 42;
@@ -57,6 +60,7 @@ struct Setting {
     label_smoothing: f32,
     class_weights: &'static str,
     schedule: &'static str,
+    warmup: f32,
     early_stopping: &'static str,
 }
 
@@ -65,10 +69,11 @@ const PLAIN: Setting = Setting {
     label_smoothing: 0.0,
     class_weights: "none",
     schedule: "constant",
+    warmup: 0.0,
     early_stopping: "none",
 };
 
-const SETTINGS: [Setting; 4] = [
+const SETTINGS: [Setting; 5] = [
     Setting { name: "smoothing", label_smoothing: 0.1, ..PLAIN },
     Setting { name: "balanced", class_weights: "balanced", ..PLAIN },
     Setting {
@@ -79,7 +84,21 @@ const SETTINGS: [Setting; 4] = [
         ..PLAIN
     },
     Setting { name: "early_stopping", early_stopping: "2:0.015", ..PLAIN },
+    Setting { name: "warm_up", schedule: "cosine", warmup: 1.5, ..PLAIN },
 ];
+
+impl Setting {
+    fn config(&self) -> Config {
+        let settings = Settings {
+            epochs: Some(EPOCHS),
+            learning_rate: Some(RATE),
+            schedule: Some(self.schedule.parse().unwrap()),
+            warmup: Some(self.warmup),
+            ..Settings::default()
+        };
+        settings.resolve(Recipe::default()).unwrap()
+    }
+}
 
 struct Fixture {
     graph: Graph,
@@ -113,7 +132,8 @@ type Figures = (f64, f64);
 
 /// What can train and evaluate an epoch.
 trait Epochs {
-    fn train(&mut self, rate: f32) -> Figures;
+    /// With the rate of each step.
+    fn train(&mut self, rates: &[f32]) -> Figures;
     fn evaluate(&mut self) -> Figures;
     fn weights(&mut self) -> Vec<Vec<f64>>;
 }
@@ -126,17 +146,17 @@ struct Naive<'a> {
 }
 
 impl Naive<'_> {
-    /// One pass in order; with a rate, a step after each batch.
-    fn epoch(&mut self, (x, y): (&[f32], &[u32]), rate: Option<f32>) -> Figures {
+    /// One pass in order; with rates, a step after each batch.
+    fn epoch(&mut self, (x, y): (&[f32], &[u32]), rates: Option<&[f32]>) -> Figures {
         let (graph, len) = (&self.fixture.graph, x.len() / y.len());
-        let mode = if rate.is_some() { Mode::Train } else { Mode::Evaluate };
+        let mode = if rates.is_some() { Mode::Train } else { Mode::Evaluate };
         let (mut loss, mut correct) = (0.0, 0);
-        for (x, y) in x.chunks(BATCH * len).zip(y.chunks(BATCH)) {
+        for (k, (x, y)) in x.chunks(BATCH * len).zip(y.chunks(BATCH)).enumerate() {
             let x: Vec<f64> = x.iter().map(|&v| f64::from(v)).collect();
             let pass = naive::pass_of((mode, &self.loss), graph, &self.parameters, &x, y);
             loss += pass.loss * y.len() as f64;
             correct += pass.correct;
-            let Some(rate) = rate else { continue };
+            let Some(rate) = rates.map(|rates| rates[k]) else { continue };
             let sgd = naive::sgd::Sgd {
                 rate: f64::from(rate),
                 momentum: f64::from(MOMENTUM),
@@ -151,9 +171,9 @@ impl Naive<'_> {
 }
 
 impl Epochs for Naive<'_> {
-    fn train(&mut self, rate: f32) -> Figures {
+    fn train(&mut self, rates: &[f32]) -> Figures {
         let fixture = self.fixture;
-        self.epoch((&fixture.x, &fixture.y), Some(rate))
+        self.epoch((&fixture.x, &fixture.y), Some(rates))
     }
 
     fn evaluate(&mut self) -> Figures {
@@ -179,10 +199,10 @@ fn figures(metrics: StepMetrics) -> Figures {
 }
 
 impl<B: Backend> Epochs for OnDevice<'_, B> {
-    fn train(&mut self, rate: f32) -> Figures {
-        let sgd = Sgd { momentum: MOMENTUM, ..Sgd::plain(rate) };
+    fn train(&mut self, rates: &[f32]) -> Figures {
+        let sgd = Optimizer::momentum(0.0, MOMENTUM, false);
         let mut watch = |_| ControlFlow::Continue(());
-        let batches = Batches::plain(&self.order);
+        let batches = Batches { rates, ..Batches::plain(&self.order) };
         let steps = self.backend.train(self.train, &batches, sgd, &mut watch).unwrap();
         figures(steps.into_iter().sum())
     }
@@ -212,16 +232,19 @@ fn follow(
     bars: [f64; 2],
 ) {
     let name = format!("{} on {on}", setting.name);
-    let schedule: Schedule = setting.schedule.parse().unwrap();
+    let steps = fixture.y.len().div_ceil(BATCH);
     let early: EarlyStopping = setting.early_stopping.parse().unwrap();
-    let (mut val_losses, mut kept) = (Vec::new(), Vec::new());
+    let (mut history, mut kept) = (Vec::new(), Vec::new());
     let mut of_losses = 0f64;
+    let config = setting.config();
     for epoch in 0..EPOCHS {
-        let rate = schedule.rate(RATE, epoch, EPOCHS, &val_losses);
+        let rate = epoch_rate(&config, &history, epoch);
+        let rates = (0..steps).map(|step| step_rate(&config, (epoch, rate), step, steps));
+        let rates: Vec<f32> = rates.collect();
         if let Some(rates) = &run.rates {
             assert_eq!(f64::from(rate), rates[epoch], "{name}, epoch {}", epoch + 1);
         }
-        let (train, val) = (by.train(rate), by.evaluate());
+        let (train, val) = (by.train(&rates), by.evaluate());
         let want = &run.history;
         assert!(epoch < want.loss.len(), "{name}: Keras stopped after {} epochs", want.loss.len());
         for ((loss, accuracy), want_loss, want_accuracy) in [
@@ -232,8 +255,10 @@ fn follow(
             assert!(right, "{name}, epoch {}: accuracy {accuracy}, {want_accuracy}", epoch + 1);
             of_losses = of_losses.max(apart(loss, want_loss, want_loss));
         }
-        val_losses.push(val.0 as f32);
-        let patience = early.patience(val_losses.iter().copied());
+        let [loss, accuracy, val_loss, val_accuracy] =
+            [train.0, train.1, val.0, val.1].map(|figure| figure as f32);
+        history.push(Epoch { loss, accuracy, val_loss, val_accuracy, seconds: 0.0 });
+        let patience = early.patience(history.iter().map(|epoch| epoch.val_loss));
         if patience.is_none_or(|patience| patience.best == epoch) {
             kept = by.weights();
         }
@@ -241,7 +266,7 @@ fn follow(
             break;
         }
     }
-    assert_eq!(val_losses.len(), run.history.loss.len(), "{name}");
+    assert_eq!(history.len(), run.history.loss.len(), "{name}");
     let mut of_weights = 0f64;
     for (p, got) in fixture.graph.parameters().iter().zip(kept) {
         let want = &run.weights[&p.name];

@@ -13,7 +13,7 @@ use crate::common::gpu::{self, VARIANTS};
 use crate::common::levels;
 use crate::common::naive::{self, Mode};
 use crate::common::plan;
-use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State, StepMetrics};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Optimizer, State, StepMetrics};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::graph::{Graph, NodeId, Op, Role};
 use genre_gpu::models::{Model, Schedule};
@@ -252,7 +252,7 @@ fn model_follows<B: Backend>(golden: &Golden, device: &str, open: impl Fn(Plan) 
         let mut history = Vec::new();
         for e in 0..EPOCHS {
             let learning_rate = schedule.rate(RATE, e, EPOCHS, &[]);
-            let sgd = Sgd { learning_rate, momentum: MOMENTUM, nesterov };
+            let sgd = Optimizer::momentum(learning_rate, MOMENTUM, nesterov);
             let mut watch = |_| ControlFlow::Continue(());
             let batches = Batches::plain(&order);
             let steps = backend.train(train, &batches, sgd, &mut watch).unwrap();

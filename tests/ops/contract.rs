@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use genre_gpu::Error;
-use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, State, Tensor};
+use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Optimizer, State, Tensor};
 use genre_gpu::graph::{Activation, Graph, Padding, Shape};
 
 use crate::common::backend::Implementation;
@@ -13,7 +13,7 @@ use crate::common::plan;
 use genre_gpu::check::Opened;
 
 const BATCH: usize = 2;
-const SGD: Sgd = Sgd::plain(0.1);
+const SGD: Optimizer = Optimizer::sgd(0.1);
 
 fn graph() -> Graph {
     let mut graph = Graph::new("contract", Shape::Map { h: 3, w: 4, c: 1 });

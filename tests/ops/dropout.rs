@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use genre_gpu::backend::{Batches, DatasetRef, Sgd, Tensor};
+use genre_gpu::backend::{Batches, DatasetRef, Optimizer, Tensor};
 use genre_gpu::check::Opened;
 
 use crate::common::backend::{Implementation, default_gpu};
@@ -23,7 +23,7 @@ fn drops(device: &mut Opened, case: &Case, seed: u32, first_step: u32) -> Vec<f3
     let batches = Batches { seed, first_step, ..Batches::plain(&order) };
     let watch = &mut |_| ControlFlow::Continue(());
     let backend = device.backend();
-    backend.train(DatasetRef::new(&x, &y), &batches, Sgd::plain(0.0), watch).unwrap();
+    backend.train(DatasetRef::new(&x, &y), &batches, Optimizer::sgd(0.0), watch).unwrap();
     backend.tensor(case.graph.find("drop").unwrap(), Tensor::Value).unwrap()
 }
 
@@ -38,7 +38,7 @@ fn masks_depend_on_step_and_seed_and_are_the_same_on_both_devices() {
     let (x, y, _) = cases::fill(&case, 3 * case.batch);
     let order: Vec<u32> = (2 * case.batch as u32..3 * case.batch as u32).collect();
     let third = Batches { seed: 42, first_step: 9, ..Batches::plain(&order) };
-    cpu.backend().train_step(DatasetRef::new(&x, &y), &third, Sgd::plain(0.0)).unwrap();
+    cpu.backend().train_step(DatasetRef::new(&x, &y), &third, Optimizer::sgd(0.0)).unwrap();
     let drop = case.graph.find("drop").unwrap();
     let value = cpu.backend().tensor(drop, Tensor::Value).unwrap();
     assert!(first == value, "the third step of three from 7");

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Sgd, Tensor};
+use genre_gpu::backend::{Augmentation, Backend, Batches, DatasetRef, Optimizer, Tensor};
 use genre_gpu::check::Opened;
 use genre_gpu::graph::{Activation, Graph, Op, Shape};
 use genre_gpu::random::streams::Stream;
@@ -57,7 +57,7 @@ fn roll_shift_and_cover(on: Implementation) {
         Augmentation { band: 1, bands: 1, frame: 2, frames: 2, gain: 100.0, ..none },
     ];
     let batches = Batches { augmentations: &augmentations, ..Batches::plain(&[1, 0]) };
-    backend.train_step(samples, &batches, Sgd::plain(0.0)).unwrap();
+    backend.train_step(samples, &batches, Optimizer::sgd(0.0)).unwrap();
     let want = [
         [9.5, 10.5, 11.5, 8.5, 13.5, 14.5, 15.5, 12.5],
         [100.0, 101.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0],
@@ -68,7 +68,7 @@ fn roll_shift_and_cover(on: Implementation) {
     assert_eq!(input(backend), x);
     let odd = Batches { augmentations: &augmentations[..1], ..Batches::plain(&[1, 0]) };
     assert!(
-        backend.train_step(samples, &odd, Sgd::plain(0.0)).is_err(),
+        backend.train_step(samples, &odd, Optimizer::sgd(0.0)).is_err(),
         "an augmentation is missing"
     );
 }
@@ -81,7 +81,7 @@ fn all_channels(on: Implementation) {
         [Augmentation { roll: 3, band: 0, bands: 1, fill: 7.0, ..Augmentation::default() }];
     let batches = Batches { augmentations: &augmentations, ..Batches::plain(&[0]) };
     let want = [[7.0; 8], [14.0, 15.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0]].concat();
-    backend.train_step(DatasetRef::new(&x, &[1]), &batches, Sgd::plain(0.0)).unwrap();
+    backend.train_step(DatasetRef::new(&x, &[1]), &batches, Optimizer::sgd(0.0)).unwrap();
     assert_eq!(input(backend), want);
 }
 
@@ -104,12 +104,12 @@ fn own_augmentations(on: Implementation) {
     };
     let (Some(mut all), Some(mut one)) = (opened(), opened()) else { return };
     let watch = &mut |_| ControlFlow::Continue(());
-    let whole = all.backend().train(samples, &batches, Sgd::plain(0.1), watch).unwrap();
+    let whole = all.backend().train(samples, &batches, Optimizer::sgd(0.1), watch).unwrap();
     let pairs = order.chunks(2).zip(augmentations.chunks(2));
     let alone: Vec<_> = pairs
         .map(|(order, augmentations)| {
             let batches = Batches { augmentations, ..Batches::plain(order) };
-            one.backend().train_step(samples, &batches, Sgd::plain(0.1)).unwrap()
+            one.backend().train_step(samples, &batches, Optimizer::sgd(0.1)).unwrap()
         })
         .collect();
     assert_eq!(whole, alone);
@@ -144,7 +144,7 @@ fn random_augmentations(on: Implementation) {
             });
             let batches = Batches { augmentations: &augmentations, ..Batches::plain(&order) };
             device.poison();
-            device.backend().train_step(samples, &batches, Sgd::plain(0.0)).unwrap();
+            device.backend().train_step(samples, &batches, Optimizer::sgd(0.0)).unwrap();
             let rows = order.iter().zip(&augmentations).map(|(i, by)| {
                 naive::gather::sample(&x[*i as usize * h * w * c..][..h * w * c], shape, by)
             });

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
-use genre_gpu::backend::{Batches, DatasetRef, Sgd};
+use genre_gpu::backend::{Batches, DatasetRef, Optimizer};
 use genre_gpu::check::cases::nan::Poisoned;
 use genre_gpu::check::{Comparison, Prepared, Stage, What, two_steps};
 use genre_gpu::graph::{Graph, NodeId, Parameter};
@@ -150,10 +150,11 @@ pub fn many_steps(suite: &Suite, on: Implementation) {
         let (Some(mut one), Some(mut each)) = (open(), open()) else { return };
         let (one, each) = (one.backend(), each.backend());
         let mut watch = |_| ControlFlow::Continue(());
-        let all = one.train(samples, &Batches::plain(&order), Sgd::plain(0.1), &mut watch).unwrap();
+        let all =
+            one.train(samples, &Batches::plain(&order), Optimizer::sgd(0.1), &mut watch).unwrap();
         for (step, (batch, metrics)) in order.chunks(case.batch).zip(all).enumerate() {
             let batches = Batches { first_step: step as u32, ..Batches::plain(batch) };
-            assert_eq!(each.train_step(samples, &batches, Sgd::plain(0.1)).unwrap(), metrics);
+            assert_eq!(each.train_step(samples, &batches, Optimizer::sgd(0.1)).unwrap(), metrics);
         }
         assert_eq!(one.state().unwrap(), each.state().unwrap(), "{}", case.name);
     }

@@ -56,6 +56,7 @@ mod dropout;
 mod flatten;
 mod gather;
 mod max_pool2d;
+mod optimizer;
 mod penalty;
 mod plan;
 mod sgd;

@@ -1,7 +1,7 @@
-//! The optimiser's update: momentum and Nesterov's.
+//! Gradient descent: momentum and Nesterov's.
 
-use genre_gpu::backend::{DatasetRef, Sgd, State};
-use genre_gpu::check::{Opened, batches, updates};
+use genre_gpu::backend::{DatasetRef, Optimizer, State};
+use genre_gpu::check::{OPTIMIZERS, Opened, batches, updates};
 
 use crate::common::backend::Implementation;
 use crate::common::cases::{self, Case, conv, one};
@@ -9,11 +9,11 @@ use crate::common::plan;
 use genre_gpu::graph::{Activation, Padding};
 
 mod momentum {
-    on_all! { super::follows_its_formula, false }
+    on_all! { super::follows_its_formula, 0 }
 }
 
 mod nesterov {
-    on_all! { super::follows_its_formula, true }
+    on_all! { super::follows_its_formula, 1 }
 }
 
 /// On the CPU the result is bit-identical to the formula in f32.
@@ -26,13 +26,13 @@ mod bits {
     }
 }
 
-fn case() -> Case {
+pub(super) fn case() -> Case {
     let op = conv(4, [5, 5], Padding::Same, Activation::Relu);
     one("conv 5×5 same", [7, 11, 3], 5, 3, op)
 }
 
-fn sgd(nesterov: bool) -> Sgd {
-    Sgd { momentum: 0.9, nesterov, ..Sgd::plain(0.1) }
+fn sgd(nesterov: bool) -> Optimizer {
+    Optimizer::momentum(0.1, 0.9, nesterov)
 }
 
 /// Takes three steps; `after` sees each one's gradients.
@@ -49,10 +49,11 @@ fn steps(device: &mut Opened, nesterov: bool, after: &mut dyn FnMut(&[f32])) -> 
     device.backend().state().unwrap()
 }
 
-fn follows_its_formula(nesterov: bool, on: Implementation) {
+/// That of a number in [`OPTIMIZERS`].
+pub(super) fn follows_its_formula(number: usize, on: Implementation) {
     let case = case();
     let Some(mut device) = on.open(plan::of(&case.graph, case.batch)) else { return };
-    for deviation in updates(&case, &mut device, nesterov).unwrap() {
+    for deviation in updates(&case, &mut device, OPTIMIZERS[number]).unwrap() {
         assert!(deviation.wrong.is_none(), "{}", deviation.wrong.unwrap());
     }
 }
@@ -68,5 +69,5 @@ fn bits_of_the_formula(nesterov: bool) {
             *w += if nesterov { 0.9 * *v - 0.1 * g } else { *v };
         }
     });
-    assert_eq!(state, State { parameters: w, velocity: v });
+    assert_eq!(state, State { parameters: w, velocity: v, second_moment: Vec::new() });
 }

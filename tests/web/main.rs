@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::Command;
 
-use genre_gpu::backend::{Backend, Batches, DatasetRef, Sgd, State};
+use genre_gpu::backend::{Backend, Batches, DatasetRef, Optimizer, State};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::gpu::{KERNELS, Recording, TileConfig};
 use genre_gpu::models::Model;
@@ -22,7 +22,9 @@ const CLASSES: usize = 4;
 const BATCH: usize = 6;
 /// The last step has one sample.
 const SAMPLES: usize = 13;
-const SGD: Sgd = Sgd { momentum: 0.9, nesterov: true, ..Sgd::plain(0.01) };
+const RATE: f32 = 0.01;
+const MOMENTUM: f32 = 0.9;
+const SGD: Optimizer = Optimizer::momentum(RATE, MOMENTUM, true);
 const SEED: u32 = 11;
 const FIRST_STEP: u32 = 5;
 
@@ -65,7 +67,7 @@ fn job(model: &str, tiles: TileConfig) -> (Job, Vec<f32>, Vec<f32>) {
     let mut document = serde_json::to_value(&recording).unwrap();
     document["weights"] = serde_json::to_value(recording.padded(&parameters)).unwrap();
     let settings = serde_json::json!({
-        "learning_rate": SGD.learning_rate, "momentum": SGD.momentum, "nesterov": SGD.nesterov,
+        "learning_rate": RATE, "momentum": MOMENTUM, "nesterov": true,
         "seed": SEED, "first_step": FIRST_STEP,
     });
     (Job { recording: document, samples, labels, order, settings }, probabilities, trained)

@@ -100,7 +100,7 @@ export function run({ device, recording, buffers, steps, dispatches }, pass, ord
       bytes.setUint32(i * step.stride + step.fields[field], value, true);
     }
     if (pass === "train") {
-      for (const field of ["learning_rate", "momentum"]) {
+      for (const field of step.floats) {
         bytes.setFloat32(i * step.stride + step.fields[field], settings[field] ?? 0, true);
       }
     }

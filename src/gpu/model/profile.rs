@@ -104,6 +104,10 @@ fn step(recording: &Recording) -> Vec<u32> {
         ("n", recording.batch_size as u32),
         ("learning_rate", 0.01_f32.to_bits()),
         ("momentum", 0.9_f32.to_bits()),
+        ("gain_1", 0.1_f32.to_bits()),
+        ("gain_2", 0.001_f32.to_bits()),
+        ("epsilon", 1e-7_f32.to_bits()),
+        ("clip_norm", 1.0_f32.to_bits()),
         ("training", 1),
         ("seed", 42),
     ]);

@@ -44,11 +44,14 @@ impl Layer for BatchNormLayer {
 
     /// The gradients of gamma and beta were computed by `reduce_backward`.
     fn update(&mut self, io: Update<'_>) {
-        let Update { mut slice, sgd, .. } = io;
-        slice.step(0.0, sgd);
-        let (_, moving) = slice.parameters.split_at_mut(2 * self.op.c);
-        let (mean, variance) = moving.split_at_mut(self.op.c);
-        self.stats.update_moving(self.op, mean, variance);
+        let Update { slice, stage, .. } = io;
+        let (mut trained, mut moving) = slice.split_at(2 * self.op.c);
+        trained.update(0.0, stage);
+        moving.update(0.0, stage.without_decay());
+        if stage.steps() {
+            let (mean, variance) = moving.parameters.split_at_mut(self.op.c);
+            self.stats.update_moving(self.op, mean, variance);
+        }
     }
 }
 

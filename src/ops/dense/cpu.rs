@@ -70,17 +70,21 @@ impl Layer for DenseLayer {
     /// The kernel by tasks of [`ROWS`] rows, each of which computes its gradient and takes its step.
     fn update(&mut self, io: Update<'_>) {
         let d = self.0;
-        let mut samples: Vec<Sample<'_>> = Vec::new();
+        let (sums, mut samples): (bool, Vec<Sample<'_>>) = (io.stage.sums(), Vec::new());
         for shard in io.shards {
             samples.extend(shard.x.chunks_exact(d.n_in).zip(shard.dz.chunks_exact(d.n_out)));
         }
         let (mut kernel, mut bias) = io.slice.split_at(self.kernel_len());
-        backward_bias(&samples, bias.gradients);
-        bias.step(0.0, io.sgd);
+        if sums {
+            backward_bias(&samples, bias.gradients);
+        }
+        bias.update(0.0, io.stage);
         let samples = &samples[..];
         kernel.par_chunks(d.n_out * ROWS).enumerate().for_each(|(task, mut rows)| {
-            dispatch!(level(), simd => matmul_tn(simd, d, task * ROWS, samples, rows.gradients));
-            rows.step(d.l2, io.sgd);
+            if sums {
+                dispatch!(level(), simd => matmul_tn(simd, d, task * ROWS, samples, rows.gradients));
+            }
+            rows.update(d.l2, io.stage);
         });
     }
 }

@@ -13,14 +13,17 @@ const CHUNK: usize = 1 << 12;
 pub(crate) fn penalty(graph: &Graph, parameters: &[f32]) -> f64 {
     assert_may_fork();
     (graph.parameters().iter().filter(|p| p.l2 != 0.0))
-        .map(|p| {
-            let chunks = parameters[p.range()].par_chunks(CHUNK).map(sum_of_squares);
-            f64::from(p.l2) * chunks.collect::<Vec<f64>>().iter().sum::<f64>()
-        })
+        .map(|p| f64::from(p.l2) * sum_of_squares(&parameters[p.range()]))
         .sum()
 }
 
-fn sum_of_squares(w: &[f32]) -> f64 {
+/// `Σ w²` in the same order. Forks.
+pub(crate) fn sum_of_squares(w: &[f32]) -> f64 {
+    assert_may_fork();
+    w.par_chunks(CHUNK).map(of_chunk).collect::<Vec<f64>>().iter().sum()
+}
+
+fn of_chunk(w: &[f32]) -> f64 {
     // Eight interleaved sums: a fixed order that vectorises.
     let mut lanes = [0.0f64; 8];
     for eight in w.chunks(8) {

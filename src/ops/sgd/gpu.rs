@@ -1,4 +1,4 @@
-//! Dispatch of the optimiser: `shaders/sgd/`. It also reduces the partial sums of the convolutions'
+//! Dispatch of gradient descent: `shaders/sgd/`. It also reduces the partial sums of the convolutions'
 //! weight gradients ([`SplitK`]), so that the reduction needs no dispatch of its own.
 
 use crate::graph::{Graph, NodeId, Role};
@@ -26,7 +26,7 @@ pub(crate) struct Chunk {
     pub(crate) stride: u32,
     /// 0 where the gradient is not split.
     pub(crate) parts_per_sample: u32,
-    /// Samples in a part.
+    /// Samples in a part; 0 where no gradient moves the elements.
     pub(crate) samples_per_part: u32,
     /// Threads that share the parts of an element: a power of two.
     pub(crate) lanes: u32,
@@ -70,7 +70,7 @@ pub(crate) fn chunks(
                 start: 0,
                 stride: 0,
                 parts_per_sample: 0,
-                samples_per_part: 1,
+                samples_per_part: u32::from(parameter.role.is_trainable()),
                 lanes: lanes as u32,
                 penalty: shares,
                 l2: parameter.l2,

@@ -157,8 +157,13 @@ fn loss(run: &RunRecord) -> String {
 fn optimiser(run: &RunRecord) -> String {
     let config = &run.config;
     let nesterov = if config.nesterov { ", Nesterov" } else { "" };
+    let warm_up = match config.warmup {
+        0.0 => String::new(),
+        1.0 => ", after a linear rise from 0 over 1 epoch".into(),
+        epochs => format!(", after a linear rise from 0 over {epochs} epochs"),
+    };
     format!(
-        "SGD, learning rate {} ({}), momentum {}{nesterov}",
+        "SGD, learning rate {} ({}{warm_up}), momentum {}{nesterov}",
         config.learning_rate, config.schedule, config.momentum
     )
 }

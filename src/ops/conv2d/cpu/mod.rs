@@ -240,21 +240,25 @@ impl Layer for Conv2dLayer {
 
     fn update(&mut self, io: Update<'_>) {
         let (mut kernel, mut bias) = io.slice.split_at(self.op.extents.kernel_len());
-        self.dw.fill(0.0);
-        bias.gradients.fill(0.0);
-        for shard in self.workspaces.first_mut(io.shards.len()) {
-            for (to, from) in [(&mut *self.dw, &*shard.dw), (&mut *bias.gradients, &shard.db)] {
-                to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+        if io.stage.sums() {
+            self.dw.fill(0.0);
+            bias.gradients.fill(0.0);
+            for shard in self.workspaces.first_mut(io.shards.len()) {
+                for (to, from) in [(&mut *self.dw, &*shard.dw), (&mut *bias.gradients, &shard.db)] {
+                    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+                }
+            }
+            if self.op.max_pool2d.is_some() {
+                sparse::unpack(self.op.extents, &self.dw, kernel.gradients);
+            } else {
+                kernel.gradients.copy_from_slice(&self.dw);
             }
         }
-        if self.op.max_pool2d.is_some() {
-            sparse::unpack(self.op.extents, &self.dw, kernel.gradients);
-        } else {
-            kernel.gradients.copy_from_slice(&self.dw);
+        kernel.update(0.0, io.stage);
+        bias.update(0.0, io.stage);
+        if io.stage.steps() {
+            self.pack(kernel.parameters, self.op.bias.then_some(&*bias.parameters));
         }
-        kernel.step(0.0, io.sgd);
-        bias.step(0.0, io.sgd);
-        self.pack(kernel.parameters, self.op.bias.then_some(&*bias.parameters));
     }
 }
 
