@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId};
 pub use crate::ops::gather::Augmentation;
 pub use crate::ops::optimizer::{Optimizer, Rule};
+pub use crate::ops::softmax::Loss;
 use crate::plan::Plan;
 
 /// Samples and their labels, borrowed. Copies of one `DatasetRef` have one id, so that a device

@@ -5,7 +5,7 @@
 //   dx[n, i] = Σ_c dz[n, c] · w[i, c], where x[n, i] > 0 if `mask_x`
 // x and dx [n, n_in]; w [n_in, classes] and b [classes], which begins bias_at elements behind w, dw and db likewise.
 // z, dz and the probabilities, [n, classes] each, are one buffer, part_stride elements apart, and x and dx lie behind them,
-// at x_at and dx_at: a kernel has seven at most.
+// at x_at and dx_at, and the classes' weights behind them: a kernel has seven at most.
 //
 //   thread     0 … 7        8 … 15      …  248 … 255     z: 32 samples at a time, 4 classes at a time. Few outputs,
 //   sample     n            n + 1          n + 31        so that threads share the sum of one, and neighbouring ones
@@ -48,6 +48,10 @@ fn store_logit_gradient(at: u32, v: f32) {
 
 fn store_probability(at: u32, v: f32) {
     tensors[2u * part_stride + at] = v;
+}
+
+fn class_weight(label: u32) -> f32 {
+    return tensors[weights_at + label];
 }
 
 /// Input i of a sample times its weights for classes c … c + 3; 0 behind the last input. Samples and classes behind

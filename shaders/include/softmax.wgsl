@@ -2,16 +2,23 @@
 //   m = max_c z[n, c],  p[n, c] = exp(z[n, c] - m) / Σ exp(z - m)
 //   loss[n] = log Σ exp(z[n, ·] - m) - (z[n, t] - m),  t = labels[order[first + n]]
 //   dz[n, c] = (p[n, c] - [c = t]) / N, N = samples in the batch
+// With label smoothing the target [c = t] is q[c] = (1 - s) [c = t] + s / classes, in the loss Σ_c q[c] (z[n, c] - m)
+// instead of z[n, t] - m. Weights of classes multiply a sample's loss and dz in training.
 // A sample is correct if t is the first of its largest logits. dz is masked by z > 0 where the layer below ends in a ReLU;
 // outside of training it is the gradient of each sample's own logit, [c = t].
 // rows [samples of the data set, classes]: the probabilities by place in the order; metrics: (loss, correct) of each step,
 // Σ over the batch. Thread k of the first 64 takes samples k, k + 64, … in order, then a tree sums the threads: a fixed
 // order.
-// A kernel defines where z, p and dz are: logit, store_probability, store_logit_gradient.
+// A kernel defines where z, p, dz and the weights are: logit, store_probability, store_logit_gradient, class_weight.
 
 override classes: u32;
 override has_gradient: bool;
 override mask: bool;
+// The cross-entropy alone, if they are not given.
+override label_smoothing: f32 = 0.0;
+override is_weighted: bool = false;
+// Where the classes' weights begin.
+override weights_at: u32 = 0u;
 
 @group(0) @binding(1) var<storage, read> order: array<u32>;
 @group(0) @binding(2) var<storage, read> labels: array<u32>;
@@ -43,6 +50,10 @@ fn softmax_and_loss(local: u32) {
         for (var c = 0u; c < classes; c++) {
             sum += exp(logit(row + c) - top);
         }
+        var weight = 1.0;
+        if is_weighted {
+            weight = select(1.0, class_weight(label), step.training != 0u);
+        }
         for (var c = 0u; c < classes; c++) {
             let score = logit(row + c);
             let share = exp(score - top) / sum;
@@ -52,7 +63,14 @@ fn softmax_and_loss(local: u32) {
                 let own = select(0.0, 1.0, c == label);
                 var g = own;
                 if step.training != 0u {
-                    g = (share - own) / f32(step.n);
+                    var goal = own;
+                    if label_smoothing > 0.0 {
+                        goal = (1.0 - label_smoothing) * own + label_smoothing / f32(classes);
+                    }
+                    g = (share - goal) / f32(step.n);
+                    if is_weighted {
+                        g *= weight;
+                    }
                 }
                 if mask && !(score > 0.0) {
                     g = 0.0;
@@ -60,8 +78,19 @@ fn softmax_and_loss(local: u32) {
                 store_logit_gradient(row + c, g);
             }
         }
-        let own_loss = select(log(sum) - (logit(row + label) - top), fault, is_nan(fault));
-        loss += own_loss;
+        var reached = logit(row + label) - top;
+        if label_smoothing > 0.0 {
+            var all = 0.0;
+            for (var c = 0u; c < classes; c++) {
+                all += logit(row + c) - top;
+            }
+            reached = (1.0 - label_smoothing) * reached + label_smoothing / f32(classes) * all;
+        }
+        var own_loss = log(sum) - reached;
+        if is_weighted {
+            own_loss *= weight;
+        }
+        loss += select(own_loss, fault, is_nan(fault));
         correct += select(0.0, 1.0, best == label);
     }
     if local < 64u {

@@ -19,6 +19,11 @@ fn store_logit_gradient(at: u32, v: f32) {
     dz[at] = v;
 }
 
+// Behind the probabilities of the batch.
+fn class_weight(label: u32) -> f32 {
+    return p[weights_at + label];
+}
+
 @compute @workgroup_size(64)
 fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
     softmax_and_loss(local);

@@ -90,7 +90,8 @@ impl Prepared {
         let (graph, n) = (&self.case.graph, self.y.len());
         let parameters = naive::widen(graph, &got.evaluation.parameters);
         let x: Vec<f64> = self.x.iter().map(|&v| f64::from(v)).collect();
-        let want = naive::pass_in(Mode::Evaluate, graph, &parameters, &x, &self.y);
+        let want =
+            naive::pass_of((Mode::Evaluate, &self.case.loss), graph, &parameters, &x, &self.y);
         found.stage = Stage::Evaluation;
         let metrics = got.evaluation.metrics;
         let name = format!("{}, evaluated", self.case.name);
@@ -120,7 +121,7 @@ impl Poisoned {
         let (wide, _) = rows(samples, &order);
         let tensors = naive::widen(&case.graph, &parameters);
         device.set_parameters(&parameters)?;
-        let plan = Plan::new(case.graph.clone(), case.batch)?;
+        let plan = case.plan()?;
         let mut found =
             Comparisons { case, plan: &plan, stage: Stage::Explanation, all: Vec::new() };
 
@@ -148,13 +149,19 @@ pub fn two_steps(case: &Case, device: &mut Opened) -> Result<Vec<Comparison>> {
     let samples = DatasetRef::new(&x, &y);
     let order: Vec<u32> = (0..case.batch as u32).collect();
     device.set_parameters(&parameters)?;
-    let plan = Plan::new(case.graph.clone(), case.batch)?;
+    let plan = case.plan()?;
     let mut found = Comparisons { case, plan: &plan, stage: Stage::Step, all: Vec::new() };
     for (stage, batch) in [(Stage::Step, &order[..]), (Stage::PartialStep, &order[..case.partial])]
     {
         let step = Step::take(device, samples, batch)?;
         let (x, y) = rows(samples, batch);
-        let want = naive::pass(&case.graph, &naive::widen(&case.graph, &parameters), &x, &y);
+        let want = naive::pass_of(
+            (Mode::Train, &case.loss),
+            &case.graph,
+            &naive::widen(&case.graph, &parameters),
+            &x,
+            &y,
+        );
         found.stage = stage;
         found.step(&step, &want);
     }
@@ -277,7 +284,7 @@ impl Comparisons<'_> {
         let case = self.case;
         let (x, y) = rows(samples, &got.batch);
         let parameters = naive::widen(&case.graph, &got.before.parameters);
-        let want = naive::pass_in(Mode::Evaluate, &case.graph, &parameters, &x, &y);
+        let want = naive::pass_of((Mode::Evaluate, &case.loss), &case.graph, &parameters, &x, &y);
         for (id, name, extents, value) in self.kept(y.len(), &got.tensors.values) {
             let name = format!("{name}, logit gradients");
             let want = &want.values[id.index()];

@@ -4,7 +4,7 @@ use super::cases::{Case, fill};
 use super::opened::{Opened, Tensors};
 use crate::backend::{Backend, Batches, DatasetRef, Optimizer, State, StepMetrics};
 use crate::error::Result;
-use crate::naive::{self, Pass};
+use crate::naive::{self, Mode, Pass};
 use crate::plan::Plan;
 
 /// A rate of 0: no weight moves.
@@ -65,7 +65,7 @@ impl Prepared {
     /// # Errors
     /// If the graph cannot be planned.
     pub fn new(case: Case) -> Result<Self> {
-        let plan = Plan::new(case.graph.clone(), case.batch)?;
+        let plan = case.plan()?;
         // With a partial batch at the end of an evaluation.
         let (x, y, parameters) = fill(&case, 2 * case.batch + case.partial);
         let all: Vec<u32> = (0..2 * case.batch as u32).rev().collect();
@@ -74,7 +74,7 @@ impl Prepared {
         let tensors = naive::widen(&case.graph, &parameters);
         let expected = batches.each_ref().map(|batch| {
             let (x, y) = rows(DatasetRef::new(&x, &y), batch);
-            naive::pass(&case.graph, &tensors, &x, &y)
+            naive::pass_of((Mode::Train, &case.loss), &case.graph, &tensors, &x, &y)
         });
         Ok(Self { case, plan, x, y, parameters, batches, expected })
     }

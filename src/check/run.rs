@@ -15,7 +15,7 @@ use super::record::{Prepared, STILL, evaluate};
 use super::report::{CheckResult, KernelResult, Report, Tally};
 use super::update::{OPTIMIZERS, updates};
 use crate::backend::{
-    Augmentation, Backend, Batches, DatasetRef, Optimizer, Replicas, Rule, State, Tensor,
+    Augmentation, Backend, Batches, DatasetRef, Loss, Optimizer, Replicas, Rule, State, Tensor,
 };
 use crate::cpu::Cpu;
 use crate::error::{Error, Result};
@@ -394,9 +394,8 @@ impl<'a> Checks<'a> {
             }
             Part::Steps(name) => {
                 let model = Whole::new(name)?;
-                let found = self.with(&model.graph, BATCH, Form::USED, |device| {
-                    model.compare(device.backend())
-                });
+                let plan = Plan::new(model.graph.clone(), BATCH)?;
+                let found = self.with(plan, Form::USED, |device| model.compare(device.backend()));
                 self.keep(&format!("{}: training steps", name.to_uppercase()), None, found)?;
             }
             Part::Folded(name) => {
@@ -443,14 +442,12 @@ impl<'a> Checks<'a> {
     /// stays. A device that failed is not used again.
     fn with<T>(
         &mut self,
-        graph: &Graph,
-        batch: usize,
+        plan: Plan,
         form: Form,
         work: impl FnOnce(&mut Opened) -> Result<T>,
     ) -> Result<T> {
         let Form { variant, tiles } = form;
         let tiles = tiles.map(Tiles::from);
-        let plan = Plan::new(graph.clone(), batch)?;
         let gpu = match self.gpu.take() {
             Some(gpu) => gpu.with_kernels(plan, variant, tiles.as_ref())?,
             None => {
@@ -472,17 +469,15 @@ impl<'a> Checks<'a> {
     /// surrounds it is the affair of other cases.
     fn with_new<T>(
         &mut self,
-        graph: &Graph,
-        batch: usize,
+        plan: Plan,
         samples: DatasetRef<'_>,
         form: Form,
         known: &mut Known,
         work: impl FnOnce(&mut Opened) -> Result<T>,
     ) -> Result<Option<T>> {
         if let Form { variant, tiles: Some(tiles) } = form {
-            let plan = Plan::new(graph.clone(), batch)?;
             let count = samples.y().len();
-            let own = self.describer.dispatches(plan, variant, &tiles.into(), count)?;
+            let own = self.describer.dispatches(plan.clone(), variant, &tiles.into(), count)?;
             let surrounds =
                 |node: &str| ["input", "stem", "head", "softmax", "all"].contains(&node);
             let of_op: Dispatches =
@@ -493,7 +488,7 @@ impl<'a> Checks<'a> {
             }
             known.push(own);
         }
-        self.with(graph, batch, form, |device| {
+        self.with(plan, form, |device| {
             device.backend().prepare(samples)?;
             work(device).map(Some)
         })
@@ -543,16 +538,15 @@ impl<'a> Checks<'a> {
         form: Form,
         known: &mut Known,
     ) -> Result<Vec<Deviation>> {
-        let Case { graph, batch, .. } = &prepared.case;
         let samples = prepared.samples();
-        let recorded = self.with_new(graph, *batch, samples, form, known, |device| {
-            prepared.record(device, samples)
-        })?;
+        let plan = prepared.plan.clone();
+        let recorded =
+            self.with_new(plan, samples, form, known, |device| prepared.record(device, samples))?;
         let Some(recorded) = recorded else { return Ok(Vec::new()) };
         let comparisons = prepared.compare(&recorded);
         if let Some(mut gpu) = self.gpu.take() {
             self.attribute(&gpu, &comparisons, form);
-            self.time(&mut gpu, *batch, samples)?;
+            self.time(&mut gpu, prepared.case.batch, samples)?;
             self.gpu = Some(gpu);
         }
         Ok(deviations(comparisons))
@@ -592,11 +586,10 @@ impl<'a> Checks<'a> {
     }
 
     fn nans(&mut self, poisoned: &Poisoned, form: Form, known: &mut Known) -> Result<()> {
-        let Case { graph, batch, .. } = &poisoned.case;
-        let y = vec![0; *batch];
+        let plan = poisoned.case.plan()?;
+        let y = vec![0; plan.batch()];
         let samples = DatasetRef::new(&poisoned.x, &y);
-        let found =
-            self.with_new(graph, *batch, samples, form, known, |device| poisoned.compare(device));
+        let found = self.with_new(plan, samples, form, known, |device| poisoned.compare(device));
         self.keep("NaN", Some(form), found.map(|found| deviations(found.unwrap_or_default())))
     }
 
@@ -642,7 +635,7 @@ impl<'a> Checks<'a> {
 
     fn optimiser(&mut self, optimizer: (&str, Optimizer)) -> Result<Vec<Deviation>> {
         let Some(case) = cases::conv2d::cases().into_iter().next() else { return Ok(Vec::new()) };
-        self.with(&case.graph, case.batch, Form::USED, |device| updates(&case, device, optimizer))
+        self.with(case.plan()?, Form::USED, |device| updates(&case, device, optimizer))
     }
 
     fn beside_cpu(&mut self, model: &Whole) -> Result<Vec<Deviation>> {
@@ -653,7 +646,8 @@ impl<'a> Checks<'a> {
             let go_on = &mut |_| ControlFlow::Continue(());
             backend.train(samples, &Batches::plain(&order), BESIDE_CPU_SGD, go_on)
         };
-        let got = self.with(&model.graph, BATCH, Form::USED, |device| train(device.backend()))?;
+        let plan = Plan::new(model.graph.clone(), BATCH)?;
+        let got = self.with(plan, Form::USED, |device| train(device.backend()))?;
         let want = train(&mut cpu)?;
         let each = got.iter().zip(&want).enumerate().map(|(i, (got, want))| {
             let name = format!("{}, step {}: loss beside the CPU", model.graph.model(), i + 1);
@@ -692,10 +686,11 @@ impl<'a> Checks<'a> {
             let order: Vec<u32> = (0..n as u32).rev().collect();
             let batches = Batches { augmentations: &augmentations, ..Batches::plain(&order) };
             let samples = DatasetRef::new(&x, &y);
-            let got = self.with_new(&graph, n, samples, form, known, |device| {
-                device.backend().train_step(samples, &batches, STILL)?;
-                device.backend().tensor(input, Tensor::Value)
-            })?;
+            let got =
+                self.with_new(Plan::new(graph.clone(), n)?, samples, form, known, |device| {
+                    device.backend().train_step(samples, &batches, STILL)?;
+                    device.backend().tensor(input, Tensor::Value)
+                })?;
             let Some(got) = got else { continue };
             let len = h * w * c;
             let sample = |(i, by): (&u32, &Augmentation)| {
@@ -721,7 +716,7 @@ impl<'a> Checks<'a> {
         let order: Vec<u32> = (0..2 * n as u32).collect();
         let sgd = Optimizer::momentum(0.001, 0.9, false);
         let samples = DatasetRef::new(&x, &y);
-        let found = self.with_new(&graph, n, samples, form, known, |device| {
+        let found = self.with_new(Plan::new(graph.clone(), n)?, samples, form, known, |device| {
             let start = State::new(initial_parameters(&graph, SEED));
             let mut all = Vec::new();
             for p in graph.parameters() {
@@ -789,8 +784,14 @@ impl<'a> Checks<'a> {
         let train = |buffer_bytes| {
             let plan = Plan::new(graph.clone(), 8)?;
             let mut gpu = Gpu::new(plan, GpuOptions { buffer_bytes, ..self.gpu_options() })?;
-            let drawn =
-                Case { name: "split", graph: graph.clone(), batch: 8, partial: 8, ties: false };
+            let drawn = Case {
+                name: "split",
+                graph: graph.clone(),
+                batch: 8,
+                partial: 8,
+                ties: false,
+                loss: Loss::default(),
+            };
             let (_, _, parameters) = cases::fill(&drawn, 8);
             gpu.set_state(&State::new(parameters))?;
             let go_on = &mut |_| ControlFlow::Continue(());

@@ -16,6 +16,7 @@ mod evaluate;
 mod explain;
 mod export;
 mod lines;
+mod lr_find;
 mod models;
 mod out_file;
 mod predict;
@@ -79,6 +80,8 @@ enum Command {
     Assignment(Box<assignment::Args>),
     /// Train a model
     Train(Box<train::Args>),
+    /// Find a learning rate: train a few steps with rising ones
+    LrFind(Box<lr_find::Args>),
     /// Evaluate a trained model on its own data or on other arrays
     Evaluate(Box<evaluate::Args>),
     /// Explain a trained model: Grad-CAM, and how far to trust it
@@ -141,6 +144,7 @@ fn execute(command: &Command, output: Output) -> Result<ExitCode> {
         Command::Audit(args) => return audit::run(args, output),
         Command::Check(args) => return check::run(args, output),
         Command::Predict(args) => return predict::run(args, output),
+        Command::LrFind(args) => lr_find::run(args, output),
         Command::Evaluate(args) => evaluate::run(args, output),
         Command::Explain(args) => explain::run(args, output),
         Command::Export(args) => export::run(args, output),

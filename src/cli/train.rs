@@ -23,6 +23,7 @@ use crate::models::summary::capacity;
 use crate::plot::undrawn;
 use crate::text::fold;
 use crate::train::checkpoint::Checkpoint;
+use crate::train::ending::{Ending, ending};
 use crate::train::history::{Epoch, seconds_per_epoch};
 use crate::train::run_folder::RunFolder;
 use crate::train::runs::{
@@ -183,6 +184,16 @@ fn resume(args: &Args, output: Output, path: &Path) -> Result<ExitCode> {
     (config.split, config.fold) = (split, fold);
     config.check()?;
     folder.check_resumable()?;
+    let history = Checkpoint::read(&folder.checkpoint())?.position.history;
+    if let (true, Some(Ending::Early(early))) = (config.epochs > planned, ending(&config, &history))
+    {
+        let problem = format!(
+            "{}; more epochs would not be trained: start a new run with a longer --early-stopping, or \
+             with --early-stopping none",
+            early.of(planned)
+        );
+        return Err(Error::Run { path: folder.path().into(), problem });
+    }
     let model = Model::open(&config.model)?;
     Recipe::of(&model)?;
     let job = Job { model, config, folder: folder.path().into(), overwrite: false };
@@ -286,10 +297,14 @@ fn setup(config: &Config) -> String {
         let nesterov = if config.nesterov { "Nesterov " } else { "" };
         text.push_str(&format!(", {nesterov}momentum {momentum}"));
     }
-    let (schedule, augment) = (config.schedule.to_string(), config.augment.to_string());
-    for (name, value, usual) in
-        [("schedule", schedule, "constant"), ("augmentation", augment, "none")]
-    {
+    for (name, value, usual) in [
+        ("schedule", config.schedule.to_string(), "constant"),
+        ("warm-up epochs", config.warmup.to_string(), "0"),
+        ("early stopping", config.early_stopping.to_string(), "none"),
+        ("label smoothing", config.label_smoothing.to_string(), "0"),
+        ("class weights", config.class_weights.to_string(), "none"),
+        ("augmentation", config.augment.to_string(), "none"),
+    ] {
         if value != usual {
             text.push_str(&format!(", {name} {value}"));
         }

@@ -14,7 +14,7 @@ const GPU_WORDS: [&str; 12] = [
     "intel",
 ];
 /// Flags of other programs, and what is here instead. Underscores count as hyphens.
-const ELSEWHERE: [(&[&str], &str); 27] = [
+const ELSEWHERE: [(&[&str], &str); 29] = [
     (
         &["--optimizer", "--optimiser", "--adam", "--opt"],
         "SGD is the only optimiser; see --learning-rate, --momentum, --nesterov, --schedule",
@@ -34,15 +34,11 @@ const ELSEWHERE: [(&[&str], &str); 27] = [
         "names of arrays are one flag: --arrays x_train=NAME,y_train=NAME,...",
     ),
     (
-        &[
-            "--early-stopping",
-            "--early-stop",
-            "--patience",
-            "--callbacks",
-            "--restore-best-weights",
-        ],
-        "no run stops early; train --keep best keeps the epoch of the lowest validation loss",
+        &["--early-stop", "--patience", "--callbacks", "--restore-best-weights"],
+        "train --early-stopping PATIENCE stops early and keeps the best epoch's weights",
     ),
+    (&["--class-weight", "--weights-of-classes"], "train has --class-weights"),
+    (&["--lr-range-test", "--lr-finder", "--find-lr"], "genre-gpu lr-find tests learning rates"),
     (
         &["--weight-decay", "--l2", "--wd", "--regularization", "--kernel-regularizer"],
         "penalties stand in a model's file: l2 = 0.001 for a dense layer (see genre-gpu models)",

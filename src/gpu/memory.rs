@@ -11,6 +11,7 @@ use crate::graph::{Graph, NodeId, Role};
 use crate::ops::gpu::{Buffer, KernelVariant, UNIFORM_ELEMENTS};
 use crate::ops::optimizer::gpu::Form;
 use crate::ops::sgd::gpu::{Chunk, chunks, words};
+use crate::ops::softmax::Softmax;
 use crate::ops::split_k::{self, SplitK};
 use crate::ops::{batch_norm, conv2d, softmax};
 use crate::plan::{LoweredOp, Plan};
@@ -266,20 +267,20 @@ impl Memory {
     }
 
     /// Where the last dense layer is computed with the loss: logits, their gradient, the
-    /// probabilities, and the layer's input and its gradient in one buffer. Returns their slots.
+    /// probabilities, and the layer's input and its gradient in one buffer. Else the probabilities, if
+    /// weights of classes lie behind them. Returns the slots.
     fn add_loss(&mut self, plan: &Plan) -> Vec<usize> {
         let output = plan.graph().output();
         let LoweredOp::Softmax(op) = plan.lowered(output) else { return Vec::new() };
-        let Some(logits) = op.dense else { return Vec::new() };
         let len = plan.batch() * op.classes;
+        let Some(logits) = op.dense else { return self.add_weighted(plan, op, len) };
         let stride = softmax::gpu::part_stride(op, plan.batch());
         let Some((input, _)) = plan.inputs(logits).into_iter().next() else { return Vec::new() };
         let slot = plan.slot(input);
         let input_len = plan.buffer(slot).len;
         let [x, dx, end] = softmax::gpu::input_places(op, plan.batch(), input_len);
         let name = "logits, their gradient, probabilities, input of the layer, its gradient";
-        let buffer = self.buffers.add(name, end);
-        self.slices.insert(Buffer::LossTensors(output), Slice::whole(buffer, end));
+        let buffer = self.add_loss_tensors(output, op, name, end);
         for id in plan.graph().ids().filter(|id| plan.slot(*id) == slot) {
             let len = plan.batch() * input_len;
             self.slices.insert(Buffer::Value(id), Slice::part(buffer, x, len));
@@ -293,6 +294,41 @@ impl Memory {
         }
         self.slices.insert(Buffer::Value(output), Slice::part(buffer, 2 * stride, len));
         [input, logits, output].map(|id| plan.slot(id).0).to_vec()
+    }
+
+    /// Probabilities with the classes' weights behind them, if there are any.
+    fn add_weighted(&mut self, plan: &Plan, op: &Softmax, len: usize) -> Vec<usize> {
+        if softmax::gpu::weights_len(op) == 0 {
+            return Vec::new();
+        }
+        let output = plan.graph().output();
+        let end = softmax::gpu::part_stride(op, plan.batch());
+        let buffer = self.add_loss_tensors(output, op, "probabilities, weights of classes", end);
+        self.slices.insert(Buffer::Value(output), Slice::part(buffer, 0, len));
+        vec![plan.slot(output).0]
+    }
+
+    /// A buffer of `end` elements, and behind them the classes' weights of each replica.
+    fn add_loss_tensors(
+        &mut self,
+        output: NodeId,
+        op: &Softmax,
+        name: &str,
+        end: usize,
+    ) -> BufferId {
+        let len = end + softmax::gpu::weights_len(op);
+        let buffer = self.buffers.add(name, len);
+        self.slices.insert(Buffer::LossTensors(output), Slice::whole(buffer, len));
+        if len > end {
+            self.slices.insert(Buffer::ClassWeights, Slice::part(buffer, end, len - end));
+            let replicas = self.buffers.replicas;
+            let data = &mut self.buffers.descs[buffer.index].data;
+            for replica in 0..replicas {
+                data.resize(buffer.first(replica) + end, 0);
+                data.extend(op.loss.class_weights.iter().map(|weight| weight.to_bits()));
+            }
+        }
+        buffer
     }
 
     /// The argmax of max-poolings, and statistics and moments of batch norms.

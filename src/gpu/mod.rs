@@ -367,7 +367,11 @@ impl Gpu {
     pub fn fill(&self, value: f32) {
         for slice in self.memory.activations() {
             let buffer = &self.buffers[slice.buffer.index];
-            let values = vec![value; (buffer.size() / memory::WORD) as usize];
+            // Weights of classes are no output.
+            let weights = self.memory.buffer(Buffer::ClassWeights);
+            let weights = weights.filter(|weights| weights.buffer == slice.buffer);
+            let end = weights.map_or(buffer.size() / memory::WORD, |weights| weights.start);
+            let values = vec![value; end as usize];
             self.context.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&values));
         }
     }

@@ -47,10 +47,13 @@
 //! | `dense` | `units`, a number or `"classes"`, `bias = true`, `activation = "linear"`, `l2 = 0.0` |
 //!
 //! `[train]` may set `epochs`, `batch_size`, `learning_rate`, `momentum`, `nesterov`, `schedule`
-//! ([`Schedule`]) and `augment` ([`Augment`]).
+//! ([`Schedule`]), `warmup`, `early_stopping` ([`EarlyStopping`]), `label_smoothing`, `class_weights` ([`ClassWeights`]) and
+//! `augment` ([`Augment`]).
 
 mod augment;
 mod built_in;
+mod class_weights;
+mod early_stopping;
 mod number;
 mod schedule;
 mod spec;
@@ -68,6 +71,8 @@ use crate::text::{did_you_mean, toml_problem};
 pub use augment::Augment;
 use built_in::BUILT_IN;
 pub use built_in::built_in;
+pub use class_weights::ClassWeights;
+pub use early_stopping::{EarlyStopping, Patience};
 pub use schedule::Schedule;
 use spec::NodeSpec;
 

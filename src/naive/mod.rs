@@ -23,6 +23,7 @@ pub mod sgd;
 mod softmax;
 mod std_pool2d;
 
+use crate::backend::Loss;
 use crate::graph::{Activation, Graph, NodeId, Op, Parameter, Role, Shape};
 
 /// Seed of the dropout masks in training.
@@ -50,7 +51,7 @@ pub struct Pass {
     pub parameter_gradients: Vec<Vec<f64>>,
     /// Mean and variance that each batch norm divides by.
     pub moments: Vec<(NodeId, Vec<f64>, Vec<f64>)>,
-    /// Mean cross-entropy over the batch plus the penalty.
+    /// Mean loss over the batch plus the penalty.
     pub loss: f64,
     /// Samples whose first largest logit is that of their label.
     pub correct: usize,
@@ -85,11 +86,12 @@ struct Node<'a> {
     parameters: Vec<(Role, &'a [f64])>,
     /// The class of each sample.
     labels: &'a [u32],
+    loss: &'a Loss,
 }
 
 impl<'a> Node<'a> {
     fn new(
-        mode: Mode,
+        (mode, loss): (Mode, &'a Loss),
         (graph, id): (&Graph, NodeId),
         parameters: &'a [Vec<f64>],
         values: &'a [Vec<f64>],
@@ -110,6 +112,7 @@ impl<'a> Node<'a> {
             shape: extents(node.shape),
             parameters: own.map(|(p, tensor)| (p.role, tensor.as_slice())).collect(),
             labels,
+            loss,
         }
     }
 
@@ -168,6 +171,17 @@ pub fn pass(graph: &Graph, parameters: &[Vec<f64>], x: &[f64], y: &[u32]) -> Pas
 /// The same in either mode; in evaluation gradients are those of the sum over samples of the
 /// logit of each sample's label.
 pub fn pass_in(mode: Mode, graph: &Graph, parameters: &[Vec<f64>], x: &[f64], y: &[u32]) -> Pass {
+    pass_of((mode, &Loss::default()), graph, parameters, x, y)
+}
+
+/// The same with another loss than the cross-entropy alone.
+pub fn pass_of(
+    mode: (Mode, &Loss),
+    graph: &Graph,
+    parameters: &[Vec<f64>],
+    x: &[f64],
+    y: &[u32],
+) -> Pass {
     let mut values: Vec<Vec<f64>> = Vec::new();
     let mut moments = Vec::new();
     let (mut loss, mut correct) = (0.0, 0);
@@ -196,7 +210,7 @@ pub fn pass_in(mode: Mode, graph: &Graph, parameters: &[Vec<f64>], x: &[f64], y:
 }
 
 fn walk_back(
-    mode: Mode,
+    mode: (Mode, &Loss),
     graph: &Graph,
     parameters: &[Vec<f64>],
     values: &[Vec<f64>],

@@ -133,8 +133,11 @@ pub enum Buffer {
     /// The gradients of all parameters of a node, which lie as these do.
     NodeParameterGradients(NodeId),
     /// Logits, their gradient and the probabilities of a softmax in one binding, then input of the
-    /// last dense layer and its gradient, see `softmax::gpu::input_places`.
+    /// last dense layer and its gradient, see `softmax::gpu::input_places`. Without such a layer the
+    /// probabilities alone, where [`Buffer::ClassWeights`] lie behind them.
     LossTensors(NodeId),
+    /// The weights of classes, if the loss has any: behind what [`Buffer::LossTensors`] has for a step.
+    ClassWeights,
     /// All parameters.
     AllParameters,
     /// The gradients of all parameters.

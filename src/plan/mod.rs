@@ -23,6 +23,7 @@ use crate::ops::crop::Crop;
 use crate::ops::dense::Dense;
 use crate::ops::dropout::Dropout;
 use crate::ops::max_pool2d::MaxPool2d;
+pub use crate::ops::softmax::Loss;
 use crate::ops::softmax::Softmax;
 use crate::ops::std_pool2d::StdPool2d;
 use crate::ops::{Pass, pool2d};
@@ -175,14 +176,53 @@ impl Plan {
         }
         let learns = if trains { learning_nodes(&graph) } else { vec![false; slots.len()] };
         let input_gradients = plan_gradients(&graph, &slots, &learns, &mut buffers);
-        let lowered = lower_nodes(&graph, &Fusions::NONE);
+        let lowered = lower_nodes(&graph, &Fusions::NONE, &Loss::default());
         Ok(Self { graph, batch, slots, buffers, lowered, input_gradients, trains })
+    }
+
+    /// The same plan with another loss than the cross-entropy alone.
+    ///
+    /// # Errors
+    /// If the share of label smoothing is not in [0, 1), or there are weights that are not a finite
+    /// number from 0 on for each class, one of them above 0.
+    pub fn with_loss(mut self, loss: Loss) -> Result<Self> {
+        let classes = self.graph.classes();
+        let share = loss.label_smoothing;
+        if !(0.0..1.0).contains(&share) {
+            let (expected, found) = ("at least 0 and below 1", share.to_string());
+            return Err(Error::Setting { name: "label-smoothing", expected, found });
+        }
+        let weights = &loss.class_weights;
+        let sane = |weight: &f32| weight.is_finite() && *weight >= 0.0;
+        let all_sane = weights.iter().all(sane) && weights.iter().any(|weight| *weight > 0.0);
+        if !weights.is_empty() && (weights.len() != classes || !all_sane) {
+            return Err(Error::Mismatch {
+                what: "weights of classes",
+                expected: format!("{classes} finite numbers from 0 on, one of them above 0"),
+                found: format!("{weights:?}"),
+            });
+        }
+        for lowered in &mut self.lowered {
+            if let LoweredOp::Softmax(op) = lowered {
+                op.loss = loss.clone();
+            }
+        }
+        Ok(self)
+    }
+
+    /// What the loss is besides the cross-entropy.
+    pub fn loss(&self) -> Loss {
+        match self.lowered(self.graph.output()) {
+            LoweredOp::Softmax(op) => op.loss.clone(),
+            _ => Loss::default(),
+        }
     }
 
     /// The same plan with every fusion that its graph allows and `fusions` has.
     #[must_use]
     pub fn fused(mut self, fusions: &Fusions) -> Self {
-        self.lowered = lower_nodes(&self.graph, fusions);
+        let loss = self.loss();
+        self.lowered = lower_nodes(&self.graph, fusions, &loss);
         for id in self.graph.ids() {
             let kept = match &self.lowered[id.index()] {
                 LoweredOp::Conv2d(conv) => conv.max_pool2d.is_none(),
@@ -331,11 +371,11 @@ impl Plan {
 }
 
 /// What is computed for each node.
-fn lower_nodes(graph: &Graph, fusions: &Fusions) -> Vec<LoweredOp> {
-    graph.ids().map(|id| lower_node(graph, fusions, id)).collect()
+fn lower_nodes(graph: &Graph, fusions: &Fusions, loss: &Loss) -> Vec<LoweredOp> {
+    graph.ids().map(|id| lower_node(graph, fusions, loss, id)).collect()
 }
 
-fn lower_node(graph: &Graph, fusions: &Fusions, id: NodeId) -> LoweredOp {
+fn lower_node(graph: &Graph, fusions: &Fusions, loss: &Loss, id: NodeId) -> LoweredOp {
     let node = graph.node(id);
     let inputs: Vec<Shape> = node.inputs.iter().map(|input| graph.node(*input).shape).collect();
     let input = inputs.first().copied().unwrap_or(node.shape);
@@ -394,7 +434,7 @@ fn lower_node(graph: &Graph, fusions: &Fusions, id: NodeId) -> LoweredOp {
         }
         Op::Softmax => {
             let dense = fusions.softmax(graph, id);
-            LoweredOp::Softmax(Softmax { classes: node.shape.len(), dense })
+            LoweredOp::Softmax(Softmax { classes: node.shape.len(), loss: loss.clone(), dense })
         }
     }
 }
@@ -520,7 +560,7 @@ impl LoweredOp {
                 });
                 format!("dense {n_in} → {n_out}, bias {bias}, {activation:?}, l2 {l2}{dropout}")
             }
-            Self::Softmax(Softmax { classes, dense }) => {
+            Self::Softmax(Softmax { classes, dense, .. }) => {
                 let dense = dense.map_or_else(String::new, |id| format!(", with {}", name(id)));
                 format!("softmax of {classes} classes{dense}")
             }

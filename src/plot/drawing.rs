@@ -8,7 +8,7 @@ use image::RgbaImage;
 
 use super::font;
 use super::png::rgba_bytes;
-use super::style::{Colour, LABEL, SMALLEST};
+use super::style::{Colour, LABEL, SMALLEST, style_sheet};
 use crate::error::Result;
 
 /// A place, x to the right and y down, in CSS pixels.
@@ -203,6 +203,19 @@ impl Drawing {
             }
             self.marks.push((shape, look));
         }
+    }
+
+    /// An SVG file on paper of its own, which follows light and dark where it is looked at.
+    pub fn svg_file(&self) -> String {
+        let svg = self.svg();
+        let (element, marks) = svg.split_once('>').unwrap_or((&svg, ""));
+        let mut paper = String::new();
+        let _ = write_mark(
+            &mut paper,
+            &Shape::Rect((0.0, 0.0), self.size, 0.0),
+            &Look::fill(Colour::Paper),
+        );
+        format!("{element}><style>{}</style>{paper}{marks}", style_sheet())
     }
 
     /// An SVG element, which is a file as well.

@@ -3,7 +3,7 @@
 use super::axis::{self, Tick};
 use super::drawing::{Anchor, Drawing, Look, Point, Shape, Step};
 use super::frame::{Frame, SHADE, legend};
-use super::style::{Colour, TICK};
+use super::style::{Colour, LABEL, TICK};
 use crate::error::{Error, Result};
 
 /// A line, and its spread where there is one.
@@ -29,6 +29,8 @@ impl Line {
 pub enum Across {
     /// Numbers, round ones of which are named.
     Numbers,
+    /// Powers of ten: the places are their exponents.
+    Powers,
     /// Epochs from 1.
     Epochs,
     /// These, in the unit of the places.
@@ -69,6 +71,29 @@ pub const HALF: (f64, f64) = (366.0, 210.0);
 /// # Errors
 /// If a line has not a value for each place.
 pub fn lines(figure: &Lines<'_>) -> Result<Drawing> {
+    framed(figure).map(|(drawing, _)| drawing)
+}
+
+/// The same with a place of the axis marked by a dotted line, and what it is.
+///
+/// # Errors
+/// As there.
+pub fn lines_marked(figure: &Lines<'_>, at: f64, text: &str) -> Result<Drawing> {
+    let (mut drawing, frame) = framed(figure)?;
+    let x = frame.x(at);
+    let look = Look { dash: &[2.0, 4.0], ..Look::stroke(Colour::Ink, 1.5) };
+    drawing.line(&[(x, frame.from.1), (x, frame.to.1)], look);
+    // Beside the line, where there is more room.
+    let (from, anchor) = match x < frame.middle().0 {
+        true => (x + 6.0, Anchor::Start),
+        false => (x - 6.0, Anchor::End),
+    };
+    let room = (frame.size().0 / 2.0, false);
+    drawing.fitted((from, frame.from.1 + 10.0), anchor, text, (LABEL, Colour::Ink), room);
+    Ok(drawing)
+}
+
+fn framed(figure: &Lines<'_>) -> Result<(Drawing, Frame)> {
     let Lines { at, series, .. } = figure;
     for line in *series {
         let spread = line.shaded.len();
@@ -124,7 +149,7 @@ pub fn lines(figure: &Lines<'_>) -> Result<Drawing> {
         frame.curve(&mut drawing, &points, i);
     }
     strips(&mut drawing, &frame, figure);
-    Ok(drawing)
+    Ok((drawing, frame))
 }
 
 const LEFT: f64 = 60.0;
@@ -140,6 +165,11 @@ fn across(drawing: &mut Drawing, frame: &Frame, figure: &Lines<'_>) -> f64 {
             let wanted = (frame.size().0 / 55.0).max(2.0);
             frame.bottom_axis(drawing, &axis::numbers(frame.x, wanted), name)
         }
+        Across::Powers => {
+            let exponents = frame.x.0.ceil() as i32..=frame.x.1.floor() as i32;
+            let tick = |exponent: i32| Tick { at: exponent.into(), label: power(exponent.into()) };
+            frame.bottom_axis(drawing, &exponents.map(tick).collect::<Vec<_>>(), name)
+        }
         Across::Epochs => {
             let last = at.last().map_or(1, |last| *last as u32);
             frame.bottom_axis(drawing, &axis::epochs(last), name)
@@ -150,6 +180,18 @@ fn across(drawing: &mut Drawing, frame: &Frame, figure: &Lines<'_>) -> f64 {
             let ticks: Vec<Tick> = at.iter().zip(names).map(tick).collect();
             frame.bottom_names(drawing, &ticks, name)
         }
+    }
+}
+
+/// Ten to the power of an exponent, to two digits: `0.001`, `2.5e-6`.
+fn power(exponent: f64) -> String {
+    let value = 10f64.powf(exponent);
+    match exponent.floor() as i32 {
+        -4..=3 => {
+            let short: f64 = format!("{value:.1e}").parse().unwrap_or(value);
+            short.to_string()
+        }
+        _ => format!("{value:.1e}").replace(".0e", "e"),
     }
 }
 
@@ -183,6 +225,7 @@ fn strips(drawing: &mut Drawing, frame: &Frame, figure: &Lines<'_>) {
             known.map(|line| format!("{} {:.3}", line.name, line.values[k])).collect();
         let place = match &figure.ticks {
             Across::Names(names) => names.get(k).cloned().unwrap_or_default(),
+            Across::Powers => format!("{across} {}", power(*x)),
             _ if whole => format!("{across} {x:.0}"),
             _ => format!("{across} {x:.2}"),
         };
@@ -194,6 +237,29 @@ fn strips(drawing: &mut Drawing, frame: &Frame, figure: &Lines<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn powers_of_ten_by_hand() {
+        let exponents = [-6.0, -5.6, -4.0, -1.0, 0.0, 0.3, 3.0, 4.0];
+        let texts = exponents.map(power);
+        assert_eq!(texts, ["1e-6", "2.5e-6", "0.0001", "0.1", "1", "2", "1000", "1e4"]);
+        let series = [Line::new("loss", vec![2.0, 1.0, 3.0])];
+        let figure = Lines {
+            heading: "",
+            across: "learning rate",
+            name: "loss",
+            label: "loss",
+            at: &[-3.0, -2.0, -1.0],
+            ticks: Across::Powers,
+            within: None,
+            series: &series,
+            area: HALF,
+        };
+        let svg = lines_marked(&figure, -2.5, "suggested: 0.003").unwrap().svg();
+        assert!(svg.contains("learning rate 0.01: loss 1.000"), "{svg}");
+        assert!(svg.contains(">suggested: 0.003</text>"), "{svg}");
+        assert_eq!(svg.matches("stroke-dasharray=\"2 4\"").count(), 1);
+    }
 
     #[test]
     fn each_place_is_read_out_with_every_line() {

@@ -62,7 +62,7 @@ pub use drawing::{Drawing, data_uri};
 pub use font::{png_names, undrawn};
 pub use frame::sheet;
 pub use heat::{MapKind, Spectrogram, common_range, ground_png, heat_overlay_png, spectrogram_png};
-pub use lines::{Across, HALF, Line, Lines, lines};
+pub use lines::{Across, HALF, Line, Lines, lines, lines_marked};
 pub use means::{MeanMaps, mean_maps};
 pub use network::{network, what};
 pub use place::{AxisCells, MapPlace};

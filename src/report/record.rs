@@ -10,6 +10,7 @@ use crate::graph::Graph;
 use crate::metrics::{PartScores, all_song_votes};
 use crate::models::Model;
 use crate::train::checkpoint::Checkpoint;
+use crate::train::ending::ending;
 use crate::train::history::Epoch;
 use crate::train::results::PartMetrics;
 use crate::train::run_folder::{Metrics, Predictions, RunFolder};
@@ -45,7 +46,7 @@ impl RunRecord {
         let SavedModel { facts, .. } = saved;
         let model = Model::parse(&facts.name, &facts.model)?;
         let history = Checkpoint::read(&folder.checkpoint())?.position.history;
-        if history.len() != config.epochs {
+        if ending(&config, &history).is_none() {
             let problem = format!(
                 "expected the history of {} epochs, found {}: the run is not finished; go on with \
                  genre-gpu train --resume {}",

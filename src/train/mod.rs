@@ -2,6 +2,7 @@
 
 mod augment;
 pub mod checkpoint;
+pub mod ending;
 pub mod history;
 mod initial;
 mod loaded_run;
@@ -9,6 +10,8 @@ mod loader;
 mod lockstep;
 mod monitor;
 mod names;
+pub mod rate_test;
+pub mod rates;
 #[cfg(feature = "audio")]
 pub mod recordings;
 pub mod results;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::ser::{Formatter, PrettyFormatter};
 
 use super::checkpoint::Checkpoint;
+use super::ending::{Ending, ending};
 use super::history::{self, Epoch, best_epoch, seconds_per_epoch};
 use super::names::data_name;
 use super::results::{PartMetrics, Results};
@@ -54,6 +55,9 @@ pub struct Metrics {
     pub best_epoch: Option<usize>,
     /// Median wall time of an epoch, training and validation.
     pub seconds_per_epoch: f64,
+    /// Why training ended before all epochs; absent if it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_early: Option<String>,
     /// The classes' names, by label.
     pub classes: Vec<String>,
     /// What calibrates its probabilities; absent in runs of older versions.
@@ -703,6 +707,10 @@ pub fn metrics(
         epochs,
         best_epoch: best_epoch(history).map(|i| i + 1),
         seconds_per_epoch: seconds_per_epoch(history),
+        stopped_early: match ending(config, history) {
+            Some(Ending::Early(early)) => Some(early.to_string()),
+            Some(Ending::AllEpochs) | None => None,
+        },
         classes: data.classes.clone(),
         temperatures: None,
         audit: None,

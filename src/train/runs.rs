@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::checkpoint::Checkpoint;
+use super::ending::{Ending, ending};
 use super::history::Epoch;
 use super::loader::samples_of;
 use super::lockstep::{Event, together};
@@ -236,8 +237,9 @@ pub fn execute(
 /// the same step, at most `most`, and complete ones between them.
 fn neighbours(runs: &[PlannedRun<'_>], most: usize, data: &Dataset) -> usize {
     let Some((first, others)) = runs.split_first() else { return 0 };
-    // Windows of samples from disk are in the order of one run.
-    if most < 2 || data.disk.is_some() || first.job.config.device == Device::Cpu {
+    let Config { schedule, device, .. } = first.job.config;
+    // Windows of samples from disk are in the order of one run; all replicas have one rate.
+    if most < 2 || data.disk.is_some() || device == Device::Cpu || schedule.depends_on_losses() {
         return 1;
     }
     let (position, mut count, mut len) = (first.position(), 1, 1);
@@ -412,7 +414,7 @@ impl Job {
     }
 
     fn lowered(&self, data: &Dataset) -> Result<Plan> {
-        Plan::new(self.graph(data)?, self.batch(data))
+        Plan::new(self.graph(data)?, self.batch(data))?.with_loss(self.config.loss(data)?)
     }
 
     /// Whether it is another run only in its seed.
@@ -468,7 +470,8 @@ impl Job {
         let pictures = pictures.into_iter().filter(|_| self.config.fold.is_none());
         let mut all = files.into_iter().chain([folder.weights()]).chain(parts).chain(pictures);
         let all_exist = all.all(|file| file.exists());
-        if position.history.len() != self.config.epochs || position.step > 0 || !all_exist {
+        let is_done = ending(&self.config, &position.history).is_some();
+        if !is_done || position.step > 0 || !all_exist {
             return Ok(RunState::Started);
         }
         // A run that was extended may have weights and results of fewer epochs. Weights are
@@ -629,7 +632,11 @@ impl PlannedRun<'_> {
         };
         let (samples, songs) = (data.train.len(), words::songs(&data.train));
         let accuracies = PartName::ALL.map(accuracy);
-        let outcome = words::outcome(&history, accuracies);
+        let early = match ending(config, &history) {
+            Some(Ending::Early(early)) => Some(early),
+            Some(Ending::AllEpochs) | None => None,
+        };
+        let outcome = words::outcome(&history, early, accuracies);
         let paragraph = fold(&format!("{} {outcome}", capacity(&graph, samples, songs)));
         let outcome = fold(&outcome);
         let table = LayerTable(&graph);

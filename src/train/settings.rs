@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::audio::FrontEndSpec;
-use crate::data::{DEMO_SOURCE, Fold, GroupBy, ScaleKind, Split};
+use crate::backend::Loss;
+use crate::data::{DEMO_SOURCE, Dataset, Fold, GroupBy, ScaleKind, Split};
 #[cfg(feature = "gpu")]
 use crate::device;
 use crate::device::{Device, MOST_THREADS, Options};
 use crate::error::{Error, Result};
 use crate::files::read_settings;
-use crate::models::{Augment, Model, Schedule};
+use crate::models::{Augment, ClassWeights, EarlyStopping, Model, Schedule};
 use crate::random::keras::Shuffle;
-use crate::text::toml_problem;
+use crate::text::{shell, toml_problem};
 
 /// Which weights a run ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -80,10 +81,14 @@ macro_rules! settings {
             /// If a number is outside its range.
             pub fn resolve(self, recipe: Recipe) -> Result<Config> {
                 let settings = self.or(recipe.into());
-                let config = Config {
+                let chosen = settings.keep;
+                let mut config = Config {
                     $($name: settings!(@value settings.$name, $($default)?),)*
                     arrays: settings.arrays,
                 };
+                if config.early_stopping != EarlyStopping::None {
+                    config.keep = chosen.unwrap_or(CheckpointSelection::Best);
+                }
                 config.check()?;
                 Ok(config)
             }
@@ -110,7 +115,7 @@ macro_rules! settings {
         $(= $default:expr)? $(, #[$file:meta])?;)*
     ) => {
         /// Settings that a model file may carry in its table `[train]`.
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+        #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct Recipe {
             $($(#[doc = $doc])*
@@ -208,9 +213,30 @@ settings! {
         [long, action = clap::ArgAction::SetTrue, conflicts_with = "resume"]
         nesterov: bool = false, #[serde(default)];
 
-        /// Learning rate by epoch: constant, cosine or step:EPOCHS:FACTOR [default: the model's]
+        /// Learning rate by epoch: constant, cosine, step:EPOCHS:FACTOR or
+        /// plateau:PATIENCE:FACTOR (times FACTOR after PATIENCE epochs whose validation loss
+        /// did not fall by 0.0001) [default: the model's]
         [long, value_name = "SCHEDULE", conflicts_with = "resume"]
         schedule: Schedule = Schedule::default(), #[serde(default)];
+
+        /// Epochs over which the learning rate rises from 0, linearly by step, before the schedule
+        /// has it; such as 0.5 [default: the model's, p1: 0]
+        [long, value_name = "EPOCHS", conflicts_with = "resume", hide_short_help = true]
+        warmup: f32 = 0.0, #[serde(default)];
+
+        /// Stop after so many epochs whose validation loss did not fall (by more than MIN_DELTA),
+        /// and keep the best epoch's weights [default: the model's, p1: none]
+        [long, value_name = "PATIENCE[:MIN_DELTA]", conflicts_with = "resume"]
+        early_stopping: EarlyStopping = EarlyStopping::default(), #[serde(default)];
+
+        /// Share of each label's 1 that is spread over all classes [default: the model's, p1: 0]
+        [long, value_name = "SHARE", conflicts_with = "resume", hide_short_help = true]
+        label_smoothing: f32 = 0.0, #[serde(default)];
+
+        /// Weights of classes in the training loss: none, balanced, a number for each label, or
+        /// rock=2,metal=1.5 [default: the model's, p1: none]
+        [long, value_name = "WEIGHTS", conflicts_with = "resume", hide_short_help = true]
+        class_weights: ClassWeights = ClassWeights::default(), #[serde(default)];
 
         /// Augmentation: none, or a list of bands=SHARE, frames=SHARE (masks), roll (in time),
         /// gain=DB (level) [default: the model's]
@@ -359,7 +385,52 @@ impl Config {
     /// Whether validation decides anything in a run. A fold's run then needs a validation part of its
     /// own, since the held-out fold may only be measured.
     pub fn chooses_by_validation(&self) -> bool {
-        self.keep == CheckpointSelection::Best
+        self.keep == CheckpointSelection::Best || self.schedule.depends_on_losses()
+    }
+
+    /// The loss that the settings ask for on these data.
+    ///
+    /// # Errors
+    /// If the weights of classes do not fit the data's.
+    pub fn loss(&self, data: &Dataset) -> Result<Loss> {
+        let weights = self.class_weights.weights(&data.train.y, &data.classes);
+        let class_weights = weights.map_err(|[expected, found]| Error::Mismatch {
+            what: "--class-weights",
+            expected,
+            found,
+        })?;
+        Ok(Loss { label_smoothing: self.label_smoothing, class_weights })
+    }
+
+    /// The flags of `train` that make these settings of others, each behind a space.
+    pub fn flags_beside(&self, others: &Self) -> String {
+        let known = others.table();
+        let mut flags = String::new();
+        for (key, value) in self.table() {
+            if known.get(&key) == Some(&value) {
+                continue;
+            }
+            let text = match &value {
+                toml::Value::Boolean(true) => {
+                    flags += &format!(" --{key}");
+                    continue;
+                }
+                toml::Value::String(text) => text.clone(),
+                toml::Value::Array(all) => {
+                    let words: Vec<&str> = all.iter().filter_map(toml::Value::as_str).collect();
+                    words.join(",")
+                }
+                toml::Value::Table(all) => {
+                    let pair = |(name, value): (&String, &toml::Value)| {
+                        format!("{name}={}", value.as_str().unwrap_or_default())
+                    };
+                    all.iter().map(pair).collect::<Vec<_>>().join(",")
+                }
+                other => other.to_string(),
+            };
+            flags += &format!(" --{key} {}", shell(&text));
+        }
+        flags
     }
 
     /// Options of the device.
@@ -449,6 +520,19 @@ impl Config {
             let expected =
                 "last for a fold without validation, whose held-out fold may choose nothing";
             return Err(Error::Setting { name: "keep", expected, found: "best".into() });
+        }
+        if !(0.0..=self.epochs as f32).contains(&self.warmup) {
+            let (expected, found) = ("0 to the number of epochs", self.warmup.to_string());
+            return Err(Error::Setting { name: "warmup", expected, found });
+        }
+        let share = self.label_smoothing;
+        if !(0.0..1.0).contains(&share) {
+            let (expected, found) = ("at least 0 and below 1", share.to_string());
+            return Err(Error::Setting { name: "label-smoothing", expected, found });
+        }
+        if self.early_stopping != EarlyStopping::None && self.keep == CheckpointSelection::Last {
+            let expected = "best, which is what early stopping keeps, or early-stopping = none";
+            return Err(Error::Setting { name: "keep", expected, found: "last".into() });
         }
         // The demo corpus has arrays, names and a front end of its own.
         let chosen = [
@@ -560,7 +644,8 @@ mod tests {
                         transpose = false\nclass-names = [\"a\", \"b\"]\nscale = \"standard\"\n\
                         seed = 42\nshuffle = \"keras2\"\nepochs = 20\nbatch-size = 32\n\
                         learning-rate = 0.01\nmomentum = 0.0\nnesterov = false\n\
-                        schedule = \"constant\"\naugment = \"none\"\nthreads = 0\n\
+                        schedule = \"constant\"\nwarmup = 0.0\nearly-stopping = \"none\"\n\
+                        label-smoothing = 0.0\nclass-weights = \"none\"\naugment = \"none\"\nthreads = 0\n\
                         keep = \"last\"\n\n[arrays]\nx_train = \"x\"\n";
         assert_eq!(config.to_toml(), expected);
     }
@@ -574,7 +659,11 @@ mod tests {
             let kept: Vec<&str> = toml.lines().filter(is_kept).collect();
             toml::from_str::<Config>(&kept.join("\n"))
         };
-        assert_eq!(without(&["nesterov", "schedule", "augment"]).unwrap(), config);
+        assert_eq!(
+            without(&["nesterov", "schedule", "warmup", "early", "label", "class-w", "augment"])
+                .unwrap(),
+            config
+        );
         assert!(without(&["epochs"]).is_err());
     }
 }

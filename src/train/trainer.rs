@@ -7,12 +7,14 @@ use std::time::Instant;
 
 use super::augment::{InputStats, augmentations};
 use super::checkpoint::{Checkpoint, Position};
-use super::history::{Epoch, best_epoch};
+use super::ending::{Ending, ending, kept_epoch};
+use super::history::Epoch;
 use super::initial::initial_parameters;
 use super::loader::DataLoader;
 use super::monitor::TrainingMonitor;
+use super::rates::{epoch_rate, step_rate};
 use super::results::Results;
-use super::settings::{CheckpointSelection, Config};
+use super::settings::Config;
 use crate::backend::{Backend, Batches, DatasetRef, Optimizer, State, StepMetrics, StepsDone};
 use crate::data::{Dataset, PartName, ScaleKind};
 use crate::error::{Error, Result};
@@ -35,7 +37,7 @@ pub trait TrainObserver {
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// All epochs are done.
+    /// All epochs are done, or training stopped early.
     Finished,
     /// `stop` was true; the checkpoint has the position.
     Interrupted,
@@ -174,7 +176,7 @@ impl<'a> Trainer<'a> {
         &self.position.history
     }
 
-    /// Trains until all epochs are done, or until `stop` is true between two steps.
+    /// Trains until all epochs are done, or early stopping ends it, or until `stop` is true between two steps.
     ///
     /// # Errors
     /// If the loss is not finite, the device fails or a checkpoint cannot be written.
@@ -184,14 +186,17 @@ impl<'a> Trainer<'a> {
         stop: &dyn Fn() -> bool,
     ) -> Result<Outcome> {
         let device_change = self.device_change.take();
-        if self.position.history.len() == self.config.epochs {
-            observer.already_trained(self.config.epochs);
-        } else if let Some(notice) = device_change {
-            observer.note(&notice);
+        match (ending(self.config, &self.position.history), device_change) {
+            (Some(Ending::AllEpochs), _) => observer.already_trained(self.config.epochs),
+            (Some(Ending::Early(early)), _) => {
+                observer.note(&format!("{early}; only the results are computed again"));
+            }
+            (None, Some(notice)) => observer.note(&notice),
+            (None, None) => {}
         }
         // Data that do not fit the device fail before the first epoch.
         self.loader.prepare(self.backend)?;
-        while self.position.history.len() < self.config.epochs {
+        while ending(self.config, &self.position.history).is_none() {
             if !self.train_epoch(observer, stop)? {
                 self.write_checkpoint()?;
                 return Ok(Outcome::Interrupted);
@@ -234,7 +239,9 @@ impl<'a> Trainer<'a> {
             if diverged || stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let steps = n.div_ceil(config.batch_size);
-        let rates = vec![self.learning_rate(epoch); steps - self.position.step];
+        let rate = self.learning_rate(epoch);
+        let rates = (self.position.step..steps).map(|i| step_rate(config, (epoch, rate), i, steps));
+        let rates: Vec<f32> = rates.collect();
         let batches = Batches {
             order: &order[done..],
             augmentations: augmentations.get(done..).unwrap_or_default(),
@@ -275,7 +282,7 @@ impl<'a> Trainer<'a> {
         history.push(figures);
         (*metrics, *step, *seconds) = (StepMetrics::default(), 0, 0.0);
         let epoch = history.len();
-        if self.config.keep == CheckpointSelection::Best && best_epoch(history) == Some(epoch - 1) {
+        if kept_epoch(self.config, history) == Some(epoch - 1) {
             self.best = Some(self.backend.state()?.parameters);
         }
         observer.epoch_ends(epoch, self.config.epochs, &figures);
@@ -305,7 +312,8 @@ impl<'a> Trainer<'a> {
     pub fn finish(&mut self) -> Result<(Vec<f32>, usize)> {
         let mut state = self.backend.state()?;
         let mut epochs = self.position.history.len();
-        if let (Some(best), Some(epoch)) = (self.best.take(), best_epoch(&self.position.history)) {
+        let kept = kept_epoch(self.config, &self.position.history);
+        if let (Some(best), Some(epoch)) = (self.best.take(), kept) {
             state.parameters = best;
             epochs = epoch + 1;
             self.backend.set_state(&state)?;
@@ -331,15 +339,18 @@ impl<'a> Trainer<'a> {
         Error::Diverged {
             epoch: epoch + 1,
             step: self.position.step,
-            learning_rate: self.learning_rate(epoch),
+            learning_rate: {
+                let steps = self.data.train.len().div_ceil(self.config.batch_size);
+                let step = self.position.step.saturating_sub(1);
+                step_rate(self.config, (epoch, self.learning_rate(epoch)), step, steps)
+            },
             help: self.advice(),
         }
     }
 
     /// The learning rate of an epoch, from 0.
     fn learning_rate(&self, epoch: usize) -> f32 {
-        let Config { schedule, learning_rate, epochs, .. } = self.config;
-        schedule.rate(*learning_rate, epoch, *epochs)
+        epoch_rate(self.config, &self.position.history, epoch)
     }
 
     /// Suggestions against divergence, by what is known of the inputs.

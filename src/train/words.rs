@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::ending::Early;
 use super::history::{self, Epoch, Turn, best_epoch};
 use crate::data::Part;
 
@@ -13,8 +14,9 @@ pub fn songs(part: &Part) -> Option<usize> {
 
 /// The metrics of a finished run as a paragraph. `accuracies` of training, validation and test are
 /// shares of 1.
-pub fn outcome(history: &[Epoch], accuracies: [Option<f64>; 3]) -> String {
+pub fn outcome(history: &[Epoch], early: Option<Early>, accuracies: [Option<f64>; 3]) -> String {
     let mut sentences = Vec::new();
+    sentences.extend(early.map(|early| sentence(&early.to_string())));
     if let [Some(train), Some(val), Some(test)] = accuracies.map(|a| a.map(|a| 100.0 * a)) {
         let against = |other: f64| {
             let gap = train - other;
@@ -30,6 +32,13 @@ pub fn outcome(history: &[Epoch], accuracies: [Option<f64>; 3]) -> String {
     sentences.extend(gap_by_epoch(history));
     sentences.extend(turn(history));
     sentences.join(" ")
+}
+
+/// With a capital letter and a full stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map_or_else(String::new, |first| first.to_uppercase().to_string());
+    format!("{first}{}.", letters.as_str())
 }
 
 /// How the gap grew.
@@ -118,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_negative_gap_is_below() {
-        let text = outcome(&[], [Some(0.5), Some(0.545), Some(0.4)]);
+        let text = outcome(&[], None, [Some(0.5), Some(0.545), Some(0.4)]);
         assert!(text.contains("is 4.5 below validation and 10.0 above test"), "{text}");
     }
 

@@ -5,9 +5,10 @@ use serde_json::Value;
 use super::adapter::skipped;
 use super::program::{Ran, Work};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "assignment",
     "train",
+    "lr-find",
     "evaluate",
     "explain",
     "report",

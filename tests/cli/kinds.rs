@@ -466,8 +466,8 @@ fn names_without_letters_in_the_typeface_are_said() {
 fn words_of_other_programs_have_a_hint() {
     let work = Work::new();
     for (words, told) in [
-        ("train --early-stopping", "--keep best"),
-        ("train --patience 3", "--keep best"),
+        ("train --early-stop 3", "--early-stopping PATIENCE"),
+        ("train --patience 3", "--early-stopping PATIENCE"),
         ("train --weight_decay 0.1", "l2 = 0.001"),
         ("train --gpu", "--device gpu"),
         ("train --lr 0.1", "train has --learning-rate"),

@@ -92,7 +92,7 @@ fn no_dispatch_binds_twice_what_it_writes() {
         for case in make() {
             for variant in KernelVariant::ALL {
                 for tiles in TileConfig::ALL {
-                    let plan = Plan::new(case.graph.clone(), case.batch).unwrap();
+                    let plan = case.plan().unwrap();
                     let recording =
                         Recording::with_kernels(plan, 20, variant, &tiles.into(), 1).unwrap();
                     for dispatch in &recording.dispatches {

@@ -82,7 +82,7 @@ impl Call {
 
     fn batches(&self) -> Batches<'_> {
         let Self { order, augmentations, seed, first_step } = self;
-        Batches { order, augmentations, seed: *seed, first_step: *first_step }
+        Batches { order, augmentations, seed: *seed, first_step: *first_step, rates: &[] }
     }
 }
 

@@ -89,7 +89,14 @@ fn maps_of_branches_agree_with_naive_loops() {
     ];
     for (model, names) in layers {
         let graph = Model::open(model).unwrap().graph([80, 12, 1], 3).unwrap();
-        let case = cases::Case { name: "explain", graph, batch: 3, partial: 2, ties: false };
+        let case = cases::Case {
+            name: "explain",
+            graph,
+            batch: 3,
+            partial: 2,
+            ties: false,
+            loss: genre_gpu::backend::Loss::default(),
+        };
         let (x, y, mut parameters) = cases::fill(&case, 5);
         // As training starts, but for batch norms, whose figures are those that `fill` draws.
         let initial = initial_parameters(&case.graph, 3);

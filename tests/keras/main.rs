@@ -9,6 +9,7 @@
 mod common;
 
 mod explain;
+mod loss;
 mod norm;
 mod random;
 mod run;

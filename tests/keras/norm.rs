@@ -251,7 +251,7 @@ fn model_follows<B: Backend>(golden: &Golden, device: &str, open: impl Fn(Plan) 
         let schedule: Schedule = schedule.parse().unwrap();
         let mut history = Vec::new();
         for e in 0..EPOCHS {
-            let learning_rate = schedule.rate(RATE, e, EPOCHS);
+            let learning_rate = schedule.rate(RATE, e, EPOCHS, &[]);
             let sgd = Optimizer::momentum(learning_rate, MOMENTUM, nesterov);
             let mut watch = |_| ControlFlow::Continue(());
             let batches = Batches::plain(&order);

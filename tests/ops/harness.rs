@@ -10,7 +10,7 @@ use genre_gpu::graph::{Graph, NodeId, Parameter};
 
 use crate::common::backend::Implementation;
 use crate::common::cases::{self, Case};
-use crate::common::naive::{self, Mode};
+use crate::common::naive::{self, Mode, Pass};
 use crate::common::plan;
 
 /// The cases of one op, and what has been computed of them in this process.
@@ -167,6 +167,10 @@ pub mod slopes {
     /// Small, so that hardly any ReLU or maximum changes sides on the way.
     const STEP: f64 = 1e-7;
 
+    fn in_training(case: &Case, parameters: &[Vec<f64>], x: &[f64], y: &[u32]) -> Pass {
+        naive::pass_of((Mode::Train, &case.loss), &case.graph, parameters, x, y)
+    }
+
     fn slope(of: &dyn Fn(f64) -> f64) -> f64 {
         (of(STEP) - of(-STEP)) / (2.0 * STEP)
     }
@@ -193,7 +197,7 @@ pub mod slopes {
 
     fn of_weights(suite: &Suite, own: bool) {
         for (case, x, y, parameters) in smooth(suite) {
-            let pass = naive::pass(&case.graph, &parameters, &x, &y);
+            let pass = in_training(case, &parameters, &x, &y);
             for (t, p) in case.graph.parameters().iter().enumerate() {
                 if suite.owns(&case.graph, p) != own {
                     continue;
@@ -202,7 +206,7 @@ pub mod slopes {
                     let want = slope(&|step| {
                         let mut all = parameters.clone();
                         all[t] = moved(&all[t], i, step);
-                        naive::pass(&case.graph, &all, &x, &y).loss
+                        in_training(case, &all, &x, &y).loss
                     });
                     let got = pass.parameter_gradients[t][i];
                     let far = (got - want).abs();
@@ -219,11 +223,10 @@ pub mod slopes {
     pub fn backward_input(suite: &Suite) {
         of_weights(suite, false);
         for (case, x, y, parameters) in smooth(suite) {
-            let pass = naive::pass(&case.graph, &parameters, &x, &y);
+            let pass = in_training(case, &parameters, &x, &y);
             for i in some(x.len()) {
-                let want = slope(&|step| {
-                    naive::pass(&case.graph, &parameters, &moved(&x, i, step), &y).loss
-                });
+                let want =
+                    slope(&|step| in_training(case, &parameters, &moved(&x, i, step), &y).loss);
                 let got = pass.gradients[0][i];
                 assert!((got - want).abs() < 1e-6, "{}: input[{i}]: {got} {want}", case.name);
             }

@@ -119,7 +119,14 @@ fn with_norm() -> Case {
     ] {
         last = graph.push(name, op, &[last]).unwrap();
     }
-    Case { name: "norm", graph, batch: 5, partial: 3, ties: false }
+    Case {
+        name: "norm",
+        graph,
+        batch: 5,
+        partial: 3,
+        ties: false,
+        loss: genre_gpu::backend::Loss::default(),
+    }
 }
 
 /// After a step the moving statistics are those of a step without decay; no other tensor is.

@@ -1,6 +1,7 @@
 //! activation.
 
 use super::{Case, conv, dense, head, one};
+use crate::backend::Loss;
 use crate::graph::{Activation, Function, Graph, Op, Padding, Shape};
 
 /// Every function.
@@ -40,7 +41,14 @@ fn gate() -> Case {
     all.push(stem);
     let joined = graph.push("joined", Op::Concat, &all).unwrap();
     head(&mut graph, joined);
-    Case { name: "activations of a relu", graph, batch: 4, partial: 3, ties: false }
+    Case {
+        name: "activations of a relu",
+        graph,
+        batch: 4,
+        partial: 3,
+        ties: false,
+        loss: Loss::default(),
+    }
 }
 
 /// Behind a dense layer, and of the samples, which have no gradient.
@@ -54,5 +62,12 @@ fn of_vectors() -> Case {
     let drop = graph.push("drop", Op::Dropout { rate: 0.25 }, &[gelu]).unwrap();
     let logits = graph.push("logits", dense(3, Activation::Linear, 0.0), &[drop]).unwrap();
     graph.push("softmax", Op::Softmax, &[logits]).unwrap();
-    Case { name: "activations of vectors", graph, batch: 7, partial: 4, ties: false }
+    Case {
+        name: "activations of vectors",
+        graph,
+        batch: 7,
+        partial: 4,
+        ties: false,
+        loss: Loss::default(),
+    }
 }

@@ -1,6 +1,7 @@
 //! add.
 
 use super::{Case, conv, dense, head};
+use crate::backend::Loss;
 use crate::graph::{Activation, Graph, Op, Padding, Shape};
 
 /// All cases of this op.
@@ -20,7 +21,7 @@ fn residual() -> Case {
     let second = graph.push("second", relu([2, 2]), &[pool]).unwrap();
     let sum = graph.push("second.sum", Op::Add, &[pool, second]).unwrap();
     head(&mut graph, sum);
-    Case { name: "residual", graph, batch: 5, partial: 3, ties: false }
+    Case { name: "residual", graph, batch: 5, partial: 3, ties: false, loss: Loss::default() }
 }
 
 /// One node as both inputs, and the samples, which have no gradient, as one of them.
@@ -31,7 +32,7 @@ fn twice() -> Case {
     let double = graph.push("double", Op::Add, &[stem, stem]).unwrap();
     let sum = graph.push("sum", Op::Add, &[graph.input(), double]).unwrap();
     head(&mut graph, sum);
-    Case { name: "one node twice", graph, batch: 4, partial: 1, ties: false }
+    Case { name: "one node twice", graph, batch: 4, partial: 1, ties: false, loss: Loss::default() }
 }
 
 /// Two dense layers of one vector, one of them with a ReLU.
@@ -43,7 +44,7 @@ fn of_vectors() -> Case {
     let sum = graph.push("sum", Op::Add, &[left, right]).unwrap();
     let logits = graph.push("logits", dense(3, Activation::Linear, 0.0), &[sum]).unwrap();
     graph.push("softmax", Op::Softmax, &[logits]).unwrap();
-    Case { name: "sum of vectors", graph, batch: 3, partial: 2, ties: false }
+    Case { name: "sum of vectors", graph, batch: 3, partial: 2, ties: false, loss: Loss::default() }
 }
 
 fn of_one_element() -> Case {
@@ -52,5 +53,12 @@ fn of_one_element() -> Case {
     let stem = graph.push("stem", op, &[graph.input()]).unwrap();
     let sum = graph.push("sum", Op::Add, &[stem, graph.input()]).unwrap();
     head(&mut graph, sum);
-    Case { name: "sum of one element", graph, batch: 2, partial: 1, ties: false }
+    Case {
+        name: "sum of one element",
+        graph,
+        batch: 2,
+        partial: 1,
+        ties: false,
+        loss: Loss::default(),
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::nan::{Compare, Poisoned};
 use super::{Case, conv, dense, head, norm, one};
+use crate::backend::Loss;
 use crate::graph::{Activation, Axis, Graph, Op, Padding, Shape};
 use Activation::{Linear, Relu};
 
@@ -55,7 +56,7 @@ fn pooled() -> Vec<Case> {
         let joined = graph.push("joined", Op::Concat, &ends).unwrap();
         let logits = graph.push("logits", dense(3, Linear, 0.0), &[joined]).unwrap();
         graph.push("softmax", Op::Softmax, &[logits]).unwrap();
-        Case { name, graph, batch: 5, partial: 3, ties: false }
+        Case { name, graph, batch: 5, partial: 3, ties: false, loss: Loss::default() }
     })
     .into()
 }
@@ -68,7 +69,7 @@ pub fn long_sums() -> Case {
     let norm = graph.push("norm", norm(Relu), &[node]).unwrap();
     let mean = graph.push("mean", Op::AvgPool2d { window: [48, 48] }, &[norm]).unwrap();
     head(&mut graph, mean);
-    Case { name: "long sums", graph, batch: 32, partial: 30, ties: false }
+    Case { name: "long sums", graph, batch: 32, partial: 30, ties: false, loss: Loss::default() }
 }
 
 /// A batch norm and a dropout of vectors behind a ReLU.
@@ -80,7 +81,7 @@ fn vector_norm() -> Case {
     let drop = graph.push("drop", Op::Dropout { rate: 0.25 }, &[norm]).unwrap();
     let logits = graph.push("logits", dense(3, Linear, 0.0), &[drop]).unwrap();
     graph.push("softmax", Op::Softmax, &[logits]).unwrap();
-    Case { name: "vector norm", graph, batch: 8, partial: 5, ties: false }
+    Case { name: "vector norm", graph, batch: 8, partial: 5, ties: false, loss: Loss::default() }
 }
 
 /// Convolutions over time with mel bands as channels, normalised before their ReLU.
@@ -102,7 +103,14 @@ fn bands_as_channels() -> Case {
     let mean = graph.push("mean", Op::AvgPool2d { window: [1, 6] }, &[pool]).unwrap();
     let both = graph.push("both", Op::Concat, &[max, mean]).unwrap();
     head(&mut graph, both);
-    Case { name: "bands as channels", graph, batch: 5, partial: 4, ties: false }
+    Case {
+        name: "bands as channels",
+        graph,
+        batch: 5,
+        partial: 4,
+        ties: false,
+        loss: Loss::default(),
+    }
 }
 
 /// Below the norm another norm, whose gradient shows where that of the pooling goes, each channel
@@ -126,7 +134,7 @@ pub fn with_nans() -> Vec<Poisoned> {
         }
         let logits = graph.push("logits", dense(3, Linear, 0.0), &ends).unwrap();
         graph.push("softmax", Op::Softmax, &[logits]).unwrap();
-        let case = Case { name, graph, batch: 1, partial: 1, ties: false };
+        let case = Case { name, graph, batch: 1, partial: 1, ties: false, loss: Loss::default() };
         Poisoned { gradients: Compare::LogitsAtNumbers, ..Poisoned::new(case, extents, window) }
     };
     let both = [max([1, 11]), avg([1, 11])];

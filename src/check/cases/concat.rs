@@ -1,6 +1,7 @@
 //! concat, and the branches that it joins: several readers of one node, whose gradients are added.
 
 use super::{Case, conv, dense, head, norm};
+use crate::backend::Loss;
 use crate::graph::{Activation, Axis, Graph, Op, Padding, Shape};
 
 /// All cases of this op.
@@ -18,7 +19,7 @@ fn branches() -> Case {
     let both = graph.push("both", Op::Concat, &[tall, stem, long]).unwrap();
     let pooled = graph.push("pool", Op::MaxPool2d { window: [2, 3] }, &[both]).unwrap();
     head(&mut graph, pooled);
-    Case { name: "branches", graph, batch: 4, partial: 3, ties: false }
+    Case { name: "branches", graph, batch: 4, partial: 3, ties: false, loss: Loss::default() }
 }
 
 /// More inputs than one dispatch joins, one of them twice in a row and once more.
@@ -30,7 +31,7 @@ fn concat_of_many() -> Case {
         .map(|(name, n)| graph.push(name, relu(n), &[input]).unwrap());
     let many = graph.push("many", Op::Concat, &[a, a, b, c, input, a]).unwrap();
     head(&mut graph, many);
-    Case { name: "concat of many", graph, batch: 4, partial: 3, ties: false }
+    Case { name: "concat of many", graph, batch: 4, partial: 3, ties: false, loss: Loss::default() }
 }
 
 /// Ops without a ReLU of their own as readers of one node with one, so that gradients are added
@@ -55,5 +56,12 @@ pub fn many_readers_of_one_node() -> Case {
     let joined = graph.push("joined", Op::Concat, &readers).unwrap();
     let logits = graph.push("logits", dense(3, Activation::Linear, 0.0), &[joined]).unwrap();
     graph.push("softmax", Op::Softmax, &[logits]).unwrap();
-    Case { name: "aids on a branch", graph, batch: 4, partial: 3, ties: false }
+    Case {
+        name: "aids on a branch",
+        graph,
+        batch: 4,
+        partial: 3,
+        ties: false,
+        loss: Loss::default(),
+    }
 }

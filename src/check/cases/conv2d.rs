@@ -2,6 +2,7 @@
 
 use super::nan::{Compare, Poisoned};
 use super::{Case, conv, dense, head, one};
+use crate::backend::Loss;
 use crate::graph::{Activation, Graph, Op, Padding, Shape};
 use Activation::{Linear, Relu};
 use Padding::{Same, Valid};
@@ -84,7 +85,7 @@ fn pooled_behind(name: &'static str, [h, w, c]: [usize; 3], stem: Activation, op
     let node = graph.push("op", op, &[stem]).unwrap();
     let pool = graph.push("pool", Op::MaxPool2d { window: [2, 2] }, &[node]).unwrap();
     head(&mut graph, pool);
-    Case { name, graph, batch: 5, partial: 3, ties: false }
+    Case { name, graph, batch: 5, partial: 3, ties: false, loss: Loss::default() }
 }
 
 /// Even kernels with and without padding, no pooling behind them, reading one stem of many channels.
@@ -101,7 +102,7 @@ fn uneven_kernels() -> Case {
     let joined = graph.push("joined", Op::Concat, &ends).unwrap();
     let logits = graph.push("logits", dense(3, Linear, 0.0), &[joined]).unwrap();
     graph.push("softmax", Op::Softmax, &[logits]).unwrap();
-    Case { name: "uneven kernels", graph, batch: 4, partial: 1, ties: false }
+    Case { name: "uneven kernels", graph, batch: 4, partial: 1, ties: false, loss: Loss::default() }
 }
 
 /// Convolutions and the 2×2 pooling behind them. A 1×1 kernel keeps a NaN where it is in all

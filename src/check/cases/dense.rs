@@ -1,6 +1,7 @@
 //! dense.
 
 use super::{Case, dense};
+use crate::backend::Loss;
 use crate::graph::{Activation, Graph, Op, Shape};
 
 /// All cases of this op.
@@ -16,7 +17,7 @@ fn beyond_a_workgroup() -> Case {
     let next = graph.push("next", dense(33, Activation::Linear, 0.0), &[hidden]).unwrap();
     let logits = graph.push("logits", dense(5, Activation::Linear, 0.0), &[next]).unwrap();
     graph.push("softmax", Op::Softmax, &[logits]).unwrap();
-    Case { name: "wide dense", graph, batch: 35, partial: 33, ties: false }
+    Case { name: "wide dense", graph, batch: 35, partial: 33, ties: false, loss: Loss::default() }
 }
 
 fn two_of_one_input() -> Case {
@@ -27,5 +28,5 @@ fn two_of_one_input() -> Case {
     let both = graph.push("both", Op::Concat, &[left, right]).unwrap();
     let logits = graph.push("logits", dense(3, Activation::Linear, 0.0), &[both]).unwrap();
     graph.push("softmax", Op::Softmax, &[logits]).unwrap();
-    Case { name: "dense branches", graph, batch: 5, partial: 3, ties: false }
+    Case { name: "dense branches", graph, batch: 5, partial: 3, ties: false, loss: Loss::default() }
 }

@@ -1,6 +1,7 @@
 //! flatten, a view of its input.
 
 use super::{Case, conv, dense};
+use crate::backend::Loss;
 use crate::graph::{Activation, Graph, Op, Padding, Shape};
 
 /// All cases of this op.
@@ -19,5 +20,12 @@ fn concat_of_vectors() -> Case {
     let joined = graph.push("joined", Op::Concat, &[a, b, a]).unwrap();
     let logits = graph.push("logits", dense(4, Activation::Linear, 0.0), &[joined]).unwrap();
     graph.push("softmax", Op::Softmax, &[logits]).unwrap();
-    Case { name: "concat of vectors", graph, batch: 4, partial: 3, ties: false }
+    Case {
+        name: "concat of vectors",
+        graph,
+        batch: 4,
+        partial: 3,
+        ties: false,
+        loss: Loss::default(),
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::nan::{Compare, Poisoned};
 use super::{Case, head, norm, one};
+use crate::backend::Loss;
 use crate::graph::{Activation, Graph, Op, Shape};
 
 /// All cases of this op.
@@ -40,7 +41,7 @@ pub fn with_nans() -> Vec<Poisoned> {
         let stem = graph.push("stem", norm(Activation::Linear), &[graph.input()]).unwrap();
         let pool = graph.push("pool", Op::MaxPool2d { window }, &[stem]).unwrap();
         head(&mut graph, pool);
-        let case = Case { name, graph, batch: 1, partial: 1, ties: false };
+        let case = Case { name, graph, batch: 1, partial: 1, ties: false, loss: Loss::default() };
         Poisoned { gradients: Compare::Logits, ..Poisoned::new(case, extents, window) }
     };
     vec![

@@ -21,7 +21,10 @@ pub mod penalty;
 pub mod softmax;
 pub mod std_pool2d;
 
+use crate::backend::Loss;
+use crate::error::Result;
 use crate::graph::{Activation, Graph, NodeId, Op, Padding, Role, Shape};
+use crate::plan::Plan;
 use crate::random::streams::Stream;
 
 /// Makes the cases of an op.
@@ -64,6 +67,18 @@ pub struct Case {
     pub partial: usize,
     /// Inputs of few distinct values, so that maxima tie.
     pub ties: bool,
+    /// What its loss is.
+    pub loss: Loss,
+}
+
+impl Case {
+    /// The plan of its training steps.
+    ///
+    /// # Errors
+    /// If the graph cannot be planned.
+    pub fn plan(&self) -> Result<Plan> {
+        Plan::new(self.graph.clone(), self.batch)?.with_loss(self.loss.clone())
+    }
 }
 
 /// A convolution with a bias.
@@ -101,7 +116,7 @@ pub fn one(
     let stem = graph.push("stem", stem_op, &[graph.input()]).unwrap();
     let node = graph.push("op", op, &[stem]).unwrap();
     head(&mut graph, node);
-    Case { name, graph, batch, partial, ties: false }
+    Case { name, graph, batch, partial, ties: false, loss: Loss::default() }
 }
 
 /// Samples, labels and parameters of a case, from streams named after it.

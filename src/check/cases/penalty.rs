@@ -1,6 +1,7 @@
 //! The L2 penalty: its share of the loss and of the gradients of the kernels that have one.
 
 use super::{Case, dense};
+use crate::backend::Loss;
 use crate::graph::{Activation, Graph, Op, Shape};
 
 /// All cases of this op.
@@ -17,5 +18,5 @@ fn dense_in_a_row() -> Case {
     let op = Op::Dense { units: 5, bias: false, activation: Activation::Linear, l2: 0.1 };
     let logits = graph.push("logits", op, &[middle]).unwrap();
     graph.push("softmax", Op::Softmax, &[logits]).unwrap();
-    Case { name: "dense", graph, batch: 9, partial: 5, ties: false }
+    Case { name: "dense", graph, batch: 9, partial: 5, ties: false, loss: Loss::default() }
 }

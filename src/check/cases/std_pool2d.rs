@@ -1,6 +1,7 @@
 //! std_pool2d.
 
 use super::{Case, conv, head, norm, one};
+use crate::backend::Loss;
 use crate::graph::{Activation, Graph, Op, Padding, Shape};
 
 fn std(window: [usize; 2]) -> Op {
@@ -38,5 +39,5 @@ fn statistics() -> Case {
     let ends = pools.map(|(name, op)| graph.push(name, op, &[norm]).unwrap());
     let joined = graph.push("joined", Op::Concat, &ends).unwrap();
     head(&mut graph, joined);
-    Case { name: "statistics", graph, batch: 5, partial: 3, ties: false }
+    Case { name: "statistics", graph, batch: 5, partial: 3, ties: false, loss: Loss::default() }
 }

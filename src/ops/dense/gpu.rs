@@ -63,9 +63,9 @@ pub(crate) fn with_softmax(
     let (x, y) = (node.batch * op.n_in, node.batch * op.n_out);
     let (w, b) = parameters(op);
     let input = node.input_gradient(0);
-    let [x_at, dx_at, _] = softmax::input_places(loss, node.batch, op.n_in);
+    let [x_at, dx_at, end] = softmax::input_places(loss, node.batch, op.n_in);
     let has_gradient = loss_node.input_gradient(0).is_some();
-    let mut constants = softmax::loss_constants(loss, loss_node);
+    let mut constants = softmax::loss_constants(loss, loss_node, end);
     constants.extend([
         ("batch", node.batch as f64),
         ("n_in", op.n_in as f64),
@@ -87,7 +87,7 @@ pub(crate) fn with_softmax(
     let mut bindings = softmax::loss_bindings(loss, loss_node).to_vec();
     bindings.extend([
         Buffer::NodeParameters(node.id).with_traffic(w + b),
-        Buffer::LossTensors(loss_node.id).with_traffic(3 * y + x + dx),
+        Buffer::LossTensors(loss_node.id).with_traffic(3 * y + x + dx + softmax::weights_len(loss)),
         match has_gradient {
             true => Buffer::NodeParameterGradients(node.id).with_traffic(w + b),
             false => Buffer::Unused.untouched(),

@@ -1,6 +1,6 @@
 //! Softmax and cross-entropy on the CPU. Shader twin: `shaders/softmax/forward.wgsl`.
 
-use super::Softmax;
+use super::{Loss, Softmax};
 use crate::ops::cpu::{Backward, Export, Forward, Layer, Mode, ShardLoss, Update};
 
 #[derive(Debug)]
@@ -11,7 +11,7 @@ impl Layer for SoftmaxLayer {
     fn pack_weights(&mut self, _parameters: &[f32]) {}
 
     fn forward(&self, io: Forward<'_>) {
-        let (sum, correct) = forward(self.0.classes, io.x.get(0), io.shard.labels, io.y);
+        let (sum, correct) = forward(&self.0, io.shard.mode, io.x.get(0), io.shard.labels, io.y);
         *io.loss = ShardLoss { sum, correct };
     }
 
@@ -20,7 +20,7 @@ impl Layer for SoftmaxLayer {
         let Some((_, dz)) = io.dx.get(0) else { return };
         let (classes, labels) = (self.0.classes, io.shard.labels);
         match io.shard.mode {
-            Mode::Training { .. } => backward_input(classes, io.shard.batch, io.y, labels, dz),
+            Mode::Training { .. } => backward_input(&self.0, io.shard.batch, io.y, labels, dz),
             Mode::Inference => logit_gradient(classes, labels, dz),
         }
     }
@@ -34,11 +34,13 @@ impl Layer for SoftmaxLayer {
 
 /// Probabilities, sum of losses and number of correct predictions.
 /// `z` and `p` are `[n, classes]`.
-fn forward(classes: usize, z: &[f32], y: &[u32], p: &mut [f32]) -> (f64, u64) {
+fn forward(op: &Softmax, mode: Mode, z: &[f32], y: &[u32], p: &mut [f32]) -> (f64, u64) {
+    let Softmax { classes, loss: Loss { label_smoothing: share, .. }, .. } = *op;
+    let is_weighted = matches!(mode, Mode::Training { .. }) && !op.loss.class_weights.is_empty();
     let (mut loss, mut correct) = (0.0, 0);
     let rows = z.chunks_exact(classes).zip(p.chunks_exact_mut(classes));
     for ((z, p), &label) in rows.zip(y) {
-        let label = label as usize;
+        let (weight, label) = (op.loss.weight(label), label as usize);
         // The first of equal logits is the prediction, as in Keras.
         let best = (1..classes).fold(0, |best, c| if z[c] > z[best] { c } else { best });
         let top = z[best];
@@ -50,7 +52,13 @@ fn forward(classes: usize, z: &[f32], y: &[u32], p: &mut [f32]) -> (f64, u64) {
         for p in p.iter_mut() {
             *p /= sum;
         }
-        loss += f64::from(sum.ln() - (z[label] - top));
+        let mut own = z[label] - top;
+        if share > 0.0 {
+            let all: f32 = z.iter().map(|z| z - top).sum();
+            own = (1.0 - share) * own + share / classes as f32 * all;
+        }
+        let own = sum.ln() - own;
+        loss += f64::from(if is_weighted { weight * own } else { own });
         correct += u64::from(best == label);
     }
     (loss, correct)
@@ -65,11 +73,16 @@ fn logit_gradient(classes: usize, y: &[u32], dz: &mut [f32]) {
 }
 
 /// The gradient at the logits of the mean loss over the `batch` samples that these belong to.
-fn backward_input(classes: usize, batch: usize, p: &[f32], y: &[u32], dz: &mut [f32]) {
-    let n = batch as f32;
+fn backward_input(op: &Softmax, batch: usize, p: &[f32], y: &[u32], dz: &mut [f32]) {
+    let (classes, n, share) = (op.classes, batch as f32, op.loss.label_smoothing);
+    let (low, high) = (share / classes as f32, 1.0 - share + share / classes as f32);
     for ((p, dz), &label) in p.chunks_exact(classes).zip(dz.chunks_exact_mut(classes)).zip(y) {
-        for (c, (p, dz)) in p.iter().zip(dz).enumerate() {
-            *dz = (p - f32::from(u8::from(c == label as usize))) / n;
+        for (c, (p, dz)) in p.iter().zip(&mut *dz).enumerate() {
+            *dz = (p - if c == label as usize { high } else { low }) / n;
+        }
+        if !op.loss.class_weights.is_empty() {
+            let weight = op.loss.weight(label);
+            dz.iter_mut().for_each(|dz| *dz *= weight);
         }
     }
 }

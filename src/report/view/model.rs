@@ -18,6 +18,7 @@ use crate::report::versus::Versus;
 use crate::report::words::{decimals, signed};
 use crate::text::{shell, thousands};
 use crate::train::history::best_epoch;
+use crate::train::rates::{epoch_rate, step_rate};
 
 /// One run.
 #[derive(Debug)]
@@ -214,21 +215,36 @@ fn curves(run: &RunRecord) -> [String; 2] {
 }
 
 fn epochs(run: &RunRecord) -> Table {
-    let head = ["epoch", "loss", "accuracy", "val. loss", "val. accuracy", "seconds"];
+    let mut head = ["epoch", "loss", "accuracy", "val. loss", "val. accuracy", "seconds"].to_vec();
+    let steps = run.part(PartName::Train).samples as usize;
+    let steps = steps.div_ceil(run.config.batch_size.max(1)).max(1);
+    let rate = |epoch: usize| {
+        let rate = epoch_rate(&run.config, &run.history, epoch);
+        step_rate(&run.config, (epoch, rate), steps - 1, steps)
+    };
+    let rates: Vec<f32> = (0..run.history.len()).map(rate).collect();
+    let varies = rates.iter().any(|rate| *rate != run.config.learning_rate);
+    if varies {
+        head.push("learning rate at its end");
+    }
     let row = |(i, e): (usize, &crate::train::history::Epoch)| {
-        vec![
+        let mut row = vec![
             (i + 1).to_string(),
             format!("{:.4}", e.loss),
             format!("{} %", decimals(100.0 * f64::from(e.accuracy), 2)),
             format!("{:.4}", e.val_loss),
             format!("{} %", decimals(100.0 * f64::from(e.val_accuracy), 2)),
             format!("{:.2}", e.seconds),
-        ]
+        ];
+        if varies {
+            row.push(format!("{:.2e}", rates[i]));
+        }
+        row
     };
     Table {
         caption: format!("Loss and accuracy of {} by epoch", run.heading()),
         words: 1,
-        head: head.map(String::from).into(),
+        head: head.into_iter().map(String::from).collect(),
         rows: run.history.iter().enumerate().map(row).collect(),
     }
 }

@@ -4,13 +4,14 @@ use crate::data::{PartName, ScaleKind};
 use crate::error::Result;
 use crate::graph::Op;
 use crate::metrics::{Calibration, Confusion, PartScores, ReliabilityBin, Scores, wilson};
+use crate::models::{ClassWeights, EarlyStopping};
 use crate::plot::{self, Across, Line, Lines};
 use crate::random::keras::Shuffle;
 use crate::report::answers::augmentation;
 use crate::report::record::RunRecord;
 use crate::report::words::{counted, decimals};
 use crate::text::{listed, thousands};
-use crate::train::settings::CheckpointSelection;
+use crate::train::settings::{CheckpointSelection, Config};
 
 /// A table whose first column heads its rows.
 #[derive(Debug, Clone, Default)]
@@ -89,7 +90,18 @@ pub(in crate::report) fn training(runs: &[RunRecord]) -> Table {
         row("metric", &|_| "accuracy".into()),
         row("optimiser", &optimiser),
         row("batch size", &|run| run.config.batch_size.to_string()),
-        row("epochs", &|run| run.config.epochs.to_string()),
+        row("epochs", &|run| match run.history.len() {
+            done if done == run.config.epochs => done.to_string(),
+            done => format!("{done} of {}", run.config.epochs),
+        }),
+        row(
+            "early stopping",
+            &|run| match (&run.config.early_stopping, &run.metrics.stopped_early) {
+                (EarlyStopping::None, _) => "none".into(),
+                (patience, None) => format!("patience {patience}; training ran through all epochs"),
+                (patience, Some(reason)) => format!("patience {patience}; {reason}"),
+            },
+        ),
         row("augmentation", &|run| match &augmentation(&run.config.augment)[..] {
             [] => "none".into(),
             kinds => format!("{} ({})", listed(kinds), run.config.augment),
@@ -101,7 +113,15 @@ pub(in crate::report) fn training(runs: &[RunRecord]) -> Table {
         }),
         row("final weights", &|run| match run.config.keep {
             CheckpointSelection::Last => "of the last epoch".into(),
-            CheckpointSelection::Best => "of the lowest validation loss".into(),
+            CheckpointSelection::Best => format!(
+                "of the {} validation loss, after epoch {}",
+                if run.config.early_stopping == EarlyStopping::None {
+                    "lowest"
+                } else {
+                    "last improved"
+                },
+                run.metrics.epochs
+            ),
         }),
         row("device", &|run| run.metrics.device.clone()),
     ];
@@ -122,14 +142,28 @@ fn loss(run: &RunRecord) -> String {
         true => String::new(),
         false => format!(" + L2 penalty {}", penalties.join(" + ")),
     };
-    format!("sparse categorical cross-entropy{penalty}")
+    let Config { label_smoothing, class_weights, .. } = &run.config;
+    let smoothing = match label_smoothing {
+        share if *share > 0.0 => format!(", label smoothing {share}"),
+        _ => String::new(),
+    };
+    let weights = match class_weights {
+        ClassWeights::None => String::new(),
+        weights => format!(", weights of classes in training: {weights}"),
+    };
+    format!("sparse categorical cross-entropy{smoothing}{weights}{penalty}")
 }
 
 fn optimiser(run: &RunRecord) -> String {
     let config = &run.config;
     let nesterov = if config.nesterov { ", Nesterov" } else { "" };
+    let warm_up = match config.warmup {
+        0.0 => String::new(),
+        1.0 => ", after a linear rise from 0 over 1 epoch".into(),
+        epochs => format!(", after a linear rise from 0 over {epochs} epochs"),
+    };
     format!(
-        "SGD, learning rate {} ({}), momentum {}{nesterov}",
+        "SGD, learning rate {} ({}{warm_up}), momentum {}{nesterov}",
         config.learning_rate, config.schedule, config.momentum
     )
 }

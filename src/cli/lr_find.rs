@@ -1,0 +1,311 @@
+//! `genre-gpu lr-find`.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::bars::Bars;
+use super::choice;
+use super::data_args::DataArgs;
+use super::device_args::{DeviceArgs, ready, tuned_devices};
+use super::run_input::prepare_data;
+use super::say::{Output, quoted, tell, warn_of};
+use crate::data::{DataFrom, PartName};
+use crate::error::{Error, Result};
+use crate::files::{create_folder, write_atomic};
+use crate::models::Model;
+use crate::plot::{Across, Line, Lines, lines, lines_marked, sheet, write_png};
+use crate::text::fold;
+use crate::train::rate_test::{DIVERGED, RateEnd, RatePoint, RateRange, RateTest, rate_test};
+use crate::train::run_folder::RunFolder;
+use crate::train::runs::Job;
+use crate::train::settings::{Recipe, Settings, count};
+use crate::train::{run_name, run_title, source};
+
+const EXAMPLES: &str = "\
+Examples:
+  genre-gpu lr-find
+      P1 on the demo corpus
+  genre-gpu lr-find --model p2 --data gtzan.npz --momentum 0.9 --out rates
+      a model on your own arrays, with the optimiser of the run to be
+  genre-gpu lr-find --config mine.toml --from 1e-5 --to 1 --steps 200
+
+A new network takes steps with a learning rate that rises by one factor from
+step to step (Smith 2017). The suggested rate is that where the loss, smoothed
+over neighbouring steps, falls most steeply; the picture shows where training
+starts to diverge. What a whole run does with a rate is another matter: try a
+few around it. DIR receives lr-find.png, .svg, .csv and .json.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// A built-in model (see `genre-gpu models`) or a model's .toml file [default: p1]
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+
+    /// Learning rate of the first step
+    #[arg(long, value_name = "RATE", default_value_t = 1e-6)]
+    from: f32,
+
+    /// Learning rate of the last step; the test ends before it where the loss diverges
+    #[arg(long, value_name = "RATE", default_value_t = 10.0)]
+    to: f32,
+
+    /// Number of steps
+    #[arg(long, value_name = "N", default_value_t = 150)]
+    steps: usize,
+
+    /// Batch size [default: the model's]
+    #[arg(long, value_name = "N", value_parser = count)]
+    batch_size: Option<usize>,
+
+    /// Momentum [default: the model's]
+    #[arg(long, value_name = "SHARE")]
+    momentum: Option<f32>,
+
+    /// Use Nesterov momentum
+    #[arg(long)]
+    nesterov: bool,
+
+    /// Seed of initial weights and order of samples [default: 42]
+    #[arg(long, value_name = "N")]
+    seed: Option<u32>,
+
+    /// A TOML file with settings, as for `train`; flags override it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Folder of the results [default: runs/lr-find-NAME, a new one]
+    #[arg(long, short, value_name = "DIR", value_parser = choice::folder())]
+    out: Option<PathBuf>,
+
+    /// Replace the results in --out
+    #[arg(long, requires = "out")]
+    overwrite: bool,
+
+    #[command(flatten)]
+    device: DeviceArgs,
+
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    data: DataArgs,
+}
+
+impl Args {
+    fn range(&self) -> Result<RateRange> {
+        let Self { from, to, steps, .. } = *self;
+        let rate = |rate: f32| rate.is_finite() && rate > 0.0;
+        if !rate(from) {
+            let (expected, found) = ("a finite number above 0", from.to_string());
+            return Err(Error::Setting { name: "from", expected, found });
+        }
+        if !rate(to) || to <= from {
+            let (expected, found) = ("a finite number above --from", to.to_string());
+            return Err(Error::Setting { name: "to", expected, found });
+        }
+        if !(10..=100_000).contains(&steps) {
+            let (expected, found) = ("10 to 100000", steps.to_string());
+            return Err(Error::Setting { name: "steps", expected, found });
+        }
+        Ok(RateRange { from, to, steps })
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            model: self.model.clone(),
+            batch_size: self.batch_size,
+            momentum: self.momentum,
+            nesterov: self.nesterov.then_some(true),
+            seed: self.seed,
+            ..Settings::default()
+        }
+        .or(self.device.settings())
+        .or(self.data.settings())
+    }
+}
+
+/// `lr-find.json`.
+#[derive(Serialize)]
+struct Document {
+    title: String,
+    device: String,
+    seed: u32,
+    #[serde(flatten)]
+    test: RateTest,
+    /// The command that trains with the suggested rate.
+    command: Option<String>,
+}
+
+pub(super) fn run(args: &Args, output: Output) -> Result<()> {
+    let output = output.with_json(args.json);
+    let range = args.range()?;
+    let file = args.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
+    let settings = args.settings().or(file.clone());
+    let model = Model::open(settings.model.as_deref().unwrap_or("p1"))?;
+    let recipe = Recipe::of(&model)?;
+    let config = settings.clone().resolve(recipe.clone())?;
+    let named = Settings { model: settings.model, ..file }.resolve(recipe)?;
+    let cache = args.data.cache.cache_dir.as_deref();
+    let folder = match &args.out {
+        Some(folder) => folder.clone(),
+        None => {
+            let name = format!("lr-find-{}", run_name(&config));
+            RunFolder::unused(&Path::new("runs").join(name))
+        }
+    };
+    let held = FILES.map(|name| folder.join(name)).into_iter().find(|file| file.exists());
+    if let (Some(file), false) = (held, args.overwrite) {
+        let problem = "is there already; use another --out, or replace it with --overwrite";
+        return Err(Error::Run { path: file, problem: problem.into() });
+    }
+
+    let bars = Bars::new(output);
+    ready(&config, cache, &bars)?;
+    let source = source::open(&config, cache, &PartName::ALL, DataFrom::Auto, &bars)?;
+    let prepared = prepare_data(source, config.scale, output)?;
+    let job = Job { model, config, folder, overwrite: false };
+    let mut devices = tuned_devices([&job], &prepared.data, cache, &bars)?;
+    let backend = job.open_on(&mut devices, &prepared.data)?;
+    warn_of(backend);
+    // Before the steps, so that an unusable folder fails at once.
+    create_folder(&job.folder)?;
+    let device = backend.describe();
+    let test = rate_test(backend, &prepared.data, &job.config, range, &bars)?;
+
+    let title = format!("Learning rates: {}", run_title(&job.config.model, &prepared.data));
+    let command = test.suggested.map(|rate| {
+        let wanted = crate::train::settings::Config { learning_rate: rate, ..job.config.clone() };
+        let config = args.config.as_deref();
+        let config = config.map_or_else(String::new, |path| format!(" --config {}", quoted(path)));
+        let model = args.model.as_deref();
+        let model = model
+            .map_or_else(String::new, |model| format!(" --model {}", quoted(Path::new(model))));
+        format!("genre-gpu train{config}{model}{}", wanted.flags_beside(&named))
+    });
+    let document = Document { title, device, seed: job.config.seed, test, command };
+    write(&job.folder, &document)?;
+    output.document(&document)?;
+    tell_nothing_found(&document.test);
+    output.say(&text(&document, &job.folder))
+}
+
+const FILES: [&str; 4] = ["lr-find.png", "lr-find.svg", "lr-find.csv", "lr-find.json"];
+
+fn tell_nothing_found(test: &RateTest) {
+    if test.suggested.is_none() {
+        let RateRange { from, to, .. } = test.range;
+        tell(&format!(
+            "no rate is suggested: the smoothed loss falls nowhere between {from} and {to}; try other \
+             --from and --to, or more --steps"
+        ));
+    }
+}
+
+/// What the test found, in words.
+fn found(test: &RateTest) -> String {
+    let RateRange { from, to, steps } = test.range;
+    let taken = test.points.len();
+    let end = match (test.end, test.points.last()) {
+        (RateEnd::Diverged, Some(last)) => format!(
+            "; the loss diverged after {taken}, at {} (not finite, or smoothed over {DIVERGED} times its lowest)",
+            last.learning_rate
+        ),
+        (RateEnd::Diverged, None) => "; the loss was not finite from the first on".into(),
+        (RateEnd::AllSteps, _) => "; the loss did not diverge".into(),
+    };
+    let low = test.points.iter().min_by(|a, b| a.smoothed.total_cmp(&b.smoothed));
+    let low = low.map_or_else(String::new, |point| {
+        format!(
+            ". The smoothed loss is lowest, {:.4}, at {:.1e}",
+            point.smoothed, point.learning_rate
+        )
+    });
+    format!("{steps} steps with learning rates from {from} to {to}{end}{low}.")
+}
+
+fn text(document: &Document, folder: &Path) -> String {
+    let Document { test, command, device, .. } = document;
+    let suggested = match (test.suggested, command) {
+        (Some(rate), Some(command)) => format!(
+            "\nSuggested learning rate: {rate}, where the smoothed loss falls most steeply. Train with it:\n  \
+             {command}"
+        ),
+        _ => String::new(),
+    };
+    format!(
+        "{}\nDevice: {device}\nResults are in {} ({}).{suggested}",
+        fold(&found(test)),
+        folder.display(),
+        FILES.join(", ")
+    )
+}
+
+fn write(folder: &Path, document: &Document) -> Result<()> {
+    let [png, svg, csv, json] = FILES.map(|name| folder.join(name));
+    write_atomic(&csv, |to| {
+        writeln!(to, "step,learning_rate,loss,smoothed")?;
+        for (i, point) in document.test.points.iter().enumerate() {
+            let RatePoint { learning_rate, loss, smoothed } = point;
+            writeln!(to, "{},{learning_rate},{loss},{smoothed}", i + 1)?;
+        }
+        Ok(())
+    })?;
+    write_atomic(&json, |to| {
+        serde_json::to_writer_pretty(&mut *to, document)?;
+        writeln!(to)
+    })?;
+    let drawing = draw(document)?;
+    write_atomic(&svg, |to| writeln!(to, "{}", drawing.svg_file()))?;
+    write_png(&png, &drawing)
+}
+
+fn draw(document: &Document) -> Result<crate::plot::Drawing> {
+    let points = &document.test.points;
+    let smoothed = |point: &RatePoint| f64::from(point.smoothed);
+    let first = points.first().map_or(0.0, smoothed);
+    let lowest = points.iter().map(smoothed).fold(f64::INFINITY, f64::min);
+    let highest_before = points.iter().take(points.len() / 3).map(|p| f64::from(p.loss));
+    // What diverges would press all else together.
+    let ceiling = highest_before.fold(first, f64::max) + (first - lowest).abs();
+    let shown = |value: f32| match f64::from(value) {
+        value if value <= ceiling => value,
+        _ => f64::NAN,
+    };
+    let hidden = points.iter().filter(|point| shown(point.loss).is_nan()).count();
+    let series = [
+        Line::new(
+            "smoothed over neighbouring steps",
+            points.iter().map(|p| shown(p.smoothed)).collect(),
+        ),
+        Line::new("loss of each step", points.iter().map(|p| shown(p.loss)).collect()),
+    ];
+    let at: Vec<f64> = points.iter().map(|point| f64::from(point.learning_rate).log10()).collect();
+    let figure = Lines {
+        heading: "",
+        across: "learning rate",
+        name: "training loss of a batch",
+        label: &document.title,
+        at: &at,
+        ticks: Across::Powers,
+        within: None,
+        series: &series,
+        area: (840.0, 360.0),
+    };
+    let panel = match document.test.suggested {
+        Some(rate) => {
+            lines_marked(&figure, f64::from(rate).log10(), &format!("suggested: {rate}"))?
+        }
+        None => lines(&figure)?,
+    };
+    let mut notes = vec![found(&document.test)];
+    if hidden > 0 {
+        notes.push(format!("{hidden} steps with losses above {ceiling:.3} are not shown."));
+    }
+    if document.test.suggested.is_some() {
+        notes.push("Dotted line: where the smoothed loss falls most steeply.".into());
+    }
+    Ok(sheet(&document.title, vec![vec![panel]], &notes))
+}
