@@ -41,7 +41,7 @@ fn a_run_that_stops_early_is_complete_and_keeps_the_best_epoch() {
     work.ok("evaluate run");
     work.ok("explain run --no-checks");
     work.ok("report run");
-    let page = work.text("run/report.html");
+    let page = work.text("report.html");
     assert!(page.contains("3 of 6") && page.contains("after epoch 3 of 6"), "the report tells it");
 }
 
