@@ -9,7 +9,7 @@ use super::lines::{calibration, line, matrix, temperatures};
 use super::run_input::{load_run, run_config};
 use super::say::{Output, warn_of};
 use super::{audit, choice};
-use crate::backend::{DatasetRef, State};
+use crate::backend::{DatasetRef, Loss, State};
 use crate::data::PartName;
 use crate::device;
 use crate::error::Result;
@@ -71,7 +71,9 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     let LoadedRun { config, saved, graph, source: Source { data, .. }, .. } = run;
     let facts = &saved.facts;
     let batch = device::inference_batch(config.batch_size, data.longest_part());
-    let plan = Plan::for_inference(graph.clone(), batch)?;
+    // Weights of classes are those of training alone.
+    let loss = Loss { label_smoothing: config.label_smoothing, ..Loss::default() };
+    let plan = Plan::for_inference(graph.clone(), batch)?.with_loss(loss)?;
     let mut backend = device::open(config.device, plan, config.device_options())?;
     warn_of(backend.as_ref());
     backend.set_state(&State::new(saved.parameters))?;

@@ -70,10 +70,10 @@ pub struct RateTest {
 
 /// Times its lowest, at which a loss has diverged.
 pub const DIVERGED: f32 = 4.0;
-/// From one step to the next, what is left of a loss's weight in the smoothed ones.
-const DECAY: f64 = 0.9;
-/// Shares of the range of rates over which a slope is taken.
-const SLOPE_STEPS: usize = 40;
+/// Of the range of rates, the share over which a loss's weight in the smoothed ones falls to 1 / e.
+const SMOOTHING: f64 = 1.0 / 15.0;
+/// Of the range of rates, the share to either side over which a slope is taken.
+const SLOPE: f64 = 1.0 / 40.0;
 
 /// Trains a new network with the settings' seed, data and optimiser, each step with a higher rate.
 /// The weights are those of the last step afterwards.
@@ -124,7 +124,7 @@ pub fn rate_test(
         }
         rates.push(rate);
         losses.push(loss);
-        let now = smoothed(&losses, losses.len() - 1);
+        let now = smoothed(&losses, losses.len() - 1, range.steps);
         lowest = lowest.min(now);
         if now > DIVERGED * lowest {
             end = RateEnd::Diverged;
@@ -135,19 +135,20 @@ pub fn rate_test(
     let point = |(i, learning_rate): (usize, &f32)| RatePoint {
         learning_rate: *learning_rate,
         loss: losses[i],
-        smoothed: smoothed(&losses, i),
+        smoothed: smoothed(&losses, i, range.steps),
     };
     let points: Vec<RatePoint> = rates.iter().enumerate().map(point).collect();
     let suggested = suggested(&points, range.steps);
     Ok(RateTest { range, points, end, suggested })
 }
 
-/// The mean of all losses, weighted by [`DECAY`] to the power of their distance: on both sides alike, so that the
+/// The mean of all losses, weighted by `exp(-distance / (SMOOTHING · steps))`: on both sides alike, so that the
 /// smoothed curve lags behind the rates no more than the raw one.
-fn smoothed(losses: &[f32], at: usize) -> f32 {
+fn smoothed(losses: &[f32], at: usize, steps: usize) -> f32 {
     let (mut sum, mut weights) = (0.0, 0.0);
+    let unit = SMOOTHING * steps as f64;
     for (i, loss) in losses.iter().enumerate() {
-        let weight = DECAY.powi(i.abs_diff(at).min(i32::MAX as usize) as i32);
+        let weight = (-(i.abs_diff(at) as f64) / unit).exp();
         sum += weight * f64::from(*loss);
         weights += weight;
     }
@@ -156,7 +157,7 @@ fn smoothed(losses: &[f32], at: usize) -> f32 {
 
 /// The rate in the middle of the steepest fall of the smoothed loss over a share of the range, to two digits.
 fn suggested(points: &[RatePoint], steps: usize) -> Option<f32> {
-    let width = (steps / SLOPE_STEPS).max(1);
+    let width = ((SLOPE * steps as f64) as usize).max(1);
     let slopes = points.windows(2 * width + 1).map(|window| {
         let fall = window[0].smoothed - window[2 * width].smoothed;
         (fall, window[width].learning_rate)
@@ -167,4 +168,48 @@ fn suggested(points: &[RatePoint], steps: usize) -> Option<f32> {
 
 fn two_digits(rate: f32) -> f32 {
     format!("{rate:.1e}").parse().unwrap_or(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_rise_by_one_factor_from_the_first_to_the_last() {
+        let range = RateRange { from: 1e-4, to: 1.0, steps: 5 };
+        let rates: Vec<f32> = (0..5).map(|step| range.rate(step)).collect();
+        assert_eq!(rates, [1e-4, 1e-3, 1e-2, 0.1, 1.0]);
+    }
+
+    /// Losses that fall most steeply at a rate of 0.01, and rise behind 0.3.
+    #[test]
+    fn the_steepest_fall_is_suggested() {
+        let range = RateRange { from: 1e-6, to: 10.0, steps: 141 };
+        let loss = |step: usize| {
+            let exponent = f64::from(range.rate(step)).log10();
+            let fall = 1.0 / (1.0 + (-4.0 * (exponent + 2.0)).exp());
+            let rise = (4.0 * (exponent + 0.5)).exp();
+            (2.0 - fall + rise.min(100.0)) as f32
+        };
+        let losses: Vec<f32> = (0..141).map(loss).collect();
+        let point = |(i, loss): (usize, &f32)| RatePoint {
+            learning_rate: range.rate(i),
+            loss: *loss,
+            smoothed: smoothed(&losses[..115], i, 141),
+        };
+        let points: Vec<RatePoint> = losses[..115].iter().enumerate().map(point).collect();
+        let found = suggested(&points, 141).unwrap();
+        assert!((0.005..0.02).contains(&found), "{found}");
+        // One that rises only has none.
+        let rising = |(i, point): (usize, &RatePoint)| RatePoint { smoothed: i as f32, ..*point };
+        let rising: Vec<RatePoint> = points.iter().enumerate().map(rising).collect();
+        assert_eq!(suggested(&rising, 141), None);
+    }
+
+    #[test]
+    fn smoothing_keeps_a_constant_and_does_not_lag() {
+        assert!((smoothed(&[2.0; 9], 3, 9) - 2.0).abs() < 1e-6);
+        let line: Vec<f32> = (0..101).map(|i| i as f32).collect();
+        assert!((smoothed(&line, 50, 101) - 50.0).abs() < 1e-3);
+    }
 }

@@ -214,28 +214,25 @@ settings! {
         nesterov: bool = false, #[serde(default)];
 
         /// Learning rate by epoch: constant, cosine, step:EPOCHS:FACTOR or
-        /// plateau:PATIENCE:FACTOR (times FACTOR after PATIENCE epochs whose validation loss
-        /// did not fall by 0.0001) [default: the model's]
+        /// plateau:PATIENCE:FACTOR (see docs/training.md) [default: the model's]
         [long, value_name = "SCHEDULE", conflicts_with = "resume"]
         schedule: Schedule = Schedule::default(), #[serde(default)];
 
-        /// Epochs over which the learning rate rises from 0, linearly by step, before the schedule
-        /// has it; such as 0.5 [default: the model's, p1: 0]
+        /// Epochs over which the learning rate rises from 0 by step, such as 0.5
         [long, value_name = "EPOCHS", conflicts_with = "resume", hide_short_help = true]
         warmup: f32 = 0.0, #[serde(default)];
 
-        /// Stop after so many epochs whose validation loss did not fall (by more than MIN_DELTA),
-        /// and keep the best epoch's weights [default: the model's, p1: none]
-        [long, value_name = "PATIENCE[:MIN_DELTA]", conflicts_with = "resume"]
+        /// Stop after N epochs whose validation loss did not fall (N:DELTA: by over DELTA) and
+        /// keep the best epoch [default: the model's, p1: none]
+        [long, value_name = "N", conflicts_with = "resume"]
         early_stopping: EarlyStopping = EarlyStopping::default(), #[serde(default)];
 
-        /// Share of each label's 1 that is spread over all classes [default: the model's, p1: 0]
+        /// Share of each label's 1 that is spread over all classes
         [long, value_name = "SHARE", conflicts_with = "resume", hide_short_help = true]
         label_smoothing: f32 = 0.0, #[serde(default)];
 
-        /// Weights of classes in the training loss: none, balanced, a number for each label, or
-        /// rock=2,metal=1.5 [default: the model's, p1: none]
-        [long, value_name = "WEIGHTS", conflicts_with = "resume", hide_short_help = true]
+        /// Weights of classes in training: balanced, 1,2,... by label, or rock=2,metal=1.5
+        [long, value_name = "LIST", conflicts_with = "resume", hide_short_help = true]
         class_weights: ClassWeights = ClassWeights::default(), #[serde(default)];
 
         /// Augmentation: none, or a list of bands=SHARE, frames=SHARE (masks), roll (in time),
@@ -402,12 +399,13 @@ impl Config {
         Ok(Loss { label_smoothing: self.label_smoothing, class_weights })
     }
 
-    /// The flags of `train` that make these settings of others, each behind a space.
+    /// The flags of `train` that make these settings of others, each behind a space; without the number of
+    /// threads, which changes no result.
     pub fn flags_beside(&self, others: &Self) -> String {
         let known = others.table();
         let mut flags = String::new();
         for (key, value) in self.table() {
-            if known.get(&key) == Some(&value) {
+            if known.get(&key) == Some(&value) || key == "threads" {
                 continue;
             }
             let text = match &value {

@@ -100,6 +100,27 @@ fn seeds_at_once_are_what_they_are_one_after_another() {
     work.refuses(&format!("{words} --out no --at-once 0"), &["--at-once", "auto", "from 1"]);
 }
 
+/// Each seed stops at an epoch of its own; rates by plateau are each seed's own, too.
+#[test]
+fn seeds_that_stop_early_are_what_they_are_alone() {
+    if skipped() {
+        return;
+    }
+    let work = work();
+    let more = "label-smoothing = 0.1\nclass-weights = \"1,2,0.5,1\"\nwarmup = 0.7\n";
+    for (name, own) in [
+        ("early", "early-stopping = 1\nschedule = \"cosine\"\n"),
+        ("plateau", "schedule = \"plateau:1:0.5\"\n"),
+    ] {
+        work.write("c.toml", format!("learning-rate = 0.2\nmomentum = 0.9\n{more}{own}"));
+        let words = format!("{COMPARE} --models varied.toml --seeds 3 --epochs 5");
+        let words = words.replace("--epochs 3 ", "");
+        work.ok(&format!("{words} --out {name}-one --at-once 1"));
+        work.ok(&format!("{words} --out {name} --at-once 3"));
+        assert_equal(&work, &format!("{name}-one"), name, &VARIED_RUNS);
+    }
+}
+
 /// All stop after the same step and go on together; one that is at another step goes on alone.
 #[test]
 fn interrupted_seeds_go_on_to_the_same_bits() {

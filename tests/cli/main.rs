@@ -24,6 +24,8 @@ mod input;
 mod kinds;
 mod listen;
 mod lists;
+mod loss_tools;
+mod lr_find;
 mod models;
 #[allow(dead_code)]
 #[path = "../common/npy.rs"]

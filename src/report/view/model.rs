@@ -10,6 +10,7 @@ use crate::compare::{ModelReport, Spread, p_value};
 use crate::data::PartName;
 use crate::error::Result;
 use crate::graph::{NodeId, Parameter};
+use crate::models::ClassWeights;
 use crate::plot::{Panel, curve, network, what};
 use crate::report::answers::Answers;
 use crate::report::pictures::Tiles;
@@ -242,7 +243,14 @@ fn epochs(run: &RunRecord) -> Table {
         row
     };
     Table {
-        caption: format!("Loss and accuracy of {} by epoch", run.heading()),
+        caption: format!(
+            "Loss and accuracy of {} by epoch{}",
+            run.heading(),
+            match run.config.class_weights {
+                ClassWeights::None => "",
+                _ => " (training losses are weighted by class)",
+            }
+        ),
         words: 1,
         head: head.into_iter().map(String::from).collect(),
         rows: run.history.iter().enumerate().map(row).collect(),
