@@ -7,6 +7,7 @@ mod initial;
 mod loaded_run;
 mod loader;
 mod lockstep;
+pub mod logs;
 mod monitor;
 mod names;
 #[cfg(feature = "audio")]

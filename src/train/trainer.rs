@@ -26,6 +26,9 @@ pub trait TrainObserver {
     fn epoch_begins(&self, epoch: usize, epochs: usize, samples: usize, done: usize);
     /// `done` samples of the epoch are done; its metrics so far, where they are known.
     fn step(&self, done: u64, metrics: Option<StepMetrics>);
+    /// Steps are done, the first of which has this number, counted from 0 at the start of the run. Is called
+    /// when their epoch's training ends or is stopped.
+    fn steps_end(&self, _first: usize, _learning_rate: f32, _steps: &[StepMetrics]) {}
     /// The epoch is done.
     fn epoch_ends(&self, epoch: usize, epochs: usize, figures: &Epoch);
     /// A notice for the user while the run continues.
@@ -244,6 +247,8 @@ impl<'a> Trainer<'a> {
             first_step: step_number(epoch, steps, self.position.step),
         };
         let metrics_by_step = self.loader.train(self.backend, &batches, sgd, &mut after_step)?;
+        let first = epoch * steps + self.position.step;
+        observer.steps_end(first, self.learning_rate(epoch), &metrics_by_step);
         for metrics in metrics_by_step {
             self.position.step += 1;
             if !metrics.loss.is_finite() {

@@ -23,6 +23,7 @@ mod input;
 mod kinds;
 mod listen;
 mod lists;
+mod logs;
 mod models;
 #[allow(dead_code)]
 #[path = "../common/npy.rs"]
