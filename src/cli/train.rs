@@ -1,6 +1,7 @@
 //! `genre-gpu train`.
 
 use std::cell::{Cell, RefCell};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,6 +12,7 @@ use super::choice;
 use super::data_args::DataArgs;
 use super::device_args::{DeviceArgs, ready, tuned_devices};
 use super::lines::{calibration, line, temperatures};
+use super::out_file::{check_folder_of, is_dash};
 use super::run_input::{moved, prepare_data};
 use super::say::{Output, quoted, say, tell, warn_of};
 use super::stop::interruption;
@@ -25,6 +27,7 @@ use crate::text::fold;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::ending::{Ending, ending};
 use crate::train::history::{Epoch, seconds_per_epoch};
+use crate::train::logs::{End, EventLog, LineLog, Logs, Start};
 use crate::train::run_folder::RunFolder;
 use crate::train::runs::{
     Job, PlannedRun, PreparedData, RunObserver, RunOutcome, RunState, TrainedRun, execute,
@@ -50,6 +53,8 @@ Examples:
   genre-gpu train --data course/ --front-end librosa-2s,hop=1024
       axes in Hz and seconds for arrays that you know: librosa-2s or bristol-80,
       with changes of sample-rate, n-fft, hop, f-min, f-max or mels
+  genre-gpu train --out runs/mine --log-dir logs/mine --jsonl log.jsonl
+      curves in TensorBoard while it trains (tensorboard --logdir logs), and JSON lines
   genre-gpu train --resume runs/mine --epochs 40
       resume a run; bit-identical to one that was never stopped (except with a
       cosine schedule, which depends on --epochs)";
@@ -84,6 +89,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "out", "overwrite", "class_names", "split"])]
     resume: Option<PathBuf>,
 
+    /// Write TensorBoard event files into DIR/train and DIR/validation
+    #[arg(long, value_name = "DIR", value_parser = choice::folder())]
+    log_dir: Option<PathBuf>,
+
+    /// Append one JSON line per epoch to FILE (- is standard output)
+    #[arg(long, value_name = "FILE")]
+    jsonl: Option<PathBuf>,
+
     /// Print one JSON document (the metrics)
     #[arg(long)]
     json: bool,
@@ -100,13 +113,47 @@ impl Args {
         Settings { nesterov, ..flags }.or(self.device.settings()).or(self.data.settings())
     }
 
+    /// Whether standard output has JSON lines.
+    fn prints_lines(&self) -> bool {
+        self.jsonl.as_deref().is_some_and(is_dash)
+    }
+
+    /// Opens the logs, so that one that cannot be written fails before the data are read.
+    fn logs(&self) -> Result<Logs> {
+        let mut logs = Logs::default();
+        let resumed = self.resume.is_some();
+        if let Some(folder) = &self.log_dir {
+            let log = EventLog::new(folder, resumed, self.overwrite)?;
+            if resumed && !log.has_files() {
+                let folder = folder.display();
+                tell(&format!("{folder} has no event files yet: they begin where the run resumes"));
+            }
+            logs.push(log);
+        }
+        match &self.jsonl {
+            Some(path) if is_dash(path) => {
+                logs.push(LineLog::to_stream(Path::new("standard output"), std::io::stdout()));
+            }
+            Some(path) => {
+                check_folder_of(path)?;
+                logs.push(LineLog::to_file(path)?);
+            }
+            None => {}
+        }
+        Ok(logs)
+    }
+
     fn cache(&self) -> Option<&Path> {
         self.data.cache.cache_dir.as_deref()
     }
 }
 
 pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
-    let output = output.with_json(args.json);
+    if args.json && args.prints_lines() {
+        let expected = "a file, because with --json standard output is one document";
+        return Err(Error::Setting { name: "jsonl", expected, found: "-".into() });
+    }
+    let output = output.with_json(args.json || args.prints_lines());
     match &args.resume {
         Some(path) => resume(args, output, path),
         None => begin(args, output),
@@ -114,6 +161,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
 }
 
 fn begin(args: &Args, output: Output) -> Result<ExitCode> {
+    let logs = args.logs()?;
     let file = args.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
     let settings = args.settings().or(file);
     let model = Model::open(settings.model.as_deref().unwrap_or("p1"))?;
@@ -130,7 +178,7 @@ fn begin(args: &Args, output: Output) -> Result<ExitCode> {
     RunFolder::create(&folder, args.overwrite)?;
     let job = Job { model, config, folder, overwrite: args.overwrite };
     let run = PlannedRun { job: &job, state: RunState::New, lock: Some(&lock) };
-    train(args, output, &run).inspect_err(|_| {
+    train(args, output, &run, logs).inspect_err(|_| {
         // A run without an epoch cannot be resumed.
         let kept = ["checkpoint.safetensors", "history.csv"].map(|name| job.folder.join(name));
         if !had_config && !kept.iter().any(|file| file.exists()) {
@@ -197,11 +245,12 @@ fn resume(args: &Args, output: Output, path: &Path) -> Result<ExitCode> {
     let model = Model::open(&config.model)?;
     Recipe::of(&model)?;
     let job = Job { model, config, folder: folder.path().into(), overwrite: false };
-    train(args, output, &PlannedRun { job: &job, state: RunState::Started, lock: Some(&lock) })
+    let run = PlannedRun { job: &job, state: RunState::Started, lock: Some(&lock) };
+    train(args, output, &run, args.logs()?)
 }
 
 /// Loads the data, executes the run and prints its results.
-fn train(args: &Args, output: Output, run: &PlannedRun<'_>) -> Result<ExitCode> {
+fn train(args: &Args, output: Output, run: &PlannedRun<'_>, logs: Logs) -> Result<ExitCode> {
     let Job { config, folder, .. } = run.job;
     let data = load(args, output, config)?;
     let (run_folder, resume) = (RunFolder::at(folder), resume_command(args, folder));
@@ -219,12 +268,15 @@ fn train(args: &Args, output: Output, run: &PlannedRun<'_>) -> Result<ExitCode> 
         }
         .into()
     })?;
-    let observer = TrainOutput::new(args, output, &data);
+    let observer = TrainOutput::new(args, output, &data, logs);
     let mut devices = tuned_devices([run.job], &data.data, args.cache(), &Bars::new(output))?;
-    let outcomes = execute(std::slice::from_ref(run), &data, &mut devices, &observer, &stop)?;
+    let outcomes = execute(std::slice::from_ref(run), &data, &mut devices, &observer, &stop)
+        .inspect_err(|error| observer.end_logs(End::Failed { error }))?;
     match outcomes.first() {
         Some(RunOutcome::Trained(trained)) => {
-            print_results(output, folder, trained)?;
+            let (folder, metrics) = (&RunFolder::at(folder), &trained.metrics);
+            observer.end_logs(End::Completed { folder, metrics, epochs: trained.history.len() });
+            print_results(args, output, folder.path(), trained)?;
             Ok(ExitCode::SUCCESS)
         }
         Some(RunOutcome::Stopped { epochs }) => {
@@ -232,6 +284,7 @@ fn train(args: &Args, output: Output, run: &PlannedRun<'_>) -> Result<ExitCode> 
             if let Some(bar) = observer.bar.borrow_mut().take() {
                 bar.finish_and_clear();
             }
+            observer.end_logs(End::Stopped { epochs: *epochs });
             tell(&format!(
                 "stopped in epoch {} of {}; resume with\n  {}",
                 epochs + 1,
@@ -254,8 +307,8 @@ fn load(args: &Args, output: Output, config: &Config) -> Result<PreparedData> {
     prepare_data(source, config.scale, output)
 }
 
-fn print_results(output: Output, folder: &Path, trained: &TrainedRun) -> Result<()> {
-    if output.json {
+fn print_results(args: &Args, output: Output, folder: &Path, trained: &TrainedRun) -> Result<()> {
+    if args.json {
         let path = RunFolder::open(folder)?.metrics();
         return say(std::fs::read_to_string(&path).map_err(Error::io(&path, "read"))?.trim_end());
     }
@@ -320,11 +373,29 @@ struct TrainOutput<'a> {
     /// Whether the device was opened: a failure after that can be resumed from.
     opened: Cell<bool>,
     bar: RefCell<Option<ProgressBar>>,
+    logs: RefCell<Logs>,
 }
 
 impl<'a> TrainOutput<'a> {
-    fn new(args: &'a Args, output: Output, data: &'a PreparedData) -> Self {
-        Self { args, output, data, opened: Cell::new(false), bar: RefCell::default() }
+    fn new(args: &'a Args, output: Output, data: &'a PreparedData, logs: Logs) -> Self {
+        let (opened, bar) = (Cell::new(false), RefCell::default());
+        Self { args, output, data, opened, bar, logs: RefCell::new(logs) }
+    }
+
+    fn end_logs(&self, end: End<'_>) {
+        let given_up = self.logs.borrow_mut().end(end);
+        self.tell_of(&given_up);
+    }
+
+    /// What could not be written into logs. That nobody reads standard output is no problem.
+    fn tell_of(&self, given_up: &[Error]) {
+        for error in given_up {
+            let closed =
+                matches!(error, Error::Io { source, .. } if source.kind() == ErrorKind::BrokenPipe);
+            if !closed {
+                self.note(&format!("warning: {error}; the run goes on without this log"));
+            }
+        }
     }
 }
 
@@ -347,8 +418,11 @@ impl RunObserver for TrainOutput<'_> {
         let songs = words::songs(&data.train);
         output.say(&fold(&format!("Model: {}", capacity(graph, data.train.len(), songs))))?;
         output.say(&fold(&format!("Training: {}", setup(config))))?;
-        let (device, folder) = (backend.describe(), folder.display());
-        output.say(&format!("Device: {device}\nRun folder: {folder}\n"))
+        let device = backend.describe();
+        let start = Start { folder, config, device: &device };
+        let given_up = self.logs.borrow_mut().start(start);
+        self.tell_of(&given_up);
+        output.say(&format!("Device: {device}\nRun folder: {}\n", folder.display()))
     }
 
     /// A device's failure, and the command that resumes from the last checkpoint.
@@ -396,6 +470,10 @@ impl TrainObserver for TrainOutput<'_> {
         }
     }
 
+    fn steps_end(&self, first: usize, learning_rate: f32, steps: &[StepMetrics]) {
+        self.logs.borrow_mut().steps(first, learning_rate, steps);
+    }
+
     fn epoch_ends(&self, epoch: usize, epochs: usize, e: &Epoch) {
         if let Some(bar) = self.bar.borrow_mut().take() {
             bar.finish_and_clear();
@@ -410,6 +488,8 @@ impl TrainObserver for TrainOutput<'_> {
             e.val_loss,
             e.val_accuracy
         ));
+        let given_up = self.logs.borrow_mut().epoch(epoch, epochs, e);
+        self.tell_of(&given_up);
     }
 
     fn note(&self, text: &str) {
@@ -505,7 +585,7 @@ mod tests {
         let path = work.path().join("run");
         let job = Job { model, config, folder: path.clone(), overwrite: false };
         let run = PlannedRun { job: &job, state: RunState::New, lock: None };
-        let output = TrainOutput::new(&args, quiet, &data);
+        let output = TrainOutput::new(&args, quiet, &data, Logs::default());
         let mut backend = Fragile { inner: job.open(&data.data).unwrap(), epochs };
         output.device_opened(&run, &backend).unwrap();
         let error = run.train_on(&mut backend, &data, &output, &|| false).unwrap_err();

@@ -8,6 +8,7 @@ mod initial;
 mod loaded_run;
 mod loader;
 mod lockstep;
+pub mod logs;
 mod monitor;
 mod names;
 pub mod rate_test;

@@ -28,6 +28,9 @@ pub trait TrainObserver {
     fn epoch_begins(&self, epoch: usize, epochs: usize, samples: usize, done: usize);
     /// `done` samples of the epoch are done; its metrics so far, where they are known.
     fn step(&self, done: u64, metrics: Option<StepMetrics>);
+    /// Steps are done, the first of which has this number, counted from 0 at the start of the run. Is called
+    /// when their epoch's training ends or is stopped, with the learning rate of the last of them.
+    fn steps_end(&self, _first: usize, _learning_rate: f32, _steps: &[StepMetrics]) {}
     /// The epoch is done.
     fn epoch_ends(&self, epoch: usize, epochs: usize, figures: &Epoch);
     /// A notice for the user while the run continues.
@@ -251,6 +254,9 @@ impl<'a> Trainer<'a> {
         };
         let metrics_by_step =
             self.loader.train(self.backend, &batches, optimizer, &mut after_step)?;
+        let first = epoch * steps + self.position.step;
+        let last = metrics_by_step.len().saturating_sub(1);
+        observer.steps_end(first, rates.get(last).copied().unwrap_or(rate), &metrics_by_step);
         for metrics in metrics_by_step {
             self.position.step += 1;
             if !metrics.loss.is_finite() {

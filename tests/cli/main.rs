@@ -24,6 +24,7 @@ mod input;
 mod kinds;
 mod listen;
 mod lists;
+mod logs;
 mod loss_tools;
 mod lr_find;
 mod models;
