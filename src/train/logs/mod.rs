@@ -169,7 +169,9 @@ mod tests {
             assert_eq!(self.0, epoch, "no more is asked of a log that failed");
             match epoch {
                 1 => Ok(()),
-                _ => Err(Error::io(Path::new("log"), "write")(std::io::ErrorKind::StorageFull.into())),
+                _ => Err(Error::io(Path::new("log"), "write")(
+                    std::io::ErrorKind::StorageFull.into(),
+                )),
             }
         }
         fn end(&mut self, _: End<'_>) -> Result<()> {
@@ -183,8 +185,7 @@ mod tests {
         logs.push(Full(0));
         logs.push(Full(0));
         let figures = of_losses(&[(1.0, 1.0)])[0];
-        let errors: Vec<usize> =
-            (1..5).map(|epoch| logs.epoch(epoch, 4, &figures).len()).collect();
+        let errors: Vec<usize> = (1..5).map(|epoch| logs.epoch(epoch, 4, &figures).len()).collect();
         assert_eq!(errors, [0, 2, 0, 0]);
         assert!(logs.end(End::Stopped { epochs: 4 }).is_empty());
     }
