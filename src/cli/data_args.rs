@@ -19,7 +19,7 @@ pub(super) struct DataArgs {
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
 
-    /// Arrays are [n, frames, mel]: swap the last two axes
+    /// Arrays are [n, frames, mel]: swap the last axes
     #[arg(long)]
     transpose: bool,
 

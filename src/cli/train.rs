@@ -89,11 +89,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "out", "overwrite", "class_names", "split"])]
     resume: Option<PathBuf>,
 
-    /// Write TensorBoard event files into DIR/train and DIR/validation
+    /// TensorBoard event files: DIR/train, DIR/validation
     #[arg(long, value_name = "DIR", value_parser = choice::folder())]
     log_dir: Option<PathBuf>,
 
-    /// Append one JSON line per epoch to FILE (- is standard output)
+    /// JSON lines of all epochs; - is standard output
     #[arg(long, value_name = "FILE")]
     jsonl: Option<PathBuf>,
 

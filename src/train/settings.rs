@@ -181,7 +181,7 @@ settings! {
         ]
         scale: ScaleKind = ScaleKind::default();
 
-        /// Seed, as in keras.utils.set_random_seed [default: 42]
+        /// Seed of keras.utils.set_random_seed [default: 42]
         [long, value_name = "N", conflicts_with = "resume"]
         seed: u32 = 42;
 

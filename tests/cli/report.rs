@@ -114,6 +114,10 @@ fn questions_stand_in_order_with_the_runs_own_metrics() {
     let [train_songs, test_songs] = ["train", "test"].map(|part| flat(part, "song_confusion"));
     assert_eq!(cells, [train, test, train_songs, test_songs].concat());
     assert!(section(4).contains("test precision") && section(4).contains("calibration error"));
+    assert!(section(4).contains("Temperature scaling of P1") && section(4).contains("test with T"));
+    assert!(
+        section(3).contains("Temperature scaling, fitted on the validation set, changes no class.")
+    );
     // The indices, class by class, and the audit's line.
     let explanation: Value = serde_json::from_str(&work.text("run/explain/explain.json")).unwrap();
     let genres = all_between(section(5), "<section class=\"genre\">", "</section>");

@@ -283,7 +283,7 @@ pub(in crate::report) fn reliability(run: &RunRecord) -> Result<(String, Table)>
         Some((part.word().to_owned(), &run.part(part).scores.as_ref()?.calibration))
     };
     let calibrated = run.part(PartName::Test).calibrated.as_ref();
-    let after = calibrated.map(|found| ("test, calibrated".to_owned(), &found.samples));
+    let after = calibrated.map(|found| ("test with T".to_owned(), &found.samples));
     let parts = [PartName::Train, PartName::Test].into_iter().filter_map(before).chain(after);
     for (part, calibration) in parts {
         at = calibration.bins.iter().map(|bin| f64::midpoint(bin.low, bin.high)).collect();

@@ -21,6 +21,7 @@ const NAME: &str = "events.out.tfevents.";
 /// it is resumed. The files are made when the first epoch is done.
 #[derive(Debug)]
 pub struct EventLog {
+    resumed: bool,
     /// Whether older files there are of a run that is replaced.
     replaces: bool,
     train: EventFile,
@@ -42,7 +43,8 @@ impl EventLog {
     /// If files cannot be written there, or a new run would be mixed with another.
     pub fn new(folder: &Path, resumed: bool, replaces: bool) -> Result<Self> {
         let log = Self {
-            replaces: replaces && !resumed,
+            resumed,
+            replaces,
             train: EventFile::new(folder.join("train")),
             validation: EventFile::new(folder.join("validation")),
         };
@@ -115,11 +117,16 @@ fn create(folder: &Path) -> Result<(File, PathBuf)> {
 
 impl Log for EventLog {
     fn start(&mut self, start: Start<'_>) -> Result<()> {
+        // TensorBoard takes the first one in a folder for its beginning, and by each further one forgets what
+        // was there before. The replaced run may be another program's, without any.
+        let starts = match (self.resumed, self.replaces) {
+            (true, _) => 0,
+            (false, false) => 1,
+            (false, true) => 2,
+        };
         for file in [&mut self.train, &mut self.validation] {
             file.add(0, &Value::Version);
-            if self.replaces {
-                file.add(0, &Value::Restart);
-            }
+            (0..starts).for_each(|_| file.add(0, &Value::Start));
         }
         let Start { folder, config, device } = start;
         let toml: String = config.to_toml().lines().map(|line| format!("    {line}\n")).collect();

@@ -93,8 +93,9 @@ impl Message {
 pub enum Value<'a> {
     /// The first of a file: the format's version.
     Version,
-    /// A new run begins: what the folder's other files have of this step or a later one counts no more.
-    Restart,
+    /// A run starts. After the first one in a folder, what older files have of this step or a later one counts no
+    /// more.
+    Start,
     /// A number under a tag.
     Scalar(&'a str, f32),
     /// Markdown under a tag.
@@ -138,7 +139,7 @@ pub fn event(wall_time: f64, step: u64, value: &Value<'_>) -> Vec<u8> {
     };
     let event = match value {
         Value::Version => event.bytes(3, b"brain.Event:2"),
-        Value::Restart => {
+        Value::Start => {
             const START: u64 = 1;
             event.message(7, &Message::default().number(1, START))
         }
