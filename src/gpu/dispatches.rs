@@ -6,7 +6,7 @@ use crate::graph::NodeId;
 use crate::ops::gpu::{DispatchDesc, InputContext, Kernel, KernelVariant, NodeContext, switch};
 use crate::ops::{
     activation, add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense,
-    dropout, max_pool2d, penalty, sgd, softmax, std_pool2d,
+    depthwise_conv2d, dropout, max_pool2d, penalty, sgd, softmax, std_pool2d,
 };
 use crate::plan::{LoweredOp, Plan};
 
@@ -27,6 +27,7 @@ impl When {
             batch_norm::gpu::TRAINING_ONLY,
             conv2d::gpu::TRAINING_ONLY,
             dense::gpu::TRAINING_ONLY,
+            depthwise_conv2d::gpu::TRAINING_ONLY,
             sgd::gpu::KERNELS,
         ];
         let has = |kernels: &[Kernel]| kernels.iter().any(|one| one.name == desc.kernel.name);
@@ -90,6 +91,7 @@ impl Dispatches<'_> {
             | LoweredOp::FusedInto(_)
             | LoweredOp::Softmax(_) => Vec::new(),
             LoweredOp::Conv2d(op) => conv2d::gpu::forward(op, &node),
+            LoweredOp::DepthwiseConv2d(op) => depthwise_conv2d::gpu::forward(op, &node),
             LoweredOp::MaxPool2d(op) => max_pool2d::gpu::forward(op, &node),
             LoweredOp::AvgPool2d(op) => avg_pool2d::gpu::forward(op, &node),
             LoweredOp::StdPool2d(op) => std_pool2d::gpu::forward(op, &node),
@@ -120,6 +122,8 @@ impl Dispatches<'_> {
             LoweredOp::Conv2d(op) => {
                 split.map_or_else(Vec::new, |split| conv2d::gpu::backward(op, &node, &split))
             }
+            LoweredOp::DepthwiseConv2d(op) => split
+                .map_or_else(Vec::new, |split| depthwise_conv2d::gpu::backward(op, &node, &split)),
             LoweredOp::MaxPool2d(op) => max_pool2d::gpu::backward(op, &node),
             LoweredOp::AvgPool2d(op) => avg_pool2d::gpu::backward(op, &node),
             LoweredOp::StdPool2d(op) => std_pool2d::gpu::backward(op, &node),
