@@ -15,8 +15,9 @@ use genre_gpu::models::Model;
 use genre_gpu::progress::Silent;
 
 /// All operations with kernels.
-const OPS: [&str; 16] = [
+const OPS: [&str; 17] = [
     "conv2d",
+    "depthwise_conv2d",
     "max_pool2d",
     "avg_pool2d",
     "std_pool2d",
@@ -35,7 +36,13 @@ const OPS: [&str; 16] = [
 ];
 
 /// Models that have them all between them.
-const MODELS: [&str; 4] = ["p1", "p2", "p2-bands", "tests/fixtures/models/residual.toml"];
+const MODELS: [&str; 5] = [
+    "p1",
+    "p2",
+    "p2-bands",
+    "tests/fixtures/models/residual.toml",
+    "tests/fixtures/models/separable.toml",
+];
 
 /// Times operations pass by pass at the extents that the built-in models give them.
 #[derive(Parser)]

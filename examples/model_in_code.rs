@@ -22,6 +22,7 @@ fn two_branches() -> Result<Graph> {
     let conv2d = |filters, kernel| Op::Conv2d {
         filters,
         kernel,
+        strides: [1, 1],
         padding: Padding::Same,
         bias: true,
         activation: Activation::Relu,

@@ -1,5 +1,5 @@
 // Partial sums (split-K) of the gradients of a convolution's kernel and bias:
-//   parts[p, i, j, c, o] = Σ_{n,r,s} x[n, r + i - pad_top, s + j - pad_left, c] · dz[n, r, s, o]
+//   parts[p, i, j, c, o] = Σ_{n,r,s} x[n, r · s_h + i - pad_top, s · s_w + j - pad_left, c] · dz[n, r, s, o]
 //   parts[p, k_h · k_w · c_in · c_out + o] = Σ_{n,r,s} dz[n, r, s, o]
 // Part p = (group of samples_per_part samples) · parts_per_sample + k has rows_per_part rows of each of its samples, from
 // row k · rows_per_part on. sgd/step.wgsl reduces the parts. Drivers may end a shader whose loops are long (llvmpipe
@@ -7,7 +7,7 @@
 // x [n, h_in, w_in, c_in], dz [n, h_out, w_out, c_out]. Sums go over n, r, s. CPU twin: src/ops/conv2d/cpu/dense.rs.
 // Grid: one thread per part and element.
 
-//!include step, conv2d
+//!include step, conv2d, conv2d_strides
 
 override rows_per_part: u32;
 override samples_per_part: u32;
@@ -45,14 +45,15 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
     let j = at / (c_out * c_in) % k_w;
     let i = at / (c_out * c_in * k_w);
     // Only outputs whose tap meets the input; an empty range where none does.
-    let r_first = max(row_first, pad_top - min(i, pad_top));
-    let r_end = min(row_end, h_in + pad_top - min(i, h_in + pad_top));
-    let s_first = pad_left - min(j, pad_left);
-    let s_end = min(w_out, w_in + pad_left - min(j, w_in + pad_left));
+    let r_first = max(row_first, (pad_top - min(i, pad_top) + s_h - 1u) / s_h);
+    let r_end = min(row_end, (h_in + pad_top - min(i, h_in + pad_top) + s_h - 1u) / s_h);
+    let s_first = (pad_left - min(j, pad_left) + s_w - 1u) / s_w;
+    let s_end = min(w_out, (w_in + pad_left - min(j, w_in + pad_left) + s_w - 1u) / s_w);
     for (var n = n_first; n < n_end; n++) {
         for (var r = r_first; r < r_end; r++) {
             for (var s = s_first; s < s_end; s++) {
-                let v = x[((n * h_in + r + i - pad_top) * w_in + s + j - pad_left) * c_in + c];
+                let row = n * h_in + r * s_h + i - pad_top;
+                let v = x[(row * w_in + s * s_w + j - pad_left) * c_in + c];
                 sum += v * dz[((n * h_out + r) * w_out + s) * c_out + o];
             }
         }

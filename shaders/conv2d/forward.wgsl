@@ -1,10 +1,10 @@
-// 2-D cross-correlation, stride 1, any extents:
-//   y[n, r, s, o] = f(b[o] + Σ_{i,j,c} x[n, r + i - pad_top, s + j - pad_left, c] · w[i, j, c, o])
+// 2-D cross-correlation, any extents and strides:
+//   y[n, r, s, o] = f(b[o] + Σ_{i,j,c} x[n, r · s_h + i - pad_top, s · s_w + j - pad_left, c] · w[i, j, c, o])
 // x [n, h_in, w_in, c_in], w [k_h, k_w, c_in, c_out], b [c_out], y [n, h_out, w_out, c_out].
 // Sums start at the bias and go over i, j, c. CPU twin: src/ops/conv2d/cpu/tile.rs.
 // Grid: one thread per element of y.
 
-//!include step, conv2d, activation
+//!include step, conv2d, conv2d_strides, activation
 
 override has_bias: bool;
 
@@ -20,8 +20,8 @@ fn main(group: Workgroup, @builtin(local_invocation_index) local: u32) {
         return;
     }
     let o = at % c_out;
-    let s = at / c_out % w_out;
-    let r = at / (c_out * w_out) % h_out;
+    let s = at / c_out % w_out * s_w;
+    let r = at / (c_out * w_out) % h_out * s_h;
     let n = at / (c_out * w_out * h_out);
     var sum = 0.0;
     if has_bias {

@@ -389,6 +389,7 @@ mod tests {
         let conv = Op::Conv2d {
             filters: 2,
             kernel: [3, 3],
+            strides: [1, 1],
             padding: Padding::Same,
             bias: true,
             activation: Activation::Relu,

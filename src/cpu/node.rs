@@ -11,13 +11,14 @@ use crate::ops::avg_pool2d::cpu::AvgPool2dLayer;
 use crate::ops::axis_to_channels::cpu::AxisToChannelsLayer;
 use crate::ops::batch_norm::cpu::BatchNormLayer;
 use crate::ops::concat::cpu::ConcatLayer;
-use crate::ops::conv2d::cpu::Conv2dLayer;
+use crate::ops::conv2d::cpu::{Conv2dLayer, StridedConv2dLayer};
 use crate::ops::cpu::{
     Backward, BatchLayer, Export, Forward, Input, InputGradients, Inputs, Layer, Mode, SavedShard,
     ShardContext, Shards, Update,
 };
 use crate::ops::crop::cpu::CropLayer;
 use crate::ops::dense::cpu::DenseLayer;
+use crate::ops::depthwise_conv2d::cpu::DepthwiseConv2dLayer;
 use crate::ops::dropout::cpu::DropoutLayer;
 use crate::ops::max_pool2d::cpu::MaxPool2dLayer;
 use crate::ops::optimizer::cpu::{ParamSlice, Stage};
@@ -72,7 +73,13 @@ impl Node {
             LoweredOp::Input | LoweredOp::Alias | LoweredOp::FusedInto(_) => return None,
             LoweredOp::Conv2d(op) => {
                 output = op.max_pool2d.map_or(id, |(pool, _)| pool);
-                Box::new(Conv2dLayer::new(op, has_dx, shards))
+                match op.extents.is_strided() {
+                    true => Box::new(StridedConv2dLayer::new(op, has_dx, shards)),
+                    false => Box::new(Conv2dLayer::new(op, has_dx, shards)),
+                }
+            }
+            LoweredOp::DepthwiseConv2d(op) => {
+                Box::new(DepthwiseConv2dLayer::new(op, has_dx, shards))
             }
             LoweredOp::MaxPool2d(op) => Box::new(MaxPool2dLayer::new(op, shards)),
             LoweredOp::AvgPool2d(op) => Box::new(AvgPool2dLayer(op)),

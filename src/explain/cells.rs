@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::graph::{Axis, Graph, NodeId, Op, Padding, Shape};
+use crate::graph::{Axis, Border, Graph, NodeId, Op, Padding, Shape};
 
 /// The cells of a layer along one axis: cell `i` covers the input from `first + i · size` to
 /// `first + (i + 1) · size`. Its receptive field is wider by the kernels.
@@ -42,19 +42,19 @@ impl CellGrid {
         Self { first: 0.0, size: 1.0, count }
     }
 
-    /// After a convolution of `kernel` taps; where it pads, cells stay where they are.
-    fn convolved(self, kernel: usize, padding: Padding) -> Self {
-        match padding {
-            // An even kernel sees half a cell more behind than before.
-            Padding::Same => {
-                let shift = if kernel.is_multiple_of(2) { self.size / 2.0 } else { 0.0 };
-                Self { first: self.first + shift, ..self }
-            }
-            Padding::Valid => Self {
-                first: self.first + self.size * (kernel - 1) as f64 / 2.0,
-                count: self.count + 1 - kernel,
-                ..self
-            },
+    /// After a convolution of `kernel` taps at every `stride`-th cell: the middle of a cell is that of
+    /// the taps. Where an odd kernel pads at stride 1, cells stay where they are.
+    fn convolved(self, kernel: usize, stride: usize, padding: Padding) -> Self {
+        let Some(Border { out, before, .. }) = padding.along(self.count, kernel, stride) else {
+            return Self { count: 0, ..self };
+        };
+        // A stride beyond the input leaves one cell, which is not larger than the input.
+        let stride = stride.min(self.count) as f64;
+        let middle = (kernel as f64 - 1.0) / 2.0 - before as f64 + 0.5;
+        Self {
+            first: self.first + self.size * (middle - stride / 2.0),
+            size: self.size * stride,
+            count: out,
         }
     }
 
@@ -76,10 +76,13 @@ impl ReceptiveSpan {
         let below = || node.inputs.first().and_then(|input| Self::of(graph, *input));
         match node.op {
             Op::Input => Some(Self { bands: CellGrid::all(h), frames: CellGrid::all(w) }),
-            Op::Conv2d { kernel: [k_h, k_w], padding, .. } => below().map(|place| Self {
-                bands: place.bands.convolved(k_h, padding),
-                frames: place.frames.convolved(k_w, padding),
-            }),
+            Op::Conv2d { kernel: [k_h, k_w], strides: [s_h, s_w], padding, .. }
+            | Op::DepthwiseConv2d { kernel: [k_h, k_w], strides: [s_h, s_w], padding, .. } => {
+                below().map(|place| Self {
+                    bands: place.bands.convolved(k_h, s_h, padding),
+                    frames: place.frames.convolved(k_w, s_w, padding),
+                })
+            }
             Op::MaxPool2d { window: [k_h, k_w] }
             | Op::AvgPool2d { window: [k_h, k_w] }
             | Op::StdPool2d { window: [k_h, k_w], .. } => below().map(|place| Self {
@@ -131,7 +134,12 @@ mod tests {
 
     #[test]
     fn a_valid_kernel_leaves_a_border() {
-        let got = CellGrid::all(10).convolved(5, Padding::Valid).pooled(2);
+        let got = CellGrid::all(10).convolved(5, 1, Padding::Valid).pooled(2);
         assert_eq!(got, CellGrid { first: 2.0, size: 2.0, count: 3 });
+        let got = CellGrid::all(10).convolved(2, 2, Padding::Valid);
+        assert_eq!(got, CellGrid { first: 0.0, size: 2.0, count: 5 }, "as a pooling");
+        // Taps 0 to 2, 2 to 4, …, of which the last is padding.
+        let got = CellGrid::all(10).convolved(3, 2, Padding::Same);
+        assert_eq!(got, CellGrid { first: 0.5, size: 2.0, count: 5 });
     }
 }

@@ -7,7 +7,7 @@ use crate::ops::gpu::{DispatchDesc, InputContext, Kernel, KernelVariant, NodeCon
 use crate::ops::optimizer::gpu::Form;
 use crate::ops::{
     activation, add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense,
-    dropout, max_pool2d, optimizer, penalty, sgd, softmax, std_pool2d,
+    depthwise_conv2d, dropout, max_pool2d, optimizer, penalty, sgd, softmax, std_pool2d,
 };
 use crate::plan::{LoweredOp, Plan};
 
@@ -28,6 +28,7 @@ impl When {
             batch_norm::gpu::TRAINING_ONLY,
             conv2d::gpu::TRAINING_ONLY,
             dense::gpu::TRAINING_ONLY,
+            depthwise_conv2d::gpu::TRAINING_ONLY,
             optimizer::gpu::KERNELS,
             sgd::gpu::KERNELS,
         ];
@@ -92,6 +93,7 @@ impl Dispatches<'_> {
             | LoweredOp::FusedInto(_)
             | LoweredOp::Softmax(_) => Vec::new(),
             LoweredOp::Conv2d(op) => conv2d::gpu::forward(op, &node),
+            LoweredOp::DepthwiseConv2d(op) => depthwise_conv2d::gpu::forward(op, &node),
             LoweredOp::MaxPool2d(op) => max_pool2d::gpu::forward(op, &node),
             LoweredOp::AvgPool2d(op) => avg_pool2d::gpu::forward(op, &node),
             LoweredOp::StdPool2d(op) => std_pool2d::gpu::forward(op, &node),
@@ -122,6 +124,8 @@ impl Dispatches<'_> {
             LoweredOp::Conv2d(op) => {
                 split.map_or_else(Vec::new, |split| conv2d::gpu::backward(op, &node, &split))
             }
+            LoweredOp::DepthwiseConv2d(op) => split
+                .map_or_else(Vec::new, |split| depthwise_conv2d::gpu::backward(op, &node, &split)),
             LoweredOp::MaxPool2d(op) => max_pool2d::gpu::backward(op, &node),
             LoweredOp::AvgPool2d(op) => avg_pool2d::gpu::backward(op, &node),
             LoweredOp::StdPool2d(op) => std_pool2d::gpu::backward(op, &node),

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::ops::gpu::Kernel;
 use crate::ops::{
     activation, add, avg_pool2d, axis_to_channels, batch_norm, concat, conv2d, crop, dense,
-    dropout, gather, max_pool2d, optimizer, penalty, sgd, softmax, std_pool2d,
+    depthwise_conv2d, dropout, gather, max_pool2d, optimizer, penalty, sgd, softmax, std_pool2d,
 };
 
 /// The kernels that measure the device.
@@ -17,7 +17,7 @@ pub(super) mod bench {
 }
 
 /// The kernels of each folder of `shaders/`.
-const FOLDERS: [&[Kernel]; 18] = [
+const FOLDERS: [&[Kernel]; 19] = [
     activation::gpu::KERNELS,
     add::gpu::KERNELS,
     avg_pool2d::gpu::KERNELS,
@@ -28,6 +28,7 @@ const FOLDERS: [&[Kernel]; 18] = [
     conv2d::gpu::KERNELS,
     crop::gpu::KERNELS,
     dense::gpu::KERNELS,
+    depthwise_conv2d::gpu::KERNELS,
     dropout::gpu::KERNELS,
     gather::gpu::KERNELS,
     max_pool2d::gpu::KERNELS,
@@ -82,6 +83,7 @@ const INCLUDES: &[(&str, &str)] = &[
     ("conv2d", include_str!("../../shaders/include/conv2d.wgsl")),
     ("conv2d_pooled", include_str!("../../shaders/include/conv2d_pooled.wgsl")),
     ("conv2d_staged", include_str!("../../shaders/include/conv2d_staged.wgsl")),
+    ("conv2d_strides", include_str!("../../shaders/include/conv2d_strides.wgsl")),
     ("conv2d_tiled", include_str!("../../shaders/include/conv2d_tiled.wgsl")),
     ("dense_dropout", include_str!("../../shaders/include/dense_dropout.wgsl")),
     ("dropout", include_str!("../../shaders/include/dropout.wgsl")),

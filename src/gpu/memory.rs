@@ -13,7 +13,7 @@ use crate::ops::optimizer::gpu::Form;
 use crate::ops::sgd::gpu::{Chunk, chunks, words};
 use crate::ops::softmax::Softmax;
 use crate::ops::split_k::{self, SplitK};
-use crate::ops::{batch_norm, conv2d, softmax};
+use crate::ops::{batch_norm, conv2d, depthwise_conv2d, softmax};
 use crate::plan::{LoweredOp, Plan};
 
 /// Bytes of a float or an index.
@@ -481,6 +481,9 @@ fn split_weight_gradients(
         match plan.lowered(ids[node]) {
             LoweredOp::Conv2d(op) => {
                 Some(conv2d::gpu::split_k(op, variant, tiles, plan.batch(), limit))
+            }
+            LoweredOp::DepthwiseConv2d(op) => {
+                Some(depthwise_conv2d::gpu::split_k(op, plan.batch(), limit))
             }
             LoweredOp::BatchNorm(op) => {
                 Some(batch_norm::gpu::split_gradients(op, tiles, plan.batch()))

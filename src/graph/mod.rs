@@ -6,7 +6,7 @@
 mod op;
 
 use crate::error::{Error, Result};
-pub use op::{Activation, Axis, Function, Op, Padding, Shape};
+pub use op::{Activation, Axis, Border, Function, Op, Padding, Shape};
 
 /// A node's place in its graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -224,6 +224,7 @@ impl Graph {
         let node = self.node(id);
         match node.op {
             Op::Conv2d { activation, .. }
+            | Op::DepthwiseConv2d { activation, .. }
             | Op::Dense { activation, .. }
             | Op::BatchNorm { activation, .. } => activation == Activation::Relu,
             _ if node.op.is_view() => node.inputs.iter().any(|input| self.ends_in_relu(*input)),

@@ -76,11 +76,39 @@ impl fmt::Display for Shape {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Padding {
-    /// Zeros around the input, so that the output is as large: `(k - 1) / 2`
-    /// before and the rest after, as Keras does.
+    /// Zeros around the input, so that the output has one element for each stride of it, at stride 1
+    /// as many: half of the zeros before, rounded down, and the rest after, as Keras does.
     Same,
-    /// No padding: the output is `k - 1` smaller.
+    /// No padding: the output is `k - 1` smaller, then one element for each stride.
     Valid,
+}
+
+/// A convolution along one axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Border {
+    /// Elements of the output.
+    pub out: usize,
+    /// Zeros before the input.
+    pub before: usize,
+    /// Zeros behind it that a kernel reaches.
+    pub after: usize,
+}
+
+impl Padding {
+    /// `n` elements under a kernel of `k` at every `stride`-th; none if the kernel does not fit.
+    pub fn along(self, n: usize, k: usize, stride: usize) -> Option<Border> {
+        match self {
+            Self::Same => {
+                let out = n.div_ceil(stride);
+                let zeros = (out.saturating_sub(1) * stride).saturating_add(k).saturating_sub(n);
+                Some(Border { out, before: zeros / 2, after: zeros - zeros / 2 })
+            }
+            Self::Valid => {
+                let out = n.checked_sub(k)? / stride + 1;
+                Some(Border { out, before: 0, after: 0 })
+            }
+        }
+    }
 }
 
 /// What follows a layer's sum.
@@ -142,12 +170,30 @@ pub enum Axis {
 pub enum Op {
     /// The samples.
     Input,
-    /// 2-D cross-correlation, stride 1. Kernel `[k_h, k_w, c_in, c_out]`.
+    /// 2-D cross-correlation. Kernel `[k_h, k_w, c_in, c_out]`.
     Conv2d {
         /// Output channels.
         filters: usize,
         /// `[k_h, k_w]`.
         kernel: [usize; 2],
+        /// Rows and columns from one output to the next.
+        strides: [usize; 2],
+        /// Border rule.
+        padding: Padding,
+        /// Whether a bias is added.
+        bias: bool,
+        /// What follows the sum.
+        activation: Activation,
+    },
+    /// 2-D cross-correlation of each channel with filters of its own. Kernel
+    /// `[k_h, k_w, c_in, multiplier]`; the filters of a channel are neighbours in the output.
+    DepthwiseConv2d {
+        /// `[k_h, k_w]`.
+        kernel: [usize; 2],
+        /// Filters of each channel.
+        multiplier: usize,
+        /// Rows and columns from one output to the next.
+        strides: [usize; 2],
         /// Border rule.
         padding: Padding,
         /// Whether a bias is added.
@@ -236,6 +282,7 @@ impl Op {
         match self {
             Self::Input => "input",
             Self::Conv2d { .. } => "conv2d",
+            Self::DepthwiseConv2d { .. } => "depthwise_conv2d",
             Self::MaxPool2d { .. } => "max_pool2d",
             Self::AvgPool2d { .. } => "avg_pool2d",
             Self::StdPool2d { .. } => "std_pool2d",
@@ -268,6 +315,9 @@ impl Op {
             Self::Conv2d { kernel: [k_h, k_w], bias, .. } => {
                 weights(vec![k_h, k_w, input.channels(), c], bias, 0.0)
             }
+            Self::DepthwiseConv2d { kernel: [k_h, k_w], multiplier, bias, .. } => {
+                weights(vec![k_h, k_w, input.channels(), multiplier], bias, 0.0)
+            }
             Self::Dense { bias, l2, .. } => weights(vec![input.len(), c], bias, l2),
             Self::BatchNorm { .. } => {
                 [Role::Gamma, Role::Beta, Role::MovingMean, Role::MovingVariance]
@@ -298,18 +348,20 @@ impl Op {
         let map = || as_map(one()?);
         match *self {
             Self::Input => Err("only the first node is the input".into()),
-            Self::Conv2d { filters, kernel: [k_h, k_w], padding, .. } => {
-                let [h, w, _] = map()?;
-                if filters == 0 || k_h == 0 || k_w == 0 {
-                    return Err("filters and kernel must be at least 1".into());
+            Self::Conv2d { filters, kernel, strides, padding, .. } => {
+                let [h, w] = convolved(one()?, kernel, strides, padding)?;
+                if filters == 0 {
+                    return Err("filters must be at least 1".into());
                 }
-                match padding {
-                    Padding::Same => Ok(Shape::Map { h, w, c: filters }),
-                    Padding::Valid if k_h > h || k_w > w => {
-                        Err(format!("kernel [{k_h}, {k_w}] is larger than its input {}", inputs[0]))
-                    }
-                    Padding::Valid => Ok(Shape::Map { h: h + 1 - k_h, w: w + 1 - k_w, c: filters }),
+                Ok(Shape::Map { h, w, c: filters })
+            }
+            Self::DepthwiseConv2d { kernel, multiplier, strides, padding, .. } => {
+                let [_, _, c] = map()?;
+                let [h, w] = convolved(one()?, kernel, strides, padding)?;
+                if multiplier == 0 {
+                    return Err("multiplier must be at least 1".into());
                 }
+                Ok(Shape::Map { h, w, c: c.checked_mul(multiplier).ok_or("too many channels")? })
             }
             Self::MaxPool2d { window } | Self::AvgPool2d { window } => pooled(one()?, window),
             Self::StdPool2d { window, epsilon } => {
@@ -384,6 +436,27 @@ fn as_map(shape: Shape) -> Result<[usize; 3], String> {
     }
 }
 
+/// Rows and columns that a convolution makes of its input.
+fn convolved(
+    input: Shape,
+    kernel: [usize; 2],
+    strides: [usize; 2],
+    padding: Padding,
+) -> Result<[usize; 2], String> {
+    let [h, w, _] = as_map(input)?;
+    let ([k_h, k_w], [s_h, s_w]) = (kernel, strides);
+    if k_h == 0 || k_w == 0 {
+        return Err("the kernel must be at least [1, 1]".into());
+    }
+    if s_h == 0 || s_w == 0 {
+        return Err("strides must be at least [1, 1]".into());
+    }
+    match (padding.along(h, k_h, s_h), padding.along(w, k_w, s_w)) {
+        (Some(rows), Some(columns)) => Ok([rows.out, columns.out]),
+        _ => Err(format!("kernel [{k_h}, {k_w}] is larger than its input {input}")),
+    }
+}
+
 /// What a pooling makes of its input.
 fn pooled(input: Shape, [k_h, k_w]: [usize; 2]) -> Result<Shape, String> {
     let [h, w, c] = as_map(input)?;
@@ -426,7 +499,46 @@ pub(super) mod tests {
     pub(in crate::graph) const MAP: Shape = Shape::Map { h: 3, w: 5, c: 2 };
 
     pub(in crate::graph) fn conv(kernel: [usize; 2], padding: Padding) -> Op {
-        Op::Conv2d { filters: 4, kernel, padding, bias: true, activation: Activation::Relu }
+        strided(kernel, [1, 1], padding)
+    }
+
+    fn strided(kernel: [usize; 2], strides: [usize; 2], padding: Padding) -> Op {
+        Op::Conv2d {
+            filters: 4,
+            kernel,
+            strides,
+            padding,
+            bias: true,
+            activation: Activation::Relu,
+        }
+    }
+
+    #[test]
+    fn strides_follow_keras() {
+        let along = |n, k, stride| {
+            let Border { out, before, after } = Padding::Same.along(n, k, stride).unwrap();
+            (out, before, after)
+        };
+        assert_eq!(along(10, 3, 2), (5, 0, 1));
+        assert_eq!(along(11, 3, 2), (6, 1, 1));
+        assert_eq!(along(10, 5, 3), (4, 2, 2));
+        assert_eq!(along(10, 1, 4), (3, 0, 0), "the kernel skips elements");
+        assert_eq!(along(10, 4, 1), (10, 1, 2));
+        assert_eq!(along(3, 9, 7), (1, 3, 3));
+        let shape = |kernel, strides, padding| strided(kernel, strides, padding).output(&[MAP]);
+        assert_eq!(shape([3, 3], [2, 2], Padding::Same), Ok(Shape::Map { h: 2, w: 3, c: 4 }));
+        assert_eq!(shape([2, 2], [2, 3], Padding::Valid), Ok(Shape::Map { h: 1, w: 2, c: 4 }));
+        let depthwise = Op::DepthwiseConv2d {
+            kernel: [3, 3],
+            multiplier: 3,
+            strides: [1, 2],
+            padding: Padding::Same,
+            bias: true,
+            activation: Activation::Linear,
+        };
+        assert_eq!(depthwise.output(&[MAP]), Ok(Shape::Map { h: 3, w: 3, c: 6 }));
+        let error = shape([3, 3], [0, 1], Padding::Same).unwrap_err();
+        assert_eq!(error, "strides must be at least [1, 1]");
     }
 
     #[test]

@@ -35,7 +35,8 @@
 //!
 //! | op | keys |
 //! |---|---|
-//! | `conv2d` | `filters`, `kernel`, `padding = "same"`, `bias = true`, `activation = "linear"` |
+//! | `conv2d` | `filters`, `kernel`, `strides = [1, 1]`, `padding = "same"`, `bias = true`, `activation = "linear"` |
+//! | `depthwise_conv2d` | `kernel`, `multiplier = 1` (filters of each channel), the rest as `conv2d` |
 //! | `max_pool2d`, `avg_pool2d` | `window = [mel, frames]`, each a number or `"all"` |
 //! | `std_pool2d` | `window` as there, `epsilon = 0.001`: the standard deviation `√(variance + epsilon)` |
 //! | `batch_norm` | `momentum = 0.99`, `epsilon = 0.001`, `activation = "linear"` |

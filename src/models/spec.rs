@@ -21,6 +21,21 @@ pub(super) enum OpSpec {
     Conv2d {
         filters: usize,
         kernel: [usize; 2],
+        #[serde(default = "one")]
+        strides: [usize; 2],
+        #[serde(default = "same")]
+        padding: Padding,
+        #[serde(default = "yes")]
+        bias: bool,
+        #[serde(default)]
+        activation: Activation,
+    },
+    DepthwiseConv2d {
+        kernel: [usize; 2],
+        #[serde(default = "single")]
+        multiplier: usize,
+        #[serde(default = "one")]
+        strides: [usize; 2],
         #[serde(default = "same")]
         padding: Padding,
         #[serde(default = "yes")]
@@ -74,6 +89,14 @@ pub(super) enum OpSpec {
         l2: f32,
     },
     Softmax {},
+}
+
+fn single() -> usize {
+    1
+}
+
+fn one() -> [usize; 2] {
+    [1, 1]
 }
 
 fn same() -> Padding {
@@ -203,7 +226,7 @@ impl NodeSpec {
         let op: OpSpec = toml::Value::Table(table).try_into().map_err(|e| {
             let problem = toml_problem(&e);
             let hint = match has_activation && problem.contains("key `activation`") {
-                true => "; conv2d, dense and batch_norm have an activation",
+                true => "; conv2d, depthwise_conv2d, dense and batch_norm have an activation",
                 false => "",
             };
             in_node(&format!("{problem}{hint}"))
@@ -247,8 +270,11 @@ impl OpSpec {
     /// The op for a number of classes and the shape of the (first) input.
     pub(super) fn resolve(self, classes: usize, input: Shape) -> Op {
         match self {
-            Self::Conv2d { filters, kernel, padding, bias, activation } => {
-                Op::Conv2d { filters, kernel, padding, bias, activation }
+            Self::Conv2d { filters, kernel, strides, padding, bias, activation } => {
+                Op::Conv2d { filters, kernel, strides, padding, bias, activation }
+            }
+            Self::DepthwiseConv2d { kernel, multiplier, strides, padding, bias, activation } => {
+                Op::DepthwiseConv2d { kernel, multiplier, strides, padding, bias, activation }
             }
             Self::MaxPool2d { window: size } => Op::MaxPool2d { window: window(size, input) },
             Self::AvgPool2d { window: size } => Op::AvgPool2d { window: window(size, input) },

@@ -13,6 +13,7 @@ mod concat;
 mod conv2d;
 mod crop;
 mod dense;
+mod depthwise_conv2d;
 pub mod dropout;
 mod flatten;
 pub mod gather;
@@ -249,6 +250,7 @@ fn accumulate(to: &mut [f64], more: &[f64]) {
 fn activation(op: Op) -> Activation {
     match op {
         Op::Conv2d { activation, .. }
+        | Op::DepthwiseConv2d { activation, .. }
         | Op::Dense { activation, .. }
         | Op::BatchNorm { activation, .. } => activation,
         Op::Input
@@ -270,7 +272,12 @@ fn activation(op: Op) -> Activation {
 fn forward(op: Op, node: &Node<'_>, x: &[f64]) -> Vec<f64> {
     match op {
         Op::Input => x.to_vec(),
-        Op::Conv2d { kernel, padding, .. } => conv2d::forward(node, kernel, padding),
+        Op::Conv2d { kernel, strides, padding, .. } => {
+            conv2d::forward(node, [kernel, strides], padding)
+        }
+        Op::DepthwiseConv2d { kernel, strides, padding, .. } => {
+            depthwise_conv2d::forward(node, [kernel, strides], padding)
+        }
         Op::MaxPool2d { window } => max_pool2d::forward(node, window),
         Op::AvgPool2d { window } => avg_pool2d::forward(node, window),
         Op::StdPool2d { window, epsilon } => std_pool2d::forward(node, window, epsilon),
@@ -291,7 +298,12 @@ fn forward(op: Op, node: &Node<'_>, x: &[f64]) -> Vec<f64> {
 fn backward(op: Op, node: &Node<'_>, y: &[f64], dz: &[f64]) -> Gradients {
     match op {
         Op::Input => Gradients { inputs: Vec::new(), parameters: Vec::new() },
-        Op::Conv2d { kernel, padding, .. } => conv2d::backward(node, kernel, padding, dz),
+        Op::Conv2d { kernel, strides, padding, .. } => {
+            conv2d::backward(node, [kernel, strides], padding, dz)
+        }
+        Op::DepthwiseConv2d { kernel, strides, padding, .. } => {
+            depthwise_conv2d::backward(node, [kernel, strides], padding, dz)
+        }
         Op::MaxPool2d { window } => max_pool2d::backward(node, window, dz),
         Op::AvgPool2d { window } => avg_pool2d::backward(node, window, dz),
         Op::StdPool2d { window, .. } => std_pool2d::backward(node, window, y, dz),

@@ -15,6 +15,7 @@ pub mod conv2d;
 pub(crate) mod cpu;
 pub mod crop;
 pub mod dense;
+pub mod depthwise_conv2d;
 pub mod dropout;
 pub mod gather;
 #[cfg(feature = "gpu")]

@@ -67,7 +67,9 @@ impl Fusions {
     pub(super) fn conv2d(&self, graph: &Graph, id: NodeId) -> Option<(NodeId, pool2d::Extents)> {
         let limits = self.conv2d_max_pool2d?;
         let node = graph.node(id);
-        let Op::Conv2d { filters, kernel: [k_h, k_w], .. } = node.op else { return None };
+        let Op::Conv2d { filters, kernel: [k_h, k_w], strides: [1, 1], .. } = node.op else {
+            return None;
+        };
         let c_in = graph.node(node.inputs[0]).shape.channels();
         let mut readers = graph.readers(id);
         let (pool, None) = (readers.next()?, readers.next()) else { return None };
@@ -92,6 +94,7 @@ impl Fusions {
                 Op::AvgPool2d { window } => (window, None, Some(reader)),
                 Op::Input
                 | Op::Conv2d { .. }
+                | Op::DepthwiseConv2d { .. }
                 | Op::StdPool2d { .. }
                 | Op::BatchNorm { .. }
                 | Op::Activation { .. }

@@ -21,6 +21,7 @@ use crate::ops::concat::Concat;
 use crate::ops::conv2d::{self, Conv2d};
 use crate::ops::crop::Crop;
 use crate::ops::dense::Dense;
+use crate::ops::depthwise_conv2d::DepthwiseConv2d;
 use crate::ops::dropout::Dropout;
 use crate::ops::max_pool2d::MaxPool2d;
 pub use crate::ops::softmax::Loss;
@@ -56,6 +57,8 @@ pub enum LoweredOp {
     FusedInto(NodeId),
     /// A convolution, with the max-pooling that is fused with it.
     Conv2d(Conv2d),
+    /// A depthwise convolution.
+    DepthwiseConv2d(DepthwiseConv2d),
     /// A max-pooling.
     MaxPool2d(MaxPool2d),
     /// An average pooling.
@@ -92,6 +95,7 @@ impl LoweredOp {
             Self::Input
             | Self::Alias
             | Self::FusedInto(_)
+            | Self::DepthwiseConv2d(_)
             | Self::AvgPool2d(_)
             | Self::StdPool2d(_)
             | Self::Activation(_)
@@ -347,6 +351,7 @@ impl Plan {
         match self.lowered(id) {
             LoweredOp::Input | LoweredOp::Alias | LoweredOp::FusedInto(_) => Work::default(),
             LoweredOp::Conv2d(op) => op.work(pass, batch, gradients),
+            LoweredOp::DepthwiseConv2d(op) => op.work(pass, batch, gradients),
             LoweredOp::MaxPool2d(op) => op.work(pass, batch, gradients),
             LoweredOp::AvgPool2d(op) => op.work(pass, batch, gradients),
             LoweredOp::StdPool2d(op) => op.work(pass, batch, gradients),
@@ -385,12 +390,19 @@ fn lower_node(graph: &Graph, fusions: &Fusions, loss: &Loss, id: NodeId) -> Lowe
     match node.op {
         Op::Input => LoweredOp::Input,
         Op::Flatten | Op::AxisToChannels { axis: Axis::Time } => LoweredOp::Alias,
-        Op::Conv2d { filters, kernel, padding, bias, activation } => LoweredOp::Conv2d(Conv2d {
-            extents: conv2d::Extents::new(input, filters, kernel, padding),
-            bias,
-            activation,
-            max_pool2d: fusions.conv2d(graph, id),
-        }),
+        Op::Conv2d { filters, kernel, strides, padding, bias, activation } => {
+            LoweredOp::Conv2d(Conv2d {
+                extents: conv2d::Extents::new(input, filters, [kernel, strides], padding),
+                bias,
+                activation,
+                max_pool2d: fusions.conv2d(graph, id),
+            })
+        }
+        Op::DepthwiseConv2d { kernel, strides, padding, bias, activation, .. } => {
+            let c_out = node.shape.channels();
+            let extents = conv2d::Extents::new(input, c_out, [kernel, strides], padding);
+            LoweredOp::DepthwiseConv2d(DepthwiseConv2d { extents, bias, activation })
+        }
         Op::MaxPool2d { window } => {
             LoweredOp::MaxPool2d(MaxPool2d { extents: pool2d::Extents::new(input, window) })
         }
@@ -525,6 +537,9 @@ impl LoweredOp {
                 });
                 format!("conv2d {extents}, bias {bias}, {activation:?}{pool}")
             }
+            Self::DepthwiseConv2d(DepthwiseConv2d { extents, bias, activation }) => {
+                format!("depthwise_conv2d {extents}, bias {bias}, {activation:?}")
+            }
             Self::MaxPool2d(MaxPool2d { extents }) => format!("max_pool2d {extents}"),
             Self::AvgPool2d(AvgPool2d { extents }) => format!("avg_pool2d {extents}"),
             Self::StdPool2d(StdPool2d { extents, epsilon }) => {
@@ -577,6 +592,7 @@ mod tests {
         Op::Conv2d {
             filters: 2,
             kernel: [3, 3],
+            strides: [1, 1],
             padding: Padding::Same,
             bias: true,
             activation: Activation::Relu,
@@ -628,6 +644,7 @@ mod tests {
         let same = |filters| Op::Conv2d {
             filters,
             kernel: [5, 5],
+            strides: [1, 1],
             padding: Padding::Same,
             bias: true,
             activation: Activation::Relu,

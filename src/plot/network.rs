@@ -116,11 +116,22 @@ pub fn what(node: &Node) -> String {
         Activation::Relu => ", ReLU",
         Activation::Linear => "",
     };
+    let every = |strides: [usize; 2]| match strides {
+        [1, 1] => String::new(),
+        [rows, columns] => format!(", strides {rows}×{columns}"),
+    };
     match node.op {
         Op::Input => "bands × frames × 1".into(),
-        Op::Conv2d { filters, kernel: [h, w], padding, activation, .. } => {
+        Op::Conv2d { filters, kernel: [h, w], strides, padding, activation, .. } => {
             let valid = if padding == Padding::Valid { ", valid" } else { "" };
-            format!("{filters} filters {h}×{w}{valid}{}", relu(activation))
+            format!("{filters} filters {h}×{w}{}{valid}{}", every(strides), relu(activation))
+        }
+        Op::DepthwiseConv2d {
+            kernel: [h, w], multiplier, strides, padding, activation, ..
+        } => {
+            let valid = if padding == Padding::Valid { ", valid" } else { "" };
+            let each = if multiplier == 1 { String::new() } else { format!(", {multiplier} each") };
+            format!("depthwise {h}×{w}{each}{}{valid}{}", every(strides), relu(activation))
         }
         Op::MaxPool2d { window: [h, w] } => format!("maximum of {h}×{w}"),
         Op::AvgPool2d { window: [h, w] } => format!("mean of {h}×{w}"),

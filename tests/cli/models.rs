@@ -93,7 +93,11 @@ fn a_broken_model_names_file_and_node() {
         (
             "op = \"concat\"",
             "op = \"concat\"\nactivation = \"relu\"",
-            &["\"both\"", "unknown key `activation`", "conv2d, dense and batch_norm have"],
+            &[
+                "\"both\"",
+                "unknown key `activation`",
+                "depthwise_conv2d, dense and batch_norm have",
+            ],
         ),
         ("op = \"concat\"", "op = \"stack\"", &["model m.toml", "both", "stack"]),
         ("[\"timbre\", \"rhythm\"]", "[\"timbre\", \"bass\"]", &["node \"both\"", "\"bass\""]),

@@ -20,7 +20,14 @@ const WINDOW: usize = 2;
 const SAMPLES: usize = 1 << (WINDOW * WINDOW);
 
 fn conv(filters: usize, activation: Activation) -> Op {
-    Op::Conv2d { filters, kernel: [1, 1], padding: Padding::Same, bias: false, activation }
+    Op::Conv2d {
+        filters,
+        kernel: [1, 1],
+        strides: [1, 1],
+        padding: Padding::Same,
+        bias: false,
+        activation,
+    }
 }
 
 /// A stem that copies the sample, then a layer of four channels, the pooling, and a dense layer.

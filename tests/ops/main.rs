@@ -53,6 +53,7 @@ mod contract;
 mod conv2d;
 mod crop;
 mod dense;
+mod depthwise_conv2d;
 mod dropout;
 mod flatten;
 mod gather;
@@ -68,7 +69,7 @@ mod variants;
 use harness::Suite;
 
 /// The cases of all ops.
-static SUITES: [&Suite; 15] = [
+static SUITES: [&Suite; 16] = [
     &activation::SUITE,
     &add::SUITE,
     &avg_pool2d::SUITE,
@@ -78,6 +79,7 @@ static SUITES: [&Suite; 15] = [
     &conv2d::SUITE,
     &crop::SUITE,
     &dense::SUITE,
+    &depthwise_conv2d::SUITE,
     &dropout::SUITE,
     &flatten::SUITE,
     &max_pool2d::SUITE,

@@ -92,6 +92,7 @@ fn bands_as_channels() -> Case {
     let op = Op::Conv2d {
         filters: 8,
         kernel: [1, 5],
+        strides: [1, 1],
         padding: Padding::Same,
         bias: false,
         activation: Linear,

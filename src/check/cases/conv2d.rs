@@ -8,7 +8,35 @@ use Activation::{Linear, Relu};
 use Padding::{Same, Valid};
 
 fn no_bias(filters: usize, kernel: [usize; 2]) -> Op {
-    Op::Conv2d { filters, kernel, padding: Same, bias: false, activation: Relu }
+    Op::Conv2d { filters, kernel, strides: [1, 1], padding: Same, bias: false, activation: Relu }
+}
+
+fn strided(filters: usize, kernel: [usize; 2], strides: [usize; 2], padding: Padding) -> Op {
+    Op::Conv2d { filters, kernel, strides, padding, bias: true, activation: Relu }
+}
+
+/// A residual connection that halves the map: the stem, which ends in a ReLU, is read by three
+/// strided convolutions, one of them of the samples, and a 2×2 pooling behind one is not fused.
+fn strided_branch() -> Case {
+    let mut graph = Graph::new("strided branch", Shape::Map { h: 9, w: 12, c: 1 });
+    let stem = graph.push("stem", conv(4, [3, 3], Same, Relu), &[graph.input()]).unwrap();
+    let op = |kernel| Op::Conv2d {
+        filters: 8,
+        kernel,
+        strides: [2, 2],
+        padding: Same,
+        bias: false,
+        activation: Linear,
+    };
+    let main = graph.push("main", op([3, 3]), &[stem]).unwrap();
+    let short = graph.push("short", op([1, 1]), &[stem]).unwrap();
+    let first = graph.push("first", op([5, 5]), &[graph.input()]).unwrap();
+    let sum = graph.push("sum", Op::Add, &[main, short]).unwrap();
+    let sum = graph.push("sum.first", Op::Add, &[sum, first]).unwrap();
+    let last = graph.push("last", strided(4, [2, 2], [1, 2], Valid), &[sum]).unwrap();
+    let pool = graph.push("pool", Op::MaxPool2d { window: [2, 2] }, &[last]).unwrap();
+    head(&mut graph, pool);
+    Case { name: "strided branch", graph, batch: 5, partial: 3, ties: false }
 }
 
 /// Cases with many partial sums of weight gradients beside few activations.
@@ -43,6 +71,19 @@ pub fn cases() -> Vec<Case> {
         one("conv even kernel of 11 channels", [13, 22, 11], 3, 2, conv(4, [4, 2], Same, Linear)),
         one("conv 3×3 of 48 channels", [4, 9, 48], 3, 2, conv(4, [3, 3], Same, Relu)),
         one("conv of many weights", [3, 4, 32], 2, 1, conv(24, [5, 5], Same, Relu)),
+        one("conv 3×3, strides 2×2, same", [9, 14, 5], 5, 3, strided(8, [3, 3], [2, 2], Same)),
+        one("conv 5×4, strides 3×2, same", [10, 11, 3], 4, 3, strided(5, [5, 4], [3, 2], Same)),
+        one("conv 3×3, strides 2×3, valid", [8, 12, 2], 4, 1, strided(17, [3, 3], [2, 3], Valid)),
+        one("conv that skips columns", [3, 17, 4], 4, 3, strided(4, [1, 2], [2, 5], Same)),
+        one(
+            "conv with strides beyond its input",
+            [3, 4, 2],
+            3,
+            2,
+            strided(4, [5, 3], [7, 9], Same),
+        ),
+        one("conv of one column, strides 2", [19, 1, 6], 4, 3, strided(16, [5, 1], [2, 1], Same)),
+        strided_branch(),
         uneven_kernels(),
         pooled("conv 5×5 same, then pool", [7, 11, 3], conv(8, [5, 5], Same, Relu)),
         pooled("conv 3×2 valid, then pool", [8, 9, 2], conv(4, [3, 2], Valid, Linear)),

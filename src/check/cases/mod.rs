@@ -13,6 +13,7 @@ pub mod concat;
 pub mod conv2d;
 pub mod crop;
 pub mod dense;
+pub mod depthwise_conv2d;
 pub mod dropout;
 pub mod flatten;
 pub mod max_pool2d;
@@ -31,7 +32,7 @@ use crate::random::streams::Stream;
 pub type Cases = fn() -> Vec<Case>;
 
 /// The cases of all ops, by the op whose weights are of interest.
-pub const ALL: [(&str, Cases); 15] = [
+pub const ALL: [(&str, Cases); 16] = [
     ("activation", activation::cases),
     ("add", add::cases),
     ("avg_pool2d", avg_pool2d::cases),
@@ -41,6 +42,7 @@ pub const ALL: [(&str, Cases); 15] = [
     ("conv2d", conv2d::cases),
     ("crop", crop::cases),
     ("dense", dense::cases),
+    ("depthwise_conv2d", depthwise_conv2d::cases),
     ("dropout", dropout::cases),
     ("flatten", flatten::cases),
     ("max_pool2d", max_pool2d::cases),
@@ -83,7 +85,7 @@ impl Case {
 
 /// A convolution with a bias.
 pub fn conv(filters: usize, kernel: [usize; 2], padding: Padding, activation: Activation) -> Op {
-    Op::Conv2d { filters, kernel, padding, bias: true, activation }
+    Op::Conv2d { filters, kernel, strides: [1, 1], padding, bias: true, activation }
 }
 
 /// A dense layer with a bias.

@@ -73,8 +73,9 @@ impl TileConfig {
     }
 }
 
-fn extents(d: &Extents) -> Vec<(&'static str, f64)> {
-    constants([
+/// Extents as constants of the kernels.
+pub(crate) fn extents(d: &Extents) -> Vec<(&'static str, f64)> {
+    let mut all = constants([
         ("h_in", d.h_in),
         ("w_in", d.w_in),
         ("c_in", d.c_in),
@@ -85,7 +86,12 @@ fn extents(d: &Extents) -> Vec<(&'static str, f64)> {
         ("k_w", d.k_w),
         ("pad_top", d.pad_top),
         ("pad_left", d.pad_left),
-    ])
+    ]);
+    // The other kernels have no strides.
+    if d.is_strided() {
+        all.extend(constants([("s_h", d.s_h), ("s_w", d.s_w)]));
+    }
+    all
 }
 
 /// Whether the tiled kernels, which read the weights through a uniform by four channels, compute
@@ -94,6 +100,7 @@ fn is_tiled(op: &Conv2d, node: &NodeContext) -> bool {
     let d = &op.extents;
     op.max_pool2d.is_some()
         || node.variant != KernelVariant::Plain
+            && !d.is_strided()
             && d.kernel_len() <= UNIFORM_ELEMENTS
             && d.c_out.is_multiple_of(4)
 }
@@ -266,7 +273,7 @@ fn backward_weight(op: &Conv2d, node: &NodeContext, split: &SplitK) -> DispatchD
         };
     }
     constants.push(samples);
-    if node.variant == KernelVariant::Plain || !d.c_out.is_multiple_of(4) {
+    if node.variant == KernelVariant::Plain || !d.c_out.is_multiple_of(4) || d.is_strided() {
         return DispatchDesc {
             kernel: BACKWARD_WEIGHT,
             constants,

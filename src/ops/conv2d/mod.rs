@@ -1,7 +1,8 @@
-//! 2-D cross-correlation, stride 1, channels last:
-//! `y[n, r, s, o] = f(b[o] + Σ_{i,j,c} x[n, r + i − pad_top, s + j − pad_left, c] · w[i, j, c, o])`,
-//! with `x = 0` outside its borders. A 2×2 max-pooling that alone reads the output can be fused with
-//! it: then only the pooled output and the argmax are written.
+//! 2-D cross-correlation, channels last:
+//! `y[n, r, s, o] = f(b[o] + Σ_{i,j,c} x[n, r·s_h + i − pad_top, s·s_w + j − pad_left, c] · w[i, j, c, o])`,
+//! with `x = 0` outside its borders. With strides other than 1 it takes paths of its own: on the CPU a
+//! pointwise convolution of its patches, on the GPU the kernels with one thread per element. A 2×2 max-pooling that alone reads the output of stride 1 can be
+//! fused with it: then only the pooled output and the argmax are written.
 
 pub(crate) mod cpu;
 #[cfg(feature = "gpu")]
@@ -11,7 +12,7 @@ use std::fmt;
 
 use super::pool2d;
 use super::{Pass, update_work, work};
-use crate::graph::{Activation, NodeId, Padding, Shape};
+use crate::graph::{Activation, Border, NodeId, Padding, Shape};
 use crate::measure::Work;
 
 /// Extents of a convolution. A map of one column under a kernel of one column is taken as one row,
@@ -31,17 +32,41 @@ pub struct Extents {
     pub pad_top: usize,
     /// Columns of zeros to the left of the input.
     pub pad_left: usize,
+    /// Rows from an output to the next.
+    pub s_h: usize,
+    /// Columns from an output to the next.
+    pub s_w: usize,
 }
 
 impl Extents {
-    /// From the shape of the input, the number of filters, `[k_h, k_w]` and the border rule.
-    pub fn new(input: Shape, c_out: usize, [k_h, k_w]: [usize; 2], padding: Padding) -> Self {
+    /// From the shape of the input, the number of filters, `[k_h, k_w]` and strides, and the border
+    /// rule. A kernel that does not fit, which a graph has not, leaves no output.
+    pub fn new(
+        input: Shape,
+        c_out: usize,
+        [[k_h, k_w], [s_h, s_w]]: [[usize; 2]; 2],
+        padding: Padding,
+    ) -> Self {
+        const NONE: Border = Border { out: 0, before: 0, after: 0 };
         let [h_in, w_in, c_in] = input.as_map();
-        let (pad_top, pad_left, h_out, w_out) = match padding {
-            Padding::Same => ((k_h - 1) / 2, (k_w - 1) / 2, h_in, w_in),
-            Padding::Valid => (0, 0, h_in + 1 - k_h, w_in + 1 - k_w),
+        // A stride beyond the input is one of its length: there is one output.
+        let (s_h, s_w) = (s_h.min(h_in), s_w.min(w_in));
+        let rows = padding.along(h_in, k_h, s_h).unwrap_or(NONE);
+        let columns = padding.along(w_in, k_w, s_w).unwrap_or(NONE);
+        let extents = Self {
+            h_in,
+            w_in,
+            c_in,
+            h_out: rows.out,
+            w_out: columns.out,
+            c_out,
+            k_h,
+            k_w,
+            pad_top: rows.before,
+            pad_left: columns.before,
+            s_h,
+            s_w,
         };
-        let extents = Self { h_in, w_in, c_in, h_out, w_out, c_out, k_h, k_w, pad_top, pad_left };
         if w_in == 1 && k_w == 1 { extents.transposed_column() } else { extents }
     }
 
@@ -56,8 +81,15 @@ impl Extents {
             k_w: self.k_h,
             pad_top: self.pad_left,
             pad_left: self.pad_top,
+            s_h: self.s_w,
+            s_w: self.s_h,
             ..self
         }
+    }
+
+    /// Whether outputs are further apart than inputs.
+    pub fn is_strided(&self) -> bool {
+        [self.s_h, self.s_w] != [1, 1]
     }
 
     /// Elements of one sample of the input.
@@ -84,9 +116,11 @@ impl Extents {
 
 impl fmt::Display for Extents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { h_in, w_in, c_in, h_out, w_out, c_out, k_h, k_w, pad_top, pad_left } = self;
+        let Self { h_in, w_in, c_in, h_out, w_out, c_out, k_h, k_w, .. } = self;
+        let Self { pad_top, pad_left, s_h, s_w, .. } = self;
         write!(f, "{h_in}×{w_in}×{c_in} → {h_out}×{w_out}×{c_out}, kernel {k_h}×{k_w}")?;
-        write!(f, ", pad {pad_top},{pad_left}")
+        write!(f, ", pad {pad_top},{pad_left}")?;
+        if self.is_strided() { write!(f, ", strides {s_h},{s_w}") } else { Ok(()) }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::explain::trust::{
     About, Check, Effect, FEW, FEW_UNITS, LITTLE, MOST, Outcome, RARE, Trust, verdicts,
 };
 use crate::explain::{Axes, LayerFacts, Methods};
-use crate::graph::{Graph, NodeId, Op, Padding, Shape};
+use crate::graph::{Graph, NodeId, Op, Shape};
 use crate::report::words::{decimals, percent, signed};
 
 /// How far Grad-CAM applies.
@@ -215,7 +215,13 @@ impl GradCam {
 /// Whether a convolution pads with zeros.
 pub(super) fn pads(graph: &Graph) -> bool {
     graph.nodes().iter().any(|node| match node.op {
-        Op::Conv2d { padding: Padding::Same, kernel: [h, w], .. } => h > 1 || w > 1,
+        Op::Conv2d { padding, kernel: [k_h, k_w], strides: [s_h, s_w], .. }
+        | Op::DepthwiseConv2d { padding, kernel: [k_h, k_w], strides: [s_h, s_w], .. } => {
+            let input = node.inputs.first().map_or([1; 3], |map| graph.node(*map).shape.as_map());
+            [(input[0], k_h, s_h), (input[1], k_w, s_w)].into_iter().any(|(n, k, s)| {
+                padding.along(n, k, s).is_some_and(|border| border.before + border.after > 0)
+            })
+        }
         _ => false,
     })
 }

@@ -112,7 +112,7 @@ impl Expectation {
                     .is_some_and(|id| matches!(graph.node(id).op, Op::Dense { .. })),
                 reads_places: graph.find(name).is_some_and(|id| behind_flatten(graph, id)),
             }),
-            shared: count(|op| matches!(op, Op::Conv2d { .. })),
+            shared: count(|op| matches!(op, Op::Conv2d { .. } | Op::DepthwiseConv2d { .. })),
             pooled: dense.filter(|_| pools).and_then(reads).map(|features| (input, features)),
             l2: (graph.parameters().iter().filter(|p| p.l2 > 0.0))
                 .max_by(|a, b| a.l2.total_cmp(&b.l2))

@@ -13,6 +13,9 @@
 //!   one of four sums with a gradient ([`maxima`]). Shader twins:
 //!   `shaders/conv2d/max_pool2d_backward_weight.wgsl`,
 //!   `shaders/conv2d/max_pool2d_backward_input.wgsl`.
+//! - [`strided`]: strides other than 1, as a pointwise convolution of patches. Shader twins:
+//!   `shaders/conv2d/forward.wgsl`, `shaders/conv2d/backward_input.wgsl`,
+//!   `shaders/conv2d/backward_weight.wgsl`.
 
 mod columns;
 mod dense;
@@ -21,11 +24,13 @@ mod maxima;
 mod packed;
 mod pool;
 mod sparse;
+mod strided;
 mod tile;
 mod windows;
 
 use maxima::{Maxima, first_patches, patches_of_maxima};
 use packed::Packed;
+pub(crate) use strided::StridedConv2dLayer;
 use tile::Job;
 use windows::Layout;
 
@@ -272,7 +277,7 @@ mod tests {
     #[test]
     fn without_backward_there_is_no_workspace_for_it() {
         let input = Shape::Map { h: 6, w: 8, c: 2 };
-        let extents = Extents::new(input, 4, [3, 3], Padding::Same);
+        let extents = Extents::new(input, 4, [[3, 3], [1, 1]], Padding::Same);
         let graph = Graph::new("test", input);
         let pool = (graph.input(), pool2d::Extents::new(Shape::Map { h: 6, w: 8, c: 4 }, [2, 2]));
         for max_pool2d in [None, Some(pool)] {
