@@ -72,8 +72,10 @@ pub struct RateTest {
 pub const DIVERGED: f32 = 4.0;
 /// Of the range of rates, the share over which a loss's weight in the smoothed ones falls to 1 / e.
 const SMOOTHING: f64 = 1.0 / 15.0;
-/// Of the steps, the share at the beginning, whose rates change next to nothing.
+/// One of so many steps is at the beginning, where rates change next to nothing.
 const BEGINNING: usize = 10;
+/// Steps that tell how losses vary.
+const FEW: usize = 5;
 /// The suggested rate by that of the lowest smoothed loss.
 const SUGGESTED: f32 = 0.1;
 
@@ -152,7 +154,7 @@ fn points(rates: &[f32], losses: &[f32], steps: usize) -> Vec<RatePoint> {
 }
 
 fn beginning(steps: usize) -> usize {
-    steps.div_ceil(BEGINNING)
+    (steps / BEGINNING).max(FEW)
 }
 
 /// The mean of all losses, weighted by `exp(-distance / unit)`: on both sides alike, so that the smoothed curve lags
