@@ -16,10 +16,12 @@ use crate::files::{create_folder, write_atomic};
 use crate::models::Model;
 use crate::plot::{Across, Line, Lines, lines, lines_marked, sheet, write_png};
 use crate::text::fold;
-use crate::train::rate_test::{DIVERGED, RateEnd, RatePoint, RateRange, RateTest, rate_test};
+use crate::train::rate_test::{
+    DIVERGED, RateEnd, RatePoint, RateRange, RateTest, lowest, rate_test,
+};
 use crate::train::run_folder::RunFolder;
 use crate::train::runs::Job;
-use crate::train::settings::{Recipe, Settings, count};
+use crate::train::settings::{Config, Recipe, Settings, count};
 use crate::train::{run_name, run_title, source};
 
 const EXAMPLES: &str = "\
@@ -31,10 +33,10 @@ Examples:
   genre-gpu lr-find --config mine.toml --from 1e-5 --to 1 --steps 200
 
 A new network takes steps with a learning rate that rises by one factor from
-step to step (Smith 2017). The suggested rate is that where the loss, smoothed
-over neighbouring steps, falls most steeply; the picture shows where training
-starts to diverge. What a whole run does with a rate is another matter: try a
-few around it. DIR receives lr-find.png, .svg, .csv and .json.";
+step to step (Smith 2017). The suggested rate is a tenth of that where the loss,
+smoothed over neighbouring steps, is lowest: behind it training starts to
+diverge. What a whole run does with a rate is another matter: try a few around
+it. DIR receives lr-find.png, .svg, .csv and .json.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -172,12 +174,12 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     warn_of(backend);
     // Before the steps, so that an unusable folder fails at once.
     create_folder(&job.folder)?;
-    let device = backend.describe();
+    let (device, identity) = (backend.describe(), backend.identity());
     let test = rate_test(backend, &prepared.data, &job.config, range, &bars)?;
 
     let title = format!("Learning rates: {}", run_title(&job.config.model, &prepared.data));
     let command = test.suggested.map(|rate| {
-        let wanted = crate::train::settings::Config { learning_rate: rate, ..job.config.clone() };
+        let wanted = Config { learning_rate: rate, ..job.config.clone() };
         let config = args.config.as_deref();
         let config = config.map_or_else(String::new, |path| format!(" --config {}", quoted(path)));
         let model = args.model.as_deref();
@@ -185,11 +187,11 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
             .map_or_else(String::new, |model| format!(" --model {}", quoted(Path::new(model))));
         format!("genre-gpu train{config}{model}{}", wanted.flags_beside(&named))
     });
-    let document = Document { title, device, seed: job.config.seed, test, command };
+    let document = Document { title, device: identity, seed: job.config.seed, test, command };
     write(&job.folder, &document)?;
     output.document(&document)?;
     tell_nothing_found(&document.test);
-    output.say(&text(&document, &job.folder))
+    output.say(&text(&document, &device, &job.folder))
 }
 
 const FILES: [&str; 4] = ["lr-find.png", "lr-find.svg", "lr-find.csv", "lr-find.json"];
@@ -198,8 +200,8 @@ fn tell_nothing_found(test: &RateTest) {
     if test.suggested.is_none() {
         let RateRange { from, to, .. } = test.range;
         tell(&format!(
-            "no rate is suggested: the smoothed loss falls nowhere between {from} and {to}; try other \
-             --from and --to, or more --steps"
+            "no rate is suggested: the smoothed loss does not fall to a lowest place between {from} and {to}; \
+             try a higher --to, or more --steps"
         ));
     }
 }
@@ -210,28 +212,27 @@ fn found(test: &RateTest) -> String {
     let taken = test.points.len();
     let end = match (test.end, test.points.last()) {
         (RateEnd::Diverged, Some(last)) => format!(
-            "; the loss diverged after {taken}, at {} (not finite, or smoothed over {DIVERGED} times its lowest)",
+            "; the loss diverged after {taken}, at {} (not finite, or over {DIVERGED} times its lowest)",
             last.learning_rate
         ),
         (RateEnd::Diverged, None) => "; the loss was not finite from the first on".into(),
         (RateEnd::AllSteps, _) => "; the loss did not diverge".into(),
     };
-    let low = test.points.iter().min_by(|a, b| a.smoothed.total_cmp(&b.smoothed));
-    let low = low.map_or_else(String::new, |point| {
+    let low = lowest(&test.points).map_or_else(String::new, |(at, loss)| {
         format!(
-            ". The smoothed loss is lowest, {:.4}, at {:.1e}",
-            point.smoothed, point.learning_rate
+            ". The smoothed loss is lowest, {loss:.4}, at {:.1e}",
+            test.points[at].learning_rate
         )
     });
     format!("{steps} steps with learning rates from {from} to {to}{end}{low}.")
 }
 
-fn text(document: &Document, folder: &Path) -> String {
-    let Document { test, command, device, .. } = document;
+fn text(document: &Document, device: &str, folder: &Path) -> String {
+    let Document { test, command, .. } = document;
     let suggested = match (test.suggested, command) {
         (Some(rate), Some(command)) => format!(
-            "\nSuggested learning rate: {rate}, where the smoothed loss falls most steeply. Train with it:\n  \
-             {command}"
+            "\nSuggested learning rate: {rate}, a tenth of that of the lowest smoothed loss. Train with \
+             it:\n  {command}"
         ),
         _ => String::new(),
     };
@@ -249,6 +250,7 @@ fn write(folder: &Path, document: &Document) -> Result<()> {
         writeln!(to, "step,learning_rate,loss,smoothed")?;
         for (i, point) in document.test.points.iter().enumerate() {
             let RatePoint { learning_rate, loss, smoothed } = point;
+            let smoothed = smoothed.map_or_else(String::new, |smoothed| smoothed.to_string());
             writeln!(to, "{},{learning_rate},{loss},{smoothed}", i + 1)?;
         }
         Ok(())
@@ -264,23 +266,20 @@ fn write(folder: &Path, document: &Document) -> Result<()> {
 
 fn draw(document: &Document) -> Result<crate::plot::Drawing> {
     let points = &document.test.points;
-    let smoothed = |point: &RatePoint| f64::from(point.smoothed);
-    let first = points.first().map_or(0.0, smoothed);
-    let lowest = points.iter().map(smoothed).fold(f64::INFINITY, f64::min);
-    let highest_before = points.iter().take(points.len() / 3).map(|p| f64::from(p.loss));
+    let smoothed = |point: &RatePoint| point.smoothed.map_or(f64::NAN, f64::from);
+    let highest = points.iter().filter(|point| point.smoothed.is_some());
+    let highest = highest.map(|point| f64::from(point.loss)).fold(0.0, f64::max);
+    let low = lowest(points).map_or(0.0, |(_, loss)| f64::from(loss));
     // What diverges would press all else together.
-    let ceiling = highest_before.fold(first, f64::max) + (first - lowest).abs();
-    let shown = |value: f32| match f64::from(value) {
-        value if value <= ceiling => value,
+    let ceiling = highest + (highest - low) / 2.0;
+    let shown = |point: &RatePoint| match f64::from(point.loss) {
+        loss if loss <= ceiling => loss,
         _ => f64::NAN,
     };
-    let hidden = points.iter().filter(|point| shown(point.loss).is_nan()).count();
+    let hidden = points.iter().filter(|point| shown(point).is_nan()).count();
     let series = [
-        Line::new(
-            "smoothed over neighbouring steps",
-            points.iter().map(|p| shown(p.smoothed)).collect(),
-        ),
-        Line::new("loss of each step", points.iter().map(|p| shown(p.loss)).collect()),
+        Line::new("smoothed over neighbouring steps", points.iter().map(smoothed).collect()),
+        Line::new("loss of each step", points.iter().map(shown).collect()),
     ];
     let at: Vec<f64> = points.iter().map(|point| f64::from(point.learning_rate).log10()).collect();
     let figure = Lines {
@@ -302,10 +301,11 @@ fn draw(document: &Document) -> Result<crate::plot::Drawing> {
     };
     let mut notes = vec![found(&document.test)];
     if hidden > 0 {
-        notes.push(format!("{hidden} steps with losses above {ceiling:.3} are not shown."));
+        let steps = if hidden == 1 { "step with a loss" } else { "steps with losses" };
+        notes.push(format!("{hidden} {steps} above {ceiling:.3} not shown."));
     }
     if document.test.suggested.is_some() {
-        notes.push("Dotted line: where the smoothed loss falls most steeply.".into());
+        notes.push("Dotted line: a tenth of the rate with the lowest smoothed loss.".into());
     }
     Ok(sheet(&document.title, vec![vec![panel]], &notes))
 }

@@ -108,6 +108,8 @@ pub(super) fn command(examples: bool) -> clap::Command {
     let run_data = "Folder of .npy files or .npz [default: the run's own data]";
     let p2_device = "Where P2 runs (P1 runs on the CPU) [default: gpu, or cpu if there is no \
                      hardware GPU]";
+    // With a flag that is hidden in short help clap would print all flags over two lines in the long one.
+    let listed = |arg: clap::Arg| if examples { arg.hide_short_help(false) } else { arg };
     let negative = |arg: clap::Arg| match arg.get_action().takes_values() && !arg.is_positional() {
         // So that the flag's own message says what it expects.
         true => arg.allow_negative_numbers(true),
@@ -118,7 +120,7 @@ pub(super) fn command(examples: bool) -> clap::Command {
         .mut_subcommand("explain", |c| c.mut_arg("data", |arg| arg.help(run_data)))
         .mut_subcommand("assignment", |c| c.mut_arg("device", |arg| arg.help(p2_device)))
         .mut_subcommands(|command| {
-            let command = command.mut_args(negative);
+            let command = command.mut_args(negative).mut_args(listed);
             match examples || command.get_after_help().is_none() {
                 true => command,
                 false => command.after_help("--help has examples."),

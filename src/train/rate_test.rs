@@ -41,8 +41,8 @@ pub struct RatePoint {
     pub learning_rate: f32,
     /// Mean loss of its batch before it, penalty included.
     pub loss: f32,
-    /// See [`smoothed`].
-    pub smoothed: f32,
+    /// The mean over neighbouring steps; none where the loss has left those of the first steps for good.
+    pub smoothed: Option<f32>,
 }
 
 /// Why a test ended.
@@ -51,7 +51,7 @@ pub struct RatePoint {
 pub enum RateEnd {
     /// All steps were taken.
     AllSteps,
-    /// The loss, smoothed over the steps before, was above [`DIVERGED`] times its lowest, or not finite.
+    /// The loss was above [`DIVERGED`] times its lowest, or not finite.
     Diverged,
 }
 
@@ -64,7 +64,7 @@ pub struct RateTest {
     pub points: Vec<RatePoint>,
     /// Why there are no more.
     pub end: RateEnd,
-    /// The rate where the smoothed loss falls most steeply, to two digits; none if it falls nowhere.
+    /// A tenth of the rate with the lowest smoothed loss, to two digits; none if it falls nowhere.
     pub suggested: Option<f32>,
 }
 
@@ -72,8 +72,12 @@ pub struct RateTest {
 pub const DIVERGED: f32 = 4.0;
 /// Of the range of rates, the share over which a loss's weight in the smoothed ones falls to 1 / e.
 const SMOOTHING: f64 = 1.0 / 15.0;
-/// Of the range of rates, the share to either side over which a slope is taken.
-const SLOPE: f64 = 1.0 / 40.0;
+/// One of so many steps is at the beginning, where rates change next to nothing.
+const BEGINNING: usize = 10;
+/// Steps that tell how losses vary.
+const FEW: usize = 5;
+/// The suggested rate by that of the lowest smoothed loss.
+const SUGGESTED: f32 = 0.1;
 
 /// Trains a new network with the settings' seed, data and optimiser, each step with a higher rate.
 /// The weights are those of the last step afterwards.
@@ -124,29 +128,39 @@ pub fn rate_test(
         }
         rates.push(rate);
         losses.push(loss);
-        let now = smoothed(&losses, losses.len() - 1, range.steps);
-        lowest = lowest.min(now);
-        if now > DIVERGED * lowest {
+        lowest = lowest.min(loss);
+        if loss > DIVERGED * lowest {
             end = RateEnd::Diverged;
             break;
         }
     }
     progress.end();
-    let point = |(i, learning_rate): (usize, &f32)| RatePoint {
-        learning_rate: *learning_rate,
-        loss: losses[i],
-        smoothed: smoothed(&losses, i, range.steps),
-    };
-    let points: Vec<RatePoint> = rates.iter().enumerate().map(point).collect();
+    let points = points(&rates, &losses, range.steps);
     let suggested = suggested(&points, range.steps);
     Ok(RateTest { range, points, end, suggested })
 }
 
-/// The mean of all losses, weighted by `exp(-distance / (SMOOTHING · steps))`: on both sides alike, so that the
-/// smoothed curve lags behind the rates no more than the raw one.
-fn smoothed(losses: &[f32], at: usize, steps: usize) -> f32 {
-    let (mut sum, mut weights) = (0.0, 0.0);
+fn points(rates: &[f32], losses: &[f32], steps: usize) -> Vec<RatePoint> {
+    // What has left the losses of the beginning for good would drown all else.
+    let highest = losses.iter().take(beginning(steps)).copied().fold(f32::NEG_INFINITY, f32::max);
+    let settled = losses.iter().rposition(|loss| *loss <= highest).map_or(0, |last| last + 1);
     let unit = SMOOTHING * steps as f64;
+    let point = |(i, (learning_rate, loss)): (usize, (&f32, &f32))| RatePoint {
+        learning_rate: *learning_rate,
+        loss: *loss,
+        smoothed: (i < settled).then(|| smoothed(&losses[..settled], i, unit)),
+    };
+    rates.iter().zip(losses).enumerate().map(point).collect()
+}
+
+fn beginning(steps: usize) -> usize {
+    (steps / BEGINNING).max(FEW)
+}
+
+/// The mean of all losses, weighted by `exp(-distance / unit)`: on both sides alike, so that the smoothed curve lags
+/// behind the rates no more than the raw one.
+fn smoothed(losses: &[f32], at: usize, unit: f64) -> f32 {
+    let (mut sum, mut weights) = (0.0, 0.0);
     for (i, loss) in losses.iter().enumerate() {
         let weight = (-(i.abs_diff(at) as f64) / unit).exp();
         sum += weight * f64::from(*loss);
@@ -155,15 +169,22 @@ fn smoothed(losses: &[f32], at: usize, steps: usize) -> f32 {
     (sum / weights) as f32
 }
 
-/// The rate in the middle of the steepest fall of the smoothed loss over a share of the range, to two digits.
+/// The step with the lowest smoothed loss.
+pub fn lowest(points: &[RatePoint]) -> Option<(usize, f32)> {
+    let smoothed = points.iter().enumerate().filter_map(|(i, point)| Some((i, point.smoothed?)));
+    smoothed.reduce(|best, next| if next.1 < best.1 { next } else { best })
+}
+
+/// A tenth of the rate with the lowest smoothed loss, to two digits, if the loss falls there by more than it
+/// varies at the beginning, and not just at the last step of all.
 fn suggested(points: &[RatePoint], steps: usize) -> Option<f32> {
-    let width = ((SLOPE * steps as f64) as usize).max(1);
-    let slopes = points.windows(2 * width + 1).map(|window| {
-        let fall = window[0].smoothed - window[2 * width].smoothed;
-        (fall, window[width].learning_rate)
-    });
-    let steepest = slopes.reduce(|best, next| if next.0 > best.0 { next } else { best });
-    steepest.filter(|(fall, _)| *fall > 0.0).map(|(_, rate)| two_digits(rate))
+    let first: Vec<f64> =
+        points.iter().take(beginning(steps)).map(|point| f64::from(point.loss)).collect();
+    let mean = first.iter().sum::<f64>() / first.len() as f64;
+    let variance = first.iter().map(|loss| (loss - mean).powi(2)).sum::<f64>() / first.len() as f64;
+    let (at, low) = lowest(points)?;
+    let falls = f64::from(low) < mean - variance.sqrt() && at + 1 < steps;
+    falls.then(|| two_digits(SUGGESTED * points[at].learning_rate))
 }
 
 fn two_digits(rate: f32) -> f32 {
@@ -181,9 +202,9 @@ mod tests {
         assert_eq!(rates, [1e-4, 1e-3, 1e-2, 0.1, 1.0]);
     }
 
-    /// Losses that fall most steeply at a rate of 0.01, and rise behind 0.3.
+    /// Losses that fall around a rate of 0.01, and rise behind 0.3.
     #[test]
-    fn the_steepest_fall_is_suggested() {
+    fn a_tenth_of_the_lowest_is_suggested() {
         let range = RateRange { from: 1e-6, to: 10.0, steps: 141 };
         let loss = |step: usize| {
             let exponent = f64::from(range.rate(step)).log10();
@@ -192,24 +213,29 @@ mod tests {
             (2.0 - fall + rise.min(100.0)) as f32
         };
         let losses: Vec<f32> = (0..141).map(loss).collect();
-        let point = |(i, loss): (usize, &f32)| RatePoint {
-            learning_rate: range.rate(i),
-            loss: *loss,
-            smoothed: smoothed(&losses[..115], i, 141),
-        };
-        let points: Vec<RatePoint> = losses[..115].iter().enumerate().map(point).collect();
-        let found = suggested(&points, 141).unwrap();
-        assert!((0.005..0.02).contains(&found), "{found}");
-        // One that rises only has none.
-        let rising = |(i, point): (usize, &RatePoint)| RatePoint { smoothed: i as f32, ..*point };
-        let rising: Vec<RatePoint> = points.iter().enumerate().map(rising).collect();
-        assert_eq!(suggested(&rising, 141), None);
+        let rates: Vec<f32> = (0..141).map(|step| range.rate(step)).collect();
+        let found = points(&rates, &losses, 141);
+        let rate = suggested(&found, 141).unwrap();
+        assert!((0.005..0.03).contains(&rate), "{rate}");
+        assert!(found[140].smoothed.is_none() && found[100].smoothed.is_some());
+        // One that rises only has none, and one that still falls at the end has none.
+        for losses in [
+            (0..141).map(|i| 1.0 + i as f32).collect(),
+            (0..141).map(|i| 200.0 - i as f32).collect(),
+        ] {
+            let losses: Vec<f32> = losses;
+            assert_eq!(suggested(&points(&rates, &losses, 141), 141), None);
+        }
+        // Nor has noise.
+        let mut stream = crate::random::streams::Stream::new(1, "noise");
+        let losses: Vec<f32> = (0..141).map(|_| 2.0 + 0.1 * stream.normal() as f32).collect();
+        assert_eq!(suggested(&points(&rates, &losses, 141), 141), None);
     }
 
     #[test]
     fn smoothing_keeps_a_constant_and_does_not_lag() {
-        assert!((smoothed(&[2.0; 9], 3, 9) - 2.0).abs() < 1e-6);
+        assert!((smoothed(&[2.0; 9], 3, 0.6) - 2.0).abs() < 1e-6);
         let line: Vec<f32> = (0..101).map(|i| i as f32).collect();
-        assert!((smoothed(&line, 50, 101) - 50.0).abs() < 1e-3);
+        assert!((smoothed(&line, 50, 6.7) - 50.0).abs() < 1e-3);
     }
 }

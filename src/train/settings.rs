@@ -171,7 +171,7 @@ settings! {
         fold: Fold, #[serde(skip_serializing_if = "Option::is_none")];
 
         /// Front end of the arrays, for axes in Hz and seconds: see --help
-        [long, value_name = "NAME,..."]
+        [long, value_name = "NAME,...", hide_short_help = true]
         front_end: FrontEndSpec, #[serde(skip_serializing_if = "Option::is_none")];
 
         /// Input scaling [default: standard]
@@ -213,8 +213,8 @@ settings! {
         [long, action = clap::ArgAction::SetTrue, conflicts_with = "resume"]
         nesterov: bool = false, #[serde(default)];
 
-        /// Learning rate by epoch: constant, cosine, step:EPOCHS:FACTOR or
-        /// plateau:PATIENCE:FACTOR (see docs/training.md) [default: the model's]
+        /// Learning rate by epoch: constant, cosine, step:N:F or plateau:N:F (every N epochs, or
+        /// after N without a lower validation loss, times F) [default: the model's]
         [long, value_name = "SCHEDULE", conflicts_with = "resume"]
         schedule: Schedule = Schedule::default(), #[serde(default)];
 
@@ -222,9 +222,8 @@ settings! {
         [long, value_name = "EPOCHS", conflicts_with = "resume", hide_short_help = true]
         warmup: f32 = 0.0, #[serde(default)];
 
-        /// Stop after N epochs whose validation loss did not fall (N:DELTA: by over DELTA) and
-        /// keep the best epoch [default: the model's, p1: none]
-        [long, value_name = "N", conflicts_with = "resume"]
+        /// Stop after N epochs without a lower validation loss, keep the best (N:D: lower by over D)
+        [long, value_name = "N", conflicts_with = "resume", hide_short_help = true]
         early_stopping: EarlyStopping = EarlyStopping::default(), #[serde(default)];
 
         /// Share of each label's 1 that is spread over all classes
@@ -253,7 +252,7 @@ settings! {
         keep: CheckpointSelection = CheckpointSelection::default();
 
         /// GPU tiles: wide, narrow, small or tune's line
-        [long, value_name = "TILES", conflicts_with = "resume"]
+        [long, value_name = "TILES", conflicts_with = "resume", hide_short_help = true]
         tiles: String, #[serde(skip_serializing_if = "Option::is_none")];
     }
 }

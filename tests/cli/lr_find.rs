@@ -23,7 +23,7 @@ fn a_rate_is_suggested_and_the_same_seed_gives_the_same_bits() {
     assert!((rate(&points[0]) - 1e-6).abs() < 1e-12);
     assert_eq!(work.text("one/lr-find.csv").lines().count(), points.len() + 1);
     let suggested = found["suggested"].as_f64().unwrap();
-    assert!((1e-5..0.5).contains(&suggested), "{suggested}");
+    assert!((1e-5..1.0).contains(&suggested), "{suggested}");
     assert!(ran.out.contains(&format!("Suggested learning rate: {suggested}")), "{}", ran.out);
     let svg = work.text("one/lr-find.svg");
     assert!(svg.contains(&format!("suggested: {suggested}")) && svg.contains("<style>"), "{svg}");
@@ -47,11 +47,7 @@ fn the_test_ends_where_the_loss_diverges() {
     assert!(found["points"].as_array().unwrap().len() < 40);
     // Rates that change nothing give no suggestion, which is said.
     let ran = work.ok("lr-find --data data --steps 10 --from 1e-30 --to 1e-29 --out still");
-    assert!(
-        ran.err.contains("no rate is suggested") || ran.out.contains("Suggested"),
-        "{}",
-        ran.err
-    );
+    assert!(ran.err.contains("no rate is suggested"), "{}", ran.err);
 }
 
 #[test]
