@@ -213,6 +213,9 @@ fn sets(args: &Args, models: &[Model]) -> Result<Vec<Set>> {
     let set = |data: Option<PathBuf>| {
         let jobs_of = |model: &Model| {
             let recipe = Recipe::of(model)?;
+            if let Some(left_out) = file.left_out_of(recipe) {
+                tell(&format!("{}: {left_out}", model_name(&model.name)));
+            }
             let job = |seed: &u32| {
                 let given = Settings {
                     model: Some(model.name.clone()),

@@ -14,10 +14,10 @@ const GPU_WORDS: [&str; 12] = [
     "intel",
 ];
 /// Flags of other programs, and what is here instead. Underscores count as hyphens.
-const ELSEWHERE: [(&[&str], &str); 27] = [
+const ELSEWHERE: [(&[&str], &str); 31] = [
     (
-        &["--optimizer", "--optimiser", "--adam", "--opt"],
-        "SGD is the only optimiser; see --learning-rate, --momentum, --nesterov, --schedule",
+        &["--optimiser", "--adam", "--adamw", "--sgd", "--opt"],
+        "train has --optimizer sgd, adam or adamw",
     ),
     (
         &[
@@ -44,9 +44,16 @@ const ELSEWHERE: [(&[&str], &str); 27] = [
         "no run stops early; train --keep best keeps the epoch of the lowest validation loss",
     ),
     (
-        &["--weight-decay", "--l2", "--wd", "--regularization", "--kernel-regularizer"],
+        &["--l2", "--regularization", "--kernel-regularizer"],
         "penalties stand in a model's file: l2 = 0.001 for a dense layer (see genre-gpu models)",
     ),
+    (&["--wd"], "train has --weight-decay"),
+    (
+        &["--clipnorm", "--global-clipnorm", "--grad-clip", "--clip-grad-norm", "--max-grad-norm"],
+        "train has --clip-norm",
+    ),
+    (&["--beta1", "--beta2", "--betas"], "train has --beta-1 and --beta-2"),
+    (&["--eps"], "train has --epsilon"),
     (&["--dropout", "--dropout-rate"], "dropout stands in a model's file: op = \"dropout\""),
     (
         &["--gpu", "--cuda", "--cpu", "--mps", "--use-gpu", "--no-cuda", "--gpus", "--accelerator"],

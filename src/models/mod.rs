@@ -44,12 +44,14 @@
 //! | `flatten`, `concat`, `add`, `softmax` | |
 //! | `dense` | `units`, a number or `"classes"`, `bias = true`, `activation = "linear"`, `l2 = 0.0` |
 //!
-//! `[train]` may set `epochs`, `batch_size`, `learning_rate`, `momentum`, `nesterov`, `schedule`
+//! `[train]` may set `epochs`, `batch_size`, `learning_rate`, `momentum`, `nesterov`, `optimizer`
+//! ([`OptimizerName`]), `beta_1`, `beta_2`, `epsilon`, `weight_decay`, `clip_norm`, `schedule`
 //! ([`Schedule`]) and `augment` ([`Augment`]).
 
 mod augment;
 mod built_in;
 mod number;
+mod optimizer;
 mod schedule;
 mod spec;
 pub mod summary;
@@ -66,6 +68,7 @@ use crate::text::{did_you_mean, toml_problem};
 pub use augment::Augment;
 use built_in::BUILT_IN;
 pub use built_in::built_in;
+pub use optimizer::OptimizerName;
 pub use schedule::Schedule;
 use spec::NodeSpec;
 

@@ -9,6 +9,7 @@ mod loader;
 mod lockstep;
 mod monitor;
 mod names;
+mod optimizer;
 #[cfg(feature = "audio")]
 pub mod recordings;
 pub mod results;

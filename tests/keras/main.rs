@@ -10,5 +10,6 @@ mod common;
 
 mod explain;
 mod norm;
+mod optimizer;
 mod random;
 mod run;

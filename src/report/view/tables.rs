@@ -127,11 +127,15 @@ fn loss(run: &RunRecord) -> String {
 
 fn optimiser(run: &RunRecord) -> String {
     let config = &run.config;
-    let nesterov = if config.nesterov { ", Nesterov" } else { "" };
-    format!(
-        "SGD, learning rate {} ({}), momentum {}{nesterov}",
-        config.learning_rate, config.schedule, config.momentum
-    )
+    let (optimizer, rate, schedule) = (config.optimizer, config.learning_rate, config.schedule);
+    let mut text = format!("{optimizer}, learning rate {rate} ({schedule})");
+    if optimizer.is_sgd() && config.momentum == 0.0 {
+        text.push_str(", momentum 0");
+    }
+    for detail in config.optimizer_details() {
+        text.push_str(&format!(", {detail}"));
+    }
+    text
 }
 
 /// What the seed and determinism are in Keras.
