@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use clap::Parser;
+use genre_gpu::backend::Optimizer;
 use genre_gpu::bench::{Devices, Options, run};
 use genre_gpu::gpu::KernelVariant;
 use genre_gpu::graph::Graph;
@@ -98,6 +99,7 @@ fn main() -> genre_gpu::Result<()> {
             variant: KernelVariant::default(),
             tiles: None,
             threads: 0,
+            optimizer: Optimizer::sgd(0.01),
             budget: Budget { steps: 200, seconds: args.seconds },
         };
         for device in run(&graph, &options, &Silent)?.devices {

@@ -3,6 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
+use genre_gpu::backend::Optimizer;
 use genre_gpu::bench::{Devices, Options, run};
 use genre_gpu::gpu::KernelVariant;
 use genre_gpu::measure::Budget;
@@ -19,6 +20,7 @@ fn main() -> genre_gpu::Result<()> {
         variant: KernelVariant::default(),
         tiles: None,
         threads: 0,
+        optimizer: Optimizer::sgd(0.01),
         budget: Budget { steps: 200, seconds: 10.0 },
     };
     println!("{}", run(&graph, &options, &Silent)?);

@@ -3,17 +3,17 @@
 use super::kernel::Kernel;
 use super::report::{Measured, SetUp, Step};
 use super::steps::{order, steady, timed};
-use super::{SEED, SGD, Site, TRIES};
-use crate::backend::{Backend, Batches, State};
+use super::{SEED, Site, TRIES};
+use crate::backend::{Backend, Batches, Optimizer, State};
 use crate::cpu::{Cpu, Phase};
 use crate::device::Device;
 use crate::error::Result;
 use crate::graph::NodeId;
 use crate::measure::{Budget, Work};
-use crate::ops::Pass;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::gather::Gather;
 use crate::ops::penalty::penalty_work;
+use crate::ops::{Pass, WORD};
 use crate::plan::{LoweredOp, Plan};
 use crate::train::initial_parameters;
 
@@ -53,6 +53,17 @@ fn describe(plan: &Plan, phase: Phase) -> Option<(String, String, Work)> {
     (row.2 != Work::default()).then_some(row)
 }
 
+/// What an optimiser computes and moves more than gradient descent.
+fn update_beyond_sgd(plan: &Plan, id: NodeId, optimizer: Optimizer) -> Work {
+    let n: u64 = plan.graph().parameters_of(id).map(|p| p.len() as u64).sum();
+    let (moments, decays) = (optimizer.has_second_moment(), optimizer.weight_decay != 0.0);
+    let (of_moments, of_decay) = (u64::from(moments), u64::from(decays));
+    let of_norm = u64::from(optimizer.clip_norm.is_some());
+    // The second moment is read and written, and gradients are read again for their norm and after it.
+    let words = 2 * of_moments + 2 * of_norm;
+    Work { flop: n * (8 * of_moments + 2 * of_decay + 3 * of_norm), bytes: n * words * WORD as u64 }
+}
+
 fn add(a: Work, b: Work) -> Work {
     Work { flop: a.flop + b.flop, bytes: a.bytes + b.bytes }
 }
@@ -63,14 +74,14 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
     cpu.set_state(&State::new(initial_parameters(plan.graph(), SEED)))?;
     let order = order(site, 0);
     let batch = &order[..plan.batch()];
-    let (_, first) = timed(|| cpu.train_step(*samples, &Batches::plain(batch), SGD))?;
+    let (_, first) = timed(|| cpu.train_step(*samples, &Batches::plain(batch), options.optimizer))?;
     let steady = steady(site, &mut cpu)?;
 
     let mut times: Vec<(Phase, Vec<f64>)> = Vec::new();
     progress.begin("layers", options.budget.steps as u64, "repetitions");
     for _ in options.budget.repetitions() {
-        for (i, (phase, seconds)) in cpu.time_phases(*samples, batch, SGD)?.into_iter().enumerate()
-        {
+        let phases = cpu.time_phases(*samples, batch, options.optimizer)?;
+        for (i, (phase, seconds)) in phases.into_iter().enumerate() {
             match times.get_mut(i) {
                 Some((_, times)) => times.push(seconds),
                 None => times.push((phase, vec![seconds])),
@@ -85,6 +96,12 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
     let kernels: Vec<Kernel> = (times.into_iter())
         .filter_map(|(phase, seconds)| {
             let (kernel, node, work) = describe(cpu.plan(), phase)?;
+            let work = match phase {
+                Phase::Update(id) => {
+                    add(work, update_beyond_sgd(cpu.plan(), id, options.optimizer))
+                }
+                _ => work,
+            };
             Some(Kernel::new(&kernel, &node, seconds, work, rates))
         })
         .collect();

@@ -3,7 +3,7 @@
 use super::kernel::Kernel;
 use super::report::{Measured, SetUp, Step};
 use super::steps::{order, steady, timed};
-use super::{SEED, SGD, Site, TRIES};
+use super::{SEED, Site, TRIES};
 use crate::backend::{Backend, Batches, State};
 use crate::device::Device;
 use crate::error::Result;
@@ -25,7 +25,7 @@ pub(super) fn measure(site: &Site<'_>) -> Result<Measured> {
     let ((), upload) = timed(|| gpu.prepare(*samples))?;
     let order = order(site, 0);
     let batch = &order[..plan.batch()];
-    let (_, first) = timed(|| gpu.train_step(*samples, &Batches::plain(batch), SGD))?;
+    let (_, first) = timed(|| gpu.train_step(*samples, &Batches::plain(batch), options.optimizer))?;
 
     let (allocations, submits) = (gpu.allocations(), gpu.submits());
     let steady = steady(site, &mut gpu)?;

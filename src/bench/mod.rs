@@ -14,7 +14,7 @@ pub use kernel::{Kernel, Spread};
 pub use predicted::{OnGpu, Predicted, predict};
 pub use report::{Measured, Report, SetUp, Step};
 
-use crate::backend::{DatasetRef, Optimizer};
+use crate::backend::{DatasetRef, Optimizer, Rule};
 use crate::error::{Error, Result};
 use crate::gpu::{KernelVariant, TileConfig};
 use crate::graph::Graph;
@@ -26,8 +26,6 @@ use crate::random::streams::Stream;
 
 /// Of weights, samples and their order.
 const SEED: u32 = 42;
-/// What steps do; their time does not depend on it.
-const SGD: Optimizer = Optimizer::sgd(0.01);
 /// The best of so many tries is what a device reaches.
 const TRIES: usize = 10;
 
@@ -61,6 +59,8 @@ pub struct Options<'a> {
     pub tiles: Option<TileConfig>,
     /// Threads of the CPU; 0 means one for each core.
     pub threads: usize,
+    /// What takes the steps.
+    pub optimizer: Optimizer,
     /// Of each measurement.
     pub budget: Budget,
 }
@@ -107,9 +107,19 @@ pub fn run(graph: &Graph, options: &Options<'_>, progress: &dyn Progress) -> Res
         parameters: graph.trainable_count(),
         batch_size: batch,
         samples: options.samples,
+        optimizer: name_of(&options.optimizer),
         platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         devices,
     })
+}
+
+/// An optimiser's name.
+fn name_of(optimizer: &Optimizer) -> &'static str {
+    match optimizer.rule {
+        Rule::Sgd { .. } => "SGD",
+        Rule::Adam { .. } if optimizer.weight_decay != 0.0 => "AdamW",
+        Rule::Adam { .. } => "Adam",
+    }
 }
 
 /// As spread as samples that were standardised.

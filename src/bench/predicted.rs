@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::table::figure;
+use crate::backend::Optimizer;
 use crate::error::Result;
 use crate::gpu::{
     Hardware, KernelVariant, Prediction, Profile, Recording, StepPrediction, StepProfile,
@@ -33,6 +34,8 @@ pub struct Predicted {
     pub batch_size: usize,
     /// Samples of an epoch.
     pub samples: usize,
+    /// What takes the steps.
+    pub optimizer: &'static str,
     /// The form of the kernels.
     pub kernels_form: &'static str,
     /// By GPU.
@@ -61,15 +64,16 @@ pub fn predict(
     graph: &Graph,
     batch: usize,
     samples: usize,
-    variant: KernelVariant,
-    tiles: Option<TileConfig>,
+    (variant, tiles): (KernelVariant, Option<TileConfig>),
+    optimizer: &Optimizer,
 ) -> Result<Predicted> {
     let batch = batch.min(samples);
     let plan = Plan::new(graph.clone(), batch)?;
     let profile = |tiles: TileConfig, replicas| {
         let plan = plan.clone();
-        let tiles = tiles.into();
-        StepProfile::of(&Recording::with_kernels(plan, samples, variant, &tiles, replicas)?)
+        let kernels = (variant, &tiles.into());
+        let of_plan = Recording::with_optimizer(plan, samples, kernels, replicas, optimizer)?;
+        StepProfile::of(&of_plan)
     };
     let mut profiles: Vec<(TileConfig, [StepProfile; 2])> = Vec::new();
     let mut gpus = Vec::new();
@@ -94,6 +98,7 @@ pub fn predict(
         input: graph.node(graph.input()).shape.to_string(),
         batch_size: batch,
         samples,
+        optimizer: super::name_of(optimizer),
         kernels_form: variant.as_str(),
         gpus,
     })
@@ -102,9 +107,10 @@ pub fn predict(
 impl fmt::Display for Predicted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = format!(
-            "A training step of {} on GPUs, predicted, not measured: input {}, batch of {}, {} samples \
+            "A training step of {} with {} on GPUs, predicted, not measured: input {}, batch of {}, {} samples \
              in an epoch, {} kernels",
             self.model,
+            self.optimizer,
             self.input,
             self.batch_size,
             thousands(self.samples as u64),

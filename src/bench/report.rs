@@ -25,6 +25,8 @@ pub struct Report {
     pub batch_size: usize,
     /// Random samples that were trained on.
     pub samples: usize,
+    /// What took the steps.
+    pub optimizer: &'static str,
     /// Operating system and processor.
     pub platform: String,
     /// By device.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::kernel::Spread;
-use super::{SEED, SGD, Site};
+use super::{SEED, Site};
 use crate::backend::{Backend, Batches, StepsDone};
 use crate::error::Result;
 use crate::random::keras::Shuffle;
@@ -42,7 +42,7 @@ fn repetitions(told: &[(Instant, u64)], batch: usize) -> Vec<f64> {
 
 /// Trains for as long as the budget has it.
 pub(super) fn steady(site: &Site<'_>, backend: &mut dyn Backend) -> Result<Steady> {
-    let budget = site.options.budget;
+    let (budget, optimizer) = (site.options.budget, site.options.optimizer);
     let (batch, n) = (site.plan.batch(), site.samples.y().len());
     let mut seconds = Vec::new();
     let (mut steps, mut spent, mut samples) = (0, 0.0, 0);
@@ -64,7 +64,7 @@ pub(super) fn steady(site: &Site<'_>, backend: &mut dyn Backend) -> Result<Stead
             }
         };
         let tallies =
-            backend.train(site.samples, &Batches::plain(&order[..most]), SGD, &mut watch)?;
+            backend.train(site.samples, &Batches::plain(&order[..most]), optimizer, &mut watch)?;
         steps += tallies.len();
         samples += tallies.iter().map(|tally| tally.samples).sum::<u64>();
         spent += begin.elapsed().as_secs_f64();

@@ -14,9 +14,10 @@ const WORDS: usize = 2;
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = format!(
-            "Training steps of {}: input {}, {} classes, {} parameters, batch of {}, {} random \
+            "Training steps of {} with {}: input {}, {} classes, {} parameters, batch of {}, {} random \
              samples",
             self.model,
+            self.optimizer,
             self.input,
             self.classes,
             thousands(self.parameters as u64),

@@ -206,17 +206,12 @@ impl Part {
     /// All parts, those that take longest first, so that no worker is left with one at the end.
     fn all(brief: bool) -> Vec<Self> {
         let mut all: Vec<Self> = MODELS.map(Self::Steps).into();
+        all.push(Self::Optimiser);
         if !brief {
             all.extend(MODELS.iter().flat_map(|model| {
                 [Self::Replicas(model), Self::Folded(model), Self::BesideCpu(model)]
             }));
-            all.extend([
-                Self::NotFinite,
-                Self::Split,
-                Self::Augmentations,
-                Self::FewSums,
-                Self::Optimiser,
-            ]);
+            all.extend([Self::NotFinite, Self::Split, Self::Augmentations, Self::FewSums]);
             all.extend((0..cases::with_nans().len()).map(Self::Nans));
         }
         for (suite, (_, make)) in cases::ALL.iter().enumerate() {

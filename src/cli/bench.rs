@@ -9,8 +9,8 @@ use crate::device::MOST_THREADS;
 use crate::error::Result;
 use crate::gpu::{KernelVariant, TileConfig};
 use crate::measure::Budget;
-use crate::models::Model;
-use crate::train::settings::Recipe;
+use crate::models::{Model, OptimizerName};
+use crate::train::settings::{Recipe, Settings, words};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -68,6 +68,10 @@ pub(super) struct Args {
     #[arg(long, conflicts_with_all = ["device", "adapter", "threads", "steps", "seconds"])]
     gpus: bool,
 
+    /// Optimiser: sgd, adam or adamw [default: sgd]
+    #[arg(long, value_name = "NAME", hide_possible_values = true, value_parser = words::<OptimizerName, 3>(["sgd", "adam", "adamw"]))]
+    optimizer: Option<OptimizerName>,
+
     /// CPU threads [default: one per core]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
           value_parser = clap::value_parser!(u16).range(0..=MOST_THREADS as i64))]
@@ -98,9 +102,13 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     // Not used here, but a wrong recipe is an error.
     Recipe::of(&model)?;
     let graph = model.graph([h, w, 1], CLASSES)?;
+    // A time does not depend on the rate.
+    let settings = Settings { optimizer: args.optimizer, ..Settings::default() };
+    let optimizer = settings.resolve(Recipe::default())?.optimizer(0.01);
     if args.gpus {
         let Args { batch_size, samples, kernels, tiles, .. } = *args;
-        let predicted = bench::predict(&graph, batch_size, samples, kernels, tiles)?;
+        let kernels = (kernels, tiles);
+        let predicted = bench::predict(&graph, batch_size, samples, kernels, &optimizer)?;
         output.document(&predicted)?;
         return output.say(&predicted.to_string());
     }
@@ -112,6 +120,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
         variant: args.kernels,
         tiles: args.tiles,
         threads: args.threads.into(),
+        optimizer,
         budget: Budget { steps: args.steps, seconds: args.seconds },
     };
     let report = bench::run(&graph, &options, &Bars::new(output))?;

@@ -163,6 +163,12 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     let models: Vec<Model> =
         args.models.iter().map(|name| Model::open(name)).collect::<Result<_>>()?;
     let baseline = baseline(args)?;
+    let file = args.file()?;
+    for model in &models {
+        if let Some(left_out) = file.left_out_of(&Recipe::of(model)?) {
+            tell(&format!("{}: {left_out}", model_name(&model.name)));
+        }
+    }
     if let Some(folds) = args.folds {
         return compare_folds(args, output, &models, baseline, folds);
     }

@@ -11,11 +11,12 @@ use super::summary::at_least;
 use crate::data::Scale;
 use crate::error::{Error, Result};
 use crate::files::write_output;
-use crate::gpu::{Recording, TileConfig};
+use crate::gpu::{KernelVariant, Recording, TileConfig};
 use crate::plan::Plan;
 use crate::text::fold;
 use crate::train::SavedModel;
 use crate::train::run_folder::RunFolder;
+use crate::train::settings::Config;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -83,7 +84,10 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
         false => Plan::for_inference(graph, args.batch_size)?,
     };
     let samples = args.samples.map_or(args.batch_size, |samples| samples as usize);
-    let recording = Recording::new(plan, samples, &args.tiles.into())?;
+    let config = Config::read(&folder.config())?;
+    let optimizer = config.optimizer(config.learning_rate);
+    let kernels = (KernelVariant::default(), &args.tiles.into());
+    let recording = Recording::with_optimizer(plan, samples, kernels, 1, &optimizer)?;
     let document = Document {
         version: env!("CARGO_PKG_VERSION"),
         class_names: &facts.classes,

@@ -45,6 +45,8 @@ Examples:
       on the first GPU of that name; `genre-gpu adapters` lists them
   genre-gpu train --early-stopping 5 --schedule plateau:3:0.5 --warmup 1
       ends when the validation loss no longer falls, with the best epoch's weights
+  genre-gpu train --optimizer adamw --clip-norm 1
+      another optimiser; the learning rate is Keras's 0.001 where none is given with it
   genre-gpu train --shuffle keras3 --keep best
       Keras 3's order of samples; keep the epoch with the lowest validation loss
   genre-gpu train --data all.npz --split song
@@ -165,9 +167,16 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
 fn begin(args: &Args, output: Output) -> Result<ExitCode> {
     let logs = args.logs()?;
     let file = args.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
-    let settings = args.settings().or(file);
+    let given = args.settings();
+    let of_file = given.left_out("the config file's", &file);
+    let settings = given.or(file);
     let model = Model::open(settings.model.as_deref().unwrap_or("p1"))?;
-    let config = settings.resolve(Recipe::of(&model)?)?.anchored();
+    let recipe = Recipe::of(&model)?;
+    let of_model = settings.left_out_of(&recipe);
+    let config = settings.resolve(recipe)?.anchored();
+    for left_out in of_file.into_iter().chain(of_model) {
+        tell(&left_out);
+    }
     let folder = args
         .out
         .clone()
@@ -343,14 +352,13 @@ fn resume_command(args: &Args, folder: &Path) -> String {
     format!("genre-gpu train --resume {}{cache}", quoted(folder))
 }
 
-/// `20 epochs, batch 32, SGD with learning rate 0.01, seed 42`, and what else is not the default.
+/// `20 epochs, batch 32, SGD, learning rate 0.01, seed 42`, and what else is not the default.
 fn setup(config: &Config) -> String {
-    let Config { epochs, batch_size, learning_rate, momentum, seed, .. } = config;
+    let Config { epochs, batch_size, optimizer, learning_rate, seed, .. } = config;
     let mut text =
-        format!("{epochs} epochs, batch {batch_size}, SGD, learning rate {learning_rate}");
-    if *momentum > 0.0 {
-        let nesterov = if config.nesterov { "Nesterov " } else { "" };
-        text.push_str(&format!(", {nesterov}momentum {momentum}"));
+        format!("{epochs} epochs, batch {batch_size}, {optimizer}, learning rate {learning_rate}");
+    for detail in config.optimizer_details() {
+        text.push_str(&format!(", {detail}"));
     }
     for (name, value, usual) in [
         ("schedule", config.schedule.to_string(), "constant"),

@@ -14,10 +14,10 @@ const GPU_WORDS: [&str; 12] = [
     "intel",
 ];
 /// Flags of other programs, and what is here instead. Underscores count as hyphens.
-const ELSEWHERE: [(&[&str], &str); 29] = [
+const ELSEWHERE: [(&[&str], &str); 33] = [
     (
-        &["--optimizer", "--optimiser", "--adam", "--opt"],
-        "SGD is the only optimiser; see --learning-rate, --momentum, --nesterov, --schedule",
+        &["--optimiser", "--adam", "--adamw", "--sgd", "--opt"],
+        "train has --optimizer sgd, adam or adamw",
     ),
     (
         &[
@@ -40,9 +40,16 @@ const ELSEWHERE: [(&[&str], &str); 29] = [
     (&["--class-weight", "--weights-of-classes"], "train has --class-weights"),
     (&["--lr-range-test", "--lr-finder", "--find-lr"], "genre-gpu lr-find tests learning rates"),
     (
-        &["--weight-decay", "--l2", "--wd", "--regularization", "--kernel-regularizer"],
+        &["--l2", "--regularization", "--kernel-regularizer"],
         "penalties stand in a model's file: l2 = 0.001 for a dense layer (see genre-gpu models)",
     ),
+    (&["--wd"], "train has --weight-decay"),
+    (
+        &["--clipnorm", "--global-clipnorm", "--grad-clip", "--clip-grad-norm", "--max-grad-norm"],
+        "train has --clip-norm",
+    ),
+    (&["--beta1", "--beta2", "--betas"], "train has --beta-1 and --beta-2"),
+    (&["--eps"], "train has --epsilon"),
     (&["--dropout", "--dropout-rate"], "dropout stands in a model's file: op = \"dropout\""),
     (
         &["--gpu", "--cuda", "--cpu", "--mps", "--use-gpu", "--no-cuda", "--gpus", "--accelerator"],

@@ -183,19 +183,18 @@ impl Recording {
         Self::with_kernels(plan, samples, KernelVariant::default(), tiles, 1)
     }
 
-    /// As [`Recording::new`], for training with another optimiser than plain gradient descent.
+    /// As [`Recording::with_kernels`], for training with another optimiser than plain gradient descent.
     ///
     /// # Errors
     /// As there.
     pub fn with_optimizer(
         plan: Plan,
         samples: usize,
-        tiles: &Tiles,
+        (variant, tiles): (KernelVariant, &Tiles),
         replicas: usize,
         optimizer: &Optimizer,
     ) -> Result<Self> {
-        let form = Form::of(optimizer);
-        Self::of_form(plan, samples, KernelVariant::default(), tiles, replicas, form)
+        Self::of_form(plan, samples, (variant, tiles), replicas, Form::of(optimizer))
     }
 
     /// The same with kernels of another form, and for several replicas of the plan at once.
@@ -209,14 +208,13 @@ impl Recording {
         tiles: &Tiles,
         replicas: usize,
     ) -> Result<Self> {
-        Self::of_form(plan, samples, variant, tiles, replicas, Form::Plain)
+        Self::of_form(plan, samples, (variant, tiles), replicas, Form::Plain)
     }
 
     fn of_form(
         plan: Plan,
         samples: usize,
-        variant: KernelVariant,
-        tiles: &Tiles,
+        (variant, tiles): (KernelVariant, &Tiles),
         replicas: usize,
         form: Form,
     ) -> Result<Self> {

@@ -154,6 +154,9 @@ pub struct Gpu {
     kept: KeptBatch,
     /// Whether first moments are Adam's, in [`Buffer::AdamMoments`], and not a velocity.
     in_moments: bool,
+    /// That of the last call that trained, changed to one that moves no weight: measurements are of its
+    /// dispatches.
+    still: Optimizer,
     submits: u64,
     paces: Paces,
     // Last, so that all that was made of it is dropped before it.
@@ -308,6 +311,7 @@ impl Gpu {
             readback,
             kept: KeptBatch::None,
             in_moments: false,
+            still: Optimizer::sgd(0.0),
             submits: 0,
             paces: Paces::default(),
             context,

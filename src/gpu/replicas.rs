@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::Gpu;
 use super::step::{Pass, Training};
 use crate::backend::{
-    Batches, DatasetRef, Evaluation, Optimizer, Replicas, State, StepsDone, TrainedAll,
+    Batches, DatasetRef, Evaluation, Optimizer, Replicas, Rule, State, StepsDone, TrainedAll,
 };
 use crate::error::{Error, Result};
 use crate::ops::gpu::Buffer;
@@ -52,6 +52,11 @@ impl Replicas for Gpu {
         self.ensure_uploaded(data)?;
         self.ensure_update(Form::of(&optimizer))?;
         self.move_moments(optimizer.has_second_moment())?;
+        self.still = match optimizer.rule {
+            Rule::Sgd { .. } => Optimizer { rule: Optimizer::sgd(0.0).rule, ..optimizer },
+            Rule::Adam { .. } => optimizer,
+        };
+        self.still.learning_rate = 0.0;
         let mut seeds = vec![first.seed; replicas];
         for (replica, seed) in seeds.iter_mut().enumerate() {
             // One that takes no step computes what nobody reads, of samples that there are.

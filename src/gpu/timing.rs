@@ -8,15 +8,13 @@ use super::readback::Readback;
 use super::recorder::Dispatch;
 use super::step::{Pass, Step, Training};
 use super::{Gpu, GpuOptions, Phase};
-use crate::backend::{DatasetRef, KeptBatch, Optimizer, check_batch};
+use crate::backend::{DatasetRef, KeptBatch, check_batch};
 use crate::error::Result;
 use crate::measure::Work;
 use crate::ops::gpu::{Buffer, DispatchDesc, Kernel};
 use crate::ops::optimizer::gpu::Form;
 use crate::plan::Plan;
 
-/// A step that changes no weight.
-const NO_UPDATE: Optimizer = Optimizer::sgd(0.0);
 /// Least seconds of a measurement by the wall clock, for which a dispatch is repeated, so that
 /// submitting and waiting add little.
 const MIN_WALL_SECONDS: f64 = 0.02;
@@ -157,7 +155,7 @@ impl Gpu {
     pub fn dispatches(&self) -> Vec<(Kernel, &str, Work)> {
         let dataset = self.datasets.front();
         let pass = if self.plan.trains() {
-            Pass::Train(Training::plain(NO_UPDATE))
+            Pass::Train(Training::plain(self.still))
         } else {
             Pass::Evaluate
         };
@@ -170,7 +168,8 @@ impl Gpu {
     /// The phase of each of the [`Gpu::dispatches`].
     pub fn phases(&self) -> impl Iterator<Item = Phase> {
         let backward = self.backward.len();
-        let update = self.datasets.front().map_or(0, |dataset| dataset.update(Form::Plain).len());
+        let update =
+            self.datasets.front().map_or(0, |dataset| dataset.update(Form::of(&self.still)).len());
         let forward = self.dispatches().len().saturating_sub(backward + update);
         let all = [(Phase::Forward, forward), (Phase::Backward, backward), (Phase::Update, update)];
         all.into_iter().flat_map(|(phase, count)| std::iter::repeat_n(phase, count))
@@ -180,7 +179,7 @@ impl Gpu {
     /// evaluation alone dispatches.
     pub fn descriptions(&self) -> Vec<(&DispatchDesc, Vec<Buffer>)> {
         let dataset = self.datasets.front();
-        let training = Pass::Train(Training::plain(NO_UPDATE));
+        let training = Pass::Train(Training::plain(self.still));
         let steps = |dataset| {
             let inference = self.step(dataset, Pass::Evaluate);
             let only = inference.filter(|dispatch| !dispatch.recorded.when.includes(true));
@@ -198,8 +197,9 @@ impl Gpu {
         Timer::new(&self.context)
     }
 
-    /// Takes one step that changes no weight (the velocity becomes 0, and batch norms update
-    /// their moving statistics) and returns the seconds of each of its [`Gpu::dispatches`].
+    /// Takes one step that changes no weight (the velocity becomes 0, moments and the moving statistics
+    /// of batch norms move) and returns the seconds of each of its [`Gpu::dispatches`]. The optimiser is
+    /// that of the last call that trained.
     ///
     /// # Errors
     /// If the arguments do not fit the plan, it is for inference, or the device fails.
@@ -212,8 +212,9 @@ impl Gpu {
         self.plan.check_trains()?;
         check_batch(&self.plan, samples, batch)?;
         self.ensure_uploaded(samples)?;
+        self.ensure_update(Form::of(&self.still))?;
         self.write_order(0, batch);
-        let pass = Pass::Train(Training::plain(NO_UPDATE));
+        let pass = Pass::Train(Training::plain(self.still));
         let step = Step::new(pass, (batch.len(), self.plan.batch()), 0, None);
         self.kept = KeptBatch::None;
         let submission = self.submit(pass, &[step], &[])?;

@@ -47,15 +47,17 @@
 //! | `flatten`, `concat`, `add`, `softmax` | |
 //! | `dense` | `units`, a number or `"classes"`, `bias = true`, `activation = "linear"`, `l2 = 0.0` |
 //!
-//! `[train]` may set `epochs`, `batch_size`, `learning_rate`, `momentum`, `nesterov`, `schedule`
-//! ([`Schedule`]), `warmup`, `early_stopping` ([`EarlyStopping`]), `label_smoothing`, `class_weights` ([`ClassWeights`]) and
-//! `augment` ([`Augment`]).
+//! `[train]` may set `epochs`, `batch_size`, `learning_rate`, `momentum`, `nesterov`, `optimizer`
+//! ([`OptimizerName`]), `beta_1`, `beta_2`, `epsilon`, `weight_decay`, `clip_norm`, `schedule`
+//! ([`Schedule`]), `warmup`, `early_stopping` ([`EarlyStopping`]), `label_smoothing`,
+//! `class_weights` ([`ClassWeights`]) and `augment` ([`Augment`]).
 
 mod augment;
 mod built_in;
 mod class_weights;
 mod early_stopping;
 mod number;
+mod optimizer;
 mod schedule;
 mod spec;
 pub mod summary;
@@ -74,6 +76,7 @@ use built_in::BUILT_IN;
 pub use built_in::built_in;
 pub use class_weights::ClassWeights;
 pub use early_stopping::{EarlyStopping, Patience};
+pub use optimizer::OptimizerName;
 pub use schedule::Schedule;
 use spec::NodeSpec;
 

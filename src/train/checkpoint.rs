@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::history::Epoch;
+use super::optimizer::OPTIONAL;
 use super::settings::Config;
 use super::tensors::{Tensors, difference, hash_of, hash_of_text, read_tensors, write_tensors};
 use crate::backend::{State, StepMetrics};
@@ -58,7 +59,8 @@ impl Position {
         let edited = self.settings.iter().find(|(key, value)| now.get(*key) != Some(*value));
         // Of those that may be absent; checkpoints of older versions lack others, or have none.
         let absent = |key: &&String| {
-            ["class-names", "split"].contains(&key.as_str()) && !self.settings.contains_key(*key)
+            let may_lack = ["class-names", "split"].into_iter().chain(OPTIONAL);
+            may_lack.into_iter().any(|known| known == *key) && !self.settings.contains_key(*key)
         };
         let added = now.keys().find(absent).filter(|_| !self.settings.is_empty());
         match (edited, added) {

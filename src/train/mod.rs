@@ -11,6 +11,7 @@ mod lockstep;
 pub mod logs;
 mod monitor;
 mod names;
+mod optimizer;
 pub mod rate_test;
 pub mod rates;
 #[cfg(feature = "audio")]

@@ -15,7 +15,7 @@ use crate::device;
 use crate::device::{Device, MOST_THREADS, Options};
 use crate::error::{Error, Result};
 use crate::files::read_settings;
-use crate::models::{Augment, ClassWeights, EarlyStopping, Model, Schedule};
+use crate::models::{Augment, ClassWeights, EarlyStopping, Model, OptimizerName, Schedule};
 use crate::random::keras::Shuffle;
 use crate::text::{shell, toml_problem};
 
@@ -69,6 +69,9 @@ macro_rules! settings {
                 if self.device.is_some() && other.device.is_some() && self.device != other.device {
                     (other.adapter, other.tiles) = (None, None);
                 }
+                if let Some(optimizer) = self.optimizer {
+                    other.keep_only_for(optimizer);
+                }
                 let mut arrays = other.arrays;
                 arrays.extend(self.arrays);
                 Self { $($name: self.$name.or(other.$name),)* arrays }
@@ -80,7 +83,8 @@ macro_rules! settings {
             /// # Errors
             /// If a number is outside its range.
             pub fn resolve(self, recipe: Recipe) -> Result<Config> {
-                let settings = self.or(recipe.into());
+                let mut settings = self.or(recipe.into());
+                settings.complete();
                 let chosen = settings.keep;
                 let mut config = Config {
                     $($name: settings!(@value settings.$name, $($default)?),)*
@@ -201,7 +205,7 @@ settings! {
         [long, value_name = "N", conflicts_with = "resume", value_parser = count]
         batch_size: usize = 32;
 
-        /// Learning rate [default: the model's, p1: 0.01]
+        /// Learning rate [default: the model's, p1: 0.01; 0.001 where --optimizer makes it Adam]
         [long, value_name = "RATE", conflicts_with = "resume"]
         learning_rate: f32 = 0.01;
 
@@ -212,6 +216,34 @@ settings! {
         /// Use Nesterov momentum
         [long, action = clap::ArgAction::SetTrue, conflicts_with = "resume"]
         nesterov: bool = false, #[serde(default)];
+
+        /// Optimiser: sgd, adam or adamw, as Keras 3 has them [default: the model's, p1: sgd]
+        [
+            long, value_name = "NAME", conflicts_with = "resume", hide_possible_values = true,
+            value_parser = words::<OptimizerName, 3>(["sgd", "adam", "adamw"]),
+        ]
+        optimizer: OptimizerName = OptimizerName::default(),
+            #[serde(default, skip_serializing_if = "OptimizerName::is_sgd")];
+
+        /// Share of each weight that a step takes away, times the rate [default: 0; adamw: 0.004]
+        [long, value_name = "SHARE", conflicts_with = "resume"]
+        weight_decay: f64, #[serde(skip_serializing_if = "Option::is_none")];
+
+        /// Largest norm of all gradients together (global_clipnorm) [default: none]
+        [long, value_name = "NORM", conflicts_with = "resume"]
+        clip_norm: f64, #[serde(skip_serializing_if = "Option::is_none")];
+
+        /// Adam's first moment: share that stays [default: 0.9]
+        [long, value_name = "SHARE", conflicts_with = "resume", hide_short_help = true]
+        beta_1: f64, #[serde(skip_serializing_if = "Option::is_none")];
+
+        /// Adam's second moment: share that stays [default: 0.999]
+        [long, value_name = "SHARE", conflicts_with = "resume", hide_short_help = true]
+        beta_2: f64, #[serde(skip_serializing_if = "Option::is_none")];
+
+        /// Adam: added to the root of the second moment [default: 1e-7]
+        [long, value_name = "NUMBER", conflicts_with = "resume", hide_short_help = true]
+        epsilon: f64, #[serde(skip_serializing_if = "Option::is_none")];
 
         /// Learning rate by epoch: constant, cosine, step:N:F or plateau:N:F (every N epochs, or
         /// after N without a lower validation loss, times F) [default: the model's]
@@ -504,15 +536,7 @@ impl Config {
         }
         #[cfg(feature = "gpu")]
         device::tiles(self.tiles.as_deref())?;
-        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
-            let found = self.learning_rate.to_string();
-            let expected = "a finite number above 0";
-            return Err(Error::Setting { name: "learning-rate", expected, found });
-        }
-        if !(0.0..1.0).contains(&self.momentum) {
-            let (expected, found) = ("at least 0 and below 1", self.momentum.to_string());
-            return Err(Error::Setting { name: "momentum", expected, found });
-        }
+        self.check_optimizer()?;
         if self.chooses_by_validation() && self.fold.as_ref().is_some_and(|fold| !fold.validates) {
             let expected =
                 "last for a fold without validation, whose held-out fold may choose nothing";

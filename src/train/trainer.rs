@@ -15,7 +15,7 @@ use super::monitor::TrainingMonitor;
 use super::rates::{epoch_rate, step_rate};
 use super::results::Results;
 use super::settings::Config;
-use crate::backend::{Backend, Batches, DatasetRef, Optimizer, State, StepMetrics, StepsDone};
+use crate::backend::{Backend, Batches, DatasetRef, State, StepMetrics, StepsDone};
 use crate::data::{Dataset, PartName, ScaleKind};
 use crate::error::{Error, Result};
 use crate::graph::Op;
@@ -220,8 +220,7 @@ impl<'a> Trainer<'a> {
         let epoch = self.position.history.len();
         let n = self.data.train.len();
         let order = config.shuffle.order(config.seed, n, epoch);
-        let optimizer =
-            Optimizer::momentum(self.learning_rate(epoch), config.momentum, config.nesterov);
+        let optimizer = config.optimizer(self.learning_rate(epoch));
         let augmentations =
             augmentations(config.augment, self.data, self.stats, config.seed, epoch);
         let (seconds_before, metrics_before) = (self.position.seconds, self.position.metrics);

@@ -32,6 +32,7 @@ mod models;
 #[path = "../common/npy.rs"]
 mod npy;
 mod odd;
+mod optimizer;
 mod out;
 mod output;
 mod predict;

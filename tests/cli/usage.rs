@@ -31,10 +31,11 @@ fn help_and_version_end_well() {
 #[test]
 fn wrong_command_lines_end_with_2() {
     let work = Work::new();
-    let cases: [(&str, &[&str]); 22] = [
+    let cases: [(&str, &[&str]); 23] = [
         ("train --device cuda", &["cuda", "'gpu'"]),
         ("train --device metal", &["metal", "'gpu'"]),
-        ("train --optimizer adam", &["--optimizer", "SGD is the only optimiser"]),
+        ("train --optimizer rmsprop", &["[possible values: sgd, adam, adamw]"]),
+        ("train --optimiser adam", &["--optimizer sgd, adam or adamw"]),
         ("train --x-train a.npy", &["--x-train", "--arrays x_train=NAME"]),
         ("train --arrays x_trian=a", &["ARRAY=NAME", "x_trian=a"]),
         ("train --model p11", &["model p11", "did you mean \"p1\"?"]),
@@ -82,6 +83,20 @@ fn settings_out_of_range_are_usage_errors_too() {
         ("--class-names a,,b,c", "--class-names: expected different names"),
         ("--adapter x", "--adapter: expected --device gpu with it, found x alone"),
         ("--momentum 1", "--momentum: expected at least 0 and below 1, found 1"),
+        (
+            "--momentum 0.9 --optimizer adam",
+            "--momentum: expected none with adam or adamw, whose momentum is --beta-1, found 0.9",
+        ),
+        (
+            "--beta-2 0.9",
+            "--beta-2: expected --optimizer adam or adamw with it, found 0.9 with sgd",
+        ),
+        ("--optimizer adam --beta-1 1", "--beta-1: expected at least 0 and below 1, found 1"),
+        (
+            "--clip-norm -1",
+            "--clip-norm: expected a number above 0, within 32-bit floats, found -1",
+        ),
+        ("--weight-decay nan", "--weight-decay: expected a number from 0"),
     ] {
         let words = format!("train --data data --out run {words}");
         let ran = work.refuses(&words, &[told]);

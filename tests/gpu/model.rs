@@ -1,6 +1,7 @@
 //! The model of GPUs on what the built-in models become: every kernel in every form and tile is
 //! interpreted. No adapter is needed.
 
+use genre_gpu::check::OPTIMIZERS;
 use genre_gpu::gpu::{Hardware, KernelVariant, Recording, StepProfile, TileConfig};
 use genre_gpu::models::Model;
 use genre_gpu::plan::Plan;
@@ -32,6 +33,33 @@ fn every_kernel_of_both_models_is_interpreted_in_every_form_and_tile() {
                     assert!((1.0..=32.0).contains(&dispatch.lines_per_load()), "{what}");
                     assert!((1..1000).contains(&dispatch.registers), "{what}");
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_optimiser_is_interpreted_and_takes_its_dispatches() {
+    for (what, optimizer) in OPTIMIZERS {
+        for tiles in TileConfig::ALL {
+            let recording = |replicas| {
+                let graph = Model::open("p2").unwrap().graph([40, 25, 1], 4).unwrap();
+                let plan = Plan::new(graph, 8).unwrap();
+                let kernels = (KernelVariant::Fused, &tiles.into());
+                Recording::with_optimizer(plan, 100, kernels, replicas, &optimizer).unwrap()
+            };
+            let one = recording(1);
+            let updates = one.dispatches.iter().filter(|dispatch| {
+                ["sgd_", "optimizer_"].iter().any(|folder| dispatch.kernel.starts_with(folder))
+            });
+            let clips = optimizer.clip_norm.is_some();
+            assert_eq!(updates.count(), if clips { 2 } else { 1 }, "{what}");
+            let two_moments = one.roles.moments.map(|buffer| one.buffers[buffer].bytes);
+            assert_eq!(two_moments.is_some(), optimizer.has_second_moment(), "{what}");
+            for recording in [one, recording(3)] {
+                let profile = StepProfile::of(&recording).unwrap();
+                let last = profile.dispatches.last().unwrap();
+                assert!(last.mean.issue > 0.0 && last.mean.stores > 0.0, "{what}");
             }
         }
     }

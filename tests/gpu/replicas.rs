@@ -31,6 +31,11 @@ const MODELS: [(&str, [usize; 3]); 3] = [
     (concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/models/two_branches.toml"), [16, 24, 1]),
 ];
 const SGD: Optimizer = Optimizer::momentum(0.02, 0.9, true);
+const ADAMW: Optimizer =
+    Optimizer { weight_decay: 0.1, clip_norm: Some(0.5), ..Optimizer::adam(0.002) };
+/// Models by their places, with optimisers.
+const RUNS: [(usize, Optimizer); 5] =
+    [(0, SGD), (1, SGD), (2, SGD), (0, Optimizer::adam(0.002)), (1, ADAMW)];
 
 mod have_the_bits_of_a_run_alone {
     on_each_variant! { super::same_bits }
@@ -83,7 +88,8 @@ impl Call {
 
     fn batches(&self) -> Batches<'_> {
         let Self { order, augmentations, seed, first_step } = self;
-        Batches { order, augmentations, seed: *seed, first_step: *first_step, rates: &[] }
+        let (seed, first_step) = (*seed, *first_step);
+        Batches { augmentations, seed, first_step, ..Batches::plain(order) }
     }
 }
 
@@ -99,12 +105,12 @@ fn alone(
     graph: &Graph,
     shape: [usize; 3],
     [train, val]: [DatasetRef<'_>; 2],
-    seed: u32,
+    (optimizer, seed): (Optimizer, u32),
 ) -> Result {
     gpu.set_state(&start(graph, seed)).unwrap();
     let steps = (0..2).map(|call| {
         let call = Call::new(shape, seed, call);
-        gpu.train(train, &call.batches(), SGD, &mut |_| ControlFlow::Continue(())).unwrap()
+        gpu.train(train, &call.batches(), optimizer, &mut |_| ControlFlow::Continue(())).unwrap()
     });
     let steps = steps.collect();
     let mut probabilities = Vec::new();
@@ -117,7 +123,7 @@ fn together(
     graph: &Graph,
     shape: [usize; 3],
     [train, val]: [DatasetRef<'_>; 2],
-    seeds: &[(usize, u32)],
+    (optimizer, seeds): (Optimizer, &[(usize, u32)]),
 ) -> Vec<Result> {
     for (replica, seed) in seeds {
         gpu.set_state_of(*replica, &start(graph, *seed)).unwrap();
@@ -129,7 +135,7 @@ fn together(
         let batches: Vec<_> =
             calls.iter().map(|(replica, call)| (*replica, call.batches())).collect();
         let go_on = &mut |_| ControlFlow::Continue(());
-        let trained = gpu.train_all(train, &batches, SGD, go_on).unwrap();
+        let trained = gpu.train_all(train, &batches, optimizer, go_on).unwrap();
         for (all, call) in steps.iter_mut().zip(trained.metrics) {
             all.push(call);
         }
@@ -144,37 +150,39 @@ fn same_bits(variant: Variant) {
 }
 
 fn same_bits_of(open: impl Fn(Plan) -> Option<Gpu>, variant: &str) {
-    for (i, (model, shape)) in MODELS.into_iter().enumerate() {
+    for (number, optimizer) in RUNS {
+        let (model, shape) = MODELS[number];
         // The last model with another loss, the weights of which each replica has.
         let class_weights =
-            if i + 1 < MODELS.len() { Vec::new() } else { vec![0.5, 2.0, 1.0, 1.5] };
-        let loss = Loss { label_smoothing: if i == 0 { 0.0 } else { 0.1 }, class_weights };
+            if number + 1 < MODELS.len() { Vec::new() } else { vec![0.5, 2.0, 1.0, 1.5] };
+        let loss = Loss { label_smoothing: if number == 0 { 0.0 } else { 0.1 }, class_weights };
         let plan = |graph: &Graph| plan::of(graph, BATCH).with_loss(loss.clone()).unwrap();
         let graph = Model::open(model).unwrap().graph(shape, CLASSES).unwrap();
         let (train, val) = (random(shape, TRAIN), random(shape, VAL));
         let data = [DatasetRef::new(&train.0, &train.1), DatasetRef::new(&val.0, &val.1)];
         let Some(mut gpu) = open(plan(&graph)) else { return };
         let want: Vec<Result> =
-            SEEDS.iter().map(|seed| alone(&mut gpu, &graph, shape, data, *seed)).collect();
+            SEEDS.map(|seed| alone(&mut gpu, &graph, shape, data, (optimizer, seed))).to_vec();
         // Whatever the device has done in between: a driver may compile a kernel anew when a batch
         // of another size comes.
-        let again = alone(&mut gpu, &graph, shape, data, SEEDS[0]);
+        let again = alone(&mut gpu, &graph, shape, data, (optimizer, SEEDS[0]));
         assert!(again == want[0], "{model}, {variant}, seed {}, again", SEEDS[0]);
         let mut gpu = gpu.with_replicas(plan(&graph), SEEDS.len()).unwrap();
         assert_eq!(gpu.replicas(), SEEDS.len());
         gpu.fill(f32::NAN);
         let all: Vec<(usize, u32)> = SEEDS.into_iter().enumerate().collect();
-        let got = together(&mut gpu, &graph, shape, data, &all);
+        let got = together(&mut gpu, &graph, shape, data, (optimizer, &all));
         for ((got, want), seed) in got.iter().zip(&want).zip(SEEDS) {
             assert!(want.1.parameters.iter().all(|w| w.is_finite()), "{model}, seed {seed}");
             assert!(got == want, "{model}, {variant}, seed {seed}");
         }
         // The first has ended, the others go on.
-        let got = together(&mut gpu, &graph, shape, data, &all[1..]);
+        let got = together(&mut gpu, &graph, shape, data, (optimizer, &all[1..]));
         assert!(got[1..] == want[1..], "{model}, {variant}: without the first");
         // And the device goes back to one run.
         let mut gpu = gpu.with_plan(plan(&graph)).unwrap();
-        assert!(alone(&mut gpu, &graph, shape, data, SEEDS[1]) == want[1], "{model}, {variant}");
+        let last = alone(&mut gpu, &graph, shape, data, (optimizer, SEEDS[1]));
+        assert!(last == want[1], "{model}, {variant}");
     }
 }
 

@@ -11,5 +11,6 @@ mod common;
 mod explain;
 mod loss;
 mod norm;
+mod optimizer;
 mod random;
 mod run;

@@ -36,7 +36,7 @@ fn strided_branch() -> Case {
     let last = graph.push("last", strided(4, [2, 2], [1, 2], Valid), &[sum]).unwrap();
     let pool = graph.push("pool", Op::MaxPool2d { window: [2, 2] }, &[last]).unwrap();
     head(&mut graph, pool);
-    Case { name: "strided branch", graph, batch: 5, partial: 3, ties: false }
+    Case { name: "strided branch", graph, batch: 5, partial: 3, ties: false, loss: Loss::default() }
 }
 
 /// Cases with many partial sums of weight gradients beside few activations.

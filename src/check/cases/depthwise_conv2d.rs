@@ -1,6 +1,7 @@
 //! depthwise_conv2d.
 
 use super::{Case, conv, head, one};
+use crate::backend::Loss;
 use crate::graph::{Activation, Graph, Op, Padding, Shape};
 use Activation::{Linear, Relu};
 use Padding::{Same, Valid};
@@ -51,5 +52,5 @@ fn separable() -> Case {
         .map(|(name, node)| graph.push(name, Op::Flatten, &[node]).unwrap());
     let joined = graph.push("joined", Op::Concat, &flats).unwrap();
     head(&mut graph, joined);
-    Case { name: "separable", graph, batch: 5, partial: 3, ties: false }
+    Case { name: "separable", graph, batch: 5, partial: 3, ties: false, loss: Loss::default() }
 }

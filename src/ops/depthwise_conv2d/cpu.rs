@@ -213,17 +213,21 @@ impl Layer for DepthwiseConv2dLayer {
     fn update(&mut self, io: Update<'_>) {
         let kernel_len = self.op.kernel_len();
         let (mut kernel, mut bias) = io.slice.split_at(kernel_len);
-        kernel.gradients.fill(0.0);
-        bias.gradients.fill(0.0);
-        for shard in self.workspaces.first_mut(io.shards.len()) {
-            let (dw, db) = shard.dw.split_at(kernel_len);
-            for (to, from) in [(&mut *kernel.gradients, dw), (&mut *bias.gradients, db)] {
-                to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+        if io.stage.sums() {
+            kernel.gradients.fill(0.0);
+            bias.gradients.fill(0.0);
+            for shard in self.workspaces.first_mut(io.shards.len()) {
+                let (dw, db) = shard.dw.split_at(kernel_len);
+                for (to, from) in [(&mut *kernel.gradients, dw), (&mut *bias.gradients, db)] {
+                    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+                }
             }
         }
-        kernel.step(0.0, io.sgd);
-        bias.step(0.0, io.sgd);
-        self.pack(kernel.parameters, self.op.bias.then_some(&*bias.parameters));
+        kernel.update(0.0, io.stage);
+        bias.update(0.0, io.stage);
+        if io.stage.steps() {
+            self.pack(kernel.parameters, self.op.bias.then_some(&*bias.parameters));
+        }
     }
 }
 

@@ -53,6 +53,9 @@ pub(super) struct Expectation {
     steps: usize,
     learning_rate: f32,
     momentum: f32,
+    /// As people write it.
+    optimizer: String,
+    weight_decay: f64,
     decays: bool,
     pub(super) expected: Overfitting,
 }
@@ -124,6 +127,8 @@ impl Expectation {
             steps: samples.div_ceil(config.batch_size.max(1)) * config.epochs,
             learning_rate: config.learning_rate,
             momentum: config.momentum,
+            optimizer: config.optimizer.to_string(),
+            weight_decay: config.weight_decay.unwrap_or(0.0),
             decays: config.schedule != Schedule::Constant,
             expected: expected(per_sample, restrained),
         }
@@ -142,7 +147,8 @@ impl Expectation {
         all.extend((self.shared > 0).then(|| "shared kernels".to_owned()));
         all.extend(self.pooled.map(|_| "pooling".to_owned()));
         all.extend(self.l2.as_ref().map(|_| "the L2 penalty".to_owned()));
-        all.push(format!("only {} SGD steps", thousands(self.steps as u64)));
+        all.extend((self.weight_decay > 0.0).then(|| "weight decay".to_owned()));
+        all.push(format!("only {} {} steps", thousands(self.steps as u64), self.optimizer));
         all
     }
 }

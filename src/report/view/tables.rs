@@ -156,16 +156,20 @@ fn loss(run: &RunRecord) -> String {
 
 fn optimiser(run: &RunRecord) -> String {
     let config = &run.config;
-    let nesterov = if config.nesterov { ", Nesterov" } else { "" };
+    let (optimizer, rate, schedule) = (config.optimizer, config.learning_rate, config.schedule);
     let warm_up = match config.warmup {
         0.0 => String::new(),
         1.0 => ", after a linear rise from 0 over 1 epoch".into(),
         epochs => format!(", after a linear rise from 0 over {epochs} epochs"),
     };
-    format!(
-        "SGD, learning rate {} ({}{warm_up}), momentum {}{nesterov}",
-        config.learning_rate, config.schedule, config.momentum
-    )
+    let mut text = format!("{optimizer}, learning rate {rate} ({schedule}{warm_up})");
+    if optimizer.is_sgd() && config.momentum == 0.0 {
+        text.push_str(", momentum 0");
+    }
+    for detail in config.optimizer_details() {
+        text.push_str(&format!(", {detail}"));
+    }
+    text
 }
 
 /// What the seed and determinism are in Keras.
