@@ -278,7 +278,7 @@ fn draw(document: &Document) -> Result<crate::plot::Drawing> {
     };
     let hidden = points.iter().filter(|point| shown(point).is_nan()).count();
     let series = [
-        Line::new("smoothed over neighbouring steps", points.iter().map(smoothed).collect()),
+        Line::new("smoothed", points.iter().map(smoothed).collect()),
         Line::new("loss of each step", points.iter().map(shown).collect()),
     ];
     let at: Vec<f64> = points.iter().map(|point| f64::from(point.learning_rate).log10()).collect();
