@@ -81,7 +81,8 @@ fn predictions(work: &Work, run: &str) -> Vec<(i64, String, Vec<f64>)> {
     let text = work.text(&format!("{run}/predictions_test.csv"));
     let row = |line: &str| {
         let cells: Vec<&str> = line.split(',').collect();
-        let probabilities = cells[4..].iter().map(|cell| cell.parse().unwrap()).collect();
+        let probabilities =
+            cells[4..].iter().map(|cell| cell.parse::<f32>().unwrap().into()).collect();
         (cells[1].parse().unwrap(), cells[2].to_owned(), probabilities)
     };
     text.lines().skip(1).map(row).collect()
