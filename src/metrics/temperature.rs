@@ -244,9 +244,9 @@ impl Temperature {
         for _ in 0..MOST_STEPS {
             let (slope, curvature) = samples.derivatives(inverse);
             if slope > 0.0 {
-                high = inverse
+                high = inverse;
             } else {
-                low = inverse
+                low = inverse;
             }
             let newton = inverse - slope / curvature;
             let inside = newton > low && newton < high;

@@ -186,15 +186,6 @@ impl Predictor {
         let spectrum = self.facts.spectra.as_ref().map(place);
         let typicality = self.facts.typical.as_ref().map(|typical: &Typical| typical.judge(&bands));
         let front_end = self.ear.front_end();
-        Song::new(
-            heard,
-            front_end,
-            &times,
-            &self.facts.classes,
-            &probabilities,
-            spectrum,
-            typicality,
-            self.facts.temperatures.as_ref(),
-        )
+        Song::new(heard, front_end, &times, &probabilities, spectrum, typicality, &self.facts)
     }
 }

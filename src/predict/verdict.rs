@@ -6,7 +6,8 @@ use super::ear::Heard;
 use crate::audio::{FrontEnd, mel};
 use crate::data::{Property, SpectralDistance, Typicality, Unlike};
 use crate::error::{Error, Result};
-use crate::metrics::{SongVotes, Temperatures, all_song_votes, predictions, scaled};
+use crate::metrics::{SongVotes, all_song_votes, predictions, scaled};
+use crate::train::ModelFacts;
 
 /// A song's verdict.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,13 +71,12 @@ impl Song {
         heard: Heard,
         front_end: &FrontEnd,
         spans_s: &[(f64, f64)],
-        classes: &[String],
         probabilities: &[f32],
         spectrum: Option<SpectralDistance>,
         typicality: Option<Typicality>,
-        temperatures: Option<&Temperatures>,
+        facts: &ModelFacts,
     ) -> Result<Self> {
-        let k = classes.len();
+        let k = facts.classes.len();
         let n = spans_s.len();
         // One song of no known class.
         let song = all_song_votes(&vec![0; n], &vec![0; n], probabilities, k)?.pop();
@@ -91,7 +91,7 @@ impl Song {
             cuts[class as usize] += 1;
         }
         let votes = Votes { mean, majority, product, cuts };
-        let temperatures = temperatures.map(|t| [t.of_song(n), t.segments.value]);
+        let temperatures = facts.temperatures.map(|t| [t.of_song(n), t.segments.value]);
         let [of_song, of_cut] = temperatures.unwrap_or([1.0; 2]);
         let cut = |(&(start_s, end_s), row): (&(f64, f64), &[f32])| Cut {
             start_s,

@@ -1,6 +1,7 @@
 //! Logs that other tools read: TensorBoard's event files and JSON lines.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -237,7 +238,10 @@ fn tensorboard(folder: &Path) -> Option<Value> {
     };
     let candidates = [given.as_str(), "python3", "python"].into_iter();
     let Some(python) = candidates.filter(|python| !python.is_empty()).find(has_it) else {
-        eprintln!("skipped: no Python with tensorboard (GENRE_GPU_TEST_PYTHON names one)");
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: no Python with tensorboard (GENRE_GPU_TEST_PYTHON names one)"
+        );
         return None;
     };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/read_events.py");
