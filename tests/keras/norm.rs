@@ -88,7 +88,8 @@ const RESIDUAL: Golden = Golden {
 };
 
 /// Keras in f32 and Keras in f64 are 1e-7 and 3e-7 apart on such runs. The naive model is 1.5e-11 from Keras in
-/// f64 in losses and 4.5e-9 in weights: TensorFlow's GELU divides by a √2 that was rounded to f32.
+/// f64 in losses and 4.5e-9 in weights: TensorFlow's GELU multiplies by a √½ that was
+/// rounded to f32.
 const SEPARABLE: Golden = Golden {
     name: "separable",
     runs: include_str!("../fixtures/keras/separable.json"),
