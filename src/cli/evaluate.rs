@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     let batch = device::inference_batch(config.batch_size, data.longest_part());
     // Weights of classes are those of training alone.
     let loss = Loss { label_smoothing: config.label_smoothing, ..Loss::default() };
-    let plan = Plan::for_inference(graph.clone(), batch)?.with_loss(loss)?;
+    let plan = Plan::for_inference(graph.clone(), batch)?.with_loss(&loss)?;
     let mut backend = device::open(config.device, plan, config.device_options())?;
     warn_of(backend.as_ref());
     backend.set_state(&State::new(saved.parameters))?;

@@ -189,7 +189,7 @@ impl Plan {
     /// # Errors
     /// If the share of label smoothing is not in [0, 1), or there are weights that are not a finite
     /// number from 0 on for each class, one of them above 0.
-    pub fn with_loss(mut self, loss: Loss) -> Result<Self> {
+    pub fn with_loss(mut self, loss: &Loss) -> Result<Self> {
         let classes = self.graph.classes();
         let share = loss.label_smoothing;
         if !(0.0..1.0).contains(&share) {

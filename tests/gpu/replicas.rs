@@ -156,7 +156,7 @@ fn same_bits_of(open: impl Fn(Plan) -> Option<Gpu>, variant: &str) {
         let class_weights =
             if number + 1 < MODELS.len() { Vec::new() } else { vec![0.5, 2.0, 1.0, 1.5] };
         let loss = Loss { label_smoothing: if number == 0 { 0.0 } else { 0.1 }, class_weights };
-        let plan = |graph: &Graph| plan::of(graph, BATCH).with_loss(loss.clone()).unwrap();
+        let plan = |graph: &Graph| plan::of(graph, BATCH).with_loss(&loss).unwrap();
         let graph = Model::open(model).unwrap().graph(shape, CLASSES).unwrap();
         let (train, val) = (random(shape, TRAIN), random(shape, VAL));
         let data = [DatasetRef::new(&train.0, &train.1), DatasetRef::new(&val.0, &val.1)];

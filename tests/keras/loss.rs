@@ -297,7 +297,7 @@ fn follows<B: Backend>(on: &str, open: impl Fn(Plan) -> Option<B>) {
     let fixture = Fixture::new();
     for setting in SETTINGS {
         let plan = Plan::new(fixture.graph.clone(), BATCH).unwrap();
-        let Some(mut backend) = open(plan.with_loss(fixture.loss(&setting)).unwrap()) else {
+        let Some(mut backend) = open(plan.with_loss(&fixture.loss(&setting)).unwrap()) else {
             return;
         };
         backend.set_state(&State::new(initial_parameters(&fixture.graph, SEED))).unwrap();

@@ -79,7 +79,7 @@ impl Case {
     /// # Errors
     /// If the graph cannot be planned.
     pub fn plan(&self) -> Result<Plan> {
-        Plan::new(self.graph.clone(), self.batch)?.with_loss(self.loss.clone())
+        Plan::new(self.graph.clone(), self.batch)?.with_loss(&self.loss)
     }
 }
 
