@@ -49,7 +49,8 @@ pub fn step(
                 Sgd { rate, momentum: f64::from(momentum), nesterov }.step(w, m, &g);
             }
             Rule::Adam { beta_1, beta_2, epsilon } => {
-                let bias = |beta: f64| 1.0 - beta.powf(f64::from(t));
+                // As Keras: powers of the betas in f32, whatever the weights are in.
+                let bias = |beta: f64| 1.0 - f64::from(beta as f32).powf(f64::from(t));
                 let rate = rate * bias(beta_2).sqrt() / bias(beta_1);
                 for (k, g) in g.iter().enumerate() {
                     m[k] += (1.0 - beta_1) * (g - m[k]);

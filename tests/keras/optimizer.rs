@@ -31,7 +31,7 @@ const CUSTOM: Rule = Rule::Adam { beta_1: 0.8, beta_2: 0.95, epsilon: 1e-5 };
 const RUNS: [(&str, Optimizer); 5] = [
     ("adam", Optimizer::adam(0.01)),
     ("adamw", Optimizer { weight_decay: 0.05, ..Optimizer::adam(0.01) }),
-    ("sgd_decay", Optimizer { weight_decay: 0.02, ..Optimizer::momentum(0.05, 0.9, true) }),
+    ("sgd_decay", Optimizer { weight_decay: 0.05, ..Optimizer::momentum(0.02, 0.9, true) }),
     ("sgd_clip", Optimizer { clip_norm: Some(0.5), ..Optimizer::momentum(0.05, 0.9, false) }),
     ("adam_clip", Optimizer { rule: CUSTOM, clip_norm: Some(0.5), ..Optimizer::adam(0.01) }),
 ];

@@ -85,7 +85,9 @@ impl Optimizer {
             }
             Rule::Adam { beta_1, beta_2, epsilon } => {
                 let t = f64::from(step) + 1.0;
-                let corrected = rate * (1.0 - beta_2.powf(t)).sqrt() / (1.0 - beta_1.powf(t));
+                // Keras's powers are those of the betas in f32, whatever the weights are in.
+                let bias = |beta: f64| 1.0 - f64::from(beta as f32).powf(t);
+                let corrected = rate * bias(beta_2).sqrt() / bias(beta_1);
                 StepRule::Adam(Adam {
                     rate: corrected as f32,
                     gain_1: (1.0 - beta_1) as f32,
@@ -144,8 +146,9 @@ mod tests {
     fn numbers_by_hand() {
         let adam = Optimizer { weight_decay: 0.5, ..Optimizer::adam(0.25) };
         let StepRule::Adam(first) = adam.numbers(0.25, 0).rule else { panic!() };
-        // √0.001 / 0.1.
-        assert!((f64::from(first.rate) / 0.25 - 0.001f64.sqrt() / 0.1).abs() < 1e-7);
+        // √0.001 / 0.1, of 0.999 and 0.9 in f32.
+        let want = (1.0 - f64::from(0.999_f32)).sqrt() / (1.0 - f64::from(0.9_f32));
+        assert!((f64::from(first.rate) / 0.25 - want).abs() < 1e-7);
         assert_eq!((first.gain_1, first.gain_2, first.epsilon), (0.1, 0.001, 1e-7));
         let last = adam.numbers(0.25, u32::MAX);
         let StepRule::Adam(of_last) = last.rule else { panic!() };
