@@ -40,8 +40,6 @@ Examples:
       on a folder with X_train.npy, y_train.npy, X_val.npy, ...
   genre-gpu train --device gpu --adapter nvidia
       on the first GPU of that name; `genre-gpu adapters` lists them
-  genre-gpu train --early-stopping 5 --schedule plateau:3:0.5 --warmup 1
-      ends when the validation loss no longer falls, with the best epoch's weights
   genre-gpu train --shuffle keras3 --keep best
       Keras 3's order of samples; keep the epoch with the lowest validation loss
   genre-gpu train --data all.npz --split song
