@@ -69,8 +69,8 @@ fn value_at(v: f32) -> f32 {
         return select(s, e * s, v < 0.0);
     }
     let m = decay_minus_1(-2.0 * abs(v));
-    let y = -m / (2.0 + m);
-    return select(y, -y, v < 0.0);
+    let size = -m / (2.0 + m);
+    return select(size, -size, v < 0.0);
 }
 
 fn slope_at(v: f32) -> f32 {

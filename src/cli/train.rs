@@ -43,10 +43,8 @@ Examples:
       on a folder with X_train.npy, y_train.npy, X_val.npy, ...
   genre-gpu train --device gpu --adapter nvidia
       on the first GPU of that name; `genre-gpu adapters` lists them
-  genre-gpu train --early-stopping 5 --schedule plateau:3:0.5 --warmup 1
-      ends when the validation loss no longer falls, with the best epoch's weights
-  genre-gpu train --optimizer adamw --clip-norm 1
-      another optimiser; the learning rate is Keras's 0.001 where none is given with it
+  genre-gpu train --optimizer adamw --warmup 1 --early-stopping 5
+      another optimiser; ends when the validation loss no longer falls
   genre-gpu train --shuffle keras3 --keep best
       Keras 3's order of samples; keep the epoch with the lowest validation loss
   genre-gpu train --data all.npz --split song

@@ -270,7 +270,7 @@ mod tests {
             "learning-rate = 0.001",
             "beta-1 = 0.9",
             "beta-2 = 0.999",
-            "epsilon = 1e-7",
+            "epsilon = 0.0000001",
             "weight-decay = 0.004",
             "clip-norm = 1.0",
         ] {
