@@ -40,7 +40,7 @@ Examples:
   genre-gpu train --device gpu --adapter nvidia
       on the first GPU of that name; `genre-gpu adapters` lists them
   genre-gpu train --optimizer adamw --clip-norm 1
-      another optimiser; the learning rate is Keras's 0.001 where none is given with it
+      another optimiser; its learning rate is Keras's 0.001 unless one is given
   genre-gpu train --shuffle keras3 --keep best
       Keras 3's order of samples; keep the epoch with the lowest validation loss
   genre-gpu train --data all.npz --split song
