@@ -205,7 +205,7 @@ settings! {
         [long, value_name = "N", conflicts_with = "resume", value_parser = count]
         batch_size: usize = 32;
 
-        /// Learning rate [default: the model's, p1: 0.01; 0.001 where --optimizer makes it Adam]
+        /// Learning rate [default: the model's, p1: 0.01]
         [long, value_name = "RATE", conflicts_with = "resume"]
         learning_rate: f32 = 0.01;
 
@@ -217,7 +217,7 @@ settings! {
         [long, action = clap::ArgAction::SetTrue, conflicts_with = "resume"]
         nesterov: bool = false, #[serde(default)];
 
-        /// Optimiser: sgd, adam or adamw, as Keras 3 has them [default: the model's, p1: sgd]
+        /// sgd, adam or adamw [default: the model's]
         [
             long, value_name = "NAME", conflicts_with = "resume", hide_possible_values = true,
             value_parser = words::<OptimizerName, 3>(["sgd", "adam", "adamw"]),
@@ -234,15 +234,15 @@ settings! {
         clip_norm: f64, #[serde(skip_serializing_if = "Option::is_none")];
 
         /// Adam's first moment: share that stays [default: 0.9]
-        [long, value_name = "SHARE", conflicts_with = "resume", hide_short_help = true]
+        [long, value_name = "SHARE", conflicts_with = "resume"]
         beta_1: f64, #[serde(skip_serializing_if = "Option::is_none")];
 
         /// Adam's second moment: share that stays [default: 0.999]
-        [long, value_name = "SHARE", conflicts_with = "resume", hide_short_help = true]
+        [long, value_name = "SHARE", conflicts_with = "resume"]
         beta_2: f64, #[serde(skip_serializing_if = "Option::is_none")];
 
         /// Adam: added to the root of the second moment [default: 1e-7]
-        [long, value_name = "NUMBER", conflicts_with = "resume", hide_short_help = true]
+        [long, value_name = "NUMBER", conflicts_with = "resume"]
         epsilon: f64, #[serde(skip_serializing_if = "Option::is_none")];
 
         /// Learning rate by epoch: constant, cosine, step:N:F or plateau:N:F (every N epochs, or
