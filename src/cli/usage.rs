@@ -110,9 +110,6 @@ const PLAIN: [(&str, &str); 8] = [
     ("cannot parse float from empty string", "expected a number"),
 ];
 
-/// Flags of `train` that only `--help` lists.
-const RARE: [&str; 5] = ["weight_decay", "clip_norm", "beta_1", "beta_2", "epsilon"];
-
 /// The command line's grammar. Only `--help` has examples and rare flags, `-h` fits a screen.
 pub(super) fn command(examples: bool) -> clap::Command {
     let run_data = "Folder of .npy files or .npz [default: the run's own data]";
@@ -129,11 +126,6 @@ pub(super) fn command(examples: bool) -> clap::Command {
         .mut_subcommand("evaluate", |c| c.mut_arg("data", |arg| arg.help(run_data)))
         .mut_subcommand("explain", |c| c.mut_arg("data", |arg| arg.help(run_data)))
         .mut_subcommand("assignment", |c| c.mut_arg("device", |arg| arg.help(p2_device)))
-        .mut_subcommand("train", |command| match examples {
-            true => command,
-            // Not by `hide_short_help`, which would make `--help` twice as long.
-            false => RARE.iter().fold(command, |c, flag| c.mut_arg(flag, |arg| arg.hide(true))),
-        })
         .mut_subcommands(|command| {
             let command = command.mut_args(negative).mut_args(listed);
             match examples || command.get_after_help().is_none() {

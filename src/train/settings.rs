@@ -226,23 +226,23 @@ settings! {
             #[serde(default, skip_serializing_if = "OptimizerName::is_sgd")];
 
         /// Share of each weight that a step takes away, times the rate [default: 0; adamw: 0.004]
-        [long, value_name = "SHARE", conflicts_with = "resume"]
+        [long, value_name = "SHARE", conflicts_with = "resume", hide_short_help = true]
         weight_decay: f64, #[serde(skip_serializing_if = "Option::is_none")];
 
         /// Largest norm of all gradients together (global_clipnorm) [default: none]
-        [long, value_name = "NORM", conflicts_with = "resume"]
+        [long, value_name = "NORM", conflicts_with = "resume", hide_short_help = true]
         clip_norm: f64, #[serde(skip_serializing_if = "Option::is_none")];
 
         /// Adam's first moment: share that stays [default: 0.9]
-        [long, value_name = "SHARE", conflicts_with = "resume"]
+        [long, value_name = "SHARE", conflicts_with = "resume", hide_short_help = true]
         beta_1: f64, #[serde(skip_serializing_if = "Option::is_none")];
 
         /// Adam's second moment: share that stays [default: 0.999]
-        [long, value_name = "SHARE", conflicts_with = "resume"]
+        [long, value_name = "SHARE", conflicts_with = "resume", hide_short_help = true]
         beta_2: f64, #[serde(skip_serializing_if = "Option::is_none")];
 
         /// Adam: added to the root of the second moment [default: 1e-7]
-        [long, value_name = "NUMBER", conflicts_with = "resume"]
+        [long, value_name = "NUMBER", conflicts_with = "resume", hide_short_help = true]
         epsilon: f64, #[serde(skip_serializing_if = "Option::is_none")];
 
         /// Learning rate by epoch: constant, cosine, step:N:F or plateau:N:F (every N epochs, or
