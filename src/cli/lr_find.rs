@@ -13,7 +13,7 @@ use super::say::{Output, quoted, tell, warn_of};
 use crate::data::{DataFrom, PartName};
 use crate::error::{Error, Result};
 use crate::files::{create_folder, write_atomic};
-use crate::models::Model;
+use crate::models::{Model, OptimizerName};
 use crate::plot::{Across, Line, Lines, lines, lines_marked, sheet, write_png};
 use crate::text::fold;
 use crate::train::rate_test::{
@@ -21,7 +21,7 @@ use crate::train::rate_test::{
 };
 use crate::train::run_folder::RunFolder;
 use crate::train::runs::Job;
-use crate::train::settings::{Config, Recipe, Settings, count};
+use crate::train::settings::{Config, Recipe, Settings, count, words};
 use crate::train::{run_name, run_title, source};
 
 const EXAMPLES: &str = "\
@@ -30,6 +30,7 @@ Examples:
       P1 on the demo corpus
   genre-gpu lr-find --model p2 --data gtzan.npz --momentum 0.9 --out rates
       a model on your own arrays, with the optimiser of the run to be
+  genre-gpu lr-find --model p2 --optimizer adam --from 1e-7 --to 1
   genre-gpu lr-find --config mine.toml --from 1e-5 --to 1 --steps 200
 
 A new network takes steps with a learning rate that rises by one factor from
@@ -60,6 +61,13 @@ pub(super) struct Args {
     /// Batch size [default: the model's]
     #[arg(long, value_name = "N", value_parser = count)]
     batch_size: Option<usize>,
+
+    /// Optimiser: sgd, adam or adamw [default: the model's, p1: sgd]
+    #[arg(
+        long, value_name = "NAME", hide_possible_values = true,
+        value_parser = words::<OptimizerName, 3>(["sgd", "adam", "adamw"]),
+    )]
+    optimizer: Option<OptimizerName>,
 
     /// Momentum [default: the model's]
     #[arg(long, value_name = "SHARE")]
@@ -119,6 +127,7 @@ impl Args {
         Settings {
             model: self.model.clone(),
             batch_size: self.batch_size,
+            optimizer: self.optimizer,
             momentum: self.momentum,
             nesterov: self.nesterov.then_some(true),
             seed: self.seed,

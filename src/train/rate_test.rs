@@ -9,7 +9,7 @@ use super::augment::{InputStats, augmentations};
 use super::initial::initial_parameters;
 use super::loader::DataLoader;
 use super::settings::Config;
-use crate::backend::{Backend, Batches, Optimizer, State, StepMetrics};
+use crate::backend::{Backend, Batches, State, StepMetrics};
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::progress::Progress;
@@ -118,8 +118,8 @@ pub fn rate_test(
             rates: &[],
         };
         let rate = range.rate(step);
-        let optimizer = Optimizer::momentum(rate, config.momentum, config.nesterov);
-        let taken = loader.train(backend, &batches, optimizer, &mut |_| ControlFlow::Continue(()));
+        let go_on = &mut |_| ControlFlow::Continue(());
+        let taken = loader.train(backend, &batches, config.optimizer(rate), go_on);
         let loss = taken?.into_iter().sum::<StepMetrics>().mean_loss();
         progress.advance(1);
         if !loss.is_finite() {
