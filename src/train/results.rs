@@ -153,12 +153,13 @@ impl Results {
     }
 }
 
-/// The temperatures of a model, fitted on the validation part.
+/// The temperatures of a model, fitted on the validation part, unless that is the test part, too.
 ///
 /// # Errors
 /// If the results are not of these data.
 pub fn temperatures(results: &[Results], data: &Dataset) -> Result<Temperatures> {
-    let val = results.iter().find(|result| result.part == PartName::Val);
+    let is_val = |result: &&Results| result.part == PartName::Val && !data.val_is_test;
+    let val = results.iter().find(is_val);
     let part = data.part(PartName::Val);
     match val {
         Some(val) => {
