@@ -8,10 +8,12 @@ use super::choice;
 use super::out_file::{check_folder_of, is_dash, leaves_room};
 use super::say::{Output, quoted, say_raw};
 use super::summary::at_least;
-use crate::data::Scale;
+use crate::backend::Loss;
+use crate::data::{PartName, Scale};
 use crate::error::{Error, Result};
 use crate::files::write_output;
 use crate::gpu::{KernelVariant, Recording, TileConfig};
+use crate::models::ClassWeights;
 use crate::plan::Plan;
 use crate::text::fold;
 use crate::train::SavedModel;
@@ -79,12 +81,24 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     let folder = RunFolder::open(&args.run)?;
     folder.check_finished()?;
     let (SavedModel { parameters, facts }, graph) = folder.read_model()?;
+    let config = Config::read(&folder.config())?;
+    // As in the run: smoothing is part of every loss, weights of classes of that of training.
     let plan = match args.train {
-        true => Plan::new(graph, args.batch_size)?,
-        false => Plan::for_inference(graph, args.batch_size)?,
+        true => {
+            let labels = match config.class_weights {
+                ClassWeights::Balanced => {
+                    folder.read_predictions(PartName::Train, &facts.classes)?.labels
+                }
+                _ => Vec::new(),
+            };
+            Plan::new(graph, args.batch_size)?.with_loss(&config.loss(&labels, &facts.classes)?)?
+        }
+        false => {
+            let loss = Loss { label_smoothing: config.label_smoothing, ..Loss::default() };
+            Plan::for_inference(graph, args.batch_size)?.with_loss(&loss)?
+        }
     };
     let samples = args.samples.map_or(args.batch_size, |samples| samples as usize);
-    let config = Config::read(&folder.config())?;
     let optimizer = config.optimizer(config.learning_rate);
     let kernels = (KernelVariant::default(), &args.tiles.into());
     let recording = Recording::with_optimizer(plan, samples, kernels, 1, &optimizer)?;

@@ -35,11 +35,9 @@ impl OptimizerName {
         }
     }
 
-    /// Whether it is the default, which settings do not name.
-    // As serde calls it.
-    #[allow(clippy::trivially_copy_pass_by_ref)]
-    pub fn is_sgd(&self) -> bool {
-        *self == Self::Sgd
+    /// Whether it is gradient descent.
+    pub fn is_sgd(self) -> bool {
+        self == Self::Sgd
     }
 }
 

@@ -6,8 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::history::Epoch;
-use super::optimizer::OPTIONAL;
-use super::settings::Config;
+use super::settings::{Config, Recipe, Settings};
 use super::tensors::{Tensors, difference, hash_of, hash_of_text, read_tensors, write_tensors};
 use crate::backend::{State, StepMetrics};
 use crate::error::{Error, Result};
@@ -57,12 +56,15 @@ impl Position {
     pub(super) fn check_settings(&self, config: &Config) -> Result<(), String> {
         let now = config.binding();
         let edited = self.settings.iter().find(|(key, value)| now.get(*key) != Some(*value));
-        // Of those that may be absent; checkpoints of older versions lack others, or have none.
-        let absent = |key: &&String| {
-            let may_lack = ["class-names", "split"].into_iter().chain(OPTIONAL);
-            may_lack.into_iter().any(|known| known == *key) && !self.settings.contains_key(*key)
+        // What a checkpoint lacks had no value, or the default: an older version did not know it. Still older
+        // ones have no settings.
+        let usual = Settings::default().resolve(Recipe::default()).map(|config| config.binding());
+        let usual = usual.unwrap_or_default();
+        let absent = |(key, value): &(&String, &String)| {
+            !self.settings.contains_key(*key) && usual.get(*key) != Some(*value)
         };
-        let added = now.keys().find(absent).filter(|_| !self.settings.is_empty());
+        let added = now.iter().find(absent).map(|(key, _)| key);
+        let added = added.filter(|_| !self.settings.is_empty());
         match (edited, added) {
             (Some((key, value)), _) => Err(format!(
                 "the run was trained with {key} = {value}, but its config.toml has {}; put {key} = \

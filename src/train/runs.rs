@@ -414,7 +414,8 @@ impl Job {
     }
 
     fn lowered(&self, data: &Dataset) -> Result<Plan> {
-        Plan::new(self.graph(data)?, self.batch(data))?.with_loss(&self.config.loss(data)?)
+        Plan::new(self.graph(data)?, self.batch(data))?
+            .with_loss(&self.config.loss(&data.train.y, &data.classes)?)
     }
 
     /// Whether it is another run only in its seed.

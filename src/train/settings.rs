@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audio::FrontEndSpec;
 use crate::backend::Loss;
-use crate::data::{DEMO_SOURCE, Dataset, Fold, GroupBy, ScaleKind, Split};
+use crate::data::{DEMO_SOURCE, Fold, GroupBy, ScaleKind, Split};
 #[cfg(feature = "gpu")]
 use crate::device;
 use crate::device::{Device, MOST_THREADS, Options};
@@ -222,8 +222,7 @@ settings! {
             long, value_name = "NAME", conflicts_with = "resume", hide_possible_values = true,
             value_parser = words::<OptimizerName, 3>(["sgd", "adam", "adamw"]),
         ]
-        optimizer: OptimizerName = OptimizerName::default(),
-            #[serde(default, skip_serializing_if = "OptimizerName::is_sgd")];
+        optimizer: OptimizerName = OptimizerName::default(), #[serde(default)];
 
         /// Share of each weight that a step takes away, times the rate [default: 0; adamw: 0.004]
         [long, value_name = "SHARE", conflicts_with = "resume", hide_short_help = true]
@@ -416,12 +415,12 @@ impl Config {
         self.keep == CheckpointSelection::Best || self.schedule.depends_on_losses()
     }
 
-    /// The loss that the settings ask for on these data.
+    /// The loss that the settings ask for with these labels of the training set.
     ///
     /// # Errors
-    /// If the weights of classes do not fit the data's.
-    pub fn loss(&self, data: &Dataset) -> Result<Loss> {
-        let weights = self.class_weights.weights(&data.train.y, &data.classes);
+    /// If the weights of classes do not fit the classes.
+    pub fn loss(&self, labels: &[u32], classes: &[String]) -> Result<Loss> {
+        let weights = self.class_weights.weights(labels, classes);
         let class_weights = weights.map_err(|[expected, found]| Error::Mismatch {
             what: "--class-weights",
             expected,
@@ -444,6 +443,8 @@ impl Config {
                     flags += &format!(" --{key}");
                     continue;
                 }
+                // No flag unsets one, and another optimiser leaves Nesterov momentum behind.
+                toml::Value::Boolean(false) => continue,
                 toml::Value::String(text) => text.clone(),
                 toml::Value::Array(all) => {
                     let words: Vec<&str> = all.iter().filter_map(toml::Value::as_str).collect();
@@ -665,7 +666,7 @@ mod tests {
                         transpose = false\nclass-names = [\"a\", \"b\"]\nscale = \"standard\"\n\
                         seed = 42\nshuffle = \"keras2\"\nepochs = 20\nbatch-size = 32\n\
                         learning-rate = 0.01\nmomentum = 0.0\nnesterov = false\n\
-                        schedule = \"constant\"\nwarmup = 0.0\nearly-stopping = \"none\"\n\
+                        optimizer = \"sgd\"\nschedule = \"constant\"\nwarmup = 0.0\nearly-stopping = \"none\"\n\
                         label-smoothing = 0.0\nclass-weights = \"none\"\naugment = \"none\"\nthreads = 0\n\
                         keep = \"last\"\n\n[arrays]\nx_train = \"x\"\n";
         assert_eq!(config.to_toml(), expected);
@@ -681,8 +682,17 @@ mod tests {
             toml::from_str::<Config>(&kept.join("\n"))
         };
         assert_eq!(
-            without(&["nesterov", "schedule", "warmup", "early", "label", "class-w", "augment"])
-                .unwrap(),
+            without(&[
+                "nesterov",
+                "optimizer",
+                "schedule",
+                "warmup",
+                "early",
+                "label",
+                "class-w",
+                "augment"
+            ])
+            .unwrap(),
             config
         );
         assert!(without(&["epochs"]).is_err());

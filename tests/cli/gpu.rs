@@ -245,7 +245,8 @@ fn a_gpu_is_checked_against_the_reference() {
     assert_eq!((&report["passed"], &report["adapter"]["name"]), (&true.into(), &best["name"]));
     let names: Vec<&str> =
         report["checks"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
-    assert!(names.ends_with(&["P1: training steps", "P2: training steps"]), "{names:?}");
+    let whole = ["P1: training steps", "P2: training steps", "optimiser, momentum"];
+    assert!(names.windows(3).any(|three| three == whole), "{names:?}");
     for check in report["checks"].as_array().unwrap() {
         assert!(check["comparisons"].as_u64().unwrap() > 5 && check["failed"] == 0, "{check}");
     }
@@ -297,6 +298,19 @@ fn a_run_is_exported_for_webgpu() {
     let document: Value = serde_json::from_str(&work.text("train.json")).unwrap();
     assert!(!document["passes"]["train"].as_array().unwrap().is_empty());
     assert_eq!((&document["samples"], &document["batch_size"]), (&20.into(), &8.into()));
+
+    // With the loss of the run.
+    work.ok(
+        "train --data data --epochs 1 --label-smoothing 0.25 --class-weights balanced --out smooth",
+    );
+    for (flags, weighted) in [("", false), ("--train", true)] {
+        work.ok(&format!("export --webgpu smooth {flags} --out smooth.json"));
+        let document: Value = serde_json::from_str(&work.text("smooth.json")).unwrap();
+        let all = document["dispatches"].as_array().unwrap();
+        let one = all.iter().find(|one| !one["constants"]["label_smoothing"].is_null()).unwrap();
+        assert_eq!(one["constants"]["label_smoothing"], 0.25);
+        assert_eq!(!one["constants"]["is_weighted"].is_null(), weighted);
+    }
 
     work.fails("export --webgpu run --samples 4000000000", &["WebGPU", "fewer --samples"]);
     work.fails("export --webgpu run --out nosuch/a.json", &["no folder nosuch", "mkdir"]);

@@ -468,7 +468,8 @@ fn words_of_other_programs_have_a_hint() {
     for (words, told) in [
         ("train --early-stop 3", "--early-stopping PATIENCE"),
         ("train --patience 3", "--early-stopping PATIENCE"),
-        ("train --weight_decay 0.1", "l2 = 0.001"),
+        ("train --weight_decay 0.1", "--weight-decay"),
+        ("train --l2 0.1", "l2 = 0.001"),
         ("train --gpu", "--device gpu"),
         ("train --lr 0.1", "train has --learning-rate"),
         ("train --num_epochs=3", "train has --epochs"),

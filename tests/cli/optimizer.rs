@@ -55,7 +55,8 @@ fn the_rate_of_another_optimiser_is_left_and_that_is_said() {
     assert!(ran.err.split_whitespace().collect::<Vec<_>>().join(" ").contains(said), "{}", ran.err);
     assert!(ran.out.contains("Adam, learning rate 0.001"), "{}", ran.out);
     let config = work.text("run/config.toml");
-    for line in ["optimizer = \"adam\"", "learning-rate = 0.001", "beta-1 = 0.9", "epsilon = 1e-7"]
+    for line in
+        ["optimizer = \"adam\"", "learning-rate = 0.001", "beta-1 = 0.9", "epsilon = 0.0000001"]
     {
         assert!(config.lines().any(|found| found == line), "{line}\n{config}");
     }
