@@ -53,11 +53,14 @@ impl Deviation {
             (true, true, Nans::AsTheReference) => 0.0,
             // A NaN is as wrong as can be.
             (true, ..) | (_, true, _) => f64::INFINITY,
+            // Equal numbers, infinite ones too.
+            (false, false, _) if f64::from(got[i]) == want[i] => 0.0,
             (false, false, _) => (f64::from(got[i]) - want[i]).abs(),
         };
-        let allowed = |i: usize| match want[i].is_nan() {
-            true => absolute,
-            false => absolute + relative * want[i].abs(),
+        // No number is near an infinite one.
+        let allowed = |i: usize| match want[i].is_finite() {
+            true => absolute + relative * want[i].abs(),
+            false => absolute,
         };
         let share = |i: usize| far(i) / allowed(i);
         let wrong: Vec<usize> = (0..want.len()).filter(|&i| share(i) > 1.0).collect();
@@ -174,6 +177,22 @@ mod tests {
         assert!(nan.wrong.is_some());
         let norm = Deviation::of_norm("w", &[f32::NAN, 1.0], &[1.0, 1.0], 1.0);
         assert!(norm.wrong.is_some());
+    }
+
+    #[test]
+    fn an_infinite_number_is_near_itself_alone() {
+        let tolerance = Tolerance { absolute: 0.1, relative: 0.1 };
+        let of = |got: f32, want: f64| {
+            Deviation::of("y", &[1], &[got], &[want], tolerance, Nans::AsTheReference)
+        };
+        for infinite in [f32::INFINITY, f32::NEG_INFINITY] {
+            let same = of(infinite, infinite.into());
+            assert_eq!((same.worst, same.share, same.wrong), (0.0, 0.0, None));
+            for got in [-infinite, 5.0, f32::MAX, f32::NAN] {
+                assert!(of(got, infinite.into()).wrong.is_some(), "{got} beside {infinite}");
+            }
+            assert!(of(infinite, 5.0).wrong.is_some());
+        }
     }
 
     #[test]

@@ -31,6 +31,13 @@ mod tests {
         Model::open(name).unwrap().graph(input, 4).unwrap()
     }
 
+    /// Runs of older versions, whose checkpoints have it, could not be resumed.
+    #[test]
+    fn the_hash_of_p1_is_that_of_older_versions() {
+        let p1 = Model::open("p1").unwrap().graph([16, 12, 1], 3).unwrap();
+        assert_eq!(p1.hash(), "49090122ad7bb51108643f3bce406a6e");
+    }
+
     #[test]
     fn each_has_a_rationale_and_fits_the_usual_inputs() {
         for (name, ..) in BUILT_IN {

@@ -238,9 +238,14 @@ impl NodeSpec {
 
 /// What to write instead of `activation = "gelu"` in a convolution, a dense layer or a batch norm.
 fn function_of_a_layer(name: &str, table: &toml::Table) -> Option<String> {
+    let op = table.get("op").and_then(toml::Value::as_str)?;
+    if !["conv2d", "depthwise_conv2d", "dense", "batch_norm"].contains(&op) {
+        return None;
+    }
     let wanted = table.get("activation")?;
     let function = FunctionName::deserialize(wanted.clone()).ok()?;
-    let slope = if matches!(function, FunctionName::LeakyRelu) { ", slope = 0.3" } else { "" };
+    // What the same words have in Keras.
+    let slope = if matches!(function, FunctionName::LeakyRelu) { ", slope = 0.2" } else { "" };
     let function = wanted.as_str()?;
     Some(format!(
         "activation is \"linear\" or \"relu\" here; {function} is a node of its own: remove \
@@ -333,9 +338,14 @@ mod tests {
         // What it says to write.
         let lines = error.split_once("[[node]], ").unwrap().1.split_once(" (one key").unwrap().0;
         let node = read(&lines.replace(", ", "\n")).unwrap();
-        let function = Function::LeakyRelu { slope: 0.3 };
+        let function = Function::LeakyRelu { slope: 0.2 };
         assert_eq!(node.name, "conv.leaky_relu");
         assert_eq!(node.op.resolve(4, Shape::Flat(1)), Op::Activation { function });
+        // Without the key such a node would have no function.
+        let error = read("name = \"f\"\nop = \"activation\"\nactivation = \"gelu\"").unwrap_err();
+        assert!(error.contains("unknown key `activation`, expected `function`"), "{error}");
+        let error = read("name = \"f\"\nop = \"flatten\"\nactivation = \"gelu\"").unwrap_err();
+        assert!(!error.contains("is \"linear\" or \"relu\" here"), "{error}");
         let error = read(&format!("{layer}activation = \"swish\"")).unwrap_err();
         assert!(error.contains("unknown variant `swish`"), "{error}");
     }
