@@ -44,7 +44,6 @@ fn controls(c: char) -> bool {
 
 /// A JSON document for a terminal: the same document, with escapes of JSON for what [`shown`] escapes.
 /// Outside its strings it has line ends alone.
-#[cfg(feature = "cli")]
 pub(crate) fn json_shown(document: &str) -> String {
     let show = |c: char| match c {
         c if controls(c) && c != '\n' => format!("\\u{:04x}", u32::from(c)),

@@ -17,6 +17,7 @@ use crate::metrics::{Vote, all_song_votes, song_accuracy};
 use crate::models::{Model, model_name};
 use crate::train::run_folder::RunFolder;
 use crate::train::runs::{Job, PlannedRun, PreparedData, RunState};
+use crate::train::settings::Config;
 use crate::train::{FOLDS_SEED, source};
 
 /// How songs are divided.
@@ -39,8 +40,11 @@ pub(super) struct Study<'a> {
     pub(super) cache: Option<&'a Path>,
     pub(super) at_once: AtOnce,
     /// The run of a model and a seed, on a fold or on all data.
-    pub(super) job: &'a dyn Fn(&Model, u32, Option<Fold>) -> Result<Job>,
+    pub(super) job: &'a JobOf<'a>,
 }
+
+/// Makes the run of a model and a seed, on a fold or on all data.
+pub(super) type JobOf<'a> = dyn Fn(&Model, u32, Option<Fold>) -> Result<Job> + 'a;
 
 /// The runs that hold out one fold.
 struct FoldJobs {
@@ -63,7 +67,7 @@ impl Study<'_> {
         };
         let configs = self.models.iter().map(|model| Ok((self.job)(model, *seed, None)?.config));
         let configs = configs.collect::<Result<Vec<_>>>()?;
-        let validates = configs.iter().any(|config| config.chooses_by_validation());
+        let validates = configs.iter().any(Config::chooses_by_validation);
         let first = (self.job)(model, *seed, None)?;
         ready(&first.config, self.cache, &bars)?;
         let Division { folds, by, repeats, with_test } = self.division;

@@ -93,7 +93,7 @@ enum Command {
     /// Predict the genre of audio files
     Predict(Box<predict::Args>),
     /// Compare models over seeds, with confidence intervals
-    Compare(compare::Args),
+    Compare(Box<compare::Args>),
     /// List the built-in models
     Models(models::Args),
     /// Show a model's layers and parameters

@@ -334,18 +334,18 @@ impl<'a> Pool<'a> {
             |class: usize| self.groups.iter().filter(move |group| group.songs[class] > 0);
         let classes = self.data.classes.len();
         let counts = (0..classes).map(|class| (of_class(class).count(), class));
-        if let Some((few, class)) = counts.filter(|(count, _)| *count > 0).min() {
-            if few < folds {
-                let way = if few > 1 { format!("--folds {few}, or ") } else { String::new() };
-                return Err(Error::Setting {
-                    name: "folds",
-                    expected: "at most as many folds as each class has groups",
-                    found: format!(
-                        "{folds}, and class {} has {few} by {}; give {way}other groups",
-                        self.data.classes[class], self.by
-                    ),
-                });
-            }
+        if let Some((few, class)) = counts.filter(|(count, _)| *count > 0).min()
+            && few < folds
+        {
+            let way = if few > 1 { format!("--folds {few}, or ") } else { String::new() };
+            return Err(Error::Setting {
+                name: "folds",
+                expected: "at most as many folds as each class has groups",
+                found: format!(
+                    "{folds}, and class {} has {few} by {}; give {way}other groups",
+                    self.data.classes[class], self.by
+                ),
+            });
         }
         let mut stream = Stream::new(seed, "data/folds");
         let mut order: Vec<usize> = (0..classes).collect();

@@ -148,7 +148,9 @@ mod tests {
         let value = |group: usize| (group % 4) as f64;
         let row: Vec<f64> = (0..400).map(|i| value(i / 10)).collect();
         let of = |groups: Vec<usize>, stream: &mut Stream| {
-            bootstrap_groups(&[row.clone()], &groups, 4_000, stream).unwrap().standard_error
+            bootstrap_groups(std::slice::from_ref(&row), &groups, 4_000, stream)
+                .unwrap()
+                .standard_error
         };
         let (one, ten) = (
             of((0..400).collect(), &mut stream),

@@ -365,10 +365,10 @@ impl Config {
 
     /// The same with tiles as a run writes them, whatever the order of their parts.
     #[must_use]
-    pub(super) fn normal(mut self) -> Self {
+    pub(super) fn normal(self) -> Self {
         #[cfg(feature = "gpu")]
         if let Ok(Some(tiles)) = device::tiles(self.tiles.as_deref()) {
-            self.tiles = Some(tiles.to_string());
+            return Self { tiles: Some(tiles.to_string()), ..self };
         }
         self
     }

@@ -135,7 +135,7 @@ fn figures_are_those_of_the_songs_held_out() {
                 let mean = |k: usize| rows.iter().map(|row| row[k]).sum::<f64>() / 4.0;
                 let means: Vec<f64> = (0..4).map(mean).collect();
                 let label = classes.iter().position(|name| *name == class).unwrap();
-                let best = means.iter().cloned().fold(0.0, f64::max);
+                let best = means.iter().copied().fold(0.0, f64::max);
                 right += f64::from(u8::from(means[label] == best));
                 loss -= means[label].ln();
                 songs += 1;

@@ -55,7 +55,10 @@ mod threads {
     }
 }
 
-fn open(case: &Case, on: Implementation) -> Option<(Opened, Vec<f32>, Vec<u32>, Vec<f32>)> {
+/// A device, samples, labels and weights.
+type Start = (Opened, Vec<f32>, Vec<u32>, Vec<f32>);
+
+fn open(case: &Case, on: Implementation) -> Option<Start> {
     let mut device = on.open(plan::of(&case.graph, case.batch))?;
     let (x, y, parameters) = cases::fill(case, 3 * case.batch - 1);
     device.set_parameters(&parameters).unwrap();
