@@ -17,7 +17,7 @@ use crate::models::{Model, OptimizerName};
 use crate::plot::{Across, Line, Lines, lines, lines_marked, sheet, write_png};
 use crate::text::fold;
 use crate::train::rate_test::{
-    DIVERGED, RateEnd, RatePoint, RateRange, RateTest, lowest, rate_test,
+    DIVERGED, FEW, RateEnd, RatePoint, RateRange, RateTest, lowest, rate_test,
 };
 use crate::train::run_folder::RunFolder;
 use crate::train::runs::Job;
@@ -208,9 +208,13 @@ const FILES: [&str; 4] = ["lr-find.png", "lr-find.svg", "lr-find.csv", "lr-find.
 fn tell_nothing_found(test: &RateTest) {
     if test.suggested.is_none() {
         let RateRange { from, to, .. } = test.range;
+        let other = match test.end {
+            RateEnd::AllSteps => "a higher --to",
+            RateEnd::Diverged => "a lower --from",
+        };
         tell(&format!(
             "no rate is suggested: the smoothed loss does not fall to a lowest place between {from} and {to}; \
-             try a higher --to, or more --steps"
+             try {other}, or more --steps"
         ));
     }
 }
@@ -221,7 +225,8 @@ fn found(test: &RateTest) -> String {
     let taken = test.points.len();
     let end = match (test.end, test.points.last()) {
         (RateEnd::Diverged, Some(last)) => format!(
-            "; the loss diverged after {taken}, at {} (not finite, or over {DIVERGED} times its lowest)",
+            "; the loss diverged after {taken}, at {} (not finite, or the mean of {FEW} over {DIVERGED} times \
+             the lowest)",
             last.learning_rate
         ),
         (RateEnd::Diverged, None) => "; the loss was not finite from the first on".into(),

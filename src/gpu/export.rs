@@ -219,6 +219,7 @@ impl Recording {
         form: Form,
     ) -> Result<Self> {
         let plan = plan.fused(&variant.fusions());
+        let form = if plan.trains() { form } else { Form::Plain };
         super::fit::check(&plan, WEBGPU, LARGEST, None)?;
         let target = Target { name: WEBGPU.into(), largest: LARGEST, groups: GROUPS };
         let mut writer = Writer::new(target);

@@ -6,8 +6,8 @@ use super::replicate::MOST;
 use super::tiles::Tiles;
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
-use crate::ops::batch_norm;
 use crate::ops::gpu::{KernelVariant, TileConfig};
+use crate::ops::{batch_norm, pool2d};
 use crate::plan::{LoweredOp, Plan};
 
 /// Buffers that a kernel reads and writes, at most: the shaders are held to it by a test.
@@ -134,6 +134,56 @@ pub(super) fn check(plan: &Plan, adapter: &str, most: u64, instead: Option<&str>
         }
     };
     Err(limit(what, bytes(batch), help))
+}
+
+/// Checks that no window is longer than a thread's loops may be: llvmpipe ends a shader after 65,535
+/// iterations, without an error. Other long sums are split: `src/ops/split_k.rs`.
+pub(super) fn loops(context: &Context, plan: &Plan) -> Result<()> {
+    const LONGEST: usize = 65_535;
+    if !context.facts.name.contains("llvmpipe") {
+        return Ok(());
+    }
+    let graph = plan.graph();
+    for id in graph.ids() {
+        let Some((d, passes)) = window(plan.lowered(id)) else { continue };
+        let iterations = passes * d.k_h * (d.k_w + 1);
+        if iterations > LONGEST {
+            return Err(context.fault(format!(
+                "model {}, node \"{}\": a window of {}×{} takes {iterations} iterations of a loop, and \
+                 llvmpipe ends a kernel after {LONGEST}; use --device cpu, another --adapter or smaller \
+                 windows",
+                graph.model(),
+                graph.node(id).name,
+                d.k_h,
+                d.k_w
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The windows that one thread each reads, and how often.
+fn window(lowered: &LoweredOp) -> Option<(pool2d::Extents, usize)> {
+    match lowered {
+        LoweredOp::MaxPool2d(op) => Some((op.extents, 1)),
+        LoweredOp::AvgPool2d(op) => Some((op.extents, 1)),
+        // For the mean, then for the differences from it.
+        LoweredOp::StdPool2d(op) => Some((op.extents, 2)),
+        LoweredOp::BatchNorm(op) => op.pools.map(|pools| (pools.extents, 1)),
+        LoweredOp::Input
+        | LoweredOp::Alias
+        | LoweredOp::FusedInto(_)
+        | LoweredOp::Conv2d(_)
+        | LoweredOp::DepthwiseConv2d(_)
+        | LoweredOp::Activation(_)
+        | LoweredOp::Dropout(_)
+        | LoweredOp::Crop(_)
+        | LoweredOp::AxisToChannels(_)
+        | LoweredOp::Concat(_)
+        | LoweredOp::Add(_)
+        | LoweredOp::Dense(_)
+        | LoweredOp::Softmax(_) => None,
+    }
 }
 
 /// Elements of the largest buffer that a node needs for a sample: its output, or the moments of a

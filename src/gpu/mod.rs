@@ -285,6 +285,7 @@ impl Gpu {
         let Kept { mut writer, mut recorder, steps, residents, mut readback } = kept;
         let plan = plan.fused(&variant.fusions());
         fit::check(&plan, &writer.target.name, context.largest(), Some("--device cpu"))?;
+        fit::loops(&context, &plan)?;
         writer.replicas = fit::replicas(&context, &plan, variant, &tiles, replicas);
         let PlanRecording { memory, forward, backward } =
             PlanRecording::new(&mut writer, &plan, variant, &tiles)?;

@@ -89,7 +89,8 @@ impl Gpu {
 
     /// Allocates what an optimiser needs beside the plan's buffers.
     fn allocate_for(&mut self, form: Form) -> Result<()> {
-        let Self { memory, context, buffers, .. } = self;
+        let Self { memory, context, buffers, writer, .. } = self;
+        let fewer = if writer.replicas > 1 { "--at-once 1, " } else { "" };
         memory.add_optimizer(form);
         for desc in &memory.buffers.descs[buffers.len()..] {
             let (bytes, most) = (desc.len as u64 * WORD, context.largest());
@@ -99,7 +100,7 @@ impl Gpu {
                     what: desc.name.clone(),
                     bytes,
                     most,
-                    help: "use --optimizer sgd, --device cpu or a smaller model".into(),
+                    help: format!("use {fewer}--optimizer sgd, --device cpu or a smaller model"),
                 });
             }
             buffers.push(context.storage(&desc.name, desc.len)?);

@@ -12,6 +12,8 @@ pub(super) struct TrainingMonitor {
     constant_accuracy: f32,
     /// All validation samples are equal: their predictions cannot differ.
     equal_samples: bool,
+    /// Training losses are weighted by class, and so differ in kind from those of validation.
+    is_weighted: bool,
     reported: bool,
     /// Epochs in a row after which all validation samples had the same class.
     one_class: usize,
@@ -29,7 +31,7 @@ const SAME: f32 = 1e-6;
 const GROWN: f32 = 10.0;
 
 impl TrainingMonitor {
-    pub(super) fn new(data: &Dataset) -> Self {
+    pub(super) fn new(data: &Dataset, is_weighted: bool) -> Self {
         let counts =
             data.train.y.iter().fold(vec![0usize; data.classes.len()], |mut counts, &y| {
                 if let Some(count) = counts.get_mut(y as usize) {
@@ -48,6 +50,7 @@ impl TrainingMonitor {
             classes: data.classes.clone(),
             constant_accuracy: most as f32 / data.train.len().max(1) as f32,
             equal_samples: fingerprints.is_some_and(equal),
+            is_weighted,
             ..Self::default()
         }
     }
@@ -72,7 +75,8 @@ impl TrainingMonitor {
             constant_output(probabilities, classes, history.len())
                 .or_else(|| self.not_learning(history, rows, class))
         };
-        let problem = diverging(history).or_else(|| if no_evidence { None } else { dead() });
+        let problem = diverging(history, self.is_weighted)
+            .or_else(|| if no_evidence { None } else { dead() });
         // The same problem would be found after each epoch that follows.
         if self.reported || problem.is_none() {
             return None;
@@ -114,10 +118,13 @@ fn constant_output(probabilities: &[f32], classes: usize, epoch: usize) -> Optio
 }
 
 /// The loss grows without bound.
-fn diverging(history: &[Epoch]) -> Option<String> {
+fn diverging(history: &[Epoch], is_weighted: bool) -> Option<String> {
     let (first, last) = (history.first()?, history.last()?);
-    let worst = last.loss.max(last.val_loss);
-    (worst > GROWN * first.loss.min(first.val_loss)).then(|| {
+    let lowest = first.loss.min(first.val_loss);
+    let [of_training, of_validation] =
+        if is_weighted { [first.loss, first.val_loss] } else { [lowest; 2] };
+    let has_grown = last.loss > GROWN * of_training || last.val_loss > GROWN * of_validation;
+    has_grown.then(|| {
         format!(
             "the run is diverging: after epoch {} the loss is {} and the validation loss {};",
             history.len(),
@@ -159,6 +166,21 @@ mod tests {
             problem = monitor.check(&history, probabilities, 2);
         }
         problem
+    }
+
+    #[test]
+    fn weighted_losses_of_training_are_not_compared_with_those_of_validation() {
+        let epoch = |loss, val_loss| Epoch {
+            loss,
+            accuracy: 0.25,
+            val_loss,
+            val_accuracy: 0.25,
+            seconds: 1.0,
+        };
+        let history = [epoch(0.1, 1.4), epoch(0.1, 1.5)];
+        assert!(diverging(&history, false).is_some() && diverging(&history, true).is_none());
+        assert!(diverging(&[epoch(0.1, 1.4), epoch(1.1, 1.4)], true).is_some());
+        assert!(diverging(&[epoch(0.1, 1.4), epoch(0.1, 15.0)], true).is_some());
     }
 
     #[test]

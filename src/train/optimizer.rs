@@ -66,19 +66,21 @@ impl Settings {
             return None;
         }
         let theirs = below.optimizer.unwrap_or_default();
+        let (all, theirs, name) = (all.join(", "), theirs.as_str(), optimizer.as_str());
+        Some(format!("{whose} {all}: set for {theirs}, not taken with {name}"))
+    }
+
+    /// The same for a model's recipe, below which nothing but the defaults sets a rate.
+    pub fn left_out_of(&self, recipe: &Recipe) -> Option<String> {
+        let left_out = self.left_out("the model's", &recipe.clone().into())?;
+        let is_adam = |optimizer: Option<OptimizerName>| optimizer.unwrap_or_default().is_adam();
         let rate = match self.learning_rate {
-            None if optimizer.is_adam() && !theirs.is_adam() => format!(
-                "; the learning rate is {RATE}, Keras's default for it (--learning-rate sets another)"
+            None if is_adam(self.optimizer) && !is_adam(recipe.optimizer) => format!(
+                "; the learning rate is {RATE}, Keras's default for it (learning-rate sets another)"
             ),
             _ => String::new(),
         };
-        let (all, theirs, name) = (all.join(", "), theirs.as_str(), optimizer.as_str());
-        Some(format!("{whose} {all}: set for {theirs}, not taken with --optimizer {name}{rate}"))
-    }
-
-    /// The same for a model's recipe.
-    pub fn left_out_of(&self, recipe: &Recipe) -> Option<String> {
-        self.left_out("the model's", &recipe.clone().into())
+        Some(left_out + &rate)
     }
 }
 
@@ -155,8 +157,8 @@ impl Config {
                 return wrong(key, "at least 0 and below 1", value.to_string());
             }
         }
-        // As devices have them, in f32.
-        let is_positive = |value: f64| (value as f32).is_finite() && value as f32 > 0.0;
+        // As devices have them, in f32. Some GPUs take a subnormal number for 0.
+        let is_positive = |value: f64| (value as f32).is_normal() && value > 0.0;
         for (key, value) in [("epsilon", self.epsilon), ("clip-norm", self.clip_norm)] {
             if let Some(value) = value.filter(|value| !is_positive(*value)) {
                 return wrong(key, "a number above 0, within 32-bit floats", value.to_string());
@@ -218,10 +220,18 @@ mod tests {
         let settings = |text: &str| toml::from_str::<Settings>(text).unwrap();
         let (adam, model) =
             (settings("optimizer = \"adam\""), settings("learning-rate = 0.005\nmomentum = 0.9"));
+        let left_out = "learning rate 0.005, momentum 0.9: set for sgd, not taken with adam";
+        // A recipe below the file may have a rate for it.
+        let of_file = adam.left_out("the config file's", &model).unwrap();
+        assert_eq!(of_file, format!("the config file's {left_out}"));
+        let recipe =
+            Recipe { learning_rate: Some(0.005), momentum: Some(0.9), ..Recipe::default() };
         assert_eq!(
-            adam.left_out("the model's", &model).unwrap(),
-            "the model's learning rate 0.005, momentum 0.9: set for sgd, not taken with --optimizer \
-             adam; the learning rate is 0.001, Keras's default for it (--learning-rate sets another)"
+            adam.left_out_of(&recipe).unwrap(),
+            format!(
+                "the model's {left_out}; the learning rate is 0.001, Keras's default for it (learning-rate \
+                 sets another)"
+            )
         );
         let with_rate = settings("optimizer = \"adam\"\nlearning-rate = 0.01");
         assert_eq!(with_rate.left_out("the model's", &settings("learning-rate = 0.005")), None);
@@ -241,6 +251,7 @@ mod tests {
             ("optimizer = \"adam\"\nbeta-2 = nan", "beta-2", "at least 0"),
             ("optimizer = \"adam\"\nepsilon = 0.0", "epsilon", "above 0"),
             ("optimizer = \"adam\"\nepsilon = 1e-60", "epsilon", "above 0"),
+            ("optimizer = \"adam\"\nepsilon = 1e-40", "epsilon", "above 0"),
             ("clip-norm = 0.0", "clip-norm", "above 0"),
             ("clip-norm = inf", "clip-norm", "above 0"),
             ("weight-decay = -0.1", "weight-decay", "from 0"),

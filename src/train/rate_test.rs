@@ -51,7 +51,7 @@ pub struct RatePoint {
 pub enum RateEnd {
     /// All steps were taken.
     AllSteps,
-    /// The loss was above [`DIVERGED`] times its lowest, or not finite.
+    /// The mean of [`FEW`] losses was above [`DIVERGED`] times the lowest such mean, or a loss was not finite.
     Diverged,
 }
 
@@ -68,14 +68,15 @@ pub struct RateTest {
     pub suggested: Option<f32>,
 }
 
-/// Times its lowest, at which a loss has diverged.
+/// Times the lowest mean of [`FEW`] losses in a row, at which they have diverged. A loss alone varies as much from
+/// batch to batch.
 pub const DIVERGED: f32 = 4.0;
 /// Of the range of rates, the share over which a loss's weight in the smoothed ones falls to 1 / e.
 const SMOOTHING: f64 = 1.0 / 15.0;
 /// One of so many steps is at the beginning, where rates change next to nothing.
 const BEGINNING: usize = 10;
 /// Steps that tell how losses vary.
-const FEW: usize = 5;
+pub const FEW: usize = 5;
 /// The suggested rate by that of the lowest smoothed loss.
 const SUGGESTED: f32 = 0.1;
 
@@ -128,8 +129,10 @@ pub fn rate_test(
         }
         rates.push(rate);
         losses.push(loss);
-        lowest = lowest.min(loss);
-        if loss > DIVERGED * lowest {
+        let Some(first) = losses.len().checked_sub(FEW) else { continue };
+        let mean = losses[first..].iter().sum::<f32>() / FEW as f32;
+        lowest = lowest.min(mean);
+        if mean > DIVERGED * lowest {
             end = RateEnd::Diverged;
             break;
         }

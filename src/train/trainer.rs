@@ -19,6 +19,7 @@ use crate::backend::{Backend, Batches, DatasetRef, State, StepMetrics, StepsDone
 use crate::data::{Dataset, PartName, ScaleKind};
 use crate::error::{Error, Result};
 use crate::graph::Op;
+use crate::models::ClassWeights;
 
 /// Is called while a run trains.
 pub trait TrainObserver {
@@ -87,7 +88,7 @@ impl<'a> Trainer<'a> {
             checkpoint,
             position,
             best: None,
-            monitor: TrainingMonitor::new(data),
+            monitor: TrainingMonitor::new(data, config.class_weights != ClassWeights::None),
             stats: InputStats::of(data, config.augment)?,
             device_change: None,
         })
@@ -163,7 +164,7 @@ impl<'a> Trainer<'a> {
             checkpoint,
             position,
             best,
-            monitor: TrainingMonitor::new(data),
+            monitor: TrainingMonitor::new(data, config.class_weights != ClassWeights::None),
             stats: InputStats::of(data, config.augment)?,
             device_change,
         })

@@ -50,7 +50,7 @@ fn the_number_of_threads_changes_nothing() {
 fn the_rate_of_another_optimiser_is_left_and_that_is_said() {
     let work = Work::new();
     let ran = work.ok(&format!("{ADAM} --epochs 1 --out run"));
-    let said = "the model's learning rate 0.01: set for sgd, not taken with --optimizer adam; the \
+    let said = "the model's learning rate 0.01: set for sgd, not taken with adam; the \
                 learning rate is 0.001, Keras's default for it";
     assert!(ran.err.split_whitespace().collect::<Vec<_>>().join(" ").contains(said), "{}", ran.err);
     assert!(ran.out.contains("Adam, learning rate 0.001"), "{}", ran.out);

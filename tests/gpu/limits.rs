@@ -64,6 +64,24 @@ fn a_set_split_over_buffers_gives_the_same_bits() {
     assert!(results[0] == results[1]);
 }
 
+/// llvmpipe would end their loops without an error, and the deviation would be another.
+#[test]
+fn windows_that_llvmpipe_cannot_read_are_refused() {
+    let mut graph = Graph::new("wide", Shape::Map { h: 128, w: 320, c: 1 });
+    let op = Op::StdPool2d { window: [128, 320], epsilon: 1e-3 };
+    let spread = graph.push("spread", op, &[graph.input()]).unwrap();
+    cases::head(&mut graph, spread);
+    match open_capped(plan::of(&graph, 2), None) {
+        None => (),
+        Some(Ok(gpu)) => assert!(!gpu.adapter().name.contains("llvmpipe")),
+        Some(Err(error)) => {
+            let text = error.to_string();
+            assert!(text.contains("\"spread\": a window of 128×320 takes 82176"), "{text}");
+            assert!(text.contains("use --device cpu"), "{text}");
+        }
+    }
+}
+
 /// One step's gradients where its parts fit into a buffer, and where they must be larger and fewer.
 #[test]
 fn gradients_in_few_parts_are_those_in_many() {

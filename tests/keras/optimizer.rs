@@ -189,7 +189,6 @@ fn follows<B: Backend>(device: &str, open: impl Fn(Plan) -> Option<B>) {
         let weights = naive::widen(&graph, &backend.state().unwrap().parameters);
         let run = &runs[&format!("{name}_float32")];
         let found = far(&format!("{name} on {device}"), run, &graph, &history, &weights);
-        println!("{name} on {device}: {found:?}");
         assert!(found[0] < F32_BARS[0], "{name} on {device}: losses are off by {:e}", found[0]);
         assert!(found[1] < F32_BARS[1], "{name} on {device}: weights are off by {:e}", found[1]);
     }

@@ -108,7 +108,8 @@ impl Answers {
 
         let songs = train.songs.map(|songs| songs as usize);
         let samples = train.samples as usize;
-        let before = Expectation::new(&name, &run.graph, &run.config, samples, songs);
+        let before =
+            Expectation::new(&name, &run.graph, (&run.config, &run.history), samples, songs);
         let fit = Fit::new(&before, &run.history, [train, val, test].map(|part| part.accuracy));
         let confusions = Confusions::new(
             &train.confusion,

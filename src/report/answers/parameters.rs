@@ -7,10 +7,11 @@ use askama::Template;
 use super::curves::late_means;
 use super::filters;
 use crate::graph::{Graph, Op, Parameter};
+use crate::models::Augment;
 use crate::models::summary::heaviest;
-use crate::models::{Augment, Schedule};
 use crate::text::thousands;
 use crate::train::history::{Epoch, Turn, best_epoch, turn};
+use crate::train::rates::epoch_rate;
 use crate::train::settings::Config;
 
 /// From so many parameters per training segment on, a network has enough to memorise its training set.
@@ -71,11 +72,11 @@ struct Heaviest {
 }
 
 impl Expectation {
-    /// `samples` and `songs` are those of the training set.
+    /// `samples` and `songs` are those of the training set, `history` the epochs that were trained.
     pub(super) fn new(
         model: &str,
         graph: &Graph,
-        config: &Config,
+        (config, history): (&Config, &[Epoch]),
         samples: usize,
         songs: Option<usize>,
     ) -> Self {
@@ -123,13 +124,16 @@ impl Expectation {
             batch_norm: ops().any(|op| matches!(op, Op::BatchNorm { .. })),
             dropout,
             augmentation,
-            epochs: config.epochs,
-            steps: samples.div_ceil(config.batch_size.max(1)) * config.epochs,
+            epochs: history.len(),
+            steps: samples.div_ceil(config.batch_size.max(1)) * history.len(),
             learning_rate: config.learning_rate,
             momentum: config.momentum,
             optimizer: config.optimizer.to_string(),
             weight_decay: config.weight_decay.unwrap_or(0.0),
-            decays: config.schedule != Schedule::Constant,
+            decays: history
+                .len()
+                .checked_sub(1)
+                .is_some_and(|last| epoch_rate(config, history, last) < config.learning_rate),
             expected: expected(per_sample, restrained),
         }
     }
@@ -315,7 +319,8 @@ mod tests {
     ) -> Expectation {
         let config = Settings::default().resolve(Recipe::of(model).unwrap()).unwrap();
         let graph = model.graph(shape, 4).unwrap();
-        Expectation::new("M", &graph, &config, samples, songs)
+        let history = history(&vec![(1.0, 1.0); config.epochs]);
+        Expectation::new("M", &graph, (&config, &history), samples, songs)
     }
 
     fn built_in(name: &str) -> Expectation {
