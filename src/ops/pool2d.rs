@@ -1,4 +1,4 @@
-//! Extents that max- and average-pooling share.
+//! Extents that all poolings share.
 
 use std::fmt;
 

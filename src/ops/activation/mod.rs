@@ -8,7 +8,7 @@
 //! - `tanh(x) = ± -m / (2 + m)` with `m = exp(-2|x|) - 1`; its derivative is `4 · e · s²` with
 //!   `e = exp(-2|x|)`.
 //! - `Φ(x)` of GELU is `1 - tail` for x ≥ 0, else `tail`, with
-//!   `tail = exp(-x²/2) · t · P(t)`, `t = 1 / (1 + 0.35 |x|)` and the polynomial [`TAIL`], which was fitted
+//!   `tail = exp(-x²/2) · t · P(t)`, `t = 1 / (1 + 0.35 |x|)` and the polynomial `TAIL`, which was fitted
 //!   to `exp(x²/2) · Φ(-|x|)`. In exact arithmetic it is within 2e-9 of `Φ`, in f32 within 2e-7.
 
 pub(crate) mod cpu;

@@ -1,8 +1,9 @@
 //! 2-D cross-correlation, channels last:
 //! `y[n, r, s, o] = f(b[o] + Σ_{i,j,c} x[n, r·s_h + i − pad_top, s·s_w + j − pad_left, c] · w[i, j, c, o])`,
 //! with `x = 0` outside its borders. With strides other than 1 it takes paths of its own: on the CPU a
-//! pointwise convolution of its patches, on the GPU the kernels with one thread per element. A 2×2 max-pooling that alone reads the output of stride 1 can be
-//! fused with it: then only the pooled output and the argmax are written.
+//! pointwise convolution of its patches, on the GPU the kernels with one thread per element. A 2×2
+//! max-pooling that alone reads the output of stride 1 can be fused with it: then only the pooled output
+//! and the argmax are written.
 
 pub(crate) mod cpu;
 #[cfg(feature = "gpu")]

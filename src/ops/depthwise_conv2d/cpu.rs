@@ -125,7 +125,7 @@ impl DepthwiseConv2dLayer {
         let workspaces = Workspaces::new(shards.count, || Workspace {
             frames: vec![0.0; shards.samples * chunks.frame_len()],
             frame_gradient: vec![0.0; if has_dx { chunks.frame_len() } else { 0 }],
-            dz: vec![0.0; d.h_out * chunks.dz_row() + chunks.padded],
+            dz: of_training(d.h_out * chunks.dz_row() + chunks.padded),
             sums: of_training(packed),
             dw: of_training(op.kernel_len() + d.c_out),
         });
