@@ -221,5 +221,7 @@ pub(super) fn shared(all: &AllSamples<'_>) -> Vec<SharedSongs> {
             all: both,
         })
     };
-    PAIRS.into_iter().filter_map(shared).collect()
+    // A validation part that is the test part is no part of its own.
+    let own = |pair: &[PartName; 2]| !(all.data.val_is_test && pair.contains(&PartName::Val));
+    PAIRS.into_iter().filter(own).filter_map(shared).collect()
 }

@@ -30,9 +30,9 @@ Examples:
   genre-gpu evaluate runs/mine --device gpu
       on a GPU, wherever it was trained";
 
-/// Of runs of older versions.
-const UNCALIBRATED: &str = "Calibration: none, the run is from an older version; genre-gpu train --resume \
-    adds it without training, if its data still exist";
+/// Of runs of older versions, and of folds without validation.
+const UNCALIBRATED: &str = "Calibration: none, the run is from an older version (genre-gpu train --resume \
+    adds it without training, if its data still exist), or of compare --folds without a fold to validate on";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]

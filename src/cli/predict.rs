@@ -96,8 +96,14 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
              noise and tones",
         );
     }
-    if predictor.facts().temperatures.is_none() {
-        lacks.push("probabilities are not calibrated (temperature 1)");
+    let validates = config.fold.as_ref().is_none_or(|fold| fold.validates);
+    match (predictor.facts().temperatures, validates) {
+        (Some(_), _) => {}
+        (None, true) => lacks.push("probabilities are not calibrated (temperature 1)"),
+        (None, false) => bars.note(
+            "the run is of compare --folds without a fold to validate on, so probabilities are not calibrated \
+             (temperature 1)",
+        ),
     }
     if !lacks.is_empty() {
         let lacks = lacks.join(", and ");

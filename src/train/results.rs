@@ -153,13 +153,12 @@ impl Results {
     }
 }
 
-/// The temperatures of a model, fitted on the validation part, unless that is the test part, too.
+/// The temperatures of a model, fitted on the validation part.
 ///
 /// # Errors
 /// If the results are not of these data.
 pub fn temperatures(results: &[Results], data: &Dataset) -> Result<Temperatures> {
-    let is_val = |result: &&Results| result.part == PartName::Val && !data.val_is_test;
-    let val = results.iter().find(is_val);
+    let val = results.iter().find(|result| result.part == PartName::Val);
     let part = data.part(PartName::Val);
     match val {
         Some(val) => {

@@ -622,7 +622,10 @@ impl PlannedRun<'_> {
         let count = graph.trainable_count();
         let mut metrics =
             run_folder::metrics(config, &device, count, epochs, &history, data, &results);
-        metrics.calibrate(temperatures(&results, data)?, &results, data)?;
+        // Where the validation part is the held-out fold, nothing is fitted on it.
+        if !data.val_is_test {
+            metrics.calibrate(temperatures(&results, data)?, &results, data)?;
+        }
         metrics.audit = Some(audit.clone());
         folder.write_metrics(&metrics)?;
 

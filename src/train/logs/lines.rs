@@ -68,7 +68,12 @@ impl LineLog {
             Ok(found) if found.is_file() || found.is_dir() => {
                 File::options().append(true).open(path).map_err(Error::io(path, "write"))?;
             }
-            // A pipe or a device is opened when there is something to write.
+            // Opening a pipe waits for its reader: here Ctrl-C still ends that, and nothing is begun yet.
+            Ok(found) if is_pipe(&found) => {
+                let pipe = open(path).map_err(Error::io(path, "write"))?;
+                return Ok(Self::to_stream(path, pipe));
+            }
+            // A device is opened when there is something to write.
             Ok(_) => {}
             Err(_) => check_folder(path.parent().unwrap_or(Path::new("")))?,
         }
@@ -95,6 +100,16 @@ impl LineLog {
         };
         write().map_err(Error::io(&self.name, "write"))
     }
+}
+
+#[cfg(unix)]
+fn is_pipe(found: &std::fs::Metadata) -> bool {
+    std::os::unix::fs::FileTypeExt::is_fifo(&found.file_type())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &std::fs::Metadata) -> bool {
+    false
 }
 
 /// Opens a file so that the next line begins one, even if an older process was killed in the middle of its
