@@ -90,7 +90,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "HOW", requires = "folds", default_value = "song")]
     group: GroupBy,
 
-    /// Divisions into folds, each of another seed
+    /// Divisions into folds, each of another seed; their results are averaged song by song
     #[arg(long, value_name = "R", requires = "folds", default_value = "1", value_parser = count)]
     repeats: usize,
 

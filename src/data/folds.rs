@@ -55,7 +55,6 @@ impl FromStr for GroupBy {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
-            "" => Err("expected song, artist, block, block:N or a CSV file".into()),
             "song" => Ok(Self::Song),
             "artist" => Ok(Self::Artist),
             "block" => Ok(Self::Block(BLOCK)),
@@ -66,6 +65,10 @@ impl FromStr for GroupBy {
                         "expected block:N with N from 1, such as block:20, found {text}"
                     )),
                 },
+                // A word that is no file is a slip: `songs`.
+                None if Path::new(text).extension().is_none() && !Path::new(text).exists() => Err(
+                    format!("expected song, artist, block, block:N or a CSV file, found {text:?}"),
+                ),
                 None => Ok(Self::File(text.into())),
             },
         }
@@ -394,6 +397,10 @@ impl<'a> Pool<'a> {
     /// # Errors
     /// If they cannot be made, or there are not so many.
     pub fn divisions(&self, folds: usize, seed: u64, repeats: usize) -> Result<Vec<Division>> {
+        if repeats == 0 {
+            let (expected, found) = ("a number from 1", "0".into());
+            return Err(Error::Setting { name: "repeats", expected, found });
+        }
         let mut divisions: Vec<Division> = Vec::new();
         let mut seeds = seed..seed.saturating_add(TRIES + repeats as u64);
         while divisions.len() < repeats {

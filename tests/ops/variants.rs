@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use genre_gpu::gpu::KERNELS;
+use genre_gpu::check::OPTIMIZERS;
+use genre_gpu::gpu::{KERNELS, KernelVariant, Recording, TileConfig};
 
 use crate::SUITES;
 use crate::common::backend::Implementation;
@@ -28,6 +29,14 @@ fn every_variant_brings_kernels_of_its_own_and_all_kernels_are_used() {
     }
     // Tiles of hardware have kernels of their own, too.
     run(Implementation::GpuFusedNarrow);
+    // And optimisers, which tests/ops/optimizer.rs compares.
+    let case = &SUITES[0].cases()[0].case;
+    for (_, optimizer) in &OPTIMIZERS {
+        let (plan, tiles) = (plan::of(&case.graph, case.batch), TileConfig::Narrow.into());
+        let kernels = (KernelVariant::default(), &tiles);
+        let recording = Recording::with_optimizer(plan, 1, kernels, 1, optimizer).unwrap();
+        ran.extend(recording.kernels.keys().copied());
+    }
     let all = KERNELS.iter().map(|kernel| kernel.name).filter(|name| !name.starts_with("bench_"));
     assert_eq!(ran, all.collect());
 }
