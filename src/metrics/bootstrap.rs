@@ -199,7 +199,7 @@ mod tests {
                 let mut normal = |deviation: f64, count: usize| -> Vec<f64> {
                     (0..count).map(|_| deviation * draws.normal()).collect()
                 };
-                let (by_group, by_song) = (normal(of_group, 120), normal(0.2, groups.len()));
+                let (by_group, by_song) = (normal(of_group, 264), normal(0.2, groups.len()));
                 let by_seed = normal(of_seed, 3);
                 let noise = normal(0.2, 3 * groups.len());
                 let value = |seed: usize, song: usize| {

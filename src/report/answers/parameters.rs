@@ -460,7 +460,7 @@ mod tests {
             &[
                 "lowest in epoch 3 of 8 (1.500) and then rises to a mean of 1.800",
                 "0.100",
-                "epoch 3.",
+                "early stopping is the remedy.",
             ],
         );
         assert_eq!(turn(&history(&[(2.0, 1.9), (1.0, 1.5)])), Turn::TooLate);
