@@ -164,9 +164,14 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
 
 fn begin(args: &Args, output: Output) -> Result<ExitCode> {
     let logs = args.logs()?;
-    let file = args.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
+    let mut file = args.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
     let given = args.settings();
     let of_file = given.left_out("the config file's", &file);
+    if let Some(fold) = file.fold.take_if(|_| given.data.is_some()) {
+        tell(&format!(
+            "the config file's fold, {fold}, is of its own data and not taken with --data"
+        ));
+    }
     let settings = given.or(file);
     let model = Model::open(settings.model.as_deref().unwrap_or("p1"))?;
     let recipe = Recipe::of(&model)?;
@@ -370,7 +375,8 @@ fn setup(config: &Config) -> String {
             text.push_str(&format!(", {name} {value}"));
         }
     }
-    format!("{text}, seed {seed}")
+    let fold = config.fold.as_ref().map_or(String::new(), |fold| format!(", without fold {fold}"));
+    format!("{text}, seed {seed}{fold}")
 }
 
 /// Prints a run: a bar for the current epoch, a line for each that is done.

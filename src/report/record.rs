@@ -41,6 +41,13 @@ impl RunRecord {
         let folder = RunFolder::open(path)?;
         let config = Config::read(&folder.config())?;
         folder.check_finished()?;
+        if let Some(fold) = &config.fold {
+            let problem = format!(
+                "a report is of a run on all data, and this one holds out fold {fold}; train one with \
+                 genre-gpu train, or read compare.txt beside the runs of the folds"
+            );
+            return Err(Error::Run { path: path.into(), problem });
+        }
         folder.check_resumable()?;
         let (saved, graph) = folder.read_model()?;
         let SavedModel { facts, .. } = saved;
