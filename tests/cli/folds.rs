@@ -166,13 +166,13 @@ fn figures_are_those_of_the_songs_held_out() {
     let ran = work.ok(&format!("train --resume {run} --epochs 2"));
     // Songs of the held-out fold are not taken for songs of two parts.
     assert!(!ran.err.contains("are in both"), "{}", ran.err);
-    work.fails(&format!("report {run}"), &["a run on all data", "holds out fold 1 of 3"]);
+    work.fails(&format!("report {run}"), &["a run on all data", "holds out fold 2 of 3"]);
     // The fold is one of its own data.
     let config = format!("train --config {run}/config.toml --epochs 1");
     let ran = work.ok(&format!("{config} --out same"));
-    assert!(ran.out.contains(", without fold 1 of 3, seed 42, by "), "{}", ran.out);
+    assert!(ran.out.contains(", without fold 2 of 3, seed 42, by "), "{}", ran.out);
     let ran = work.ok(&format!("{config} --data data --out whole"));
-    says(&ran, &["the config file's fold, 1 of 3, seed 42, by", "not taken with --data"]);
+    says(&ran, &["the config file's fold, 2 of 3, seed 42, by", "not taken with --data"]);
     assert!(!work.text("whole/config.toml").contains("fold ="));
     refuses(&work, FOLDS, false, &["with other settings", "epochs 2, not 1"]);
 }
