@@ -50,13 +50,13 @@ Examples:
   genre-gpu train --data all.npz --split song
       on one x, y and song ids, split here into training, validation and test
   genre-gpu train --data large/ --data-from disk
-      on arrays larger than memory (.npy files in C order); bit-identical. By default
-      arrays stay on disk if they would take over half of the available memory
+      on arrays larger than memory (.npy files in C order); bit-identical. That is
+      the default if they would take over half of the available memory
   genre-gpu train --data course/ --front-end librosa-2s,hop=1024
       axes in Hz and seconds for arrays that you know: librosa-2s or bristol-80,
       with changes of sample-rate, n-fft, hop, f-min, f-max or mels
   genre-gpu train --out runs/mine --log-dir logs/mine --jsonl log.jsonl
-      curves in TensorBoard while it trains (tensorboard --logdir logs), and JSON lines
+      curves in TensorBoard while it trains, and JSON lines
   genre-gpu train --resume runs/mine --epochs 40
       resume a run; bit-identical to one that was never stopped (except with a
       cosine schedule, which depends on --epochs)";

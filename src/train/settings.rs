@@ -258,7 +258,7 @@ settings! {
         early_stopping: EarlyStopping = EarlyStopping::default(), #[serde(default)];
 
         /// Share of each label's 1 that is spread over all classes
-        [long, value_name = "SHARE", conflicts_with = "resume", hide_short_help = true]
+        [long, value_name = "S", conflicts_with = "resume", hide_short_help = true]
         label_smoothing: f32 = 0.0, #[serde(default)];
 
         /// Weights of classes in training: balanced, 1,2,... by label, or rock=2,metal=1.5
