@@ -170,7 +170,7 @@ fn figures_are_those_of_the_songs_held_out() {
     // The fold is one of its own data.
     let config = format!("train --config {run}/config.toml --epochs 1");
     let ran = work.ok(&format!("{config} --out same"));
-    assert!(ran.out.contains(", without fold 2 of 3, seed 42, by "), "{}", ran.out);
+    says(&ran, &[", without fold 2 of 3, seed 42, by "]);
     let ran = work.ok(&format!("{config} --data data --out whole"));
     says(&ran, &["the config file's fold, 2 of 3, seed 42, by", "not taken with --data"]);
     assert!(!work.text("whole/config.toml").contains("fold ="));
