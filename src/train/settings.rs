@@ -228,19 +228,19 @@ settings! {
         [long, value_name = "SHARE", conflicts_with = "resume", hide_short_help = true]
         weight_decay: f64, #[serde(skip_serializing_if = "Option::is_none")];
 
-        /// Largest norm of all gradients together (global_clipnorm) [default: none]
+        /// Largest norm of all gradients [default: none]
         [long, value_name = "NORM", conflicts_with = "resume", hide_short_help = true]
         clip_norm: f64, #[serde(skip_serializing_if = "Option::is_none")];
 
-        /// Adam's first moment: share that stays [default: 0.9]
+        /// Decay of Adam's first moment [default: 0.9]
         [long, value_name = "SHARE", conflicts_with = "resume", hide_short_help = true]
         beta_1: f64, #[serde(skip_serializing_if = "Option::is_none")];
 
-        /// Adam's second moment: share that stays [default: 0.999]
+        /// Decay of Adam's second moment [default: 0.999]
         [long, value_name = "SHARE", conflicts_with = "resume", hide_short_help = true]
         beta_2: f64, #[serde(skip_serializing_if = "Option::is_none")];
 
-        /// Adam: added to the root of the second moment [default: 1e-7]
+        /// Adam's epsilon, beside the root [default: 1e-7]
         [long, value_name = "NUMBER", conflicts_with = "resume", hide_short_help = true]
         epsilon: f64, #[serde(skip_serializing_if = "Option::is_none")];
 
@@ -249,7 +249,7 @@ settings! {
         [long, value_name = "SCHEDULE", conflicts_with = "resume"]
         schedule: Schedule = Schedule::default(), #[serde(default)];
 
-        /// Epochs over which the learning rate rises from 0 by step, such as 0.5
+        /// Epochs of a linear rise of the rate from 0
         [long, value_name = "EPOCHS", conflicts_with = "resume", hide_short_help = true]
         warmup: f32 = 0.0, #[serde(default)];
 
@@ -257,7 +257,7 @@ settings! {
         [long, value_name = "N", conflicts_with = "resume", hide_short_help = true]
         early_stopping: EarlyStopping = EarlyStopping::default(), #[serde(default)];
 
-        /// Share of each label's 1 that is spread over all classes
+        /// Share of a label spread over all classes
         [long, value_name = "S", conflicts_with = "resume", hide_short_help = true]
         label_smoothing: f32 = 0.0, #[serde(default)];
 
