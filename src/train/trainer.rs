@@ -221,7 +221,8 @@ impl<'a> Trainer<'a> {
         let epoch = self.position.history.len();
         let n = self.data.train.len();
         let order = config.shuffle.order(config.seed, n, epoch);
-        let optimizer = config.optimizer(self.learning_rate(epoch));
+        let rate = self.learning_rate(epoch);
+        let optimizer = config.optimizer(rate);
         let augmentations =
             augmentations(config.augment, self.data, self.stats, config.seed, epoch);
         let (seconds_before, metrics_before) = (self.position.seconds, self.position.metrics);
@@ -242,7 +243,6 @@ impl<'a> Trainer<'a> {
             if diverged || stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let steps = n.div_ceil(config.batch_size);
-        let rate = self.learning_rate(epoch);
         let rates = (self.position.step..steps).map(|i| step_rate(config, (epoch, rate), i, steps));
         let rates: Vec<f32> = rates.collect();
         let batches = Batches {

@@ -9,7 +9,7 @@ use super::data::Set;
 use super::program::Work;
 use super::stop::{STEPS, interrupt};
 
-const SMALL: &str = r#"
+pub const SMALL: &str = r#"
 rationale = "One dense layer."
 
 [[node]]

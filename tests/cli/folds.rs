@@ -4,26 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::compare::SMALL;
 use super::data::Set;
 use super::program::{Ran, Work};
 use super::stop::interrupt;
-
-const SMALL: &str = r#"
-rationale = "One dense layer."
-
-[[node]]
-name = "flatten"
-op = "flatten"
-
-[[node]]
-name = "dense"
-op = "dense"
-units = "classes"
-
-[[node]]
-name = "softmax"
-op = "softmax"
-"#;
 
 const FOLDS: &str = "compare --models a.toml,b.toml --seeds 42,43 --data data --epochs 1 --batch-size 8 \
                      --folds 3 --group groups.csv --out out";
