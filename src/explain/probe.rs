@@ -65,12 +65,16 @@ pub(super) fn last_poolings(graph: &Graph) -> Vec<NodeId> {
         Shape::Map { h, w, .. } => h > 1 && w > 1,
         Shape::Flat(_) => false,
     };
-    if !found.iter().any(both)
-        && let Some(last) = graph.ids().rev().find(|id| both(id) && eligible(id))
-    {
-        found.push(last);
+    if !found.iter().any(both) {
+        let last = |id: &NodeId| !readers(graph, *id).any(|reader| both(&reader));
+        found.extend(graph.ids().filter(|id| both(id) && eligible(id) && last(id)));
     }
     found
+}
+
+/// The nodes that take the output of `id`.
+fn readers(graph: &Graph, id: NodeId) -> impl Iterator<Item = NodeId> {
+    graph.ids().filter(move |reader| graph.node(*reader).inputs.contains(&id))
 }
 
 fn is_pooling(graph: &Graph, id: NodeId) -> bool {
@@ -80,9 +84,7 @@ fn is_pooling(graph: &Graph, id: NodeId) -> bool {
 /// Whether some way from the node to the output meets no further pooling.
 fn ends_unpooled(graph: &Graph, id: NodeId) -> bool {
     id == graph.output()
-        || graph
-            .ids()
-            .filter(|reader| graph.node(*reader).inputs.contains(&id))
+        || readers(graph, id)
             .any(|reader| !is_pooling(graph, reader) && ends_unpooled(graph, reader))
 }
 
@@ -104,7 +106,7 @@ mod tests {
         let p1 = graph("p1");
         assert_eq!(names(&p1, &last_poolings(&p1)), ["max_pooling2d_2"]);
         let p2 = graph("p2");
-        assert_eq!(names(&p2, &last_poolings(&p2)), ["band.pool2", "time.norm"]);
+        assert_eq!(names(&p2, &last_poolings(&p2)), ["band.pool2", "time.norm", "frequency.norm"]);
     }
 
     #[test]

@@ -1,16 +1,23 @@
 //! The built-in models: P1, its variants as controls, P2, and P2 with parts left out.
 
 /// Name, text and description of each model.
-pub(super) const BUILT_IN: [(&str, &str, &str); 9] = [
+pub(super) const BUILT_IN: [(&str, &str, &str); 12] = [
     ("p1", include_str!("p1.toml"), "the assignment's CNN: three 5x5 convolutions, a dense layer"),
     ("p1-aug", include_str!("p1-aug.toml"), "control: P1 with P2's augmentation"),
     ("p1-bn", include_str!("p1-bn.toml"), "control: P1 with batch normalisation and dropout"),
-    ("p1-bn-aug", include_str!("p1-bn-aug.toml"), "control: p1-bn with all of P2's recipe"),
-    ("p1-bn-low", include_str!("p1-bn-low.toml"), "control: p1-bn-aug on P2's bands only"),
-    ("p2", include_str!("p2.toml"), "filters along time in each band, then along frequency"),
-    ("p2-bands", include_str!("p2-bands.toml"), "variant: mel bands as channels of a 1-D CNN"),
+    (
+        "p1-bn-aug",
+        include_str!("p1-bn-aug.toml"),
+        "control: P1 with all of P2's recipe, same bands",
+    ),
+    ("p1-bn-low", include_str!("p1-bn-low.toml"), "control: p1-bn-aug without the highest bands"),
+    ("p2", include_str!("p2.toml"), "filters along time beside filters along frequency"),
+    ("p2-square", include_str!("p2-square.toml"), "control: P2 with square filters instead"),
+    ("p2-time", include_str!("p2-time.toml"), "ablation: P2 without filters along frequency"),
+    ("p2-frequency", include_str!("p2-frequency.toml"), "ablation: P2 without filters along time"),
+    ("p2-timbre", include_str!("p2-timbre.toml"), "ablation: P2 with the band levels alone"),
     ("p2-rhythm", include_str!("p2-rhythm.toml"), "ablation: P2 without the band levels"),
-    ("p2-timbre", include_str!("p2-timbre.toml"), "ablation: P2 without its filters along time"),
+    ("p2-bands", include_str!("p2-bands.toml"), "variant: mel bands as channels of a 1-D CNN"),
 ];
 
 /// Name and description of each built-in model.
@@ -62,7 +69,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(Model::open("p2").unwrap().least_input(10), Some([18, 1]));
+        assert_eq!(Model::open("p2").unwrap().least_input(10), Some([16, 1]));
         assert_eq!(Model::open("p1").unwrap().least_input(10), Some([8, 8]));
     }
 
@@ -84,7 +91,8 @@ mod tests {
             file.remove("train").map_or_else(toml::Table::new, |train| train.try_into().unwrap())
         };
         let p2 = recipe("p2");
-        for name in ["p1-bn-aug", "p1-bn-low", "p2-timbre", "p2-rhythm", "p2-bands"] {
+        let parts = BUILT_IN.iter().map(|(name, ..)| *name).filter(|name| name.starts_with("p2"));
+        for name in parts.chain(["p1-bn-aug", "p1-bn-low"]) {
             assert_eq!(recipe(name), p2, "{name}");
         }
         assert_eq!(recipe("p1-bn"), recipe("p1"));
@@ -100,6 +108,22 @@ mod tests {
         let mut low = nodes("p1-bn-low");
         assert_eq!(low.remove(1), ("low".to_owned(), Op::Crop { bands: 70 }));
         assert_eq!(low, nodes("p1-bn"));
-        assert!(nodes("p2").contains(&("low".to_owned(), Op::Crop { bands: 70 })));
+        // What an ablation leaves out, and nothing else but the inputs of the profile.
+        let without = |out: &[&str]| {
+            let mut all = nodes("p2");
+            all.retain(|(name, _)| !out.iter().any(|part| name.starts_with(part)));
+            all
+        };
+        for (name, out) in [
+            ("p2-time", &["frequency."][..]),
+            ("p2-frequency", &["time."]),
+            ("p2-timbre", &["time.", "frequency."]),
+            ("p2-rhythm", &["level."]),
+        ] {
+            assert_eq!(nodes(name), without(out), "{name}");
+        }
+        let mut square = nodes("p2-square");
+        square.retain(|(name, _)| !name.starts_with("square."));
+        assert_eq!(square, nodes("p2-timbre"));
     }
 }

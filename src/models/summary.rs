@@ -16,19 +16,23 @@ impl fmt::Display for LayerTable<'_> {
         let rows: Vec<[String; 4]> = graph.ids().map(|id| row(graph, id)).collect();
         let head = ["Layer (type)", "Output shape", "Param #", "Reads"];
         let branches = graph.ids().skip(1).any(|id| !reads_previous(graph, id));
-        let columns = if branches { 4 } else { 3 };
         let width = |i: usize| {
             let cells = rows.iter().map(|r| r[i].chars().count()).chain([head[i].len()]);
-            let widest = cells.max().unwrap_or(0);
-            if i == 3 { widest.min(READS) } else { widest }
+            cells.max().unwrap_or(0)
         };
-        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let mut widths: Vec<usize> = (0..3).map(width).collect();
+        let left: usize = widths.iter().map(|width| width + 2).sum();
+        // Names that a node reads; more go below.
+        let reads = COLUMNS.saturating_sub(left + 2).max(head[3].len()).min(width(3));
+        if branches {
+            widths.push(reads);
+        }
         let line = |cells: &[String; 4]| {
             let mut text = String::new();
             let mut below = String::new();
             for (i, (cell, width)) in cells.iter().zip(&widths).enumerate() {
                 let (cell, rest) = match i {
-                    3 => cell.split_at(fitting(cell, READS)),
+                    3 => cell.split_at(fitting(cell, reads)),
                     _ => (cell.as_str(), ""),
                 };
                 below.push_str(rest.trim_start());
@@ -38,10 +42,9 @@ impl fmt::Display for LayerTable<'_> {
                 let _ = write!(text, " {before}{cell}{after} ");
             }
             // What one line has no room for stands below it.
-            let left: usize = widths.iter().take(3).map(|width| width + 2).sum();
             let mut rest = below.as_str();
             while !rest.is_empty() {
-                let (now, later) = rest.split_at(fitting(rest, READS));
+                let (now, later) = rest.split_at(fitting(rest, reads));
                 text = format!("{}\n{} {now}", text.trim_end(), " ".repeat(left));
                 rest = later.trim_start();
             }
@@ -66,8 +69,8 @@ impl fmt::Display for LayerTable<'_> {
     }
 }
 
-/// Columns of the names that a node reads; more go below.
-const READS: usize = 22;
+/// Columns of a terminal that the table keeps to.
+const COLUMNS: usize = 80;
 
 /// How much of a list of names fits so many columns, up to a comma and at least one name.
 fn fitting(names: &str, columns: usize) -> usize {
@@ -178,7 +181,7 @@ mod tests {
         let graph = Model::open("p2").unwrap().graph([80, 80, 1], 4).unwrap();
         let text = LayerTable(&graph).to_string();
         assert!(
-            text.contains(" time.max, time.mean,\n") && text.contains(" level.max, level.mean\n"),
+            text.contains(" time.max, time.mean,\n") && text.contains(" level.deviation\n"),
             "{text}"
         );
     }

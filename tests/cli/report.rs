@@ -383,8 +383,8 @@ fn a_further_run_is_held_against_the_first() {
     work.ok("report run other");
     let html = work.text("report.html").replace('\u{a0}', " ");
     let section = between(&html, "<h2>P2</h2>", "<section id=\"appendix\">");
-    assert!(section.contains("time first, then frequency"), "its rationale");
-    for node in ["time.conv", "level.mean", "softmax"] {
+    assert!(section.contains("treats the two axes differently"), "its rationale");
+    for node in ["time.conv", "frequency.conv", "level.mean", "softmax"] {
         assert!(section.contains(&format!(">{node}</text>")), "{node} is drawn");
     }
     assert!(section.contains("trained once (with seeds 42 and 7)"), "{section}");

@@ -83,7 +83,7 @@ fn naive_map(c: usize, a: &[f64], g: &[f64], averaged: bool) -> Vec<f64> {
 #[test]
 fn maps_of_branches_agree_with_naive_loops() {
     let layers = [
-        ("p2", vec!["time.norm", "time.max", "profile"]),
+        ("p2", vec!["time.norm", "frequency.norm", "time.max", "profile"]),
         ("p2-timbre", vec![]),
         ("p2-bands", vec![]),
     ];

@@ -153,6 +153,7 @@ mod tests {
         assert_eq!(p2[0], ["head.logits"]);
         assert_eq!(p2[2], ["band.norm2", "band.conv2"]);
         assert_eq!(p2.last().unwrap(), &["time.norm", "time.conv"]);
-        assert_eq!(p2.len(), 5);
+        assert_eq!(p2[4], ["frequency.norm", "frequency.conv"]);
+        assert_eq!(p2.len(), 6);
     }
 }
