@@ -126,9 +126,9 @@ mod tests {
     #[test]
     fn what_is_pooled_over_all_frames_is_one_cell_of_all() {
         let cells = |size, count| CellGrid { first: 0.0, size, count };
-        let want = ReceptiveSpan { bands: cells(16.0, 8), frames: cells(25.0, 1) };
+        let want = ReceptiveSpan { bands: cells(16.0, 7), frames: cells(25.0, 1) };
         assert_eq!(place("p2", [128, 25, 1], "band.pool2"), Some(want));
-        let want = ReceptiveSpan { bands: cells(1.0, 128), frames: cells(1.0, 25) };
+        let want = ReceptiveSpan { bands: cells(1.0, 112), frames: cells(1.0, 25) };
         for node in ["time.norm", "frequency.norm"] {
             assert_eq!(place("p2", [128, 25, 1], node), Some(want), "{node}");
         }

@@ -1,17 +1,18 @@
 //! The built-in models: P1, its variants as controls, P2, and P2 with parts left out.
 
 /// Name, text and description of each model.
-pub(super) const BUILT_IN: [(&str, &str, &str); 12] = [
+pub(super) const BUILT_IN: [(&str, &str, &str); 13] = [
     ("p1", include_str!("p1.toml"), "the assignment's CNN: three 5x5 convolutions, a dense layer"),
     ("p1-aug", include_str!("p1-aug.toml"), "control: P1 with P2's augmentation"),
     ("p1-bn", include_str!("p1-bn.toml"), "control: P1 with batch normalisation and dropout"),
     (
         "p1-bn-aug",
         include_str!("p1-bn-aug.toml"),
-        "control: P1 with all of P2's recipe, same bands",
+        "control: p1-bn with all of P2's recipe",
     ),
-    ("p1-bn-low", include_str!("p1-bn-low.toml"), "control: p1-bn-aug without the highest bands"),
+    ("p1-bn-low", include_str!("p1-bn-low.toml"), "control: p1-bn-aug on P2's bands only"),
     ("p2", include_str!("p2.toml"), "filters along time beside filters along frequency"),
+    ("p2-full", include_str!("p2-full.toml"), "control: P2 on all bands"),
     ("p2-square", include_str!("p2-square.toml"), "control: P2 with square filters instead"),
     ("p2-time", include_str!("p2-time.toml"), "ablation: P2 without filters along frequency"),
     ("p2-frequency", include_str!("p2-frequency.toml"), "ablation: P2 without filters along time"),
@@ -69,7 +70,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(Model::open("p2").unwrap().least_input(10), Some([16, 1]));
+        assert_eq!(Model::open("p2").unwrap().least_input(10), Some([18, 1]));
         assert_eq!(Model::open("p1").unwrap().least_input(10), Some([8, 8]));
     }
 
@@ -108,7 +109,10 @@ mod tests {
         let mut low = nodes("p1-bn-low");
         assert_eq!(low.remove(1), ("low".to_owned(), Op::Crop { bands: 70 }));
         assert_eq!(low, nodes("p1-bn"));
-        // What an ablation leaves out, and nothing else but the inputs of the profile.
+        let mut full = nodes("p2");
+        assert_eq!(full.remove(1), ("low".to_owned(), Op::Crop { bands: 70 }));
+        assert_eq!(nodes("p2-full"), full);
+        // What an ablation leaves out.
         let without = |out: &[&str]| {
             let mut all = nodes("p2");
             all.retain(|(name, _)| !out.iter().any(|part| name.starts_with(part)));

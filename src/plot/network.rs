@@ -246,7 +246,7 @@ mod tests {
         }
     }
 
-    /// P2's summaries of a band stand side by side, though three of them hang from the input.
+    /// P2's summaries of a band stand side by side, though three of them hang from the crop.
     #[test]
     fn short_branches_end_beside_long_ones() {
         let graph = Model::open("p2").unwrap().graph([80, 80, 1], 4).unwrap();

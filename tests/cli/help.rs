@@ -118,7 +118,7 @@ fn the_built_in_models_have_a_line_each() {
     assert_narrow(&text, "models");
     let list: Value = serde_json::from_str(&work.ok("models --json").out).unwrap();
     let list = list.as_array().unwrap();
-    assert_eq!(list.len(), 12);
+    assert_eq!(list.len(), 13);
     for model in list {
         let name = model["name"].as_str().unwrap();
         assert!(text.contains(&format!("\n{name} ")), "{name}");

@@ -420,12 +420,12 @@ fn a_model_that_needs_larger_samples_is_left_out_of_the_assignment() {
         "P2",
         &[
             "P2 is left out",
-            "at least 16 mel bands x 1 frames, found 13 x 30",
+            "at least 18 mel bands x 1 frames, found 13 x 30",
             "prepare SONGS --mels 64 --out arrays64",
         ],
     );
     assert_eq!(work.list("out"), ["p1", "report.html"]);
-    assert!(work.ok("summary --model p2").out.contains("Least input: 16 mel bands x 1 frames"));
+    assert!(work.ok("summary --model p2").out.contains("Least input: 18 mel bands x 1 frames"));
     let json = work.ok("summary --json").out;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["least_input"], serde_json::json!([8, 8]));

@@ -22,7 +22,7 @@ fn what_cannot_be_is_told() {
     let work = Work::empty();
     for (input, model, told) in [
         ("7x80", "p1", "p1 needs at least 8 mel bands x 8 frames: --input 8x80"),
-        ("13x130", "p2", "p2 needs at least 16 mel bands x 1 frames: --input 16x130"),
+        ("13x130", "p2", "p2 needs at least 18 mel bands x 1 frames: --input 18x130"),
     ] {
         let words = |input: &str| format!("summary --model {model} --input {input}");
         let ran = work.refuses(&words(input), &[told]);

@@ -368,8 +368,8 @@ mod tests {
         holds(
             &text,
             &[
-                "3.3 per segment",
-                "we expect little overfitting: 3.3 parameters per segment are few",
+                "3.1 per segment",
+                "we expect little overfitting: 3.1 parameters per segment are few",
                 "dropout of 0.3",
                 "masked bands, masked frames and changes of level",
                 "batch normalisation",

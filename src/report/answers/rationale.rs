@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn what_depends_on_the_data_is_of_the_data() {
-        let model = Model::open("p1-bn-low").unwrap();
+        let model = Model::open("p2").unwrap();
         let of = |model: &Model, shape: [usize; 3], axes: &Axes, data: &str| {
             let graph = model.graph(shape, 4).unwrap();
             Rationale::new(&model.rationale, &graph, axes, data).render().unwrap()
@@ -74,12 +74,11 @@ mod tests {
         for word in ["Hz", "GTZAN", "codec"] {
             assert!(!got.contains(word), "{word} in {got}");
         }
+        assert!(got.lines().count() > 1, "{got}");
         let demo = of(&model, [80, 80, 1], &Axes::default(), demo::SOURCE);
         let words = "70 of 80 bands are used. The demo corpus is synthesised and has no recordings";
         assert!(demo.contains(words) && !got.contains("demo corpus"), "{demo}");
-        let p2 = Model::open("p2").unwrap();
-        let whole = of(&p2, [80, 80, 1], &Axes::default(), demo::SOURCE);
-        assert!(!whole.contains("demo corpus") && !whole.contains("bands are used"), "{whole}");
-        assert_eq!(whole.trim_end().lines().count(), 4, "three paragraphs and the size: {whole}");
+        let whole = of(&Model::open("p1").unwrap(), [80, 80, 1], &Axes::default(), demo::SOURCE);
+        assert!(!whole.contains("demo corpus"), "{whole}");
     }
 }
