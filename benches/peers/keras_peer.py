@@ -41,10 +41,14 @@ def p2(shape, dropout):
     def frames(x):
         return [layers.MaxPooling2D((1, width))(x), layers.AveragePooling2D((1, width))(x)]
 
+    def deviation(x):
+        return keras.ops.sqrt(keras.ops.var(x, axis=2, keepdims=True) + 1e-3)
+
     sample = layers.Input((height, width, 1))
-    low = layers.Cropping2D(((0, height - height * 7 // 8), (0, 0)))(sample)
-    time_maps = conv(low, "time.conv", 8, (1, 5))
-    x = layers.Concatenate()(frames(time_maps) + frames(low))
+    time_maps = conv(sample, "time.conv", 8, (1, 5))
+    frequency_maps = conv(sample, "frequency.conv", 8, (9, 1))
+    profile = frames(time_maps) + frames(frequency_maps) + frames(sample) + [deviation(sample)]
+    x = layers.Concatenate()(profile)
     x = layers.MaxPooling2D((4, 1))(conv(x, "band.conv1", 16, (9, 1)))
     x = layers.MaxPooling2D((4, 1))(conv(x, "band.conv2", 24, (5, 1)))
     x = layers.Dropout(dropout)(layers.Flatten()(x))

@@ -42,31 +42,34 @@ class P1(nn.Module):
 class P2(nn.Module):
     def __init__(self, shape, dropout):
         super().__init__()
-        self.low = shape[0] * 7 // 8
-        self.flat = (self.low // 16, 1, 24)
+        height, _ = shape
+        self.flat = (height // 16, 1, 24)
         self.time = nn.Conv2d(1, 8, (1, 5), padding=(0, 2), bias=False)
-        self.band1 = nn.Conv2d(18, 16, (9, 1), padding=(4, 0), bias=False)
+        self.frequency = nn.Conv2d(1, 8, (9, 1), padding=(4, 0), bias=False)
+        self.band1 = nn.Conv2d(35, 16, (9, 1), padding=(4, 0), bias=False)
         self.band2 = nn.Conv2d(16, 24, (5, 1), padding=(2, 0), bias=False)
         # Keras's momentum 0.9 is the share that is kept, here it is that which is new.
-        self.norms = nn.ModuleList(nn.BatchNorm2d(c, eps=1e-3, momentum=0.1) for c in (8, 16, 24))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(c, eps=1e-3, momentum=0.1) for c in (8, 8, 16, 24))
         self.dropout = nn.Dropout(dropout)
-        self.dense = nn.Linear(self.low // 16 * 24, 32)
+        self.dense = nn.Linear(height // 16 * 24, 32)
         self.output = nn.Linear(32, 4)
 
     def load(self, start):
         assign(self.time, start.conv_oihw("time.conv"))
+        assign(self.frequency, start.conv_oihw("frequency.conv"))
         assign(self.band1, start.conv_oihw("band.conv1"))
         assign(self.band2, start.conv_oihw("band.conv2"))
         assign(self.dense, start.dense_oi("head.dense", self.flat))
         assign(self.output, start.dense_oi("head.logits"))
 
     def forward(self, x):
-        x = x[:, :, : self.low]
         time_maps = F.relu(self.norms[0](self.time(x)))
-        profile = [t for m in (time_maps, x) for t in (m.max(3, True).values, m.mean(3, True))]
-        x = torch.cat(profile, 1)
-        x = F.max_pool2d(F.relu(self.norms[1](self.band1(x))), (4, 1))
-        x = F.max_pool2d(F.relu(self.norms[2](self.band2(x))), (4, 1))
+        frequency_maps = F.relu(self.norms[1](self.frequency(x)))
+        profile = [t for m in (time_maps, frequency_maps, x) for t in (m.max(3, True).values, m.mean(3, True))]
+        deviation = (x.var(3, correction=0, keepdim=True) + 1e-3).sqrt()
+        x = torch.cat([*profile, deviation], 1)
+        x = F.max_pool2d(F.relu(self.norms[2](self.band1(x))), (4, 1))
+        x = F.max_pool2d(F.relu(self.norms[3](self.band2(x))), (4, 1))
         return self.output(F.relu(self.dense(self.dropout(x.flatten(1)))))
 
     def penalty(self):
