@@ -230,14 +230,7 @@ fn resume(args: &Args, output: Output, path: &Path) -> Result<ExitCode> {
     let mut config = Config::read(&folder.config())?;
     let given = args.settings();
     let planned = config.epochs;
-    config.epochs = given.epochs.unwrap_or(config.epochs);
-    if config.epochs != planned && config.schedule.depends_on_total_epochs() {
-        tell(&format!(
-            "warning: the learning rates of a {} schedule depend on the number of epochs: this run \
-             was started for {planned}, so it will differ from one of {} epochs from the start",
-            config.schedule, config.epochs
-        ));
-    }
+    config.epochs = given.epochs.unwrap_or(planned);
     config.threads = given.threads.unwrap_or(config.threads);
     config.run_on(given.device, given.adapter.clone());
     // Other data, such as those that were moved, are split as the run's were.
@@ -247,6 +240,21 @@ fn resume(args: &Args, output: Output, path: &Path) -> Result<ExitCode> {
     config.check()?;
     folder.check_resumable()?;
     let history = Checkpoint::read(&folder.checkpoint())?.position.history;
+    if let Some(Ending::Early(early)) =
+        ending(&Config { epochs: planned, ..config.clone() }, &history)
+        && (early.epochs..planned).contains(&config.epochs)
+    {
+        // Its rates, and that it ended early, are those of a run of the planned epochs.
+        tell(&format!("{early}; --epochs {} changes nothing of that", config.epochs));
+        config.epochs = planned;
+    }
+    if config.epochs != planned && config.schedule.depends_on_total_epochs() {
+        tell(&format!(
+            "warning: the learning rates of a {} schedule depend on the number of epochs: this run \
+             was started for {planned}, so it will differ from one of {} epochs from the start",
+            config.schedule, config.epochs
+        ));
+    }
     if let (true, Some(Ending::Early(early))) = (config.epochs > planned, ending(&config, &history))
     {
         let problem = format!(

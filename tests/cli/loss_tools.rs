@@ -38,6 +38,17 @@ fn a_run_that_stops_early_is_complete_and_keeps_the_best_epoch() {
     let problem = ["run: training stopped early", "more epochs would not be trained", "none"];
     work.fails("train --resume run --epochs 9", &problem);
     assert_eq!(work.text("run/config.toml"), config, "a refusal changed the run");
+    // As many epochs as there are, or more of those that were planned, change nothing.
+    for epochs in [3, 5] {
+        let again = work.ok(&format!("train --resume run --epochs {epochs}"));
+        let told = "after epoch 3 of 6: in the 2 epochs after epoch 1 the validation loss did not fall by \
+                            more than 100 below its";
+        let unchanged = format!("--epochs {epochs} changes nothing of that");
+        assert!(again.err.contains(told) && again.err.contains(&unchanged), "{}", again.err);
+        let metrics: Value = serde_json::from_str(&work.text("run/metrics.json")).unwrap();
+        assert_eq!(metrics["stopped_early"], reason, "{epochs}");
+        assert_eq!(work.text("run/config.toml"), config, "{epochs}");
+    }
     work.ok("evaluate run");
     work.ok("explain run --no-checks");
     work.ok("report run");
