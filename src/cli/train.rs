@@ -298,7 +298,7 @@ fn train(args: &Args, output: Output, run: &PlannedRun<'_>, logs: Logs) -> Resul
         Some(RunOutcome::Trained(trained)) => {
             let (folder, metrics) = (&RunFolder::at(folder), &trained.metrics);
             observer.end_logs(End::Completed { folder, metrics, epochs: trained.history.len() });
-            print_results(args, output, folder.path(), trained)?;
+            print_results(args, output, run.job, trained)?;
             Ok(ExitCode::SUCCESS)
         }
         Some(RunOutcome::Stopped { epochs }) => {
@@ -329,7 +329,8 @@ fn load(args: &Args, output: Output, config: &Config) -> Result<PreparedData> {
     prepare_data(source, config.scale, output)
 }
 
-fn print_results(args: &Args, output: Output, folder: &Path, trained: &TrainedRun) -> Result<()> {
+fn print_results(args: &Args, output: Output, job: &Job, trained: &TrainedRun) -> Result<()> {
+    let folder = job.folder.as_path();
     if args.json {
         let path = RunFolder::open(folder)?.metrics();
         return say(std::fs::read_to_string(&path).map_err(Error::io(&path, "read"))?.trim_end());
@@ -346,9 +347,14 @@ fn print_results(args: &Args, output: Output, folder: &Path, trained: &TrainedRu
         output.say(&format!("  {text}"))?;
     }
     let run = quoted(folder);
+    // A report is of a run on all data, and those of folds have no pictures.
+    let (files, report) = match job.config.fold {
+        None => ("curves.png, confusion.png, ...", format!("\n  genre-gpu report {run}")),
+        Some(_) => ("history.csv, metrics.json, ...", String::new()),
+    };
     output.say(&format!(
-        "\n{}\n\n{:.2} s per epoch on {}\nThe run is in {} (curves.png, confusion.png, ...). \
-         Next:\n  genre-gpu explain {run}\n  genre-gpu report {run}",
+        "\n{}\n\n{:.2} s per epoch on {}\nThe run is in {} ({files}). \
+         Next:\n  genre-gpu explain {run}{report}",
         trained.outcome,
         seconds_per_epoch(&trained.history),
         trained.device,

@@ -539,9 +539,18 @@ impl Config {
         device::tiles(self.tiles.as_deref())?;
         self.check_optimizer()?;
         if self.chooses_by_validation() && self.fold.as_ref().is_some_and(|fold| !fold.validates) {
-            let expected =
-                "last for a fold without validation, whose held-out fold may choose nothing";
-            return Err(Error::Setting { name: "keep", expected, found: "best".into() });
+            let (name, found) = match (self.early_stopping, self.keep) {
+                (EarlyStopping::After { .. }, _) => {
+                    ("early-stopping", self.early_stopping.to_string())
+                }
+                (EarlyStopping::None, CheckpointSelection::Best) => ("keep", "best".into()),
+                (EarlyStopping::None, CheckpointSelection::Last) => {
+                    ("schedule", self.schedule.to_string())
+                }
+            };
+            let expected = "nothing that chooses by validation in a fold without a part for it (those of compare \
+                            --folds with such a setting have one)";
+            return Err(Error::Setting { name, expected, found });
         }
         if !(0.0..=self.epochs as f32).contains(&self.warmup) {
             let (expected, found) = ("0 to the number of epochs", self.warmup.to_string());
