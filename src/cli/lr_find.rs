@@ -19,7 +19,7 @@ use crate::text::fold;
 use crate::train::rate_test::{DIVERGED, FEW, RateEnd, RatePoint, RateRange, RateTest, rate_test};
 use crate::train::run_folder::RunFolder;
 use crate::train::runs::Job;
-use crate::train::settings::{Config, Recipe, Settings, count, words};
+use crate::train::settings::{Config, Recipe, Settings, count, or_none, words};
 use crate::train::{run_name, run_title, source};
 
 const EXAMPLES: &str = "\
@@ -68,12 +68,15 @@ pub(super) struct Args {
     optimizer: Option<OptimizerName>,
 
     /// Momentum [default: the model's]
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = or_none::<f32>)]
     momentum: Option<f32>,
 
-    /// Use Nesterov momentum
-    #[arg(long)]
-    nesterov: bool,
+    /// Use Nesterov momentum (=false: without it)
+    #[arg(
+        long, value_name = "BOOL", hide_possible_values = true,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true",
+    )]
+    nesterov: Option<bool>,
 
     /// Seed of initial weights and order of samples [default: 42]
     #[arg(long, value_name = "N")]
@@ -127,7 +130,7 @@ impl Args {
             batch_size: self.batch_size,
             optimizer: self.optimizer,
             momentum: self.momentum,
-            nesterov: self.nesterov.then_some(true),
+            nesterov: self.nesterov,
             seed: self.seed,
             ..Settings::default()
         }

@@ -109,10 +109,7 @@ pub(super) struct Args {
 
 impl Args {
     fn settings(&self) -> Settings {
-        let flags = self.settings.clone();
-        // Without the flag clap sets false, which would override the config file.
-        let nesterov = flags.nesterov.filter(|given| *given);
-        Settings { nesterov, ..flags }.or(self.device.settings()).or(self.data.settings())
+        self.settings.clone().or(self.device.settings()).or(self.data.settings())
     }
 
     /// Whether standard output has JSON lines.

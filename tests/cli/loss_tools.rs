@@ -131,6 +131,50 @@ fn a_model_may_carry_them() {
     assert!(work.text("off/config.toml").contains("early-stopping = \"none\""));
 }
 
+/// What a recipe turns on, a flag turns off: `none`, or false.
+#[test]
+fn a_flag_turns_off_what_a_recipe_turns_on() {
+    let work = Work::new();
+    let nodes = "[[node]]\nname = \"flat\"\nop = \"flatten\"\n[[node]]\nname = \"head\"\nop = \"dense\"\n\
+                 units = \"classes\"\n[[node]]\nname = \"softmax\"\nop = \"softmax\"\n";
+    let train = "[train]\nepochs = 3\nbatch_size = 7\nlearning_rate = 0.01\n";
+    let on = [
+        ("momentum = 0.9", "--momentum none"),
+        ("weight_decay = 0.1", "--weight-decay none"),
+        ("clip_norm = 0.01", "--clip-norm none"),
+        ("warmup = 2", "--warmup none"),
+        ("label_smoothing = 0.3", "--label-smoothing none"),
+        ("early_stopping = \"1:100\"", "--early-stopping none"),
+        ("class_weights = \"1,2,1,0.5\"", "--class-weights none"),
+        ("augment = \"roll\"", "--augment none"),
+        ("schedule = \"cosine\"", "--schedule constant"),
+    ];
+    let keys: Vec<&str> = on.iter().map(|(key, _)| *key).collect();
+    let flags: Vec<&str> = on.iter().map(|(_, flag)| *flag).collect();
+    let nesterov = "[train]\nmomentum = 0.9\nnesterov = true\n";
+    for (file, text) in [
+        ("plain.toml", format!("{train}{nodes}")),
+        ("aided.toml", format!("{train}{}\n{nodes}", keys.join("\n"))),
+        ("nesterov.toml", format!("{nesterov}{nodes}")),
+    ] {
+        work.write(file, text);
+    }
+    work.ok("train --data data --model plain.toml --out plain");
+    work.ok(&format!("train --data data --model aided.toml {} --out off", flags.join(" ")));
+    assert_eq!(work.text("plain/history.csv"), work.text("off/history.csv"));
+    // The run's config, over the same model, is one of the same run.
+    work.ok("train --config off/config.toml --out again");
+    assert_eq!(work.text("plain/history.csv"), work.text("again/history.csv"));
+    work.ok("train --data data --model nesterov.toml --nesterov=false --epochs 1 --out without");
+    assert!(work.text("without/config.toml").contains("nesterov = false\n"));
+    work.ok("train --data data --model nesterov.toml --epochs 1 --out with");
+    assert!(work.text("with/config.toml").contains("nesterov = true\n"));
+    work.refuses(
+        "train --data data --clip-norm off --out no",
+        &["--clip-norm", "a number, or none"],
+    );
+}
+
 #[test]
 fn what_does_not_fit_is_refused() {
     let work = Work::new();
