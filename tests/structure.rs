@@ -45,7 +45,7 @@ const MAY_NAME: [(&str, &[&str]); 37] = [
         "train",
         &[
             "audio", "audit", "backend", "data", "demo", "device", "files", "graph", "metrics",
-            "models", "plan", "prepare", "progress", "random", "plot", "text",
+            "models", "ops", "plan", "prepare", "progress", "random", "plot", "text",
         ],
     ),
     (

@@ -81,7 +81,8 @@ pub(super) struct Args {
 
     /// Cross-validation: all parts are pooled and divided into K folds of equally many songs of each
     /// class, the same for all models and seeds. Each fold is held out once; the others train. Where a
-    /// setting chooses by validation (keep = "best"), one of them validates instead
+    /// setting chooses by validation (keep = "best", early stopping, a plateau schedule), one of them
+    /// validates instead
     #[arg(long, value_name = "K")]
     folds: Option<usize>,
 
@@ -110,8 +111,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "N or auto", default_value = "auto", value_parser = at_once)]
     at_once: AtOnce,
 
-    /// A TOML file with settings for all runs, as for `train` but without model and seed; flags
-    /// override it
+    /// A TOML file with settings for all runs, as for `train` but without model and seed: optimizer =
+    /// "adam", learning-rate = 0.001, ...; flags override it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 

@@ -16,12 +16,10 @@ use crate::files::{create_folder, write_atomic};
 use crate::models::{Model, OptimizerName};
 use crate::plot::{Across, Line, Lines, lines, lines_marked, sheet, write_png};
 use crate::text::fold;
-use crate::train::rate_test::{
-    DIVERGED, FEW, RateEnd, RatePoint, RateRange, RateTest, lowest, rate_test,
-};
+use crate::train::rate_test::{DIVERGED, FEW, RateEnd, RatePoint, RateRange, RateTest, rate_test};
 use crate::train::run_folder::RunFolder;
 use crate::train::runs::Job;
-use crate::train::settings::{Config, Recipe, Settings, count, words};
+use crate::train::settings::{Config, Recipe, Settings, count, or_none, words};
 use crate::train::{run_name, run_title, source};
 
 const EXAMPLES: &str = "\
@@ -34,10 +32,10 @@ Examples:
   genre-gpu lr-find --config mine.toml --from 1e-5 --to 1 --steps 200
 
 A new network takes steps with a learning rate that rises by one factor from
-step to step (Smith 2017). The suggested rate is a tenth of that where the loss,
-smoothed over neighbouring steps, is lowest: behind it training starts to
-diverge. What a whole run does with a rate is another matter: try a few around
-it. DIR receives lr-find.png, .svg, .csv and .json.";
+step to step (Smith 2017). The suggested rate is half-way down the longest fall
+of the loss's running mean, which fastai calls the valley; at its end training
+starts to diverge. What a whole run does with a rate is another matter: try a few
+around it. DIR receives lr-find.png, .svg, .csv and .json.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -70,12 +68,15 @@ pub(super) struct Args {
     optimizer: Option<OptimizerName>,
 
     /// Momentum [default: the model's]
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = or_none::<f32>)]
     momentum: Option<f32>,
 
-    /// Use Nesterov momentum
-    #[arg(long)]
-    nesterov: bool,
+    /// Use Nesterov momentum (=false: without it)
+    #[arg(
+        long, value_name = "BOOL", hide_possible_values = true,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true",
+    )]
+    nesterov: Option<bool>,
 
     /// Seed of initial weights and order of samples [default: 42]
     #[arg(long, value_name = "N")]
@@ -129,7 +130,7 @@ impl Args {
             batch_size: self.batch_size,
             optimizer: self.optimizer,
             momentum: self.momentum,
-            nesterov: self.nesterov.then_some(true),
+            nesterov: self.nesterov,
             seed: self.seed,
             ..Settings::default()
         }
@@ -213,8 +214,8 @@ fn tell_nothing_found(test: &RateTest) {
             RateEnd::Diverged => "a lower --from",
         };
         tell(&format!(
-            "no rate is suggested: the smoothed loss does not fall to a lowest place between {from} and {to}; \
-             try {other}, or more --steps"
+            "no rate is suggested: the loss does not fall to a lowest place between {from} and {to}, or by no \
+             more than it varies from batch to batch; try {other}, or more --steps"
         ));
     }
 }
@@ -227,26 +228,35 @@ fn found(test: &RateTest) -> String {
         (RateEnd::Diverged, Some(last)) => format!(
             "; the loss diverged after {taken}, at {} (not finite, or the mean of {FEW} over {DIVERGED} times \
              the lowest)",
-            last.learning_rate
+            three_digits(last.learning_rate)
         ),
         (RateEnd::Diverged, None) => "; the loss was not finite from the first on".into(),
-        (RateEnd::AllSteps, _) => "; the loss did not diverge".into(),
+        (RateEnd::AllSteps, _) => String::new(),
     };
-    let low = lowest(&test.points).map_or_else(String::new, |(at, loss)| {
-        format!(
-            ". The smoothed loss is lowest, {loss:.4}, at {:.1e}",
-            test.points[at].learning_rate
-        )
+    let first_hidden = test.points.iter().find(|point| point.smoothed.is_none());
+    let undone = first_hidden.map_or_else(String::new, |point| {
+        let rate = three_digits(point.learning_rate);
+        format!(". From {rate} on training undid what it had learned, and no mean is taken")
     });
-    format!("{steps} steps with learning rates from {from} to {to}{end}{low}.")
+    format!("{steps} steps with learning rates from {from} to {to}{end}{undone}.")
+}
+
+fn three_digits(rate: f32) -> f32 {
+    format!("{rate:.2e}").parse().unwrap_or(rate)
+}
+
+/// Where the suggested rate is.
+fn place(test: &RateTest) -> String {
+    let lowest = test.lowest.map_or_else(String::new, |rate| format!(", which ends at {rate}"));
+    format!("half-way down the longest fall of the smoothed loss{lowest}")
 }
 
 fn text(document: &Document, device: &str, folder: &Path) -> String {
     let Document { test, command, .. } = document;
     let suggested = match (test.suggested, command) {
         (Some(rate), Some(command)) => format!(
-            "\nSuggested learning rate: {rate}, a tenth of that of the lowest smoothed loss. Train with \
-             it:\n  {command}"
+            "\n{}:\n  {command}",
+            fold(&format!("Suggested learning rate: {rate}, {}. Train with it", place(test)))
         ),
         _ => String::new(),
     };
@@ -283,7 +293,7 @@ fn draw(document: &Document) -> Result<crate::plot::Drawing> {
     let smoothed = |point: &RatePoint| point.smoothed.map_or(f64::NAN, f64::from);
     let highest = points.iter().filter(|point| point.smoothed.is_some());
     let highest = highest.map(|point| f64::from(point.loss)).fold(0.0, f64::max);
-    let low = lowest(points).map_or(0.0, |(_, loss)| f64::from(loss));
+    let low = points.iter().map(smoothed).fold(highest, f64::min);
     // What diverges would press all else together.
     let ceiling = highest + (highest - low) / 2.0;
     let shown = |point: &RatePoint| match f64::from(point.loss) {
@@ -293,13 +303,13 @@ fn draw(document: &Document) -> Result<crate::plot::Drawing> {
     let hidden = points.iter().filter(|point| shown(point).is_nan()).count();
     let series = [
         Line::new("smoothed", points.iter().map(smoothed).collect()),
-        Line::new("loss of each step", points.iter().map(shown).collect()),
+        Line::thin("loss of each step", points.iter().map(shown).collect()),
     ];
     let at: Vec<f64> = points.iter().map(|point| f64::from(point.learning_rate).log10()).collect();
     let figure = Lines {
         heading: "",
         across: "learning rate",
-        name: "training loss of a batch",
+        name: "training loss of a batch, without penalty",
         label: &document.title,
         at: &at,
         ticks: Across::Powers,
@@ -319,7 +329,7 @@ fn draw(document: &Document) -> Result<crate::plot::Drawing> {
         notes.push(format!("{hidden} {steps} above {ceiling:.3} not shown."));
     }
     if document.test.suggested.is_some() {
-        notes.push("Dotted line: a tenth of the rate with the lowest smoothed loss.".into());
+        notes.push(format!("Dotted line: {}.", place(&document.test)));
     }
     Ok(sheet(&document.title, vec![vec![panel]], &notes))
 }

@@ -109,10 +109,7 @@ pub(super) struct Args {
 
 impl Args {
     fn settings(&self) -> Settings {
-        let flags = self.settings.clone();
-        // Without the flag clap sets false, which would override the config file.
-        let nesterov = flags.nesterov.filter(|given| *given);
-        Settings { nesterov, ..flags }.or(self.device.settings()).or(self.data.settings())
+        self.settings.clone().or(self.device.settings()).or(self.data.settings())
     }
 
     /// Whether standard output has JSON lines.
@@ -230,14 +227,7 @@ fn resume(args: &Args, output: Output, path: &Path) -> Result<ExitCode> {
     let mut config = Config::read(&folder.config())?;
     let given = args.settings();
     let planned = config.epochs;
-    config.epochs = given.epochs.unwrap_or(config.epochs);
-    if config.epochs != planned && config.schedule.depends_on_total_epochs() {
-        tell(&format!(
-            "warning: the learning rates of a {} schedule depend on the number of epochs: this run \
-             was started for {planned}, so it will differ from one of {} epochs from the start",
-            config.schedule, config.epochs
-        ));
-    }
+    config.epochs = given.epochs.unwrap_or(planned);
     config.threads = given.threads.unwrap_or(config.threads);
     config.run_on(given.device, given.adapter.clone());
     // Other data, such as those that were moved, are split as the run's were.
@@ -247,6 +237,21 @@ fn resume(args: &Args, output: Output, path: &Path) -> Result<ExitCode> {
     config.check()?;
     folder.check_resumable()?;
     let history = Checkpoint::read(&folder.checkpoint())?.position.history;
+    if let Some(Ending::Early(early)) =
+        ending(&Config { epochs: planned, ..config.clone() }, &history)
+        && (early.epochs..planned).contains(&config.epochs)
+    {
+        // Its rates, and that it ended early, are those of a run of the planned epochs.
+        tell(&format!("{early}; --epochs {} changes nothing of that", config.epochs));
+        config.epochs = planned;
+    }
+    if config.epochs != planned && config.schedule.depends_on_total_epochs() {
+        tell(&format!(
+            "warning: the learning rates of a {} schedule depend on the number of epochs: this run \
+             was started for {planned}, so it will differ from one of {} epochs from the start",
+            config.schedule, config.epochs
+        ));
+    }
     if let (true, Some(Ending::Early(early))) = (config.epochs > planned, ending(&config, &history))
     {
         let problem = format!(
@@ -290,7 +295,7 @@ fn train(args: &Args, output: Output, run: &PlannedRun<'_>, logs: Logs) -> Resul
         Some(RunOutcome::Trained(trained)) => {
             let (folder, metrics) = (&RunFolder::at(folder), &trained.metrics);
             observer.end_logs(End::Completed { folder, metrics, epochs: trained.history.len() });
-            print_results(args, output, folder.path(), trained)?;
+            print_results(args, output, run.job, trained)?;
             Ok(ExitCode::SUCCESS)
         }
         Some(RunOutcome::Stopped { epochs }) => {
@@ -321,7 +326,8 @@ fn load(args: &Args, output: Output, config: &Config) -> Result<PreparedData> {
     prepare_data(source, config.scale, output)
 }
 
-fn print_results(args: &Args, output: Output, folder: &Path, trained: &TrainedRun) -> Result<()> {
+fn print_results(args: &Args, output: Output, job: &Job, trained: &TrainedRun) -> Result<()> {
+    let folder = job.folder.as_path();
     if args.json {
         let path = RunFolder::open(folder)?.metrics();
         return say(std::fs::read_to_string(&path).map_err(Error::io(&path, "read"))?.trim_end());
@@ -338,9 +344,14 @@ fn print_results(args: &Args, output: Output, folder: &Path, trained: &TrainedRu
         output.say(&format!("  {text}"))?;
     }
     let run = quoted(folder);
+    // A report is of a run on all data, and those of folds have no pictures.
+    let (files, report) = match job.config.fold {
+        None => ("curves.png, confusion.png, ...", format!("\n  genre-gpu report {run}")),
+        Some(_) => ("history.csv, metrics.json, ...", String::new()),
+    };
     output.say(&format!(
-        "\n{}\n\n{:.2} s per epoch on {}\nThe run is in {} (curves.png, confusion.png, ...). \
-         Next:\n  genre-gpu explain {run}\n  genre-gpu report {run}",
+        "\n{}\n\n{:.2} s per epoch on {}\nThe run is in {} ({files}). \
+         Next:\n  genre-gpu explain {run}{report}",
         trained.outcome,
         seconds_per_epoch(&trained.history),
         trained.device,

@@ -14,7 +14,7 @@ const GPU_WORDS: [&str; 12] = [
     "intel",
 ];
 /// Flags of other programs, and what is here instead. Underscores count as hyphens.
-const ELSEWHERE: [(&[&str], &str); 33] = [
+const ELSEWHERE: [(&[&str], &str); 34] = [
     (
         &["--optimiser", "--adam", "--adamw", "--sgd", "--opt"],
         "train has --optimizer sgd, adam or adamw",
@@ -44,6 +44,18 @@ const ELSEWHERE: [(&[&str], &str); 33] = [
         "penalties stand in a model's file: l2 = 0.001 for a dense layer (see genre-gpu models)",
     ),
     (&["--wd"], "train has --weight-decay"),
+    (
+        &[
+            "--optimizer",
+            "--learning-rate",
+            "--momentum",
+            "--schedule",
+            "--warmup",
+            "--early-stopping",
+        ],
+        "that is a setting of train; compare takes such settings from a file: --config FILE with optimizer = \
+         \"adam\"",
+    ),
     (
         &["--clipnorm", "--global-clipnorm", "--grad-clip", "--clip-grad-norm", "--max-grad-norm"],
         "train has --clip-norm",

@@ -146,6 +146,31 @@ impl From<Fold> for String {
 }
 
 impl Fold {
+    /// What the fold is made of besides its settings: `data` and the list of groups, if there is one.
+    pub fn made_of(&self, data: &str) -> String {
+        match &self.by {
+            GroupBy::Song | GroupBy::Block(_) => data.into(),
+            GroupBy::Artist => {
+                format!("{data} or songs.csv beside it, which has the artists of its folds,")
+            }
+            GroupBy::File(list) => {
+                format!("{data} or {}, the list of groups of its folds,", list.display())
+            }
+        }
+    }
+
+    /// The same fold by another list.
+    fn by_list(&self) -> Option<(&Path, Self)> {
+        let GroupBy::File(list) = &self.by else { return None };
+        Some((list, Self { by: GroupBy::default(), ..self.clone() }))
+    }
+
+    /// The lists of groups of this fold and of another, if nothing else tells them apart.
+    pub fn other_lists<'a>(&'a self, other: &'a Self) -> Option<[&'a Path; 2]> {
+        let ((own, fold), (theirs, same)) = (self.by_list()?, other.by_list()?);
+        (fold == same && own != theirs).then_some([own, theirs])
+    }
+
     /// The parts that are pooled.
     pub fn parts(&self) -> &'static [PartName] {
         pooled(self.with_test)
@@ -456,8 +481,8 @@ impl<'a> Pool<'a> {
         samples: bool,
     ) -> Result<Dataset> {
         if validates && division.folds < 3 {
-            let expected = "at least 3 folds where a setting chooses by validation, as keep = \"best\" \
-                            does: one is held out, one validates, the others train";
+            let expected = "at least 3 folds where a setting chooses by validation, as keep = \"best\", early \
+                            stopping and a plateau schedule do: one is held out, one validates, the others train";
             let found = division.folds.to_string();
             return Err(Error::Setting { name: "folds", expected, found });
         }
@@ -679,6 +704,23 @@ fn complete(
         return Err(groups_error(path, problem));
     }
     groups.retain(|id, _| classes.contains_key(id));
+    // A name that was typed in two ways is no two groups, whose songs could be in two folds.
+    let mut typed: BTreeMap<String, (&String, i64)> = BTreeMap::new();
+    for (id, name) in &groups {
+        let words: Vec<&str> = name.split_whitespace().collect();
+        let (other, first) = *typed.entry(words.join(" ").to_lowercase()).or_insert((name, *id));
+        if other != name {
+            let problem = format!(
+                "expected one name for each group, found \"{}\" (song {}) and \"{}\" (song {}), which differ in case or \
+                 blanks only; write them alike, or differently in more",
+                shown(other),
+                data.song_name(first),
+                shown(name),
+                data.song_name(*id)
+            );
+            return Err(groups_error(path, problem));
+        }
+    }
     Ok(groups)
 }
 

@@ -429,6 +429,14 @@ impl Memory {
         }
     }
 
+    /// Forgets all buffers but the first ones.
+    pub(super) fn forget_behind(&mut self, count: usize) {
+        self.buffers.descs.truncate(count);
+        self.slices.retain(|_, slice| {
+            slice.buffer.owner != self.buffers.owner || slice.buffer.index < count
+        });
+    }
+
     /// The buffer of a role, if there is one.
     pub(super) fn buffer(&self, role: Buffer) -> Option<&Slice> {
         self.slices.get(&role)

@@ -89,9 +89,19 @@ impl Gpu {
 
     /// Allocates what an optimiser needs beside the plan's buffers.
     fn allocate_for(&mut self, form: Form) -> Result<()> {
+        self.memory.add_optimizer(form);
+        let allocated = self.allocate_rest();
+        if allocated.is_err() {
+            // Another optimiser may need none of it.
+            self.memory.forget_behind(self.buffers.len());
+        }
+        allocated
+    }
+
+    /// Allocates the buffers that are described and not there.
+    fn allocate_rest(&mut self) -> Result<()> {
         let Self { memory, context, buffers, writer, .. } = self;
         let fewer = if writer.replicas > 1 { "--at-once 1, " } else { "" };
-        memory.add_optimizer(form);
         for desc in &memory.buffers.descs[buffers.len()..] {
             let (bytes, most) = (desc.len as u64 * WORD, context.largest());
             if bytes > most {

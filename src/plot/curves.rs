@@ -3,7 +3,7 @@
 use super::axis;
 use super::drawing::{Anchor, Drawing, Look, Point, Shape};
 use super::font;
-use super::frame::{Frame, legend, sheet};
+use super::frame::{Frame, legend, line_look, sheet};
 use super::style::{Colour, NOTE as SMALL, TICK};
 
 /// The figures of one epoch. What is not finite is left out of the picture.
@@ -60,7 +60,10 @@ pub fn curve(panel: &Panel<'_>) -> Drawing {
         y: found.unwrap_or((0.0, 1.0)),
     };
     let mut drawing = Drawing::new(SIZE, "curve", label);
-    drawing.put(legend(&[("training", 0), ("validation", 1)], SIZE.0), (0.0, 0.0));
+    drawing.put(
+        legend(&[("training", line_look(0)), ("validation", line_look(1))], SIZE.0),
+        (0.0, 0.0),
+    );
     let ticks = if found.is_some() { frame.values() } else { Vec::new() };
     frame.grid(&mut drawing, &ticks);
     frame.left_axis(&mut drawing, &ticks, name, 58.0);
@@ -88,7 +91,7 @@ pub fn curve(panel: &Panel<'_>) -> Drawing {
     for i in [0, 1] {
         let points: Vec<Point> =
             rows.iter().enumerate().map(|(k, row)| ((k + 1) as f64, row[i])).collect();
-        frame.curve(&mut drawing, &points, i);
+        frame.curve(&mut drawing, &points, line_look(i));
         if let Some(end) = points.iter().rfind(|point| point.1.is_finite()) {
             ends.push((frame.y(end.1).clamp(frame.from.1, frame.to.1), end.1, i));
         }

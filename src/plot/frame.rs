@@ -147,13 +147,11 @@ impl Frame {
     }
 
     /// A line through (x, value), without values that are not finite.
-    pub(super) fn curve(&self, drawing: &mut Drawing, points: &[Point], i: usize) {
-        let dash = dash(i);
-        let look = Look { dash, ..Look::stroke(Colour::Series(i), 2.0) };
+    pub(super) fn curve(&self, drawing: &mut Drawing, points: &[Point], look: Look) {
         let places = self.places(points);
         // A point that is alone has no line to show it.
-        match places[..] {
-            [at] => drawing.add(Shape::Circle(at, 3.5), Look::fill(Colour::Series(i))),
+        match (&places[..], look.stroke) {
+            ([at], Some((colour, _))) => drawing.add(Shape::Circle(*at, 3.5), Look::fill(colour)),
             _ => drawing.line(&places, look),
         }
     }
@@ -184,9 +182,14 @@ impl Frame {
 /// Longest name of a class, model or layer under an axis.
 pub(super) const LONGEST_NAME: f64 = 150.0;
 
-/// Strokes with their colours and dashes, and names: one entry for each (name, number of the line),
+/// How the line with this number is drawn.
+pub(super) fn line_look(i: usize) -> Look {
+    Look { dash: dash(i), ..Look::stroke(Colour::Series(i), 2.0) }
+}
+
+/// Strokes with their colours and dashes, and names: one entry for each (name, look of the line),
 /// in as many rows as `width` asks for.
-pub(super) fn legend(keys: &[(&str, usize)], width: f64) -> Drawing {
+pub(super) fn legend(keys: &[(&str, Look)], width: f64) -> Drawing {
     const STROKE: f64 = 26.0;
     const BETWEEN: f64 = 14.0;
     let most = width - STROKE - 12.0;
@@ -209,8 +212,9 @@ pub(super) fn legend(keys: &[(&str, usize)], width: f64) -> Drawing {
         let whole = row.iter().map(|i| wide(*i)).sum::<f64>() - BETWEEN;
         let mut x = (width - whole) / 2.0;
         for &i in row {
-            let line = keys[i].1;
-            let look = Look { dash: dash(line), ..Look::stroke(Colour::Series(line), 2.5) };
+            // A little wider than the line, which is longer.
+            let stroke = keys[i].1.stroke.map(|(colour, width)| (colour, width + 0.5));
+            let look = Look { stroke, ..keys[i].1 };
             drawing.line(&[(x, y), (x + STROKE, y)], look);
             let at = (x + STROKE + 6.0, y);
             drawing.text(at, Anchor::Start, &names[i], (LABEL, Colour::Ink));

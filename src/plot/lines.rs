@@ -2,7 +2,7 @@
 
 use super::axis::{self, Tick};
 use super::drawing::{Anchor, Drawing, Look, Point, Shape, Step};
-use super::frame::{Frame, SHADE, legend};
+use super::frame::{Frame, SHADE, legend, line_look};
 use super::style::{Colour, LABEL, TICK};
 use crate::error::{Error, Result};
 
@@ -15,12 +15,24 @@ pub struct Line {
     pub values: Vec<f64>,
     /// Lower and upper end of what is shaded, one for each place; empty where nothing is.
     pub shaded: Vec<(f64, f64)>,
+    /// It is thin and pale, under all others: what one of them smooths.
+    pub thin: bool,
 }
 
 impl Line {
     /// A line without a spread.
     pub fn new(name: impl Into<String>, values: Vec<f64>) -> Self {
-        Self { name: name.into(), values, shaded: Vec::new() }
+        Self { name: name.into(), values, ..Self::default() }
+    }
+
+    /// One that another line smooths.
+    pub fn thin(name: impl Into<String>, values: Vec<f64>) -> Self {
+        Self { thin: true, ..Self::new(name, values) }
+    }
+
+    /// How it is drawn as the line with this number.
+    fn look(&self, i: usize) -> Look {
+        if self.thin { Look::stroke(Colour::Faint, 0.75) } else { line_look(i) }
     }
 }
 
@@ -109,8 +121,8 @@ fn framed(figure: &Lines<'_>) -> Result<(Drawing, Frame)> {
     let values = series.iter().flat_map(|line| ends(line).into_iter().chain(line.values.clone()));
     let found = axis::range(values.chain(figure.within.into_iter().flat_map(|(a, b)| [a, b])));
     let known = series.iter().flat_map(|line| &line.values).any(|v| v.is_finite());
-    let keys: Vec<(&str, usize)> =
-        series.iter().enumerate().map(|(i, line)| (line.name.as_str(), i)).collect();
+    let keys: Vec<(&str, Look)> =
+        series.iter().enumerate().map(|(i, line)| (line.name.as_str(), line.look(i))).collect();
     let width = figure.area.0 + LEFT + RIGHT;
     let key = legend(&keys, width);
     let mut top = 8.0;
@@ -144,9 +156,11 @@ fn framed(figure: &Lines<'_>) -> Result<(Drawing, Frame)> {
     for (i, line) in series.iter().enumerate() {
         shade(&mut drawing, &frame, at, line, i);
     }
-    for (i, line) in series.iter().enumerate() {
+    let (under, over): (Vec<_>, Vec<_>) =
+        series.iter().enumerate().partition(|(_, line)| line.thin);
+    for (i, line) in under.into_iter().chain(over) {
         let points: Vec<Point> = at.iter().copied().zip(line.values.iter().copied()).collect();
-        frame.curve(&mut drawing, &points, i);
+        frame.curve(&mut drawing, &points, line.look(i));
     }
     strips(&mut drawing, &frame, figure);
     Ok((drawing, frame))
@@ -282,6 +296,12 @@ mod tests {
         assert_eq!(svg.matches("class=\"k-s1\"").count(), 2);
         assert_eq!(svg.matches("stroke-dasharray=\"9 3\"").count(), 2);
         let series = [Line::new("a", vec![f64::NAN, 1.0]), Line::new("b", vec![2.0, 3.0])];
+        // A thin line has no dashes, and lies under the others.
+        let thin = [Line::new("smoothed", vec![1.0, 2.0]), Line::thin("each", vec![1.5, 1.0])];
+        let drawn = lines(&Lines { series: &thin, ..figure.clone() }).unwrap().svg();
+        let places = ["stroke-width=\"0.75\"", "stroke-width=\"2\""].map(|mark| drawn.find(mark));
+        assert!(places[0].is_some() && places[0] < places[1], "{drawn}");
+        assert!(!drawn.contains("stroke-dasharray"), "{drawn}");
         let lost = lines(&Lines { series: &series, ..figure.clone() }).unwrap().svg();
         assert!(lost.contains("share 0.00: b 2.000\"") && !lost.contains("NaN"), "{lost}");
         let none = lines(&Lines { at: &[], series: &[], ..figure }).unwrap().svg();

@@ -14,7 +14,7 @@ use crate::train::ending::ending;
 use crate::train::history::Epoch;
 use crate::train::results::PartMetrics;
 use crate::train::run_folder::{Metrics, Predictions, RunFolder};
-use crate::train::settings::Config;
+use crate::train::settings::{Config, Recipe, Settings};
 use crate::train::{ModelFacts, SavedModel};
 
 /// A finished and explained run.
@@ -36,6 +36,15 @@ pub(super) struct RunRecord {
     apart: Option<String>,
 }
 
+/// Names the command that trains with the settings of a fold's run, but on all data.
+fn on_all_data(config: &Config) -> Result<String> {
+    let recipe = Recipe::of(&Model::open(&config.model)?)?;
+    let whole = Config { fold: None, ..config.clone() };
+    let usual = Settings::default().resolve(recipe)?;
+    let flags = whole.flags_beside(&usual);
+    Ok(format!("; train a run on all data with\n  genre-gpu train{flags}"))
+}
+
 impl RunRecord {
     pub(super) fn read(path: &Path) -> Result<Self> {
         let folder = RunFolder::open(path)?;
@@ -43,8 +52,10 @@ impl RunRecord {
         folder.check_finished()?;
         if let Some(fold) = &config.fold {
             let problem = format!(
-                "a report is of a run on all data, and this one holds out fold {fold}; train one with \
-                 genre-gpu train, or read compare.txt beside the runs of the folds"
+                "a report is of a run on all data, and this one holds out fold {fold}; what the folds tell is in \
+                 compare.txt beside their runs{}",
+                // Without its model's file there is no such run.
+                on_all_data(&config).unwrap_or_default()
             );
             return Err(Error::Run { path: path.into(), problem });
         }

@@ -70,12 +70,14 @@ impl LoadedRun {
     /// but for those of older versions.
     pub fn data_change(&self, parts: &[PartName]) -> Option<String> {
         let (data, trained_on) = (&self.source.data, &self.saved.facts.data_hash);
+        let fold = self.config.fold.as_ref();
+        let source = fold.map_or_else(|| data.source.clone(), |fold| fold.made_of(&data.source));
         if parts.len() == PartName::ALL.len() {
             return (data.hash != *trained_on).then(|| {
                 format!(
-                    "{} has changed since the run: its hash is {}, that of the run's data \
+                    "{source} has changed since the run: its hash is {}, that of the run's data \
                      {trained_on}",
-                    data.source, data.hash
+                    data.hash
                 )
             });
         }
@@ -85,10 +87,9 @@ impl LoadedRun {
             let now = data.part_hash(*part)?;
             (now != *then).then(|| {
                 format!(
-                    "the {} part of {} has changed since the run: its hash is {now}, that of the \
+                    "the {} part of {source} has changed since the run: its hash is {now}, that of the \
                      run's data {then}",
-                    part.word(),
-                    data.source
+                    part.word()
                 )
             })
         };

@@ -101,7 +101,9 @@ impl Config {
             false => Rule::Sgd { momentum: self.momentum, nesterov: self.nesterov },
         };
         let weight_decay = self.weight_decay.unwrap_or(0.0);
-        Optimizer { learning_rate, rule, weight_decay, clip_norm: self.clip_norm }
+        // 0 takes back that of a recipe.
+        let clip_norm = self.clip_norm.filter(|norm| *norm > 0.0);
+        Optimizer { learning_rate, rule, weight_decay, clip_norm }
     }
 
     /// What of the optimiser is not said by its name and its learning rate, in a few words each.
@@ -141,12 +143,12 @@ impl Config {
         let name = self.optimizer.as_str();
         let of_adam = [("beta-1", self.beta_1), ("beta-2", self.beta_2), ("epsilon", self.epsilon)];
         if self.optimizer.is_adam() {
-            let expected = "none with adam or adamw, whose momentum is --beta-1";
+            let expected = "--optimizer sgd with it (the momentum of adam and adamw is --beta-1)";
             if self.momentum != 0.0 {
-                return wrong("momentum", expected, self.momentum.to_string());
+                return wrong("momentum", expected, format!("{} with {name}", self.momentum));
             }
             if self.nesterov {
-                return wrong("nesterov", expected, "Nesterov momentum".into());
+                return wrong("nesterov", expected, format!("Nesterov momentum with {name}"));
             }
         } else if let Some((key, Some(value))) = of_adam.into_iter().find(|(_, v)| v.is_some()) {
             let found = format!("{value} with {name}");
@@ -159,17 +161,15 @@ impl Config {
         }
         // As devices have them, in f32. Some GPUs take a subnormal number for 0.
         let is_positive = |value: f64| (value as f32).is_normal() && value > 0.0;
-        for (key, value) in [("epsilon", self.epsilon), ("clip-norm", self.clip_norm)] {
-            if let Some(value) = value.filter(|value| !is_positive(*value)) {
-                return wrong(key, "a number above 0, within 32-bit floats", value.to_string());
+        if let Some(value) = self.epsilon.filter(|value| !is_positive(*value)) {
+            return wrong("epsilon", "a number above 0, within 32-bit floats", value.to_string());
+        }
+        for (key, value) in [("clip-norm", self.clip_norm), ("weight-decay", self.weight_decay)] {
+            if let Some(value) = value.filter(|value| *value != 0.0 && !is_positive(*value)) {
+                return wrong(key, "a number from 0, within 32-bit floats", value.to_string());
             }
         }
-        match self.weight_decay {
-            Some(decay) if decay != 0.0 && !is_positive(decay) => {
-                wrong("weight-decay", "a number from 0, within 32-bit floats", decay.to_string())
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 }
 
@@ -252,8 +252,9 @@ mod tests {
             ("optimizer = \"adam\"\nepsilon = 0.0", "epsilon", "above 0"),
             ("optimizer = \"adam\"\nepsilon = 1e-60", "epsilon", "above 0"),
             ("optimizer = \"adam\"\nepsilon = 1e-40", "epsilon", "above 0"),
-            ("clip-norm = 0.0", "clip-norm", "above 0"),
-            ("clip-norm = inf", "clip-norm", "above 0"),
+            ("clip-norm = -0.5", "clip-norm", "from 0"),
+            ("clip-norm = inf", "clip-norm", "from 0"),
+            ("clip-norm = 1e-40", "clip-norm", "from 0"),
             ("weight-decay = -0.1", "weight-decay", "from 0"),
             ("weight-decay = nan", "weight-decay", "from 0"),
         ] {
@@ -261,7 +262,11 @@ mod tests {
             let Error::Setting { name, expected, .. } = error else { panic!("{text}") };
             assert!(name == key && expected.contains(told), "{text}: {name}: {expected}");
         }
-        for text in ["weight-decay = 0.0", "clip-norm = 1.0\nweight-decay = 1e-4\nmomentum = 0.9"] {
+        for text in [
+            "weight-decay = 0.0",
+            "clip-norm = 0.0",
+            "clip-norm = 1.0\nweight-decay = 1e-4\nmomentum = 0.9",
+        ] {
             resolve(text, "", "").unwrap();
         }
     }

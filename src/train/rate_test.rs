@@ -1,5 +1,5 @@
 //! A test of the range of learning rates (Smith 2017): steps with a rate that rises by one factor, from one that
-//! changes nothing to one that diverges.
+//! changes nothing to one that diverges; and what fastai's `valley` suggests of it.
 
 use std::ops::ControlFlow;
 
@@ -12,6 +12,7 @@ use super::settings::Config;
 use crate::backend::{Backend, Batches, State, StepMetrics};
 use crate::data::Dataset;
 use crate::error::Result;
+use crate::ops::penalty::cpu::penalty;
 use crate::progress::Progress;
 
 /// The rates that are tested.
@@ -39,9 +40,9 @@ impl RateRange {
 pub struct RatePoint {
     /// Its learning rate.
     pub learning_rate: f32,
-    /// Mean loss of its batch before it, penalty included.
+    /// Mean loss of its batch before it, without the penalty, which also falls in a network that learns nothing.
     pub loss: f32,
-    /// The mean over neighbouring steps; none where the loss has left those of the first steps for good.
+    /// The running mean up to it; none from where training first undid what it had learned.
     pub smoothed: Option<f32>,
 }
 
@@ -64,21 +65,23 @@ pub struct RateTest {
     pub points: Vec<RatePoint>,
     /// Why there are no more.
     pub end: RateEnd,
-    /// A tenth of the rate with the lowest smoothed loss, to two digits; none if it falls nowhere.
+    /// Half-way down the valley of the smoothed loss, to two digits; none if it has none.
     pub suggested: Option<f32>,
+    /// The end of the valley, where the smoothed loss is lowest, likewise.
+    pub lowest: Option<f32>,
 }
 
-/// Times the lowest mean of [`FEW`] losses in a row, at which they have diverged. A loss alone varies as much from
+/// Times the lowest mean of [`FEW`] losses in a row, at which a test ends. A loss alone varies as much from
 /// batch to batch.
 pub const DIVERGED: f32 = 4.0;
-/// Of the range of rates, the share over which a loss's weight in the smoothed ones falls to 1 / e.
-const SMOOTHING: f64 = 1.0 / 15.0;
+/// Of the steps, the share over which a loss's weight in the running mean falls to 1 / e: fastai's 50 of 150.
+const MEMORY: f64 = 1.0 / 3.0;
 /// One of so many steps is at the beginning, where rates change next to nothing.
 const BEGINNING: usize = 10;
-/// Steps that tell how losses vary.
+/// Losses in a row whose mean tells that training undid what it had learned.
 pub const FEW: usize = 5;
-/// The suggested rate by that of the lowest smoothed loss.
-const SUGGESTED: f32 = 0.1;
+/// A mean below this share of the loss of guessing is that of a network that has learned something.
+const LEARNED: f32 = 0.9;
 
 /// Trains a new network with the settings' seed, data and optimiser, each step with a higher rate.
 /// The weights are those of the last step afterwards.
@@ -120,8 +123,10 @@ pub fn rate_test(
         };
         let rate = range.rate(step);
         let go_on = &mut |_| ControlFlow::Continue(());
+        let penalty = penalty_of(backend)?;
         let taken = loader.train(backend, &batches, config.optimizer(rate), go_on);
-        let loss = taken?.into_iter().sum::<StepMetrics>().mean_loss();
+        let taken: StepMetrics = taken?.into_iter().sum();
+        let loss = (taken.loss / taken.samples as f64 - penalty) as f32;
         progress.advance(1);
         if !loss.is_finite() {
             end = RateEnd::Diverged;
@@ -130,7 +135,7 @@ pub fn rate_test(
         rates.push(rate);
         losses.push(loss);
         let Some(first) = losses.len().checked_sub(FEW) else { continue };
-        let mean = losses[first..].iter().sum::<f32>() / FEW as f32;
+        let mean = mean(&losses[first..]);
         lowest = lowest.min(mean);
         if mean > DIVERGED * lowest {
             end = RateEnd::Diverged;
@@ -138,20 +143,32 @@ pub fn rate_test(
         }
     }
     progress.end();
-    let points = points(&rates, &losses, range.steps);
-    let suggested = suggested(&points, range.steps);
-    Ok(RateTest { range, points, end, suggested })
+    let points = points(&rates, &losses, range.steps, (data.classes.len() as f32).ln());
+    let [suggested, lowest] = match valley(&points, range.steps) {
+        Some(valley) => valley.map(|at| Some(two_digits(points[at].learning_rate))),
+        None => [None; 2],
+    };
+    Ok(RateTest { range, points, end, suggested, lowest })
 }
 
-fn points(rates: &[f32], losses: &[f32], steps: usize) -> Vec<RatePoint> {
-    // What has left the losses of the beginning for good would drown all else.
-    let highest = losses.iter().take(beginning(steps)).copied().fold(f32::NEG_INFINITY, f32::max);
-    let settled = losses.iter().rposition(|loss| *loss <= highest).map_or(0, |last| last + 1);
-    let unit = SMOOTHING * steps as f64;
+/// The penalty that is part of the next step's loss.
+fn penalty_of(backend: &mut dyn Backend) -> Result<f64> {
+    let penalised = backend.plan().graph().parameters().iter().any(|p| p.l2 != 0.0);
+    if !penalised {
+        return Ok(0.0);
+    }
+    let parameters = backend.state()?.parameters;
+    Ok(penalty(backend.plan().graph(), &parameters))
+}
+
+/// `guessing` is the loss of equal probabilities.
+fn points(rates: &[f32], losses: &[f32], steps: usize, guessing: f32) -> Vec<RatePoint> {
+    let kept = undone(losses, steps, guessing).unwrap_or(losses.len());
+    let smoothed = running_means(&losses[..kept], 1.0 - (1.0 / (MEMORY * steps as f64)).min(0.9));
     let point = |(i, (learning_rate, loss)): (usize, (&f32, &f32))| RatePoint {
         learning_rate: *learning_rate,
         loss: *loss,
-        smoothed: (i < settled).then(|| smoothed(&losses[..settled], i, unit)),
+        smoothed: smoothed.get(i).copied(),
     };
     rates.iter().zip(losses).enumerate().map(point).collect()
 }
@@ -160,34 +177,72 @@ fn beginning(steps: usize) -> usize {
     (steps / BEGINNING).max(FEW)
 }
 
-/// The mean of all losses, weighted by `exp(-distance / unit)`: on both sides alike, so that the smoothed curve lags
-/// behind the rates no more than the raw one.
-fn smoothed(losses: &[f32], at: usize, unit: f64) -> f32 {
+fn mean(losses: &[f32]) -> f32 {
+    losses.iter().sum::<f32>() / losses.len() as f32
+}
+
+/// The first of the first [`FEW`] steps whose mean loss is above all losses of the beginning, or that of guessing
+/// again after it was well below. What follows may be a network whose units are dead: it guesses, which can
+/// be less than what training has lost.
+fn undone(losses: &[f32], steps: usize, guessing: f32) -> Option<usize> {
+    let highest = losses.iter().take(beginning(steps)).copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut learned = false;
+    losses.windows(FEW).position(|few| {
+        let mean = mean(few);
+        learned |= mean < LEARNED * guessing;
+        mean > highest || (learned && mean >= guessing)
+    })
+}
+
+/// Exponential running means, without the bias of their beginning.
+fn running_means(losses: &[f32], beta: f64) -> Vec<f32> {
     let (mut sum, mut weights) = (0.0, 0.0);
-    for (i, loss) in losses.iter().enumerate() {
-        let weight = (-(i.abs_diff(at) as f64) / unit).exp();
-        sum += weight * f64::from(*loss);
-        weights += weight;
+    let mean = |loss: &f32| {
+        sum = beta * sum + f64::from(*loss);
+        weights = beta * weights + 1.0;
+        (sum / weights) as f32
+    };
+    losses.iter().map(mean).collect()
+}
+
+/// The middle and the last step of the smoothed curve's valley. None where the losses of as many steps as the
+/// beginning has do not fall by more than they vary there, or are lowest at the end of the whole test.
+fn valley(points: &[RatePoint], steps: usize) -> Option<[usize; 2]> {
+    let smoothed: Vec<f32> = points.iter().map_while(|point| point.smoothed).collect();
+    let losses: Vec<f32> = points[..smoothed.len()].iter().map(|point| point.loss).collect();
+    let beginning = beginning(steps);
+    let first = losses.get(..beginning)?;
+    let level = mean(first);
+    let variance =
+        first.iter().map(|loss| (loss - level).powi(2)).sum::<f32>() / first.len() as f32;
+    let means: Vec<f32> = losses.windows(beginning).map(mean).collect();
+    let (last, others) = means.split_last()?;
+    let lowest = others.iter().copied().fold(f32::INFINITY, f32::min);
+    if lowest.min(*last) >= level - variance.sqrt() || (smoothed.len() == steps && *last <= lowest)
+    {
+        return None;
     }
-    (sum / weights) as f32
+    longest_valley(&smoothed[beginning..]).map(|valley| valley.map(|at| at + beginning))
 }
 
-/// The step with the lowest smoothed loss.
-pub fn lowest(points: &[RatePoint]) -> Option<(usize, f32)> {
-    let smoothed = points.iter().enumerate().filter_map(|(i, point)| Some((i, point.smoothed?)));
-    smoothed.reduce(|best, next| if next.1 < best.1 { next } else { best })
-}
-
-/// A tenth of the rate with the lowest smoothed loss, to two digits, if the loss falls there by more than it
-/// varies at the beginning, and not just at the last step of all.
-fn suggested(points: &[RatePoint], steps: usize) -> Option<f32> {
-    let first: Vec<f64> =
-        points.iter().take(beginning(steps)).map(|point| f64::from(point.loss)).collect();
-    let mean = first.iter().sum::<f64>() / first.len() as f64;
-    let variance = first.iter().map(|loss| (loss - mean).powi(2)).sum::<f64>() / first.len() as f64;
-    let (at, low) = lowest(points)?;
-    let falls = f64::from(low) < mean - variance.sqrt() && at + 1 < steps;
-    falls.then(|| two_digits(SUGGESTED * points[at].learning_rate))
+/// fastai's `valley`: the middle and the end of the longest falling subsequence, whose beginning is taken to be as
+/// many places before its end as it has values.
+fn longest_valley(values: &[f32]) -> Option<[usize; 2]> {
+    // For each length the last value of a falling subsequence, the highest that there is.
+    let (mut lasts, mut end): (Vec<f32>, usize) = (Vec::new(), 0);
+    for (at, value) in values.iter().enumerate() {
+        let longer = lasts.partition_point(|last| last > value);
+        match lasts.get_mut(longer) {
+            Some(last) => *last = *value,
+            None => {
+                lasts.push(*value);
+                end = at;
+            }
+        }
+    }
+    let length = lasts.len();
+    let middle = (end + length / 3 + length / 6).saturating_sub(length);
+    (length > 1).then_some([middle, end])
 }
 
 fn two_digits(rate: f32) -> f32 {
@@ -207,40 +262,98 @@ mod tests {
         }
     }
 
-    /// Losses that fall around a rate of 0.01, and rise behind 0.3.
-    #[test]
-    fn a_tenth_of_the_lowest_is_suggested() {
+    const GUESSING: f32 = 1.386;
+
+    fn found(losses: &[f32]) -> (Vec<RatePoint>, Option<[f32; 2]>) {
         let range = RateRange { from: 1e-6, to: 10.0, steps: 141 };
-        let loss = |step: usize| {
-            let exponent = f64::from(range.rate(step)).log10();
-            let fall = 1.0 / (1.0 + (-4.0 * (exponent + 2.0)).exp());
-            let rise = (4.0 * (exponent + 0.5)).exp();
-            (2.0 - fall + rise.min(100.0)) as f32
-        };
-        let losses: Vec<f32> = (0..141).map(loss).collect();
-        let rates: Vec<f32> = (0..141).map(|step| range.rate(step)).collect();
-        let found = points(&rates, &losses, 141);
-        let rate = suggested(&found, 141).unwrap();
-        assert!((0.005..0.03).contains(&rate), "{rate}");
-        assert!(found[140].smoothed.is_none() && found[100].smoothed.is_some());
-        // One that rises only has none, and one that still falls at the end has none.
-        for losses in [
-            (0..141).map(|i| 1.0 + i as f32).collect(),
-            (0..141).map(|i| 200.0 - i as f32).collect(),
-        ] {
-            let losses: Vec<f32> = losses;
-            assert_eq!(suggested(&points(&rates, &losses, 141), 141), None);
-        }
-        // Nor has noise.
-        let mut stream = crate::random::streams::Stream::new(1, "noise");
-        let losses: Vec<f32> = (0..141).map(|_| 2.0 + 0.1 * stream.normal() as f32).collect();
-        assert_eq!(suggested(&points(&rates, &losses, 141), 141), None);
+        let rates: Vec<f32> = (0..losses.len()).map(|step| range.rate(step)).collect();
+        let points = points(&rates, losses, 141, GUESSING);
+        let valley = valley(&points, 141).map(|valley| valley.map(|at| rates[at]));
+        (points, valley)
+    }
+
+    fn losses(of: impl Fn(f64) -> f64) -> Vec<f32> {
+        let range = RateRange { from: 1e-6, to: 10.0, steps: 141 };
+        (0..141).map(|step| of(f64::from(range.rate(step)).log10()) as f32).collect()
+    }
+
+    /// Falls by `depth` around a rate of 0.01.
+    fn fall(exponent: f64, depth: f64) -> f64 {
+        depth / (1.0 + (-4.0 * (exponent + 2.0)).exp())
     }
 
     #[test]
-    fn smoothing_keeps_a_constant_and_does_not_lag() {
-        assert!((smoothed(&[2.0; 9], 3, 0.6) - 2.0).abs() < 1e-6);
-        let line: Vec<f32> = (0..101).map(|i| i as f32).collect();
-        assert!((smoothed(&line, 50, 6.7) - 50.0).abs() < 1e-3);
+    fn the_middle_of_the_valley_is_suggested() {
+        // Rises behind 0.3.
+        let rise = |exponent: f64| (4.0 * (exponent + 0.5)).exp().min(100.0);
+        let (points, valley) = found(&losses(|e| 2.0 - fall(e, 1.0) + rise(e)));
+        let [suggested, lowest] = valley.unwrap();
+        assert!((0.003..0.05).contains(&suggested), "{suggested}");
+        assert!((0.1..0.5).contains(&lowest), "{lowest}");
+        assert!(points[140].smoothed.is_none() && points[100].smoothed.is_some());
+        // One that rises only has none, and one that still falls at the end has none, nor has noise.
+        let mut stream = crate::random::streams::Stream::new(1, "noise");
+        let noise: Vec<f32> = (0..141).map(|_| 2.0 + 0.1 * stream.normal() as f32).collect();
+        for losses in [losses(|e| e + 9.0), losses(|e| 2.0 - e), noise] {
+            assert_eq!(found(&losses).1, None);
+        }
+    }
+
+    /// From 1 on the network is dead and guesses, which is less than at the beginning.
+    #[test]
+    fn a_dead_network_is_not_chosen() {
+        let dead = |learned: f64| {
+            move |e: f64| match e {
+                e if e >= 0.0 => f64::from(GUESSING),
+                e if e >= -0.5 => 3.0,
+                e => 2.0 - fall(e, 2.0 - learned),
+            }
+        };
+        // It learned less than guessing takes, or more.
+        for learned in [1.6, 0.9] {
+            let (points, valley) = found(&losses(dead(learned)));
+            let [suggested, lowest] = valley.unwrap();
+            assert!(
+                (0.001..0.1).contains(&suggested) && lowest < 0.4,
+                "{learned}: {suggested} {lowest}"
+            );
+            assert!(points[120].smoothed.is_none(), "{learned}");
+        }
+        // It goes back to guessing without ever being worse than at the beginning.
+        let back = losses(|e| if e >= 0.0 { f64::from(GUESSING) } else { 2.0 - fall(e, 1.1) });
+        let (points, valley) = found(&back);
+        assert!(valley.unwrap()[1] < 1.01 && points[125].smoothed.is_none());
+    }
+
+    #[test]
+    fn valleys_are_those_of_fastai() {
+        let mut stream = crate::random::streams::Stream::new(7, "valleys");
+        for n in 2..60 {
+            let values: Vec<f32> =
+                (0..n).map(|i| (stream.normal() - 0.05 * i as f64) as f32).collect();
+            let mut lengths = vec![1; n];
+            let mut end = 0;
+            for i in 0..n {
+                for j in 0..i {
+                    if values[i] < values[j] {
+                        lengths[i] = lengths[i].max(lengths[j] + 1);
+                    }
+                }
+                if lengths[i] > lengths[end] {
+                    end = i;
+                }
+            }
+            let length = lengths[end];
+            let middle = (end + length / 3 + length / 6).saturating_sub(length);
+            let want = (length > 1).then_some([middle, end]);
+            assert_eq!(longest_valley(&values), want, "{values:?}");
+        }
+        assert_eq!(longest_valley(&[2.0; 9]), None);
+    }
+
+    #[test]
+    fn running_means_have_no_bias() {
+        assert!(running_means(&[2.0; 9], 0.9).iter().all(|mean| (mean - 2.0).abs() < 1e-6));
+        assert_eq!(running_means(&[1.0, 4.0], 0.5), [1.0, 3.0]);
     }
 }

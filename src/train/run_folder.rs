@@ -141,11 +141,7 @@ impl RunFolder {
                      train --resume {} brings it back",
                     shell(&path.display().to_string())
                 ),
-                false => {
-                    "expected a run (with a config.toml), found none; create runs with genre-gpu \
-                          train --out"
-                        .into()
-                }
+                false => no_run(path),
             };
             return Err(Error::Run { path: folder.path, problem });
         }
@@ -664,6 +660,20 @@ impl Formatter for Rows {
 
     fn end_object<W: ?Sized + Write>(&mut self, to: &mut W) -> std::io::Result<()> {
         self.pretty.end_object(to)
+    }
+}
+
+/// What a folder is that is no run.
+fn no_run(path: &Path) -> String {
+    let is_run = |path: &PathBuf| path.join("config.toml").is_file();
+    let within = path.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
+    match within.filter(is_run).min().filter(|_| path.join("compare.json").is_file()) {
+        Some(first) => format!(
+            "expected a run, found a comparison, whose results are in compare.txt; give its runs, folders such \
+             as {}",
+            shell(&first.display().to_string())
+        ),
+        None => "expected a run (with a config.toml), found none; create runs with genre-gpu train --out".into(),
     }
 }
 

@@ -365,11 +365,30 @@ impl Job {
     pub fn check(&self) -> Result<()> {
         let Ok(folder) = RunFolder::open(&self.folder) else { return Ok(()) };
         let existing = Config::read(&folder.config())?;
+        if let (Some(own), Some(wanted)) = (&existing.fold, &self.config.fold)
+            && let Some([list, given]) = own.other_lists(wanted)
+        {
+            let (list, given) = (list.display(), given.display());
+            let problem = format!(
+                "holds a run whose folds were made of the list of groups {list}, not of {given}; give --group \
+                 {list} (copy the list there if it has moved), or another --out"
+            );
+            return Err(Error::Run { path: self.folder.clone(), problem });
+        }
         let differences = differences(&existing, &self.config);
         if differences.is_empty() {
             return Ok(());
         }
         Err(self.other_run(&format!("with other settings ({})", differences.join("; "))))
+    }
+
+    /// `what` may have changed.
+    fn other_folds(&self, what: &str) -> Error {
+        let problem = format!(
+            "holds a run of other folds: {what} is not what it was when this run was made; bring it back as it \
+             was, or use another --out"
+        );
+        Error::Run { path: self.folder.clone(), problem }
     }
 
     fn other_run(&self, what: &str) -> Error {
@@ -459,7 +478,10 @@ impl Job {
         if position.data_hash != data.hash {
             let (trained_on, given) = (&position.data_hash, &data.hash);
             let what = format!("on data with hash {trained_on}, but {} has {given}", data.source);
-            return Err(self.other_run(&what));
+            return Err(match &self.config.fold {
+                Some(fold) => self.other_folds(&fold.made_of(&data.source)),
+                None => self.other_run(&what),
+            });
         }
         if position.graph_hash != graph.hash() {
             return Err(self.other_run("of another network: the model has changed since"));

@@ -210,11 +210,14 @@ settings! {
         learning_rate: f32 = 0.01;
 
         /// Momentum [default: the model's, p1: 0]
-        [long, value_name = "SHARE", conflicts_with = "resume"]
+        [long, value_name = "SHARE", conflicts_with = "resume", value_parser = or_none::<f32>]
         momentum: f32 = 0.0;
 
-        /// Use Nesterov momentum
-        [long, action = clap::ArgAction::SetTrue, conflicts_with = "resume"]
+        /// Use Nesterov momentum (=false: without it)
+        [
+            long, value_name = "BOOL", conflicts_with = "resume", hide_possible_values = true,
+            num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        ]
         nesterov: bool = false, #[serde(default)];
 
         /// sgd, adam or adamw [default: the model's]
@@ -225,11 +228,18 @@ settings! {
         optimizer: OptimizerName = OptimizerName::default(), #[serde(default)];
 
         /// Share of each weight that a step takes away, times the rate [default: 0; adamw: 0.004]
-        [long, value_name = "SHARE", conflicts_with = "resume", hide_short_help = true]
+        [
+            long, value_name = "SHARE", conflicts_with = "resume", hide_short_help = true,
+            value_parser = or_none::<f64>,
+        ]
         weight_decay: f64, #[serde(skip_serializing_if = "Option::is_none")];
 
-        /// Largest norm of all gradients [default: none]
-        [long, value_name = "NORM", conflicts_with = "resume", hide_short_help = true]
+        /// Largest norm of all gradients; none turns off the model's, as with all such flags
+        /// [default: none]
+        [
+            long, value_name = "NORM", conflicts_with = "resume", hide_short_help = true,
+            value_parser = or_none::<f64>,
+        ]
         clip_norm: f64, #[serde(skip_serializing_if = "Option::is_none")];
 
         /// Decay of Adam's first moment [default: 0.9]
@@ -250,7 +260,10 @@ settings! {
         schedule: Schedule = Schedule::default(), #[serde(default)];
 
         /// Epochs of a linear rise of the rate from 0
-        [long, value_name = "EPOCHS", conflicts_with = "resume", hide_short_help = true]
+        [
+            long, value_name = "EPOCHS", conflicts_with = "resume", hide_short_help = true,
+            value_parser = or_none::<f32>,
+        ]
         warmup: f32 = 0.0, #[serde(default)];
 
         /// Stop after N epochs without a lower validation loss, keep the best (N:D: lower by over D)
@@ -258,7 +271,10 @@ settings! {
         early_stopping: EarlyStopping = EarlyStopping::default(), #[serde(default)];
 
         /// Share of a label spread over all classes
-        [long, value_name = "S", conflicts_with = "resume", hide_short_help = true]
+        [
+            long, value_name = "S", conflicts_with = "resume", hide_short_help = true,
+            value_parser = or_none::<f32>,
+        ]
         label_smoothing: f32 = 0.0, #[serde(default)];
 
         /// Weights of classes in training: balanced, 1,2,... by label, or rock=2,metal=1.5
@@ -300,6 +316,17 @@ where
     use serde::de::{IntoDeserializer, value::Error};
     PossibleValuesParser::new(words)
         .try_map(|word| T::deserialize(IntoDeserializer::<Error>::into_deserializer(word)))
+}
+
+/// A number that does nothing where it is 0, which is also written `none`, as lists are that do nothing.
+#[cfg(feature = "cli")]
+pub(crate) fn or_none<T: std::str::FromStr + Default>(
+    text: &str,
+) -> std::result::Result<T, String> {
+    match text {
+        "none" => Ok(T::default()),
+        _ => text.parse().map_err(|_| "expected a number, or none".into()),
+    }
 }
 
 /// A number of epochs or samples. The range is that of [`Config::check`], whatever they come from.
@@ -443,7 +470,11 @@ impl Config {
                     flags += &format!(" --{key}");
                     continue;
                 }
-                // No flag unsets one, and another optimiser leaves Nesterov momentum behind.
+                // No flag unsets another, and another optimiser leaves Nesterov momentum behind.
+                toml::Value::Boolean(false) if key == "nesterov" && !self.optimizer.is_adam() => {
+                    flags += " --nesterov=false";
+                    continue;
+                }
                 toml::Value::Boolean(false) => continue,
                 toml::Value::String(text) => text.clone(),
                 toml::Value::Array(all) => {
@@ -539,9 +570,18 @@ impl Config {
         device::tiles(self.tiles.as_deref())?;
         self.check_optimizer()?;
         if self.chooses_by_validation() && self.fold.as_ref().is_some_and(|fold| !fold.validates) {
-            let expected =
-                "last for a fold without validation, whose held-out fold may choose nothing";
-            return Err(Error::Setting { name: "keep", expected, found: "best".into() });
+            let (name, found) = match (self.early_stopping, self.keep) {
+                (EarlyStopping::After { .. }, _) => {
+                    ("early-stopping", self.early_stopping.to_string())
+                }
+                (EarlyStopping::None, CheckpointSelection::Best) => ("keep", "best".into()),
+                (EarlyStopping::None, CheckpointSelection::Last) => {
+                    ("schedule", self.schedule.to_string())
+                }
+            };
+            let expected = "nothing that chooses by validation in a fold without a part for it (those of compare \
+                            --folds with such a setting have one)";
+            return Err(Error::Setting { name, expected, found });
         }
         if !(0.0..=self.epochs as f32).contains(&self.warmup) {
             let (expected, found) = ("0 to the number of epochs", self.warmup.to_string());

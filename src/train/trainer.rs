@@ -109,13 +109,17 @@ impl<'a> Trainer<'a> {
         let same_network = position.graph_hash == graph.hash()
             && state.parameters.len() == graph.parameter_count();
         if position.data_hash != data.hash {
-            return Err(Error::Run {
-                path: checkpoint,
-                problem: format!(
-                    "the run is on data with hash {}, but {} has {}; give the same data with --data",
-                    position.data_hash, data.source, data.hash
-                ),
-            });
+            let mut problem = format!(
+                "the run is on data with hash {}, but {} has {}; give the same data with --data",
+                position.data_hash, data.source, data.hash
+            );
+            if let Some(fold) = &config.fold {
+                problem = format!(
+                    "{} is not what it was when this run was made; bring it back as it was",
+                    fold.made_of(&data.source)
+                );
+            }
+            return Err(Error::Run { path: checkpoint, problem });
         }
         if !same_network {
             return Err(Error::Run {

@@ -150,7 +150,28 @@ fn figures_are_those_of_the_songs_held_out() {
     let ran = work.ok(&format!("train --resume {run} --epochs 2"));
     // Songs of the held-out fold are not taken for songs of two parts.
     assert!(!ran.err.contains("are in both"), "{}", ran.err);
-    work.fails(&format!("report {run}"), &["a run on all data", "holds out fold 2 of 3"]);
+    assert!(!ran.out.contains("genre-gpu report"), "a fold's run has no report: {}", ran.out);
+    // The command that a report's refusal names makes a run that has one.
+    let ran = work.fails(&format!("report {run}"), &["a run on all data", "holds out fold 2 of 3"]);
+    let (_, command) = ran.err.trim_end().split_once("\n  genre-gpu ").unwrap();
+    work.ok(&format!("{command} --out all"));
+    let config = work.text("all/config.toml");
+    assert!(!config.contains("fold =") && config.contains("seed = 43\n"), "{config}");
+    assert!(config.contains("batch-size = 8\n") && config.contains("a.toml\"\n"), "{config}");
+    work.fails("report all", &["all", "the run is not explained yet"]);
+    // A comparison is no run.
+    let told = ["out: expected a run, found a comparison", "out/a-data-fold1of3-seed42"];
+    work.fails("report out", &told);
+    work.fails("evaluate out", &told);
+    // What chooses by validation has nothing to choose by.
+    let config = format!("train --config {run}/config.toml --out no");
+    for (flags, name) in [
+        ("--keep best", "--keep: "),
+        ("--early-stopping 3 --keep best", "--early-stopping: "),
+        ("--schedule plateau:1:0.5", "--schedule: "),
+    ] {
+        work.refuses(&format!("{config} {flags}"), &[name, "chooses by validation"]);
+    }
     // The fold is one of its own data.
     let config = format!("train --config {run}/config.toml --epochs 1");
     let ran = work.ok(&format!("{config} --out same"));
@@ -251,9 +272,48 @@ fn impossible_folds_are_refused_before_anything_is_trained() {
     refuses(&work, FOLDS, true, &["groups.csv", "found none for 1, 2, 3, 4, 5 and 14"]);
     work.write("groups.csv", format!("song,group\n{}", list(|song| song / 4)));
     work.ok(FOLDS);
+    // The list at another place.
+    let was = work.text("groups.csv");
+    std::fs::rename(work.path("groups.csv"), work.path("moved.csv")).unwrap();
+    let told = [
+        "folds were made of the list of groups",
+        "/groups.csv, not of",
+        "/moved.csv; give --group",
+    ];
+    refuses(&work, &with("groups.csv", "moved.csv"), false, &told);
+    let run = "out/a-data-fold2of3-seed43";
+    let told = ["groups.csv: cannot read", "folds were made of this list of groups; bring it back"];
+    refuses(&work, &format!("evaluate {run} --out judged"), false, &told);
+    refuses(&work, &format!("train --resume {run}"), false, &told);
     // Another list is another division.
     work.write("groups.csv", format!("song,group\n{}", list(|song| song / 4 * 4 + song % 2)));
-    refuses(&work, FOLDS, false, &["holds a run on data with hash"]);
+    let told = [
+        "groups.csv, the list of groups of its folds, is not what it was when this run was made",
+        "bring it back as it was, or use another --out",
+    ];
+    refuses(&work, FOLDS, false, &told);
+    refuses(&work, &format!("train --resume {run}"), false, &[told[0]]);
+    let ran = work.ok(&format!("evaluate {run} --out judged"));
+    says(&ran, &["groups.csv, the list of groups of its folds, has changed since the run"]);
+    work.write("groups.csv", was);
+    work.ok(FOLDS);
+    // Two names of one group.
+    for other in ["G1", "g  1"] {
+        let name =
+            move |song: i64| if song == 7 { other.to_owned() } else { format!("g{}", song / 4) };
+        let lines = (0..20).map(|song| format!("{song},{}\n", name(song)));
+        let text = format!("song,group\n{}", lines.collect::<String>());
+        work.write("twice.csv", if other == "G1" { text } else { text.replace(",g1\n", ",g 1\n") });
+        let told = ["expected one name for each group", other, "(song 7)", "write them alike"];
+        refuses(&work, &with("groups.csv", "twice.csv"), true, &told);
+    }
+    work.write(
+        "data/songs.csv",
+        format!("song,artist\n{}", list(|song| song / 4)).replace("7,g1", "7,G1"),
+    );
+    refuses(&work, &with("groups.csv", "artist"), true, &["songs.csv", "\"g1\"", "\"G1\""]);
+    let hint = ["--optimizer", "--config FILE with optimizer"];
+    refuses(&work, &format!("{FOLDS} --optimizer adam"), true, &hint);
     let none = Work::with(Set { songs: false, ..Set::default() });
     none.write("a.toml", SMALL);
     none.write("b.toml", SMALL);

@@ -38,6 +38,17 @@ fn a_run_that_stops_early_is_complete_and_keeps_the_best_epoch() {
     let problem = ["run: training stopped early", "more epochs would not be trained", "none"];
     work.fails("train --resume run --epochs 9", &problem);
     assert_eq!(work.text("run/config.toml"), config, "a refusal changed the run");
+    // As many epochs as there are, or more of those that were planned, change nothing.
+    for epochs in [3, 5] {
+        let again = work.ok(&format!("train --resume run --epochs {epochs}"));
+        let told = "after epoch 3 of 6: in the 2 epochs after epoch 1 the validation loss did not fall by \
+                            more than 100 below its";
+        let unchanged = format!("--epochs {epochs} changes nothing of that");
+        assert!(again.err.contains(told) && again.err.contains(&unchanged), "{}", again.err);
+        let metrics: Value = serde_json::from_str(&work.text("run/metrics.json")).unwrap();
+        assert_eq!(metrics["stopped_early"], reason, "{epochs}");
+        assert_eq!(work.text("run/config.toml"), config, "{epochs}");
+    }
     work.ok("evaluate run");
     work.ok("explain run --no-checks");
     work.ok("report run");
@@ -118,6 +129,50 @@ fn a_model_may_carry_them() {
     assert_eq!(work.text("carries/history.csv"), work.text("bare/history.csv"));
     work.ok("train --data data --model carries.toml --early-stopping none --keep last --out off");
     assert!(work.text("off/config.toml").contains("early-stopping = \"none\""));
+}
+
+/// What a recipe turns on, a flag turns off: `none`, or false.
+#[test]
+fn a_flag_turns_off_what_a_recipe_turns_on() {
+    let work = Work::new();
+    let nodes = "[[node]]\nname = \"flat\"\nop = \"flatten\"\n[[node]]\nname = \"head\"\nop = \"dense\"\n\
+                 units = \"classes\"\n[[node]]\nname = \"softmax\"\nop = \"softmax\"\n";
+    let train = "[train]\nepochs = 3\nbatch_size = 7\nlearning_rate = 0.01\n";
+    let on = [
+        ("momentum = 0.9", "--momentum none"),
+        ("weight_decay = 0.1", "--weight-decay none"),
+        ("clip_norm = 0.01", "--clip-norm none"),
+        ("warmup = 2", "--warmup none"),
+        ("label_smoothing = 0.3", "--label-smoothing none"),
+        ("early_stopping = \"1:100\"", "--early-stopping none"),
+        ("class_weights = \"1,2,1,0.5\"", "--class-weights none"),
+        ("augment = \"roll\"", "--augment none"),
+        ("schedule = \"cosine\"", "--schedule constant"),
+    ];
+    let keys: Vec<&str> = on.iter().map(|(key, _)| *key).collect();
+    let flags: Vec<&str> = on.iter().map(|(_, flag)| *flag).collect();
+    let nesterov = "[train]\nmomentum = 0.9\nnesterov = true\n";
+    for (file, text) in [
+        ("plain.toml", format!("{train}{nodes}")),
+        ("aided.toml", format!("{train}{}\n{nodes}", keys.join("\n"))),
+        ("nesterov.toml", format!("{nesterov}{nodes}")),
+    ] {
+        work.write(file, text);
+    }
+    work.ok("train --data data --model plain.toml --out plain");
+    work.ok(&format!("train --data data --model aided.toml {} --out off", flags.join(" ")));
+    assert_eq!(work.text("plain/history.csv"), work.text("off/history.csv"));
+    // The run's config, over the same model, is one of the same run.
+    work.ok("train --config off/config.toml --out again");
+    assert_eq!(work.text("plain/history.csv"), work.text("again/history.csv"));
+    work.ok("train --data data --model nesterov.toml --nesterov=false --epochs 1 --out without");
+    assert!(work.text("without/config.toml").contains("nesterov = false\n"));
+    work.ok("train --data data --model nesterov.toml --epochs 1 --out with");
+    assert!(work.text("with/config.toml").contains("nesterov = true\n"));
+    work.refuses(
+        "train --data data --clip-norm off --out no",
+        &["--clip-norm", "a number, or none"],
+    );
 }
 
 #[test]

@@ -85,17 +85,14 @@ fn settings_out_of_range_are_usage_errors_too() {
         ("--momentum 1", "--momentum: expected at least 0 and below 1, found 1"),
         (
             "--momentum 0.9 --optimizer adam",
-            "--momentum: expected none with adam or adamw, whose momentum is --beta-1, found 0.9",
+            "--momentum: expected --optimizer sgd with it (the momentum of adam and adamw is --beta-1), found 0.9 with adam",
         ),
         (
             "--beta-2 0.9",
             "--beta-2: expected --optimizer adam or adamw with it, found 0.9 with sgd",
         ),
         ("--optimizer adam --beta-1 1", "--beta-1: expected at least 0 and below 1, found 1"),
-        (
-            "--clip-norm -1",
-            "--clip-norm: expected a number above 0, within 32-bit floats, found -1",
-        ),
+        ("--clip-norm -1", "--clip-norm: expected a number from 0, within 32-bit floats, found -1"),
         ("--weight-decay nan", "--weight-decay: expected a number from 0"),
     ] {
         let words = format!("train --data data --out run {words}");

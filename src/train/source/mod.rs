@@ -9,7 +9,7 @@ use std::path::Path;
 use super::recordings::Recordings;
 use super::settings::Config;
 use crate::audio::{Cutting, FrontEnd};
-use crate::data::{ArrayName, DataFrom, DataOptions, Dataset, PartName};
+use crate::data::{ArrayName, DataFrom, DataOptions, Dataset, GroupBy, PartName};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -77,7 +77,16 @@ pub fn open(
         Source { data, front_end: None, cutting: None }
     };
     if let Some(fold) = &config.fold {
-        source.data = source.data.into_fold(fold)?.only(wanted);
+        let fold = source.data.into_fold(fold).map_err(|error| match (&error, &fold.by) {
+            (Error::Io { .. }, GroupBy::File(_)) => Error::WithHelp {
+                source: Box::new(error),
+                help:
+                    "the run's folds were made of this list of groups; bring it back to this place"
+                        .into(),
+            },
+            _ => error,
+        })?;
+        source.data = fold.only(wanted);
     }
     if let Some(given) = &config.front_end {
         if let Some(known) = &source.front_end {
