@@ -63,7 +63,7 @@ fn what_is_damaged_missing_or_stale_is_made_anew() {
     let mut left: Vec<_> =
         fs::read_dir(cache.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
-    assert_eq!(left, ["demo-1-7", "demo.lock"]);
+    assert_eq!(left, ["demo-2-7", "demo.lock"]);
 }
 
 #[test]
