@@ -21,9 +21,9 @@ pub(super) const STYLES: &[Style] = &[
     style("baroque", 1.0, (70.0, 140.0), baroque),
     style("art song", 0.8, (55.0, 115.0), song),
     style("guitar", 0.7, (60.0, 130.0), guitar),
-    style("opera", 0.7, (60.0, 130.0), opera),
-    style("march", 0.6, (96.0, 132.0), march),
-    style("minimal music", 0.6, (96.0, 140.0), minimal),
+    style("opera", 0.25, (60.0, 130.0), opera),
+    style("march", 0.2, (96.0, 132.0), march),
+    style("minimal music", 0.2, (96.0, 140.0), minimal),
 ];
 
 const fn style(name: &'static str, weight: f64, bpm: (f64, f64), write: fn(&mut Band)) -> Style {

@@ -15,8 +15,8 @@ pub(super) const STYLES: &[Style] = &[
     style("funk", 1.0, (90.0, 122.0), funk),
     style("orchestral disco", 0.8, (100.0, 134.0), orchestral),
     style("slow disco", 1.0, (74.0, 110.0), slow),
-    style("rock disco", 0.9, (102.0, 132.0), rock),
-    style("disco with a slow opening", 0.6, (106.0, 132.0), opening),
+    style("rock disco", 0.35, (102.0, 132.0), rock),
+    style("slow-opening disco", 0.2, (106.0, 132.0), opening),
 ];
 
 const fn style(name: &'static str, weight: f64, bpm: (f64, f64), write: fn(&mut Band)) -> Style {

@@ -15,9 +15,9 @@ pub(super) const STYLES: &[Style] = &[
     style("symphonic metal", 0.7, (100.0, 172.0), 1.0, symphonic),
     style("glam metal", 0.8, (95.0, 148.0), 0.3, glam),
     style("clean opening", 0.7, (65.0, 125.0), 0.9, opening),
-    style("groove metal", 0.8, (76.0, 120.0), 0.9, groove),
-    style("industrial metal", 0.6, (102.0, 138.0), 1.0, industrial),
-    style("power ballad", 0.6, (58.0, 92.0), 0.6, ballad),
+    style("groove metal", 0.3, (76.0, 120.0), 0.9, groove),
+    style("industrial metal", 0.2, (102.0, 138.0), 1.0, industrial),
+    style("power ballad", 0.2, (58.0, 92.0), 0.6, ballad),
 ];
 
 const fn style(

@@ -7,8 +7,8 @@ use crate::random::streams::Stream;
 /// Mono samples on the grid of 16-bit sound, within ±1.
 pub(super) fn mix(band: &mut Band) -> Vec<f32> {
     let bar = (band.bar_s() * f64::from(RATE)) as usize;
-    // One song in five was recorded live: the hall's sound is on all of it.
-    let hall = if band.stream.chance(0.2) { band.stream.between(0.2, 0.6) as f32 } else { 0.0 };
+    // One song in ten was recorded live: the hall's sound is on all of it.
+    let hall = if band.stream.chance(0.1) { band.stream.between(0.2, 0.6) as f32 } else { 0.0 };
     let mut dry = vec![0.0; band.buses[0].len()];
     let mut wet = dry.clone();
     let rests = rests(band, bar);
@@ -26,7 +26,7 @@ pub(super) fn mix(band: &mut Band) -> Vec<f32> {
         } else if channel.low_cut_hz > 0.0 || channel.high_cut_hz < OPEN_HZ {
             Filter::run([low_cut, high_cut], samples);
         }
-        let level_db = channel.level_db + 3.0 * band.stream.normal() as f32;
+        let level_db = channel.level_db + 2.5 * band.stream.normal() as f32;
         set_rms(samples, 0.1 * 10f32.powf(level_db / 20.0));
         // A hand on the fader: 10 ms up or down.
         let (mut gain, step) = (1.0f32, 1.0 / (0.01 * RATE));
@@ -121,12 +121,12 @@ fn reverberate(samples: &mut [f32], size: f32, feedback: f32) {
 /// Tone, bandwidth, compression, noise and level of the recording: drawn from the same ranges for all genres.
 fn record(samples: &mut [f32], stream: &mut Stream) {
     let mut draw = |low: f64, high: f64| stream.between(low, high) as f32;
-    let (bass_db, treble_db) = (draw(-8.0, 8.0), draw(-10.0, 8.0));
+    let (bass_db, treble_db) = (draw(-6.0, 6.0), draw(-8.0, 6.0));
     // From an old disc or a radio to a studio's tape.
     let bottom_hz = 20.0 * 8f32.powf(draw(0.0, 1.0).powi(2));
-    let top_hz = 3500.0 * 5f32.powf(draw(0.0, 1.0).powf(0.7));
-    let squash = draw(0.3, 5.0);
-    let noise_db = draw(-70.0, -30.0);
+    let top_hz = 4500.0 * 4f32.powf(draw(0.0, 1.0).powf(0.7));
+    let squash = draw(0.3, 4.0);
+    let noise_db = draw(-70.0, -34.0);
     let peak = 10f32.powf(draw(-12.0, -0.3) / 20.0);
     shelves(samples, bass_db, treble_db);
     set_rms(samples, 0.15);

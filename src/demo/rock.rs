@@ -16,10 +16,10 @@ pub(super) const STYLES: &[Style] = &[
     style("ballad", 1.0, (56.0, 98.0), ballad),
     style("dance rock", 0.7, (102.0, 136.0), dance),
     style("folk rock", 0.7, (72.0, 130.0), folk),
-    style("punk rock", 0.7, (145.0, 205.0), punk),
-    style("progressive rock", 0.7, (66.0, 130.0), progressive),
-    style("new wave", 0.7, (104.0, 148.0), new_wave),
-    style("stoner rock", 0.6, (62.0, 95.0), stoner),
+    style("punk rock", 0.3, (145.0, 205.0), punk),
+    style("progressive rock", 0.25, (66.0, 130.0), progressive),
+    style("new wave", 0.25, (104.0, 148.0), new_wave),
+    style("stoner rock", 0.2, (62.0, 95.0), stoner),
 ];
 
 const fn style(name: &'static str, weight: f64, bpm: (f64, f64), write: fn(&mut Band)) -> Style {

@@ -51,7 +51,7 @@ impl Genre {
         match self {
             // Crossover: a beat behind the orchestra, a band's singer before it.
             Self::Classical => (
-                0.2,
+                0.06,
                 &[
                     (Self::Rock, &[Drums]),
                     (Self::Disco, &[Drums]),
@@ -61,7 +61,7 @@ impl Genre {
             ),
             // A rock band in the discotheque, or an orchestra.
             Self::Disco => (
-                0.4,
+                0.12,
                 &[
                     (Self::Rock, &[Drums, Lead]),
                     (Self::Rock, &[Drums, Guitar]),
@@ -71,7 +71,7 @@ impl Genre {
             ),
             // Near hard rock, or with an orchestra.
             Self::Metal => (
-                0.4,
+                0.12,
                 &[
                     (Self::Rock, &[Drums, Bass]),
                     (Self::Rock, &[Drums, Lead]),
@@ -81,7 +81,7 @@ impl Genre {
             ),
             // Heavy, danceable, or with an orchestra: rock borders on everything.
             Self::Rock => (
-                0.5,
+                0.15,
                 &[
                     (Self::Metal, &[Guitar]),
                     (Self::Metal, &[Drums, Bass]),
