@@ -139,3 +139,34 @@ fn draw(styles: &'static [Style], stream: &mut Stream) -> &'static Style {
     }
     &styles[last]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_song_has_the_neighbours_sections_only() {
+        for genre in Genre::ALL {
+            let (share, neighbours) = genre.border();
+            assert!(share <= 0.5, "most songs are of their genre alone");
+            for &(neighbour, buses) in neighbours {
+                assert!(neighbour != genre && buses.len() <= Bus::COUNT / 2, "{genre:?}");
+                let (style, guest) = (&genre.styles()[0], &neighbour.styles()[0]);
+                let mut band = Band::new(style, Stream::new(3, "border"));
+                let bpm = band.bpm;
+                band.play(guest, buses);
+                let (sound, channels) = (band.buses.clone(), band.channels);
+                band.play(style, &Bus::ALL);
+                assert_eq!(band.bpm, bpm);
+                for bus in Bus::ALL.map(|bus| bus as usize) {
+                    let plays = |sound: &[f32]| sound.iter().any(|&x| x != 0.0);
+                    if plays(&sound[bus]) {
+                        assert!(buses.iter().any(|&its| its as usize == bus), "{genre:?}");
+                        assert!(band.buses[bus] == sound[bus], "{genre:?} plays over it");
+                        assert_eq!(band.channels[bus].level_db, channels[bus].level_db);
+                    }
+                }
+            }
+        }
+    }
+}
