@@ -40,6 +40,8 @@ pub(super) enum Bus {
 
 impl Bus {
     pub(super) const COUNT: usize = 6;
+    pub(super) const ALL: [Self; Self::COUNT] =
+        [Self::Drums, Self::Bass, Self::Guitar, Self::Keys, Self::Orchestra, Self::Lead];
 }
 
 /// A high cut at this frequency or above has no effect.
@@ -70,6 +72,8 @@ pub(super) struct Band {
     kit: Kit,
     pub channels: [Channel; Bus::COUNT],
     pub buses: [Vec<f32>; Bus::COUNT],
+    /// Whether what is played on a bus sounds.
+    open: [bool; Bus::COUNT],
 }
 
 impl Band {
@@ -90,7 +94,21 @@ impl Band {
             kit: Kit::new(&mut stream),
             channels: [channel; Bus::COUNT],
             buses: std::array::from_fn(|_| vec![0.0; SONG_SECONDS * RATE_HZ as usize]),
+            open: [true; Bus::COUNT],
             stream,
+        }
+    }
+
+    /// Plays a style on those of `buses` that nobody has played on.
+    pub(super) fn play(&mut self, style: &Style, buses: &[Bus]) {
+        self.open = Bus::ALL
+            .map(|bus| buses.contains(&bus) && self.buses[bus as usize].iter().all(|&x| x == 0.0));
+        let before = self.channels;
+        (style.write)(self);
+        for (bus, before) in before.into_iter().enumerate() {
+            if !self.open[bus] {
+                self.channels[bus] = before;
+            }
         }
     }
 
@@ -133,6 +151,9 @@ impl Band {
     }
 
     pub(super) fn hit(&mut self, drum: Drum, bar: usize, beat: f64, velocity: f32) {
+        if !self.open[Bus::Drums as usize] {
+            return;
+        }
         let start = self.position(bar, beat);
         let velocity = velocity * self.stream.between(0.8, 1.0) as f32;
         let bus = &mut self.buses[Bus::Drums as usize];
@@ -148,6 +169,9 @@ impl Band {
         pitch: i32,
         velocity: f32,
     ) {
+        if !self.open[bus as usize] {
+            return;
+        }
         let start = self.position(bar, beat);
         let length_s = beats * 60.0 / self.bpm + instrument.release_s();
         let whole = self.buses[bus as usize].len();

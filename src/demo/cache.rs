@@ -1,11 +1,11 @@
 //! The corpus as a folder of numpy arrays: made once, verified whenever it is opened.
 //!
 //! ```text
-//! demo-1-42/x_train.npy     float32 [n, 80, 80], dB; likewise _val and _test
-//! demo-1-42/y_train.npy     uint8 [n], 0 classical … 3 rock
-//! demo-1-42/song_train.npy  int64 [n]
-//! demo-1-42/songs.csv       style, tempo and key of each song
-//! demo-1-42/demo.toml       the manifest: the recipe, each file's BLAKE3, and the data hash
+//! demo-2-42/x_train.npy     float32 [n, 80, 80], dB; likewise _val and _test
+//! demo-2-42/y_train.npy     uint8 [n], 0 classical … 3 rock
+//! demo-2-42/song_train.npy  int64 [n]
+//! demo-2-42/songs.csv       style, tempo and key of each song
+//! demo-2-42/demo.toml       the manifest: the recipe, each file's BLAKE3, and the data hash
 //! ```
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ use crate::files::{create_folder, temporary_folder, write_atomic};
 use crate::progress::{Progress, Silent};
 
 /// Version of the generator; must increase whenever the same seed makes other songs or files.
-const GENERATOR: u32 = 1;
+const GENERATOR: u32 = 2;
 
 pub(super) const MANIFEST: &str = "demo.toml";
 const SONGS: &str = "songs.csv";
@@ -42,6 +42,8 @@ pub struct DemoCorpus {
     pub classes: Vec<String>,
     /// The seed of the songs.
     pub seed: u64,
+    /// Whether this version's generator made the songs, so that it can make them again.
+    pub current: bool,
     /// If the files have not been compared with their hashes: what [`Dataset::hash`] of all parts must
     /// be. None for a verified corpus.
     pub expected_hash: Option<String>,
@@ -98,8 +100,9 @@ fn corpus_folder(cache_dir: &Path, recipe: &Recipe) -> PathBuf {
 
 /// The corpus in `folder`, which has been verified if the manifest has no data hash.
 fn corpus(folder: PathBuf, manifest: Manifest) -> DemoCorpus {
-    let Manifest { front_end, classes, recipe, data_hash, .. } = manifest;
-    DemoCorpus { folder, front_end, classes, seed: recipe.seed, expected_hash: data_hash }
+    let Manifest { front_end, classes, recipe, data_hash, generator, .. } = manifest;
+    let (seed, current) = (recipe.seed, generator == GENERATOR);
+    DemoCorpus { folder, front_end, classes, seed, current, expected_hash: data_hash }
 }
 
 /// The corpus in `cache_dir` without reading its arrays: whoever loads them must compare their hash

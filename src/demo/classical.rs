@@ -1,9 +1,9 @@
-//! Classical: solo piano, strings, orchestra, baroque, song, guitar.
+//! Classical: solo piano, strings, orchestra, baroque, song, guitar, opera, march, minimal music.
 
 use super::band::{Band, Bus, Style};
 use super::drums::Drum;
 use super::instruments::Instrument::{
-    Brass, Flute, Harpsichord, NylonGuitar, Piano, Strings, Voice,
+    Brass, Flute, Harpsichord, NylonGuitar, Organ, Piano, Strings, Voice,
 };
 
 const CADENCES: &[&[i32]] = &[
@@ -15,12 +15,15 @@ const CADENCES: &[&[i32]] = &[
 ];
 
 pub(super) const STYLES: &[Style] = &[
-    style("solo piano", 1.2, (60.0, 150.0), piano),
-    style("string orchestra", 1.0, (55.0, 120.0), strings),
-    style("symphony", 1.3, (90.0, 165.0), symphony),
-    style("baroque", 1.0, (75.0, 125.0), baroque),
-    style("art song", 0.8, (60.0, 110.0), song),
-    style("guitar", 0.7, (60.0, 120.0), guitar),
+    style("solo piano", 1.2, (55.0, 160.0), piano),
+    style("string orchestra", 1.0, (50.0, 130.0), strings),
+    style("symphony", 1.3, (80.0, 175.0), symphony),
+    style("baroque", 1.0, (70.0, 140.0), baroque),
+    style("art song", 0.8, (55.0, 115.0), song),
+    style("guitar", 0.7, (60.0, 130.0), guitar),
+    style("opera", 0.25, (60.0, 130.0), opera),
+    style("march", 0.2, (96.0, 132.0), march),
+    style("minimal music", 0.2, (96.0, 140.0), minimal),
 ];
 
 const fn style(name: &'static str, weight: f64, bpm: (f64, f64), write: fn(&mut Band)) -> Style {
@@ -65,7 +68,8 @@ fn symphony(band: &mut Band) {
     band.channel(Bus::Orchestra, -2.0);
     band.channel(Bus::Lead, -3.0);
     band.channel(Bus::Bass, -6.0);
-    band.channel(Bus::Drums, -8.0);
+    let percussion_db = band.stream.between(-8.0, -2.0) as f32;
+    band.channel(Bus::Drums, percussion_db);
     let heavy = band.stream.chance(0.6);
     let (per_beat, lead) = *band.stream.pick(&[(2, Brass), (4, Brass), (4, Strings)]);
     for bar in 0..band.bars() {
@@ -122,5 +126,62 @@ fn guitar(band: &mut Band) {
     for bar in 0..band.bars() {
         band.arpeggio((Bus::Guitar, NylonGuitar), bar, per_beat, 1.5, 45, &[0, 4, 7, 9, 7, 4]);
         band.tune((Bus::Lead, NylonGuitar), bar, 64);
+    }
+}
+
+fn opera(band: &mut Band) {
+    hall(band);
+    band.channel(Bus::Orchestra, -4.0);
+    band.channel(Bus::Bass, -6.0);
+    band.channel(Bus::Drums, -4.0);
+    band.channel(Bus::Lead, 0.0);
+    let tutti = band.stream.chance(0.5);
+    for bar in 0..band.bars() {
+        band.chords((Bus::Orchestra, Strings), bar, &[0.0, 1.0, 2.0, 3.0], 0.9, 55, 0.6);
+        band.line((Bus::Bass, Strings), bar, &[(0.0, 0), (2.0, 4)], 1.8, 33);
+        if tutti && bar % 2 == 1 {
+            band.chords((Bus::Orchestra, Brass), bar, &[2.0, 3.5], 0.5, 53, 1.0);
+            band.hit(Drum::Timpani, bar, 2.0, 0.9);
+            band.hit(Drum::Crash, bar, 2.0, 0.7);
+        }
+        band.tune((Bus::Lead, Voice), bar, 62);
+    }
+}
+
+/// The bass drum and the snare drum give a beat as steady as a band's.
+fn march(band: &mut Band) {
+    hall(band);
+    band.channel(Bus::Orchestra, -3.0);
+    band.channel(Bus::Bass, -4.0);
+    band.channel(Bus::Drums, -3.0);
+    band.channel(Bus::Lead, -1.0);
+    let lead = *band.stream.pick(&[Brass, Flute]);
+    for bar in 0..band.bars() {
+        for beat in 0..4 {
+            let beat = f64::from(beat);
+            band.hit(if beat % 2.0 == 0.0 { Drum::Kick } else { Drum::Snare }, bar, beat, 0.8);
+            band.hit(Drum::Snare, bar, beat + 0.5, 0.5);
+        }
+        if bar % 2 == 0 {
+            band.hit(Drum::Crash, bar, 0.0, 0.8);
+        }
+        band.line((Bus::Bass, Brass), bar, &[(0.0, 0), (1.0, 4), (2.0, 0), (3.0, 4)], 0.6, 33);
+        band.chords((Bus::Orchestra, Brass), bar, &[0.5, 1.5, 2.5, 3.5], 0.3, 55, 0.7);
+        band.tune((Bus::Lead, lead), bar, 67);
+    }
+}
+
+/// One figure repeated, as steady as a sequencer.
+fn minimal(band: &mut Band) {
+    hall(band);
+    band.channel(Bus::Keys, -2.0);
+    band.channel(Bus::Orchestra, -4.0);
+    band.channel(Bus::Bass, -6.0);
+    let keys = *band.stream.pick(&[Piano, Organ]);
+    let above = *band.stream.pick(&[Flute, Strings, Voice]);
+    for bar in 0..band.bars() {
+        band.arpeggio((Bus::Keys, keys), bar, 4, 0.4, 60, &[0, 2, 4, 2, 7, 4]);
+        band.arpeggio((Bus::Orchestra, above), bar, 2, 0.5, 67, &[0, 4, 2]);
+        band.line((Bus::Bass, Strings), bar, &[(0.0, 0), (1.5, 0), (3.0, 0)], 0.9, 36);
     }
 }

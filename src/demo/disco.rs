@@ -1,4 +1,4 @@
-//! Disco: with strings, with synthesisers, funk, orchestral, and the slow one.
+//! Disco: with strings, with synthesisers, funk, orchestral, slow, near rock, with an opening.
 
 use super::band::{Band, Bus, Style};
 use super::drums::Drum;
@@ -10,11 +10,13 @@ use super::instruments::Instrument::{
 const VAMPS: &[&[i32]] = &[&[0, 3], &[0, 5, 3, 4], &[1, 4, 0, 5], &[0, 0, 3, 3], &[5, 3, 0, 4]];
 
 pub(super) const STYLES: &[Style] = &[
-    style("disco", 1.5, (108.0, 132.0), disco),
-    style("synthesiser disco", 1.0, (112.0, 132.0), synthesiser),
-    style("funk", 1.0, (98.0, 120.0), funk),
-    style("orchestral disco", 0.8, (105.0, 128.0), orchestral),
-    style("slow disco", 1.0, (78.0, 108.0), slow),
+    style("disco", 1.5, (102.0, 136.0), disco),
+    style("synthesiser disco", 1.0, (106.0, 138.0), synthesiser),
+    style("funk", 1.0, (90.0, 122.0), funk),
+    style("orchestral disco", 0.8, (100.0, 134.0), orchestral),
+    style("slow disco", 1.0, (74.0, 110.0), slow),
+    style("rock disco", 0.35, (102.0, 132.0), rock),
+    style("slow-opening disco", 0.2, (106.0, 132.0), opening),
 ];
 
 const fn style(name: &'static str, weight: f64, bpm: (f64, f64), write: fn(&mut Band)) -> Style {
@@ -123,5 +125,45 @@ fn slow(band: &mut Band) {
         band.chords((Bus::Keys, keys), bar, &[0.0, 1.5], 1.4, 57, 0.6);
         band.chords((Bus::Orchestra, Strings), bar, &[0.0], 3.8, 62, 0.5);
         band.tune((Bus::Lead, Voice), bar, 60);
+    }
+}
+
+fn rock(band: &mut Band) {
+    levels(band);
+    let drive = band.stream.between(1.5, 8.0) as f32;
+    let guitar = band.channel(Bus::Guitar, -4.0);
+    (guitar.drive, guitar.low_cut_hz, guitar.high_cut_hz) = (drive, 100.0, 6000.0);
+    let offbeat = *band.stream.pick(&[Drum::OpenHat, Drum::ClosedHat]);
+    let with_piano = band.stream.chance(0.5);
+    for bar in 0..band.bars() {
+        band.four_on_the_floor(bar, offbeat, false);
+        claps(band, bar, Drum::Snare);
+        band.fill(bar);
+        for (beat, length) in [(0.0, 0.4), (0.75, 0.4), (1.5, 0.9), (2.5, 0.4), (3.0, 0.9)] {
+            band.power_chord((Bus::Guitar, SteelGuitar), (bar, beat, length), 0, 40, 0.8);
+        }
+        band.line((Bus::Bass, PickedBass), bar, OCTAVES, 0.4, 28);
+        if with_piano {
+            band.chords((Bus::Keys, Piano), bar, &[0.0, 1.0, 2.0, 3.0], 0.5, 60, 0.7);
+        }
+        band.tune((Bus::Lead, Voice), bar, 60);
+    }
+}
+
+/// Piano, strings and voice alone for some bars, as a ballad; then the beat.
+fn opening(band: &mut Band) {
+    levels(band);
+    band.channel(Bus::Keys, -3.0).reverb = 0.2;
+    let beat_from = 2 + band.stream.below(4);
+    for bar in 0..band.bars() {
+        band.arpeggio((Bus::Keys, Piano), bar, 1, 1.5, 48, &[0, 4, 7, 4]);
+        band.chords((Bus::Orchestra, Strings), bar, &[0.0], 3.8, 64, 0.6);
+        band.tune((Bus::Lead, Voice), bar, 60);
+        if bar >= beat_from {
+            band.four_on_the_floor(bar, Drum::OpenHat, true);
+            claps(band, bar, Drum::Clap);
+            band.line((Bus::Bass, PickedBass), bar, OCTAVES, 0.4, 33);
+            band.chords((Bus::Guitar, MutedGuitar), bar, CHOPS, 0.2, 60, 0.7);
+        }
     }
 }

@@ -1,20 +1,23 @@
-//! Metal: thrash, heavy, doom, symphonic, glam, and the quiet opening.
+//! Metal: thrash, heavy, doom, symphonic, glam, groove, industrial, ballad, the quiet opening.
 
 use super::band::{Band, Bus, Style};
 use super::drums::Drum;
 use super::instruments::Instrument::{
-    Growl, MutedGuitar, PickedBass, SteelGuitar, Strings, SynthLead, Voice,
+    Growl, MutedGuitar, Piano, PickedBass, SteelGuitar, Strings, SynthLead, Voice,
 };
 
 const RIFFS: &[&[i32]] = &[&[0, 0, 5, 6], &[0, 0, 0, 1], &[0, 5, 2, 6], &[0, 6, 5, 4], &[0, 0]];
 
 pub(super) const STYLES: &[Style] = &[
-    style("thrash", 1.4, (150.0, 205.0), 1.0, thrash),
-    style("heavy metal", 1.3, (105.0, 160.0), 0.9, heavy),
-    style("doom", 0.9, (58.0, 85.0), 1.0, doom),
-    style("symphonic metal", 0.7, (120.0, 170.0), 1.0, symphonic),
-    style("glam metal", 0.8, (105.0, 140.0), 0.3, glam),
-    style("clean opening", 0.7, (70.0, 120.0), 0.9, opening),
+    style("thrash", 1.4, (140.0, 205.0), 1.0, thrash),
+    style("heavy metal", 1.3, (95.0, 165.0), 0.9, heavy),
+    style("doom", 0.9, (56.0, 92.0), 1.0, doom),
+    style("symphonic metal", 0.7, (100.0, 172.0), 1.0, symphonic),
+    style("glam metal", 0.8, (95.0, 148.0), 0.3, glam),
+    style("clean opening", 0.7, (65.0, 125.0), 0.9, opening),
+    style("groove metal", 0.3, (76.0, 120.0), 0.9, groove),
+    style("industrial metal", 0.2, (102.0, 138.0), 1.0, industrial),
+    style("power ballad", 0.2, (58.0, 92.0), 0.6, ballad),
 ];
 
 const fn style(
@@ -34,8 +37,8 @@ fn levels(band: &mut Band) {
     band.channel(Bus::Drums, -1.0).reverb = 0.08;
     let bass = band.channel(Bus::Bass, -5.0);
     (bass.reverb, bass.drive) = (0.0, 3.0);
-    let drive = band.stream.between(14.0, 45.0) as f32;
-    let high_cut_hz = band.stream.between(4800.0, 8500.0) as f32;
+    let drive = band.stream.between(8.0, 40.0) as f32;
+    let high_cut_hz = band.stream.between(4200.0, 8500.0) as f32;
     let guitar = band.channel(Bus::Guitar, -1.0);
     (guitar.drive, guitar.high_cut_hz, guitar.low_cut_hz, guitar.reverb) =
         (drive, high_cut_hz, 90.0, 0.05);
@@ -177,5 +180,59 @@ fn opening(band: &mut Band) {
             band.hit(Drum::Tom, bar, 2.0, 0.6);
         }
         band.tune((Bus::Lead, Voice), bar, 57);
+    }
+}
+
+/// Half-time: the snare only on 3, the kick with the guitar.
+fn groove(band: &mut Band) {
+    levels(band);
+    let singer = *band.stream.pick(&[Growl, Voice]);
+    for bar in 0..band.bars() {
+        for beat in [0.0, 0.75, 1.5, 2.5, 3.25] {
+            band.hit(Drum::Kick, bar, beat, 1.0);
+        }
+        band.hit(Drum::Snare, bar, 2.0, 1.0);
+        for beat in 0..4 {
+            band.hit(Drum::OpenHat, bar, f64::from(beat), 0.8);
+        }
+        band.fill(bar);
+        chug(band, bar, 4, &[0, 10]);
+        band.tune((Bus::Lead, singer), bar, 52);
+    }
+}
+
+fn industrial(band: &mut Band) {
+    levels(band);
+    band.channel(Bus::Keys, -5.0);
+    let singer = *band.stream.pick(&[Growl, Voice]);
+    for bar in 0..band.bars() {
+        band.four_on_the_floor(bar, Drum::OpenHat, false);
+        for beat in [1.0, 3.0] {
+            band.hit(Drum::Snare, bar, beat, 1.0);
+        }
+        chug(band, bar, 2, &[0, 5]);
+        band.arpeggio((Bus::Keys, SynthLead), bar, 4, 0.15, 57, &[0, 4, 0, 7]);
+        band.tune((Bus::Lead, singer), bar, 50);
+    }
+}
+
+fn ballad(band: &mut Band) {
+    levels(band);
+    band.channels[Bus::Guitar as usize].drive = band.stream.between(5.0, 20.0) as f32;
+    band.channel(Bus::Keys, -3.0).reverb = 0.3;
+    let keys = *band.stream.pick(&[Piano, SteelGuitar]);
+    let (heavy_from, with_strings) =
+        (band.stream.below(band.bars().div_ceil(2)), band.stream.chance(0.4));
+    for bar in 0..band.bars() {
+        band.arpeggio((Bus::Keys, keys), bar, 2, 1.2, 45, &[0, 4, 7, 9, 7, 4]);
+        if bar >= heavy_from {
+            band.backbeat(bar, Drum::Ride, Drum::Snare);
+            band.power_chord((Bus::Guitar, SteelGuitar), (bar, 0.0, 3.8), 0, LOW, 0.8);
+            band.line((Bus::Bass, PickedBass), bar, &[(0.0, 0), (2.0, 0)], 1.9, LOW - 12);
+        }
+        if with_strings {
+            band.chords((Bus::Orchestra, Strings), bar, &[0.0], 3.9, 62, 0.6);
+        }
+        band.tune((Bus::Lead, Voice), bar, 60);
     }
 }

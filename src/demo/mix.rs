@@ -7,6 +7,8 @@ use crate::random::streams::Stream;
 /// Mono samples on the grid of 16-bit sound, within ±1.
 pub(super) fn mix(band: &mut Band) -> Vec<f32> {
     let bar = (band.bar_s() * f64::from(RATE)) as usize;
+    // One song in ten was recorded live: the hall's sound is on all of it.
+    let hall = if band.stream.chance(0.1) { band.stream.between(0.2, 0.6) as f32 } else { 0.0 };
     let mut dry = vec![0.0; band.buses[0].len()];
     let mut wet = dry.clone();
     let rests = rests(band, bar);
@@ -32,7 +34,7 @@ pub(super) fn mix(band: &mut Band) -> Vec<f32> {
             let open = !rests[i / bar][bus];
             gain = (gain + if open { step } else { -step }).clamp(0.0, 1.0);
             dry[i] += gain * x;
-            wet[i] += gain * x * channel.reverb;
+            wet[i] += gain * x * channel.reverb.max(hall);
         }
     }
     let size = band.stream.between(0.7, 1.3) as f32;
@@ -120,6 +122,8 @@ fn reverberate(samples: &mut [f32], size: f32, feedback: f32) {
 fn record(samples: &mut [f32], stream: &mut Stream) {
     let mut draw = |low: f64, high: f64| stream.between(low, high) as f32;
     let (bass_db, treble_db) = (draw(-6.0, 6.0), draw(-8.0, 6.0));
+    // From an old disc or a radio to a studio's tape.
+    let bottom_hz = 20.0 * 8f32.powf(draw(0.0, 1.0).powi(2));
     let top_hz = 4500.0 * 4f32.powf(draw(0.0, 1.0).powf(0.7));
     let squash = draw(0.3, 4.0);
     let noise_db = draw(-70.0, -34.0);
@@ -130,7 +134,8 @@ fn record(samples: &mut [f32], stream: &mut Stream) {
     set_rms(samples, 0.15);
     let hiss = 0.15 * 10f32.powf(noise_db / 20.0) * 3f32.sqrt();
     samples.iter_mut().for_each(|x| *x += hiss * noise(stream));
-    Filter::run([Filter::low(top_hz), Filter::low(top_hz)], samples);
+    let ends = [Filter::high(bottom_hz), Filter::low(top_hz), Filter::low(top_hz)];
+    Filter::run(ends, samples);
     let loudest = samples.iter().fold(1e-9, |peak: f32, x| peak.max(x.abs()));
     samples.iter_mut().for_each(|x| *x = (*x * peak / loudest * 32_767.0).round() / 32_768.0);
 }

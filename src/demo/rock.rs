@@ -1,21 +1,25 @@
-//! Rock: classic, pop, hard, ballad, danceable, folk.
+//! Rock: classic, pop, hard, ballad, danceable, folk, punk, progressive, new wave, slow and heavy.
 
 use super::band::{Band, Bus, Style};
 use super::drums::Drum;
 use super::instruments::Instrument::{
-    MutedGuitar, Organ, Piano, PickedBass, SteelGuitar, Strings, Voice,
+    Growl, MutedGuitar, Organ, Piano, PickedBass, SteelGuitar, Strings, SynthLead, Voice,
 };
 
 const CHANGES: &[&[i32]] =
     &[&[0, 4, 5, 3], &[0, 3, 4, 3], &[0, 6, 3, 0], &[5, 3, 0, 4], &[0, 0, 3, 4]];
 
 pub(super) const STYLES: &[Style] = &[
-    style("classic rock", 1.5, (95.0, 150.0), classic),
-    style("pop rock", 1.3, (95.0, 145.0), pop),
-    style("hard rock", 0.8, (95.0, 150.0), hard),
-    style("ballad", 1.0, (62.0, 92.0), ballad),
-    style("dance rock", 0.7, (108.0, 132.0), dance),
-    style("folk rock", 0.7, (80.0, 125.0), folk),
+    style("classic rock", 1.5, (85.0, 160.0), classic),
+    style("pop rock", 1.3, (85.0, 150.0), pop),
+    style("hard rock", 0.8, (90.0, 160.0), hard),
+    style("ballad", 1.0, (56.0, 98.0), ballad),
+    style("dance rock", 0.7, (102.0, 136.0), dance),
+    style("folk rock", 0.7, (72.0, 130.0), folk),
+    style("punk rock", 0.3, (145.0, 205.0), punk),
+    style("progressive rock", 0.25, (66.0, 130.0), progressive),
+    style("new wave", 0.25, (104.0, 148.0), new_wave),
+    style("stoner rock", 0.2, (62.0, 95.0), stoner),
 ];
 
 const fn style(name: &'static str, weight: f64, bpm: (f64, f64), write: fn(&mut Band)) -> Style {
@@ -82,7 +86,7 @@ fn pop(band: &mut Band) {
 }
 
 fn hard(band: &mut Band) {
-    levels(band, (5.0, 12.0));
+    levels(band, (3.0, 18.0));
     band.channel(Bus::Guitar, -1.0);
     let solo = band.stream.chance(0.35);
     if solo {
@@ -170,5 +174,78 @@ fn folk(band: &mut Band) {
         }
         band.line((Bus::Bass, PickedBass), bar, &[(0.0, 0), (2.0, 4)], 1.5, 28);
         band.tune((Bus::Lead, Voice), bar, 60);
+    }
+}
+
+fn punk(band: &mut Band) {
+    levels(band, (5.0, 20.0));
+    band.channel(Bus::Guitar, -1.0);
+    let singer = *band.stream.pick(&[Voice, Voice, Growl]);
+    let cymbal = *band.stream.pick(&[Drum::ClosedHat, Drum::OpenHat, Drum::Crash]);
+    for bar in 0..band.bars() {
+        band.backbeat(bar, cymbal, Drum::Snare);
+        band.fill(bar);
+        for i in 0..8 {
+            let at = (bar, f64::from(i) / 2.0, 0.5);
+            band.power_chord((Bus::Guitar, SteelGuitar), at, 0, 40, 0.9);
+        }
+        band.line((Bus::Bass, PickedBass), bar, EIGHTHS, 0.45, 28);
+        band.tune((Bus::Lead, singer), bar, 58);
+    }
+}
+
+/// Keyboards and strings first; band and electric guitar come in later.
+fn progressive(band: &mut Band) {
+    levels(band, (0.5, 6.0));
+    band.channel(Bus::Keys, -3.0).reverb = 0.25;
+    band.channel(Bus::Orchestra, -5.0);
+    band.channel(Bus::Lead, -3.0).drive = 6.0;
+    let keys = *band.stream.pick(&[Organ, Piano]);
+    let band_from = band.stream.below(band.bars().div_ceil(2));
+    for bar in 0..band.bars() {
+        band.arpeggio((Bus::Keys, keys), bar, 2, 0.8, 52, &[0, 4, 7, 9, 7, 4, 2, 4]);
+        band.chords((Bus::Orchestra, Strings), bar, &[0.0], 3.9, 60, 0.7);
+        if bar >= band_from {
+            band.backbeat(bar, Drum::Ride, Drum::Snare);
+            band.fill(bar);
+            band.line((Bus::Bass, PickedBass), bar, EIGHTHS, 0.45, 28);
+            strum(band, bar, &[0.0, 2.0], 1.8);
+            band.tune((Bus::Lead, SteelGuitar), bar, 64);
+        }
+    }
+}
+
+fn new_wave(band: &mut Band) {
+    levels(band, (0.5, 4.0));
+    band.channel(Bus::Keys, -4.0);
+    let four = band.stream.chance(0.5);
+    for bar in 0..band.bars() {
+        if four {
+            band.four_on_the_floor(bar, Drum::ClosedHat, false);
+            for beat in [1.0, 3.0] {
+                band.hit(Drum::Clap, bar, beat, 0.8);
+            }
+        } else {
+            band.backbeat(bar, Drum::ClosedHat, Drum::Snare);
+        }
+        band.line((Bus::Bass, PickedBass), bar, EIGHTHS, 0.4, 31);
+        band.chords((Bus::Guitar, SteelGuitar), bar, &[0.5, 1.5, 2.5, 3.5], 0.3, 57, 0.7);
+        band.arpeggio((Bus::Keys, SynthLead), bar, 2, 0.4, 64, &[0, 4, 2, 7]);
+        band.tune((Bus::Lead, Voice), bar, 60);
+    }
+}
+
+fn stoner(band: &mut Band) {
+    levels(band, (5.0, 16.0));
+    band.channel(Bus::Guitar, -1.0);
+    for bar in 0..band.bars() {
+        band.backbeat(bar, Drum::OpenHat, Drum::Snare);
+        band.fill(bar);
+        for (beat, length, steps) in [(0.0, 1.4, 0), (1.5, 0.5, 0), (2.0, 1.0, 2), (3.0, 0.9, 1)] {
+            band.power_chord((Bus::Guitar, SteelGuitar), (bar, beat, length), steps, 38, 0.9);
+            let pitch = band.pitch(bar, steps, 26);
+            band.note((Bus::Bass, PickedBass), (bar, beat, length), pitch, 0.9);
+        }
+        band.tune((Bus::Lead, Voice), bar, 58);
     }
 }

@@ -56,8 +56,8 @@ impl<'a> Listener<'a> {
     pub fn asked(source: &'a Source) -> Result<Self> {
         Self::open(source)?.ok_or_else(|| Error::Setting {
             name: "listen",
-            expected: "samples whose sound is known: the demo corpus, or arrays that genre-gpu \
-                       prepare made",
+            expected: "samples whose sound is known: the demo corpus of this version, or arrays \
+                       that genre-gpu prepare made",
             found: source.data.source.clone(),
         })
     }

@@ -148,7 +148,8 @@ fn load_corpus(
         data,
         front_end: Some(corpus.front_end.clone()),
         cutting: Some(cutting),
-        recordings: Some(recordings),
+        // A copy from another version has other songs.
+        recordings: corpus.current.then_some(recordings),
     })
 }
 

@@ -63,7 +63,7 @@ fn what_is_damaged_missing_or_stale_is_made_anew() {
     let mut left: Vec<_> =
         fs::read_dir(cache.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
-    assert_eq!(left, ["demo-1-7", "demo.lock"]);
+    assert_eq!(left, ["demo-2-7", "demo.lock"]);
 }
 
 #[test]
@@ -153,8 +153,13 @@ fn arrays_are_copied_as_they_are() {
     assert!(notes.text().contains("x_val.npy is damaged"), "{}", notes.text());
     fs::write(copy.join("x_val.npy"), good).unwrap();
     assert_eq!(load(&Notes::default()).data.source, demo::SOURCE);
-    // Older manifests have no data hash: file by file.
+    // The songs of another version's copy are others than this version makes.
+    assert!(load(&Notes::default()).recordings.is_some());
     let toml = fs::read_to_string(copy.join("demo.toml")).unwrap();
+    fs::write(copy.join("demo.toml"), toml.replace("generator = 2", "generator = 1")).unwrap();
+    let other = load(&Notes::default());
+    assert_eq!((other.data.source.as_str(), other.recordings), (demo::SOURCE, None));
+    // Older manifests have no data hash: file by file.
     let older: String = toml
         .lines()
         .filter(|line| !line.starts_with("data_hash"))
