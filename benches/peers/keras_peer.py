@@ -45,9 +45,10 @@ def p2(shape, dropout):
         return keras.ops.sqrt(keras.ops.var(x, axis=2, keepdims=True) + 1e-3)
 
     sample = layers.Input((height, width, 1))
-    time_maps = conv(sample, "time.conv", 8, (1, 5))
-    frequency_maps = conv(sample, "frequency.conv", 8, (9, 1))
-    profile = frames(time_maps) + frames(frequency_maps) + frames(sample) + [deviation(sample)]
+    low = layers.Cropping2D(((0, height - height * 7 // 8), (0, 0)))(sample)
+    time_maps = conv(low, "time.conv", 8, (1, 5))
+    frequency_maps = conv(low, "frequency.conv", 8, (9, 1))
+    profile = frames(time_maps) + frames(frequency_maps) + frames(low) + [deviation(low)]
     x = layers.Concatenate()(profile)
     x = layers.MaxPooling2D((4, 1))(conv(x, "band.conv1", 16, (9, 1)))
     x = layers.MaxPooling2D((4, 1))(conv(x, "band.conv2", 24, (5, 1)))

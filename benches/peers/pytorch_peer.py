@@ -42,8 +42,8 @@ class P1(nn.Module):
 class P2(nn.Module):
     def __init__(self, shape, dropout):
         super().__init__()
-        height, _ = shape
-        self.flat = (height // 16, 1, 24)
+        self.low = shape[0] * 7 // 8
+        self.flat = (self.low // 16, 1, 24)
         self.time = nn.Conv2d(1, 8, (1, 5), padding=(0, 2), bias=False)
         self.frequency = nn.Conv2d(1, 8, (9, 1), padding=(4, 0), bias=False)
         self.band1 = nn.Conv2d(35, 16, (9, 1), padding=(4, 0), bias=False)
@@ -51,7 +51,7 @@ class P2(nn.Module):
         # Keras's momentum 0.9 is the share that is kept, here it is that which is new.
         self.norms = nn.ModuleList(nn.BatchNorm2d(c, eps=1e-3, momentum=0.1) for c in (8, 8, 16, 24))
         self.dropout = nn.Dropout(dropout)
-        self.dense = nn.Linear(height // 16 * 24, 32)
+        self.dense = nn.Linear(self.low // 16 * 24, 32)
         self.output = nn.Linear(32, 4)
 
     def load(self, start):
@@ -63,6 +63,7 @@ class P2(nn.Module):
         assign(self.output, start.dense_oi("head.logits"))
 
     def forward(self, x):
+        x = x[:, :, : self.low]
         time_maps = F.relu(self.norms[0](self.time(x)))
         frequency_maps = F.relu(self.norms[1](self.frequency(x)))
         profile = [t for m in (time_maps, frequency_maps, x) for t in (m.max(3, True).values, m.mean(3, True))]

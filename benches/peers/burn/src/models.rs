@@ -101,6 +101,7 @@ impl P1 {
 
 #[derive(Module, Debug)]
 pub struct P2 {
+    low: usize,
     time_conv: Conv2d,
     time_norm: BatchNorm,
     frequency_conv: Conv2d,
@@ -115,7 +116,9 @@ pub struct P2 {
 
 impl P2 {
     fn new(height: usize, dropout: f64, start: &Start) -> Outcome<Self> {
+        let low = height * 7 / 8;
         Ok(Self {
+            low,
             time_conv: conv("time.conv", false, start)?,
             time_norm: norm(8, start),
             frequency_conv: conv("frequency.conv", false, start)?,
@@ -124,12 +127,13 @@ impl P2 {
             norms: vec![norm(16, start), norm(24, start)],
             pool: MaxPool2dConfig::new([4, 1]).with_strides([4, 1]).init(),
             dropout: DropoutConfig::new(dropout).init(),
-            dense: linear("head.dense", Some([height / 16, 24]), start)?,
+            dense: linear("head.dense", Some([low / 16, 24]), start)?,
             output: linear("head.logits", None, start)?,
         })
     }
 
     fn logits(&self, x: Tensor<4>) -> Tensor<2> {
+        let x = x.narrow(2, 0, self.low);
         let time = relu(self.time_norm.forward(self.time_conv.forward(x.clone())));
         let frequency = relu(self.frequency_norm.forward(self.frequency_conv.forward(x.clone())));
         let deviation = (x.clone().var_bias(3) + 1e-3).sqrt();
