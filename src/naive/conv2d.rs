@@ -1,4 +1,5 @@
-//! `z[r, q, o] = b[o] + Σ_{i,j,c} x[r·s_h + i - before, q·s_w + j - before, c] · w[i, j, c, o]`.
+//! `z[r, q, o] = b[o] + Σ_{i,j,c} x[r·s_h + i - before, q·s_w + j - before, c] · w[i, j, c, o]`, and the
+//! depthwise convolution, which has a kernel `w[i, j, c, k]` and sums over `i` and `j` for `o = c·m + k`.
 
 use crate::graph::{Padding, Role};
 
@@ -37,7 +38,7 @@ pub(super) fn bias_gradient(dz: &[f64], c: usize) -> Vec<f64> {
     (0..c).map(|o| dz.iter().skip(o).step_by(c).sum()).collect()
 }
 
-/// Calls `f(index in x, index in w, index in z)` for every product of the sum.
+/// Calls `f(index in x, index in w, index in z)` for every product of the sums.
 fn products(
     node: &Node<'_>,
     [[k_h, k_w], [s_h, s_w]]: [[usize; 2]; 2],
@@ -45,32 +46,30 @@ fn products(
     mut f: impl FnMut(usize, usize, usize),
 ) {
     let ([h, w, c_in], [h_out, w_out, c_out]) = (node.input_shapes[0], node.shape);
-    let before = match padding {
-        // Half of the zeros that the last kernel needs, rounded down.
-        Padding::Same => [
-            ((h_out - 1) * s_h + k_h).saturating_sub(h) / 2,
-            ((w_out - 1) * s_w + k_w).saturating_sub(w) / 2,
-        ],
-        Padding::Valid => [0, 0],
+    // Weights of a channel at a tap: one for each output, or m where only m outputs read the channel.
+    let filters = node.weights(Role::Kernel).len() / (k_h * k_w * c_in);
+    // The row or column of the input under a tap; none in the padding.
+    let under = |out: usize, stride: usize, tap: usize, k: usize, outs: usize, n: usize| {
+        let before = match padding {
+            // Half of the zeros that the last kernel needs, rounded down.
+            Padding::Same => ((outs - 1) * stride + k).saturating_sub(n) / 2,
+            Padding::Valid => 0,
+        };
+        (out * stride + tap).checked_sub(before).filter(|at| *at < n)
     };
     for s in 0..node.n {
         for r in 0..h_out {
             for q in 0..w_out {
                 for i in 0..k_h {
                     for j in 0..k_w {
-                        let (row, column) = (r * s_h + i, q * s_w + j);
-                        if row < before[0] || column < before[1] {
-                            continue;
-                        }
-                        let (row, column) = (row - before[0], column - before[1]);
-                        if row >= h || column >= w {
-                            continue;
-                        }
+                        let Some(row) = under(r, s_h, i, k_h, h_out, h) else { continue };
+                        let Some(column) = under(q, s_w, j, k_w, w_out, w) else { continue };
                         for c in 0..c_in {
-                            for o in 0..c_out {
+                            for k in 0..filters {
+                                let o = (c * filters + k) % c_out;
                                 f(
                                     ((s * h + row) * w + column) * c_in + c,
-                                    ((i * k_w + j) * c_in + c) * c_out + o,
+                                    ((i * k_w + j) * c_in + c) * filters + k,
                                     ((s * h_out + r) * w_out + q) * c_out + o,
                                 );
                             }

@@ -34,7 +34,12 @@ pub struct Data {
 }
 
 pub fn data() -> Data {
-    let file: File = serde_json::from_str(include_str!("../fixtures/keras/data.json")).unwrap();
+    images(include_str!("../fixtures/keras/data.json"))
+}
+
+/// Those of a fixture's text.
+pub fn images(json: &str) -> Data {
+    let file: File = serde_json::from_str(json).unwrap();
     let scale = |q: &[i8]| q.iter().map(|&q| f32::from(q) / 32.0).collect();
     Data {
         shape: [file.h, file.w, 1],
@@ -78,6 +83,20 @@ pub fn shuffle(run: &str) -> Shuffle {
     if run.starts_with("k2") { Shuffle::Keras2 } else { Shuffle::Keras3 }
 }
 
+/// An epoch of training in the order of the batches, and a pass over the validation part after it.
+pub fn epoch(
+    backend: &mut dyn Backend,
+    data: &Data,
+    batches: &Batches<'_>,
+    optimizer: Optimizer,
+) -> [StepMetrics; 2] {
+    let train = DatasetRef::new(&data.x, &data.y);
+    let val = DatasetRef::new(&data.x_val, &data.y_val);
+    let mut watch = |_| ControlFlow::Continue(());
+    let steps = backend.train(train, batches, optimizer, &mut watch).unwrap();
+    [steps.into_iter().sum(), super::backend::evaluate(backend, val).0]
+}
+
 /// A run's first epochs again, on a backend: each epoch's training and validation metrics.
 pub fn train<B: Backend>(
     name: &str,
@@ -89,16 +108,12 @@ pub fn train<B: Backend>(
     let state = State::new(initial_parameters(&graph, SEED));
     let mut backend = open(super::plan::of(&graph, BATCH));
     backend.set_state(&state).unwrap();
-    let train = DatasetRef::new(&data.x, &data.y);
-    let val = DatasetRef::new(&data.x_val, &data.y_val);
     let sgd = Optimizer::sgd(run.lr);
     let mut history = Vec::new();
     for e in 0..epochs {
         let order = shuffle(name).order(SEED, data.y.len(), e);
-        let mut watch = |_| ControlFlow::Continue(());
-        let steps = backend.train(train, &Batches::plain(&order), sgd, &mut watch).unwrap();
-        let metrics = steps.into_iter().sum();
-        history.push((metrics, super::backend::evaluate(&mut backend, val).0));
+        let [train, val] = epoch(&mut backend, &data, &Batches::plain(&order), sgd);
+        history.push((train, val));
     }
     (history, backend.state().unwrap())
 }

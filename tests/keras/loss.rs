@@ -5,13 +5,14 @@
 //! what rounding leaves.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
-use crate::common::backend::evaluate;
-use crate::common::golden::History;
+use crate::common::golden::{self, Data};
 use crate::common::gpu::{self, VARIANTS};
 use crate::common::naive::{self, Mode};
-use genre_gpu::backend::{Backend, Batches, DatasetRef, Loss, Optimizer, State, StepMetrics};
+use crate::compare::{
+    BATCH, Figures, Run, SEED, assert_near, figures, losses_apart, naive_epoch, weights_apart,
+};
+use genre_gpu::backend::{Backend, Batches, Loss, Optimizer, State};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::graph::Graph;
 use genre_gpu::models::{ClassWeights, EarlyStopping, Model};
@@ -22,8 +23,6 @@ use genre_gpu::train::rates::{epoch_rate, step_rate};
 use genre_gpu::train::settings::{Config, Recipe, Settings};
 use serde::Deserialize;
 
-const SEED: u32 = 42;
-const BATCH: usize = 16;
 const EPOCHS: usize = 10;
 const RATE: f32 = 0.1;
 const MOMENTUM: f32 = 0.9;
@@ -36,22 +35,7 @@ const F32_BARS: [f64; 2] = [1e-6, 5e-6];
 
 #[derive(Deserialize)]
 struct File {
-    h: usize,
-    w: usize,
-    x: Vec<i8>,
-    y: Vec<u32>,
-    xv: Vec<i8>,
-    yv: Vec<u32>,
     runs: BTreeMap<String, Run>,
-}
-
-#[derive(Deserialize)]
-struct Run {
-    history: History,
-    /// By Keras's names, which are the crate's.
-    weights: BTreeMap<String, Vec<f64>>,
-    /// By epoch, where a callback reports them.
-    rates: Option<Vec<f64>>,
 }
 
 /// The settings of a run, as the crate writes them.
@@ -102,39 +86,32 @@ impl Setting {
 
 struct Fixture {
     graph: Graph,
-    x: Vec<f32>,
-    y: Vec<u32>,
-    x_val: Vec<f32>,
-    y_val: Vec<u32>,
+    data: Data,
     runs: BTreeMap<String, Run>,
 }
 
 impl Fixture {
     fn new() -> Self {
-        let file: File = serde_json::from_str(include_str!("../fixtures/keras/loss.json")).unwrap();
+        let json = include_str!("../fixtures/keras/loss.json");
+        let data = golden::images(json);
         let model = Model::parse("loss", include_str!("../fixtures/models/loss.toml")).unwrap();
-        let graph = model.graph([file.h, file.w, 1], CLASSES).unwrap();
-        let scale = |q: &[i8]| q.iter().map(|&q| f32::from(q) / 32.0).collect();
-        let (x, x_val) = (scale(&file.x), scale(&file.xv));
-        Self { graph, x, y: file.y, x_val, y_val: file.yv, runs: file.runs }
+        let graph = model.graph(data.shape, CLASSES).unwrap();
+        let File { runs } = serde_json::from_str(json).unwrap();
+        Self { graph, data, runs }
     }
 
     fn loss(&self, setting: &Setting) -> Loss {
         let weights: ClassWeights = setting.class_weights.parse().unwrap();
         let classes: Vec<String> = (0..CLASSES).map(|class| class.to_string()).collect();
-        let class_weights = weights.weights(&self.y, &classes).unwrap();
+        let class_weights = weights.weights(&self.data.y, &classes).unwrap();
         Loss { label_smoothing: setting.label_smoothing, class_weights }
     }
 }
 
-/// Mean loss and accuracy.
-type Figures = (f64, f64);
-
-/// What can train and evaluate an epoch.
+/// What can train an epoch and evaluate.
 trait Epochs {
     /// With the rate of each step.
-    fn train(&mut self, rates: &[f32]) -> Figures;
-    fn evaluate(&mut self) -> Figures;
+    fn epoch(&mut self, rates: &[f32]) -> [Figures; 2];
     fn weights(&mut self) -> Vec<Vec<f64>>;
 }
 
@@ -147,38 +124,32 @@ struct Naive<'a> {
 
 impl Naive<'_> {
     /// One pass in order; with rates, a step after each batch.
-    fn epoch(&mut self, (x, y): (&[f32], &[u32]), rates: Option<&[f32]>) -> Figures {
-        let (graph, len) = (&self.fixture.graph, x.len() / y.len());
+    fn pass_over(&mut self, x: &[f32], y: &[u32], rates: Option<&[f32]>) -> Figures {
         let mode = if rates.is_some() { Mode::Train } else { Mode::Evaluate };
-        let (mut loss, mut correct) = (0.0, 0);
-        for (k, (x, y)) in x.chunks(BATCH * len).zip(y.chunks(BATCH)).enumerate() {
-            let x: Vec<f64> = x.iter().map(|&v| f64::from(v)).collect();
-            let pass = naive::pass_of((mode, &self.loss), graph, &self.parameters, &x, y);
-            loss += pass.loss * y.len() as f64;
-            correct += pass.correct;
-            let Some(rate) = rates.map(|rates| rates[k]) else { continue };
-            let sgd = naive::sgd::Sgd {
-                rate: f64::from(rate),
-                momentum: f64::from(MOMENTUM),
-                nesterov: false,
-            };
-            for (i, gradient) in pass.parameter_gradients.iter().enumerate() {
-                sgd.step(&mut self.parameters[i], &mut self.velocity[i], gradient);
+        let mut rates = rates.into_iter().flatten();
+        naive_epoch(x, y, |x, y| {
+            let graph = &self.fixture.graph;
+            let pass = naive::pass_of((mode, &self.loss), graph, &self.parameters, x, y);
+            if let Some(&rate) = rates.next() {
+                let sgd = naive::sgd::Sgd {
+                    rate: f64::from(rate),
+                    momentum: f64::from(MOMENTUM),
+                    nesterov: false,
+                };
+                for (i, gradient) in pass.parameter_gradients.iter().enumerate() {
+                    sgd.step(&mut self.parameters[i], &mut self.velocity[i], gradient);
+                }
             }
-        }
-        (loss / y.len() as f64, correct as f64 / y.len() as f64)
+            pass
+        })
     }
 }
 
 impl Epochs for Naive<'_> {
-    fn train(&mut self, rates: &[f32]) -> Figures {
-        let fixture = self.fixture;
-        self.epoch((&fixture.x, &fixture.y), Some(rates))
-    }
-
-    fn evaluate(&mut self) -> Figures {
-        let fixture = self.fixture;
-        self.epoch((&fixture.x_val, &fixture.y_val), None)
+    fn epoch(&mut self, rates: &[f32]) -> [Figures; 2] {
+        let data = &self.fixture.data;
+        let train = self.pass_over(&data.x, &data.y, Some(rates));
+        [train, self.pass_over(&data.x_val, &data.y_val, None)]
     }
 
     fn weights(&mut self) -> Vec<Vec<f64>> {
@@ -188,38 +159,20 @@ impl Epochs for Naive<'_> {
 
 struct OnDevice<'a, B> {
     backend: B,
-    graph: &'a Graph,
-    train: DatasetRef<'a>,
-    val: DatasetRef<'a>,
+    fixture: &'a Fixture,
     order: Vec<u32>,
 }
 
-fn figures(metrics: StepMetrics) -> Figures {
-    (metrics.loss / metrics.samples as f64, f64::from(metrics.accuracy()))
-}
-
 impl<B: Backend> Epochs for OnDevice<'_, B> {
-    fn train(&mut self, rates: &[f32]) -> Figures {
+    fn epoch(&mut self, rates: &[f32]) -> [Figures; 2] {
         let sgd = Optimizer::momentum(0.0, MOMENTUM, false);
-        let mut watch = |_| ControlFlow::Continue(());
         let batches = Batches { rates, ..Batches::plain(&self.order) };
-        let steps = self.backend.train(self.train, &batches, sgd, &mut watch).unwrap();
-        figures(steps.into_iter().sum())
-    }
-
-    fn evaluate(&mut self) -> Figures {
-        figures(evaluate(&mut self.backend, self.val).0)
+        golden::epoch(&mut self.backend, &self.fixture.data, &batches, sgd).map(figures)
     }
 
     fn weights(&mut self) -> Vec<Vec<f64>> {
-        naive::widen(self.graph, &self.backend.state().unwrap().parameters)
+        naive::widen(&self.fixture.graph, &self.backend.state().unwrap().parameters)
     }
-}
-
-/// `|got - want| / scale`; a NaN is as wrong as can be.
-fn apart(got: f64, want: f64, scale: f64) -> f64 {
-    let apart = (got - want).abs() / scale;
-    if apart.is_nan() { f64::INFINITY } else { apart }
 }
 
 /// Trains as the settings say and compares with Keras's run: epochs, rates, losses and final weights.
@@ -232,10 +185,9 @@ fn follow(
     bars: [f64; 2],
 ) {
     let name = format!("{} on {on}", setting.name);
-    let steps = fixture.y.len().div_ceil(BATCH);
+    let steps = fixture.data.y.len().div_ceil(BATCH);
     let early: EarlyStopping = setting.early_stopping.parse().unwrap();
-    let (mut history, mut kept) = (Vec::new(), Vec::new());
-    let mut of_losses = 0f64;
+    let (mut found, mut history, mut kept) = (Vec::new(), Vec::new(), Vec::new());
     let config = setting.config();
     for epoch in 0..EPOCHS {
         let rate = epoch_rate(&config, &history, epoch);
@@ -244,17 +196,10 @@ fn follow(
         if let Some(rates) = &run.rates {
             assert_eq!(f64::from(rate), rates[epoch], "{name}, epoch {}", epoch + 1);
         }
-        let (train, val) = (by.train(&rates), by.evaluate());
-        let want = &run.history;
-        assert!(epoch < want.loss.len(), "{name}: Keras stopped after {} epochs", want.loss.len());
-        for ((loss, accuracy), want_loss, want_accuracy) in [
-            (train, want.loss[epoch], want.accuracy[epoch]),
-            (val, want.val_loss[epoch], want.val_accuracy[epoch]),
-        ] {
-            let right = apart(accuracy, want_accuracy, 1.0) < 1e-6;
-            assert!(right, "{name}, epoch {}: accuracy {accuracy}, {want_accuracy}", epoch + 1);
-            of_losses = of_losses.max(apart(loss, want_loss, want_loss));
-        }
+        let epochs = run.history.loss.len();
+        assert!(epoch < epochs, "{name}: Keras stopped after {epochs} epochs");
+        let [train, val] = by.epoch(&rates);
+        found.push([train, val]);
         let [loss, accuracy, val_loss, val_accuracy] =
             [train.0, train.1, val.0, val.1].map(|figure| figure as f32);
         history.push(Epoch { loss, accuracy, val_loss, val_accuracy, seconds: 0.0 });
@@ -266,18 +211,8 @@ fn follow(
             break;
         }
     }
-    assert_eq!(history.len(), run.history.loss.len(), "{name}");
-    let mut of_weights = 0f64;
-    for (p, got) in fixture.graph.parameters().iter().zip(kept) {
-        let want = &run.weights[&p.name];
-        let largest = want.iter().fold(0f64, |top, w| top.max(w.abs()));
-        assert_eq!(got.len(), want.len(), "{}", p.name);
-        for (got, want) in got.iter().zip(want) {
-            of_weights = of_weights.max(apart(*got, *want, largest));
-        }
-    }
-    assert!(of_losses < bars[0], "{name}: losses are off by {of_losses:e}");
-    assert!(of_weights < bars[1], "{name}: weights are off by {of_weights:e}");
+    let losses = losses_apart(&name, run, &found);
+    assert_near(&name, [losses, weights_apart(&fixture.graph, run, &kept)], bars);
 }
 
 #[test]
@@ -303,10 +238,8 @@ fn follows<B: Backend>(on: &str, open: impl Fn(Plan) -> Option<B>) {
         backend.set_state(&State::new(initial_parameters(&fixture.graph, SEED))).unwrap();
         let mut device = OnDevice {
             backend,
-            graph: &fixture.graph,
-            train: DatasetRef::new(&fixture.x, &fixture.y),
-            val: DatasetRef::new(&fixture.x_val, &fixture.y_val),
-            order: (0..fixture.y.len() as u32).collect(),
+            fixture: &fixture,
+            order: (0..fixture.data.y.len() as u32).collect(),
         };
         let run = &fixture.runs[&format!("{}_float32", setting.name)];
         follow(on, &setting, &fixture, run, &mut device, F32_BARS);

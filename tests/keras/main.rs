@@ -8,6 +8,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod compare;
 mod explain;
 mod loss;
 mod norm;

@@ -7,14 +7,16 @@
 
 use std::collections::BTreeMap;
 use std::f64::consts::PI;
-use std::ops::ControlFlow;
 
-use crate::common::backend::evaluate;
+use crate::common::golden::{self, Data};
 use crate::common::gpu::{self, VARIANTS};
 use crate::common::levels;
 use crate::common::naive::{self, Mode};
 use crate::common::plan;
-use genre_gpu::backend::{Backend, Batches, DatasetRef, Optimizer, State, StepMetrics};
+use crate::compare::{
+    BATCH, Figures, Run, SEED, assert_near, figures, losses_apart, naive_epoch, weights_apart,
+};
+use genre_gpu::backend::{Backend, Batches, Optimizer, State};
 use genre_gpu::cpu::Cpu;
 use genre_gpu::graph::{Graph, NodeId, Op, Role};
 use genre_gpu::models::{Model, Schedule};
@@ -22,36 +24,18 @@ use genre_gpu::plan::Plan;
 use genre_gpu::train::initial_parameters;
 use serde::Deserialize;
 
-const SEED: u32 = 42;
-const BATCH: usize = 16;
 const EPOCHS: usize = 8;
 const RATE: f32 = 0.05;
 const MOMENTUM: f32 = 0.9;
 
 #[derive(Deserialize)]
 struct File {
-    h: usize,
-    w: usize,
-    x: Vec<i8>,
-    y: Vec<u32>,
-    xv: Vec<i8>,
-    yv: Vec<u32>,
     runs: BTreeMap<String, Run>,
-}
-
-#[derive(Deserialize)]
-struct Run {
-    history: crate::common::golden::History,
-    /// By Keras's names, which are the crate's.
-    weights: BTreeMap<String, Vec<f64>>,
 }
 
 struct Fixture {
     graph: Graph,
-    x: Vec<f32>,
-    y: Vec<u32>,
-    x_val: Vec<f32>,
-    y_val: Vec<u32>,
+    data: Data,
     runs: BTreeMap<String, Run>,
 }
 
@@ -102,12 +86,10 @@ const MODELS: [Golden; 3] = [TIME_AND_FREQUENCY, RESIDUAL, SEPARABLE];
 
 impl Golden {
     fn fixture(&self) -> Fixture {
-        let file: File = serde_json::from_str(self.runs).unwrap();
-        let graph = Model::parse(self.name, self.model).unwrap();
-        let graph = graph.graph([file.h, file.w, 1], 4).unwrap();
-        let scale = |q: &[i8]| q.iter().map(|&q| f32::from(q) / 32.0).collect();
-        let (x, x_val) = (scale(&file.x), scale(&file.xv));
-        Fixture { graph, x, y: file.y, x_val, y_val: file.yv, runs: file.runs }
+        let data = golden::images(self.runs);
+        let graph = Model::parse(self.name, self.model).unwrap().graph(data.shape, 4).unwrap();
+        let File { runs } = serde_json::from_str(self.runs).unwrap();
+        Fixture { graph, data, runs }
     }
 }
 
@@ -124,9 +106,6 @@ fn rate(schedule: &str, epoch: usize) -> f64 {
     }
 }
 
-/// What an epoch reports: loss and accuracy.
-type Figures = (f64, f64);
-
 struct Naive {
     graph: Graph,
     parameters: Vec<Vec<f64>>,
@@ -142,14 +121,9 @@ impl Naive {
 
     /// One pass in order; with a rate, a step after each batch.
     fn epoch(&mut self, x: &[f32], y: &[u32], step: Option<(f64, bool)>) -> Figures {
-        let len = x.len() / y.len();
         let mode = if step.is_some() { Mode::Train } else { Mode::Evaluate };
-        let (mut loss, mut correct) = (0.0, 0);
-        for (x, y) in x.chunks(BATCH * len).zip(y.chunks(BATCH)) {
-            let x: Vec<f64> = x.iter().map(|&v| f64::from(v)).collect();
-            let pass = naive::pass_in(mode, &self.graph, &self.parameters, &x, y);
-            loss += pass.loss * y.len() as f64;
-            correct += pass.correct;
+        naive_epoch(x, y, |x, y| {
+            let pass = naive::pass_in(mode, &self.graph, &self.parameters, x, y);
             if let Some((rate, nesterov)) = step {
                 for (id, mean, variance) in &pass.moments {
                     self.move_towards(*id, Role::MovingMean, mean);
@@ -157,8 +131,8 @@ impl Naive {
                 }
                 self.descend(&pass.parameter_gradients, rate, nesterov);
             }
-        }
-        (loss / y.len() as f64, correct as f64 / y.len() as f64)
+            pass
+        })
     }
 
     /// What the model's momentum leaves of the way, once for each step.
@@ -189,57 +163,23 @@ impl Naive {
     }
 }
 
-/// `|got - want| / scale`; a NaN is as wrong as can be.
-fn apart(got: f64, want: f64, scale: f64) -> f64 {
-    let apart = (got - want).abs() / scale;
-    if apart.is_nan() { f64::INFINITY } else { apart }
-}
-
-/// How far a run is from Keras's: the largest relative difference of losses, and of tensors
-/// (largest difference of an element by the largest element). Accuracies must be the same.
-fn far(name: &str, run: &Run, graph: &Graph, history: &[[Figures; 2]], w: &[Vec<f64>]) -> [f64; 2] {
-    let mut of_losses = 0f64;
-    assert_eq!(history.len(), run.history.loss.len());
-    for (e, [train, val]) in history.iter().enumerate() {
-        let want = &run.history;
-        for (got, loss, accuracy) in
-            [(train, want.loss[e], want.accuracy[e]), (val, want.val_loss[e], want.val_accuracy[e])]
-        {
-            let right = apart(got.1, accuracy, 1.0) < 1e-6;
-            assert!(right, "{name}, epoch {}: accuracy {}, Keras {accuracy}", e + 1, got.1);
-            of_losses = of_losses.max(apart(got.0, loss, loss));
-        }
-    }
-    assert_eq!(graph.parameters().len(), run.weights.len());
-    let mut of_weights = 0f64;
-    for (p, got) in graph.parameters().iter().zip(w) {
-        let want = &run.weights[&p.name];
-        assert_eq!(got.len(), want.len(), "{}", p.name);
-        let largest = want.iter().fold(0f64, |top, w| top.max(w.abs()));
-        for (got, want) in got.iter().zip(want) {
-            of_weights = of_weights.max(apart(*got, *want, largest));
-        }
-    }
-    [of_losses, of_weights]
-}
-
 #[test]
 fn naive_f64_follows_keras_in_f64() {
     for golden in MODELS {
-        let fixture = golden.fixture();
+        let Fixture { graph, data, runs } = golden.fixture();
         for (name, nesterov, schedule) in RUNS {
-            let mut naive = Naive::new(&fixture.graph);
+            let mut naive = Naive::new(&graph);
             let mut history = Vec::new();
             for e in 0..EPOCHS {
                 let step = Some((rate(schedule, e), nesterov));
-                let train = naive.epoch(&fixture.x, &fixture.y, step);
-                history.push([train, naive.epoch(&fixture.x_val, &fixture.y_val, None)]);
+                let train = naive.epoch(&data.x, &data.y, step);
+                history.push([train, naive.epoch(&data.x_val, &data.y_val, None)]);
             }
-            let run = &fixture.runs[&format!("{name}_float64")];
+            let run = &runs[&format!("{name}_float64")];
             let name = format!("{}, {name}", golden.name);
-            let found = far(&name, run, &naive.graph, &history, &naive.parameters);
-            assert!(found[0] < golden.f64_bars[0], "{name}: losses are off by {:e}", found[0]);
-            assert!(found[1] < golden.f64_bars[1], "{name}: weights are off by {:e}", found[1]);
+            let losses = losses_apart(&name, run, &history);
+            let weights = weights_apart(&graph, run, &naive.parameters);
+            assert_near(&name, [losses, weights], golden.f64_bars);
         }
     }
 }
@@ -252,34 +192,24 @@ fn follows<B: Backend>(device: &str, open: impl Fn(Plan) -> Option<B>) {
 }
 
 fn model_follows<B: Backend>(golden: &Golden, device: &str, open: impl Fn(Plan) -> Option<B>) {
-    let (fixture, bars) = (golden.fixture(), golden.f32_bars);
+    let Fixture { graph, data, runs } = golden.fixture();
     for (name, nesterov, schedule) in RUNS {
-        let Some(mut backend) = open(plan::of(&fixture.graph, BATCH)) else { return };
-        let state = State::new(initial_parameters(&fixture.graph, SEED));
-        backend.set_state(&state).unwrap();
-        let train = DatasetRef::new(&fixture.x, &fixture.y);
-        let val = DatasetRef::new(&fixture.x_val, &fixture.y_val);
-        let order: Vec<u32> = (0..fixture.y.len() as u32).collect();
+        let Some(mut backend) = open(plan::of(&graph, BATCH)) else { return };
+        backend.set_state(&State::new(initial_parameters(&graph, SEED))).unwrap();
+        let order: Vec<u32> = (0..data.y.len() as u32).collect();
         let schedule: Schedule = schedule.parse().unwrap();
         let mut history = Vec::new();
         for e in 0..EPOCHS {
             let learning_rate = schedule.rate(RATE, e, EPOCHS, &[]);
             let sgd = Optimizer::momentum(learning_rate, MOMENTUM, nesterov);
-            let mut watch = |_| ControlFlow::Continue(());
             let batches = Batches::plain(&order);
-            let steps = backend.train(train, &batches, sgd, &mut watch).unwrap();
-            let both: [StepMetrics; 2] = [steps.into_iter().sum(), evaluate(&mut backend, val).0];
-            let figures = |metrics: StepMetrics| {
-                (metrics.loss / metrics.samples as f64, f64::from(metrics.accuracy()))
-            };
-            history.push(both.map(figures));
+            history.push(golden::epoch(&mut backend, &data, &batches, sgd).map(figures));
         }
-        let weights = naive::widen(&fixture.graph, &backend.state().unwrap().parameters);
-        let run = &fixture.runs[&format!("{name}_float32")];
+        let weights = naive::widen(&graph, &backend.state().unwrap().parameters);
+        let run = &runs[&format!("{name}_float32")];
         let name = format!("{}, {name} on {device}", golden.name);
-        let found = far(&name, run, &fixture.graph, &history, &weights);
-        assert!(found[0] < bars[0], "{name}: losses are off by {:e}", found[0]);
-        assert!(found[1] < bars[1], "{name}: weights are off by {:e}", found[1]);
+        let losses = losses_apart(&name, run, &history);
+        assert_near(&name, [losses, weights_apart(&graph, run, &weights)], golden.f32_bars);
     }
 }
 
