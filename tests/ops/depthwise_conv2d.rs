@@ -7,3 +7,7 @@ op_tests! {
     cases::depthwise_conv2d::cases,
     [forward, backward_input, backward_weight, update, evaluate, logit_gradients, partial_batch]
 }
+
+mod nan {
+    on_all! { crate::harness::nans, super::cases::depthwise_conv2d::with_nans() }
+}

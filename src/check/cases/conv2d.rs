@@ -119,7 +119,12 @@ fn pooled(name: &'static str, extents: [usize; 3], op: Op) -> Case {
     pooled_behind(name, extents, Relu, op)
 }
 
-fn pooled_behind(name: &'static str, [h, w, c]: [usize; 3], stem: Activation, op: Op) -> Case {
+pub(super) fn pooled_behind(
+    name: &'static str,
+    [h, w, c]: [usize; 3],
+    stem: Activation,
+    op: Op,
+) -> Case {
     let mut graph = Graph::new(name, Shape::Map { h, w, c: 1 });
     let stem_op = conv(c, [1, 1], Same, stem);
     let stem = graph.push("stem", stem_op, &[graph.input()]).unwrap();

@@ -1,5 +1,7 @@
 //! depthwise_conv2d.
 
+use super::conv2d::pooled_behind;
+use super::nan::{Compare, Poisoned};
 use super::{Case, conv, head, one};
 use crate::backend::Loss;
 use crate::graph::{Activation, Graph, Op, Padding, Shape};
@@ -36,6 +38,30 @@ pub fn cases() -> Vec<Case> {
         one("depthwise, strides 2×1", [9, 14, 3], 4, 3, strided([3, 4], 2, [2, 1], Same)),
         one("depthwise, strides 3×2, valid", [11, 12, 5], 3, 2, strided([2, 3], 1, [3, 2], Valid)),
         separable(),
+    ]
+}
+
+/// One NaN in each sample, in all channels, and the 2×2 pooling behind the op. Channels that fill no whole
+/// block of lanes have others beside them, whose NaN is not theirs.
+pub fn with_nans() -> Vec<Poisoned> {
+    let linear = |kernel, multiplier, strides| Op::DepthwiseConv2d {
+        kernel,
+        multiplier,
+        strides,
+        padding: Same,
+        bias: true,
+        activation: Linear,
+    };
+    let nan = |name, extents: [usize; 3], op| {
+        let [h, w, _] = extents;
+        let case = pooled_behind(name, extents, Linear, op);
+        Poisoned { gradients: Compare::All, ..Poisoned::one_by_one(case, [h, w]) }
+    };
+    vec![
+        nan("NaN under depthwise 3×3", [6, 7, 3], linear([3, 3], 1, [1, 1])),
+        nan("NaN under depthwise 1×3, twice", [4, 9, 5], linear([1, 3], 2, [1, 1])),
+        nan("NaN under depthwise, strides 2×2", [6, 9, 3], linear([3, 2], 1, [2, 2])),
+        nan("NaN under depthwise of 20 channels", [4, 5, 20], linear([2, 3], 1, [1, 1])),
     ]
 }
 

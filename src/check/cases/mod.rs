@@ -53,7 +53,13 @@ pub const ALL: [(&str, Cases); 16] = [
 
 /// All cases whose samples have NaNs.
 pub fn with_nans() -> Vec<nan::Poisoned> {
-    [batch_norm::with_nans(), conv2d::with_nans(), max_pool2d::with_nans()].concat()
+    [
+        batch_norm::with_nans(),
+        conv2d::with_nans(),
+        depthwise_conv2d::with_nans(),
+        max_pool2d::with_nans(),
+    ]
+    .concat()
 }
 
 /// A graph and the batches that it is run with.

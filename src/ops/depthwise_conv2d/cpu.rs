@@ -331,7 +331,8 @@ fn backward_weight(chunks: Chunks, frame: &[f32], dz: &[f32], sums: &mut [f32]) 
     }
 }
 
-/// Adds `dz · w` to the frame's gradient, tap by tap; weights behind a chunk are 0.
+/// Adds `dz · w` to the frame's gradient, tap by tap; weights behind a chunk are 0, and so is there what of
+/// another chunk may be no number.
 #[inline(always)]
 fn backward_input(chunks: Chunks, dz: &[f32], packed: &[f32], frame: &mut [f32]) {
     let d = chunks.op.extents;
@@ -339,7 +340,10 @@ fn backward_input(chunks: Chunks, dz: &[f32], packed: &[f32], frame: &mut [f32])
         for (k, column) in chunks.starts().enumerate() {
             let patch = chunks.patch(row, column);
             for at in (0..chunks.len).step_by(LANES) {
-                let g = block(dz, row * chunks.dz_row() + k * chunks.len + at);
+                let mut g = block(dz, row * chunks.dz_row() + k * chunks.len + at);
+                if chunks.len - at < LANES {
+                    g[chunks.len - at..].fill(0.0);
+                }
                 for (tap, offset) in chunks.taps().enumerate() {
                     let w = block(packed, tap * chunks.padded + at);
                     let frame = &mut frame[patch + offset + at..][..LANES];
