@@ -5,11 +5,7 @@ pub(super) const BUILT_IN: [(&str, &str, &str); 13] = [
     ("p1", include_str!("p1.toml"), "the assignment's CNN: three 5x5 convolutions, a dense layer"),
     ("p1-aug", include_str!("p1-aug.toml"), "control: P1 with P2's augmentation"),
     ("p1-bn", include_str!("p1-bn.toml"), "control: P1 with batch normalisation and dropout"),
-    (
-        "p1-bn-aug",
-        include_str!("p1-bn-aug.toml"),
-        "control: p1-bn with all of P2's recipe",
-    ),
+    ("p1-bn-aug", include_str!("p1-bn-aug.toml"), "control: p1-bn with all of P2's recipe"),
     ("p1-bn-low", include_str!("p1-bn-low.toml"), "control: p1-bn-aug on P2's bands only"),
     ("p2", include_str!("p2.toml"), "filters along time beside filters along frequency"),
     ("p2-full", include_str!("p2-full.toml"), "control: P2 on all bands"),

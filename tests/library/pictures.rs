@@ -205,7 +205,7 @@ fn model_curve(i: usize, epochs: usize) -> Line {
     let mean = |epoch: usize| 90.0 - i as f64 - 60.0 * (-(epoch as f64) / 6.0).exp();
     let values: Vec<f64> = (0..epochs).map(mean).collect();
     let shaded = values.iter().map(|v| (v - 2.0, v + 2.0)).collect();
-    Line { name: NAMES[i % NAMES.len()].into(), values, shaded }
+    Line { name: NAMES[i % NAMES.len()].into(), values, shaded, thin: false }
 }
 
 fn model_curves(series: &[Line]) -> Drawing {

@@ -88,5 +88,6 @@ pub(crate) fn line(name: &str, count: usize, from: f64, to: f64, spread: f64) ->
         name: name.to_owned(),
         values: (0..count).map(at).collect(),
         shaded: (0..if spread > 0.0 { count } else { 0 }).map(ends).collect(),
+        thin: false,
     }
 }
