@@ -273,23 +273,3 @@ fn an_adapter_is_found_by_name_kind_or_backend() {
     let error = genre_gpu::gpu::find(Some("nosuch")).unwrap_err();
     assert!(matches!(&error, Error::AdapterName { found, .. } if !found.is_empty()), "{error}");
 }
-
-/// An optimiser that does not fit leaves nothing behind that would stop another one.
-#[test]
-fn an_optimiser_that_does_not_fit_leaves_the_others_alone() {
-    let (x, y) = set(8);
-    let order: Vec<u32> = (0..8).collect();
-    // The parameters fit alone; twice as many, Adam's moments, do not.
-    let bytes = 4 * p1().parameter_count() as u64;
-    let (samples, batches) = (DatasetRef::new(&x, &y), Batches::plain(&order));
-    let Some(mut gpu) = ready(Some(bytes + bytes / 2)) else { return };
-    for _ in 0..2 {
-        let error = gpu.train_step(samples, &batches, Optimizer::adam(0.001)).unwrap_err();
-        let text = error.to_string();
-        assert!(
-            text.contains("first and second moments") && text.contains("--optimizer sgd"),
-            "{text}"
-        );
-        gpu.train_step(samples, &batches, SGD).unwrap();
-    }
-}
