@@ -32,7 +32,8 @@ Examples:
 
 /// Of runs of older versions, and of folds without validation.
 const UNCALIBRATED: &str = "Calibration: none, the run is from an older version (genre-gpu train --resume \
-    adds it without training, if its data still exist), or of compare --folds without a fold to validate on";
+    adds it without training, if its data and its model are still the same), or of compare --folds without a fold to \
+    validate on";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]

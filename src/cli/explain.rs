@@ -105,7 +105,8 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
         output.say(&format!("\n{}", fold(&note)))?;
     }
     output.say(&format!("\nThe pictures and explain.json are in {}.", out.path().display()))?;
-    if args.out.is_none() {
+    // A report is of a run on all data.
+    if args.out.is_none() && run.config.fold.is_none() {
         output.say(&format!("Next:\n  genre-gpu report {}", quoted(&args.run)))?;
     }
     Ok(())

@@ -34,8 +34,9 @@ Examples:
 A new network takes steps with a learning rate that rises by one factor from
 step to step (Smith 2017). The suggested rate is half-way down the longest fall
 of the loss's running mean, which fastai calls the valley; at its end training
-starts to diverge. What a whole run does with a rate is another matter: try a few
-around it. DIR receives lr-find.png, .svg, .csv and .json.";
+starts to diverge. It varies with the seed, by several times, and what a whole
+run does with a rate is another matter: try a few around it. DIR receives
+lr-find.png, .svg, .csv and .json.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]

@@ -49,12 +49,21 @@ const ELSEWHERE: [(&[&str], &str); 34] = [
             "--optimizer",
             "--learning-rate",
             "--momentum",
+            "--nesterov",
+            "--weight-decay",
+            "--clip-norm",
             "--schedule",
             "--warmup",
             "--early-stopping",
+            "--label-smoothing",
+            "--class-weights",
+            "--augment",
+            "--scale",
+            "--shuffle",
+            "--keep",
         ],
-        "that is a setting of train; compare takes such settings from a file: --config FILE with optimizer = \
-         \"adam\"",
+        "that is a setting of train; compare and lr-find take such settings from a file: --config FILE with \
+         optimizer = \"adam\" or scale = \"none\"",
     ),
     (
         &["--clipnorm", "--global-clipnorm", "--grad-clip", "--clip-grad-norm", "--max-grad-norm"],

@@ -462,7 +462,8 @@ pub enum DataProblem {
     },
     /// Samples whose values are all equal, or whose range a scale cannot represent.
     #[error(
-        "values from {min} to {max} cannot be scaled ({scale}); check the arrays, or use --scale none"
+        "values from {min} to {max} cannot be scaled ({scale}); check the arrays, or use train --scale none \
+         (scale = \"none\" in a --config file)"
     )]
     Unscalable {
         /// The scale: "standard", "minmax".

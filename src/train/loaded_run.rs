@@ -9,6 +9,7 @@ use super::run_folder::RunFolder;
 use super::settings::Config;
 use super::source::{self, Source};
 use crate::data::{ArrayFacts, ArrayName, DataFrom, Dataset, PartName, Role, Values};
+use crate::demo;
 use crate::error::{DataProblem, Error, Result};
 use crate::graph::Graph;
 use crate::progress::{Progress, Silent};
@@ -74,9 +75,16 @@ impl LoadedRun {
         let source = fold.map_or_else(|| data.source.clone(), |fold| fold.made_of(&data.source));
         if parts.len() == PartName::ALL.len() {
             return (data.hash != *trained_on).then(|| {
+                // Each version of the generator makes other songs.
+                let way = if data.source == demo::SOURCE {
+                    "; where an earlier version has left the run's own in the cache (a folder demo-1-SEED), \
+                     --data FOLDER reads it"
+                } else {
+                    ""
+                };
                 format!(
                     "{source} has changed since the run: its hash is {}, that of the run's data \
-                     {trained_on}",
+                     {trained_on}{way}",
                     data.hash
                 )
             });

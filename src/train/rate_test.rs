@@ -145,7 +145,9 @@ pub fn rate_test(
         }
     }
     progress.end();
-    let points = points(&rates, &losses, range.steps, (data.classes.len() as f32).ln());
+    let weights = config.loss(&data.train.y, &data.classes)?.class_weights;
+    let points =
+        points(&rates, &losses, range.steps, guessing(data.classes.len(), &data.train.y, &weights));
     let [suggested, lowest] = match valley(&points, range.steps) {
         Some(valley) => valley.map(|at| Some(two_digits(points[at].learning_rate))),
         None => [None; 2],
@@ -161,6 +163,16 @@ fn penalty_of(backend: &mut dyn Backend) -> Result<f64> {
     }
     let parameters = backend.state()?.parameters;
     Ok(penalty(backend.plan().graph(), &parameters))
+}
+
+/// The mean loss of equal probabilities; there are no weights where all classes count alike.
+fn guessing(classes: usize, labels: &[u32], weights: &[f32]) -> f32 {
+    let loss = (classes as f32).ln();
+    if weights.is_empty() {
+        return loss;
+    }
+    let sum: f64 = labels.iter().map(|label| f64::from(weights[*label as usize])).sum();
+    loss * (sum / labels.len() as f64) as f32
 }
 
 /// `guessing` is the loss of equal probabilities.
@@ -338,6 +350,13 @@ mod tests {
         let back = losses(|e| if e >= 0.0 { f64::from(GUESSING) } else { 2.0 - fall(e, 1.1) });
         let (points, valley) = found(&back);
         assert!(valley.unwrap()[1] < 1.01 && points[139].smoothed.is_none());
+    }
+
+    #[test]
+    fn class_weights_are_part_of_the_loss_of_guessing() {
+        assert!((guessing(4, &[0, 3], &[]) - GUESSING).abs() < 1e-3);
+        // Three of weight 2 and one of weight 6.
+        assert!((guessing(4, &[0, 0, 1, 0], &[2.0, 6.0, 1.0, 1.0]) - 3.0 * GUESSING).abs() < 1e-3);
     }
 
     #[test]

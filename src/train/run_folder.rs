@@ -668,11 +668,15 @@ fn no_run(path: &Path) -> String {
     let is_run = |path: &PathBuf| path.join("config.toml").is_file();
     let within = path.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
     match within.filter(is_run).min().filter(|_| path.join("compare.json").is_file()) {
-        Some(first) => format!(
-            "expected a run, found a comparison, whose results are in compare.txt; give its runs, folders such \
-             as {}",
-            shell(&first.display().to_string())
-        ),
+        Some(first) => {
+            let of_fold = Config::read(&first.join("config.toml")).is_ok_and(|c| c.fold.is_some());
+            format!(
+                "expected a run, found a comparison, whose results are in compare.txt; give its runs, folders \
+                 such as {}{}",
+                shell(&first.display().to_string()),
+                if of_fold { "; a report is of runs on all data only" } else { "" }
+            )
+        }
         None => "expected a run (with a config.toml), found none; create runs with genre-gpu train --out".into(),
     }
 }

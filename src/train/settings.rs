@@ -234,7 +234,7 @@ settings! {
         ]
         weight_decay: f64, #[serde(skip_serializing_if = "Option::is_none")];
 
-        /// Largest norm of all gradients; none turns off the model's, as with all such flags
+        /// Largest norm of all gradients; none (in files 0) is off, as with all such flags
         /// [default: none]
         [
             long, value_name = "NORM", conflicts_with = "resume", hide_short_help = true,

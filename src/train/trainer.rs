@@ -125,8 +125,8 @@ impl<'a> Trainer<'a> {
             return Err(Error::Run {
                 path: checkpoint,
                 problem: format!(
-                    "the run is of another network: model {} has changed since; restore it, or \
-                     start a new run",
+                    "the run is of another network: model {} has changed since; give the former one's file as \
+                     model in the run's config.toml (genre-gpu report has its text), or start a new run",
                     config.model
                 ),
             });

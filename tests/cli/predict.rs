@@ -311,8 +311,8 @@ fn a_songs_probabilities_are_calibrated_by_the_runs_temperatures() {
     assert_eq!(one["probabilities"], one["cuts"][0]["probabilities"]);
     forget(&work, &["temperatures"]);
     let ran = work.ok("predict run songs/low/1.wav --json");
-    let said = "so probabilities are not calibrated (temperature 1); if its data still exist, genre-gpu train \
-                --resume run adds that";
+    let said = "so probabilities are not calibrated (temperature 1); if its data and its model are still the \
+                same, genre-gpu train --resume run adds that";
     ran.told("an older run", &[said]);
     let old = &songs(&ran)[0];
     assert_eq!((&old["temperature"], &old["probabilities"]), (&Value::Null, &all["uncalibrated"]));
