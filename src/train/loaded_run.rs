@@ -9,7 +9,6 @@ use super::run_folder::RunFolder;
 use super::settings::Config;
 use super::source::{self, Source};
 use crate::data::{ArrayFacts, ArrayName, DataFrom, Dataset, PartName, Role, Values};
-use crate::demo;
 use crate::error::{DataProblem, Error, Result};
 use crate::graph::Graph;
 use crate::progress::{Progress, Silent};
@@ -75,8 +74,8 @@ impl LoadedRun {
         let source = fold.map_or_else(|| data.source.clone(), |fold| fold.made_of(&data.source));
         if parts.len() == PartName::ALL.len() {
             return (data.hash != *trained_on).then(|| {
-                // Each version of the generator makes other songs.
-                let way = if data.source == demo::SOURCE {
+                // The demo corpus: each version of its generator makes other songs.
+                let way = if self.config.data.is_none() {
                     "; where an earlier version has left the run's own in the cache (a folder demo-1-SEED), \
                      --data FOLDER reads it"
                 } else {

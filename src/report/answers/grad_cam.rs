@@ -12,12 +12,15 @@ use crate::explain::trust::{
 use crate::explain::{Axes, LayerFacts, Methods};
 use crate::graph::{Graph, NodeId, Op, Shape};
 use crate::report::words::{decimals, percent, signed};
+use crate::text::listed;
 
 /// How far Grad-CAM applies.
 #[derive(Debug, Template)]
 #[template(path = "answers/grad_cam.txt", escape = "none")]
 pub(super) struct GradCam {
     layer: String,
+    /// The further layers that are explained, as a list; empty where there are none.
+    others: String,
     rows: usize,
     columns: usize,
     bands: usize,
@@ -191,6 +194,7 @@ impl GradCam {
     pub(super) fn new(
         graph: &Graph,
         layer: &LayerFacts,
+        others: &[LayerFacts],
         [bands, frames]: [usize; 2],
         axes: &Axes,
         checked: Option<Checked>,
@@ -198,6 +202,7 @@ impl GradCam {
         let place = &layer.place;
         Self {
             layer: layer.name.clone(),
+            others: listed(&others.iter().map(|layer| &layer.name).collect::<Vec<_>>()),
             rows: place.bands.count,
             columns: place.frames.count,
             bands,
@@ -416,7 +421,7 @@ mod tests {
                 crate::explain::ReceptiveSpan::of(&graph, graph.find(node).unwrap()).unwrap();
             let layer = LayerFacts { name: node.into(), shape: [1; 3], place };
             let axes = Axes { band_hz: None, frame_seconds: Some(0.0125) };
-            let found = GradCam::new(&graph, &layer, [shape[0], shape[1]], &axes, checked);
+            let found = GradCam::new(&graph, &layer, &[], [shape[0], shape[1]], &axes, checked);
             found.render().unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
         };
         let checks = |over| {
@@ -473,9 +478,17 @@ mod tests {
         let place = crate::explain::ReceptiveSpan::of(&graph, graph.find(node).unwrap()).unwrap();
         let layer = LayerFacts { name: node.into(), shape: [1; 3], place };
         let checked = Some(Checked::new(&methods, false));
-        let found = GradCam::new(&graph, &layer, [80, 80], &Axes::default(), checked);
+        let found = GradCam::new(
+            &graph,
+            &layer,
+            std::slice::from_ref(&layer),
+            [80, 80],
+            &Axes::default(),
+            checked,
+        );
         let got = found.render().unwrap();
         for part in [
+            "This is said of max_pooling2d_2; max_pooling2d_2 has pictures and checks of its own.",
             "That the maps depend on what was learned is not shown (too few songs)",
             "cannot be told (too few songs);",
             "cannot be told (rank correlation 0.30: too few songs).",

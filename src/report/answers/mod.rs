@@ -155,11 +155,11 @@ impl Answers {
                 Some(maps) => write(&maps)?,
                 None => Answer::default(),
             },
-            grad_cam: match found.layers.first() {
-                Some(layer) => {
+            grad_cam: match found.layers.split_first() {
+                Some((layer, others)) => {
                     let checked = found.trust.first().map(Checked::of);
                     let (shape, axes) = (found.sample_shape, &found.axes);
-                    write(&GradCam::new(&run.graph, layer, shape, axes, checked))?
+                    write(&GradCam::new(&run.graph, layer, others, shape, axes, checked))?
                 }
                 None => Answer::default(),
             },
