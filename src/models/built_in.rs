@@ -122,6 +122,11 @@ mod tests {
         ] {
             assert_eq!(nodes(name), without(out), "{name}");
         }
+        let profile = |name: &str| {
+            let graph = graph(name, INPUTS[0]);
+            graph.node(graph.find("profile").unwrap()).shape
+        };
+        assert_eq!(profile("p2-square"), profile("p2"));
         let mut square = nodes("p2-square");
         square.retain(|(name, _)| !name.starts_with("square."));
         assert_eq!(square, nodes("p2-timbre"));
