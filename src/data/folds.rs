@@ -704,7 +704,7 @@ fn complete(
         return Err(groups_error(path, problem));
     }
     groups.retain(|id, _| classes.contains_key(id));
-    // A name that was typed in two ways is no two groups, whose songs could be in two folds.
+    // Two spellings of one name would be two groups, whose songs could be in two folds.
     let mut typed: BTreeMap<String, (&String, i64)> = BTreeMap::new();
     for (id, name) in &groups {
         let words: Vec<&str> = name.split_whitespace().collect();

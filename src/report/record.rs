@@ -54,7 +54,7 @@ impl RunRecord {
             let problem = format!(
                 "a report is of a run on all data, and this one holds out fold {fold}; what the folds tell is in \
                  compare.txt beside their runs{}",
-                // Without its model's file there is no such run.
+                // Where the model's file is missing no command is shown.
                 on_all_data(&config).unwrap_or_default()
             );
             return Err(Error::Run { path: path.into(), problem });

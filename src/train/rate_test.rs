@@ -80,7 +80,7 @@ const MEMORY: f64 = 1.0 / 3.0;
 const BEGINNING: usize = 10;
 /// Losses in a row whose mean tells that training undid what it had learned.
 pub const FEW: usize = 5;
-/// Standard deviations of the losses of the beginning, above which such a mean is no accident.
+/// Standard deviations of the losses of the beginning, above which such a mean is taken for a rise.
 const WORSE: f32 = 3.0;
 /// A mean below this share of the loss of guessing is that of a network that has learned something.
 const LEARNED: f32 = 0.9;

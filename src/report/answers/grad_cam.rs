@@ -488,7 +488,7 @@ mod tests {
         );
         let got = found.render().unwrap();
         for part in [
-            "This is said of max_pooling2d_2; max_pooling2d_2 has pictures and checks of its own.",
+            "This is said of max_pooling2d_2; separate pictures and checks show max_pooling2d_2.",
             "That the maps depend on what was learned is not shown (too few songs)",
             "cannot be told (too few songs);",
             "cannot be told (rank correlation 0.30: too few songs).",
