@@ -28,11 +28,11 @@ mod strided;
 mod tile;
 mod windows;
 
-use maxima::{Maxima, first_patches, patches_of_maxima};
+use maxima::{Maxima, Pooled};
 use packed::Packed;
 pub(crate) use strided::StridedConv2dLayer;
 use tile::Job;
-use windows::Layout;
+use windows::{Entries, Layout};
 
 use super::Conv2d;
 use crate::graph::Activation;
@@ -41,7 +41,7 @@ use crate::ops::cpu::{
     Backward, Export, Forward, Layer, Shards, Update, Workspaces, activate_backward,
     kernel_and_bias,
 };
-use crate::simd::{Aligned, lanes, vectorised};
+use crate::simd::{Aligned, lanes};
 
 /// A convolution with its weights in the orders that the loops read.
 #[derive(Debug)]
@@ -49,8 +49,6 @@ pub(crate) struct Conv2dLayer {
     op: Conv2d,
     packed: Packed,
     input_gradient: InputGradient,
-    /// [`first_patches`] of a fused pooling.
-    first_patches: Vec<u32>,
     /// The sum of all shards' gradients of the kernel, in the order of the loops.
     dw: Aligned,
     workspaces: Workspaces<Workspace>,
@@ -67,18 +65,16 @@ enum InputGradient {
     Flipped { w: Aligned, packed: Packed },
 }
 
-/// What one shard needs. What backward alone needs is empty where there is no backward.
+/// What one shard needs. What backward alone needs is empty or none where there is no backward.
 #[derive(Debug)]
 struct Workspace {
     /// The inputs of the last forward, `[samples, frame]`.
     frames: Aligned,
     /// The argmax within each window of a fused pooling, `[samples]` of its output.
     argmax: Vec<u32>,
-    /// Of one sample behind a fused pooling: see [`Maxima`].
-    dz: Vec<f32>,
-    patches: Vec<u32>,
-    /// Of one row of windows.
-    entries: Vec<windows::Entry>,
+    /// Behind a fused pooling: of one sample, and for the input's gradient of one row of windows.
+    maxima: Option<Maxima>,
+    entries: Option<Entries>,
     /// The frame of one sample's gradient: of the input behind a fused pooling, else of the output.
     frame_gradient: Aligned,
     /// Gradients of the kernel, in the order of the loops, and of the bias.
@@ -109,21 +105,20 @@ impl Conv2dLayer {
             (true, true) => sparse::padded_len(d),
             (true, false) => d.kernel_len(),
         };
-        let maxima = if pooled { op.written_len() } else { 0 };
-        let (trained, entries, frame) = match (shards.trains, &input_gradient) {
-            (false, _) => (0, 0, 0),
-            (true, InputGradient::Skipped) => (maxima, 0, 0),
-            (true, InputGradient::Windows { .. }) => {
-                (maxima, pool.map_or(0, |pool| pool.w_out * pool.c), d.frame_len())
-            }
-            (true, InputGradient::Flipped { .. }) => (maxima, 0, d.reversed().frame_len()),
+        let frame = match (shards.trains, &input_gradient) {
+            (false, _) | (true, InputGradient::Skipped) => 0,
+            (true, InputGradient::Windows { .. }) => d.frame_len(),
+            (true, InputGradient::Flipped { .. }) => d.reversed().frame_len(),
         };
+        let trained_pool = pool.filter(|_| shards.trains);
         let workspaces = Workspaces::new(shards.count, || Workspace {
             frames: Aligned::zeros(shards.samples * d.frame_len()),
-            argmax: vec![0; shards.samples * maxima],
-            dz: vec![0.0; trained],
-            patches: vec![0; trained],
-            entries: vec![(0, 0.0); entries],
+            argmax: vec![0; if pooled { shards.samples * op.written_len() } else { 0 }],
+            maxima: trained_pool.map(|pool| Maxima::new(d, pool)),
+            entries: trained_pool.and_then(|pool| match &input_gradient {
+                InputGradient::Windows { layout, .. } => Some(Entries::new(*layout, pool.w_out)),
+                InputGradient::Skipped | InputGradient::Flipped { .. } => None,
+            }),
             frame_gradient: Aligned::zeros(frame),
             dw: Aligned::zeros(dw_len),
             db: vec![0.0; if shards.trains { d.c_out } else { 0 }],
@@ -132,10 +127,6 @@ impl Conv2dLayer {
             op,
             packed: Packed::new(d, widest),
             input_gradient,
-            first_patches: match pool {
-                Some(pool) if shards.trains => first_patches(d, pool),
-                _ => Vec::new(),
-            },
             dw: Aligned::zeros(dw_len),
             workspaces,
         }
@@ -189,33 +180,24 @@ impl Layer for Conv2dLayer {
     fn backward(&self, io: Backward<'_>) {
         let Backward { shard, y, dy, mut dx, .. } = io;
         let (d, out) = (self.op.extents, self.op.written_len());
-        let pooled = self.op.max_pool2d.is_some();
         let mut workspace = self.workspaces.lock(shard.workspace);
-        let Workspace { frames, argmax, dz, patches, entries, frame_gradient, dw, db } =
-            &mut *workspace;
+        let Workspace { frames, argmax, maxima, entries, frame_gradient, dw, db } = &mut *workspace;
         dw.fill(0.0);
         db.fill(0.0);
-        if !pooled {
+        if maxima.is_none() {
             activate_backward(self.op.activation, y, dy);
         }
         let (rule, dx) = dx.get(0).unwrap_or((Gradient::Skip, &mut []));
         let samples = y.chunks_exact(out).zip(dy.chunks_exact(out));
         for (s, ((y, dy), frame)) in samples.zip(frames.chunks_exact(d.frame_len())).enumerate() {
-            let maxima = if pooled {
-                let argmax = &argmax[s * out..][..out];
-                dz.copy_from_slice(dy);
-                vectorised(
-                    #[inline(always)]
-                    || activate_backward(self.op.activation, y, dz),
-                );
-                patches_of_maxima(d, &self.first_patches, argmax, patches);
-                let maxima = Maxima { dz, argmax, patches };
+            let argmax = argmax.get(s * out..(s + 1) * out).unwrap_or_default();
+            let sample = Pooled { activation: self.op.activation, y, dy, argmax };
+            if let Some(maxima) = maxima {
+                maxima.list(sample);
                 sparse::backward_weight(d, maxima, frame, dw, db);
-                maxima
             } else {
                 dense::backward_weight(d, &self.packed, frame, dy, dw, db);
-                Maxima { dz: &[], argmax: &[], patches: &[] }
-            };
+            }
             if rule == Gradient::Skip {
                 continue;
             }
@@ -223,8 +205,10 @@ impl Layer for Conv2dLayer {
             match &self.input_gradient {
                 InputGradient::Skipped => {}
                 InputGradient::Windows { layout, w } => {
-                    windows::backward_input(*layout, maxima, w, entries, frame_gradient);
-                    d.read_frame(frame_gradient, rule, dx);
+                    if let Some(entries) = entries {
+                        windows::backward_input(*layout, sample, w, entries, frame_gradient);
+                        d.read_frame(frame_gradient, rule, dx);
+                    }
                 }
                 InputGradient::Flipped { packed, .. } => {
                     let d = d.reversed();
@@ -286,8 +270,8 @@ mod tests {
                 let shards = Shards { count: 1, samples: 2, trains };
                 let layer = Conv2dLayer::new(op, trains, shards);
                 let w = layer.workspaces.lock(0);
-                let floats = w.dz.len() + w.frame_gradient.len() + w.dw.len() + w.db.len();
-                (floats + w.patches.len() + w.entries.len(), w.frames.len())
+                let lists = usize::from(w.maxima.is_some()) + usize::from(w.entries.is_some());
+                (lists + w.frame_gradient.len() + w.dw.len() + w.db.len(), w.frames.len())
             };
             assert!(sizes(true).0 > 0);
             assert_eq!(sizes(false), (0, sizes(true).1));

@@ -15,7 +15,7 @@
 use fearless_simd::{Simd, f32x8};
 
 use super::super::Extents;
-use super::frame::{backward_bias, cuts};
+use super::frame::cuts;
 use super::maxima::Maxima;
 use crate::simd::{Floats, dispatch, is_wide, level};
 
@@ -47,110 +47,113 @@ pub(super) fn unpack(d: Extents, packed: &[f32], w: &mut [f32]) {
 /// Adds the gradients of one sample, `dw` as `[c_out, k_h, padded run]`, and `db`.
 pub(super) fn backward_weight(
     d: Extents,
-    maxima: Maxima<'_>,
+    maxima: &Maxima,
     frame: &[f32],
     dw: &mut [f32],
     db: &mut [f32],
 ) {
-    dispatch!(level(), simd => all_blocks(simd, Job { d, maxima, frame }, dw));
-    backward_bias(maxima.dz, db);
+    dispatch!(level(), simd => all_blocks(simd, Job { d, maxima, frame }, dw, db));
 }
 
 /// One sample.
 #[derive(Clone, Copy)]
 struct Job<'a> {
     d: Extents,
-    maxima: Maxima<'a>,
+    maxima: &'a Maxima,
     frame: &'a [f32],
 }
 
-/// Calls [`block`] with the constants of the listed `[filters, rows, vectors]`; those after `wide`
+/// Calls [`block`] with the constants of the listed `[chains, rows, vectors]`; those after `wide`
 /// are compiled for levels with 32 registers alone.
 macro_rules! call_block {
     (
         $shape:expr, $args:tt,
-        $([$filters:literal, $rows:literal, $vectors:literal],)+
-        wide: $([$wide_filters:literal, $wide_rows:literal, $wide_vectors:literal],)+
+        $([$chains:literal, $rows:literal, $vectors:literal],)+
+        wide: $([$wide_chains:literal, $wide_rows:literal, $wide_vectors:literal],)+
     ) => {
         match $shape {
-            $([$filters, $rows, $vectors] => call_block!(@ $filters, $rows, $vectors, $args),)+
-            $([$wide_filters, $wide_rows, $wide_vectors] if const { is_wide::<S>() } => {
-                call_block!(@ $wide_filters, $wide_rows, $wide_vectors, $args);
+            $([$chains, $rows, $vectors] => call_block!(@ $chains, $rows, $vectors, $args),)+
+            $([$wide_chains, $wide_rows, $wide_vectors] if const { is_wide::<S>() } => {
+                call_block!(@ $wide_chains, $wide_rows, $wide_vectors, $args)
             })+
-            shape => debug_assert!(false, "no block of {shape:?}"),
+            shape => {
+                debug_assert!(false, "no block of {shape:?}");
+                0.0
+            }
         }
     };
-    (@ $filters:literal, $rows:literal, $vectors:literal, ($simd:ident, $job:ident, $at:expr, $dw:ident)) => {
-        block::<S, f32x8<S>, $filters, $rows, $vectors>($simd, $job, $at, $dw)
+    (@ $chains:literal, $rows:literal, $vectors:literal,
+        ($simd:ident, $job:ident, $at:expr, $dw:ident)) => {
+        block::<S, f32x8<S>, $chains, $rows, $vectors>($simd, $job, $at, $dw)
     };
 }
 
-/// Cuts the kernel into blocks of filters, vectors and rows whose sums fit registers. Filters whose
-/// rows are one vector are taken several at a time: independent chains of additions.
+/// Cuts the kernel into blocks of vectors and rows whose sums fit registers.
 #[inline(always)]
-fn all_blocks<S: Simd>(simd: S, job: Job<'_>, dw: &mut [f32]) {
+fn all_blocks<S: Simd>(simd: S, job: Job<'_>, dw: &mut [f32], db: &mut [f32]) {
     let (d, vectors) = (job.d, padded_run(job.d) / 8);
-    let filter_sizes: &[usize] = match (vectors, is_wide::<S>()) {
-        (1, true) => &[4, 2, 1],
-        (1, false) => &[2, 1],
-        _ => &[1],
-    };
-    for (o, filters) in cuts(d.c_out, filter_sizes) {
+    for (o, db) in db.iter_mut().enumerate() {
+        let mut sum = 0.0;
         for (v, vectors) in cuts(vectors, &[5, 3, 1]) {
-            let row_sizes: &[usize] = match (vectors, is_wide::<S>()) {
-                (5, true) => &[5, 2, 1],
-                (5, false) => &[2, 1],
-                (3, true) => &[5, 3, 1],
-                (3, false) => &[3, 1],
-                _ => &[5, 1],
+            let (chains, row_sizes): (_, &[usize]) = match (vectors, is_wide::<S>()) {
+                (5, true) => (1, &[5, 2, 1]),
+                (5, false) => (1, &[2, 1]),
+                (3, true) => (1, &[5, 3, 1]),
+                (3, false) => (1, &[3, 2, 1]),
+                (_, true) => (4, &[5, 1]),
+                (_, false) => (2, &[5, 1]),
             };
             for (i, rows) in cuts(d.k_h, row_sizes) {
-                call_block!(
-                    [filters, rows, vectors],
+                sum = call_block!(
+                    [chains, rows, vectors],
                     (simd, job, [o, i, v * 8], dw),
-                    [2, 5, 1],
-                    [2, 1, 1],
                     [1, 2, 5],
                     [1, 1, 5],
                     [1, 3, 3],
+                    [1, 2, 3],
                     [1, 1, 3],
-                    [1, 5, 1],
-                    [1, 1, 1],
+                    [2, 5, 1],
+                    [2, 1, 1],
                     wide:
-                    [4, 5, 1],
-                    [4, 1, 1],
                     [1, 5, 5],
                     [1, 5, 3],
+                    [4, 5, 1],
+                    [4, 1, 1],
                 );
             }
         }
+        *db += sum;
     }
 }
 
-/// The sums of `FILTERS` filters, `ROWS` kernel rows and `VECTORS` vectors from (filter, row, float)
-/// on. Not inlined: the compiler runs out of registers with several of these in one function.
+/// The sums of one filter, `ROWS` kernel rows and `VECTORS` vectors from (filter, row, float) on, and
+/// of the gradients alone. Maxima go to `CHAINS` sums in turn, which are independent chains of
+/// additions. Not inlined: the compiler runs out of registers with several of these in one function.
 #[inline(never)]
-fn block<S: Simd, V: Floats<S>, const FILTERS: usize, const ROWS: usize, const VECTORS: usize>(
+fn block<S: Simd, V: Floats<S>, const CHAINS: usize, const ROWS: usize, const VECTORS: usize>(
     simd: S,
     Job { d, maxima, frame }: Job<'_>,
     [o, i, float]: [usize; 3],
     dw: &mut [f32],
-) {
+) -> f32 {
     simd.vectorize(
         #[inline(always)]
         || {
-            let Maxima { dz, patches, .. } = maxima;
             // Rows of one length, so that one bounds check is enough for all.
             let len = frame.len() - ((i + ROWS - 1) * d.stride() + float);
             let mut rows = [frame; ROWS];
             for (r, row) in rows.iter_mut().enumerate() {
                 *row = &frame[(i + r) * d.stride() + float..][..len];
             }
-            let mut sums = [[[V::splat(simd, 0.0); VECTORS]; ROWS]; FILTERS];
-            for (dz, patches) in dz.chunks_exact(d.c_out).zip(patches.chunks_exact(d.c_out)) {
-                let (dz, patches) = (&dz[o..][..FILTERS], &patches[o..][..FILTERS]);
-                for k in 0..FILTERS {
+            let mut sums = [[[V::splat(simd, 0.0); VECTORS]; ROWS]; CHAINS];
+            let mut gradients = [V::splat(simd, 0.0); CHAINS];
+            let (patches, dz) = maxima.of(o);
+            let (patch_groups, last_patches) = patches.as_chunks::<CHAINS>();
+            let (dz_groups, last_dz) = dz.as_chunks::<CHAINS>();
+            for (patches, dz) in patch_groups.iter().zip(dz_groups) {
+                for k in 0..CHAINS {
                     let (at, g) = (patches[k] as usize, V::splat(simd, dz[k]));
+                    gradients[k] += g;
                     for r in 0..ROWS {
                         let x = &rows[r][at..][..VECTORS * V::LEN];
                         for n in 0..VECTORS {
@@ -160,14 +163,34 @@ fn block<S: Simd, V: Floats<S>, const FILTERS: usize, const ROWS: usize, const V
                     }
                 }
             }
-            for (k, sums) in sums.iter().enumerate() {
-                for (r, sums) in sums.iter().enumerate() {
-                    let row = ((o + k) * d.k_h + i + r) * padded_run(d) + float;
-                    for (sum, dw) in sums.iter().zip(dw[row..].chunks_exact_mut(V::LEN)) {
-                        (*sum + V::from_slice(simd, dw)).store_slice(dw);
+            for (&at, &g) in last_patches.iter().zip(last_dz) {
+                let (at, g) = (at as usize, V::splat(simd, g));
+                gradients[0] += g;
+                for r in 0..ROWS {
+                    let x = &rows[r][at..][..VECTORS * V::LEN];
+                    for n in 0..VECTORS {
+                        let x = V::from_slice(simd, &x[n * V::LEN..][..V::LEN]);
+                        sums[0][r][n] = x.mul_add(g, sums[0][r][n]);
                     }
                 }
             }
+            for r in 0..ROWS {
+                let row = (o * d.k_h + i + r) * padded_run(d) + float;
+                let dw = &mut dw[row..][..VECTORS * V::LEN];
+                for n in 0..VECTORS {
+                    let dw = &mut dw[n * V::LEN..][..V::LEN];
+                    let mut sum = V::from_slice(simd, dw);
+                    for k in 0..CHAINS {
+                        sum += sums[k][r][n];
+                    }
+                    sum.store_slice(dw);
+                }
+            }
+            let mut sum = 0.0;
+            for gradients in gradients {
+                sum += gradients.as_slice()[0];
+            }
+            sum
         },
-    );
+    )
 }
