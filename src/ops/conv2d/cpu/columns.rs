@@ -13,7 +13,7 @@
 use fearless_simd::{Simd, SimdBase};
 
 use super::super::Extents;
-use super::pool::max_first;
+use super::pool::{any_nan, max_first, max_first_of_numbers};
 use super::tile::{Job, activate};
 use crate::ops::pool2d;
 use crate::simd::{Floats, WIDEST, dispatch, is_wide, level};
@@ -42,69 +42,93 @@ fn rows<S: Simd>(simd: S, job: Job<'_>, pool: pool2d::Extents, y: &mut [f32], ar
         // Two vectors at a time where there are registers for them; the last may reach beyond the
         // row: its sums there are dropped.
         while column < w {
-            let wide = is_wide::<S>() && column + S::f32s::LEN / 2 < w;
+            let two = column + S::f32s::LEN / 2 < w;
             let frame = &job.frame[d.patch(2 * row, 2 * column)..];
             let to = column * d.c_out;
             let (y, argmax) = (&mut y[to..], &mut argmax[to..]);
-            column += if wide {
-                pooled::<S, S::f32s, 2>(simd, job, frame, y, argmax)
-            } else {
-                pooled::<S, S::f32s, 1>(simd, job, frame, y, argmax)
+            column += match (two, is_wide::<S>()) {
+                (true, true) => pooled::<S, S::f32s, C, 2>(simd, job, frame, y, argmax),
+                (true, false) => pooled::<S, S::f32s, 2, 2>(simd, job, frame, y, argmax),
+                (false, _) => pooled::<S, S::f32s, C, 1>(simd, job, frame, y, argmax),
             };
         }
     }
 }
 
-/// Two rows of `VECTORS` vectors of outputs, pooled. Returns the pooled columns.
+/// Two rows of `VECTORS` vectors of outputs, pooled, `FILTERS` filters at a time. Returns the pooled
+/// columns.
 #[inline(always)]
-fn pooled<S: Simd, V: Floats<S>, const VECTORS: usize>(
+fn pooled<S: Simd, V: Floats<S>, const FILTERS: usize, const VECTORS: usize>(
     simd: S,
     job: Job<'_>,
     frame: &[f32],
     y: &mut [f32],
     argmax: &mut [f32],
 ) -> usize {
-    let d = job.d;
-    let block = job.packed.blocks[0];
-    let (w, bias) = (job.packed.weights(d, block), job.packed.bias(block));
-    let row = d.k_w * C;
-    let mut sums = [[[V::splat(simd, 0.0); VECTORS]; C]; 2];
-    for (c, &b) in bias.iter().enumerate().take(C) {
-        sums[0][c] = [V::splat(simd, b); VECTORS];
-        sums[1][c] = [V::splat(simd, b); VECTORS];
-    }
-    let [top, bottom] = &mut sums;
-    let window = |f: usize| &frame[f * d.stride()..][..d.k_w - 1 + VECTORS * V::LEN];
-    taps::<S, V, VECTORS, 1>(simd, window(0), [&w[..row]], &mut [top]);
-    for f in 1..d.k_h {
-        let weights = [&w[f * row..][..row], &w[(f - 1) * row..][..row]];
-        taps::<S, V, VECTORS, 2>(simd, window(f), weights, &mut [top, bottom]);
-    }
-    taps::<S, V, VECTORS, 1>(simd, window(d.k_h), [&w[(d.k_h - 1) * row..]], &mut [bottom]);
-
     let mut best = [V::splat(simd, 0.0); C];
     let mut index = best;
-    for c in 0..C {
-        let (top, bottom) = (sums[0][c], sums[1][c]);
-        // With one vector its second half is the first again.
-        let ((t0, t1), (b0, b1)) =
-            (top[0].deinterleave(top[VECTORS - 1]), bottom[0].deinterleave(bottom[VECTORS - 1]));
-        let (value, which) = max_first(simd, [t0, t1, b0, b1]);
-        (best[c], index[c]) = (activate(simd, job.activation, value), which);
+    for first in (0..C).step_by(FILTERS) {
+        let [top, bottom] = two_rows::<S, V, FILTERS, VECTORS>(simd, job, first, frame);
+        let nan = any_nan(simd, top.as_flattened()) || any_nan(simd, bottom.as_flattened());
+        for c in 0..FILTERS {
+            let (top, bottom) = (top[c], bottom[c]);
+            // With one vector its second half is the first again.
+            let (t0, t1) = top[0].deinterleave(top[VECTORS - 1]);
+            let (b0, b1) = bottom[0].deinterleave(bottom[VECTORS - 1]);
+            let window = [t0, t1, b0, b1];
+            let (value, which) =
+                if nan { max_first(simd, window) } else { max_first_of_numbers(simd, window) };
+            best[first + c] = activate(simd, job.activation, value);
+            index[first + c] = which;
+        }
     }
     let columns = VECTORS * V::LEN / 2;
-    store(d.c_out, columns, best, y);
-    store(d.c_out, columns, index, argmax);
+    store(job.d.c_out, columns, best, y);
+    store(job.d.c_out, columns, index, argmax);
     columns
+}
+
+/// The sums of two rows of `VECTORS` vectors of outputs, of `FILTERS` filters from `first` on.
+#[inline(always)]
+fn two_rows<S: Simd, V: Floats<S>, const FILTERS: usize, const VECTORS: usize>(
+    simd: S,
+    job: Job<'_>,
+    first: usize,
+    frame: &[f32],
+) -> [[[V; VECTORS]; FILTERS]; 2] {
+    let d = job.d;
+    let block = job.packed.blocks[0];
+    let (w, bias) = (&job.packed.weights(d, block)[first..], job.packed.bias(block));
+    let mut sums = [[[V::splat(simd, 0.0); VECTORS]; FILTERS]; 2];
+    for c in 0..FILTERS {
+        let bias = V::splat(simd, bias[first + c]);
+        sums[0][c] = [bias; VECTORS];
+        sums[1][c] = [bias; VECTORS];
+    }
+    let [top, bottom] = &mut sums;
+    let row = d.k_w * C;
+    let window = |f: usize| &frame[f * d.stride()..][..d.k_w - 1 + VECTORS * V::LEN];
+    taps::<S, V, FILTERS, VECTORS, 1>(simd, window(0), [w], &mut [top]);
+    for f in 1..d.k_h {
+        let weights = [&w[f * row..], &w[(f - 1) * row..]];
+        taps::<S, V, FILTERS, VECTORS, 2>(simd, window(f), weights, &mut [top, bottom]);
+    }
+    taps::<S, V, FILTERS, VECTORS, 1>(
+        simd,
+        window(d.k_h),
+        [&w[(d.k_h - 1) * row..]],
+        &mut [bottom],
+    );
+    sums
 }
 
 /// Adds the products of one row of the frame to `ROWS` rows of outputs, each with its kernel row.
 #[inline(always)]
-fn taps<S: Simd, V: Floats<S>, const VECTORS: usize, const ROWS: usize>(
+fn taps<S: Simd, V: Floats<S>, const FILTERS: usize, const VECTORS: usize, const ROWS: usize>(
     simd: S,
     x: &[f32],
     w: [&[f32]; ROWS],
-    sums: &mut [&mut [[V; VECTORS]; C]; ROWS],
+    sums: &mut [&mut [[V; VECTORS]; FILTERS]; ROWS],
 ) {
     let taps = x.len() + 1 - VECTORS * V::LEN;
     for j in 0..taps {
@@ -113,8 +137,8 @@ fn taps<S: Simd, V: Floats<S>, const VECTORS: usize, const ROWS: usize>(
             *input = V::from_slice(simd, &x[j + v * V::LEN..][..V::LEN]);
         }
         for a in 0..ROWS {
-            let Some(w) = w[a][j * C..].first_chunk::<C>() else { continue };
-            for c in 0..C {
+            let Some(w) = w[a][j * C..].first_chunk::<FILTERS>() else { continue };
+            for c in 0..FILTERS {
                 let w = V::splat(simd, w[c]);
                 for n in 0..VECTORS {
                     sums[a][c][n] = inputs[n].mul_add(w, sums[a][c][n]);
@@ -129,16 +153,19 @@ fn taps<S: Simd, V: Floats<S>, const VECTORS: usize, const ROWS: usize>(
 fn store<S: Simd, V: Floats<S>>(c_out: usize, columns: usize, v: [V; C], to: &mut [f32]) {
     let ((a, b), (c, d)) = (v[0].interleave(v[2]), v[1].interleave(v[3]));
     let ((p, q), (r, s)) = (a.interleave(c), b.interleave(d));
-    let mut rows = [0.0; C * WIDEST];
-    for (rows, v) in rows.chunks_exact_mut(V::LEN).zip([p, q, r, s]) {
-        v.store_slice(rows);
-    }
-    if c_out == C {
-        let n = to.len().min(columns * C);
-        to[..n].copy_from_slice(&rows[..n]);
+    let rows = [p, q, r, s];
+    let vectors = columns * C / V::LEN;
+    if c_out == C && to.len() >= vectors * V::LEN {
+        for n in 0..vectors {
+            rows[n].store_slice(&mut to[n * V::LEN..][..V::LEN]);
+        }
         return;
     }
-    for (to, row) in to.chunks_exact_mut(c_out).zip(rows.chunks_exact(C)).take(columns) {
+    let mut values = [0.0; C * WIDEST];
+    for (values, row) in values.chunks_exact_mut(V::LEN).zip(rows) {
+        row.store_slice(values);
+    }
+    for (to, row) in to.chunks_exact_mut(c_out).zip(values.chunks_exact(C)).take(columns) {
         to.copy_from_slice(&row[..c_out]);
     }
 }

@@ -2,7 +2,7 @@
 //! after the activation, and its argmax. Of equal sums the first in row-major order is the argmax, as
 //! in Keras.
 
-use fearless_simd::{Select, Simd};
+use fearless_simd::{Select, Simd, SimdMask};
 
 use super::super::Extents;
 use super::packed::Block;
@@ -45,6 +45,7 @@ impl Finish for Pooled<'_> {
     ) {
         let d = job.d;
         let first = (at[0] / 2 * self.pool.w_out + at[1] / 2) * d.c_out + block.o;
+        let nan = any_nan(simd, sums.as_flattened());
         for p in 0..COLUMNS / 2 {
             let window = [
                 sums[0][2 * p],
@@ -52,13 +53,37 @@ impl Finish for Pooled<'_> {
                 sums[ROWS - 1][2 * p],
                 sums[ROWS - 1][2 * p + 1],
             ];
-            let (best, argmax) = max_first(simd, window);
+            let (best, argmax) =
+                if nan { max_first(simd, window) } else { max_first_of_numbers(simd, window) };
             let best = activate(simd, job.activation, best);
             let to = first + p * d.c_out..first + p * d.c_out + block.count;
             store(best, &mut self.y[to.clone()]);
             store(argmax, &mut self.argmax[to]);
         }
     }
+}
+
+/// Whether any of these sums may be NaN: their sum is.
+#[inline(always)]
+pub(super) fn any_nan<S: Simd, V: Floats<S>>(simd: S, sums: &[V]) -> bool {
+    let mut total = V::splat(simd, 0.0);
+    for sum in sums {
+        total += *sum;
+    }
+    !total.simd_eq(total).all_true()
+}
+
+/// [`max_first`] of windows without NaN.
+#[inline(always)]
+pub(super) fn max_first_of_numbers<S: Simd, V: Floats<S>>(simd: S, window: [V; 4]) -> (V, V) {
+    let number = |k: u32| V::splat(simd, f32::from_bits(k));
+    let (mut best, mut argmax) = (window[0], number(0));
+    for (k, v) in (1..).zip(&window[1..]) {
+        let wins = v.simd_gt(best);
+        best = wins.select(*v, best);
+        argmax = wins.select(number(k), argmax);
+    }
+    (best, argmax)
 }
 
 /// The first maximum and the bits of its number. A NaN is larger than any number, so that it
