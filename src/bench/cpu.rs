@@ -10,6 +10,7 @@ use crate::device::Device;
 use crate::error::Result;
 use crate::graph::NodeId;
 use crate::measure::{Budget, Work};
+use crate::ops::batch_norm::BatchNorm;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::gather::Gather;
 use crate::ops::penalty::penalty_work;
@@ -26,6 +27,9 @@ fn describe(plan: &Plan, phase: Phase) -> Option<(String, String, Work)> {
         let kernel = match plan.lowered(id) {
             LoweredOp::Conv2d(Conv2d { max_pool2d: Some(_), .. }) if pass != "update" => {
                 format!("{op}_max_pool2d_{pass}")
+            }
+            LoweredOp::BatchNorm(BatchNorm { conv: Some(_), .. }) if pass != "update" => {
+                format!("conv2d_{op}_pool2d_{pass}")
             }
             _ => format!("{op}_{pass}"),
         };

@@ -28,7 +28,7 @@ use crate::ops::cpu::{Mode, Shards};
 use crate::ops::optimizer::Numbers;
 use crate::ops::optimizer::cpu::{ParamSlice, Stage, factor};
 use crate::ops::penalty::cpu::penalty;
-use crate::plan::{ConvLimits, Fusions, Plan};
+use crate::plan::{ConvLimits, ConvNormLimits, Fusions, NormLimits, Plan};
 use crate::simd::{self, SAMPLES_PER_SHARD, assert_may_fork, in_shard};
 use node::{AnyLayer, Node};
 use phases::{Action, Phases, Segment, Step};
@@ -39,6 +39,11 @@ use streaming::StreamingExecutor;
 pub const FUSIONS: Fusions = Fusions {
     conv2d_max_pool2d: Some(ConvLimits { kernel_len: usize::MAX, filters_multiple_of: 1 }),
     batch_norm_pool2d: None,
+    // Vectors hold eight channels; a float counts the columns of a window.
+    conv2d_batch_norm_pool2d: Some(ConvNormLimits {
+        norm: NormLimits { channels_multiple_of: 8, window: 1 << 24 },
+        taps: 32,
+    }),
     ..Fusions::NONE
 };
 
@@ -79,7 +84,7 @@ impl Cpu {
             plan.graph().ids().filter_map(|id| Node::new(&plan, id, shards)).collect()
         };
         let mut layers = nodes(count);
-        let waits = |node: &Node| matches!(node.layer, AnyLayer::PerBatch(_));
+        let waits = |node: &Node| !matches!(node.layer, AnyLayer::PerShard(_));
         let streams = plan.trains() && !layers.iter().any(waits);
         if streams {
             // Each thread has a workspace of its own, behind those of the shards.

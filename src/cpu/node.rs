@@ -9,12 +9,12 @@ use crate::ops::activation::cpu::ActivationLayer;
 use crate::ops::add::cpu::AddLayer;
 use crate::ops::avg_pool2d::cpu::AvgPool2dLayer;
 use crate::ops::axis_to_channels::cpu::AxisToChannelsLayer;
-use crate::ops::batch_norm::cpu::BatchNormLayer;
+use crate::ops::batch_norm::cpu::{BatchNormLayer, ConvolvedNormLayer};
 use crate::ops::concat::cpu::ConcatLayer;
 use crate::ops::conv2d::cpu::{Conv2dLayer, StridedConv2dLayer};
 use crate::ops::cpu::{
-    Backward, BatchLayer, Export, Forward, Input, InputGradients, Inputs, Layer, Mode, SavedShard,
-    ShardContext, Shards, Update,
+    Backward, BatchLayer, Export, Forward, Input, InputGradients, Inputs, Layer, MeasuringLayer,
+    Mode, SavedShard, ShardContext, Shards, Update,
 };
 use crate::ops::crop::cpu::CropLayer;
 use crate::ops::dense::cpu::DenseLayer;
@@ -31,7 +31,9 @@ use crate::plan::{Gradient, LoweredOp, Plan};
 pub(super) enum AnyLayer {
     /// Every shard on its own.
     PerShard(Box<dyn Layer>),
-    /// With sums over the whole batch.
+    /// With sums over the whole batch before forward.
+    Measuring(Box<dyn MeasuringLayer>),
+    /// With sums over the whole batch before forward and before backward.
     PerBatch(Box<dyn BatchLayer>),
 }
 
@@ -39,6 +41,7 @@ impl AnyLayer {
     fn get(&self) -> &dyn Layer {
         match self {
             Self::PerShard(layer) => layer.as_ref(),
+            Self::Measuring(layer) => layer.as_ref(),
             Self::PerBatch(layer) => layer.as_ref(),
         }
     }
@@ -46,7 +49,17 @@ impl AnyLayer {
     fn get_mut(&mut self) -> &mut dyn Layer {
         match self {
             Self::PerShard(layer) => layer.as_mut(),
+            Self::Measuring(layer) => layer.as_mut(),
             Self::PerBatch(layer) => layer.as_mut(),
+        }
+    }
+
+    /// The layer, if its shards wait for each other.
+    fn measuring(&self) -> Option<&dyn MeasuringLayer> {
+        match self {
+            Self::PerShard(_) => None,
+            Self::Measuring(layer) => Some(layer.as_ref()),
+            Self::PerBatch(layer) => Some(layer.as_ref()),
         }
     }
 }
@@ -60,6 +73,8 @@ pub(super) struct Node {
     /// The slot that it writes, and the elements of one sample there.
     output: usize,
     len: usize,
+    /// The slot of a second output, of as many elements.
+    second: Option<usize>,
     /// Its range in the flat buffers: right behind that of the node before.
     pub(super) parameters: Range<usize>,
 }
@@ -85,8 +100,21 @@ impl Node {
             LoweredOp::AvgPool2d(op) => Box::new(AvgPool2dLayer(op)),
             LoweredOp::StdPool2d(op) => Box::new(StdPool2dLayer::new(op, shards)),
             LoweredOp::BatchNorm(op) => {
-                let layer = AnyLayer::PerBatch(Box::new(BatchNormLayer::new(op, shards)));
-                return Some(Self::of(plan, id, id, layer));
+                let fused = op.conv.zip(op.pools);
+                let layer = match fused {
+                    Some(fused) => {
+                        let layer = ConvolvedNormLayer::new(op, fused, shards);
+                        AnyLayer::Measuring(Box::new(layer))
+                    }
+                    None => AnyLayer::PerBatch(Box::new(BatchNormLayer::new(op, shards))),
+                };
+                let outputs = fused.map_or([Some(id), None], |(_, pools)| [pools.max, pools.mean]);
+                let [output, second] = match outputs {
+                    [Some(first), second] => [first, second.unwrap_or(first)],
+                    [None, second] => [second.unwrap_or(id); 2],
+                };
+                let second = (second != output).then(|| plan.slot(second).0);
+                return Some(Self { second, ..Self::of(plan, id, output, layer) });
             }
             LoweredOp::Activation(op) => Box::new(ActivationLayer(op)),
             LoweredOp::Dropout(op) => Box::new(DropoutLayer(op)),
@@ -101,18 +129,21 @@ impl Node {
     }
 
     fn of(plan: &Plan, id: NodeId, output: NodeId, layer: AnyLayer) -> Self {
-        let inputs = plan.graph().node(id).inputs.iter().zip(plan.input_gradients(id));
-        let inputs = inputs.map(|(input, &rule)| {
-            let slot = plan.slot(*input);
+        let inputs = plan.inputs(id).into_iter().map(|(input, rule)| {
+            let slot = plan.slot(input);
             Input { slot: slot.0, len: plan.buffer(slot).len, rule }
         });
         let output = plan.slot(output);
-        let mut ranges = plan.graph().parameters_of(id).map(Parameter::range);
+        // With those of the nodes below that it computes.
+        let own = |node| node == id || *plan.lowered(node) == LoweredOp::FusedInto(id);
+        let parameters = plan.graph().parameters().iter().filter(|p| own(p.node));
+        let mut ranges = parameters.map(Parameter::range);
         let parameters = ranges
             .next()
             .map_or(0..0, |first| first.start..ranges.last().map_or(first.end, |last| last.end));
         let len = plan.buffer(output).len;
-        Self { id, layer, inputs: inputs.collect(), output: output.0, len, parameters }
+        let (inputs, output) = (inputs.collect(), output.0);
+        Self { id, layer, inputs, output, len, second: None, parameters }
     }
 
     /// Packs new weights; `parameters` are those of the graph.
@@ -124,22 +155,28 @@ impl Node {
     pub(super) fn forward(&self, shard: &mut Shard, parameters: &[f32], mode: Mode) {
         let n = shard.labels.len();
         let mut y = take(&mut shard.values[self.output]);
+        let mut second = self.second.map(|slot| take(&mut shard.values[slot]));
         let mut loss = shard.loss;
         self.layer.get().forward(Forward {
             shard: shard.context(mode),
             x: Inputs { buffers: &shard.values, inputs: &self.inputs, samples: n },
             y: &mut y[..n * self.len],
+            second: second.as_mut().map_or(&mut [], |second| &mut second[..n * self.len]),
             parameters: &parameters[self.parameters.clone()],
             loss: &mut loss,
         });
         shard.loss = loss;
         shard.values[self.output] = y;
+        if let Some((slot, second)) = self.second.zip(second) {
+            shard.values[slot] = second;
+        }
     }
 
     /// Computes the gradients of a shard's inputs.
     pub(super) fn backward(&self, shard: &mut Shard, parameters: &[f32], mode: Mode) {
         let n = shard.labels.len();
         let mut dy = take(&mut shard.gradients[self.output]);
+        let dsecond = self.second.map(|slot| take(&mut shard.gradients[slot]));
         let Shard { values, gradients, labels, .. } = shard;
         let written = n * self.len;
         let context = ShardContext {
@@ -154,16 +191,20 @@ impl Node {
             x: Inputs { buffers: values, inputs: &self.inputs, samples: n },
             y: &values[self.output][..written],
             dy: dy.get_mut(..written).unwrap_or_default(),
+            dsecond: dsecond.as_ref().map_or(&[], |dsecond| &dsecond[..written]),
             dx: InputGradients { buffers: gradients, inputs: &self.inputs, samples: n },
             parameters: &parameters[self.parameters.clone()],
         });
         shard.gradients[self.output] = dy;
+        if let Some((slot, dsecond)) = self.second.zip(dsecond) {
+            shard.gradients[slot] = dsecond;
+        }
     }
 
     /// Sums that a batch layer needs of a shard before its forward; nothing for other layers.
     pub(super) fn measure_forward(&self, shard: &Shard, mode: Mode) {
         // In inference the moving statistics are used.
-        if let (AnyLayer::PerBatch(layer), Mode::Training { .. }) = (&self.layer, mode) {
+        if let (Some(layer), Mode::Training { .. }) = (self.layer.measuring(), mode) {
             let Input { slot, len, .. } = self.inputs[0];
             let x = &shard.values[slot][..shard.labels.len() * len];
             layer.measure_forward(shard.workspace, x);
@@ -183,8 +224,11 @@ impl Node {
 
     /// Combines the sums of [`Node::measure_forward`] of the first `shards`.
     pub(super) fn reduce_forward(&mut self, shards: usize, parameters: &[f32], mode: Mode) {
-        if let AnyLayer::PerBatch(layer) = &mut self.layer {
-            layer.reduce_forward(shards, &parameters[self.parameters.clone()], mode);
+        let parameters = &parameters[self.parameters.clone()];
+        match &mut self.layer {
+            AnyLayer::PerShard(_) => {}
+            AnyLayer::Measuring(layer) => layer.reduce_forward(shards, parameters, mode),
+            AnyLayer::PerBatch(layer) => layer.reduce_forward(shards, parameters, mode),
         }
     }
 

@@ -66,12 +66,14 @@ fn cut(
     let mut segments = Vec::new();
     let mut segment = Segment::default();
     for i in order {
-        match nodes[i].layer {
-            AnyLayer::PerShard(_) => {}
-            AnyLayer::PerBatch(_) => {
-                segment.steps.push((i, measure));
-                segments.push(std::mem::take(&mut segment));
-            }
+        let waits = match nodes[i].layer {
+            AnyLayer::PerShard(_) => false,
+            AnyLayer::Measuring(_) => measure == Action::MeasureForward,
+            AnyLayer::PerBatch(_) => true,
+        };
+        if waits {
+            segment.steps.push((i, measure));
+            segments.push(std::mem::take(&mut segment));
         }
         segment.steps.push((i, pass));
     }

@@ -107,6 +107,7 @@ impl KernelVariant {
                     kernel_len: UNIFORM_ELEMENTS,
                     filters_multiple_of: 4,
                 }),
+                conv2d_batch_norm_pool2d: None,
                 batch_norm_pool2d: Some(NormLimits {
                     channels_multiple_of: 4,
                     window: MAX_POSITIONS,

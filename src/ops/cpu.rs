@@ -33,16 +33,18 @@ pub(crate) trait Layer: Debug + Send + Sync {
     fn update(&mut self, io: Update<'_>);
 }
 
-/// A layer whose passes need sums over the whole batch, so that its shards wait for each other:
-/// forward is `measure_forward` of every shard, `reduce_forward`, `forward` of every shard;
-/// backward likewise.
-pub(crate) trait BatchLayer: Layer {
+/// A layer whose forward needs sums over the whole batch, so that its shards wait for each other:
+/// forward is `measure_forward` of every shard, `reduce_forward`, `forward` of every shard.
+pub(crate) trait MeasuringLayer: Layer {
     /// Sums over a shard's input.
     fn measure_forward(&self, workspace: usize, x: &[f32]);
 
     /// Combines the sums of the first `shards` workspaces; in inference there are none.
     fn reduce_forward(&mut self, shards: usize, parameters: &[f32], mode: Mode);
+}
 
+/// A layer whose backward needs such sums, too.
+pub(crate) trait BatchLayer: MeasuringLayer {
     /// Makes `dz` the gradient at the sum from that of the output `y`, and sums over it.
     fn measure_backward(&self, workspace: usize, x: &[f32], y: &[f32], dz: &mut [f32]);
 
@@ -149,6 +151,8 @@ pub(crate) struct Forward<'a> {
     pub(crate) shard: ShardContext<'a>,
     pub(crate) x: Inputs<'a>,
     pub(crate) y: &'a mut [f32],
+    /// The second output: of the last of two fused poolings, else empty.
+    pub(crate) second: &'a mut [f32],
     /// The layer's own.
     pub(crate) parameters: &'a [f32],
     /// Written by the softmax.
@@ -163,6 +167,8 @@ pub(crate) struct Backward<'a> {
     pub(crate) y: &'a [f32],
     /// Empty for the softmax, whose output has no gradient.
     pub(crate) dy: &'a mut [f32],
+    /// The gradient of the second output.
+    pub(crate) dsecond: &'a [f32],
     pub(crate) dx: InputGradients<'a>,
     /// The layer's own.
     pub(crate) parameters: &'a [f32],

@@ -1,9 +1,9 @@
 //! Which neighbouring nodes are computed in one pass: the rule for each fusion, written once. A
 //! device says by [`Fusions`] which of them it has kernels for.
 
-use crate::graph::{Graph, Node, NodeId, Op};
+use crate::graph::{Activation, Graph, Node, NodeId, Op};
 use crate::ops::batch_norm::FusedPools;
-use crate::ops::pool2d;
+use crate::ops::{conv2d, pool2d};
 
 /// The fusions that a device has kernels for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,6 +13,9 @@ pub struct Fusions {
     /// A batch norm with the poolings that alone read it: one max and one average pooling at most,
     /// over equal windows.
     pub batch_norm_pool2d: Option<NormLimits>,
+    /// A batch norm with a ReLU, the poolings over whole rows that alone read it, as above, and the
+    /// convolution below it: of one channel that no parameter is before, without bias.
+    pub conv2d_batch_norm_pool2d: Option<ConvNormLimits>,
     /// The crop that alone reads the input, with the copy of a batch: the rest is not copied.
     pub gather_crop: bool,
     /// A dropout with the dense layer behind it that alone reads it.
@@ -53,11 +56,21 @@ pub struct NormLimits {
     pub window: usize,
 }
 
+/// The batch norms that a fused kernel takes with the convolution below them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConvNormLimits {
+    /// Those of the norm.
+    pub norm: NormLimits,
+    /// Most taps of the convolution: the pass sums the products of all pairs of them.
+    pub taps: usize,
+}
+
 impl Fusions {
     /// Every node is a pass of its own.
     pub const NONE: Self = Self {
         conv2d_max_pool2d: None,
         batch_norm_pool2d: None,
+        conv2d_batch_norm_pool2d: None,
         gather_crop: false,
         dropout_dense: None,
         dense_softmax: None,
@@ -81,41 +94,47 @@ impl Fusions {
 
     /// The poolings that are computed in the pass of the batch norm `id`.
     pub(super) fn batch_norm(&self, graph: &Graph, id: NodeId) -> Option<FusedPools> {
-        let limits = self.batch_norm_pool2d?;
-        let node = graph.node(id);
-        let Op::BatchNorm { .. } = node.op else { return None };
-        if !node.shape.channels().is_multiple_of(limits.channels_multiple_of) {
+        let by_conv = self.conv2d_batch_norm(graph, id).map(|(_, _, pools)| pools);
+        by_conv.or_else(|| fused_pools(graph, id, self.batch_norm_pool2d?))
+    }
+
+    /// The convolution that is computed in the pass of the batch norm `id`, and the poolings.
+    pub(super) fn conv2d_batch_norm(
+        &self,
+        graph: &Graph,
+        id: NodeId,
+    ) -> Option<(NodeId, conv2d::Extents, FusedPools)> {
+        let limits = self.conv2d_batch_norm_pool2d?;
+        let Op::BatchNorm { activation: Activation::Relu, .. } = graph.node(id).op else {
             return None;
-        }
-        let mut pools: Option<FusedPools> = None;
-        for reader in graph.readers(id) {
-            let (window, max, mean) = match graph.node(reader).op {
-                Op::MaxPool2d { window } => (window, Some(reader), None),
-                Op::AvgPool2d { window } => (window, None, Some(reader)),
-                Op::Input
-                | Op::Conv2d { .. }
-                | Op::DepthwiseConv2d { .. }
-                | Op::StdPool2d { .. }
-                | Op::BatchNorm { .. }
-                | Op::Activation { .. }
-                | Op::Dropout { .. }
-                | Op::Crop { .. }
-                | Op::AxisToChannels { .. }
-                | Op::Flatten
-                | Op::Concat
-                | Op::Add
-                | Op::Dense { .. }
-                | Op::Softmax => return None,
-            };
-            let extents = pool2d::Extents::new(node.shape, window);
-            let known = pools.unwrap_or(FusedPools { extents, max: None, mean: None });
-            let twice = known.max.and(max).or(known.mean.and(mean)).is_some();
-            if twice || known.extents != extents || window[0] * window[1] > limits.window {
-                return None;
-            }
-            pools = Some(FusedPools { extents, max: known.max.or(max), mean: known.mean.or(mean) });
-        }
-        pools
+        };
+        let below = *graph.node(id).inputs.first()?;
+        let node = graph.node(below);
+        let Op::Conv2d {
+            filters,
+            kernel,
+            strides: [1, 1],
+            padding,
+            bias: false,
+            activation: Activation::Linear,
+        } = node.op
+        else {
+            return None;
+        };
+        let input = *node.inputs.first()?;
+        let shape = graph.node(input).shape;
+        let extents = conv2d::Extents::new(shape, filters, [kernel, [1, 1]], padding);
+        let pools = fused_pools(graph, id, limits.norm)?;
+        let d = pools.extents;
+        // Neighbours: their parameters lie one behind the other.
+        let fits = shape.channels() == 1
+            && kernel[0] * kernel[1] <= limits.taps
+            && !learns(graph, input)
+            && graph.readers(below).eq([id])
+            && below.index() + 1 == id.index()
+            && [d.k_h, d.k_w] == [1, d.w_in]
+            && [d.h_in, d.w_in] == [extents.h_out, extents.w_out];
+        fits.then_some((below, extents, pools))
     }
 
     /// The dropout whose output alone the dense layer `id` reads, and alone.
@@ -158,11 +177,60 @@ impl Fusions {
         {
             return Some(reader);
         }
+        let conv_of = |reader| self.conv2d_batch_norm(graph, reader).map(|(conv, ..)| conv);
+        if let Some(reader) = graph.readers(id).next().filter(|reader| conv_of(*reader) == Some(id))
+        {
+            return Some(reader);
+        }
         let by_conv = self.conv2d(graph, below).is_some_and(|(pool, _)| pool == id);
         let by_norm = self.batch_norm(graph, below);
         let by_norm = by_norm.is_some_and(|pools| [pools.max, pools.mean].contains(&Some(id)));
         (by_conv || by_norm).then_some(below)
     }
+}
+
+/// The poolings that alone read the batch norm `id`, if one pass can compute them.
+fn fused_pools(graph: &Graph, id: NodeId, limits: NormLimits) -> Option<FusedPools> {
+    let node = graph.node(id);
+    let Op::BatchNorm { .. } = node.op else { return None };
+    if !node.shape.channels().is_multiple_of(limits.channels_multiple_of) {
+        return None;
+    }
+    let mut pools: Option<FusedPools> = None;
+    for reader in graph.readers(id) {
+        let (window, max, mean) = match graph.node(reader).op {
+            Op::MaxPool2d { window } => (window, Some(reader), None),
+            Op::AvgPool2d { window } => (window, None, Some(reader)),
+            Op::Input
+            | Op::Conv2d { .. }
+            | Op::DepthwiseConv2d { .. }
+            | Op::StdPool2d { .. }
+            | Op::BatchNorm { .. }
+            | Op::Activation { .. }
+            | Op::Dropout { .. }
+            | Op::Crop { .. }
+            | Op::AxisToChannels { .. }
+            | Op::Flatten
+            | Op::Concat
+            | Op::Add
+            | Op::Dense { .. }
+            | Op::Softmax => return None,
+        };
+        let extents = pool2d::Extents::new(node.shape, window);
+        let known = pools.unwrap_or(FusedPools { extents, max: None, mean: None });
+        let twice = known.max.and(max).or(known.mean.and(mean)).is_some();
+        if twice || known.extents != extents || window[0] * window[1] > limits.window {
+            return None;
+        }
+        pools = Some(FusedPools { extents, max: known.max.or(max), mean: known.mean.or(mean) });
+    }
+    pools
+}
+
+/// Whether any parameter is at or before a node.
+fn learns(graph: &Graph, id: NodeId) -> bool {
+    graph.parameters_of(id).next().is_some()
+        || graph.node(id).inputs.iter().any(|input| learns(graph, *input))
 }
 
 /// Whether one node alone reads the values of `id`, under this name or that of what it is a view of.

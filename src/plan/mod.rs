@@ -6,7 +6,7 @@ mod fusion;
 
 use std::fmt;
 
-pub use fusion::{ConvLimits, DropoutLimits, Fusions, LossLimits, NormLimits};
+pub use fusion::{ConvLimits, ConvNormLimits, DropoutLimits, Fusions, LossLimits, NormLimits};
 
 use crate::error::{Error, Result};
 use crate::graph::{Axis, Graph, NodeId, Op, Shape};
@@ -417,7 +417,8 @@ fn lower_node(graph: &Graph, fusions: &Fusions, loss: &Loss, id: NodeId) -> Lowe
             let c = node.shape.channels();
             let rows = node.shape.len() / c;
             let pools = fusions.batch_norm(graph, id);
-            LoweredOp::BatchNorm(BatchNorm { rows, c, momentum, epsilon, activation, pools })
+            let conv = fusions.conv2d_batch_norm(graph, id).map(|(_, extents, _)| extents);
+            LoweredOp::BatchNorm(BatchNorm { rows, c, momentum, epsilon, activation, pools, conv })
         }
         Op::Activation { function } => {
             LoweredOp::Activation(activation::Activation { len: node.shape.len(), function })
@@ -545,13 +546,15 @@ impl LoweredOp {
             Self::StdPool2d(StdPool2d { extents, epsilon }) => {
                 format!("std_pool2d {extents}, epsilon {epsilon}")
             }
-            Self::BatchNorm(BatchNorm { rows, c, activation, pools, .. }) => {
+            Self::BatchNorm(BatchNorm { rows, c, activation, pools, conv, .. }) => {
+                let conv =
+                    conv.map_or_else(String::new, |extents| format!(", of conv2d {extents}"));
                 let pools = pools.map_or_else(String::new, |pools| {
                     let nodes = [pools.max, pools.mean].into_iter().flatten().map(name);
                     let nodes: Vec<&str> = nodes.collect();
                     format!(", fused with {} ({})", nodes.join(" and "), pools.extents)
                 });
-                format!("batch_norm of {c} channels at {rows} positions, {activation:?}{pools}")
+                format!("batch_norm of {c} channels at {rows} positions, {activation:?}{conv}{pools}")
             }
             Self::Activation(activation::Activation { len, function }) => {
                 format!("{function:?} of {len} elements")

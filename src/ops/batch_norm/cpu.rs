@@ -4,11 +4,16 @@
 //!
 //! Sums run in f64 over each shard of a batch, then over the shards in order.
 
+mod convolved;
+mod moments;
+
+pub(crate) use convolved::ConvolvedNormLayer;
+
 use super::BatchNorm;
 use crate::ops::Gradient;
 use crate::ops::cpu::{
-    Backward, BatchLayer, Export, Forward, Layer, Mode, Shards, Update, Workspaces, activate,
-    activate_backward,
+    Backward, BatchLayer, Export, Forward, Layer, MeasuringLayer, Mode, Shards, Update, Workspaces,
+    activate, activate_backward,
 };
 use crate::simd::vectorised;
 
@@ -55,7 +60,7 @@ impl Layer for BatchNormLayer {
     }
 }
 
-impl BatchLayer for BatchNormLayer {
+impl MeasuringLayer for BatchNormLayer {
     fn measure_forward(&self, workspace: usize, x: &[f32]) {
         self.sums.lock(workspace).measure(self.op, x);
     }
@@ -69,7 +74,9 @@ impl BatchLayer for BatchNormLayer {
             Mode::Inference => self.stats.set_moving(self.op, parameters),
         }
     }
+}
 
+impl BatchLayer for BatchNormLayer {
     fn measure_backward(&self, workspace: usize, x: &[f32], y: &[f32], dz: &mut [f32]) {
         self.sums.lock(workspace).backward_weight(self.op, &self.stats, x, y, dz);
     }
@@ -354,6 +361,7 @@ mod tests {
             epsilon: 0.0,
             activation: Activation::Linear,
             pools: None,
+            conv: None,
         };
         let mut stats = BatchStats::new(op);
         stats.of_batch = true;

@@ -17,7 +17,7 @@ use crate::simd::{Floats, dispatch, holds, is_wide, level};
 
 /// Adds the gradients of one sample: `dw` (`[k_h, k_w, c_in, c_out]`) and `db`.
 /// each sum runs over the columns of a row of outputs, then over the rows.
-pub(super) fn backward_weight(
+pub(crate) fn backward_weight(
     d: Extents,
     packed: &Packed,
     frame: &[f32],

@@ -33,12 +33,12 @@ impl Extents {
     }
 
     /// Elements of one row of a frame.
-    pub(super) fn stride(self) -> usize {
+    pub(crate) fn stride(self) -> usize {
         (self.w_out + self.k_w - 1) * self.c_in
     }
 
     /// Elements of one frame, with slack.
-    pub(super) fn frame_len(self) -> usize {
+    pub(crate) fn frame_len(self) -> usize {
         ((self.h_out + self.k_h - 1) * self.stride() + SLACK).next_multiple_of(LINE)
     }
 
@@ -48,12 +48,12 @@ impl Extents {
     }
 
     /// Offset in a frame of the patch of the output at (row, column).
-    pub(super) fn patch(self, row: usize, column: usize) -> usize {
+    pub(crate) fn patch(self, row: usize, column: usize) -> usize {
         row * self.stride() + column * self.c_in
     }
 
     /// Copies a sample into a frame, whose border is zero from the start and is never written.
-    pub(super) fn fill_frame(self, x: &[f32], frame: &mut [f32]) {
+    pub(crate) fn fill_frame(self, x: &[f32], frame: &mut [f32]) {
         let row = self.w_in * self.c_in;
         for (r, x) in x.chunks_exact(row).enumerate() {
             frame[self.patch(self.pad_top + r, self.pad_left)..][..row].copy_from_slice(x);

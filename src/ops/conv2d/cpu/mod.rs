@@ -18,20 +18,20 @@
 //!   `shaders/conv2d/backward_weight.wgsl`.
 
 mod columns;
-mod dense;
+pub(crate) mod dense;
 mod frame;
 mod maxima;
 mod packed;
 mod pool;
 mod sparse;
 mod strided;
-mod tile;
+pub(crate) mod tile;
 mod windows;
 
 use maxima::{Maxima, Pooled};
-use packed::Packed;
+pub(crate) use packed::{Block, Packed};
 pub(crate) use strided::StridedConv2dLayer;
-use tile::Job;
+pub(crate) use tile::Job;
 use windows::{Entries, Layout};
 
 use super::Conv2d;

@@ -14,13 +14,13 @@ pub(super) fn group(left: usize) -> usize {
 
 /// Output channels that one vector holds.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Block {
+pub(crate) struct Block {
     /// The first channel.
-    pub(super) o: usize,
+    pub(crate) o: usize,
     /// Channels, at most `lanes`.
-    pub(super) count: usize,
+    pub(crate) count: usize,
     /// Floats of the vector: 4, 8 or 16.
-    pub(super) lanes: usize,
+    pub(crate) lanes: usize,
     /// Offset of its weights: for each kernel row and [`group`] of taps `[c_in, taps, lanes]`, zeros
     /// beyond `count`.
     pub(super) at: usize,
@@ -30,15 +30,15 @@ pub(super) struct Block {
 
 /// Weights by blocks of channels.
 #[derive(Debug)]
-pub(super) struct Packed {
-    pub(super) blocks: Vec<Block>,
+pub(crate) struct Packed {
+    pub(crate) blocks: Vec<Block>,
     weights: Aligned,
     bias: Aligned,
 }
 
 impl Packed {
     /// For vectors of up to `widest` floats.
-    pub(super) fn new(d: Extents, widest: usize) -> Self {
+    pub(crate) fn new(d: Extents, widest: usize) -> Self {
         let taps = d.k_h * d.run();
         let (mut blocks, mut o, mut at, mut bias_at) = (Vec::new(), 0, 0, 0);
         while o < d.c_out {
@@ -58,7 +58,7 @@ impl Packed {
     }
 
     /// Packs `w` (`[k_h, k_w, c_in, c_out]`) and `b` (`[c_out]`).
-    pub(super) fn pack(&mut self, d: Extents, w: &[f32], b: Option<&[f32]>) {
+    pub(crate) fn pack(&mut self, d: Extents, w: &[f32], b: Option<&[f32]>) {
         for block in &self.blocks {
             let Block { o, count, lanes, at, bias_at } = *block;
             let mut to = self.weights[at..].chunks_exact_mut(lanes);

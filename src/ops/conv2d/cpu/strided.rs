@@ -105,6 +105,7 @@ impl Layer for StridedConv2dLayer {
             x: Inputs { buffers: values, inputs: &inputs, samples },
             y: io.y,
             dy: io.dy,
+            dsecond: io.dsecond,
             dx: InputGradients { buffers: gradients, inputs: &inputs, samples },
             parameters: io.parameters,
         });

@@ -33,15 +33,15 @@ use crate::simd::{Floats, dispatch, holds, is_wide, level};
 
 /// A convolution of one framed sample.
 #[derive(Clone, Copy)]
-pub(super) struct Job<'a> {
-    pub(super) d: Extents,
-    pub(super) activation: Activation,
-    pub(super) frame: &'a [f32],
-    pub(super) packed: &'a Packed,
+pub(crate) struct Job<'a> {
+    pub(crate) d: Extents,
+    pub(crate) activation: Activation,
+    pub(crate) frame: &'a [f32],
+    pub(crate) packed: &'a Packed,
 }
 
 /// All outputs into `y`, set or added: `y[r, s, o] = f(z[r, s, o])`.
-pub(super) fn forward(job: Job<'_>, rule: Gradient, y: &mut [f32]) {
+pub(crate) fn forward(job: Job<'_>, rule: Gradient, y: &mut [f32]) {
     dispatch!(level(), simd => each_block(simd, job, Plain { rule, y }));
 }
 

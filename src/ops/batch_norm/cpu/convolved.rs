@@ -1,0 +1,517 @@
+//! A batch norm with the convolution below it and the poolings over whole rows above it. Of the maps
+//! between them nothing is written: two rows of outputs at a time stay in the nearest cache. A
+//! convolution is linear and its input the same in all passes of a step, so what batch norm needs of
+//! the whole batch follows from a few sums over that input ([`super::moments`]). Shader twins: those of
+//! `src/ops/conv2d/cpu/mod.rs` and `src/ops/batch_norm/cpu.rs`.
+//!
+//! ```text
+//! measure:  S[p], R[p, q] over the batch, before anything is computed
+//! reduce:   mean = Σ w S / N,  variance = Σ w R w / N − mean²;  w' = w · gamma · inv_std
+//! forward:  v = Σ w' · x + beta − mean · gamma · inv_std, two rows at a time;
+//!           max(v), its place, Σ max(v, 0) and, as a bit each, whether v > 0
+//! backward: g = dmax at its place + dmean / columns, where v > 0, two rows at a time;
+//!           G[p] = Σ g · x[p], dbeta = Σ g
+//! update:   dgamma = inv_std · (Σ w G − mean · dbeta),
+//!           dw[p] = gamma · inv_std · (G[p] − dbeta / N · S[p] − inv_std · dgamma / N · Σ_q R[p, q] w[q]),
+//!           R there without the mean
+//! ```
+
+use fearless_simd::{Select, Simd, SimdMask, f32x4, f32x8, f32x16};
+
+use super::super::{BatchNorm, FusedPools};
+use super::moments::{Moments, Scratch};
+use crate::graph::Activation;
+use crate::ops::Gradient;
+use crate::ops::conv2d::Extents;
+use crate::ops::conv2d::cpu::{Block, Job, Packed, dense, tile};
+use crate::ops::cpu::{
+    Backward, Export, Forward, Layer, MeasuringLayer, Mode, Shards, Update, Workspaces,
+};
+use crate::simd::{Aligned, Floats, dispatch, holds, lanes, level};
+
+/// Rows of outputs that are in the nearest cache at a time.
+const ROWS: usize = 2;
+
+/// Columns side by side: independent chains of maxima and sums.
+const CHAINS: usize = 4;
+
+#[derive(Debug)]
+pub(crate) struct ConvolvedNormLayer {
+    op: BatchNorm,
+    d: Extents,
+    pools: FusedPools,
+    /// The kernel times `gamma · inv_std`, and as its bias what remains.
+    packed: Packed,
+    statistics: Statistics,
+    workspaces: Workspaces<Workspace>,
+}
+
+/// Of the last batch.
+#[derive(Debug)]
+struct Statistics {
+    moments: Moments,
+    /// `[c]` each.
+    mean: Vec<f64>,
+    variance: Vec<f64>,
+    inv_std: Vec<f64>,
+    /// The kernel `w'` and the bias, `[taps, c]` and `[c]`.
+    kernel: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+/// What one shard needs.
+#[derive(Debug)]
+struct Workspace {
+    /// `[samples, frame]`.
+    frames: Aligned,
+    moments: Moments,
+    scratch: Scratch,
+    /// `[ROWS, w, c]`: outputs, then gradients.
+    rows: Aligned,
+    /// Columns of the maxima, `[samples, h, c]`.
+    argmax: Vec<u32>,
+    /// Whether outputs are 0 or less: the channels of a vector as the bits of a number, `[samples, h,
+    /// vectors of channels, w]`.
+    off: Vec<u16>,
+    /// Of one sample: `G` (`[taps, c]`) and the gradients' sum (`[c]`).
+    dw: Vec<f32>,
+    db: Vec<f32>,
+    /// Of the shard: the same.
+    sums: Vec<f64>,
+}
+
+impl ConvolvedNormLayer {
+    pub(crate) fn new(op: BatchNorm, (d, pools): (Extents, FusedPools), shards: Shards) -> Self {
+        let packed = Packed::new(d, lanes());
+        let (taps, rows) = (d.k_h * d.k_w, shards.samples * d.h_out);
+        let vectors = packed.blocks.len();
+        let trained = |len| if shards.trains { len } else { 0 };
+        let workspaces = Workspaces::new(shards.count, || Workspace {
+            frames: Aligned::zeros(shards.samples * d.frame_len()),
+            moments: Moments::new(d),
+            scratch: Scratch::new(d),
+            rows: Aligned::zeros(ROWS * d.w_out * d.c_out),
+            argmax: vec![0; rows * d.c_out],
+            off: vec![0; rows * vectors * d.w_out],
+            dw: vec![0.0; trained(taps * d.c_out)],
+            db: vec![0.0; trained(d.c_out)],
+            sums: vec![0.0; trained((taps + 1) * d.c_out)],
+        });
+        let statistics = Statistics {
+            moments: Moments::new(d),
+            mean: vec![0.0; d.c_out],
+            variance: vec![0.0; d.c_out],
+            inv_std: vec![0.0; d.c_out],
+            kernel: vec![0.0; taps * d.c_out],
+            bias: vec![0.0; d.c_out],
+        };
+        Self { op, d, pools, packed, statistics, workspaces }
+    }
+
+    /// Maxima and means of the windows from the outputs' two poolings, whichever there are.
+    fn outputs<'a, T: Default>(&self, first: T, second: T) -> [T; 2]
+    where
+        T: 'a,
+    {
+        match self.pools.max {
+            Some(_) => [first, second],
+            None => [T::default(), first],
+        }
+    }
+}
+
+impl Layer for ConvolvedNormLayer {
+    /// The loops read weights that are made with the statistics.
+    fn pack_weights(&mut self, _parameters: &[f32]) {}
+
+    fn forward(&self, io: Forward<'_>) {
+        let d = self.d;
+        let mut workspace = self.workspaces.lock(io.shard.workspace);
+        let workspace = &mut *workspace;
+        if io.shard.mode == Mode::Inference {
+            workspace.fill_frames(d, io.x.get(0));
+        }
+        let [max, mean] = self.outputs(io.y, io.second);
+        let job = Job { d, activation: Activation::Linear, frame: &[], packed: &self.packed };
+        for s in 0..io.x.samples {
+            let outputs = Outputs {
+                max: of_sample(max, s, d.h_out * d.c_out),
+                mean: of_sample(mean, s, d.h_out * d.c_out),
+            };
+            workspace.forward(job, s, outputs);
+        }
+    }
+
+    /// The sums of [`Layer::update`]. Nothing before the layer learns.
+    fn backward(&self, io: Backward<'_>) {
+        // Gradients of parameters are those of a training step.
+        if io.shard.mode == Mode::Inference {
+            return;
+        }
+        let mut workspace = self.workspaces.lock(io.shard.workspace);
+        workspace.sums.fill(0.0);
+        let [dmax, dmean] = self.outputs(&*io.dy, io.dsecond);
+        let max = if self.pools.max.is_some() { io.y } else { &[] };
+        let len = self.d.h_out * self.d.c_out;
+        for s in 0..io.x.samples {
+            let [max, dmax, dmean] = [max, dmax, dmean]
+                .map(|of| of.get(s * len..(s + 1) * len).unwrap_or_default());
+            workspace.backward(self.d, &self.packed, s, [max, dmax, dmean]);
+        }
+    }
+
+    /// Its shards wait for each other, so nothing is streamed.
+    fn export_saved(&self, _io: Export<'_>) {}
+
+    fn update(&mut self, io: Update<'_>) {
+        let Update { slice, stage, shards } = io;
+        let (c, kernel_len) = (self.op.c, self.d.kernel_len());
+        let (mut kernel, norm) = slice.split_at(kernel_len);
+        let (mut trained, mut moving) = norm.split_at(2 * c);
+        if stage.sums() {
+            let mut sums = vec![0.0; kernel_len + c];
+            for shard in self.workspaces.first_mut(shards.len()) {
+                sums.iter_mut().zip(&shard.sums).for_each(|(to, from)| *to += from);
+            }
+            let gamma = &trained.parameters[..c];
+            let (dgamma, dbeta) = trained.gradients.split_at_mut(c);
+            let to = [&mut *kernel.gradients, dgamma, dbeta];
+            self.statistics.gradients(kernel.parameters, gamma, &sums, to);
+        }
+        kernel.update(0.0, stage);
+        trained.update(0.0, stage);
+        moving.update(0.0, stage.without_decay());
+        if stage.steps() {
+            let (mean, variance) = moving.parameters.split_at_mut(c);
+            let Statistics { mean: new_mean, variance: new_variance, .. } = &self.statistics;
+            for (moving, now) in [(mean, new_mean), (variance, new_variance)] {
+                for (moving, now) in moving.iter_mut().zip(now) {
+                    let momentum = self.op.momentum;
+                    *moving = momentum * *moving + (1.0 - momentum) * *now as f32;
+                }
+            }
+        }
+    }
+}
+
+impl MeasuringLayer for ConvolvedNormLayer {
+    fn measure_forward(&self, workspace: usize, x: &[f32]) {
+        let d = self.d;
+        let mut workspace = self.workspaces.lock(workspace);
+        let workspace = &mut *workspace;
+        workspace.fill_frames(d, x);
+        let Workspace { frames, moments, scratch, .. } = workspace;
+        moments.clear();
+        let frames = frames.chunks_exact(d.frame_len());
+        for frame in frames.take(x.len() / d.in_len()) {
+            moments.add_sample(d, frame, scratch);
+        }
+    }
+
+    fn reduce_forward(&mut self, shards: usize, parameters: &[f32], mode: Mode) {
+        let c = self.op.c;
+        let (kernel, norm) = parameters.split_at(self.d.kernel_len());
+        let [gamma, beta, mean, variance] = [0, 1, 2, 3].map(|k| &norm[k * c..(k + 1) * c]);
+        let statistics = &mut self.statistics;
+        match mode {
+            Mode::Training { .. } => {
+                statistics.moments.clear();
+                for shard in self.workspaces.first_mut(shards) {
+                    statistics.moments.add(&shard.moments);
+                }
+                statistics.measure(kernel);
+            }
+            Mode::Inference => {
+                for (to, from) in
+                    [(&mut statistics.mean, mean), (&mut statistics.variance, variance)]
+                {
+                    to.iter_mut().zip(from).for_each(|(to, from)| *to = f64::from(*from));
+                }
+            }
+        }
+        statistics.fold(self.op.epsilon, kernel, [gamma, beta]);
+        self.packed.pack(self.d, &statistics.kernel, Some(&statistics.bias));
+    }
+}
+
+/// The part of a sample of `len` elements; empty of what is empty.
+fn of_sample(of: &mut [f32], sample: usize, len: usize) -> &mut [f32] {
+    of.get_mut(sample * len..(sample + 1) * len).unwrap_or_default()
+}
+
+impl Statistics {
+    /// Mean and variance of each channel of the convolution's outputs.
+    fn measure(&mut self, kernel: &[f32]) {
+        let (c, taps) = (self.mean.len(), self.moments.sums.len());
+        let count = self.moments.count as f64;
+        for o in 0..c {
+            let w = |tap: usize| f64::from(kernel[tap * c + o]);
+            let at = |tap: usize| self.moments.sums[tap] / count;
+            self.mean[o] = (0..taps).map(|p| w(p) * at(p)).sum();
+            // By the covariances, so that a large mean of the inputs cancels in each of them.
+            let covariance = |p: usize, q: usize| self.moments.product(p, q) / count - at(p) * at(q);
+            let row = |p: usize| (0..taps).map(|q| covariance(p, q) * w(q)).sum::<f64>();
+            let variance: f64 = (0..taps).map(|p| w(p) * row(p)).sum();
+            // A variance of 0 may be rounded to less; a NaN stays one.
+            self.variance[o] = if variance < 0.0 { 0.0 } else { variance };
+        }
+    }
+
+    /// The kernel and bias that give normalised outputs.
+    fn fold(&mut self, epsilon: f32, kernel: &[f32], [gamma, beta]: [&[f32]; 2]) {
+        let c = self.mean.len();
+        for o in 0..c {
+            let inv_std = 1.0 / (self.variance[o] + f64::from(epsilon)).sqrt();
+            self.inv_std[o] = inv_std;
+            let scale = f64::from(gamma[o]) * inv_std;
+            for (to, w) in self.kernel[o..].iter_mut().zip(&kernel[o..]).step_by(c) {
+                *to = (f64::from(*w) * scale) as f32;
+            }
+            self.bias[o] = (f64::from(beta[o]) - self.mean[o] * scale) as f32;
+        }
+    }
+
+    /// The gradients of kernel, gamma and beta from `G` and the gradients' sums of the batch.
+    fn gradients(&self, w: &[f32], gamma: &[f32], sums: &[f64], to: [&mut [f32]; 3]) {
+        let (c, taps) = (self.mean.len(), self.moments.sums.len());
+        let count = self.moments.count as f64;
+        let [dw, dgamma, dbeta] = to;
+        let (products, totals) = sums.split_at(taps * c);
+        for o in 0..c {
+            let (mean, inv_std, total) = (self.mean[o], self.inv_std[o], totals[o]);
+            let w = |tap: usize| f64::from(w[tap * c + o]);
+            let weighted: f64 = (0..taps).map(|p| w(p) * products[p * c + o]).sum();
+            let of_gamma = inv_std * (weighted - mean * total);
+            (dgamma[o], dbeta[o]) = (of_gamma as f32, total as f32);
+            let (level, slope) = (total / count, inv_std * of_gamma / count);
+            for p in 0..taps {
+                let sum = self.moments.sums[p];
+                let outputs: f64 = (0..taps).map(|q| self.moments.product(p, q) * w(q)).sum();
+                let through = level * sum + slope * (outputs - mean * sum);
+                let scale = f64::from(gamma[o]) * inv_std;
+                dw[p * c + o] = (scale * (products[p * c + o] - through)) as f32;
+            }
+        }
+    }
+}
+
+/// Where the poolings of one sample go, `[h, c]`; empty where there is none.
+struct Outputs<'a> {
+    max: &'a mut [f32],
+    mean: &'a mut [f32],
+}
+
+/// What is found of a row of outputs, for a vector of channels from `o` on.
+struct Row<'a> {
+    max: &'a mut [f32],
+    mean: &'a mut [f32],
+    argmax: &'a mut [u32],
+    off: &'a mut [u16],
+}
+
+impl Workspace {
+    fn fill_frames(&mut self, d: Extents, x: &[f32]) {
+        let frames = self.frames.chunks_exact_mut(d.frame_len());
+        x.chunks_exact(d.in_len()).zip(frames).for_each(|(x, frame)| d.fill_frame(x, frame));
+    }
+
+    /// Sample `s` of the shard.
+    fn forward(&mut self, job: Job<'_>, s: usize, outputs: Outputs<'_>) {
+        let d = job.d;
+        let (width, c) = (d.w_out * d.c_out, d.c_out);
+        let vectors = job.packed.blocks.len();
+        let Self { frames, rows, argmax, off, .. } = self;
+        let frame = &frames[s * d.frame_len()..][..d.frame_len()];
+        for first in (0..d.h_out).step_by(ROWS) {
+            let some = Extents { h_out: ROWS.min(d.h_out - first), ..d };
+            let frame = &frame[d.patch(first, 0)..];
+            let rows = &mut rows[..some.h_out * width];
+            tile::forward(Job { d: some, frame, ..job }, Gradient::Set, rows);
+            for (r, row) in (first..).zip(rows.chunks_exact(width)) {
+                for (k, block) in job.packed.blocks.iter().enumerate() {
+                    let place = (s * d.h_out + r) * c + block.o;
+                    let part = r * c + block.o;
+                    pool_row(
+                        *block,
+                        c,
+                        row,
+                        Row {
+                            max: outputs.max.get_mut(part..part + block.lanes).unwrap_or_default(),
+                            mean: outputs.mean.get_mut(part..part + block.lanes).unwrap_or_default(),
+                            argmax: &mut argmax[place..place + block.lanes],
+                            off: &mut off[((s * d.h_out + r) * vectors + k) * d.w_out..][..d.w_out],
+                        },
+                    );
+                }
+            }
+        }
+    }
+
+    /// Sample `s` of the shard, from its maxima and the gradients of maxima and means.
+    fn backward(&mut self, d: Extents, packed: &Packed, s: usize, [max, dmax, dmean]: [&[f32]; 3]) {
+        let (width, c) = (d.w_out * d.c_out, d.c_out);
+        let vectors = packed.blocks.len();
+        let Self { frames, rows, argmax, off, dw, db, sums, .. } = self;
+        let frame = &frames[s * d.frame_len()..][..d.frame_len()];
+        dw.fill(0.0);
+        db.fill(0.0);
+        for first in (0..d.h_out).step_by(ROWS) {
+            let some = Extents { h_out: ROWS.min(d.h_out - first), ..d };
+            let frame = &frame[d.patch(first, 0)..];
+            let rows = &mut rows[..some.h_out * width];
+            for (r, row) in (first..).zip(rows.chunks_exact_mut(width)) {
+                let here = r * c..(r + 1) * c;
+                for (k, block) in packed.blocks.iter().enumerate() {
+                    let off = &off[((s * d.h_out + r) * vectors + k) * d.w_out..][..d.w_out];
+                    spread_row(*block, c, dmean.get(here.clone()).unwrap_or_default(), off, row);
+                }
+                let maxima = max.get(here.clone()).unwrap_or_default().iter();
+                let gradients = maxima.zip(dmax.get(here).unwrap_or_default());
+                let places = &argmax[(s * d.h_out + r) * c..][..c];
+                for (o, ((max, g), column)) in gradients.zip(places).enumerate() {
+                    if *max > 0.0 {
+                        row[*column as usize * c + o] += g;
+                    }
+                }
+            }
+            dense::backward_weight(some, packed, frame, rows, dw, db);
+        }
+        let all = dw.iter().chain(&*db);
+        sums.iter_mut().zip(all).for_each(|(sum, v)| *sum += f64::from(*v));
+    }
+}
+
+/// Pools a row of outputs, `[w, c]`, for the channels of a block.
+fn pool_row(block: Block, c: usize, row: &[f32], to: Row<'_>) {
+    dispatch!(level(), simd => pool_block(simd, block, c, row, to));
+}
+
+#[inline(always)]
+fn pool_block<S: Simd>(simd: S, block: Block, c: usize, row: &[f32], to: Row<'_>) {
+    let row = &row[block.o..];
+    match (block.lanes, c == block.lanes) {
+        (16, true) if const { holds::<S>(16) } => pool::<S, f32x16<S>, 16>(simd, c, row, to),
+        (16, false) if const { holds::<S>(16) } => pool::<S, f32x16<S>, 0>(simd, c, row, to),
+        (8, true) if const { holds::<S>(8) } => pool::<S, f32x8<S>, 8>(simd, c, row, to),
+        (8, false) if const { holds::<S>(8) } => pool::<S, f32x8<S>, 0>(simd, c, row, to),
+        (lanes, _) => {
+            assert_eq!(lanes, 4, "weights are packed for another vector level");
+            pool::<S, f32x4<S>, 0>(simd, c, row, to);
+        }
+    }
+}
+
+/// The channels that the row begins with. `C` is the number of channels, or 0 for any.
+#[inline(always)]
+fn pool<S: Simd, V: Floats<S>, const C: usize>(simd: S, c: usize, row: &[f32], to: Row<'_>) {
+    let c = if C == 0 { c } else { C };
+    let Row { max, mean, argmax, off } = to;
+    let (zero, columns) = (V::splat(simd, 0.0), off.len());
+    let (mut best, mut index) = ([V::splat(simd, f32::NEG_INFINITY); CHAINS], [zero; CHAINS]);
+    let (mut sums, mut tile) = ([zero; CHAINS], zero);
+    for (x, off) in row.chunks(CHAINS * c).zip(off.chunks_mut(CHAINS)) {
+        if off.len() == CHAINS {
+            let x = &x[..(CHAINS - 1) * c + V::LEN];
+            for n in 0..CHAINS {
+                let v = V::from_slice(simd, &x[n * c..][..V::LEN]);
+                off[n] = add([v, tile, zero], &mut best[n], &mut index[n], &mut sums[n]);
+            }
+        } else {
+            for (n, off) in off.iter_mut().enumerate() {
+                let v = V::from_slice(simd, &x[n * c..][..V::LEN]);
+                *off = add([v, tile, zero], &mut best[n], &mut index[n], &mut sums[n]);
+            }
+        }
+        tile += V::splat(simd, 1.0);
+    }
+    let [mut best, others @ ..] = best;
+    let mut place = index[0] * V::splat(simd, CHAINS as f32);
+    for (n, other) in (1..).zip(others) {
+        let at = index[n] * V::splat(simd, CHAINS as f32) + V::splat(simd, n as f32);
+        let wins = other.simd_gt(best) | (other.simd_eq(best) & at.simd_lt(place));
+        best = wins.select(other, best);
+        place = wins.select(at, place);
+    }
+    let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    let maximum = best.simd_gt(zero).select(best, zero);
+    let average = sum / V::splat(simd, columns as f32);
+    argmax.iter_mut().zip(place.as_slice()).for_each(|(to, at)| *to = *at as u32);
+    max.iter_mut().zip(maximum.as_slice()).for_each(|(to, v)| *to = *v);
+    mean.iter_mut().zip(average.as_slice()).for_each(|(to, v)| *to = *v);
+    if !sum.simd_eq(sum).all_true() {
+        first_nans(c, row, Row { max, mean, argmax, off });
+    }
+}
+
+/// One column in tile number `tile`. Returns the bits of the channels that are 0 or less. A NaN is not,
+/// and is added.
+#[inline(always)]
+fn add<S: Simd, V: Floats<S>>(
+    [v, tile, zero]: [V; 3],
+    best: &mut V,
+    index: &mut V,
+    sum: &mut V,
+) -> u16 {
+    let off = v.simd_le(0.0);
+    let larger = v.simd_gt(*best);
+    *best = larger.select(v, *best);
+    *index = larger.select(tile, *index);
+    *sum += off.select(zero, v);
+    off.to_bitmask() as u16
+}
+
+/// A NaN is larger than any number and the first one is the maximum; it has no gradient.
+#[cold]
+fn first_nans(c: usize, row: &[f32], to: Row<'_>) {
+    for o in 0..to.argmax.len() {
+        let values = || row[o..].iter().step_by(c).enumerate().filter(|(_, v)| v.is_nan());
+        if let Some((column, v)) = values().next() {
+            to.argmax[o] = column as u32;
+            to.max.get_mut(o).into_iter().for_each(|to| *to = *v);
+        }
+        values().for_each(|(column, _)| to.off[column] |= 1 << o);
+    }
+}
+
+/// The gradients of a row of outputs, `[w, c]`, for the channels of a block: of the means' gradients
+/// `dmean` (`[c]`, empty where there is no mean) what falls to a column, where outputs are above 0.
+fn spread_row(block: Block, c: usize, dmean: &[f32], off: &[u16], row: &mut [f32]) {
+    dispatch!(level(), simd => spread_block(simd, block, c, dmean, off, row));
+}
+
+#[inline(always)]
+fn spread_block<S: Simd>(
+    simd: S,
+    block: Block,
+    c: usize,
+    dmean: &[f32],
+    off: &[u16],
+    row: &mut [f32],
+) {
+    let dmean = dmean.get(block.o..).unwrap_or_default();
+    let row = &mut row[block.o..];
+    match block.lanes {
+        16 if const { holds::<S>(16) } => spread::<S, f32x16<S>>(simd, c, dmean, off, row),
+        8 if const { holds::<S>(8) } => spread::<S, f32x8<S>>(simd, c, dmean, off, row),
+        _ => spread::<S, f32x4<S>>(simd, c, dmean, off, row),
+    }
+}
+
+#[inline(always)]
+fn spread<S: Simd, V: Floats<S>>(
+    simd: S,
+    c: usize,
+    dmean: &[f32],
+    off: &[u16],
+    row: &mut [f32],
+) {
+    let zero = V::splat(simd, 0.0);
+    let share = match dmean.get(..V::LEN) {
+        Some(dmean) => V::from_slice(simd, dmean) / V::splat(simd, off.len() as f32),
+        None => zero,
+    };
+    for (off, g) in off.iter().zip(row.chunks_mut(c)) {
+        let off = V::Mask::from_bitmask(simd, u64::from(*off));
+        off.select(zero, share).store_slice(&mut g[..V::LEN]);
+    }
+}
