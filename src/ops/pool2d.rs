@@ -56,6 +56,26 @@ impl Extents {
 /// combined.
 pub(crate) const LANES: usize = 32;
 
+/// Adds the upper half of the lanes to the lower, again and again, until one position of `c` channels
+/// is left. The halves are constants, so that all but the last are vectors.
+#[inline(always)]
+pub(crate) fn add_halves(c: usize, lanes: &mut [f32; LANES]) {
+    #[inline(always)]
+    fn add<const HALF: usize>(c: usize, lanes: &mut [f32; LANES]) {
+        if HALF >= c {
+            for k in 0..HALF {
+                lanes[k] += lanes[k + HALF];
+            }
+        }
+    }
+    const { assert!(LANES == 32) };
+    add::<16>(c, lanes);
+    add::<8>(c, lanes);
+    add::<4>(c, lanes);
+    add::<2>(c, lanes);
+    add::<1>(c, lanes);
+}
+
 /// How the CPU walks windows.
 impl Extents {
     /// Whether [`LANES`] hold whole positions, and a row of a window fills them.

@@ -554,7 +554,9 @@ impl LoweredOp {
                     let nodes: Vec<&str> = nodes.collect();
                     format!(", fused with {} ({})", nodes.join(" and "), pools.extents)
                 });
-                format!("batch_norm of {c} channels at {rows} positions, {activation:?}{conv}{pools}")
+                format!(
+                    "batch_norm of {c} channels at {rows} positions, {activation:?}{conv}{pools}"
+                )
             }
             Self::Activation(activation::Activation { len, function }) => {
                 format!("{function:?} of {len} elements")

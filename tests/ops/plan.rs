@@ -25,6 +25,12 @@ fn p1_for_the_cpu() {
 }
 
 #[test]
+fn p2_for_the_cpu() {
+    let golden = include_str!("../fixtures/plans/p2_cpu.txt");
+    check(&plan("p2").fused(&cpu::FUSIONS), golden, "p2_cpu.txt");
+}
+
+#[test]
 fn p2_for_the_gpu() {
     let golden = include_str!("../fixtures/plans/p2_gpu.txt");
     check(&plan("p2").fused(&KernelVariant::Fused.fusions()), golden, "p2_gpu.txt");

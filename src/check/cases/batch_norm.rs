@@ -5,6 +5,7 @@ use super::{Case, conv, dense, head, norm, one};
 use crate::backend::Loss;
 use crate::graph::{Activation, Axis, Graph, Op, Padding, Shape};
 use Activation::{Linear, Relu};
+use Padding::{Same, Valid};
 
 /// All cases of this op.
 pub fn cases() -> Vec<Case> {
@@ -17,6 +18,7 @@ pub fn cases() -> Vec<Case> {
         bands_as_channels(),
     ];
     cases.extend(pooled());
+    cases.extend(convolved());
     cases
 }
 
@@ -59,6 +61,52 @@ fn pooled() -> Vec<Case> {
         Case { name, graph, batch: 5, partial: 3, ties: false, loss: Loss::default() }
     })
     .into()
+}
+
+/// A convolution of the samples, a batch norm and poolings over whole rows, in one pass where a device
+/// fuses them: kernels along one axis and along both, channels that fill one vector and more.
+fn convolved() -> Vec<Case> {
+    let max = |w| Op::MaxPool2d { window: [1, w] };
+    let avg = |w| Op::AvgPool2d { window: [1, w] };
+    [
+        ("conv along time, norm, max and mean", [6, 21], 8, [1, 5], Same, vec![max(21), avg(21)]),
+        ("conv along bands, norm, mean, max", [11, 19], 16, [9, 1], Same, vec![avg(19), max(19)]),
+        ("conv along bands, norm, then max", [12, 9], 24, [9, 1], Valid, vec![max(9)]),
+        ("conv along time, norm, then mean", [5, 18], 8, [1, 5], Valid, vec![avg(14)]),
+        ("square conv, norm, max and mean", [7, 13], 8, [5, 5], Same, vec![max(13), avg(13)]),
+        ("even conv, norm, then mean", [5, 10], 16, [2, 4], Same, vec![avg(10)]),
+        ("conv of twelve, norm, max and mean", [4, 9], 12, [1, 5], Same, vec![max(9), avg(9)]),
+    ]
+    .map(|(name, [h, w], c, kernel, padding, pools)| Case {
+        name,
+        graph: conv_norm_pools(name, [h, w], no_bias(c, kernel, padding), &pools),
+        batch: 5,
+        partial: 3,
+        ties: false,
+        loss: Loss::default(),
+    })
+    .into()
+}
+
+fn no_bias(filters: usize, kernel: [usize; 2], padding: Padding) -> Op {
+    let (strides, bias) = ([1, 1], false);
+    Op::Conv2d { filters, kernel, strides, padding, bias, activation: Linear }
+}
+
+/// input → convolution → norm → poolings → head.
+fn conv_norm_pools(name: &str, [h, w]: [usize; 2], conv: Op, pools: &[Op]) -> Graph {
+    let mut graph = Graph::new(name, Shape::Map { h, w, c: 1 });
+    let conv = graph.push("conv", conv, &[graph.input()]).unwrap();
+    let norm = graph.push("norm", norm(Relu), &[conv]).unwrap();
+    let mut ends = Vec::new();
+    for (i, pool) in pools.iter().enumerate() {
+        ends.push(graph.push(&format!("pool{i}"), *pool, &[norm]).unwrap());
+    }
+    if ends.len() > 1 {
+        ends = vec![graph.push("joined", Op::Concat, &ends).unwrap()];
+    }
+    head(&mut graph, ends[0]);
+    graph
 }
 
 /// Sums over more outputs than the iterations that some drivers allow a loop (llvmpipe: 65,535).
@@ -139,6 +187,14 @@ pub fn with_nans() -> Vec<Poisoned> {
         Poisoned { gradients: Compare::LogitsAtNumbers, ..Poisoned::new(case, extents, window) }
     };
     let both = [max([1, 11]), avg([1, 11])];
+    let convolved = |name, extents: [usize; 2], kernel| {
+        let [h, w] = extents;
+        let pools = [max([1, w]), avg([1, w])];
+        let graph = conv_norm_pools(name, extents, no_bias(8, kernel, Same), &pools);
+        let case = Case { name, graph, batch: 1, partial: 1, ties: false, loss: Loss::default() };
+        let gradients = Compare::LogitsAtNumbers;
+        Poisoned { gradients, ..Poisoned::new(case, [h, w, 1], [1, w]) }
+    };
     let relu = case("NaNs in norm, relu, then pool", [4, 6, 4], Relu, [2, 2], &[max([2, 2])]);
     vec![
         case("NaNs in norm, then pool", [5, 7, 8], Linear, [2, 2], &[max([2, 2])]),
@@ -146,5 +202,8 @@ pub fn with_nans() -> Vec<Poisoned> {
         case("NaNs in norm, then max and mean", [3, 11, 4], Linear, [1, 11], &both),
         case("NaNs in norm, then mean", [4, 6, 4], Linear, [2, 3], &[avg([2, 3])]),
         Poisoned { gradients: Compare::None, ..relu },
+        convolved("NaNs in conv along time, norm, then max and mean", [3, 11], [1, 5]),
+        convolved("NaNs in conv along bands, norm, then max and mean", [10, 9], [9, 1]),
+        convolved("NaNs in square conv, norm, then max and mean", [4, 9], [3, 3]),
     ]
 }

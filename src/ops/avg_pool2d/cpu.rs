@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::AvgPool2d;
 use crate::ops::Gradient;
 use crate::ops::cpu::{Backward, Export, Forward, Layer, Update};
-use crate::ops::pool2d::{Extents, LANES};
+use crate::ops::pool2d::{Extents, LANES, add_halves};
 use crate::simd::vectorised;
 
 /// Channels that one loop takes side by side.
@@ -85,12 +85,7 @@ fn forward_lanes(d: Extents, x: &[f32], y: &mut [f32]) {
             }
             sums.iter_mut().zip(rest).for_each(|(sum, x)| *sum += x);
         }
-        let mut half = LANES / 2;
-        while half >= d.c {
-            let (low, high) = sums.split_at_mut(half);
-            low.iter_mut().zip(high).for_each(|(low, high)| *low += *high);
-            half /= 2;
-        }
+        add_halves(d.c, &mut sums);
         y.iter_mut().zip(sums).for_each(|(y, sum)| *y = sum / count);
     }
 }

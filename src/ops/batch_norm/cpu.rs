@@ -6,6 +6,7 @@
 
 mod convolved;
 mod moments;
+mod rows;
 
 pub(crate) use convolved::ConvolvedNormLayer;
 

@@ -11,8 +11,8 @@ pub(crate) mod cpu;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpu;
 
-use super::{conv2d, pool2d};
 use super::{Pass, update_work, work};
+use super::{conv2d, pool2d};
 use crate::graph::{Activation, NodeId};
 use crate::measure::Work;
 

@@ -126,17 +126,25 @@ fn forward_lanes(d: Extents, x: &[f32], y: &mut [f32], argmax: &mut [u32]) {
                 }
             }
         }
-        let mut half = LANES / 2;
-        while half >= d.c {
-            let (low, high) = max.split_at_mut(half);
-            let (low_index, high_index) = index.split_at_mut(half);
-            for k in 0..half {
-                max_first(&mut low[k], &mut low_index[k], high[k], high_index[k]);
-            }
-            half /= 2;
-        }
+        const { assert!(LANES == 32) };
+        max_halves::<16>(d.c, &mut max, &mut index);
+        max_halves::<8>(d.c, &mut max, &mut index);
+        max_halves::<4>(d.c, &mut max, &mut index);
+        max_halves::<2>(d.c, &mut max, &mut index);
+        max_halves::<1>(d.c, &mut max, &mut index);
         y.copy_from_slice(&max[..d.c]);
         argmax.copy_from_slice(&index[..d.c]);
+    }
+}
+
+/// Combines the upper half of the lanes with the lower, unless less than one position would be left.
+#[inline(always)]
+fn max_halves<const HALF: usize>(c: usize, max: &mut [f32; LANES], index: &mut [u32; LANES]) {
+    if HALF >= c {
+        for k in 0..HALF {
+            let (v, at) = (max[k + HALF], index[k + HALF]);
+            max_first(&mut max[k], &mut index[k], v, at);
+        }
     }
 }
 

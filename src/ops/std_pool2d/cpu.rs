@@ -4,7 +4,7 @@
 use super::StdPool2d;
 use crate::ops::Gradient;
 use crate::ops::cpu::{Backward, Export, Forward, Layer, Shards, Update, Workspaces};
-use crate::ops::pool2d::{Extents, LANES};
+use crate::ops::pool2d::{Extents, LANES, add_halves};
 use crate::simd::vectorised;
 
 #[derive(Debug)]
@@ -98,12 +98,7 @@ fn sum_windows(d: Extents, x: &[f32], y: &mut [f32], add: impl Fn(&mut f32, f32,
                 let all = sums.iter_mut().zip(rest).zip(start);
                 all.for_each(|((sum, x), start)| add(sum, *x, start));
             }
-            let mut half = LANES / 2;
-            while half >= d.c {
-                let (low, high) = sums.split_at_mut(half);
-                low.iter_mut().zip(high).for_each(|(low, high)| *low += *high);
-                half /= 2;
-            }
+            add_halves(d.c, &mut sums);
             y.copy_from_slice(&sums[..d.c]);
         } else {
             sum_channels::<16>(d, window, x, y, &add);

@@ -12,14 +12,13 @@
 //! backward: g = dmax at its place + dmean / columns, where v > 0, two rows at a time;
 //!           G[p] = Σ g · x[p], dbeta = Σ g
 //! update:   dgamma = inv_std · (Σ w G − mean · dbeta),
-//!           dw[p] = gamma · inv_std · (G[p] − dbeta / N · S[p] − inv_std · dgamma / N · Σ_q R[p, q] w[q]),
-//!           R there without the mean
+//!           dw[p] = gamma · inv_std · (G[p] − dbeta / N · S[p]
+//!                   − inv_std · dgamma / N · (Σ_q R[p, q] w[q] − mean · S[p]))
 //! ```
-
-use fearless_simd::{Select, Simd, SimdMask, f32x4, f32x8, f32x16};
 
 use super::super::{BatchNorm, FusedPools};
 use super::moments::{Moments, Scratch};
+use super::rows::{self, Row};
 use crate::graph::Activation;
 use crate::ops::Gradient;
 use crate::ops::conv2d::Extents;
@@ -27,13 +26,10 @@ use crate::ops::conv2d::cpu::{Block, Job, Packed, dense, tile};
 use crate::ops::cpu::{
     Backward, Export, Forward, Layer, MeasuringLayer, Mode, Shards, Update, Workspaces,
 };
-use crate::simd::{Aligned, Floats, dispatch, holds, lanes, level};
+use crate::simd::{Aligned, lanes};
 
 /// Rows of outputs that are in the nearest cache at a time.
 const ROWS: usize = 2;
-
-/// Columns side by side: independent chains of maxima and sums.
-const CHAINS: usize = 4;
 
 #[derive(Debug)]
 pub(crate) struct ConvolvedNormLayer {
@@ -57,6 +53,8 @@ struct Statistics {
     /// The kernel `w'` and the bias, `[taps, c]` and `[c]`.
     kernel: Vec<f32>,
     bias: Vec<f32>,
+    /// Both by blocks of channels, `[taps, lanes]` and `[lanes]`.
+    folded: Aligned,
 }
 
 /// What one shard needs.
@@ -104,15 +102,13 @@ impl ConvolvedNormLayer {
             inv_std: vec![0.0; d.c_out],
             kernel: vec![0.0; taps * d.c_out],
             bias: vec![0.0; d.c_out],
+            folded: Aligned::zeros((taps + 1) * d.c_out),
         };
         Self { op, d, pools, packed, statistics, workspaces }
     }
 
     /// Maxima and means of the windows from the outputs' two poolings, whichever there are.
-    fn outputs<'a, T: Default>(&self, first: T, second: T) -> [T; 2]
-    where
-        T: 'a,
-    {
+    fn outputs<T: Default>(&self, first: T, second: T) -> [T; 2] {
         match self.pools.max {
             Some(_) => [first, second],
             None => [T::default(), first],
@@ -134,11 +130,12 @@ impl Layer for ConvolvedNormLayer {
         let [max, mean] = self.outputs(io.y, io.second);
         let job = Job { d, activation: Activation::Linear, frame: &[], packed: &self.packed };
         for s in 0..io.x.samples {
-            let outputs = Outputs {
-                max: of_sample(max, s, d.h_out * d.c_out),
-                mean: of_sample(mean, s, d.h_out * d.c_out),
-            };
-            workspace.forward(job, s, outputs);
+            let here = s * d.h_out * d.c_out..(s + 1) * d.h_out * d.c_out;
+            let outputs = [
+                max.get_mut(here.clone()).unwrap_or_default(),
+                mean.get_mut(here).unwrap_or_default(),
+            ];
+            workspace.forward(job, &self.statistics.folded, s, outputs);
         }
     }
 
@@ -154,8 +151,8 @@ impl Layer for ConvolvedNormLayer {
         let max = if self.pools.max.is_some() { io.y } else { &[] };
         let len = self.d.h_out * self.d.c_out;
         for s in 0..io.x.samples {
-            let [max, dmax, dmean] = [max, dmax, dmean]
-                .map(|of| of.get(s * len..(s + 1) * len).unwrap_or_default());
+            let [max, dmax, dmean] =
+                [max, dmax, dmean].map(|of| of.get(s * len..(s + 1) * len).unwrap_or_default());
             workspace.backward(self.d, &self.packed, s, [max, dmax, dmean]);
         }
     }
@@ -230,13 +227,16 @@ impl MeasuringLayer for ConvolvedNormLayer {
             }
         }
         statistics.fold(self.op.epsilon, kernel, [gamma, beta]);
-        self.packed.pack(self.d, &statistics.kernel, Some(&statistics.bias));
+        let Statistics { kernel, bias, folded, .. } = statistics;
+        self.packed.pack(self.d, kernel, Some(bias));
+        let taps = kernel.len() / c + 1;
+        for block in &self.packed.blocks {
+            let folded = folded[block.o * taps..].chunks_exact_mut(block.lanes);
+            for (to, from) in folded.zip(kernel.chunks_exact(c).chain([&**bias])) {
+                to.copy_from_slice(&from[block.o..block.o + block.lanes]);
+            }
+        }
     }
-}
-
-/// The part of a sample of `len` elements; empty of what is empty.
-fn of_sample(of: &mut [f32], sample: usize, len: usize) -> &mut [f32] {
-    of.get_mut(sample * len..(sample + 1) * len).unwrap_or_default()
 }
 
 impl Statistics {
@@ -249,7 +249,8 @@ impl Statistics {
             let at = |tap: usize| self.moments.sums[tap] / count;
             self.mean[o] = (0..taps).map(|p| w(p) * at(p)).sum();
             // By the covariances, so that a large mean of the inputs cancels in each of them.
-            let covariance = |p: usize, q: usize| self.moments.product(p, q) / count - at(p) * at(q);
+            let covariance =
+                |p: usize, q: usize| self.moments.product(p, q) / count - at(p) * at(q);
             let row = |p: usize| (0..taps).map(|q| covariance(p, q) * w(q)).sum::<f64>();
             let variance: f64 = (0..taps).map(|p| w(p) * row(p)).sum();
             // A variance of 0 may be rounded to less; a NaN stays one.
@@ -295,18 +296,30 @@ impl Statistics {
     }
 }
 
-/// Where the poolings of one sample go, `[h, c]`; empty where there is none.
-struct Outputs<'a> {
-    max: &'a mut [f32],
-    mean: &'a mut [f32],
-}
-
-/// What is found of a row of outputs, for a vector of channels from `o` on.
-struct Row<'a> {
+/// What forward finds of one sample: the poolings' outputs, empty where there is none, and what backward
+/// reads.
+struct Found<'a> {
+    d: Extents,
+    blocks: &'a [Block],
     max: &'a mut [f32],
     mean: &'a mut [f32],
     argmax: &'a mut [u32],
     off: &'a mut [u16],
+}
+
+impl Found<'_> {
+    /// Of a row of outputs and block `k` of its channels.
+    fn row(&mut self, r: usize, k: usize) -> Row<'_> {
+        let Self { d, blocks, max, mean, argmax, off } = self;
+        let Block { o, lanes, .. } = blocks[k];
+        let here = r * d.c_out + o..r * d.c_out + o + lanes;
+        Row {
+            max: max.get_mut(here.clone()).unwrap_or_default(),
+            mean: mean.get_mut(here.clone()).unwrap_or_default(),
+            argmax: &mut argmax[here],
+            off: &mut off[(r * blocks.len() + k) * d.w_out..][..d.w_out],
+        }
+    }
 }
 
 impl Workspace {
@@ -315,33 +328,35 @@ impl Workspace {
         x.chunks_exact(d.in_len()).zip(frames).for_each(|(x, frame)| d.fill_frame(x, frame));
     }
 
-    /// Sample `s` of the shard.
-    fn forward(&mut self, job: Job<'_>, s: usize, outputs: Outputs<'_>) {
+    /// Sample `s` of the shard; `folded` are the weights by blocks of channels.
+    fn forward(&mut self, job: Job<'_>, folded: &[f32], s: usize, [max, mean]: [&mut [f32]; 2]) {
         let d = job.d;
-        let (width, c) = (d.w_out * d.c_out, d.c_out);
-        let vectors = job.packed.blocks.len();
+        let (width, taps, blocks) = (d.w_out * d.c_out, d.k_h * d.k_w, &job.packed.blocks);
         let Self { frames, rows, argmax, off, .. } = self;
         let frame = &frames[s * d.frame_len()..][..d.frame_len()];
+        let (len, bits) = (d.h_out * d.c_out, d.h_out * blocks.len() * d.w_out);
+        let argmax = &mut argmax[s * len..][..len];
+        let mut found = Found { d, blocks, max, mean, argmax, off: &mut off[s * bits..][..bits] };
         for first in (0..d.h_out).step_by(ROWS) {
-            let some = Extents { h_out: ROWS.min(d.h_out - first), ..d };
             let frame = &frame[d.patch(first, 0)..];
-            let rows = &mut rows[..some.h_out * width];
-            tile::forward(Job { d: some, frame, ..job }, Gradient::Set, rows);
-            for (r, row) in (first..).zip(rows.chunks_exact(width)) {
-                for (k, block) in job.packed.blocks.iter().enumerate() {
-                    let place = (s * d.h_out + r) * c + block.o;
-                    let part = r * c + block.o;
-                    pool_row(
-                        *block,
-                        c,
-                        row,
-                        Row {
-                            max: outputs.max.get_mut(part..part + block.lanes).unwrap_or_default(),
-                            mean: outputs.mean.get_mut(part..part + block.lanes).unwrap_or_default(),
-                            argmax: &mut argmax[place..place + block.lanes],
-                            off: &mut off[((s * d.h_out + r) * vectors + k) * d.w_out..][..d.w_out],
-                        },
-                    );
+            let count = ROWS.min(d.h_out - first);
+            // Rows with a NaN are pooled by the general loops.
+            let is_pooled = rows::suits(d)
+                && (0..count).all(|r| {
+                    let frame = &frame[d.patch(r, 0)..];
+                    blocks.iter().enumerate().all(|(k, block)| {
+                        let w = &folded[block.o * (taps + 1)..];
+                        rows::convolve(d, *block, frame, w, found.row(first + r, k))
+                    })
+                });
+            if !is_pooled {
+                let some = Extents { h_out: count, ..d };
+                let rows = &mut rows[..count * width];
+                tile::forward(Job { d: some, frame, ..job }, Gradient::Set, rows);
+                for (r, row) in (first..).zip(rows.chunks_exact(width)) {
+                    for (k, block) in blocks.iter().enumerate() {
+                        rows::pool(d.c_out, *block, row, found.row(r, k));
+                    }
                 }
             }
         }
@@ -363,7 +378,8 @@ impl Workspace {
                 let here = r * c..(r + 1) * c;
                 for (k, block) in packed.blocks.iter().enumerate() {
                     let off = &off[((s * d.h_out + r) * vectors + k) * d.w_out..][..d.w_out];
-                    spread_row(*block, c, dmean.get(here.clone()).unwrap_or_default(), off, row);
+                    let dmean = dmean.get(here.clone()).unwrap_or_default();
+                    rows::spread(c, *block, dmean, off, row);
                 }
                 let maxima = max.get(here.clone()).unwrap_or_default().iter();
                 let gradients = maxima.zip(dmax.get(here).unwrap_or_default());
@@ -374,144 +390,18 @@ impl Workspace {
                     }
                 }
             }
-            dense::backward_weight(some, packed, frame, rows, dw, db);
+            if rows::suits(d) {
+                for (r, row) in rows.chunks_exact(width).enumerate() {
+                    for block in &packed.blocks {
+                        let frame = &frame[d.patch(r, 0)..];
+                        rows::products(d, *block, frame, row, [&mut *dw, &mut *db]);
+                    }
+                }
+            } else {
+                dense::backward_weight(some, packed, frame, rows, dw, db);
+            }
         }
         let all = dw.iter().chain(&*db);
         sums.iter_mut().zip(all).for_each(|(sum, v)| *sum += f64::from(*v));
-    }
-}
-
-/// Pools a row of outputs, `[w, c]`, for the channels of a block.
-fn pool_row(block: Block, c: usize, row: &[f32], to: Row<'_>) {
-    dispatch!(level(), simd => pool_block(simd, block, c, row, to));
-}
-
-#[inline(always)]
-fn pool_block<S: Simd>(simd: S, block: Block, c: usize, row: &[f32], to: Row<'_>) {
-    let row = &row[block.o..];
-    match (block.lanes, c == block.lanes) {
-        (16, true) if const { holds::<S>(16) } => pool::<S, f32x16<S>, 16>(simd, c, row, to),
-        (16, false) if const { holds::<S>(16) } => pool::<S, f32x16<S>, 0>(simd, c, row, to),
-        (8, true) if const { holds::<S>(8) } => pool::<S, f32x8<S>, 8>(simd, c, row, to),
-        (8, false) if const { holds::<S>(8) } => pool::<S, f32x8<S>, 0>(simd, c, row, to),
-        (lanes, _) => {
-            assert_eq!(lanes, 4, "weights are packed for another vector level");
-            pool::<S, f32x4<S>, 0>(simd, c, row, to);
-        }
-    }
-}
-
-/// The channels that the row begins with. `C` is the number of channels, or 0 for any.
-#[inline(always)]
-fn pool<S: Simd, V: Floats<S>, const C: usize>(simd: S, c: usize, row: &[f32], to: Row<'_>) {
-    let c = if C == 0 { c } else { C };
-    let Row { max, mean, argmax, off } = to;
-    let (zero, columns) = (V::splat(simd, 0.0), off.len());
-    let (mut best, mut index) = ([V::splat(simd, f32::NEG_INFINITY); CHAINS], [zero; CHAINS]);
-    let (mut sums, mut tile) = ([zero; CHAINS], zero);
-    for (x, off) in row.chunks(CHAINS * c).zip(off.chunks_mut(CHAINS)) {
-        if off.len() == CHAINS {
-            let x = &x[..(CHAINS - 1) * c + V::LEN];
-            for n in 0..CHAINS {
-                let v = V::from_slice(simd, &x[n * c..][..V::LEN]);
-                off[n] = add([v, tile, zero], &mut best[n], &mut index[n], &mut sums[n]);
-            }
-        } else {
-            for (n, off) in off.iter_mut().enumerate() {
-                let v = V::from_slice(simd, &x[n * c..][..V::LEN]);
-                *off = add([v, tile, zero], &mut best[n], &mut index[n], &mut sums[n]);
-            }
-        }
-        tile += V::splat(simd, 1.0);
-    }
-    let [mut best, others @ ..] = best;
-    let mut place = index[0] * V::splat(simd, CHAINS as f32);
-    for (n, other) in (1..).zip(others) {
-        let at = index[n] * V::splat(simd, CHAINS as f32) + V::splat(simd, n as f32);
-        let wins = other.simd_gt(best) | (other.simd_eq(best) & at.simd_lt(place));
-        best = wins.select(other, best);
-        place = wins.select(at, place);
-    }
-    let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-    let maximum = best.simd_gt(zero).select(best, zero);
-    let average = sum / V::splat(simd, columns as f32);
-    argmax.iter_mut().zip(place.as_slice()).for_each(|(to, at)| *to = *at as u32);
-    max.iter_mut().zip(maximum.as_slice()).for_each(|(to, v)| *to = *v);
-    mean.iter_mut().zip(average.as_slice()).for_each(|(to, v)| *to = *v);
-    if !sum.simd_eq(sum).all_true() {
-        first_nans(c, row, Row { max, mean, argmax, off });
-    }
-}
-
-/// One column in tile number `tile`. Returns the bits of the channels that are 0 or less. A NaN is not,
-/// and is added.
-#[inline(always)]
-fn add<S: Simd, V: Floats<S>>(
-    [v, tile, zero]: [V; 3],
-    best: &mut V,
-    index: &mut V,
-    sum: &mut V,
-) -> u16 {
-    let off = v.simd_le(0.0);
-    let larger = v.simd_gt(*best);
-    *best = larger.select(v, *best);
-    *index = larger.select(tile, *index);
-    *sum += off.select(zero, v);
-    off.to_bitmask() as u16
-}
-
-/// A NaN is larger than any number and the first one is the maximum; it has no gradient.
-#[cold]
-fn first_nans(c: usize, row: &[f32], to: Row<'_>) {
-    for o in 0..to.argmax.len() {
-        let values = || row[o..].iter().step_by(c).enumerate().filter(|(_, v)| v.is_nan());
-        if let Some((column, v)) = values().next() {
-            to.argmax[o] = column as u32;
-            to.max.get_mut(o).into_iter().for_each(|to| *to = *v);
-        }
-        values().for_each(|(column, _)| to.off[column] |= 1 << o);
-    }
-}
-
-/// The gradients of a row of outputs, `[w, c]`, for the channels of a block: of the means' gradients
-/// `dmean` (`[c]`, empty where there is no mean) what falls to a column, where outputs are above 0.
-fn spread_row(block: Block, c: usize, dmean: &[f32], off: &[u16], row: &mut [f32]) {
-    dispatch!(level(), simd => spread_block(simd, block, c, dmean, off, row));
-}
-
-#[inline(always)]
-fn spread_block<S: Simd>(
-    simd: S,
-    block: Block,
-    c: usize,
-    dmean: &[f32],
-    off: &[u16],
-    row: &mut [f32],
-) {
-    let dmean = dmean.get(block.o..).unwrap_or_default();
-    let row = &mut row[block.o..];
-    match block.lanes {
-        16 if const { holds::<S>(16) } => spread::<S, f32x16<S>>(simd, c, dmean, off, row),
-        8 if const { holds::<S>(8) } => spread::<S, f32x8<S>>(simd, c, dmean, off, row),
-        _ => spread::<S, f32x4<S>>(simd, c, dmean, off, row),
-    }
-}
-
-#[inline(always)]
-fn spread<S: Simd, V: Floats<S>>(
-    simd: S,
-    c: usize,
-    dmean: &[f32],
-    off: &[u16],
-    row: &mut [f32],
-) {
-    let zero = V::splat(simd, 0.0);
-    let share = match dmean.get(..V::LEN) {
-        Some(dmean) => V::from_slice(simd, dmean) / V::splat(simd, off.len() as f32),
-        None => zero,
-    };
-    for (off, g) in off.iter().zip(row.chunks_mut(c)) {
-        let off = V::Mask::from_bitmask(simd, u64::from(*off));
-        off.select(zero, share).store_slice(&mut g[..V::LEN]);
     }
 }

@@ -20,9 +20,6 @@ use crate::simd::{dispatch, level, vectorised};
 /// Rows of outputs that are summed between two conversions of rows to f64.
 const ROWS: usize = 8;
 
-/// Most taps of a kernel.
-pub(crate) const MOST_TAPS: usize = 32;
-
 /// Pairs of columns, summed together.
 const PAIRS: [usize; 4] = [9, 5, 3, 1];
 
@@ -46,6 +43,16 @@ pub(super) struct Scratch {
     sums: Vec<f64>,
     /// Of each distance in rows `[k_w, k_w]`: products of columns.
     columns: Vec<f64>,
+    groups: Vec<Group>,
+}
+
+/// Pairs of taps that are summed together: of one in the kernel's first row.
+#[derive(Debug)]
+struct Group {
+    /// Its column.
+    a: usize,
+    /// Offsets in a frame of the others.
+    offsets: Vec<usize>,
 }
 
 /// Most lanes of a vector of f64.
@@ -66,9 +73,21 @@ fn each_pair(d: Extents, mut f: impl FnMut(usize, [usize; 2])) {
 
 impl Scratch {
     pub(super) fn new(d: Extents) -> Self {
-        let mut distances = 0;
-        each_pair(d, |_, _| distances += 1);
+        let mut all = vec![Vec::new(); d.k_w];
+        each_pair(d, |a, [i, j]| all[a].push(d.patch(i, j)));
+        let distances: usize = all.iter().map(Vec::len).sum();
+        let cut = |(a, offsets): (usize, Vec<usize>)| {
+            let mut groups = Vec::new();
+            let mut rest = &*offsets;
+            while let Some(n) = PAIRS.into_iter().find(|n| *n <= rest.len()) {
+                let (here, behind) = rest.split_at(n);
+                groups.push(Group { a, offsets: here.to_vec() });
+                rest = behind;
+            }
+            groups
+        };
         Self {
+            groups: all.into_iter().enumerate().flat_map(cut).collect(),
             wide: vec![0.0; (ROWS + d.k_h - 1) * d.stride()],
             sums: vec![0.0; (distances + 1) * LANES],
             columns: vec![0.0; d.k_h * d.k_w * d.k_w],
@@ -115,9 +134,7 @@ impl Moments {
                     wide.iter_mut().zip(frame).for_each(|(to, x)| *to = f64::from(*x));
                 },
             );
-            for row in 0..rows {
-                sum_row(d, &wide[row * d.stride()..], &mut scratch.sums);
-            }
+            dispatch!(level(), simd => sum_rows(simd, d, rows, scratch));
         }
         let mut of_pairs = scratch.sums.chunks_exact(LANES).map(|lanes| lanes.iter().sum::<f64>());
         self.add_sums(d, frame, of_pairs.next().unwrap_or(0.0));
@@ -170,38 +187,25 @@ impl Moments {
     }
 }
 
-/// Adds one row of outputs to the vectors of sums; `wide` begins at the frame's row.
-fn sum_row(d: Extents, wide: &[f64], sums: &mut [f64]) {
-    dispatch!(level(), simd => sum_pairs(simd, d, wide, sums));
-}
-
+/// Adds `rows` rows of outputs to the vectors of sums; `wide` begins at the frame's row of the first.
 #[inline(always)]
-fn sum_pairs<S: Simd>(simd: S, d: Extents, wide: &[f64], sums: &mut [f64]) {
-    let (own, mut sums) = sums.split_at_mut(LANES);
-    products::<S, 0>(simd, &wide[..d.w_out], [], own, &mut []);
-    for a in 0..d.k_w {
-        let x = &wide[a..][..d.w_out];
-        let mut offsets = [0; MOST_TAPS];
-        let mut count = 0;
-        each_pair(d, |column, [i, j]| {
-            if column == a {
-                offsets[count] = d.patch(i, j);
-                count += 1;
-            }
-        });
-        let mut k = 0;
-        while k < count {
-            let n = PAIRS.into_iter().find(|n| k + n <= count).unwrap_or(1);
-            let (here, rest) = sums.split_at_mut(n * LANES);
+fn sum_rows<S: Simd>(simd: S, d: Extents, rows: usize, scratch: &mut Scratch) {
+    let Scratch { wide, sums, groups, .. } = scratch;
+    let (own, of_pairs) = sums.split_at_mut(LANES);
+    for row in 0..rows {
+        let wide = &wide[row * d.stride()..];
+        products::<S, 0>(simd, &wide[..d.w_out], [], own, &mut []);
+        let mut sums = &mut *of_pairs;
+        for Group { a, offsets } in &*groups {
+            let x = &wide[*a..][..d.w_out];
+            let (here, rest) = sums.split_at_mut(offsets.len() * LANES);
             sums = rest;
-            let offsets = &offsets[k..k + n];
-            match n {
+            match offsets.len() {
                 9 => products::<S, 9>(simd, x, of(wide, offsets, d.w_out), &mut [], here),
                 5 => products::<S, 5>(simd, x, of(wide, offsets, d.w_out), &mut [], here),
                 3 => products::<S, 3>(simd, x, of(wide, offsets, d.w_out), &mut [], here),
                 _ => products::<S, 1>(simd, x, of(wide, offsets, d.w_out), &mut [], here),
             }
-            k += n;
         }
     }
 }

@@ -81,6 +81,7 @@ fn channels<S: Simd, V: Floats<S>>(
     while tap < taps {
         tap += match taps - tap {
             10.. => some_taps::<S, V, 10>(simd, d, [tap, o], frame, dz, dw),
+            9 => some_taps::<S, V, 9>(simd, d, [tap, o], frame, dz, dw),
             5.. => some_taps::<S, V, 5>(simd, d, [tap, o], frame, dz, dw),
             _ => some_taps::<S, V, 1>(simd, d, [tap, o], frame, dz, dw),
         };

@@ -139,6 +139,11 @@ fn each_tile<S: Simd, V: Floats<S>, F: Finish, const C_IN: usize>(
             }
             if const { !F::POOLS } && row < rows {
                 let mut column = 0;
+                // More independent sums than a product takes cycles.
+                while column + 8 <= columns {
+                    one_row::<S, V, F, 8>(simd, job, block, [row, column], finish);
+                    column += 8;
+                }
                 while column + 4 <= columns {
                     one_row::<S, V, F, 4>(simd, job, block, [row, column], finish);
                     column += 4;
@@ -293,9 +298,10 @@ impl Finish for Plain<'_> {
     ) {
         let d = job.d;
         for (a, sums) in sums.into_iter().enumerate() {
-            let y = &mut self.y[((at[0] + a) * d.w_out + at[1]) * d.c_out..];
-            for (sum, y) in sums.into_iter().zip(y.chunks_exact_mut(d.c_out)) {
-                let y = &mut y[block.o..block.o + block.count];
+            // By index: a `chunks_exact` begins with a division, as long as some ten products.
+            let first = ((at[0] + a) * d.w_out + at[1]) * d.c_out + block.o;
+            for (column, sum) in sums.into_iter().enumerate() {
+                let y = &mut self.y[first + column * d.c_out..][..block.count];
                 let sum = activate(simd, job.activation, sum);
                 match self.rule {
                     Gradient::Add => y.iter_mut().zip(sum.as_slice()).for_each(|(y, v)| *y += v),
