@@ -39,9 +39,9 @@ use streaming::StreamingExecutor;
 pub const FUSIONS: Fusions = Fusions {
     conv2d_max_pool2d: Some(ConvLimits { kernel_len: usize::MAX, filters_multiple_of: 1 }),
     batch_norm_pool2d: None,
-    // Vectors hold eight channels; a float counts the columns of a window.
+    // Vectors hold four channels at least; a float counts the columns of a window.
     conv2d_batch_norm_pool2d: Some(ConvNormLimits {
-        norm: NormLimits { channels_multiple_of: 8, window: 1 << 24 },
+        norm: NormLimits { channels_multiple_of: 4, window: 1 << 24 },
         taps: 32,
     }),
     ..Fusions::NONE

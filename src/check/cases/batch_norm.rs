@@ -46,7 +46,7 @@ fn pooled() -> Vec<Case> {
     ]
     .map(|(name, [h, w], c, below, activation, pools)| {
         let mut graph = Graph::new(name, Shape::Map { h, w, c: 1 });
-        let stem_op = conv(c, [1, 3], Padding::Same, below);
+        let stem_op = conv(c, [1, 3], Same, below);
         let stem = graph.push("stem", stem_op, &[graph.input()]).unwrap();
         let norm = graph.push("norm", norm(activation), &[stem]).unwrap();
         // The norm adds to what another reader of its input writes.
@@ -112,7 +112,7 @@ fn conv_norm_pools(name: &str, [h, w]: [usize; 2], conv: Op, pools: &[Op]) -> Gr
 /// Sums over more outputs than the iterations that some drivers allow a loop (llvmpipe: 65,535).
 pub fn long_sums() -> Case {
     let mut graph = Graph::new("long sums", Shape::Map { h: 48, w: 48, c: 1 });
-    let op = conv(6, [1, 5], Padding::Same, Linear);
+    let op = conv(6, [1, 5], Same, Linear);
     let node = graph.push("conv", op, &[graph.input()]).unwrap();
     let norm = graph.push("norm", norm(Relu), &[node]).unwrap();
     let mean = graph.push("mean", Op::AvgPool2d { window: [48, 48] }, &[norm]).unwrap();
@@ -137,15 +137,7 @@ fn bands_as_channels() -> Case {
     let mut graph = Graph::new("bands as channels", Shape::Map { h: 6, w: 13, c: 1 });
     let mel = graph.push("mel", Op::AxisToChannels { axis: Axis::Mel }, &[graph.input()]).unwrap();
     let level = graph.push("level", norm(Linear), &[mel]).unwrap();
-    let op = Op::Conv2d {
-        filters: 8,
-        kernel: [1, 5],
-        strides: [1, 1],
-        padding: Padding::Same,
-        bias: false,
-        activation: Linear,
-    };
-    let conv = graph.push("conv", op, &[level]).unwrap();
+    let conv = graph.push("conv", no_bias(8, [1, 5], Same), &[level]).unwrap();
     let norm = graph.push("norm", norm(Relu), &[conv]).unwrap();
     let pool = graph.push("pool", Op::MaxPool2d { window: [1, 2] }, &[norm]).unwrap();
     let max = graph.push("max", Op::MaxPool2d { window: [1, 6] }, &[pool]).unwrap();

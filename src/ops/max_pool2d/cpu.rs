@@ -59,7 +59,9 @@ fn forward(d: Extents, x: &[f32], y: &mut [f32], argmax: &mut [u32]) {
 /// Cuts a window's rows, or else the channels, into blocks that fit registers.
 #[inline(always)]
 fn forward_sample(d: Extents, x: &[f32], y: &mut [f32], argmax: &mut [u32]) {
-    if d.fills_lanes() {
+    if d.fills_lanes() && d.c == 1 {
+        forward_single(d, x, y, argmax);
+    } else if d.fills_lanes() {
         forward_lanes(d, x, y, argmax);
     } else {
         let mut c = 0;
@@ -134,6 +136,56 @@ fn forward_lanes(d: Extents, x: &[f32], y: &mut [f32], argmax: &mut [u32]) {
         max_halves::<1>(d.c, &mut max, &mut index);
         y.copy_from_slice(&max[..d.c]);
         argmax.copy_from_slice(&index[..d.c]);
+    }
+}
+
+/// Wide windows of one channel: the maximum without its place, which is looked for afterwards.
+#[inline(always)]
+fn forward_single(d: Extents, x: &[f32], y: &mut [f32], argmax: &mut [u32]) {
+    for (window, (y, argmax)) in y.iter_mut().zip(argmax).enumerate() {
+        let mut max = [f32::NEG_INFINITY; LANES];
+        for row in d.window_rows(window) {
+            let x = x[row..][..d.k_w].chunks_exact(LANES);
+            let rest = x.remainder();
+            for x in x {
+                max.iter_mut().zip(x).for_each(|(max, x)| larger(max, *x));
+            }
+            max.iter_mut().zip(rest).for_each(|(max, x)| larger(max, *x));
+        }
+        const { assert!(LANES == 32) };
+        larger_halves::<16>(&mut max);
+        larger_halves::<8>(&mut max);
+        larger_halves::<4>(&mut max);
+        larger_halves::<2>(&mut max);
+        larger_halves::<1>(&mut max);
+        *y = max[0];
+        // Of a NaN see `first_nans`.
+        'rows: for row in d.window_rows(window) {
+            for (k, some) in x[row..][..d.k_w].chunks(LANES).enumerate() {
+                if some.iter().fold(false, |any, x| any | (*x == max[0])) {
+                    let place = some.iter().position(|x| *x == max[0]).unwrap_or(0);
+                    *argmax = (row + k * LANES + place) as u32;
+                    // One of two zeros of unlike signs.
+                    *y = some[place];
+                    break 'rows;
+                }
+            }
+        }
+    }
+}
+
+/// Replaces a maximum by `v` if `v` is larger or NaN.
+#[inline(always)]
+fn larger(max: &mut f32, v: f32) {
+    *max = if (v > *max) | v.is_nan() { v } else { *max };
+}
+
+/// Combines the upper half of the lanes with the lower.
+#[inline(always)]
+fn larger_halves<const HALF: usize>(max: &mut [f32; LANES]) {
+    for k in 0..HALF {
+        let v = max[k + HALF];
+        larger(&mut max[k], v);
     }
 }
 
@@ -215,8 +267,10 @@ mod tests {
 
     #[test]
     fn the_first_nan_of_a_window_is_its_argmax_wherever_it_is() {
-        // By blocks of 1, 4 and 16 channels, and by lanes.
-        for (shape, window) in [([4, 6, 3], [2, 3]), ([4, 4, 21], [2, 2]), ([3, 40, 2], [3, 20])] {
+        // By blocks of 1, 4 and 16 channels, by lanes, and by lanes of one channel.
+        let few = [([4, 6, 3], [2, 3]), ([4, 4, 21], [2, 2]), ([3, 40, 2], [3, 20])];
+        for (shape, window) in few.into_iter().chain([([4, 45, 1], [2, 45]), ([2, 80, 1], [1, 40])])
+        {
             let [h, w, c] = shape;
             let d = Extents::new(Shape::Map { h, w, c }, window);
             let x: Vec<f32> = (0..d.in_len()).map(|i| ((i * 7919) % 13) as f32 - 6.0).collect();
@@ -231,6 +285,9 @@ mod tests {
             }
             check(d, &vec![f32::NEG_INFINITY; d.in_len()], "minus infinity");
             check(d, &vec![f32::NAN; d.in_len()], "nothing but NaN");
+            let zeros: Vec<f32> =
+                (0..d.in_len()).map(|i| if i % 3 == 0 { -0.0 } else { 0.0 }).collect();
+            check(d, &zeros, "zeros of both signs");
         }
     }
 }

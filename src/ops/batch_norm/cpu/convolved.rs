@@ -80,7 +80,9 @@ struct Workspace {
 
 impl ConvolvedNormLayer {
     pub(crate) fn new(op: BatchNorm, (d, pools): (Extents, FusedPools), shards: Shards) -> Self {
-        let packed = Packed::new(d, lanes());
+        // No vector is filled in part.
+        let widest = if d.c_out.is_multiple_of(8) { lanes() } else { 4 };
+        let packed = Packed::new(d, widest);
         let (taps, rows) = (d.k_h * d.k_w, shards.samples * d.h_out);
         let vectors = packed.blocks.len();
         let trained = |len| if shards.trains { len } else { 0 };
@@ -403,5 +405,51 @@ impl Workspace {
         }
         let all = dw.iter().chain(&*db);
         sums.iter_mut().zip(all).for_each(|(sum, v)| *sum += f64::from(*v));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Padding, Shape};
+
+    /// A filter of differences on inputs whose mean is ten thousand deviations: what is left of the
+    /// large sums must still be right.
+    #[test]
+    fn a_large_mean_of_the_inputs_leaves_the_variance_its_digits() {
+        let d =
+            Extents::new(Shape::Map { h: 30, w: 40, c: 1 }, 4, [[1, 3], [1, 1]], Padding::Valid);
+        let x: Vec<f32> = (0..1200)
+            .map(|i: u32| 1e4 + (i.wrapping_mul(2_654_435_761) >> 22) as f32 / 1024.0)
+            .collect();
+        let kernel: Vec<f32> =
+            (0..12).map(|i| [0.5, -1.0, 0.5][i / 4] * (1 + i % 4) as f32).collect();
+        let mut frame = vec![0.0; d.frame_len()];
+        d.fill_frame(&x, &mut frame);
+        let mut moments = Moments::new(d);
+        moments.add_sample(d, &frame, &mut Scratch::new(d));
+        let zeros = || vec![0.0; 4];
+        let mut statistics = Statistics {
+            moments,
+            mean: zeros(),
+            variance: zeros(),
+            inv_std: zeros(),
+            kernel: Vec::new(),
+            bias: Vec::new(),
+            folded: Aligned::zeros(0),
+        };
+        statistics.measure(&kernel);
+        for o in 0..4 {
+            let w = |tap: usize| f64::from(kernel[tap * 4 + o]);
+            let outputs = x.chunks_exact(40).flat_map(|row| {
+                row.windows(3).map(move |x| (0..3).map(|k| w(k) * f64::from(x[k])).sum::<f64>())
+            });
+            let outputs: Vec<f64> = outputs.collect();
+            let mean = outputs.iter().sum::<f64>() / outputs.len() as f64;
+            let squares = outputs.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+            let variance = squares / outputs.len() as f64;
+            assert!((statistics.mean[o] - mean).abs() < 1e-6 * variance.sqrt());
+            assert!((statistics.variance[o] / variance - 1.0).abs() < 1e-6, "{o}");
+        }
     }
 }
