@@ -10,7 +10,7 @@ use super::mel::{self, Triangle};
 use super::one_by_one::OneByOne;
 use super::side_by_side::SideBySide;
 use crate::error::{Error, Result};
-use crate::simd::{level, vectorised};
+use crate::simd::{choose_level, level, vectorised};
 
 /// The least power (librosa's `amin`): smaller ones are raised to it.
 const AMIN: f64 = 1e-10;
@@ -62,9 +62,11 @@ pub struct LogMel {
 }
 
 impl LogMel {
-    /// Prepares the transform; fails where the front end's numbers are impossible.
+    /// Prepares the transform; fails where the front end's numbers are impossible, or the vector level
+    /// that the environment asks for is.
     pub fn new(front_end: &FrontEnd) -> Result<Self> {
         front_end.check()?;
+        choose_level()?;
         let window = hann(front_end.n_fft);
         let frames = match SideBySide::new(front_end, &window, level()) {
             Some(frames) => Frames::SideBySide(frames),
@@ -198,11 +200,14 @@ impl Decibels {
     /// `10 log10(max(AMIN, p)) − zero`, then raised to at least the floor.
     pub fn convert(&self, power: &[f64]) -> Vec<f32> {
         let mut values = vec![0.0; power.len()];
-        vectorised(|| {
-            for (value, &power) in values.iter_mut().zip(power) {
-                *value = (decibels(power) - self.zero).max(self.floor) as f32;
-            }
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                for (value, &power) in values.iter_mut().zip(power) {
+                    *value = (decibels(power) - self.zero).max(self.floor) as f32;
+                }
+            },
+        );
         values
     }
 }
@@ -211,13 +216,16 @@ impl Decibels {
 pub(super) fn loudest(power: &[f64]) -> f64 {
     let (groups, rest) = power.as_chunks::<8>();
     let mut most = [0.0; 8];
-    vectorised(|| {
-        for group in groups {
-            for (most, power) in most.iter_mut().zip(group) {
-                *most = f64::max(*most, *power);
+    vectorised(
+        #[inline(always)]
+        || {
+            for group in groups {
+                for (most, power) in most.iter_mut().zip(group) {
+                    *most = f64::max(*most, *power);
+                }
             }
-        }
-    });
+        },
+    );
     most.iter().chain(rest).copied().fold(0.0, f64::max)
 }
 
