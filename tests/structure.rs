@@ -35,7 +35,7 @@ const MAY_NAME: [(&str, &[&str]); 37] = [
     ("metrics", &["random"]),
     // Models in its tests only.
     ("plot", &["files", "graph", "metrics", "models", "text"]),
-    ("audio", &["panics", "text"]),
+    ("audio", &["panics", "simd", "text"]),
     ("data", &["files", "memory", "metrics", "progress", "random", "text"]),
     ("demo", &["audio", "data", "files", "progress", "random"]),
     ("prepare", &["audio", "data", "files", "progress", "random", "text"]),

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::log_mel::{Decibels, LogMel, Reference};
+use super::log_mel::{Decibels, LogMel, Reference, loudest as loudest_of};
 use super::samples::Pieces;
 use super::{CutFrom, Cutting, FrontEnd, ZeroDb};
 use crate::error::Result;
@@ -177,7 +177,7 @@ pub fn cut_each<S: Pieces + ?Sized>(
         (_, ZeroDb::Cut) => {}
         (CutFrom::Sound, _) => {
             for &start in &starts {
-                loudest = power_of(log_mel, start)?.into_iter().fold(loudest, f64::max);
+                loudest = loudest_of(&power_of(log_mel, start)?).max(loudest);
             }
         }
         (CutFrom::Spectrogram, _) => {
@@ -222,15 +222,17 @@ fn spectrogram_cuts<S: Pieces + ?Sized>(
         let lead = (n_fft / 2).saturating_sub(begin * hop_samples);
         let last = (end * hop_samples + n_fft).min(samples.count());
         let piece = samples.piece(first.min(last)..last)?;
-        log_mel.each_frame(&piece, lead, end - begin, &mut |t, power| {
-            let t = begin + t;
-            loudest = power.iter().copied().fold(loudest, f64::max);
-            let first = starts.partition_point(|start| start + length <= t);
-            let with_frame =
-                starts.iter().enumerate().skip(first).take_while(|(_, start)| **start <= t);
-            for (cut, start) in with_frame {
-                for (band, &power) in power.iter().enumerate() {
-                    cuts[cut * size + band * length + t - start] = power;
+        log_mel.each_frames(&piece, lead, end - begin, &mut |first, count, power| {
+            let (first, end) = (begin + first, begin + first + count);
+            loudest = loudest_of(power).max(loudest);
+            let earlier = starts.partition_point(|start| start + length <= first);
+            let with_frames =
+                starts.iter().enumerate().skip(earlier).take_while(|(_, start)| **start < end);
+            for (cut, &start) in with_frames {
+                let (from, to) = (first.max(start), end.min(start + length));
+                for (band, power) in power.chunks_exact(count).enumerate() {
+                    let at = cut * size + band * length + from - start;
+                    cuts[at..at + to - from].copy_from_slice(&power[from - first..to - first]);
                 }
             }
         })?;

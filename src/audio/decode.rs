@@ -25,6 +25,7 @@ use super::stream::{Kind, Patch, Section, Stream, Unread, read_at};
 use super::{aiff, au, riff};
 use crate::error::{Error, Result};
 use crate::panics::quiet_catch_unwind;
+use crate::simd::vectorised;
 use crate::text::shell;
 
 /// Extensions of the sound files that can be decoded.
@@ -200,14 +201,21 @@ impl Out<'_, '_> {
             ));
             return Err(Stop::RateChanged);
         }
-        if let Some(at) = interleaved.iter().position(|x| !x.is_finite()) {
+        if !all_finite(interleaved) {
+            let at = interleaved.iter().position(|x| !x.is_finite()).unwrap_or(0);
             let at = *samples + (at / channels) as u64;
             return Err(Stop::Problem(format!("sample {at} is not finite")));
         }
-        let mean = |frame: &[f32]| frame.iter().sum::<f32>() / channels as f32;
         self.mono.clear();
-        self.mono.extend(interleaved.chunks_exact(channels).map(mean));
-        levels.add(interleaved, channels);
+        match channels {
+            1 => self.mono.extend_from_slice(interleaved),
+            2 => self.mono.extend(interleaved.as_chunks().0.iter().map(|[a, b]| (a + b) / 2.0)),
+            _ => {
+                let mean = |frame: &[f32]| frame.iter().sum::<f32>() / channels as f32;
+                self.mono.extend(interleaved.chunks_exact(channels).map(mean));
+            }
+        }
+        levels.add(interleaved, channels, &self.mono);
         *samples += self.mono.len() as u64;
         if *samples > most_samples(self.most_minutes, rate) {
             return Err(Stop::TooLong);
@@ -218,6 +226,16 @@ impl Out<'_, '_> {
     fn damage(&mut self, damage: String) {
         self.decoded.damage.get_or_insert(damage);
     }
+}
+
+/// Whether no sample is infinite or not a number.
+fn all_finite(samples: &[f32]) -> bool {
+    let magnitude = |x: &f32| x.to_bits() & !(1 << 31);
+    let largest = vectorised(
+        #[inline(always)]
+        || samples.iter().map(magnitude).fold(0, u32::max),
+    );
+    largest < f32::INFINITY.to_bits()
 }
 
 fn decode_any(

@@ -5,19 +5,21 @@
 //! filters, decibels. All in f64, as librosa's FFT is: in f32 its rounding
 //! would show in quiet bands beside loud ones.
 
-use std::sync::Arc;
-
-use realfft::num_complex::Complex;
-use realfft::{RealFftPlanner, RealToComplex};
-
 use super::FrontEnd;
 use super::mel::{self, Triangle};
+use super::one_by_one::OneByOne;
+use super::side_by_side::SideBySide;
 use crate::error::{Error, Result};
+use crate::simd::{choose_level, level, vectorised};
 
 /// The least power (librosa's `amin`): smaller ones are raised to it.
 const AMIN: f64 = 1e-10;
 /// Range below the maximum in dB (librosa's `top_db`): smaller values are raised to its end.
 const TOP_DB: f64 = 80.0;
+
+/// Frames that are handed on together: a multiple of all numbers of lanes. A band's run of them in a long
+/// spectrogram is some cache lines.
+const FRAMES_AT_ONCE: usize = 64;
 
 /// The power that is 0 dB.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,34 +48,31 @@ impl Spectrogram {
     }
 }
 
-/// Computes log-mel spectrograms; keeps its FFT plan, filters and scratch from one to the next.
+/// How the power of frames is computed.
+enum Frames {
+    SideBySide(SideBySide),
+    OneByOne(OneByOne),
+}
+
+/// Computes log-mel spectrograms; keeps its FFT's tables, filters and room from one to the next.
 pub struct LogMel {
     front_end: FrontEnd,
-    fft: Arc<dyn RealToComplex<f64>>,
-    window: Vec<f64>,
     filters: Vec<Triangle>,
-    frame: Vec<f64>,
-    spectrum: Vec<Complex<f64>>,
-    fft_scratch: Vec<Complex<f64>>,
-    power: Vec<f64>,
+    frames: Frames,
 }
 
 impl LogMel {
-    /// Plans the transform; fails where the front end's numbers are impossible.
+    /// Prepares the transform; fails where the front end's numbers are impossible, or the vector level
+    /// that the environment asks for is.
     pub fn new(front_end: &FrontEnd) -> Result<Self> {
         front_end.check()?;
-        let n_fft = front_end.n_fft;
-        let fft = RealFftPlanner::new().plan_fft_forward(n_fft);
-        Ok(Self {
-            window: hann(n_fft),
-            filters: mel::filters(front_end),
-            frame: fft.make_input_vec(),
-            spectrum: fft.make_output_vec(),
-            fft_scratch: fft.make_scratch_vec(),
-            power: vec![0.0; n_fft / 2 + 1],
-            fft,
-            front_end: front_end.clone(),
-        })
+        choose_level()?;
+        let window = hann(front_end.n_fft);
+        let frames = match SideBySide::new(front_end, &window, level()) {
+            Some(frames) => Frames::SideBySide(frames),
+            None => Frames::OneByOne(OneByOne::new(front_end, window)),
+        };
+        Ok(Self { filters: mel::filters(front_end), frames, front_end: front_end.clone() })
     }
 
     /// The parameters of the front end.
@@ -107,25 +106,26 @@ impl LogMel {
         frames: usize,
     ) -> Result<Vec<f64>> {
         let mut mel = vec![0.0; self.front_end.n_mels * frames];
-        self.each_frame(samples, lead, frames, &mut |t, power| {
-            for (band, &power) in power.iter().enumerate() {
-                mel[band * frames + t] = power;
+        self.each_frames(samples, lead, frames, &mut |first, count, power| {
+            for (mel, power) in mel.chunks_exact_mut(frames).zip(power.chunks_exact(count)) {
+                mel[first..first + count].copy_from_slice(power);
             }
         })?;
         Ok(mel)
     }
 
-    /// Calls `each` with every frame's number and mel power, `[n_mels]`, in order; frames as in
-    /// [`LogMel::mel_power_of`]. Long sound needs no memory for its whole spectrogram.
+    /// Calls `each` with the number of the first of some frames, their count, and their mel power,
+    /// `[n_mels, count]`, in order; frames as in [`LogMel::mel_power_of`]. Long sound needs no memory for
+    /// its whole spectrogram.
     ///
     /// # Errors
     /// If there are no samples.
-    pub fn each_frame(
+    pub fn each_frames(
         &mut self,
         samples: &[f32],
         lead: usize,
         frames: usize,
-        each: &mut dyn FnMut(usize, &[f64]),
+        each: &mut dyn FnMut(usize, usize, &[f64]),
     ) -> Result<()> {
         if samples.is_empty() {
             return Err(Error::FrontEnd {
@@ -133,36 +133,36 @@ impl LogMel {
                 problem: "expected at least one sample of sound, found none".into(),
             });
         }
-        let mut mel = vec![0.0; self.front_end.n_mels];
-        for t in 0..frames {
-            // Position in `samples` of the frame's first sample, which may lie in the zeros before.
-            self.frame_power(samples, (t * self.front_end.hop_samples) as isize - lead as isize);
-            for (mel, triangle) in mel.iter_mut().zip(&self.filters) {
-                let power = &self.power[triangle.first_bin..];
-                *mel = triangle.weights.iter().zip(power).map(|(w, p)| w * p).sum();
+        let FrontEnd { n_mels, hop_samples, .. } = self.front_end;
+        let mut mel = vec![0.0; n_mels * FRAMES_AT_ONCE];
+        for first in (0..frames).step_by(FRAMES_AT_ONCE) {
+            let count = FRAMES_AT_ONCE.min(frames - first);
+            let step = match &self.frames {
+                Frames::SideBySide(frames) => frames.lanes(),
+                Frames::OneByOne(_) => 1,
+            };
+            for at in (0..count).step_by(step) {
+                // Position in `samples` of a frame's first sample, which may lie in the zeros before.
+                let start = ((first + at) * hop_samples) as isize - lead as isize;
+                let (filters, mel) = (&self.filters, &mut mel[at..]);
+                match &mut self.frames {
+                    Frames::SideBySide(frames) => {
+                        frames.compute(samples, start, filters, mel, FRAMES_AT_ONCE);
+                    }
+                    Frames::OneByOne(frame) => {
+                        frame.compute(samples, start, filters, mel, FRAMES_AT_ONCE);
+                    }
+                }
             }
-            each(t, &mel);
+            if count < FRAMES_AT_ONCE {
+                for band in 0..n_mels {
+                    let own = band * FRAMES_AT_ONCE;
+                    mel.copy_within(own..own + count, band * count);
+                }
+            }
+            each(first, count, &mel[..n_mels * count]);
         }
         Ok(())
-    }
-
-    /// |FFT|² of the windowed frame that begins at `start`, into `self.power`.
-    fn frame_power(&mut self, samples: &[f32], start: isize) {
-        for (i, (x, w)) in self.frame.iter_mut().zip(&self.window).enumerate() {
-            let sample = usize::try_from(start + i as isize).ok().and_then(|i| samples.get(i));
-            *x = w * sample.copied().map_or(0.0, f64::from);
-        }
-        // Cannot fail: all three buffers were made by the plan itself, and the
-        // ends of a real signal's spectrum are real by construction.
-        let done = self.fft.process_with_scratch(
-            &mut self.frame,
-            &mut self.spectrum,
-            &mut self.fft_scratch,
-        );
-        debug_assert!(done.is_ok());
-        for (p, x) in self.power.iter_mut().zip(&self.spectrum) {
-            *p = x.norm_sqr();
-        }
     }
 }
 
@@ -185,7 +185,7 @@ pub struct Decibels {
 impl Decibels {
     /// The scale of an array: its floor is `TOP_DB` below its largest power.
     pub fn of(power: &[f64], reference: Reference) -> Self {
-        Self::of_loudest(power.iter().copied().fold(0.0, f64::max), reference)
+        Self::of_loudest(loudest(power), reference)
     }
 
     /// The scale of an array whose largest power is `loudest`.
@@ -199,16 +199,100 @@ impl Decibels {
 
     /// `10 log10(max(AMIN, p)) − zero`, then raised to at least the floor.
     pub fn convert(&self, power: &[f64]) -> Vec<f32> {
-        power.iter().map(|&p| (decibels(p) - self.zero).max(self.floor) as f32).collect()
+        let mut values = vec![0.0; power.len()];
+        vectorised(
+            #[inline(always)]
+            || {
+                for (value, &power) in values.iter_mut().zip(power) {
+                    *value = (decibels(power) - self.zero).max(self.floor) as f32;
+                }
+            },
+        );
+        values
     }
 }
 
+/// The largest of all powers and 0.
+pub(super) fn loudest(power: &[f64]) -> f64 {
+    let (groups, rest) = power.as_chunks::<8>();
+    let mut most = [0.0; 8];
+    vectorised(
+        #[inline(always)]
+        || {
+            for group in groups {
+                for (most, power) in most.iter_mut().zip(group) {
+                    *most = f64::max(*most, *power);
+                }
+            }
+        },
+    );
+    most.iter().chain(rest).copied().fold(0.0, f64::max)
+}
+
+/// `10 log10(max(AMIN, power))`, within 3e-14 dB: plain arithmetic that vectors can do side by side.
+#[inline(always)]
 fn decibels(power: f64) -> f64 {
-    10.0 * power.max(AMIN).log10()
+    const SQRT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
+    let power = power.max(AMIN);
+    // power = 2^exponent · m, with m between √½ and √2
+    let bits = power.to_bits();
+    let exponent = (bits.wrapping_sub(SQRT_HALF) as i64) >> 52;
+    let m = f64::from_bits(bits.wrapping_sub((exponent as u64) << 52));
+    // ln m = 2 artanh s = 2 (s + s³ / 3 + s⁵ / 5 + …), where |s| < 0.172
+    let s = (m - 1.0) / (m + 1.0);
+    let square = s * s;
+    let mut sum = 1.0 / 21.0;
+    for divisor in [19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0] {
+        sum = sum * square + 1.0 / divisor;
+    }
+    let ln = 2.0 * s + 2.0 * s * square * sum;
+    let decibels = exponent as f64 * (10.0 * std::f64::consts::LOG10_2)
+        + ln * (10.0 / std::f64::consts::LN_10);
+    if power < f64::INFINITY { decibels } else { power }
 }
 
 /// Power to dB: `10 log10(max(AMIN, p)) − 10 log10(max(AMIN, reference))`, then
 /// raised to at least the largest of the results minus `TOP_DB`.
 pub fn power_to_db(power: &[f64], reference: Reference) -> Vec<f32> {
     Decibels::of(power, reference).convert(power)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decibels_are_ten_times_the_logarithm() {
+        let mut power = AMIN;
+        while power < 1e12 {
+            for near in [power, power.next_up(), power.next_down().max(AMIN)] {
+                let (got, want) = (decibels(near), 10.0 * near.log10());
+                assert!((got - want).abs() < 5e-14, "{near:e}: {got} dB, expected {want}");
+            }
+            power *= 1.000_37;
+        }
+        for k in -33..40 {
+            let power = 2f64.powi(k);
+            assert!((decibels(power) - 10.0 * power.log10()).abs() < 5e-14, "2^{k}");
+        }
+        assert_eq!(
+            (decibels(1.0), decibels(0.0), decibels(f64::MIN_POSITIVE)),
+            (0.0, -100.0, -100.0)
+        );
+        assert_eq!((decibels(f64::NAN), decibels(f64::INFINITY)), (-100.0, f64::INFINITY));
+        assert!((decibels(f64::MAX) - 10.0 * f64::MAX.log10()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_loudest_is_found_wherever_it_is() {
+        for len in [0, 1, 7, 8, 9, 31] {
+            for at in 0..len {
+                let mut power: Vec<f64> = (0..len).map(|i| i as f64).collect();
+                power[at] = 100.0;
+                power[(at + 1) % len] = if len > 1 { f64::NAN } else { 100.0 };
+                assert_eq!(loudest(&power), 100.0, "{at} of {len}");
+            }
+        }
+        assert_eq!(loudest(&[]), 0.0);
+    }
 }

@@ -19,13 +19,19 @@ mod log_mel;
 #[cfg(feature = "audio")]
 pub mod mel;
 #[cfg(feature = "audio")]
+mod one_by_one;
+#[cfg(feature = "audio")]
 mod pcm;
+#[cfg(feature = "audio")]
+mod radix;
 #[cfg(feature = "audio")]
 mod resample;
 #[cfg(feature = "audio")]
 mod riff;
 #[cfg(feature = "audio")]
 mod samples;
+#[cfg(feature = "audio")]
+mod side_by_side;
 #[cfg(feature = "audio")]
 mod sound;
 #[cfg(feature = "audio")]

@@ -1,5 +1,7 @@
 //! Decoded sound.
 
+use crate::simd::vectorised;
+
 /// Sound of one channel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sound {
@@ -33,6 +35,28 @@ const CLIPPED: f64 = 0.01;
 /// A lower peak is not that of a clipped recording.
 const LEAST_CLIPPED_PEAK: f32 = 0.25;
 
+/// Frames whose levels are taken together.
+const FRAMES_AT_ONCE: usize = 1024;
+
+/// The least and the largest of finite samples and of two values.
+fn range(samples: &[f32], least: f32, most: f32) -> (f32, f32) {
+    let (groups, rest) = samples.as_chunks::<16>();
+    let (mut low, mut high) = ([least; 16], [most; 16]);
+    vectorised(
+        #[inline(always)]
+        || {
+            for group in groups {
+                for ((low, high), &x) in low.iter_mut().zip(&mut high).zip(group) {
+                    *low = if x < *low { x } else { *low };
+                    *high = if x > *high { x } else { *high };
+                }
+            }
+        },
+    );
+    let least = low.iter().chain(rest).copied().fold(least, f32::min);
+    (least, high.iter().chain(rest).copied().fold(most, f32::max))
+}
+
 /// What the samples of a file are like, before resampling.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Levels {
@@ -53,29 +77,60 @@ pub struct Levels {
 }
 
 impl Levels {
-    pub(super) fn add(&mut self, interleaved: &[f32], channels: usize) {
+    /// Adds a block of finite samples, and the mean of the channels of its frames.
+    pub(super) fn add(&mut self, interleaved: &[f32], channels: usize, mono: &[f32]) {
         let channels = channels.max(1);
-        for frame in interleaved.chunks_exact(channels) {
-            let (mut sum, mut squares) = (0.0, 0.0);
-            for &x in frame {
-                let loud = x.abs();
-                // Samples at full scale stay counted: a decoder of lossy files overshoots.
-                if loud > self.peak + STEP && self.peak < 1.0 - STEP {
-                    self.at_peak = 0;
-                }
-                self.peak = self.peak.max(loud);
-                self.at_peak += u64::from(loud >= (self.peak - STEP).min(1.0 - STEP));
-                sum += x;
-                squares += f64::from(x * x);
-            }
-            let mono = sum / channels as f32;
-            self.mono_peak = self.mono_peak.max(mono.abs());
-            let (least, most) = self.mono_range.unwrap_or((mono, mono));
-            self.mono_range = Some((least.min(mono), most.max(mono)));
-            self.energy += squares / channels as f64;
-            self.mono_energy += f64::from(mono * mono);
+        let blocks = interleaved.chunks(FRAMES_AT_ONCE * channels).zip(mono.chunks(FRAMES_AT_ONCE));
+        for (interleaved, mono) in blocks {
+            let interleaved = &interleaved[..mono.len() * channels];
+            self.add_peaks(interleaved);
+            let (least, most) = self.mono_range.unwrap_or((mono[0], mono[0]));
+            let (least, most) = range(mono, least, most);
+            self.mono_peak = self.mono_peak.max(most.abs()).max(least.abs());
+            self.mono_range = Some((least, most));
+            self.add_energy(interleaved, channels, mono);
         }
         self.samples += interleaved.len() as u64;
+    }
+
+    fn add_peaks(&mut self, samples: &[f32]) {
+        let (least, most) = range(samples, 0.0, 0.0);
+        if most.max(-least) <= self.peak {
+            // As below, where the peak stays what it is.
+            let loud = (self.peak - STEP).min(1.0 - STEP);
+            self.at_peak += vectorised(
+                #[inline(always)]
+                || samples.iter().map(|x| u64::from(x.abs() >= loud)).sum::<u64>(),
+            );
+            return;
+        }
+        for x in samples {
+            let loud = x.abs();
+            // Samples at full scale stay counted: a decoder of lossy files overshoots.
+            if loud > self.peak + STEP && self.peak < 1.0 - STEP {
+                self.at_peak = 0;
+            }
+            self.peak = self.peak.max(loud);
+            self.at_peak += u64::from(loud >= (self.peak - STEP).min(1.0 - STEP));
+        }
+    }
+
+    fn add_energy(&mut self, interleaved: &[f32], channels: usize, mono: &[f32]) {
+        let square = |x: f32| f64::from(x * x);
+        self.energy = match channels {
+            1 => interleaved.iter().fold(self.energy, |energy, &x| energy + square(x)),
+            2 => {
+                let (frames, _) = interleaved.as_chunks::<2>();
+                let both = |&[a, b]: &[f32; 2]| (square(a) + square(b)) / 2.0;
+                frames.iter().map(both).fold(self.energy, |energy, both| energy + both)
+            }
+            _ => {
+                let all = |frame: &[f32]| frame.iter().map(|&x| square(x)).sum::<f64>();
+                let frames = interleaved.chunks_exact(channels).map(all);
+                frames.fold(self.energy, |energy, all| energy + all / channels as f64)
+            }
+        };
+        self.mono_energy = mono.iter().fold(self.mono_energy, |energy, &x| energy + square(x));
     }
 
     /// Why there is nothing to hear in the mean of channels, if so.
@@ -129,8 +184,40 @@ mod tests {
     fn levels(interleaved: &[f32], channels: usize) -> Levels {
         let mut levels = Levels::default();
         // In blocks, as a decoder makes them.
-        interleaved.chunks(10 * channels).for_each(|block| levels.add(block, channels));
+        interleaved.chunks(10 * channels).for_each(|block| add(&mut levels, block, channels));
         levels
+    }
+
+    fn add(levels: &mut Levels, block: &[f32], channels: usize) {
+        let mean = |frame: &[f32]| frame.iter().sum::<f32>() / channels as f32;
+        let mono: Vec<f32> = block.chunks_exact(channels).map(mean).collect();
+        levels.add(block, channels, &mono);
+    }
+
+    /// Blocks of any length, which are taken side by side where no sample is louder than those before,
+    /// give what one frame after the other gives.
+    #[test]
+    fn levels_do_not_depend_on_blocks() {
+        for channels in [1, 2, 3] {
+            // Louder and quieter again; a short and a long stay at full scale.
+            let sample = |i: usize| {
+                let swell = 1.3 * (i as f32 * 3e-4).sin();
+                (swell * (i as f32 * 0.7).sin()).clamp(-1.0, if i > 9000 { 1.02 } else { 0.8 })
+            };
+            let samples: Vec<f32> = (0..channels * 7001).map(sample).collect();
+            let mut by_frame = Levels::default();
+            for frame in samples.chunks_exact(channels) {
+                add(&mut by_frame, frame, channels);
+            }
+            assert!(by_frame.at_peak > 0 && by_frame.peak > 0.8);
+            for frames in [7, 999, 1024, 1025, 7001] {
+                let mut by_block = Levels::default();
+                for block in samples.chunks(frames * channels) {
+                    add(&mut by_block, block, channels);
+                }
+                assert_eq!(by_block, by_frame, "{channels} channels, {frames} frames");
+            }
+        }
     }
 
     fn sine(amplitude: f32) -> Vec<f32> {

@@ -27,12 +27,15 @@ impl<S: Simd, V: SimdFloat<S, Element = f32>> Floats<S> for V {}
 /// # Errors
 /// If the environment asks for a level that is unknown or that the processor lacks.
 pub(crate) fn choose_level() -> Result<()> {
-    let wanted = std::env::var("GENRE_GPU_SIMD").unwrap_or_default();
-    let Some(level) = named(&wanted) else {
-        return Err(Error::SimdLevel { wanted, levels: levels().join(", ") });
+    let Some(level) = named(&wanted()) else {
+        return Err(Error::SimdLevel { wanted: wanted(), levels: levels().join(", ") });
     };
     LEVEL.get_or_init(|| level);
     Ok(())
+}
+
+fn wanted() -> String {
+    std::env::var("GENRE_GPU_SIMD").unwrap_or_default()
 }
 
 /// Values of `GENRE_GPU_SIMD` that this processor supports, narrowest first.
@@ -67,7 +70,7 @@ pub(crate) fn name() -> String {
 }
 
 pub(crate) fn level() -> Level {
-    *LEVEL.get_or_init(best)
+    *LEVEL.get_or_init(|| named(&wanted()).unwrap_or_else(best))
 }
 
 /// The widest level of this processor that kernels are compiled for.

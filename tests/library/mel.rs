@@ -137,6 +137,35 @@ fn scratch_from_one_sound_does_not_show_in_the_next() {
     assert!(first.bands().all(|band| band.len() == first.frames));
 }
 
+/// Frames are computed several at once; which ones are beside a frame must not show in it, and the last
+/// ones of a sound may be fewer.
+#[test]
+fn a_frame_has_the_same_bits_alone() {
+    for (n_fft, hop_samples) in
+        [(512, 160), (1024, 512), (2048, 512), (4096, 5000), (1023, 512), (1000, 250)]
+    {
+        let front_end = FrontEnd { n_fft, hop_samples, n_mels: 20, ..FrontEnd::librosa_2s() };
+        let mut log_mel = LogMel::new(&front_end).unwrap();
+        for len in [1, n_fft / 2, 3 * hop_samples, 7 * hop_samples + 1, 23 * hop_samples + 99] {
+            let sound: Vec<f32> = (0..len).map(|i| (i as f32 * i as f32 * 1e-4).sin()).collect();
+            let whole = log_mel.mel_power(&sound).unwrap();
+            let frames = front_end.frames_of(len);
+            assert_eq!(whole.len(), 20 * frames);
+            for t in 0..frames {
+                // The frame begins where samples do, or some zeros before.
+                let start = (t * hop_samples) as isize - (n_fft / 2) as isize;
+                let (first, lead) = (start.max(0) as usize, (-start).max(0) as usize);
+                let alone = match sound.get(first..) {
+                    Some(own) if !own.is_empty() => log_mel.mel_power_of(own, lead, 1).unwrap(),
+                    _ => vec![0.0; 20],
+                };
+                let own: Vec<f64> = whole.iter().skip(t).step_by(frames).copied().collect();
+                assert_eq!(own, alone, "frame {t} of {frames}, FFTs of {n_fft} by {hop_samples}");
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_impossible_is_named() {
     let mut log_mel = LogMel::new(&FrontEnd::bristol_80()).unwrap();
