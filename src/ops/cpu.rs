@@ -55,8 +55,10 @@ pub(crate) trait BatchLayer: Layer {
 pub(crate) enum Mode {
     /// A training step: the seed of dropout and the number of the step.
     Training { seed: u32, step: u32 },
-    /// Moving statistics, no dropout. Backward starts from the logit of each sample's label.
+    /// Forward alone: moving statistics, no dropout. Layers keep nothing for a backward.
     Inference,
+    /// The same forward, then backward from the logit of each sample's label.
+    LogitGradients,
 }
 
 /// How many workspaces a layer makes.

@@ -66,7 +66,7 @@ impl BatchLayer for BatchNormLayer {
                 let sums: Vec<&mut ShardSums> = self.sums.first_mut(shards).collect();
                 self.stats.reduce(self.op, &sums, parameters);
             }
-            Mode::Inference => self.stats.set_moving(self.op, parameters),
+            Mode::Inference | Mode::LogitGradients => self.stats.set_moving(self.op, parameters),
         }
     }
 

@@ -13,7 +13,7 @@
 use fearless_simd::{Simd, SimdBase};
 
 use super::super::Extents;
-use super::pool::max_first;
+use super::pool::{max_first, max_of};
 use super::tile::{Job, activate};
 use crate::ops::pool2d;
 use crate::simd::{Floats, WIDEST, dispatch, is_wide, level};
@@ -36,8 +36,10 @@ pub(super) fn forward(job: Job<'_>, pool: pool2d::Extents, y: &mut [f32], argmax
 fn rows<S: Simd>(simd: S, job: Job<'_>, pool: pool2d::Extents, y: &mut [f32], argmax: &mut [f32]) {
     let d = job.d;
     let (h, w) = (pool.h_out, pool.w_out);
-    let outputs = y.chunks_exact_mut(w * d.c_out).zip(argmax.chunks_exact_mut(w * d.c_out));
-    for (row, (y, argmax)) in outputs.take(h).enumerate() {
+    let mut rest = argmax;
+    for (row, y) in y.chunks_exact_mut(w * d.c_out).take(h).enumerate() {
+        let (argmax, below) = rest.split_at_mut(rest.len().min(y.len()));
+        rest = below;
         let mut column = 0;
         // Two vectors at a time where there are registers for them; the last may reach beyond the
         // row: its sums there are dropped.
@@ -45,7 +47,7 @@ fn rows<S: Simd>(simd: S, job: Job<'_>, pool: pool2d::Extents, y: &mut [f32], ar
             let wide = is_wide::<S>() && column + S::f32s::LEN / 2 < w;
             let frame = &job.frame[d.patch(2 * row, 2 * column)..];
             let to = column * d.c_out;
-            let (y, argmax) = (&mut y[to..], &mut argmax[to..]);
+            let (y, argmax) = (&mut y[to..], argmax.get_mut(to..).unwrap_or_default());
             column += if wide {
                 pooled::<S, S::f32s, 2>(simd, job, frame, y, argmax)
             } else {
@@ -89,12 +91,21 @@ fn pooled<S: Simd, V: Floats<S>, const VECTORS: usize>(
         // With one vector its second half is the first again.
         let ((t0, t1), (b0, b1)) =
             (top[0].deinterleave(top[VECTORS - 1]), bottom[0].deinterleave(bottom[VECTORS - 1]));
-        let (value, which) = max_first(simd, [t0, t1, b0, b1]);
-        (best[c], index[c]) = (activate(simd, job.activation, value), which);
+        let window = [t0, t1, b0, b1];
+        let value = if argmax.is_empty() {
+            max_of(window)
+        } else {
+            let (value, which) = max_first(simd, window);
+            index[c] = which;
+            value
+        };
+        best[c] = activate(simd, job.activation, value);
     }
     let columns = VECTORS * V::LEN / 2;
     store(d.c_out, columns, best, y);
-    store(d.c_out, columns, index, argmax);
+    if !argmax.is_empty() {
+        store(d.c_out, columns, index, argmax);
+    }
     columns
 }
 

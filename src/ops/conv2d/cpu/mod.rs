@@ -38,7 +38,7 @@ use super::Conv2d;
 use crate::graph::Activation;
 use crate::ops::Gradient;
 use crate::ops::cpu::{
-    Backward, Export, Forward, Layer, Shards, Update, Workspaces, activate_backward,
+    Backward, Export, Forward, Layer, Mode, Shards, Update, Workspaces, activate_backward,
     kernel_and_bias,
 };
 use crate::simd::{Aligned, lanes, vectorised};
@@ -72,7 +72,8 @@ enum InputGradient {
 struct Workspace {
     /// The inputs of the last forward, `[samples, frame]`.
     frames: Aligned,
-    /// The argmax within each window of a fused pooling, `[samples]` of its output.
+    /// The argmax within each window of a fused pooling, `[samples]` of its output, of a forward
+    /// that a backward follows.
     argmax: Vec<u32>,
     /// Of one sample behind a fused pooling: see [`Maxima`].
     dz: Vec<f32>,
@@ -109,7 +110,7 @@ impl Conv2dLayer {
             (true, true) => sparse::padded_len(d),
             (true, false) => d.kernel_len(),
         };
-        let maxima = if pooled { op.written_len() } else { 0 };
+        let maxima = if pooled && shards.trains { op.written_len() } else { 0 };
         let (trained, entries, frame) = match (shards.trains, &input_gradient) {
             (false, _) => (0, 0, 0),
             (true, InputGradient::Skipped) => (maxima, 0, 0),
@@ -173,7 +174,12 @@ impl Layer for Conv2dLayer {
             d.fill_frame(x, frame);
             let job = Job { d, activation, frame, packed: &self.packed };
             if let Some(pool) = self.op.pool() {
-                let argmax = &mut argmax[s * y.len()..][..y.len()];
+                let argmax = match io.shard.mode {
+                    Mode::Training { .. } | Mode::LogitGradients => {
+                        &mut argmax[s * y.len()..][..y.len()]
+                    }
+                    Mode::Inference => &mut [],
+                };
                 if columns::suits(d) {
                     columns::forward(job, pool, y, argmax);
                 } else {
@@ -250,7 +256,10 @@ impl Layer for Conv2dLayer {
             bias.gradients.fill(0.0);
             for shard in self.workspaces.first_mut(io.shards.len()) {
                 for (to, from) in [(&mut *self.dw, &*shard.dw), (&mut *bias.gradients, &shard.db)] {
-                    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+                    vectorised(
+                        #[inline(always)]
+                        || to.iter_mut().zip(from).for_each(|(to, from)| *to += from),
+                    );
                 }
             }
             if self.op.max_pool2d.is_some() {
@@ -287,7 +296,8 @@ mod tests {
                 let layer = Conv2dLayer::new(op, trains, shards);
                 let w = layer.workspaces.lock(0);
                 let floats = w.dz.len() + w.frame_gradient.len() + w.dw.len() + w.db.len();
-                (floats + w.patches.len() + w.entries.len(), w.frames.len())
+                let indices = w.patches.len() + w.entries.len() + w.argmax.len();
+                (floats + indices, w.frames.len())
             };
             assert!(sizes(true).0 > 0);
             assert_eq!(sizes(false), (0, sizes(true).1));
