@@ -28,6 +28,8 @@ const BATCH: usize = 32;
 const SEED: u32 = 42;
 const SAMPLES: usize = 3360;
 const SHAPE: [usize; 3] = [80, 80, 1];
+/// Evaluations that are timed, behind one that is not.
+const EVALUATIONS: usize = 7;
 
 /// Time of an epoch: training alone, batch 32.
 #[derive(Parser)]
@@ -65,6 +67,12 @@ struct Args {
     /// Writes initial kernels and the order of samples as npy files there, and ends
     #[arg(long, value_name = "FOLDER")]
     write_start: Option<PathBuf>,
+    /// Behind the epochs also the forward of so many samples, which are the data's, repeated
+    #[arg(long, value_name = "SAMPLES", requires = "results")]
+    evaluate: Option<usize>,
+    /// Where the weights of that and its probabilities are written, as npy files
+    #[arg(long, value_name = "FOLDER")]
+    results: Option<PathBuf>,
     /// What cargo adds
     #[arg(long, hide = true)]
     bench: bool,
@@ -129,6 +137,36 @@ fn write_start(folder: &Path, graph: &Graph, data: &Data) -> Outcome<()> {
     }
     let order: ndarray::Array1<i32> = data.order().into_iter().map(|i| i as i32).collect();
     ndarray_npy::write_npy(folder.join("order.npy"), &order)?;
+    Ok(())
+}
+
+/// The forward of `samples` samples with the weights of `run`: its times are printed; weights and
+/// probabilities are written.
+fn evaluate(run: &mut Run<'_>, threads: usize, samples: usize, folder: &Path) -> Outcome<()> {
+    fs::create_dir_all(folder)?;
+    let state = run.backend.state()?;
+    let graph = run.backend.plan().graph().clone();
+    for p in graph.parameters() {
+        let values = state.parameters[p.range()].to_vec();
+        let values = ndarray::ArrayD::from_shape_vec(p.shape.clone(), values)?;
+        ndarray_npy::write_npy(folder.join(p.name.replace('/', ".") + ".npy"), &values)?;
+    }
+    let (len, classes) = (graph.node(graph.input()).shape.len(), graph.classes());
+    let x: Vec<f32> = run.samples.x().iter().copied().cycle().take(samples * len).collect();
+    let y: Vec<u32> = run.samples.y().iter().copied().cycle().take(samples).collect();
+    let plan = Plan::for_inference(graph, device::INFERENCE_SAMPLES.min(samples))?;
+    let mut backend = device::open(Device::Cpu, plan, Options { threads, ..Options::default() })?;
+    backend.set_state(&state)?;
+    let (mut probabilities, mut seconds) = (Vec::new(), Vec::new());
+    for _ in 0..=EVALUATIONS {
+        let begin = Instant::now();
+        backend.evaluate(DatasetRef::new(&x, &y), &mut probabilities)?;
+        seconds.push(begin.elapsed().as_secs_f64());
+    }
+    let batch = backend.plan().batch();
+    println!("{}", json!({"event": "evaluate", "seconds": seconds[1..], "batch": batch}));
+    let probabilities = ndarray::Array2::from_shape_vec((samples, classes), probabilities)?;
+    ndarray_npy::write_npy(folder.join("probabilities.npy"), &probabilities)?;
     Ok(())
 }
 
@@ -233,6 +271,9 @@ fn main() -> Outcome<()> {
         if !args.json {
             let counted = seconds.get(1..).unwrap_or_default().to_vec();
             print(&run.backend.describe(), run.backend.plan(), data.y.len(), counted);
+        }
+        if let (Some(samples), Some(folder)) = (args.evaluate, &args.results) {
+            evaluate(&mut run, threads, samples, folder)?;
         }
     }
     Ok(())

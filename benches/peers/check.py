@@ -17,6 +17,8 @@ FIRST_EPOCH = 1e-3
 # All epochs that are timed, at the model's own rate and with dropout, which each program draws
 # by itself: they only have to fall alike.
 LATER = {"p1": 0.05, "p2": 0.25}
+# Probabilities of the forward alone with the same weights; 1e-6 is usual.
+PROBABILITY = 1e-5
 
 
 def apart(a, b):
@@ -38,6 +40,16 @@ def same_start(model, name, record, ours):
     _hold(f"{model}'s first loss in {name}", record["first_loss"], ours["first_loss"], FIRST_STEP)
     _hold(f"{model}'s first epoch in {name}", record["loss"][0], ours["loss"][0], FIRST_EPOCH)
     return apart(record["first_loss"], ours["first_loss"]), apart(record["loss"][0], ours["loss"][0])
+
+
+def same_probabilities(model, name, record):
+    """Of all samples of the forward alone."""
+    # Written so that a probability that is no number fails.
+    if not record["apart"] <= PROBABILITY:
+        raise Failure(
+            f"not the same work: {model}'s probabilities in {name} are up to {record['apart']:.1e} from "
+            f"ours, expected at most {PROBABILITY:g}"
+        )
 
 
 def same_course(model, name, record, ours):

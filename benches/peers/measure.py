@@ -7,18 +7,26 @@ import subprocess
 import threading
 import time
 
-from programs import DROPOUT, RATES, Failure, epoch_command, whole_command, whole_folder
+from programs import (
+    AVX2, DROPOUT, RATES, Failure, epoch_command, forward_command, whole_command, whole_folder,
+)
 
 # Longer than any of them takes: one that runs on hangs, and is killed.
 LIMIT_SECONDS = 3600
 
 
+# Whether all are kept to AVX2: set once, by `run`.
+AT_AVX2 = False
+
+
 def environment_of(threads, caches):
-    """Limits of threads, and caches of compiled kernels (of Mesa, cubecl and PyTorch) that begin
+    """Limits of threads and vectors, and caches of compiled kernels (of Mesa, cubecl and PyTorch) that begin
     empty with the session."""
     env = dict(os.environ)
     env |= dict.fromkeys(["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "LP_NUM_THREADS"], str(threads))
     env |= {"XDG_CACHE_HOME": str(caches), "TORCHINDUCTOR_CACHE_DIR": str(caches / "inductor")}
+    if AT_AVX2:
+        env |= AVX2
     # Else Mesa complains.
     env.setdefault("XDG_RUNTIME_DIR", str(caches))
     return env
@@ -71,6 +79,24 @@ def epochs_run(program, paths, model, epochs, threads, log, rate=None, dropout=N
         "peak_bytes": peak,
         "device": end["device"],
         "version": end.get("version", ""),
+    }
+
+
+def forward_run(program, paths, model, samples, threads, log):
+    """Seconds of each forward of all samples; how far the probabilities of a peer are from ours."""
+    command = forward_command(program, paths, model, samples, threads)
+    lines, seconds, peak = run_once(command, threads, paths.caches, log)
+    found = next((line for line in lines if line["event"] == "evaluate"), None)
+    if found is None:
+        raise Failure(f"expected the times of {' '.join(command)}, found {lines}")
+    return {
+        "forward_seconds": found["seconds"],
+        "batch": found["batch"],
+        "apart": found.get("apart", 0.0),
+        "by_batch": found.get("by_batch"),
+        "wall_seconds": seconds,
+        "peak_bytes": peak,
+        "version": found.get("version", ""),
     }
 
 

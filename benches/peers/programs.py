@@ -17,6 +17,19 @@ DROPOUT = {"p1": 0.0, "p2": 0.3}
 
 # Ours, that ratios are taken against.
 CPU, GPU = "ours", "ours-gpu"
+ONNX = "onnxruntime"
+
+# What keeps a program's kernels to AVX2. TensorFlow's are oneDNN's, XLA's and Eigen's, the last
+# compiled for no more than AVX; PyTorch's are its own, oneDNN's, MKL's and those that it compiles.
+AVX2 = {
+    "GENRE_GPU_SIMD": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+}
+# These choose their kernels by the processor alone.
+UNRESTRICTED = ("burn", ONNX)
 
 
 class Failure(Exception):
@@ -48,6 +61,7 @@ class Paths:
     epoch: str
     keras: str
     torch: str
+    onnx: str
     burn: str
 
     @property
@@ -57,6 +71,10 @@ class Paths:
 
     def start(self, model):
         return self.work / "start" / model
+
+    def results(self, model):
+        """Weights and probabilities of the forward alone."""
+        return self.work / "forward" / model
 
 
 # PyTorch 2.15's faster memory layout, by processor time of epochs on one thread: channels first takes
@@ -94,6 +112,23 @@ def programs(paths, model, threads):
         Program("burn-wgpu", "burn, wgpu", (paths.burn, "--device", "wgpu"), GPU, slow=True),
         Program(GPU, "genre-gpu, GPU", (*ours, "--device", "gpu"), GPU),
     ]
+
+
+def forward_programs(paths, threads):
+    """Those whose forward alone is measured: ours comes first and leaves the weights."""
+    return [
+        Program(CPU, f"genre-gpu, {threads} threads", (paths.epoch, "--json", "--device", "cpu")),
+        Program(ONNX, "ONNX Runtime", (paths.onnx, str(HERE / "onnxruntime_peer.py"))),
+    ]
+
+
+def forward_command(program, paths, model, samples, threads):
+    """Forward of `samples` samples, with weights of one epoch."""
+    command = [*program.command, "--data", paths.data, "--model", model, "--threads", threads]
+    command += ["--results", paths.results(model)]
+    if program.is_ours():
+        command += ["--epochs", 1, "--rate", RATES[model], "--evaluate", samples]
+    return [str(word) for word in command]
 
 
 def epoch_command(program, paths, model, epochs, threads, rate, dropout, validate=False):
@@ -204,6 +239,7 @@ def set_up(args, models, names):
         epoch=os.path.abspath(epoch),
         keras=given(args.keras_python) or (environment(work, "keras") if wanted("keras") else ""),
         torch=given(args.torch_python) or (environment(work, "pytorch") if wanted("torch") else ""),
+        onnx=given(args.onnx_python) or (environment(work, ONNX) if args.samples and wanted(ONNX) else ""),
         burn=given(args.burn) or (build_burn(work) if wanted("burn") else ""),
     )
     if not args.resume:

@@ -2,7 +2,7 @@
 
 from statistics import median
 
-from programs import CPU, GPU
+from programs import CPU, GPU, ONNX
 
 
 def spread(values, digits):
@@ -27,6 +27,10 @@ class Figures:
     def epoch(self, name):
         """Median seconds of a round's epochs after the warm-up, by round."""
         return {i: median(r["epoch_seconds"][1:]) for i, r in self.of(name, "epochs").items()}
+
+    def forward(self, name):
+        """Median seconds of a round's forwards of all samples, by round."""
+        return {i: median(r["forward_seconds"]) for i, r in self.of(name, "forward").items()}
 
     def wall(self, name, kind):
         return {i: r["wall_seconds"] for i, r in self.of(name, kind).items()}
@@ -87,6 +91,7 @@ def summary(figures, programs):
             "cold start: Keras, deterministic, 3 epochs without validation / our whole run",
             ratios(figures.wall("keras", "three"), figures.wall(CPU, "whole")),
         ),
+        ("forward alone: ONNX Runtime / ours", ratios(figures.forward(ONNX), figures.forward(CPU))),
     ]
     return [(what, values) for what, values in lines if values]
 
@@ -106,6 +111,34 @@ def render(model, settings, figures, programs):
             spread([median(row["whole_seconds"])] if row["whole_seconds"] else [], 1),
             "1" if own and row["whole_seconds"] else spread(row["whole_ratios"], 1),
         ])
+    text = [f"{model.upper()}, {'{:,} samples of {}×{}'.format(*settings['shape'])}, batch 32", "", *grid(heads, body), ""]
+    text += forward_table(model, settings, figures)
+    for what, values in summary(figures, programs):
+        text.append(f"- {what}: {spread(values, 2)}")
+    return "\n".join(text)
+
+
+def forward_table(model, settings, figures):
+    """The lines of the forward alone; none where it was not measured."""
+    heads = ["", "s", "µs per sample", "÷ ours", "samples in a call", "peak MB"]
+    samples, body = settings["samples"], []
+    for name, label in [(ONNX, "ONNX Runtime"), (CPU, f"genre-gpu, {settings['threads']} threads")]:
+        seconds, records = figures.forward(name), figures.of(name, "forward")
+        if not seconds:
+            continue
+        body.append([
+            label,
+            spread(list(seconds.values()), 3),
+            f"{median(seconds.values()) / samples * 1e6:.1f}",
+            "1" if name == CPU else spread(ratios(seconds, figures.forward(CPU)), 2),
+            "all" if name == CPU else ", ".join(map(str, sorted({r["batch"] for r in records.values()}))),
+            spread([median(r["peak_bytes"] / 1e6 for r in records.values())], 0),
+        ])
+    return [f"{model.upper()}, forward alone of {samples:,} samples", "", *grid(heads, body), ""] if body else []
+
+
+def grid(heads, body):
+    """The lines of a table."""
     widths = [max(len(line[i]) for line in [heads, *body]) for i in range(len(heads))]
 
     def line(cells):
@@ -113,9 +146,4 @@ def render(model, settings, figures, programs):
         return "| " + " | ".join([first, *others]) + " |"
 
     rule = "|" + "|".join("-" * (w + 2) if i == 0 else "-" * (w + 1) + ":" for i, w in enumerate(widths)) + "|"
-    samples, height, width = settings["shape"]
-    title = f"{model.upper()}, {samples:,} samples of {height}×{width}, batch 32"
-    text = [title, "", line(heads), rule, *map(line, body), ""]
-    for what, values in summary(figures, programs):
-        text.append(f"- {what}: {spread(values, 2)}")
-    return "\n".join(text)
+    return [line(heads), rule, *map(line, body)]

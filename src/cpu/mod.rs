@@ -1,6 +1,7 @@
 //! The CPU's executor. A batch is cut into shards; each goes through all layers on one thread. The
 //! layers are the operations' own: `src/ops/<op>/cpu.rs`.
 
+mod evaluation;
 mod node;
 mod phases;
 mod rates;
@@ -24,12 +25,13 @@ use crate::backend::{
 };
 use crate::error::Result;
 use crate::graph::NodeId;
-use crate::ops::cpu::{Mode, Shards};
+use crate::ops::cpu::{Mode, ShardLoss, Shards};
 use crate::ops::optimizer::Numbers;
 use crate::ops::optimizer::cpu::{ParamSlice, Stage, factor};
 use crate::ops::penalty::cpu::penalty;
 use crate::plan::{ConvLimits, ConvNormLimits, Fusions, NormLimits, Plan};
 use crate::simd::{self, SAMPLES_PER_SHARD, assert_may_fork, in_shard};
+use evaluation::Evaluation;
 use node::{AnyLayer, Node};
 use phases::{Action, Phases, Segment, Step};
 use shard::{BatchSource, Shard};
@@ -47,6 +49,15 @@ pub const FUSIONS: Fusions = Fusions {
     ..Fusions::NONE
 };
 
+/// Which of the weights in `state` the layers have packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Packed {
+    Nothing,
+    /// What training reads: after a step.
+    ForTraining,
+    All,
+}
+
 /// A plan on the CPU, with all its buffers: a step allocates nothing large.
 #[derive(Debug)]
 pub struct Cpu {
@@ -59,8 +70,7 @@ pub struct Cpu {
     /// None for a plan for inference, or whose shards wait for each other.
     streaming: Option<StreamingExecutor>,
     state: State,
-    /// Whether the layers have packed the weights of `state`.
-    packed: bool,
+    packed: Packed,
     /// Empty for a plan for inference.
     parameter_gradients: Vec<f32>,
     /// Samples of the current batch.
@@ -83,6 +93,8 @@ impl Cpu {
             let shards = Shards { count, samples: SAMPLES_PER_SHARD, trains: plan.trains() };
             plan.graph().ids().filter_map(|id| Node::new(&plan, id, shards)).collect()
         };
+        // Each thread has a shard in the forward of many batches.
+        let count = count.max(threads);
         let mut layers = nodes(count);
         let waits = |node: &Node| !matches!(node.layer, AnyLayer::PerShard(_));
         let streams = plan.trains() && !layers.iter().any(waits);
@@ -98,7 +110,7 @@ impl Cpu {
             phases: Phases::new(&layers),
             nodes: layers,
             state: State::new(vec![0.0; parameters]),
-            packed: false,
+            packed: Packed::Nothing,
             parameter_gradients: vec![0.0; if plan.trains() { parameters } else { 0 }],
             batch: 0,
             kept: KeptBatch::None,
@@ -135,15 +147,40 @@ impl Cpu {
 
     /// Forward of a gathered batch. Returns its metrics, with the penalty.
     fn forward(&mut self, mode: Mode) -> StepMetrics {
-        self.pack_weights();
+        self.pack_weights(Packed::All);
         self.run(mode, |phases| &phases.forward);
         self.metrics(penalty(self.plan.graph(), &self.state.parameters))
+    }
+
+    /// Forward alone of all samples of `source`, which fill whole batches; nothing of them is kept.
+    /// Fills their `probabilities` and returns the metrics of each batch, with the penalty.
+    fn evaluate_batches(
+        &mut self,
+        source: BatchSource<'_>,
+        probabilities: &mut [f32],
+    ) -> Vec<StepMetrics> {
+        self.pack_weights(Packed::All);
+        let threads = self.pool.current_num_threads();
+        let Self { plan, nodes, phases, shards, state, .. } = self;
+        let (graph, parameters) = (plan.graph(), &state.parameters);
+        for step in phases.forward.iter().filter_map(Segment::reduction) {
+            reduce(nodes, step, 0, parameters, Mode::Inference, &mut []);
+        }
+        let output = (plan.slot(graph.output()).0, graph.classes());
+        let evaluation = Evaluation { nodes, phases, parameters, batch: plan.batch(), output };
+        let losses = evaluation.run(source, &mut shards[..threads], probabilities);
+        let penalty = penalty(graph, parameters);
+        let batches = losses.chunk_by(|(one, _), (next, _)| one == next);
+        let metrics = |losses: &[(usize, ShardLoss)]| {
+            metrics(plan.batch(), penalty, losses.iter().map(|(_, loss)| *loss))
+        };
+        batches.map(metrics).collect()
     }
 
     /// Forward and backward of a batch. Returns its metrics and leaves its gradients, of parameters
     /// before the sum over the shards. `keep` says whether tensors may be read afterwards.
     fn forward_backward(&mut self, source: BatchSource<'_>, mode: Mode, keep: bool) -> StepMetrics {
-        self.pack_weights();
+        self.pack_weights(Packed::ForTraining);
         let penalty = if let (Some(streaming), false) = (&self.streaming, keep) {
             self.batch = source.n;
             let used = self.used();
@@ -172,6 +209,7 @@ impl Cpu {
 
     fn update_nodes(&mut self, stage: Stage) {
         assert_may_fork();
+        self.packed = Packed::ForTraining;
         let used = self.used();
         let Self { nodes, shards, state, parameter_gradients, .. } = self;
         let shards = &shards[..used];
@@ -202,24 +240,29 @@ impl Cpu {
 
     /// Metrics of the last batch, with the penalty.
     fn metrics(&self, penalty: f64) -> StepMetrics {
-        let n = self.batch as u64;
-        let mut metrics = StepMetrics { samples: n, loss: penalty * n as f64, correct: 0 };
-        for shard in &self.shards[..self.used()] {
-            metrics.loss += shard.loss.sum;
-            metrics.correct += shard.loss.correct;
-        }
-        metrics
+        let shards = &self.shards[..self.used()];
+        metrics(self.batch, penalty, shards.iter().map(|shard| shard.loss))
     }
 
-    /// Packs the weights, if they are not those of the last step.
-    fn pack_weights(&mut self) {
-        if !self.packed {
+    /// Packs the weights, unless the layers have packed those that are read.
+    fn pack_weights(&mut self, read: Packed) {
+        if self.packed < read {
             assert_may_fork();
             let parameters = &self.state.parameters;
             self.nodes.par_iter_mut().for_each(|node| node.pack_weights(parameters));
-            self.packed = true;
+            self.packed = Packed::All;
         }
     }
+}
+
+/// Metrics of a batch of `n` samples, of its shards in order.
+fn metrics(n: usize, penalty: f64, losses: impl Iterator<Item = ShardLoss>) -> StepMetrics {
+    let mut metrics = StepMetrics { samples: n as u64, loss: penalty * n as f64, correct: 0 };
+    for loss in losses {
+        metrics.loss += loss.sum;
+        metrics.correct += loss.correct;
+    }
+    metrics
 }
 
 /// The slice of each node, which lie one behind the other.
@@ -318,23 +361,26 @@ impl Backend for Cpu {
         probabilities: &mut Vec<f32>,
     ) -> Result<Vec<StepMetrics>> {
         let samples = dataset.checked_order(&self.plan)?.len();
-        let graph = self.plan.graph();
-        let (output, classes) = (self.plan.slot(graph.output()).0, graph.classes());
-        let mut steps = Vec::with_capacity(samples.div_ceil(self.plan.batch()));
+        let classes = self.plan.graph().classes();
         probabilities.clear();
+        probabilities.resize(samples * classes, 0.0);
+        let Some(before) = samples.checked_sub(1) else { return Ok(Vec::new()) };
+        let size = self.plan.batch();
+        // The last batch is computed in buffers of its own, which keep all tensors.
+        let last = before / size * size;
+        let (rows, last_rows) = probabilities.split_at_mut(last * classes);
         let pool = Arc::clone(&self.pool);
-        for start in (0..samples).step_by(self.plan.batch()) {
-            let n = self.plan.batch().min(samples - start);
-            steps.push(pool.install(|| {
-                self.gather(self.source(dataset, &|k| start + k, n, &[]));
-                self.forward(Mode::Inference)
-            }));
-            self.kept = KeptBatch::Kept { samples: n, gradients: false };
-            for shard in &self.shards[..self.used()] {
-                probabilities
-                    .extend_from_slice(&shard.values[output][..shard.labels.len() * classes]);
-            }
-        }
+        let steps = pool.install(|| {
+            let mut steps = self.evaluate_batches(self.source(dataset, &|k| k, last, &[]), rows);
+            let n = samples - last;
+            self.gather(self.source(dataset, &|k| last + k, n, &[]));
+            steps.push(self.forward(Mode::Inference));
+            steps
+        });
+        self.kept = KeptBatch::Kept { samples: samples - last, gradients: false };
+        let output = self.plan.slot(self.plan.graph().output()).0;
+        let shards = last_rows.chunks_mut(SAMPLES_PER_SHARD * classes).zip(&self.shards);
+        shards.for_each(|(rows, shard)| rows.copy_from_slice(&shard.values[output][..rows.len()]));
         Ok(steps)
     }
 
@@ -345,7 +391,7 @@ impl Backend for Cpu {
         pool.install(|| {
             let index = |k: usize| batch[k] as usize;
             let source = self.source(dataset, &index, batch.len(), &[]);
-            self.forward_backward(source, Mode::Inference, true);
+            self.forward_backward(source, Mode::LogitGradients, true);
         });
         self.kept = KeptBatch::Kept { samples: batch.len(), gradients: true };
         Ok(())
@@ -360,7 +406,7 @@ impl Backend for Cpu {
         self.state.parameters.copy_from_slice(&state.parameters);
         self.state.velocity.copy_from_slice(&state.velocity);
         self.state.second_moment.clone_from(&state.second_moment);
-        self.packed = false;
+        self.packed = Packed::Nothing;
         Ok(())
     }
 
@@ -413,6 +459,39 @@ mod tests {
             last = graph.push(name, op, &[last]).unwrap();
         }
         graph
+    }
+
+    #[test]
+    fn what_a_sample_gives_depends_neither_on_its_batch_nor_on_threads() {
+        let mut stream = crate::random::streams::Stream::new(1, "test/evaluate");
+        let x: Vec<f32> = (0..11 * 24).map(|_| stream.normal() as f32).collect();
+        let y = [0, 1, 2, 0, 1, 2, 2, 1, 0, 1, 0];
+        let data = DatasetRef::new(&x, &y);
+        let weights = (0..graph().parameter_count()).map(|i| (i % 7) as f32 * 0.1 - 0.3).collect();
+        let state = State::new(weights);
+        let mut first: Option<(Vec<f32>, StepMetrics)> = None;
+        for (batch, threads) in [(11, 1), (11, 3), (4, 1), (4, 2), (3, 3), (1, 2)] {
+            for plan in [Plan::new(graph(), batch), Plan::for_inference(graph(), batch)] {
+                let mut cpu = Cpu::new(plan.unwrap(), threads).unwrap();
+                cpu.set_state(&state).unwrap();
+                let mut probabilities = vec![7.0];
+                let steps = cpu.evaluate(data, &mut probabilities).unwrap();
+                let sizes: Vec<u64> = steps.iter().map(|step| step.samples).collect();
+                assert_eq!(sizes.iter().sum::<u64>(), 11);
+                assert!(sizes[..sizes.len() - 1].iter().all(|n| *n == batch as u64));
+                let sum: StepMetrics = steps.into_iter().sum();
+                let kept = cpu.tensor(cpu.plan().graph().output(), Tensor::Value).unwrap();
+                assert_eq!(kept, probabilities[probabilities.len() - kept.len()..]);
+                let (expected, metrics) = first.get_or_insert((probabilities.clone(), sum));
+                assert_eq!(probabilities, *expected, "batches of {batch}, {threads} threads");
+                assert_eq!(sum.correct, metrics.correct);
+                assert!((sum.loss - metrics.loss).abs() < 1e-12);
+            }
+        }
+        let mut cpu = Cpu::new(Plan::new(graph(), 4).unwrap(), 2).unwrap();
+        let mut none = vec![7.0];
+        assert!(cpu.evaluate(DatasetRef::new(&[], &[]), &mut none).unwrap().is_empty());
+        assert!(none.is_empty());
     }
 
     #[test]

@@ -15,7 +15,8 @@ use crate::graph::Activation;
 /// An operation of a plan on the CPU. There are no default methods: an operation without a
 /// backward or an update does not compile.
 pub(crate) trait Layer: Debug + Send + Sync {
-    /// Brings the layer's weights, `parameters`, into the orders that its loops read.
+    /// Brings the layer's weights, `parameters`, into the orders that its loops read. [`Layer::update`]
+    /// does so for those that training reads.
     fn pack_weights(&mut self, parameters: &[f32]);
 
     /// Computes the output of a shard.
@@ -57,8 +58,10 @@ pub(crate) trait BatchLayer: MeasuringLayer {
 pub(crate) enum Mode {
     /// A training step: the seed of dropout and the number of the step.
     Training { seed: u32, step: u32 },
-    /// Moving statistics, no dropout. Backward starts from the logit of each sample's label.
+    /// Forward alone: moving statistics, no dropout. Layers keep nothing for a backward.
     Inference,
+    /// The same forward, then backward from the logit of each sample's label.
+    LogitGradients,
 }
 
 /// How many workspaces a layer makes.

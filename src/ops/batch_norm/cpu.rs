@@ -72,7 +72,7 @@ impl MeasuringLayer for BatchNormLayer {
                 let sums: Vec<&mut ShardSums> = self.sums.first_mut(shards).collect();
                 self.stats.reduce(self.op, &sums, parameters);
             }
-            Mode::Inference => self.stats.set_moving(self.op, parameters),
+            Mode::Inference | Mode::LogitGradients => self.stats.set_moving(self.op, parameters),
         }
     }
 }

@@ -39,7 +39,7 @@ impl DropoutLayer {
                 let key = counter::key(seed, node, step);
                 Some(Mask { key, rate, first: shard.first * len })
             }
-            Mode::Inference => None,
+            Mode::Inference | Mode::LogitGradients => None,
         }
     }
 }

@@ -102,8 +102,11 @@ impl<'a> ParamSlice<'a> {
     pub(crate) fn update(&mut self, l2: f32, stage: Stage) {
         if stage.sums() && l2 != 0.0 {
             let factor = 2.0 * l2;
-            let weights = &*self.parameters;
-            self.gradients.iter_mut().zip(weights).for_each(|(g, &w)| *g += factor * w);
+            let Self { gradients, parameters, .. } = self;
+            vectorised(
+                #[inline(always)]
+                || gradients.iter_mut().zip(&**parameters).for_each(|(g, &w)| *g += factor * w),
+            );
         }
         match stage {
             Stage::Whole(numbers) => self.step(numbers, 1.0),
@@ -118,9 +121,10 @@ impl<'a> ParamSlice<'a> {
         let decay = numbers.decay;
         match numbers.rule {
             // Of gradients that are not clipped.
-            StepRule::Sgd(sgd) if decay == 0.0 && factor == 1.0 => {
-                sgd::cpu::step(sgd, gradients, parameters, velocity);
-            }
+            StepRule::Sgd(sgd) if decay == 0.0 && factor == 1.0 => vectorised(
+                #[inline(always)]
+                || sgd::cpu::step(sgd, gradients, parameters, velocity),
+            ),
             StepRule::Sgd(sgd) => vectorised(
                 #[inline(always)]
                 || {

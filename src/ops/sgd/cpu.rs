@@ -4,6 +4,7 @@ use super::Sgd;
 
 /// The step of all parameters: `v ← momentum · v − rate · g`, then `w ← w + v`, or with Nesterov
 /// momentum `w ← w + momentum · v − rate · g`.
+#[inline(always)]
 pub(crate) fn step(sgd: Sgd, gradients: &[f32], parameters: &mut [f32], velocity: &mut [f32]) {
     for ((w, v), &g) in parameters.iter_mut().zip(velocity.iter_mut()).zip(gradients) {
         step_of_one(sgd, g, w, v);

@@ -21,7 +21,7 @@ impl Layer for SoftmaxLayer {
         let (classes, labels) = (self.0.classes, io.shard.labels);
         match io.shard.mode {
             Mode::Training { .. } => backward_input(&self.0, io.shard.batch, io.y, labels, dz),
-            Mode::Inference => logit_gradient(classes, labels, dz),
+            Mode::Inference | Mode::LogitGradients => logit_gradient(classes, labels, dz),
         }
     }
 

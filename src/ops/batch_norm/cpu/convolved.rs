@@ -220,7 +220,7 @@ impl MeasuringLayer for ConvolvedNormLayer {
                 }
                 statistics.measure(kernel);
             }
-            Mode::Inference => {
+            Mode::Inference | Mode::LogitGradients => {
                 for (to, from) in
                     [(&mut statistics.mean, mean), (&mut statistics.variance, variance)]
                 {

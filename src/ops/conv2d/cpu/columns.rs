@@ -13,7 +13,7 @@
 use fearless_simd::{Simd, SimdBase};
 
 use super::super::Extents;
-use super::pool::{any_nan, max_first, max_first_of_numbers};
+use super::pool::{any_nan, max_first, max_first_of_numbers, max_of};
 use super::tile::{Job, activate};
 use crate::ops::pool2d;
 use crate::simd::{Floats, WIDEST, dispatch, is_wide, level};
@@ -36,8 +36,10 @@ pub(super) fn forward(job: Job<'_>, pool: pool2d::Extents, y: &mut [f32], argmax
 fn rows<S: Simd>(simd: S, job: Job<'_>, pool: pool2d::Extents, y: &mut [f32], argmax: &mut [f32]) {
     let d = job.d;
     let (h, w) = (pool.h_out, pool.w_out);
-    let outputs = y.chunks_exact_mut(w * d.c_out).zip(argmax.chunks_exact_mut(w * d.c_out));
-    for (row, (y, argmax)) in outputs.take(h).enumerate() {
+    let mut rest = argmax;
+    for (row, y) in y.chunks_exact_mut(w * d.c_out).take(h).enumerate() {
+        let (argmax, below) = rest.split_at_mut(rest.len().min(y.len()));
+        rest = below;
         let mut column = 0;
         // Two vectors at a time where there are registers for them; the last may reach beyond the
         // row: its sums there are dropped.
@@ -45,7 +47,7 @@ fn rows<S: Simd>(simd: S, job: Job<'_>, pool: pool2d::Extents, y: &mut [f32], ar
             let two = column + S::f32s::LEN / 2 < w;
             let frame = &job.frame[d.patch(2 * row, 2 * column)..];
             let to = column * d.c_out;
-            let (y, argmax) = (&mut y[to..], &mut argmax[to..]);
+            let (y, argmax) = (&mut y[to..], argmax.get_mut(to..).unwrap_or_default());
             column += match (two, is_wide::<S>()) {
                 (true, true) => pooled::<S, S::f32s, C, 2>(simd, job, frame, y, argmax),
                 (true, false) => pooled::<S, S::f32s, 2, 2>(simd, job, frame, y, argmax),
@@ -67,24 +69,33 @@ fn pooled<S: Simd, V: Floats<S>, const FILTERS: usize, const VECTORS: usize>(
 ) -> usize {
     let mut best = [V::splat(simd, 0.0); C];
     let mut index = best;
+    let keeps_argmax = !argmax.is_empty();
     for first in (0..C).step_by(FILTERS) {
         let [top, bottom] = two_rows::<S, V, FILTERS, VECTORS>(simd, job, first, frame);
-        let nan = any_nan(simd, top.as_flattened()) || any_nan(simd, bottom.as_flattened());
+        let nan = keeps_argmax
+            && (any_nan(simd, top.as_flattened()) || any_nan(simd, bottom.as_flattened()));
         for c in 0..FILTERS {
             let (top, bottom) = (top[c], bottom[c]);
             // With one vector its second half is the first again.
             let (t0, t1) = top[0].deinterleave(top[VECTORS - 1]);
             let (b0, b1) = bottom[0].deinterleave(bottom[VECTORS - 1]);
             let window = [t0, t1, b0, b1];
-            let (value, which) =
-                if nan { max_first(simd, window) } else { max_first_of_numbers(simd, window) };
+            let value = if keeps_argmax {
+                let (value, which) =
+                    if nan { max_first(simd, window) } else { max_first_of_numbers(simd, window) };
+                index[first + c] = which;
+                value
+            } else {
+                max_of(window)
+            };
             best[first + c] = activate(simd, job.activation, value);
-            index[first + c] = which;
         }
     }
     let columns = VECTORS * V::LEN / 2;
     store(job.d.c_out, columns, best, y);
-    store(job.d.c_out, columns, index, argmax);
+    if keeps_argmax {
+        store(job.d.c_out, columns, index, argmax);
+    }
     columns
 }
 

@@ -39,7 +39,9 @@ impl Extents {
 
     /// Elements of one frame, with slack.
     pub(crate) fn frame_len(self) -> usize {
-        ((self.h_out + self.k_h - 1) * self.stride() + SLACK).next_multiple_of(LINE)
+        // Tiles of four outputs reach up to three columns beyond the last.
+        let slack = SLACK.max(3 * self.c_in);
+        ((self.h_out + self.k_h - 1) * self.stride() + slack).next_multiple_of(LINE)
     }
 
     /// Elements of a kernel row, which are contiguous in a frame.

@@ -7,6 +7,7 @@
 //! - [`pool`]: forward with a fused 2×2 max-pooling, of the same sums, so that nothing of the full
 //!   size is written. [`columns`]: the same by a vector of columns, for the few channels of a first
 //!   layer. Shader twin: `shaders/conv2d/max_pool2d_forward.wgsl`.
+//! - [`winograd`]: forward alone with such a pooling, with fewer products for kernels of five columns.
 //! - [`dense`]: the gradient of the weights where every output has one. Shader twin:
 //!   `shaders/conv2d/backward_weight_tiled.wgsl`.
 //! - [`sparse`], [`windows`]: the gradients of weights and input behind a fused pooling, which leaves
@@ -27,27 +28,31 @@ mod sparse;
 mod strided;
 pub(crate) mod tile;
 mod windows;
+mod winograd;
 
 use maxima::{Maxima, Pooled};
 pub(crate) use packed::{Block, Packed};
 pub(crate) use strided::StridedConv2dLayer;
 pub(crate) use tile::Job;
 use windows::{Entries, Layout};
+use winograd::Winograd;
 
 use super::Conv2d;
 use crate::graph::Activation;
 use crate::ops::Gradient;
 use crate::ops::cpu::{
-    Backward, Export, Forward, Layer, Shards, Update, Workspaces, activate_backward,
+    Backward, Export, Forward, Layer, Mode, Shards, Update, Workspaces, activate_backward,
     kernel_and_bias,
 };
-use crate::simd::{Aligned, lanes};
+use crate::simd::{Aligned, lanes, vectorised};
 
 /// A convolution with its weights in the orders that the loops read.
 #[derive(Debug)]
 pub(crate) struct Conv2dLayer {
     op: Conv2d,
     packed: Packed,
+    /// Where no backward follows.
+    winograd: Option<Winograd>,
     input_gradient: InputGradient,
     /// The sum of all shards' gradients of the kernel, in the order of the loops.
     dw: Aligned,
@@ -70,7 +75,10 @@ enum InputGradient {
 struct Workspace {
     /// The inputs of the last forward, `[samples, frame]`.
     frames: Aligned,
-    /// The argmax within each window of a fused pooling, `[samples]` of its output.
+    /// Inputs and products of [`winograd`], of one sample.
+    winograd: [Aligned; 2],
+    /// The argmax within each window of a fused pooling, `[samples]` of its output, of a forward
+    /// that a backward follows.
     argmax: Vec<u32>,
     /// Behind a fused pooling: of one sample, and for the input's gradient of one row of windows.
     maxima: Option<Maxima>,
@@ -110,10 +118,14 @@ impl Conv2dLayer {
             (true, InputGradient::Windows { .. }) => d.frame_len(),
             (true, InputGradient::Flipped { .. }) => d.reversed().frame_len(),
         };
+        let winograd =
+            pool.filter(|_| Winograd::suits(d)).map(|pool| Winograd::new(d, pool, lanes()));
+        let scratch = winograd.as_ref().map_or([0, 0], Winograd::scratch_len);
         let trained_pool = pool.filter(|_| shards.trains);
         let workspaces = Workspaces::new(shards.count, || Workspace {
             frames: Aligned::zeros(shards.samples * d.frame_len()),
-            argmax: vec![0; if pooled { shards.samples * op.written_len() } else { 0 }],
+            winograd: scratch.map(Aligned::zeros),
+            argmax: vec![0; trained_pool.map_or(0, |pool| shards.samples * pool.out_len())],
             maxima: trained_pool.map(|pool| Maxima::new(d, pool)),
             entries: trained_pool.and_then(|pool| match &input_gradient {
                 InputGradient::Windows { layout, .. } => Some(Entries::new(*layout, pool.w_out)),
@@ -126,12 +138,14 @@ impl Conv2dLayer {
         Self {
             op,
             packed: Packed::new(d, widest),
+            winograd,
             input_gradient,
             dw: Aligned::zeros(dw_len),
             workspaces,
         }
     }
 
+    /// Packs what training reads.
     fn pack(&mut self, w: &[f32], b: Option<&[f32]>) {
         let d = self.op.extents;
         self.packed.pack(d, w, b);
@@ -150,13 +164,16 @@ impl Layer for Conv2dLayer {
     fn pack_weights(&mut self, parameters: &[f32]) {
         let (w, b) = kernel_and_bias(parameters, self.op.extents.kernel_len(), self.op.bias);
         self.pack(w, b);
+        if let Some(winograd) = &mut self.winograd {
+            winograd.pack(w, b);
+        }
     }
 
     /// The outputs, after a fused pooling.
     fn forward(&self, io: Forward<'_>) {
         let (d, activation) = (self.op.extents, self.op.activation);
         let mut workspace = self.workspaces.lock(io.shard.workspace);
-        let Workspace { frames, argmax, .. } = &mut *workspace;
+        let Workspace { frames, winograd: [inputs, products], argmax, .. } = &mut *workspace;
         let outputs = io.y.chunks_exact_mut(self.op.written_len());
         let samples = io.x.get(0).chunks_exact(d.in_len()).zip(outputs);
         let frames = frames.chunks_exact_mut(d.frame_len()).enumerate();
@@ -164,7 +181,16 @@ impl Layer for Conv2dLayer {
             d.fill_frame(x, frame);
             let job = Job { d, activation, frame, packed: &self.packed };
             if let Some(pool) = self.op.pool() {
-                let argmax = &mut argmax[s * y.len()..][..y.len()];
+                let argmax = match (io.shard.mode, &self.winograd) {
+                    (Mode::Inference, Some(winograd)) => {
+                        winograd.forward(activation, frame, [inputs, products], y);
+                        continue;
+                    }
+                    (Mode::Inference, None) => &mut [],
+                    (Mode::Training { .. } | Mode::LogitGradients, _) => {
+                        &mut argmax[s * y.len()..][..y.len()]
+                    }
+                };
                 if columns::suits(d) {
                     columns::forward(job, pool, y, argmax);
                 } else {
@@ -181,7 +207,8 @@ impl Layer for Conv2dLayer {
         let Backward { shard, y, dy, mut dx, .. } = io;
         let (d, out) = (self.op.extents, self.op.written_len());
         let mut workspace = self.workspaces.lock(shard.workspace);
-        let Workspace { frames, argmax, maxima, entries, frame_gradient, dw, db } = &mut *workspace;
+        let Workspace { frames, argmax, maxima, entries, frame_gradient, dw, db, .. } =
+            &mut *workspace;
         dw.fill(0.0);
         db.fill(0.0);
         if maxima.is_none() {
@@ -234,7 +261,10 @@ impl Layer for Conv2dLayer {
             bias.gradients.fill(0.0);
             for shard in self.workspaces.first_mut(io.shards.len()) {
                 for (to, from) in [(&mut *self.dw, &*shard.dw), (&mut *bias.gradients, &shard.db)] {
-                    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+                    vectorised(
+                        #[inline(always)]
+                        || to.iter_mut().zip(from).for_each(|(to, from)| *to += from),
+                    );
                 }
             }
             if self.op.max_pool2d.is_some() {
@@ -271,7 +301,10 @@ mod tests {
                 let layer = Conv2dLayer::new(op, trains, shards);
                 let w = layer.workspaces.lock(0);
                 let lists = usize::from(w.maxima.is_some()) + usize::from(w.entries.is_some());
-                (lists + w.frame_gradient.len() + w.dw.len() + w.db.len(), w.frames.len())
+                (
+                    w.argmax.len() + lists + w.frame_gradient.len() + w.dw.len() + w.db.len(),
+                    w.frames.len(),
+                )
             };
             assert!(sizes(true).0 > 0);
             assert_eq!(sizes(false), (0, sizes(true).1));

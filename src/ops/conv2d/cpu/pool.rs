@@ -10,7 +10,7 @@ use super::tile::{Finish, Job, activate, each_block, store};
 use crate::ops::pool2d;
 use crate::simd::{Floats, dispatch, level};
 
-/// The maximum of each window into `y` and its argmax, 0 to 3, into `argmax`:
+/// The maximum of each window into `y` and its argmax, 0 to 3, into `argmax`, unless that is empty:
 /// `y[r, s, o] = f(max_{i,j<2} z[2r + i, 2s + j, o])` with the sums `z` of [`super::tile`].
 pub(super) fn forward(job: Job<'_>, pool: pool2d::Extents, y: &mut [f32], argmax: &mut [u32]) {
     let argmax = bytemuck::cast_slice_mut(argmax);
@@ -21,7 +21,7 @@ pub(super) fn forward(job: Job<'_>, pool: pool2d::Extents, y: &mut [f32], argmax
 struct Pooled<'a> {
     pool: pool2d::Extents,
     y: &'a mut [f32],
-    /// The bits of 0 (top left), 1, 2 or 3 (bottom right).
+    /// The bits of 0 (top left), 1, 2 or 3 (bottom right); or empty.
     argmax: &'a mut [f32],
 }
 
@@ -45,7 +45,7 @@ impl Finish for Pooled<'_> {
     ) {
         let d = job.d;
         let first = (at[0] / 2 * self.pool.w_out + at[1] / 2) * d.c_out + block.o;
-        let nan = any_nan(simd, sums.as_flattened());
+        let nan = !self.argmax.is_empty() && any_nan(simd, sums.as_flattened());
         for p in 0..COLUMNS / 2 {
             let window = [
                 sums[0][2 * p],
@@ -53,12 +53,16 @@ impl Finish for Pooled<'_> {
                 sums[ROWS - 1][2 * p],
                 sums[ROWS - 1][2 * p + 1],
             ];
-            let (best, argmax) =
-                if nan { max_first(simd, window) } else { max_first_of_numbers(simd, window) };
-            let best = activate(simd, job.activation, best);
             let to = first + p * d.c_out..first + p * d.c_out + block.count;
-            store(best, &mut self.y[to.clone()]);
-            store(argmax, &mut self.argmax[to]);
+            let best = if self.argmax.is_empty() {
+                max_of(window)
+            } else {
+                let (best, argmax) =
+                    if nan { max_first(simd, window) } else { max_first_of_numbers(simd, window) };
+                store(argmax, &mut self.argmax[to.clone()]);
+                best
+            };
+            store(activate(simd, job.activation, best), &mut self.y[to]);
         }
     }
 }
@@ -101,6 +105,20 @@ pub(super) fn max_first<S: Simd, V: Floats<S>>(simd: S, window: [V; 4]) -> (V, V
     (best, argmax)
 }
 
+/// The maximum alone: that of [`max_first`], but which NaN it is may differ.
+#[inline(always)]
+pub(super) fn max_of<S: Simd, V: Floats<S>>([a, b, c, d]: [V; 4]) -> V {
+    // The first unless the second is larger. x86 has one instruction for that.
+    let larger = |best: V, v: V| match cfg!(target_arch = "x86_64") {
+        true => v.max(best),
+        false => v.simd_gt(best).select(v, best),
+    };
+    // A NaN of `a` stays, those of the others are lost.
+    let best = larger(larger(larger(a, b), c), d);
+    let numbers = b.simd_eq(b) & c.simd_eq(c) & d.simd_eq(d);
+    numbers.select(best, b + c + d)
+}
+
 #[cfg(test)]
 mod tests {
     use fearless_simd::SimdBase;
@@ -115,9 +133,15 @@ mod tests {
         (max.as_slice()[0], argmax.as_slice()[0].to_bits())
     }
 
+    /// The maximum by [`max_of`].
+    #[inline(always)]
+    fn max_alone<S: Simd>(simd: S, window: [f32; 4]) -> f32 {
+        max_of(window.map(|v| S::f32s::splat(simd, v))).as_slice()[0]
+    }
+
     #[test]
     fn the_first_nan_of_a_window_is_its_argmax_wherever_it_is() {
-        let values = [f32::NEG_INFINITY, -1.0, 0.0, 2.0, f32::INFINITY, f32::NAN, -f32::NAN];
+        let values = [f32::NEG_INFINITY, -1.0, -0.0, 0.0, 2.0, f32::INFINITY, f32::NAN, -f32::NAN];
         let all_windows = (0..values.len().pow(4))
             .map(|k| [0, 1, 2, 3].map(|place| values[k / values.len().pow(place) % values.len()]));
         let windows: Vec<[f32; 4]> = all_windows.collect();
@@ -130,6 +154,9 @@ mod tests {
                 let (max, argmax) = dispatch!(level, simd => first_lane(simd, window));
                 assert_eq!(argmax as usize, expected, "{window:?} at {level:?}");
                 assert_eq!(max.to_bits(), window[expected].to_bits(), "{window:?} at {level:?}");
+                let alone = dispatch!(level, simd => max_alone(simd, window));
+                let same = alone.to_bits() == max.to_bits() || (alone.is_nan() && max.is_nan());
+                assert!(same, "{alone} of {window:?} at {level:?}");
             }
         }
     }
