@@ -50,7 +50,7 @@ impl Spectrogram {
 
 /// How the power of frames is computed.
 enum Frames {
-    SideBySide(SideBySide),
+    SideBySide(Box<SideBySide>),
     OneByOne(OneByOne),
 }
 
@@ -69,7 +69,7 @@ impl LogMel {
         choose_level()?;
         let window = hann(front_end.n_fft);
         let frames = match SideBySide::new(front_end, &window, level()) {
-            Some(frames) => Frames::SideBySide(frames),
+            Some(frames) => Frames::SideBySide(Box::new(frames)),
             None => Frames::OneByOne(OneByOne::new(front_end, window)),
         };
         Ok(Self { filters: mel::filters(front_end), frames, front_end: front_end.clone() })
