@@ -126,7 +126,7 @@ impl Layer for ConvolvedNormLayer {
         let d = self.d;
         let mut workspace = self.workspaces.lock(io.shard.workspace);
         let workspace = &mut *workspace;
-        if io.shard.mode == Mode::Inference {
+        if !matches!(io.shard.mode, Mode::Training { .. }) {
             workspace.fill_frames(d, io.x.get(0));
         }
         let [max, mean] = self.outputs(io.y, io.second);
@@ -144,7 +144,7 @@ impl Layer for ConvolvedNormLayer {
     /// The sums of [`Layer::update`]. Nothing before the layer learns.
     fn backward(&self, io: Backward<'_>) {
         // Gradients of parameters are those of a training step.
-        if io.shard.mode == Mode::Inference {
+        if !matches!(io.shard.mode, Mode::Training { .. }) {
             return;
         }
         let mut workspace = self.workspaces.lock(io.shard.workspace);
