@@ -138,9 +138,9 @@ impl Node {
         let own = |node| node == id || *plan.lowered(node) == LoweredOp::FusedInto(id);
         let parameters = plan.graph().parameters().iter().filter(|p| own(p.node));
         let mut ranges = parameters.map(Parameter::range);
-        let parameters = ranges
-            .next()
-            .map_or(0..0, |first| first.start..ranges.last().map_or(first.end, |last| last.end));
+        let parameters = ranges.next().map_or(0..0, |first| {
+            first.start..ranges.next_back().map_or(first.end, |last| last.end)
+        });
         let len = plan.buffer(output).len;
         let (inputs, output) = (inputs.collect(), output.0);
         Self { id, layer, inputs, output, len, second: None, parameters }

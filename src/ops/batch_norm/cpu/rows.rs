@@ -107,6 +107,7 @@ impl<V: Copy> Pool<V> {
     where
         V: Floats<S>,
     {
+        let Row { max, mean, argmax, off } = to;
         let (zero, chains) = (V::splat(simd, 0.0), V::splat(simd, CHAINS as f32));
         let [mut best, others @ ..] = self.best;
         let mut place = self.tile[0] * chains;
@@ -118,10 +119,10 @@ impl<V: Copy> Pool<V> {
         }
         let sum = (self.sums[0] + self.sums[1]) + (self.sums[2] + self.sums[3]);
         let maximum = best.simd_gt(zero).select(best, zero);
-        let average = sum / V::splat(simd, to.off.len() as f32);
-        to.argmax.iter_mut().zip(place.as_slice()).for_each(|(to, at)| *to = *at as u32);
-        to.max.iter_mut().zip(maximum.as_slice()).for_each(|(to, v)| *to = *v);
-        to.mean.iter_mut().zip(average.as_slice()).for_each(|(to, v)| *to = *v);
+        let average = sum / V::splat(simd, off.len() as f32);
+        argmax.iter_mut().zip(place.as_slice()).for_each(|(to, at)| *to = *at as u32);
+        max.iter_mut().zip(maximum.as_slice()).for_each(|(to, v)| *to = *v);
+        mean.iter_mut().zip(average.as_slice()).for_each(|(to, v)| *to = *v);
         sum.simd_eq(sum).all_true()
     }
 }
@@ -251,13 +252,14 @@ fn pool_lanes<S: Simd, V: Floats<S>>(simd: S, c: usize, row: &[f32], mut to: Row
 /// A NaN is larger than any number and the first one is the maximum; it has no gradient.
 #[cold]
 fn first_nans(c: usize, row: &[f32], to: Row<'_>) {
-    for o in 0..to.argmax.len() {
+    let Row { max, argmax, off, .. } = to;
+    for o in 0..argmax.len() {
         let values = || row[o..].iter().step_by(c).enumerate().filter(|(_, v)| v.is_nan());
         if let Some((column, v)) = values().next() {
-            to.argmax[o] = column as u32;
-            to.max.get_mut(o).into_iter().for_each(|to| *to = *v);
+            argmax[o] = column as u32;
+            max.get_mut(o).into_iter().for_each(|to| *to = *v);
         }
-        values().for_each(|(column, _)| to.off[column] |= 1 << o);
+        values().for_each(|(column, _)| off[column] |= 1 << o);
     }
 }
 
