@@ -174,16 +174,18 @@ fn block<S: Simd, V: Floats<S>, const CHAINS: usize, const ROWS: usize, const VE
                     }
                 }
             }
-            for r in 0..ROWS {
-                let row = (o * d.k_h + i + r) * padded_run(d) + float;
-                let dw = &mut dw[row..][..VECTORS * V::LEN];
-                for n in 0..VECTORS {
-                    let dw = &mut dw[n * V::LEN..][..V::LEN];
-                    let mut sum = V::from_slice(simd, dw);
-                    for k in 0..CHAINS {
-                        sum += sums[k][r][n];
+            let mut total = sums[0];
+            for chain in &sums[1..] {
+                for r in 0..ROWS {
+                    for n in 0..VECTORS {
+                        total[r][n] += chain[r][n];
                     }
-                    sum.store_slice(dw);
+                }
+            }
+            for (r, total) in total.iter().enumerate() {
+                let row = (o * d.k_h + i + r) * padded_run(d) + float;
+                for (sum, dw) in total.iter().zip(dw[row..].chunks_exact_mut(V::LEN)) {
+                    (*sum + V::from_slice(simd, dw)).store_slice(dw);
                 }
             }
             let mut sum = 0.0;

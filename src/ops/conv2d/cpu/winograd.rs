@@ -347,7 +347,7 @@ fn input_row<S: Simd, V: Floats<S>, const TILES: usize, const ROWS: usize>(
     c_in: usize,
     x: &[f32],
     w: [&[f32]; ROWS],
-    sums: [&mut [V; TILES]; ROWS],
+    mut sums: [&mut [V; TILES]; ROWS],
 ) {
     let x = &x[..((TILES - 1) * POINTS + 1) * c_in];
     for c in 0..c_in {
@@ -357,8 +357,8 @@ fn input_row<S: Simd, V: Floats<S>, const TILES: usize, const ROWS: usize>(
         }
         for n in 0..TILES {
             let v = V::splat(simd, x[n * POINTS * c_in + c]);
-            for a in 0..ROWS {
-                sums[a][n] = v.mul_add(weights[a], sums[a][n]);
+            for (sums, weights) in sums.iter_mut().zip(weights) {
+                sums[n] = v.mul_add(weights, sums[n]);
             }
         }
     }
