@@ -49,15 +49,6 @@ pub const FUSIONS: Fusions = Fusions {
     ..Fusions::NONE
 };
 
-/// Which of the weights in `state` the layers have packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Packed {
-    Nothing,
-    /// What training reads: after a step.
-    ForTraining,
-    All,
-}
-
 /// A plan on the CPU, with all its buffers: a step allocates nothing large.
 #[derive(Debug)]
 pub struct Cpu {
@@ -70,7 +61,8 @@ pub struct Cpu {
     /// None for a plan for inference, or whose shards wait for each other.
     streaming: Option<StreamingExecutor>,
     state: State,
-    packed: Packed,
+    /// Whether the layers have packed the weights of `state`.
+    packed: bool,
     /// Empty for a plan for inference.
     parameter_gradients: Vec<f32>,
     /// Samples of the current batch.
@@ -110,7 +102,7 @@ impl Cpu {
             phases: Phases::new(&layers),
             nodes: layers,
             state: State::new(vec![0.0; parameters]),
-            packed: Packed::Nothing,
+            packed: false,
             parameter_gradients: vec![0.0; if plan.trains() { parameters } else { 0 }],
             batch: 0,
             kept: KeptBatch::None,
@@ -147,7 +139,7 @@ impl Cpu {
 
     /// Forward of a gathered batch. Returns its metrics, with the penalty.
     fn forward(&mut self, mode: Mode) -> StepMetrics {
-        self.pack_weights(Packed::All);
+        self.pack_weights();
         self.run(mode, |phases| &phases.forward);
         self.metrics(penalty(self.plan.graph(), &self.state.parameters))
     }
@@ -159,7 +151,7 @@ impl Cpu {
         source: BatchSource<'_>,
         probabilities: &mut [f32],
     ) -> Vec<StepMetrics> {
-        self.pack_weights(Packed::All);
+        self.pack_weights();
         let threads = self.pool.current_num_threads();
         let Self { plan, nodes, phases, shards, state, .. } = self;
         let (graph, parameters) = (plan.graph(), &state.parameters);
@@ -180,7 +172,7 @@ impl Cpu {
     /// Forward and backward of a batch. Returns its metrics and leaves its gradients, of parameters
     /// before the sum over the shards. `keep` says whether tensors may be read afterwards.
     fn forward_backward(&mut self, source: BatchSource<'_>, mode: Mode, keep: bool) -> StepMetrics {
-        self.pack_weights(Packed::ForTraining);
+        self.pack_weights();
         let penalty = if let (Some(streaming), false) = (&self.streaming, keep) {
             self.batch = source.n;
             let used = self.used();
@@ -209,7 +201,6 @@ impl Cpu {
 
     fn update_nodes(&mut self, stage: Stage) {
         assert_may_fork();
-        self.packed = Packed::ForTraining;
         let used = self.used();
         let Self { nodes, shards, state, parameter_gradients, .. } = self;
         let shards = &shards[..used];
@@ -244,13 +235,13 @@ impl Cpu {
         metrics(self.batch, penalty, shards.iter().map(|shard| shard.loss))
     }
 
-    /// Packs the weights, unless the layers have packed those that are read.
-    fn pack_weights(&mut self, read: Packed) {
-        if self.packed < read {
+    /// Packs the weights, if they are not those of the last step.
+    fn pack_weights(&mut self) {
+        if !self.packed {
             assert_may_fork();
             let parameters = &self.state.parameters;
             self.nodes.par_iter_mut().for_each(|node| node.pack_weights(parameters));
-            self.packed = Packed::All;
+            self.packed = true;
         }
     }
 }
@@ -406,7 +397,7 @@ impl Backend for Cpu {
         self.state.parameters.copy_from_slice(&state.parameters);
         self.state.velocity.copy_from_slice(&state.velocity);
         self.state.second_moment.clone_from(&state.second_moment);
-        self.packed = Packed::Nothing;
+        self.packed = false;
         Ok(())
     }
 

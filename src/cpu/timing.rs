@@ -7,7 +7,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use super::phases::{Action, run};
-use super::{Cpu, Packed, param_slices, reduce};
+use super::{Cpu, param_slices, reduce};
 use crate::backend::{DatasetRef, KeptBatch, Optimizer, check_batch};
 use crate::error::Result;
 use crate::graph::NodeId;
@@ -82,7 +82,7 @@ impl Cpu {
         batch: &[u32],
         optimizer: Optimizer,
     ) -> Vec<(Phase, f64)> {
-        self.pack_weights(Packed::ForTraining);
+        self.pack_weights();
         self.state.fit_to(&optimizer);
         let numbers = optimizer.numbers(optimizer.learning_rate, 0);
         let mut timings = Timings { last: Instant::now(), phases: Vec::new() };
@@ -91,7 +91,7 @@ impl Cpu {
         timings.end(Phase::Gather);
         let used = self.used();
         let mode = Mode::Training { seed: 0, step: 0 };
-        let Self { plan, nodes, phases, shards, state, parameter_gradients, packed, .. } = self;
+        let Self { plan, nodes, phases, shards, state, parameter_gradients, .. } = self;
         let parameters = &state.parameters;
         penalty(plan.graph(), parameters);
         timings.end(Phase::Penalty);
@@ -112,7 +112,6 @@ impl Cpu {
                 timings.end(phase_of(step));
             }
         }
-        *packed = Packed::ForTraining;
         let mut update = |stage, parameter_gradients: &mut [f32]| {
             let slices = param_slices(nodes, parameter_gradients, state);
             for (node, slice) in nodes.iter_mut().zip(slices) {

@@ -15,8 +15,7 @@ use crate::graph::Activation;
 /// An operation of a plan on the CPU. There are no default methods: an operation without a
 /// backward or an update does not compile.
 pub(crate) trait Layer: Debug + Send + Sync {
-    /// Brings the layer's weights, `parameters`, into the orders that its loops read. [`Layer::update`]
-    /// does so for those that training reads.
+    /// Brings the layer's weights, `parameters`, into the orders that its loops read.
     fn pack_weights(&mut self, parameters: &[f32]);
 
     /// Computes the output of a shard.

@@ -13,7 +13,7 @@
 use fearless_simd::{Simd, SimdBase};
 
 use super::super::Extents;
-use super::pool::{any_nan, max_first, max_first_of_numbers, max_of};
+use super::pool::Search;
 use super::tile::{Job, activate};
 use crate::ops::pool2d;
 use crate::simd::{Floats, WIDEST, dispatch, is_wide, level};
@@ -72,23 +72,16 @@ fn pooled<S: Simd, V: Floats<S>, const FILTERS: usize, const VECTORS: usize>(
     let keeps_argmax = !argmax.is_empty();
     for first in (0..C).step_by(FILTERS) {
         let [top, bottom] = two_rows::<S, V, FILTERS, VECTORS>(simd, job, first, frame);
-        let nan = keeps_argmax
-            && (any_nan(simd, top.as_flattened()) || any_nan(simd, bottom.as_flattened()));
+        let sums = [top.as_flattened(), bottom.as_flattened()];
+        let search = Search::of(simd, keeps_argmax, sums);
         for c in 0..FILTERS {
             let (top, bottom) = (top[c], bottom[c]);
             // With one vector its second half is the first again.
             let (t0, t1) = top[0].deinterleave(top[VECTORS - 1]);
             let (b0, b1) = bottom[0].deinterleave(bottom[VECTORS - 1]);
-            let window = [t0, t1, b0, b1];
-            let value = if keeps_argmax {
-                let (value, which) =
-                    if nan { max_first(simd, window) } else { max_first_of_numbers(simd, window) };
-                index[first + c] = which;
-                value
-            } else {
-                max_of(window)
-            };
+            let (value, which) = search.maximum(simd, [t0, t1, b0, b1]);
             best[first + c] = activate(simd, job.activation, value);
+            index[first + c] = which;
         }
     }
     let columns = VECTORS * V::LEN / 2;

@@ -7,7 +7,7 @@
 //! - [`pool`]: forward with a fused 2×2 max-pooling, of the same sums, so that nothing of the full
 //!   size is written. [`columns`]: the same by a vector of columns, for the few channels of a first
 //!   layer. Shader twin: `shaders/conv2d/max_pool2d_forward.wgsl`.
-//! - [`winograd`]: forward alone with such a pooling, with fewer products for kernels of five columns.
+//! - [`winograd`]: forward with such a pooling, with fewer products for kernels of five columns.
 //! - [`dense`]: the gradient of the weights where every output has one. Shader twin:
 //!   `shaders/conv2d/backward_weight_tiled.wgsl`.
 //! - [`sparse`], [`windows`]: the gradients of weights and input behind a fused pooling, which leaves
@@ -37,7 +37,7 @@ pub(crate) use tile::Job;
 use windows::{Entries, Layout};
 use winograd::Winograd;
 
-use super::Conv2d;
+use super::{Conv2d, Extents};
 use crate::graph::Activation;
 use crate::ops::Gradient;
 use crate::ops::cpu::{
@@ -50,13 +50,49 @@ use crate::simd::{Aligned, lanes, vectorised};
 #[derive(Debug)]
 pub(crate) struct Conv2dLayer {
     op: Conv2d,
-    packed: Packed,
-    /// Where no backward follows.
-    winograd: Option<Winograd>,
+    forward: ForwardKernel,
     input_gradient: InputGradient,
     /// The sum of all shards' gradients of the kernel, in the order of the loops.
     dw: Aligned,
     workspaces: Workspaces<Workspace>,
+}
+
+/// How the outputs are computed, with the weights in the order of its loops.
+#[derive(Debug)]
+enum ForwardKernel {
+    /// By [`tile`], or by [`pool`] with a fused pooling.
+    Tiles(Packed),
+    /// By [`columns`].
+    Columns(Packed),
+    Winograd(Winograd),
+}
+
+impl ForwardKernel {
+    /// The fastest.
+    fn new(op: Conv2d) -> Self {
+        let d = op.extents;
+        match op.pool() {
+            // There a vector holds columns, and four filters stand side by side.
+            Some(_) if columns::suits(d) => Self::Columns(Packed::new(d, 4)),
+            Some(pool) if Winograd::suits(d) => Self::Winograd(Winograd::new(d, pool, lanes())),
+            _ => Self::Tiles(Packed::new(d, lanes())),
+        }
+    }
+
+    fn pack(&mut self, d: Extents, w: &[f32], b: Option<&[f32]>) {
+        match self {
+            Self::Tiles(packed) | Self::Columns(packed) => packed.pack(d, w, b),
+            Self::Winograd(winograd) => winograd.pack(w, b),
+        }
+    }
+
+    /// Lengths of [`Workspace::winograd`].
+    fn scratch_len(&self) -> [usize; 2] {
+        match self {
+            Self::Tiles(_) | Self::Columns(_) => [0, 0],
+            Self::Winograd(winograd) => winograd.scratch_len(),
+        }
+    }
 }
 
 /// How the input's gradient is computed.
@@ -95,8 +131,7 @@ impl Conv2dLayer {
     pub(crate) fn new(op: Conv2d, has_dx: bool, shards: Shards) -> Self {
         let (d, pool) = (op.extents, op.pool());
         let pooled = pool.is_some();
-        // There a vector holds columns, and four filters stand side by side.
-        let widest = if pooled && columns::suits(d) { 4 } else { lanes() };
+        let forward = ForwardKernel::new(op);
         let input_gradient = match (has_dx, pooled) {
             (false, _) => InputGradient::Skipped,
             (true, true) => {
@@ -118,13 +153,10 @@ impl Conv2dLayer {
             (true, InputGradient::Windows { .. }) => d.frame_len(),
             (true, InputGradient::Flipped { .. }) => d.reversed().frame_len(),
         };
-        let winograd =
-            pool.filter(|_| Winograd::suits(d)).map(|pool| Winograd::new(d, pool, lanes()));
-        let scratch = winograd.as_ref().map_or([0, 0], Winograd::scratch_len);
         let trained_pool = pool.filter(|_| shards.trains);
         let workspaces = Workspaces::new(shards.count, || Workspace {
             frames: Aligned::zeros(shards.samples * d.frame_len()),
-            winograd: scratch.map(Aligned::zeros),
+            winograd: forward.scratch_len().map(Aligned::zeros),
             argmax: vec![0; trained_pool.map_or(0, |pool| shards.samples * pool.out_len())],
             maxima: trained_pool.map(|pool| Maxima::new(d, pool)),
             entries: trained_pool.and_then(|pool| match &input_gradient {
@@ -135,20 +167,12 @@ impl Conv2dLayer {
             dw: Aligned::zeros(dw_len),
             db: vec![0.0; if shards.trains { d.c_out } else { 0 }],
         });
-        Self {
-            op,
-            packed: Packed::new(d, widest),
-            winograd,
-            input_gradient,
-            dw: Aligned::zeros(dw_len),
-            workspaces,
-        }
+        Self { op, forward, input_gradient, dw: Aligned::zeros(dw_len), workspaces }
     }
 
-    /// Packs what training reads.
     fn pack(&mut self, w: &[f32], b: Option<&[f32]>) {
         let d = self.op.extents;
-        self.packed.pack(d, w, b);
+        self.forward.pack(d, w, b);
         match &mut self.input_gradient {
             InputGradient::Skipped => {}
             InputGradient::Windows { layout, w: packed } => layout.pack(w, packed),
@@ -164,9 +188,6 @@ impl Layer for Conv2dLayer {
     fn pack_weights(&mut self, parameters: &[f32]) {
         let (w, b) = kernel_and_bias(parameters, self.op.extents.kernel_len(), self.op.bias);
         self.pack(w, b);
-        if let Some(winograd) = &mut self.winograd {
-            winograd.pack(w, b);
-        }
     }
 
     /// The outputs, after a fused pooling.
@@ -179,25 +200,26 @@ impl Layer for Conv2dLayer {
         let frames = frames.chunks_exact_mut(d.frame_len()).enumerate();
         for ((x, y), (s, frame)) in samples.zip(frames) {
             d.fill_frame(x, frame);
-            let job = Job { d, activation, frame, packed: &self.packed };
-            if let Some(pool) = self.op.pool() {
-                let argmax = match (io.shard.mode, &self.winograd) {
-                    (Mode::Inference, Some(winograd)) => {
-                        winograd.forward(activation, frame, [inputs, products], y);
-                        continue;
-                    }
-                    (Mode::Inference, None) => &mut [],
-                    (Mode::Training { .. } | Mode::LogitGradients, _) => {
-                        &mut argmax[s * y.len()..][..y.len()]
-                    }
-                };
-                if columns::suits(d) {
-                    columns::forward(job, pool, y, argmax);
-                } else {
-                    pool::forward(job, pool, y, argmax);
+            let argmax = match io.shard.mode {
+                Mode::Training { .. } | Mode::LogitGradients => {
+                    argmax.get_mut(s * y.len()..(s + 1) * y.len()).unwrap_or_default()
                 }
-            } else {
-                tile::forward(job, Gradient::Set, y);
+                Mode::Inference => &mut [],
+            };
+            let job = |packed| Job { d, activation, frame, packed };
+            match (&self.forward, self.op.pool()) {
+                (ForwardKernel::Winograd(winograd), _) => {
+                    winograd.forward(activation, frame, [inputs, products], y, argmax);
+                }
+                (ForwardKernel::Columns(packed), Some(pool)) => {
+                    columns::forward(job(packed), pool, y, argmax);
+                }
+                (ForwardKernel::Tiles(packed), Some(pool)) => {
+                    pool::forward(job(packed), pool, y, argmax);
+                }
+                (ForwardKernel::Tiles(packed) | ForwardKernel::Columns(packed), None) => {
+                    tile::forward(job(packed), Gradient::Set, y);
+                }
             }
         }
     }
@@ -222,8 +244,8 @@ impl Layer for Conv2dLayer {
             if let Some(maxima) = maxima {
                 maxima.list(sample);
                 sparse::backward_weight(d, maxima, frame, dw, db);
-            } else {
-                dense::backward_weight(d, &self.packed, frame, dy, dw, db);
+            } else if let ForwardKernel::Tiles(packed) = &self.forward {
+                dense::backward_weight(d, packed, frame, dy, dw, db);
             }
             if rule == Gradient::Skip {
                 continue;
@@ -283,7 +305,6 @@ impl Layer for Conv2dLayer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Extents;
     use super::*;
     use crate::graph::{Graph, Padding, Shape};
     use crate::ops::pool2d;

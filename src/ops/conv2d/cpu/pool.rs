@@ -45,7 +45,7 @@ impl Finish for Pooled<'_> {
     ) {
         let d = job.d;
         let first = (at[0] / 2 * self.pool.w_out + at[1] / 2) * d.c_out + block.o;
-        let nan = !self.argmax.is_empty() && any_nan(simd, sums.as_flattened());
+        let search = Search::of(simd, !self.argmax.is_empty(), [&sums[0], &sums[ROWS - 1]]);
         for p in 0..COLUMNS / 2 {
             let window = [
                 sums[0][2 * p],
@@ -54,32 +54,57 @@ impl Finish for Pooled<'_> {
                 sums[ROWS - 1][2 * p + 1],
             ];
             let to = first + p * d.c_out..first + p * d.c_out + block.count;
-            let best = if self.argmax.is_empty() {
-                max_of(window)
-            } else {
-                let (best, argmax) =
-                    if nan { max_first(simd, window) } else { max_first_of_numbers(simd, window) };
+            let (best, argmax) = search.maximum(simd, window);
+            if !self.argmax.is_empty() {
                 store(argmax, &mut self.argmax[to.clone()]);
-                best
-            };
+            }
             store(activate(simd, job.activation, best), &mut self.y[to]);
         }
     }
 }
 
-/// Whether any of these sums may be NaN: their sum is.
-#[inline(always)]
-pub(super) fn any_nan<S: Simd, V: Floats<S>>(simd: S, sums: &[V]) -> bool {
-    let mut total = V::splat(simd, 0.0);
-    for sum in sums {
-        total += *sum;
+/// What is searched in the windows of some sums.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Search {
+    /// The maximum alone.
+    Maximum,
+    /// The first maximum of numbers.
+    FirstOfNumbers,
+    /// The first maximum, where NaN may occur.
+    First,
+}
+
+impl Search {
+    /// Of all windows of these sums.
+    #[inline(always)]
+    pub(super) fn of<S: Simd, V: Floats<S>>(simd: S, keeps_argmax: bool, sums: [&[V]; 2]) -> Self {
+        if !keeps_argmax {
+            return Self::Maximum;
+        }
+        let mut total = V::splat(simd, 0.0);
+        for sums in sums {
+            for sum in sums {
+                total += *sum;
+            }
+        }
+        // NaN if any of them is.
+        if total.simd_eq(total).all_true() { Self::FirstOfNumbers } else { Self::First }
     }
-    !total.simd_eq(total).all_true()
+
+    /// The maximum of a window, and the bits of its number where that is searched.
+    #[inline(always)]
+    pub(super) fn maximum<S: Simd, V: Floats<S>>(self, simd: S, window: [V; 4]) -> (V, V) {
+        match self {
+            Self::Maximum => (max_of(window), V::splat(simd, 0.0)),
+            Self::FirstOfNumbers => max_first_of_numbers(simd, window),
+            Self::First => max_first(simd, window),
+        }
+    }
 }
 
 /// [`max_first`] of windows without NaN.
 #[inline(always)]
-pub(super) fn max_first_of_numbers<S: Simd, V: Floats<S>>(simd: S, window: [V; 4]) -> (V, V) {
+fn max_first_of_numbers<S: Simd, V: Floats<S>>(simd: S, window: [V; 4]) -> (V, V) {
     let number = |k: u32| V::splat(simd, f32::from_bits(k));
     let (mut best, mut argmax) = (window[0], number(0));
     for (k, v) in (1..).zip(&window[1..]) {
@@ -93,7 +118,7 @@ pub(super) fn max_first_of_numbers<S: Simd, V: Floats<S>>(simd: S, window: [V; 4
 /// The first maximum and the bits of its number. A NaN is larger than any number, so that it
 /// reaches the loss; of several the first is the maximum.
 #[inline(always)]
-pub(super) fn max_first<S: Simd, V: Floats<S>>(simd: S, window: [V; 4]) -> (V, V) {
+fn max_first<S: Simd, V: Floats<S>>(simd: S, window: [V; 4]) -> (V, V) {
     let number = |k: u32| V::splat(simd, f32::from_bits(k));
     let (mut best, mut argmax) = (window[0], number(0));
     for (k, v) in (1..).zip(&window[1..]) {
@@ -107,7 +132,7 @@ pub(super) fn max_first<S: Simd, V: Floats<S>>(simd: S, window: [V; 4]) -> (V, V
 
 /// The maximum alone: that of [`max_first`], but which NaN it is may differ.
 #[inline(always)]
-pub(super) fn max_of<S: Simd, V: Floats<S>>([a, b, c, d]: [V; 4]) -> V {
+fn max_of<S: Simd, V: Floats<S>>([a, b, c, d]: [V; 4]) -> V {
     // The first unless the second is larger. x86 has one instruction for that.
     let larger = |best: V, v: V| match cfg!(target_arch = "x86_64") {
         true => v.max(best),

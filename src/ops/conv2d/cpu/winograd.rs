@@ -1,9 +1,8 @@
-//! Forward alone with a fused 2×2 max-pooling, of kernels that are five columns wide, with 8 products for
-//! four neighbouring outputs instead of 20: Winograd's minimal filtering F(4, 5) along the columns
-//! (Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks*, CVPR 2016), with the points 0,
-//! ±1, ±2, ±½ and ∞. Computes what [`super::pool`] does, with some 2.5 times its rounding error. Training
-//! keeps to plain sums: with this error runs would part from those of Keras in f32 earlier than Keras's
-//! own do from each other.
+//! Forward with a fused 2×2 max-pooling of kernels that are five columns wide, with 8 products for four
+//! neighbouring outputs instead of 20: Winograd's minimal filtering F(4, 5) along the columns (Lavin
+//! and Gray, *Fast Algorithms for Convolutional Neural Networks*, CVPR 2016), with the points 0, ±1,
+//! ±2, ±½ and ∞. Computes what [`super::pool`] does. A row of the frame is summed before it is added,
+//! which keeps rounding errors at 1.2 to 1.4 times those of plain sums; one long sum would double them.
 //!
 //! ```text
 //! for each tile of four outputs in a row, point p < 8:
@@ -17,11 +16,11 @@ use fearless_simd::{Simd, f32x4, f32x8, f32x16};
 
 use super::super::Extents;
 use super::packed::{Block, Packed};
-use super::pool::max_of;
+use super::pool::Search;
 use super::tile::{activate, store};
 use crate::graph::Activation;
 use crate::ops::pool2d;
-use crate::simd::{Aligned, Floats, dispatch, holds, level, vectorised};
+use crate::simd::{Aligned, Floats, dispatch, holds, is_wide, level, vectorised};
 
 /// Outputs of a tile.
 const OUTPUTS: usize = 4;
@@ -29,7 +28,7 @@ const OUTPUTS: usize = 4;
 const TAPS: usize = 5;
 /// Columns of the frame that a tile reads, and products that it takes.
 const POINTS: usize = OUTPUTS + TAPS - 1;
-/// Tiles whose sums are held in registers, at most.
+/// Tiles whose sums are held in registers, at most; half as many where there are 16.
 const MOST_TILES: usize = 6;
 
 /// `G`.
@@ -107,15 +106,18 @@ impl Winograd {
         [self.rows * self.stride(), 2 * self.tiles * POINTS * self.widest.max(4)]
     }
 
-    /// `y[r, s, o] = f(max_{i,j<2} z[2r + i, 2s + j, o])`. Rows of zeros in `inputs` are never written.
+    /// As [`super::pool::forward`]. Rows of zeros in `inputs` are never written.
     pub(super) fn forward(
         &self,
         activation: Activation,
         frame: &[f32],
         [inputs, products]: [&mut [f32]; 2],
         y: &mut [f32],
+        argmax: &mut [u32],
     ) {
-        dispatch!(level(), simd => self.all_rows(simd, activation, frame, [inputs, products], y));
+        let argmax = bytemuck::cast_slice_mut(argmax);
+        let scratch = [inputs, products];
+        dispatch!(level(), simd => self.all_rows(simd, activation, frame, scratch, y, argmax));
     }
 
     #[inline(always)]
@@ -126,13 +128,17 @@ impl Winograd {
         frame: &[f32],
         [inputs, products]: [&mut [f32]; 2],
         y: &mut [f32],
+        argmax: &mut [f32],
     ) {
         self.transform_inputs(simd, frame, inputs);
         let rows = y.chunks_exact_mut(self.pool.w_out * self.d.c_out);
+        let mut rest = argmax;
         for (row, y) in rows.enumerate() {
+            let (argmax, below) = rest.split_at_mut(rest.len().min(y.len()));
+            rest = below;
             for &block in &self.packed.blocks {
                 let job = Job { conv: self, activation, block, row };
-                each_width(simd, job, inputs, products, y);
+                each_width(simd, job, inputs, products, y, argmax);
             }
         }
     }
@@ -241,17 +247,24 @@ struct Job<'a> {
 
 /// [`two_rows`] for the block's vectors.
 #[inline(always)]
-fn each_width<S: Simd>(simd: S, job: Job<'_>, inputs: &[f32], products: &mut [f32], y: &mut [f32]) {
+fn each_width<S: Simd>(
+    simd: S,
+    job: Job<'_>,
+    inputs: &[f32],
+    products: &mut [f32],
+    y: &mut [f32],
+    argmax: &mut [f32],
+) {
     match job.block.lanes {
         16 if const { holds::<S>(16) } => {
-            two_rows::<S, f32x16<S>>(simd, job, inputs, products, y);
+            two_rows::<S, f32x16<S>>(simd, job, inputs, products, y, argmax);
         }
         8 if const { holds::<S>(8) } => {
-            two_rows::<S, f32x8<S>>(simd, job, inputs, products, y);
+            two_rows::<S, f32x8<S>>(simd, job, inputs, products, y, argmax);
         }
         lanes => {
             assert_eq!(lanes, 4, "weights are packed for another vector level");
-            two_rows::<S, f32x4<S>>(simd, job, inputs, products, y);
+            two_rows::<S, f32x4<S>>(simd, job, inputs, products, y, argmax);
         }
     }
 }
@@ -263,10 +276,11 @@ fn two_rows<S: Simd, V: Floats<S>>(
     inputs: &[f32],
     products: &mut [f32],
     y: &mut [f32],
+    argmax: &mut [f32],
 ) {
     let Winograd { d, tiles, .. } = job.conv;
     // Pieces of about one size.
-    let pieces = tiles.div_ceil(MOST_TILES);
+    let pieces = tiles.div_ceil(if is_wide::<S>() { MOST_TILES } else { MOST_TILES / 2 });
     for piece in 0..pieces {
         let (first, end) = (piece * tiles / pieces, (piece + 1) * tiles / pieces);
         match d.c_in {
@@ -275,7 +289,7 @@ fn two_rows<S: Simd, V: Floats<S>>(
             _ => some_tiles::<S, V, 0>(simd, job, first, end - first, inputs, products),
         }
     }
-    pooled::<S, V>(simd, job, products, y);
+    pooled::<S, V>(simd, job, products, y, argmax);
 }
 
 /// [`all_points`] of a number of tiles. With few input channels their number is a constant.
@@ -347,9 +361,10 @@ fn input_row<S: Simd, V: Floats<S>, const TILES: usize, const ROWS: usize>(
     c_in: usize,
     x: &[f32],
     w: [&[f32]; ROWS],
-    mut sums: [&mut [V; TILES]; ROWS],
+    sums: [&mut [V; TILES]; ROWS],
 ) {
     let x = &x[..((TILES - 1) * POINTS + 1) * c_in];
+    let mut row = [[V::splat(simd, 0.0); TILES]; ROWS];
     for c in 0..c_in {
         let mut weights = [V::splat(simd, 0.0); ROWS];
         for a in 0..ROWS {
@@ -357,16 +372,27 @@ fn input_row<S: Simd, V: Floats<S>, const TILES: usize, const ROWS: usize>(
         }
         for n in 0..TILES {
             let v = V::splat(simd, x[n * POINTS * c_in + c]);
-            for (sums, weights) in sums.iter_mut().zip(weights) {
-                sums[n] = v.mul_add(weights, sums[n]);
+            for a in 0..ROWS {
+                row[a][n] = v.mul_add(weights[a], row[a][n]);
             }
+        }
+    }
+    for (sums, row) in sums.into_iter().zip(row) {
+        for n in 0..TILES {
+            sums[n] += row[n];
         }
     }
 }
 
 /// The outputs of two rows of tiles, pooled and stored.
 #[inline(always)]
-fn pooled<S: Simd, V: Floats<S>>(simd: S, job: Job<'_>, products: &[f32], y: &mut [f32]) {
+fn pooled<S: Simd, V: Floats<S>>(
+    simd: S,
+    job: Job<'_>,
+    products: &[f32],
+    y: &mut [f32],
+    argmax: &mut [f32],
+) {
     let Winograd { d, pool, tiles, packed, .. } = job.conv;
     let Block { o, count, .. } = job.block;
     let bias = V::from_slice(simd, packed.bias(job.block));
@@ -383,15 +409,19 @@ fn pooled<S: Simd, V: Floats<S>>(simd: S, job: Job<'_>, products: &[f32], y: &mu
             rows[a] = transform_output(simd, bias, m);
         }
         let [top, bottom] = rows;
+        let search = Search::of(simd, !argmax.is_empty(), [&top, &bottom]);
         for half in 0..2 {
             let window = 2 * tile + half;
             // The last tile may reach beyond the row.
             if window < pool.w_out {
                 let at = 2 * half;
                 let sums = [top[at], top[at + 1], bottom[at], bottom[at + 1]];
-                let best = activate(simd, job.activation, max_of(sums));
+                let (best, index) = search.maximum(simd, sums);
                 let to = window * d.c_out + o..window * d.c_out + o + count;
-                store(best, &mut y[to]);
+                store(activate(simd, job.activation, best), &mut y[to.clone()]);
+                if !argmax.is_empty() {
+                    store(index, &mut argmax[to]);
+                }
             }
         }
     }
@@ -458,9 +488,10 @@ mod tests {
                 let mut conv = Winograd::new(d, pool, widest);
                 conv.pack(&kernel, Some(&b));
                 let [mut inputs, mut products] = conv.scratch_len().map(Aligned::zeros);
-                let mut y = vec![f32::NAN; pool.out_len()];
+                let (mut y, mut argmax) =
+                    (vec![f32::NAN; pool.out_len()], vec![0.0; pool.out_len()]);
                 let scratch: [&mut [f32]; 2] = [&mut inputs, &mut products];
-                dispatch!(level, simd => conv.all_rows(simd, Activation::Relu, &frame, scratch, &mut y));
+                dispatch!(level, simd => conv.all_rows(simd, Activation::Relu, &frame, scratch, &mut y, &mut argmax));
                 for (k, (got, want)) in y.iter().zip(&want).enumerate() {
                     assert!((got - want).abs() < 5e-6 * scale, "{d}, {k}: {got} {want}, {level:?}");
                 }
