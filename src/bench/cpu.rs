@@ -59,7 +59,7 @@ fn describe(plan: &Plan, phase: Phase) -> Option<(String, String, Work)> {
 
 /// What an optimiser computes and moves more than gradient descent.
 fn update_beyond_sgd(plan: &Plan, id: NodeId, optimizer: Optimizer) -> Work {
-    let n: u64 = plan.graph().parameters_of(id).map(|p| p.len() as u64).sum();
+    let n: u64 = plan.parameters_of(id).map(|p| p.len() as u64).sum();
     let (moments, decays) = (optimizer.has_second_moment(), optimizer.weight_decay != 0.0);
     let (of_moments, of_decay) = (u64::from(moments), u64::from(decays));
     let of_norm = u64::from(optimizer.clip_norm.is_some());

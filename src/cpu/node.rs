@@ -134,10 +134,7 @@ impl Node {
             Input { slot: slot.0, len: plan.buffer(slot).len, rule }
         });
         let output = plan.slot(output);
-        // With those of the nodes below that it computes.
-        let own = |node| node == id || *plan.lowered(node) == LoweredOp::FusedInto(id);
-        let parameters = plan.graph().parameters().iter().filter(|p| own(p.node));
-        let mut ranges = parameters.map(Parameter::range);
+        let mut ranges = plan.parameters_of(id).map(Parameter::range);
         let parameters = ranges.next().map_or(0..0, |first| {
             first.start..ranges.next_back().map_or(first.end, |last| last.end)
         });

@@ -39,18 +39,13 @@ fn check(graph: &Graph, id: NodeId) -> Result<()> {
     let node = graph.node(id);
     let problem = if !matches!(node.shape, Shape::Map { .. }) {
         format!("its output {} has no bands and frames, so it has no map", node.shape)
-    } else if !learns(graph, id) {
+    } else if !graph.learns(id) {
         "nothing before it learns, so it has no gradient; name a layer further on".into()
     } else {
         return Ok(());
     };
     let (expected, found) = ("a layer with maps", format!("{}: {problem}", node.name));
     Err(Error::Setting { name: "layer", expected, found })
-}
-
-fn learns(graph: &Graph, id: NodeId) -> bool {
-    graph.parameters_of(id).next().is_some()
-        || graph.node(id).inputs.iter().any(|input| learns(graph, *input))
 }
 
 /// The layers that are explained where none is named: of each way from the input to the output

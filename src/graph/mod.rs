@@ -5,6 +5,8 @@
 
 mod op;
 
+use std::collections::BTreeSet;
+
 use crate::error::{Error, Result};
 pub use op::{Activation, Axis, Border, Function, Op, Padding, Shape};
 
@@ -208,6 +210,19 @@ impl Graph {
     /// The parameters of one node.
     pub fn parameters_of(&self, id: NodeId) -> impl Iterator<Item = &Parameter> {
         self.parameters.iter().filter(move |p| p.node == id)
+    }
+
+    /// Whether any parameter is at or before a node. Each node is looked at once, however many ways
+    /// lead to it.
+    pub fn learns(&self, id: NodeId) -> bool {
+        let mut before = BTreeSet::from([id]);
+        while let Some(id) = before.pop_last() {
+            if self.parameters_of(id).next().is_some() {
+                return true;
+            }
+            before.extend(&self.node(id).inputs);
+        }
+        false
     }
 
     /// Number of scalars in all parameters, trained or not: the length of the flat buffers.

@@ -129,7 +129,7 @@ impl Fusions {
         // Neighbours: their parameters lie one behind the other.
         let fits = shape.channels() == 1
             && kernel[0] * kernel[1] <= limits.taps
-            && !learns(graph, input)
+            && !graph.learns(input)
             && graph.readers(below).eq([id])
             && below.index() + 1 == id.index()
             && [d.k_h, d.k_w] == [1, d.w_in]
@@ -225,12 +225,6 @@ fn fused_pools(graph: &Graph, id: NodeId, limits: NormLimits) -> Option<FusedPoo
         pools = Some(FusedPools { extents, max: known.max.or(max), mean: known.mean.or(mean) });
     }
     pools
-}
-
-/// Whether any parameter is at or before a node.
-fn learns(graph: &Graph, id: NodeId) -> bool {
-    graph.parameters_of(id).next().is_some()
-        || graph.node(id).inputs.iter().any(|input| learns(graph, *input))
 }
 
 /// Whether one node alone reads the values of `id`, under this name or that of what it is a view of.

@@ -9,7 +9,7 @@ use std::fmt;
 pub use fusion::{ConvLimits, ConvNormLimits, DropoutLimits, Fusions, LossLimits, NormLimits};
 
 use crate::error::{Error, Result};
-use crate::graph::{Axis, Graph, NodeId, Op, Shape};
+use crate::graph::{Axis, Graph, NodeId, Op, Parameter, Shape};
 use crate::measure::Work;
 pub use crate::ops::Gradient;
 use crate::ops::activation;
@@ -65,7 +65,7 @@ pub enum LoweredOp {
     AvgPool2d(AvgPool2d),
     /// A pooling to the standard deviation.
     StdPool2d(StdPool2d),
-    /// A batch norm, with the poolings that are fused with it.
+    /// A batch norm, with the poolings and the convolution that are fused with it.
     BatchNorm(BatchNorm),
     /// A function of each element.
     Activation(activation::Activation),
@@ -330,8 +330,8 @@ impl Plan {
         self.graph.ids().find(into).unwrap_or(input)
     }
 
-    /// The inputs of a node's pass with what backward does with their gradients: where a dropout is
-    /// fused into the pass, the dropout's.
+    /// The inputs of a node's pass with what backward does with their gradients: where a dropout or a
+    /// convolution below is fused into the pass, the inputs of that.
     pub fn inputs(&self, id: NodeId) -> Vec<(NodeId, Gradient)> {
         let node = self.graph.node(id);
         let own = node.inputs.iter().zip(self.input_gradients(id));
@@ -340,6 +340,12 @@ impl Plan {
             _ => vec![(*input, *gradient)],
         })
         .collect()
+    }
+
+    /// The parameters of a node's pass: its own, behind those of a node that is fused into it.
+    pub fn parameters_of(&self, id: NodeId) -> impl DoubleEndedIterator<Item = &Parameter> {
+        let own = move |node| node == id || *self.lowered(node) == LoweredOp::FusedInto(id);
+        self.graph.parameters().iter().filter(move |p| own(p.node))
     }
 
     /// Arithmetic and bytes of a pass through a node at a whole batch; nothing for a node that is

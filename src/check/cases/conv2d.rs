@@ -104,6 +104,19 @@ pub fn cases() -> Vec<Case> {
             conv(8, [5, 5], Same, Relu)
         }),
         pooled("conv 16 to 28 channels, then pool", [6, 8, 16], conv(28, [3, 3], Same, Relu)),
+        // Rows of three and of six vectors of the input's gradient, one window after another by each number.
+        pooled("conv 12 to 8 channels, then pool", [7, 10, 12], conv(8, [3, 3], Same, Relu)),
+        pooled(
+            "conv of 8 channels by 2 columns, then pool",
+            [6, 9, 8],
+            conv(5, [3, 2], Same, Relu),
+        ),
+        pooled("conv of 16 channels by 2 columns, then pool", [6, 7, 16], {
+            conv(4, [2, 2], Same, Linear)
+        }),
+        pooled("conv of 4 channels by 10 columns, then pool", [5, 23, 4], {
+            conv(9, [2, 10], Valid, Relu)
+        }),
         pooled("conv 3 to 70 channels, then pool", [5, 7, 3], conv(70, [3, 1], Same, Relu)),
     ];
     let ties = [

@@ -246,15 +246,18 @@ impl Statistics {
     fn measure(&mut self, kernel: &[f32]) {
         let (c, taps) = (self.mean.len(), self.moments.sums.len());
         let count = self.moments.count as f64;
+        let at = |tap: usize| self.moments.sums[tap] / count;
+        // `[taps, taps]`, the same for all channels.
+        let covariances: Vec<f64> = (0..taps * taps)
+            .map(|i| (i / taps, i % taps))
+            .map(|(p, q)| self.moments.product(p, q) / count - at(p) * at(q))
+            .collect();
         for o in 0..c {
             let w = |tap: usize| f64::from(kernel[tap * c + o]);
-            let at = |tap: usize| self.moments.sums[tap] / count;
             self.mean[o] = (0..taps).map(|p| w(p) * at(p)).sum();
-            // By the covariances, so that a large mean of the inputs cancels in each of them.
-            let covariance =
-                |p: usize, q: usize| self.moments.product(p, q) / count - at(p) * at(q);
-            let row = |p: usize| (0..taps).map(|q| covariance(p, q) * w(q)).sum::<f64>();
-            let variance: f64 = (0..taps).map(|p| w(p) * row(p)).sum();
+            let rows = covariances.chunks_exact(taps).enumerate();
+            let row = |row: &[f64]| row.iter().enumerate().map(|(q, v)| v * w(q)).sum::<f64>();
+            let variance: f64 = rows.map(|(p, covariances)| w(p) * row(covariances)).sum();
             // A variance of 0 may be rounded to less; a NaN stays one.
             self.variance[o] = if variance < 0.0 { 0.0 } else { variance };
         }

@@ -64,7 +64,7 @@ enum ForwardKernel {
     Tiles(Packed),
     /// By [`columns`].
     Columns(Packed),
-    Winograd(Winograd),
+    Winograd(Box<Winograd>),
 }
 
 impl ForwardKernel {
@@ -74,7 +74,9 @@ impl ForwardKernel {
         match op.pool() {
             // There a vector holds columns, and four filters stand side by side.
             Some(_) if columns::suits(d) => Self::Columns(Packed::new(d, 4)),
-            Some(pool) if Winograd::suits(d) => Self::Winograd(Winograd::new(d, pool, lanes())),
+            Some(pool) if Winograd::suits(d) => {
+                Self::Winograd(Box::new(Winograd::new(d, pool, lanes())))
+            }
             _ => Self::Tiles(Packed::new(d, lanes())),
         }
     }

@@ -5,12 +5,12 @@
 //! ```text
 //!                       VECTORS vectors of a kernel row (j, c …)
 //!                      ┌───────┬───────┬───────┐
-//!  ROWS kernel rows i  │  sums in registers    │  × FILTERS filters o
+//!  ROWS kernel rows i  │  sums in registers    │  × CHAINS, of one filter o
 //!                      └───────┴───────┴───────┘
 //! ```
 //!
-//! The maxima of the windows stream by; those whose ReLU is off have a gradient of 0 and are not
-//! skipped: the branch would be mispredicted too often.
+//! The filter's maxima stream by, of which only those with a gradient are listed ([`super::maxima`]): a branch
+//! here would be mispredicted too often.
 
 use fearless_simd::{Simd, f32x8};
 
@@ -76,10 +76,7 @@ macro_rules! call_block {
             $([$wide_chains, $wide_rows, $wide_vectors] if const { is_wide::<S>() } => {
                 call_block!(@ $wide_chains, $wide_rows, $wide_vectors, $args)
             })+
-            shape => {
-                debug_assert!(false, "no block of {shape:?}");
-                0.0
-            }
+            shape => unreachable!("no block of {shape:?}"),
         }
     };
     (@ $chains:literal, $rows:literal, $vectors:literal,

@@ -186,7 +186,7 @@ macro_rules! call_block {
             $([$wide_rows, $wide_vectors, $wide_step] if const { is_wide::<S>() } => {
                 call_block!(@ $wide_rows, $wide_vectors, $wide_step, $args);
             })+
-            shape => debug_assert!(false, "no block of {shape:?}"),
+            shape => unreachable!("no block of {shape:?}"),
         }
     };
     (@ $rows:literal, $vectors:literal, $step:literal,
@@ -200,8 +200,9 @@ macro_rules! call_block {
 #[inline(always)]
 fn patches<S: Simd>(simd: S, layout: Layout, entries: &Entries, w: &[f32], frame: &mut [f32]) {
     let [vectors, step] = layout.vectors();
-    // Whole rows of patches, where neighbours share vectors that can stay in registers.
-    let slides = step < vectors && [3, 6].contains(&vectors);
+    // Whole rows of patches, where neighbours share vectors that can stay in registers: these shapes alone
+    // have blocks.
+    let slides = [[3, 1], [6, 2]].contains(&[vectors, step]);
     let vector_sizes: &[usize] = if slides { &[6, 3] } else { &[3, 1] };
     for (v, vectors) in cuts(vectors, vector_sizes) {
         let step = if slides { step } else { vectors };

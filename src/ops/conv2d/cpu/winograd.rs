@@ -3,6 +3,8 @@
 //! and Gray, *Fast Algorithms for Convolutional Neural Networks*, CVPR 2016), with the points 0, ±1,
 //! ±2, ±½ and ∞. Computes what [`super::pool`] does. A row of the frame is summed before it is added,
 //! which keeps rounding errors at 1.2 to 1.4 times those of plain sums; one long sum would double them.
+//! What is not finite makes NaN of all outputs of the tiles that read it, where plain sums spread it no further
+//! than the kernel reaches.
 //!
 //! ```text
 //! for each tile of four outputs in a row, point p < 8:
