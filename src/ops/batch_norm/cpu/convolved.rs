@@ -4,6 +4,9 @@
 //! the whole batch follows from a few sums over that input ([`super::moments`]). Shader twins: those of
 //! `src/ops/conv2d/cpu/mod.rs` and `src/ops/batch_norm/cpu.rs`.
 //!
+//! Of a channel that is constant over the whole batch `v` is beta but for rounding, divided by the root of
+//! epsilon; exactly beta where the inputs are 0.
+//!
 //! ```text
 //! measure:  S[p], R[p, q] over the batch, before anything is computed
 //! reduce:   mean = Σ w S / N,  variance = Σ w R w / N − mean²;  w' = w · gamma · inv_std
