@@ -1,5 +1,5 @@
 //! Fourier transforms of 2, 4 and 8 complex numbers, one in each lane of vectors. Products are not fused
-//! with sums, so that the bits are those of any processor.
+//! with sums, so that the bits are those of every vector level.
 
 use std::ops::{Add, Sub};
 

@@ -1,6 +1,6 @@
 //! Power spectra of several frames at once, one in each lane of a vector: no step of the Fourier transform
 //! moves values between lanes, and each frame's bits are the same whatever the width of vectors.
-//! Products are not fused with sums, so that they are those of any processor.
+//! Products are not fused with sums, so that they are those of every vector level.
 //!
 //! A frame of `n` real samples is taken as `m = n / 2` complex ones (even samples real, odd ones imaginary).
 //! With `m = columns · rows`:

@@ -426,23 +426,26 @@ mod tests {
     use super::*;
     use crate::graph::{Activation, Graph, Op, Padding, Shape};
 
-    /// A convolution with a fused pooling, one without, and a dense layer.
+    /// Convolutions with a fused pooling, by columns and by Winograd, one without, and a dense layer.
     fn graph() -> Graph {
-        let conv = Op::Conv2d {
-            filters: 2,
-            kernel: [3, 3],
+        let conv = |filters, kernel| Op::Conv2d {
+            filters,
+            kernel,
             strides: [1, 1],
             padding: Padding::Same,
             bias: true,
             activation: Activation::Relu,
         };
+        let pool = Op::MaxPool2d { window: [2, 2] };
         let dense = Op::Dense { units: 3, bias: true, activation: Activation::Linear, l2: 0.0 };
         let mut graph = Graph::new("test", Shape::Map { h: 4, w: 6, c: 1 });
         let mut last = graph.input();
         for (name, op) in [
-            ("first", conv),
-            ("pool", Op::MaxPool2d { window: [2, 2] }),
-            ("second", conv),
+            ("first", conv(4, [3, 3])),
+            ("first pool", pool.clone()),
+            ("second", conv(3, [3, 5])),
+            ("second pool", pool),
+            ("third", conv(2, [3, 3])),
             ("flat", Op::Flatten),
             ("dense", dense),
             ("softmax", Op::Softmax),

@@ -30,7 +30,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::audio::{Cutting, FrontEnd};
+use crate::audio::{Cutting, FrontEnd, LogMel};
 use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -120,7 +120,8 @@ struct Done {
 /// If there are no songs, a class has none in a part, a list is invalid, `out` holds other files, or
 /// a file fails and `strict` is set.
 pub fn prepare(options: &Options, progress: &dyn Progress) -> Result<Summary> {
-    options.front_end.check()?;
+    // Refused before anything is made: an impossible front end, or an unknown vector level.
+    LogMel::new(&options.front_end)?;
     advice::warn_of_empty_bands(&options.front_end, progress);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads)
