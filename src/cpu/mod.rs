@@ -442,7 +442,7 @@ mod tests {
         let mut last = graph.input();
         for (name, op) in [
             ("first", conv(4, [3, 3])),
-            ("first pool", pool.clone()),
+            ("first pool", pool),
             ("second", conv(3, [3, 5])),
             ("second pool", pool),
             ("third", conv(2, [3, 3])),
