@@ -109,6 +109,8 @@ pub mod progress;
 pub mod random;
 #[cfg(all(feature = "audio", feature = "pictures"))]
 pub mod report;
+#[cfg(feature = "audio")]
+pub mod share;
 mod simd;
 #[cfg(all(feature = "audio", feature = "gpu", feature = "pictures"))]
 pub mod tasks;

@@ -34,6 +34,7 @@ mod train;
 mod tune;
 mod usage;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -118,9 +119,9 @@ enum Command {
     Man(shell::ManArgs),
 }
 
-/// Runs the program on the process's arguments.
-pub fn run() -> ExitCode {
-    let cli = match usage::parse() {
+/// Runs the program on these arguments, the first of which is its own name.
+pub fn run(arguments: &[OsString]) -> ExitCode {
+    let cli = match usage::parse(arguments) {
         Ok(cli) => cli,
         Err(code) => return code,
     };
