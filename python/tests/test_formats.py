@@ -291,10 +291,13 @@ def test_a_model_trained_in_keras_evaluates_as_there(build, work, corpus, x_test
     toml = run / f"{name}.toml"
     scale = json.loads(metadata_of(run))["scale"]
     flags[2:] = ["--mean", repr(scale["offset"]), "--deviation", repr(1 / scale["factor"])]
-    genre_gpu(
-        "import", weights, "--model", toml, "--input", "80x80", *flags, "--out", work / f"{name}-weights",
-    )
-    check(work / f"{name}-weights", "weights.h5, imported")
+    weights_flags = ["--model", toml, "--input", "80x80", *flags, "--out", work / f"{name}-weights"]
+    if build is residual:
+        # Which of its four arrays a batch norm lacks is in the .keras file alone.
+        assert "expected 4 arrays of weights, found 3" in genre_gpu("import", weights, *weights_flags, ok=False)
+    else:
+        genre_gpu("import", weights, *weights_flags)
+        check(work / f"{name}-weights", "weights.h5, imported")
     if build is p1_sequential:
         genre_gpu(
             "import", weights, "--model", "p1", "--input", "80x80", *flags, "--out", work / "as-p1",

@@ -32,15 +32,15 @@ Examples:
       model.weights.h5, for a Keras model with the same layers
   genre-gpu export runs/mine --format npz
       the weights as arrays of numpy, by name; safetensors: the run's own file
-  genre-gpu export runs/mine --format webgpu --train --batch-size 32 --samples 2670
-      webgpu.json: shaders, buffers, dispatches and weights, here with the backward
-      pass and the optimiser, for as many training samples
+  genre-gpu export runs/mine --format webgpu --train --batch-size 32
+      webgpu.json: shaders, buffers, dispatches and weights, here with the
+      backward pass and the optimiser
 
-Keras and ONNX models take spectrograms [n, mel bands, frames, 1] in the unit of the
-arrays and scale them themselves; genre-gpu import reads all but webgpu again:
-docs/formats.md. A host of WebGPU creates the buffers, makes a pipeline of each
-dispatch, and runs the dispatches of a pass for each step: docs/webgpu.md,
-tests/web/replay.js.";
+Keras and ONNX models take spectrograms [n, mel bands, frames, 1] in the unit of
+the arrays and scale them themselves. genre-gpu import reads all formats but
+webgpu: docs/formats.md. A host of WebGPU creates the buffers, makes a pipeline
+of each dispatch, and runs the dispatches of a pass for each step:
+docs/webgpu.md, tests/web/replay.js.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -49,7 +49,7 @@ pub(super) struct Args {
     #[arg(value_name = "RUN")]
     run: PathBuf,
 
-    /// For whom [default: that of FILE's ending]
+    /// Format of the file [default: that of FILE's ending]
     #[arg(long, value_name = "FORMAT", value_parser = choice::export_format())]
     format: Option<ExportFormat>,
 

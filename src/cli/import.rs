@@ -19,8 +19,8 @@ use crate::train::settings::{Recipe, Settings};
 const EXAMPLES: &str = "\
 Examples:
   genre-gpu import mine.keras --classes classical,disco,metal,rock
-      a model that was trained in Keras: runs/mine, which evaluate, explain, predict
-      and export take as they take a run
+      a model that was trained in Keras: runs/mine, which evaluate, explain,
+      predict and export take as they take a run
   genre-gpu import mine.keras --mean -42.6 --deviation 21.18 --out runs/keras
       it was trained on samples that had been standardised by these numbers
   genre-gpu import mine.weights.h5 --model p1 --input 80x80
@@ -28,8 +28,8 @@ Examples:
   genre-gpu evaluate runs/mine --data arrays
   genre-gpu predict runs/mine song.mp3 --front-end librosa-2s
 
-What genre-gpu export wrote (.keras, .weights.h5, .onnx, .npz, .safetensors) comes back
-as it was, with its classes, input scale and front end.";
+What genre-gpu export wrote (.keras, .weights.h5, .onnx, .npz, .safetensors)
+comes back as it was, with its classes, input scale and front end.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]

@@ -68,10 +68,12 @@ pub struct ModelFacts {
 }
 
 impl ModelFacts {
-    /// Reads them from the JSON in a file of weights.
+    /// Reads and checks them; `text` is JSON that a file of weights has.
     pub(crate) fn parse(path: &Path, text: &str) -> Result<Self> {
-        serde_json::from_str(text)
-            .map_err(|e| Error::Weights { path: path.into(), problem: e.to_string() })
+        let fail = |problem: String| Error::Weights { path: path.into(), problem };
+        let facts: Self = serde_json::from_str(text).map_err(|e| fail(e.to_string()))?;
+        facts.check().map_err(fail)?;
+        Ok(facts)
     }
 
     /// Whether the model was trained by another program, so that its data and its training are unknown.

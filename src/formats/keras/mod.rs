@@ -222,8 +222,16 @@ fn tensors(
             format!("expected the weights of layer \"{node}\" in the group \"{place}\", found none")
         })?;
         if found.values.len() != stored.len() {
+            let hint = match graph.node(id).op {
+                Op::BatchNorm { .. }
+                    if layer.is_some_and(|layer| layer.config.contains_key("scale")) =>
+                {
+                    "; without scale or center it can be read from a .keras file, which says which"
+                }
+                _ => "",
+            };
             return Err(format!(
-                "layer \"{node}\": expected {} arrays of weights, found {}",
+                "layer \"{node}\": expected {} arrays of weights, found {}{hint}",
                 stored.len(),
                 found.values.len()
             ));
@@ -295,11 +303,7 @@ impl WeightsFile {
 pub(super) fn same_but_for_names(a: &Graph, b: &Graph) -> bool {
     let alike = |id: NodeId| {
         let [a, b] = [a, b].map(|graph| graph.node(id));
-        let l2 = |op: &Op| match op {
-            Op::Dense { l2, .. } => *l2,
-            _ => 0.0,
-        };
-        a.op == b.op && a.inputs == b.inputs && a.shape == b.shape && l2(&a.op) == l2(&b.op)
+        a.op == b.op && a.inputs == b.inputs && a.shape == b.shape
     };
     a.nodes().len() == b.nodes().len() && a.ids().all(alike)
 }

@@ -31,8 +31,15 @@ pub(super) fn layers(text: &[u8]) -> Result<Parsed, String> {
     }
 }
 
+/// More layers than any model of these operations has; names are compared with each other.
+const MOST_LAYERS: usize = 10_000;
+
 fn list(config: &Value) -> Result<&Vec<Value>, String> {
-    config["layers"].as_array().ok_or_else(|| "config.json has no list of layers".into())
+    let list = config["layers"].as_array().ok_or("config.json has no list of layers")?;
+    match list.len() > MOST_LAYERS {
+        true => Err(format!("has {} layers, at most {MOST_LAYERS} are read", list.len())),
+        false => Ok(list),
+    }
 }
 
 /// Class, name and settings of a layer that Keras itself has.

@@ -433,10 +433,7 @@ impl Builder<'_> {
             }
             "Flatten" => {
                 let input = self.input(index)?;
-                match self.graph.node(input).shape {
-                    Shape::Flat(_) => Ok(Output::Node(input)),
-                    Shape::Map { .. } => self.push(index, name, Op::Flatten, &[input]),
-                }
+                self.push(index, name, Op::Flatten, &[input])
             }
             "Concatenate" => {
                 let inputs = self.inputs(index)?;
@@ -613,8 +610,11 @@ impl Builder<'_> {
                 let problem = format!("expected the target [1, {w}, {}] behind its Permute", h * c);
                 return Err(fail(layer, problem));
             }
-            Shape::Map { .. } if is(&[h, w, c]) => return Ok(Output::Node(id)),
+            Shape::Map { .. } if id == self.graph.input() && is(&[h, w, c]) => {
+                return Ok(Output::Node(id));
+            }
             Shape::Map { .. } if is(&[h, 1, w * c]) => Op::AxisToChannels { axis: Axis::Time },
+            Shape::Map { .. } if is(&[h, w, c]) => return Ok(Output::Node(id)),
             Shape::Map { .. } if is(&[shape.len()]) => Op::Flatten,
             Shape::Flat(n) if is(&[n]) => return Ok(Output::Node(id)),
             Shape::Map { .. } | Shape::Flat(_) => {
