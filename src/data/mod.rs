@@ -61,6 +61,8 @@ pub use memory_policy::DataFrom;
 pub use names::{ArrayName, Role};
 #[cfg(feature = "audio")]
 pub(crate) use names::{beside_part, part_in_folder, part_of_folder, parts_among};
+#[cfg(feature = "formats")]
+pub(crate) use npy::npy_values;
 pub use part::{Part, PartName};
 pub use scale::{Scale, ScaleKind};
 pub use spectra::{Spectra, SpectralDistance};

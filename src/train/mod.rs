@@ -30,4 +30,6 @@ pub use initial::initial_parameters;
 pub use loaded_run::{LoadedRun, TrainedOn};
 pub use names::{FOLDS_SEED, data_name, data_stem, run_name, run_title, titled};
 pub use saved::{ModelFacts, SavedModel};
+#[cfg(feature = "formats")]
+pub(crate) use tensors::NamedTensors;
 pub use trainer::{Outcome, TrainObserver, Trainer};
