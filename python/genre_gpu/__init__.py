@@ -13,7 +13,7 @@ settings.
 
 from ._data import Data, Prepared, load_data, prepare
 from ._listener import GenreGpuWarning
-from ._model import Explanation, History, Model, load, train
+from ._model import Explanation, History, Model, import_model, load, train
 from ._native import GenreGpuError, __version__
 from ._sound import log_mel
 
@@ -26,6 +26,7 @@ __all__ = [
     "Model",
     "Prepared",
     "__version__",
+    "import_model",
     "load",
     "load_data",
     "log_mel",

@@ -15,7 +15,7 @@ import numpy as np
 from . import _native
 from ._arrays import held, samples
 from ._data import Data, Path
-from ._listener import Listener, is_interactive
+from ._listener import GenreGpuWarning, Listener, is_interactive
 
 #: Arrays of samples and labels, and of songs if they are known.
 Part = Union[Tuple[Any, Any], Tuple[Any, Any, Any]]
@@ -585,6 +585,23 @@ class Model:
         finally:
             shutil.rmtree(beside, ignore_errors=True)
 
+    def export(self, path: Path, format: Optional[str] = None) -> None:
+        """Write the model for another program.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+        format : {"keras", "keras-weights", "onnx", "npz", "safetensors"}, optional
+            Else that of the path's ending: ``.keras``, ``.weights.h5``, ``.onnx``, ….
+
+        Notes
+        -----
+        The Keras and ONNX models take spectrograms ``[n, mels, frames, 1]`` as they are in the arrays
+        (docs/formats.md).
+        """
+        self._built().export(path, format)
+
     def __getstate__(self) -> Dict[str, Any]:
         state = dict(self.__dict__, _network=None, _run=None, _temporary=None)
         if self._network is not None:
@@ -612,6 +629,71 @@ class Model:
             self._run = folder
 
 
+def import_model(
+    path: Path,
+    *,
+    model: Optional[Path] = None,
+    shape: Optional[Tuple[int, int]] = None,
+    name: Optional[str] = None,
+    classes: Optional[Sequence[str]] = None,
+    mean: Optional[float] = None,
+    deviation: Optional[float] = None,
+    front_end: Optional[str] = None,
+) -> Model:
+    """Read a model that Keras or :meth:`Model.export` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        A ``.keras``, ``.weights.h5``, ``.npz`` or ``.safetensors`` file, or an ``.onnx`` of
+        :meth:`Model.export`.
+    model : str or path-like, optional
+        The layers of weights alone, as in :class:`Model`.
+    shape : (int, int), optional
+        Mel bands and frames of a sample, of weights alone.
+    name : str, optional
+        The model's name.
+    classes : sequence of str, optional
+        Names of the classes, by label.
+    mean, deviation : float, optional
+        What the training samples were standardised by, where the model does not do so itself.
+    front_end : str, optional
+        How sound became spectrograms: ``"librosa-2s,hop=1024"``.
+
+    Raises
+    ------
+    ValueError
+        If an argument is wrong or missing.
+    GenreGpuError
+        If the file is damaged, or has a layer that there is no operation for: which.
+    """
+    if (mean is None) != (deviation is None):
+        raise ValueError("mean, deviation: expected both or none")
+    scale = None if mean is None or deviation is None else (mean, deviation)
+    layers = None
+    if model is not None:
+        text = os.fspath(model)
+        layers = ("model", text) if "\n" in text or "=" in text else (text, None)
+    names = None if classes is None else list(classes)
+    network, notes = _native.Network.of_file(path, layers, shape, name, names, scale, front_end)
+    for note in notes:
+        warnings.warn(note, GenreGpuWarning, stacklevel=2)
+    return _of_network(network)
+
+
+def _of_network(network: "_native.Network") -> Model:
+    facts = network.facts
+    model = Model.__new__(Model)
+    model._name, model._text, model._seed = facts["name"], facts["model"], facts["seed"]
+    model._classes = list(facts["classes"])
+    model._set_weights = True
+    model._run, model._temporary = None, None
+    model.stop_training = False
+    model._network = network
+    model.history = None
+    return model
+
+
 def load(run: Path) -> Model:
     """Load a run that :meth:`Model.fit`, :meth:`Model.save` or the command line wrote.
 
@@ -630,16 +712,8 @@ def load(run: Path) -> Model:
     folder = os.fspath(run)
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"{folder}: expected the folder of a run, found none")
-    network = _native.Network.of_run(folder)
-    facts = network.facts
-    model = Model.__new__(Model)
-    model._name, model._text, model._seed = facts["name"], facts["model"], facts["seed"]
-    model._classes = list(facts["classes"])
-    model._set_weights = False
-    model._run, model._temporary = folder, None
-    model.stop_training = False
-    model._network = network
-    model.history = None
+    model = _of_network(_native.Network.of_run(folder))
+    model._set_weights, model._run = False, folder
     return model
 
 

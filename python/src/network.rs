@@ -8,6 +8,8 @@ use genre_gpu::data::{HeldArray, PartName, Scale};
 use genre_gpu::device::{self, Device, INFERENCE_SAMPLES, Options};
 use genre_gpu::error::Result;
 use genre_gpu::explain::Explainer;
+use genre_gpu::files::write_output;
+use genre_gpu::formats::{self, Format, ImportOptions, Imported};
 use genre_gpu::graph::Graph;
 use genre_gpu::models::Model;
 use genre_gpu::models::summary::LayerTable;
@@ -16,7 +18,7 @@ use genre_gpu::train::results::Results;
 use genre_gpu::train::run_folder::RunFolder;
 use genre_gpu::train::settings::{Config, Recipe, Settings};
 use genre_gpu::train::source;
-use genre_gpu::train::{ModelFacts, SavedModel, initial_parameters};
+use genre_gpu::train::{ModelFacts, SavedModel, initial_parameters, store};
 use numpy::{IntoPyArray, PyArray2, PyArrayDyn, PyArrayMethods, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -268,15 +270,56 @@ impl Network {
         Ok(dict)
     }
 
-    /// Writes a run folder of these weights alone: `config.toml` and `model.safetensors`.
+    /// Writes a run folder of these weights alone.
     fn save(&self, py: Python<'_>, folder: PathBuf, overwrite: bool) -> PyResult<()> {
+        py.detach(|| store(&self.saved, &self.graph, &folder, overwrite)).map_err(exception)
+    }
+
+    /// Writes a file for another program; its format by its word, or by the file's name.
+    fn export(&self, py: Python<'_>, path: PathBuf, format: Option<&str>) -> PyResult<()> {
+        let all = Format::ALL.map(Format::as_str).join(", ");
+        let format = match format {
+            Some(word) => Format::ALL.into_iter().find(|format| format.as_str() == word),
+            None => Format::of_name(&path),
+        };
+        let format = format.ok_or_else(|| {
+            let found = format!("{}, {}", format.map_or("none", Format::as_str), path.display());
+            PyValueError::new_err(format!(
+                "format: expected one of {all}, or a path whose name ends so; found {found}"
+            ))
+        })?;
         let write = || {
-            let folder = RunFolder::create(&folder, overwrite)?;
-            folder.clear()?;
-            folder.write_config(&self.config)?;
-            folder.write_model(&self.saved, &self.graph)
+            let bytes = formats::export(&self.saved, &self.graph, format)?;
+            write_output(&path, |file| file.write_all(&bytes))
         };
         py.detach(write).map_err(exception)
+    }
+
+    /// Reads a file of another program; also what a user should know of it.
+    #[staticmethod]
+    #[expect(clippy::too_many_arguments, reason = "one for each option of import")]
+    fn of_file(
+        py: Python<'_>,
+        path: PathBuf,
+        model: Option<(String, Option<String>)>,
+        input: Option<[usize; 2]>,
+        name: Option<String>,
+        classes: Option<Vec<String>>,
+        scale: Option<(f32, f32)>,
+        front_end: Option<&str>,
+    ) -> PyResult<(Self, Vec<String>)> {
+        let front_end = front_end.map(str::parse).transpose().map_err(PyValueError::new_err)?;
+        let read = || {
+            let model =
+                model.map(|(name, text)| self::model(&name, text.as_deref())).transpose()?;
+            let scale =
+                scale.map(|(mean, deviation)| Scale::standard(mean, deviation)).transpose()?;
+            let options = ImportOptions { model, input, name, classes, scale, front_end };
+            let Imported { saved, graph, notes } = formats::import(&path, &options)?;
+            let config = Settings::default().resolve(Recipe::default())?;
+            Ok((Self { saved, graph, config }, notes))
+        };
+        py.detach(read).map_err(exception)
     }
 }
 

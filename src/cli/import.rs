@@ -6,15 +6,14 @@ use super::choice;
 use super::say::{Output, quoted, tell};
 use super::summary::size;
 use crate::audio::FrontEndSpec;
-use crate::data::{Scale, ScaleKind};
-use crate::error::{Error, Result};
-use crate::files::{FolderLock, write_atomic};
+use crate::data::Scale;
+use crate::error::Result;
 use crate::formats::{self, ImportOptions, Imported};
 use crate::models::Model;
 use crate::models::summary::LayerTable;
 use crate::text::fold;
 use crate::train::run_folder::RunFolder;
-use crate::train::settings::{Recipe, Settings};
+use crate::train::store;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -77,16 +76,10 @@ pub(super) struct Args {
 
 /// The scale that the flags give.
 fn scale(args: &Args) -> Result<Option<Scale>> {
-    let (Some(mean), Some(deviation)) = (args.mean, args.deviation) else { return Ok(None) };
-    let factor = (1.0 / f64::from(deviation)) as f32;
-    if !mean.is_finite() || deviation <= 0.0 || !factor.is_normal() {
-        return Err(Error::Setting {
-            name: "deviation",
-            expected: "a finite mean and a deviation above 0",
-            found: format!("{mean} and {deviation}"),
-        });
+    match (args.mean, args.deviation) {
+        (Some(mean), Some(deviation)) => Scale::standard(mean, deviation).map(Some),
+        _ => Ok(None),
     }
-    Ok(Some(Scale { kind: ScaleKind::Standard, offset: mean, factor }))
 }
 
 pub(super) fn run(args: &Args, output: Output) -> Result<()> {
@@ -102,27 +95,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     let facts = &saved.facts;
     let base = PathBuf::from("runs").join(&facts.name);
     let out = args.out.clone().unwrap_or_else(|| RunFolder::unused(&base));
-    let folder = RunFolder::create(&out, args.overwrite)?;
-    let _lock = FolderLock::acquire(&out)?;
-    folder.clear()?;
-    // What a config.toml names: a built-in model, or a file that lies beside it.
-    let built_in = Model::open(&facts.name).is_ok_and(|known| known.text == facts.model);
-    let file = (!built_in).then(|| out.join(format!("{}.toml", facts.name)));
-    let name = file.as_ref().map_or(facts.name.clone(), |file| file.display().to_string());
-    let recipe = Recipe::of(&Model::parse(&facts.name, &facts.model)?)?;
-    let settings = Settings {
-        model: Some(name),
-        seed: Some(facts.seed),
-        scale: Some(facts.scale.kind),
-        ..Settings::default()
-    };
-    folder.write_config(&settings.resolve(recipe)?)?;
-    if let Some(file) = &file {
-        write_atomic(file, |to| to.write_all(facts.model.as_bytes()))?;
-    }
-    folder.write_summary(&format!("{}\n\n{}", facts.name, LayerTable(&graph)))?;
-    // Last, as in training.
-    folder.write_model(&saved, &graph)?;
+    store(&saved, &graph, &out, args.overwrite)?;
     for note in &notes {
         if !output.quiet {
             tell(note);
