@@ -45,6 +45,7 @@
 //! | train and evaluate it on a device | [`plan`], then [`backend`] with [`cpu`] or `gpu`; [`device`] opens either |
 //! | load, check and scale arrays (npy, npz) | [`data`], [`audit`] |
 //! | train whole runs and read them again | [`train`] |
+//! | write models for Keras and ONNX, and read them | `formats` |
 //! | judge predictions; compare runs | [`metrics`]; `compare` |
 //! | draw what Keras draws: initial weights, orders of samples | [`random`] |
 //! | make arrays of sound files, or predict sound files | `audio`, `prepare`, `predict` |
@@ -59,6 +60,7 @@
 //! | `gpu` | `gpu`, `bench` |
 //! | `audio` | decoding and log-mel spectrograms in [`audio`]; `demo`, `prepare`, `predict` |
 //! | `pictures` | `plot`, `compare`; with `audio` also `explain` and `report` |
+//! | `formats` | `formats`: Keras, ONNX, npz and safetensors |
 //! | `cli` (default) | all of them, and the program |
 //!
 //! # Layout in memory
@@ -86,6 +88,8 @@ pub mod error;
 #[cfg(all(feature = "audio", feature = "pictures"))]
 pub mod explain;
 pub mod files;
+#[cfg(feature = "formats")]
+pub mod formats;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod graph;
@@ -96,7 +100,7 @@ pub mod models;
 #[cfg(feature = "gpu")]
 pub mod naive;
 pub mod ops;
-#[cfg(any(feature = "audio", feature = "gpu"))]
+#[cfg(any(feature = "audio", feature = "formats", feature = "gpu"))]
 mod panics;
 pub mod plan;
 #[cfg(feature = "pictures")]
@@ -109,6 +113,8 @@ pub mod progress;
 pub mod random;
 #[cfg(all(feature = "audio", feature = "pictures"))]
 pub mod report;
+#[cfg(feature = "audio")]
+pub mod share;
 mod simd;
 #[cfg(all(feature = "audio", feature = "gpu", feature = "pictures"))]
 pub mod tasks;

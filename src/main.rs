@@ -1,5 +1,6 @@
 //! The command line: parse, run, print.
 
 fn main() -> std::process::ExitCode {
-    genre_gpu::cli::run()
+    let arguments: Vec<_> = std::env::args_os().collect();
+    genre_gpu::cli::run(&arguments)
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// A module and the crate's modules that it may name, from the bottom up: each
 /// names earlier ones only, so there is no circle. `error` everyone may.
-const MAY_NAME: [(&str, &[&str]); 37] = [
+const MAY_NAME: [(&str, &[&str]); 38] = [
     ("text", &[]),
     // Text in the lines of Python that it proposes.
     ("error", &["text"]),
@@ -48,6 +48,7 @@ const MAY_NAME: [(&str, &[&str]); 37] = [
             "models", "ops", "plan", "prepare", "progress", "random", "plot", "text",
         ],
     ),
+    ("formats", &["audio", "data", "files", "graph", "models", "panics", "text", "train"]),
     (
         "bench",
         &[
@@ -92,9 +93,9 @@ const MAY_NAME: [(&str, &[&str]); 37] = [
         "cli",
         &[
             "audio", "audit", "backend", "bench", "check", "compare", "data", "demo", "device",
-            "explain", "files", "gpu", "graph", "measure", "metrics", "models", "report", "plan",
-            "predict", "prepare", "progress", "random", "plot", "simd", "tasks", "text", "train",
-            "tune",
+            "explain", "files", "formats", "gpu", "graph", "measure", "metrics", "models",
+            "report", "plan", "predict", "prepare", "progress", "random", "plot", "simd", "tasks",
+            "text", "train", "tune",
         ],
     ),
     ("lib", &[]),
@@ -102,13 +103,15 @@ const MAY_NAME: [(&str, &[&str]); 37] = [
 ];
 
 /// Crates that one module alone may name.
-const ONLY_IN: [(&str, &str); 10] = [
+const ONLY_IN: [(&str, &str); 12] = [
     ("askama", "report"),
     ("clap", "cli"),
     ("clap_complete", "cli"),
     ("clap_mangen", "cli"),
     ("console", "cli"),
+    ("hdf5_pure", "formats"),
     ("indicatif", "cli"),
+    ("prost", "formats"),
     ("pulldown_cmark", "report"),
     ("tiny_skia", "plot"),
     ("ttf_parser", "plot"),

@@ -153,6 +153,11 @@ pub struct FrontEndSpec {
 }
 
 impl FrontEndSpec {
+    /// The preset with its changes; its number of frames is the preset's.
+    pub fn front_end(&self) -> &FrontEnd {
+        &self.front_end
+    }
+
     /// The front end of samples of `h` bands and `w` frames.
     ///
     /// # Errors

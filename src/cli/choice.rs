@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
 
+use super::export_format::ExportFormat;
 use super::say::Colour;
 use crate::audio::{CutFrom, ZeroDb};
 use crate::bench::Devices;
 use crate::data::{DataFrom, PartName};
 use crate::device::Device;
+use crate::formats::Format as ModelFormat;
 use crate::gpu::{KernelVariant, TileConfig};
 use crate::plot::ColourMap;
 use crate::prepare::SplitKind;
@@ -40,6 +42,12 @@ pub(super) fn device() -> impl TypedValueParser<Value = Device> {
 
 pub(super) fn report_format() -> impl TypedValueParser<Value = Format> {
     one_of([("html", Format::Html), ("ipynb", Format::Notebook)])
+}
+
+pub(super) fn export_format() -> impl TypedValueParser<Value = ExportFormat> {
+    let [keras, weights, onnx, npz, safetensors] =
+        ModelFormat::ALL.map(|format| (format.as_str(), ExportFormat::Model(format)));
+    one_of([keras, weights, onnx, npz, safetensors, ("webgpu", ExportFormat::WebGpu)])
 }
 
 pub(super) fn colour() -> impl TypedValueParser<Value = Colour> {

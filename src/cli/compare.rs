@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use super::bars::Bars;
 use super::choice;
-use super::compare_folds::{Division, Study};
+use super::compare_folds::{Division, Ended, Study};
 use super::data_args::CacheArgs;
 use super::device_args::{DeviceArgs, ready, tuned_devices};
 use super::run_bars::{self, RunText};
@@ -21,6 +21,7 @@ use crate::device::AtOnce;
 use crate::error::{Error, Result};
 use crate::files::FolderLock;
 use crate::models::{Model, model_name};
+use crate::share::Share;
 use crate::train::run_folder::RunFolder;
 use crate::train::runs::Job;
 use crate::train::settings::{Recipe, Settings, count};
@@ -40,6 +41,8 @@ Examples:
   genre-gpu compare --models p1,p2 --data arrays --folds 5 --group artists.csv \
       --repeats 3 --out folds
       artists of a list (columns song,group); three divisions into folds
+  genre-gpu compare --models p1,p2 --seeds 20 --out study --share 3/8
+      the third of eight jobs; when all have ended, the same without --share
   genre-gpu compare --models p1 --seeds 8 --device gpu --at-once 4 --out study
       four seeds at a time on a GPU; each result is what it would be alone
 
@@ -116,6 +119,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
+    /// Train only this share of the runs, such as 2/8, beside other processes; the same command without
+    /// it, when all are trained, compares them
+    #[arg(long, value_name = "N/OF", value_parser = str::parse::<Share>, conflicts_with = "json")]
+    share: Option<Share>,
+
     #[command(flatten)]
     cache: CacheArgs,
 
@@ -125,6 +133,14 @@ pub(super) struct Args {
 }
 
 impl Args {
+    /// The lock of the folder, which shares leave to the process that compares.
+    fn lock(&self) -> Result<Option<FolderLock>> {
+        match self.share {
+            None => FolderLock::acquire(&self.out).map(Some),
+            Some(_) => Ok(None),
+        }
+    }
+
     fn shown(&self) -> &'static [PartName] {
         if self.validation_only { &[PartName::Val] } else { &[PartName::Test, PartName::Val] }
     }
@@ -174,7 +190,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
         return compare_folds(args, output, &models, baseline, folds);
     }
     let sets = sets(args, &models)?;
-    let _lock = FolderLock::acquire(&args.out)?;
+    let _lock = args.lock()?;
     // Before anything is trained, so that a run of other settings is known at once.
     let mut jobs = sets.iter().flat_map(|set| set.jobs.iter().flatten());
     jobs.try_for_each(Job::check)?;
@@ -184,11 +200,11 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     let again = format!("resume with\n  {}", this_command());
     let stop = interruption(move || again.clone())?;
     let all = sets.iter().flat_map(|set| &set.jobs).map(Vec::len).sum();
-    let count = Count { complete: Cell::new(0), all };
+    let count = Count { complete: Cell::new(0), planned: Cell::new(0), all };
     let mut reports = Vec::new();
     for set in &sets {
         match compare_on(args, output, set, baseline, &count, &stop)? {
-            Some(report) => reports.push(report),
+            Some(report) => reports.extend(report),
             None => {
                 tell(&format!(
                     "stopped; {} of {all} runs are done; resume with\n  {}",
@@ -200,7 +216,15 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
         }
     }
     trained();
-    finish(args, output, &Report::new(reports))
+    match args.share {
+        None => finish(args, output, &Report::new(reports)),
+        Some(share) => end_of_share(share, count.complete.get(), all, output),
+    }
+}
+
+fn end_of_share(share: Share, done: usize, all: usize, output: Output) -> Result<ExitCode> {
+    output.say(&format!("Share {share}: {done} of {all} runs are done."))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn finish(args: &Args, output: Output, report: &Report) -> Result<ExitCode> {
@@ -234,10 +258,10 @@ fn compare_folds(
         }
     }
     distinct_folders(whole.iter().map(|(name, job)| (*name, job)))?;
-    let _lock = FolderLock::acquire(&args.out)?;
+    let _lock = args.lock()?;
     let again = format!("resume with\n  {}", this_command());
     let stop = interruption(move || again.clone())?;
-    let mut reports = Vec::new();
+    let (mut reports, mut of_share) = (Vec::new(), (0, 0));
     for (path, name) in paths.iter().zip(&names) {
         let job = |model: &Model, seed: u32, fold: Option<Fold>| {
             job(args, &file, path.as_ref(), model, seed, fold)
@@ -255,11 +279,13 @@ fn compare_folds(
             },
             cache: args.cache.cache_dir.as_deref(),
             at_once: args.at_once,
+            share: args.share,
             job: &job,
         };
         match study.execute(output, &stop)? {
-            Ok(report) => reports.push(report),
-            Err((done, all)) => {
+            Ended::Compared(report) => reports.push(*report),
+            Ended::Share { done, all } => of_share = (of_share.0 + done, of_share.1 + all),
+            Ended::Stopped { done, all } => {
                 let again = this_command();
                 tell(&format!("stopped; {done} of {all} runs are done; resume with\n  {again}"));
                 return Ok(ExitCode::FAILURE);
@@ -267,7 +293,10 @@ fn compare_folds(
         }
     }
     trained();
-    finish(args, output, &Report::of_folds(reports))
+    match args.share {
+        None => finish(args, output, &Report::of_folds(reports)),
+        Some(share) => end_of_share(share, of_share.0, of_share.1, output),
+    }
 }
 
 /// The run of a model on a data set, or on a fold of it.
@@ -370,10 +399,12 @@ fn distinct_folders<'a>(jobs: impl Iterator<Item = (&'a str, &'a Job)>) -> Resul
 /// Counts runs over all data sets.
 struct Count {
     complete: Cell<usize>,
+    /// Runs that were planned, in this share or another.
+    planned: Cell<usize>,
     all: usize,
 }
 
-/// Loads the data once and completes the runs on them; `None` if it was stopped.
+/// Loads the data once and completes the runs on them; `None` if it was stopped, no report of a share.
 fn compare_on(
     args: &Args,
     output: Output,
@@ -381,7 +412,7 @@ fn compare_on(
     baseline: usize,
     count: &Count,
     stop: &dyn Fn() -> bool,
-) -> Result<Option<DataReport>> {
+) -> Result<Option<Option<DataReport>>> {
     let jobs = || set.jobs.iter().flatten();
     let Some(first) = jobs().next() else { return Ok(None) };
     let cache = args.cache.cache_dir.as_deref();
@@ -389,7 +420,12 @@ fn compare_on(
     let source = source::load(&first.config, cache, &PartName::ALL, &bars)?;
     let prepared = prepare_data(source, first.config.scale, output)?;
     let data = &prepared.data;
-    let runs = jobs().map(|job| job.plan(data)).collect::<Result<Vec<_>>>()?;
+    let mut runs = jobs().map(|job| job.plan(data)).collect::<Result<Vec<_>>>()?;
+    let before = count.planned.replace(count.planned.get() + runs.len());
+    if let Some(share) = args.share {
+        let mut index = before..;
+        runs.retain(|_| index.next().is_some_and(|index| share.has(index)));
+    }
     // A device that cannot be opened fails before the first run.
     let mut devices = tuned_devices(jobs(), data, cache, &bars)?;
     devices.train_at_once(args.at_once);
@@ -399,6 +435,9 @@ fn compare_on(
     let text = CompareText { args, set, data, count, figures: RefCell::default() };
     if !run_bars::execute(&runs, &prepared, &mut devices, &text, output, stop)? {
         return Ok(None);
+    }
+    if args.share.is_some() {
+        return Ok(Some(None));
     }
     let mut figures = text.figures.into_inner().into_iter();
     let models = set.jobs.iter().filter_map(|jobs| Some((jobs.first()?, jobs.len())));
@@ -410,7 +449,8 @@ fn compare_on(
         })
     });
     let models = models.collect::<Result<Vec<_>>>()?;
-    DataReport::new(&set.name, data, &models, baseline, args.shown()).map(Some)
+    DataReport::new(&set.name, data, &models, baseline, args.shown())
+        .map(|report| Some(Some(report)))
 }
 
 struct CompareText<'a> {

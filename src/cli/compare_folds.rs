@@ -15,6 +15,7 @@ use crate::device::AtOnce;
 use crate::error::Result;
 use crate::metrics::{Vote, all_song_votes, song_accuracy};
 use crate::models::{Model, model_name};
+use crate::share::Share;
 use crate::train::run_folder::RunFolder;
 use crate::train::runs::{Job, PlannedRun, PreparedData, RunState};
 use crate::train::settings::Config;
@@ -39,8 +40,19 @@ pub(super) struct Study<'a> {
     pub(super) division: Division<'a>,
     pub(super) cache: Option<&'a Path>,
     pub(super) at_once: AtOnce,
+    pub(super) share: Option<Share>,
     /// The run of a model and a seed, on a fold or on all data.
     pub(super) job: &'a JobOf<'a>,
+}
+
+/// How the execution of a study ended.
+pub(super) enum Ended {
+    /// All runs are complete.
+    Compared(Box<FoldsReport>),
+    /// Those of the share are.
+    Share { done: usize, all: usize },
+    /// It was stopped.
+    Stopped { done: usize, all: usize },
 }
 
 /// Makes the run of a model and a seed, on a fold or on all data.
@@ -54,16 +66,11 @@ struct FoldJobs {
 }
 
 impl Study<'_> {
-    /// Loads the data once and completes all runs; the numbers of complete and of all runs if it was
-    /// stopped.
-    pub(super) fn execute(
-        &self,
-        output: Output,
-        stop: &dyn Fn() -> bool,
-    ) -> Result<Result<FoldsReport, (usize, usize)>> {
+    /// Loads the data once and completes all runs, or those of a share.
+    pub(super) fn execute(&self, output: Output, stop: &dyn Fn() -> bool) -> Result<Ended> {
         let bars = Bars::new(output);
         let (Some(model), Some(seed)) = (self.models.first(), self.seeds.first()) else {
-            return Ok(Err((0, 0)));
+            return Ok(Ended::Stopped { done: 0, all: 0 });
         };
         let configs = self.models.iter().map(|model| Ok((self.job)(model, *seed, None)?.config));
         let configs = configs.collect::<Result<Vec<_>>>()?;
@@ -95,13 +102,18 @@ impl Study<'_> {
             }
         }
         // Before anything is trained, so that a run of other settings is known at once.
-        let mut planned = Vec::new();
+        let (mut planned, mut index) = (Vec::new(), 0..);
         for FoldJobs { division, number, jobs } in &sets {
             let outline = pool.fold(*number, &divisions[*division], validates, false)?;
             let runs = jobs.iter().map(|job| job.plan(&outline));
-            planned.push((runs.collect::<Result<Vec<_>>>()?, outline));
+            let mut runs = runs.collect::<Result<Vec<_>>>()?;
+            runs.retain(|_| {
+                let index = index.next().unwrap_or_default();
+                self.share.is_none_or(|share| share.has(index))
+            });
+            planned.push((runs, outline));
         }
-        let all = planned.iter().map(|(runs, _)| runs.len()).sum();
+        let all = sets.iter().map(|set| set.jobs.len()).sum();
         let to_train = |(runs, _): &(Vec<PlannedRun<'_>>, Dataset)| {
             runs.iter().filter(|run| run.state != RunState::Complete).count()
         };
@@ -121,6 +133,9 @@ impl Study<'_> {
         for (set, (runs, outline)) in sets.iter().zip(&planned) {
             text.current.set((set.division, set.number));
             *text.outline.borrow_mut() = Some(outline.clone());
+            if runs.is_empty() {
+                continue;
+            }
             let own = pool.fold(set.number, &divisions[set.division], validates, true)?;
             let prepared = PreparedData::of_fold(own, &source, first.config.scale, &quick)?;
             let mut devices = tuned_devices(&set.jobs, &prepared.data, self.cache, &bars)?;
@@ -135,10 +150,13 @@ impl Study<'_> {
             let done = runs_bars.execute(runs, &prepared, &mut devices, stop);
             if !done.inspect_err(|_| runs_bars.end())? {
                 runs_bars.end();
-                return Ok(Err((text.complete.get(), all)));
+                return Ok(Ended::Stopped { done: text.complete.get(), all });
             }
         }
         runs_bars.end();
+        if self.share.is_some() {
+            return Ok(Ended::Share { done: text.complete.get(), all });
+        }
         let mut models = Vec::new();
         for (model, runs) in self.models.iter().zip(text.runs.into_inner()) {
             let graph = model.graph(data.sample_shape, data.classes.len())?;
@@ -146,7 +164,8 @@ impl Study<'_> {
             models.push(FoldsModel { name, parameters, runs });
         }
         let of = (data, &pool);
-        FoldsReport::new(self.name, of, &divisions, &models, self.baseline, self.seeds).map(Ok)
+        FoldsReport::new(self.name, of, &divisions, &models, self.baseline, self.seeds)
+            .map(|report| Ended::Compared(Box::new(report)))
     }
 }
 

@@ -96,6 +96,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     output.say(&format!("{title}\nDevice: {device}"))?;
     match &facts.temperatures {
         Some(found) => output.say(&fold(&format!("Calibration: {}", temperatures(found))))?,
+        None if facts.is_foreign() => output.say("Calibration: none, the model was imported")?,
         None => output.say(&fold(UNCALIBRATED))?,
     }
     for result in &results {

@@ -105,8 +105,9 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
         output.say(&format!("\n{}", fold(&note)))?;
     }
     output.say(&format!("\nThe pictures and explain.json are in {}.", out.path().display()))?;
-    // A report is of a run on all data.
-    if args.out.is_none() && run.config.fold.is_none() {
+    // A report is of a run on all data, with the history of its training.
+    let has_history = run.folder.check_resumable().is_ok();
+    if args.out.is_none() && run.config.fold.is_none() && has_history {
         output.say(&format!("Next:\n  genre-gpu report {}", quoted(&args.run)))?;
     }
     Ok(())

@@ -15,6 +15,8 @@ mod device_args;
 mod evaluate;
 mod explain;
 mod export;
+mod export_format;
+mod import;
 mod lines;
 mod lr_find;
 mod models;
@@ -34,6 +36,7 @@ mod train;
 mod tune;
 mod usage;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -86,8 +89,10 @@ enum Command {
     Evaluate(Box<evaluate::Args>),
     /// Explain a trained model: Grad-CAM, and how far to trust it
     Explain(Box<explain::Args>),
-    /// Write a trained model for another program: WebGPU
+    /// Write a trained model for another program: Keras, ONNX, numpy, WebGPU
     Export(export::Args),
+    /// Make a run of a model that another program trained: Keras
+    Import(import::Args),
     /// Write everything about runs into one HTML file
     Report(report::Args),
     /// Predict the genre of audio files
@@ -118,9 +123,9 @@ enum Command {
     Man(shell::ManArgs),
 }
 
-/// Runs the program on the process's arguments.
-pub fn run() -> ExitCode {
-    let cli = match usage::parse() {
+/// Runs the program on these arguments, the first of which is its own name.
+pub fn run(arguments: &[OsString]) -> ExitCode {
+    let cli = match usage::parse(arguments) {
         Ok(cli) => cli,
         Err(code) => return code,
     };
@@ -148,6 +153,7 @@ fn execute(command: &Command, output: Output) -> Result<ExitCode> {
         Command::Evaluate(args) => evaluate::run(args, output),
         Command::Explain(args) => explain::run(args, output),
         Command::Export(args) => export::run(args, output),
+        Command::Import(args) => import::run(args, output),
         Command::Report(args) => report::run(args, output),
         Command::Models(args) => models::run(args, output),
         Command::Summary(args) => summary::run(args, output),

@@ -107,11 +107,14 @@ pub(super) fn run(args: &Args, output: Output) -> Result<ExitCode> {
     }
     if !lacks.is_empty() {
         let lacks = lacks.join(", and ");
-        bars.note(&format!(
-            "the run is from an older version, so {lacks}; if its data and its model are still the same, \
-             genre-gpu train --resume {} adds that without training",
-            quoted(folder.path())
-        ));
+        bars.note(&match predictor.facts().is_foreign() {
+            true => format!("the model was imported, so {lacks}"),
+            false => format!(
+                "the run is from an older version, so {lacks}; if its data and its model are still the same, \
+                 genre-gpu train --resume {} adds that without training",
+                quoted(folder.path())
+            ),
+        });
     }
 
     let classes = predictor.facts().classes.clone();

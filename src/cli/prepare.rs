@@ -11,7 +11,8 @@ use crate::audio::{CutFrom, Cutting, FrontEnd, MOST_MINUTES, ZeroDb};
 use crate::data::PartName;
 use crate::device::MOST_THREADS;
 use crate::error::{Error, Result};
-use crate::prepare::{self, Options, SplitKind, Summary};
+use crate::prepare::{self, Options, ShareSummary, SplitKind, Summary};
+use crate::share::Share;
 use crate::text::shown;
 
 const EXAMPLES: &str = "\
@@ -29,6 +30,8 @@ Examples:
       files x-1.wav, x-2.wav, ... are pieces of a song x
   genre-gpu prepare songs --out arrays --preset bristol-80 --mels 96
       another front end
+  genre-gpu prepare songs --out arrays --share 1/8
+      the first of eight jobs; when all have ended, the same without --share
   genre-gpu train --data arrays
       the next step
 
@@ -70,6 +73,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
           value_parser = clap::value_parser!(u16).range(0..=MOST_THREADS as i64))]
     threads: u16,
+
+    /// Make only this share of the cuts, such as 2/8, beside other processes; the same command without
+    /// it, when all are made, writes the arrays
+    #[arg(long, value_name = "N/OF", value_parser = str::parse::<Share>)]
+    share: Option<Share>,
 
     #[command(flatten)]
     split: SplitArgs,
@@ -225,8 +233,27 @@ fn options(args: &Args) -> Result<Options> {
 pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     let options = options(args)?;
     let began = Instant::now();
+    if let Some(share) = args.share {
+        let made = prepare::prepare_share(&options, share, &Bars::new(output))?;
+        let took = began.elapsed().as_secs_f64();
+        return output.say(&share_text(share, &made, took));
+    }
     let summary = prepare::prepare(&options, &Bars::new(output))?;
     output.say(&text(&options, &summary, began.elapsed().as_secs_f64()))
+}
+
+fn share_text(share: Share, made: &ShareSummary, took: f64) -> String {
+    let ShareSummary { files, seconds, skipped } = made;
+    let speed = seconds / took.max(1e-9);
+    let skipped = match skipped.len() {
+        0 => String::new(),
+        n => format!("\nFiles that cannot be used: {n}."),
+    };
+    format!(
+        "Share {share}: cuts of {files} files, {} of sound, in {took:.1} s: {speed:.0} times real \
+         time.{skipped}",
+        length(*seconds)
+    )
 }
 
 /// Songs and samples by class and part, skipped files, and the next command.

@@ -78,9 +78,19 @@ pub(super) fn say_raw(text: &str) -> Result<()> {
     print(text)
 }
 
+/// Prints the bytes of a file that was asked for on standard output.
+pub(super) fn say_bytes(bytes: &[u8]) -> Result<()> {
+    print_bytes(&[bytes])
+}
+
 fn print(text: &str) -> Result<()> {
+    print_bytes(&[text.as_bytes(), b"\n"])
+}
+
+fn print_bytes(parts: &[&[u8]]) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
-    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+    let written = parts.iter().try_for_each(|part| stdout.write_all(part));
+    match written.and_then(|()| stdout.flush()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => {
             Err(Error::io(Path::new("standard output"), "write")(e))
         }

@@ -1,5 +1,6 @@
 //! From the process's arguments to commands; what is wrong with them, in plain words.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -157,10 +158,10 @@ pub(super) fn command(examples: bool) -> clap::Command {
 }
 
 /// The process's arguments, or the exit code if there is nothing to do.
-pub(super) fn parse() -> Result<Cli, ExitCode> {
-    let examples = std::env::args_os().any(|arg| arg == "--help" || arg == "help");
+pub(super) fn parse(arguments: &[OsString]) -> Result<Cli, ExitCode> {
+    let examples = arguments.iter().any(|arg| arg == "--help" || arg == "help");
     let parsed = command(examples)
-        .try_get_matches()
+        .try_get_matches_from(arguments)
         .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
     parsed.map_err(|error| {
         let code = ExitCode::from(error.exit_code() as u8);

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use zip::{CompressionMethod, ZipArchive};
@@ -27,8 +27,24 @@ const MOST_UNCHECKED: u64 = 1 << 28;
 /// Larger ones not beyond this: spectrograms of sound compress to a tenth at best.
 const LARGEST_RATIO: u64 = 256;
 
-/// Where arrays are read from: a folder, an npz, or a folder with an npz or a folder for each part.
-pub(super) struct ArraySource {
+/// An array that a caller holds in memory, laid out as a npy file.
+#[derive(Debug, Clone, Copy)]
+pub struct HeldArray<'a> {
+    /// What a npy file of it would be called: `x_train`.
+    pub name: &'a str,
+    /// The npy header: magic string, version, and the text with type, order and shape.
+    pub header: &'a [u8],
+    /// The values behind it.
+    pub values: &'a [u8],
+}
+
+/// What the source of arrays is called that a caller holds.
+pub const HELD: &str = "arrays in memory";
+
+/// Where arrays are read from: a folder, an npz, a folder with an npz or a folder for each part, or a
+/// caller's memory.
+pub(super) struct ArraySource<'a> {
+    held: &'a [HeldArray<'a>],
     path: PathBuf,
     names: Vec<String>,
     /// The npz files of a folder whose npy files are read instead.
@@ -60,7 +76,13 @@ impl Archive {
     }
 }
 
-impl ArraySource {
+impl<'a> ArraySource<'a> {
+    /// Arrays that a caller holds.
+    pub(super) fn of_held(held: &'a [HeldArray<'a>]) -> Self {
+        let names = held.iter().map(|array| array.name.to_owned()).collect();
+        Self { held, ..Self::of(Path::new(HELD), names) }
+    }
+
     /// Lists a folder or npz. A folder with one npz and no npy is that npz; several npz, or folders,
     /// are read together if each names its part.
     pub(super) fn open(path: &Path) -> Result<Self> {
@@ -98,7 +120,8 @@ impl ArraySource {
 
     fn of(path: &Path, mut names: Vec<String>) -> Self {
         names.sort();
-        Self { path: path.to_path_buf(), names, unread_npz: Vec::new(), archives: Vec::new() }
+        let path = path.to_path_buf();
+        Self { held: &[], path, names, unread_npz: Vec::new(), archives: Vec::new() }
     }
 
     fn open_npz(path: &Path) -> Result<Self> {
@@ -122,7 +145,7 @@ impl ArraySource {
         Ok(Self { archives, ..Self::of(path, names) })
     }
 
-    /// The folder or npz itself.
+    /// The folder or npz itself, or what arrays in memory are called.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -140,7 +163,7 @@ impl ArraySource {
 
     /// Identifies the array of a name that `names` or `find` returned: equal for the same array.
     pub(super) fn identity(&self, name: &str) -> PathBuf {
-        if !self.archives.is_empty() {
+        if !self.archives.is_empty() || !self.held.is_empty() {
             return PathBuf::from(name);
         }
         let path = self.file(name);
@@ -172,6 +195,11 @@ impl ArraySource {
 
     /// Opens an array by a name that `names` or `find` returned.
     pub(super) fn array(&mut self, name: &str) -> Result<Npy<'_>> {
+        if let Some(array) = self.held.iter().find(|array| array.name == name) {
+            let size = (array.header.len() + array.values.len()) as u64;
+            let bytes = Bytes::Stream(Box::new(array.header.chain(array.values)));
+            return Npy::open(name.to_owned(), size, bytes);
+        }
         let path = self.file(name);
         let within = self.archives.iter_mut().find_map(|archive| {
             let key = name.strip_prefix(&archive.prefix)?.to_owned();
@@ -240,7 +268,7 @@ impl Layout {
 /// Picks the arrays to read, as names for [`ArraySource::array`]; every part needs samples and
 /// labels.
 pub(super) fn choose(
-    source: &mut ArraySource,
+    source: &mut ArraySource<'_>,
     options: &DataOptions,
     progress: &dyn Progress,
 ) -> Result<(HashMap<ArrayName, String>, Layout)> {
@@ -271,7 +299,7 @@ pub(super) fn choose(
 }
 
 /// The layout: parts, unless the options say how to divide what is there.
-fn layout(source: &ArraySource, options: &DataOptions) -> Result<Layout> {
+fn layout(source: &ArraySource<'_>, options: &DataOptions) -> Result<Layout> {
     let has = |part| {
         let name = ArrayName { role: Role::X, part };
         let named = |file: &String| ArrayName::of(stem(file)) == Some(name);
@@ -294,7 +322,7 @@ fn layout(source: &ArraySource, options: &DataOptions) -> Result<Layout> {
 }
 
 /// A pickled object among the arrays, which may hold those that are missing.
-fn unread_objects(source: &mut ArraySource) -> Option<Error> {
+fn unread_objects(source: &mut ArraySource<'_>) -> Option<Error> {
     for name in source.names().to_vec().iter().take(MOST_EXAMINED) {
         let Ok(npy) = source.array(name) else { continue };
         if npy.shape.is_empty()
@@ -307,7 +335,7 @@ fn unread_objects(source: &mut ArraySource) -> Option<Error> {
 }
 
 /// The array that a flag names.
-fn array_by_flag(source: &ArraySource, name: ArrayName, named: &str) -> Result<String> {
+fn array_by_flag(source: &ArraySource<'_>, name: ArrayName, named: &str) -> Result<String> {
     source.find(named).ok_or_else(|| {
         let (array, named) = (name.to_string(), named.to_owned());
         problem(source, DataProblem::NoSuchArray { array, named, found: source.names().to_vec() })
@@ -316,7 +344,7 @@ fn array_by_flag(source: &ArraySource, name: ArrayName, named: &str) -> Result<S
 
 /// The array whose name has the words for this part and role; songs may be missing.
 fn array_by_name(
-    source: &ArraySource,
+    source: &ArraySource<'_>,
     name: ArrayName,
     layout: Layout,
     options: &DataOptions,
@@ -361,7 +389,7 @@ fn array_by_name(
 }
 
 /// What is wrong where an array has no candidate, and what would do.
-fn missing(source: &ArraySource, name: ArrayName, array: String, whole: bool) -> DataProblem {
+fn missing(source: &ArraySource<'_>, name: ArrayName, array: String, whole: bool) -> DataProblem {
     let (found, npz) = (source.names().to_vec(), source.unread_npz().to_vec());
     let has = |role| {
         let is_role = |file: &&String| ArrayName::role_without_part(stem(file)) == Some(role);
@@ -395,7 +423,7 @@ fn stem(name: &str) -> &str {
 }
 
 /// The error that names the source and the problem.
-fn problem(source: &ArraySource, problem: DataProblem) -> Error {
+fn problem(source: &ArraySource<'_>, problem: DataProblem) -> Error {
     Error::data(source.path().display().to_string(), problem)
 }
 

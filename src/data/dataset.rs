@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use super::array_source::{ArraySource, Layout, choose};
+use super::array_source::{ArraySource, HeldArray, Layout, choose};
 use super::check::{SampleSize, check_classes, check_names, count_classes, sample_shape};
 use super::facts::table;
 use super::hash::{DataHash, part_hash};
@@ -110,7 +110,29 @@ impl Dataset {
     pub fn load(options: &DataOptions, progress: &dyn Progress) -> Result<Self> {
         let class_names = options.class_names.as_ref();
         class_names.map_or(Ok(()), |names| check_names(names))?;
-        let mut source = ArraySource::open(&options.path)?;
+        Self::load_from(ArraySource::open(&options.path)?, options, progress)
+    }
+
+    /// The same of arrays that a caller holds in memory; `options.path` is not looked at.
+    ///
+    /// # Errors
+    /// `Error::Data` with the array's name and the problem.
+    pub fn load_held(
+        arrays: &[HeldArray<'_>],
+        options: &DataOptions,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let class_names = options.class_names.as_ref();
+        class_names.map_or(Ok(()), |names| check_names(names))?;
+        Self::load_from(ArraySource::of_held(arrays), options, progress)
+    }
+
+    fn load_from(
+        mut source: ArraySource<'_>,
+        options: &DataOptions,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let class_names = options.class_names.as_ref();
         let (arrays, layout) = choose(&mut source, options, progress)?;
         let totals = check_headers(&mut source, &arrays, options)?;
         let on_disk = match (options.split, options.from) {
@@ -240,7 +262,7 @@ impl Dataset {
 
 /// Compares the shapes in all headers, before any array is read.
 fn check_headers(
-    source: &mut ArraySource,
+    source: &mut ArraySource<'_>,
     arrays: &HashMap<ArrayName, String>,
     options: &DataOptions,
 ) -> Result<SampleTotals> {
@@ -273,8 +295,8 @@ fn check_headers(
 }
 
 /// Reads part after part; what earlier parts have decides what later ones must have.
-struct Loader<'a> {
-    source: &'a mut ArraySource,
+struct Loader<'a, 's> {
+    source: &'a mut ArraySource<'s>,
     arrays: &'a HashMap<ArrayName, String>,
     reader: Reader<'a>,
     size: SampleSize,
@@ -294,7 +316,7 @@ struct Loader<'a> {
 /// A part that was read, and its samples' file where they stay on disk.
 type ReadPart = (PartName, Part, Option<StoredSamples>);
 
-impl Loader<'_> {
+impl Loader<'_, '_> {
     /// The parts that the arrays of `part` become, as far as they are asked for; none if it has none.
     fn read(&mut self, part: PartName) -> Result<Vec<ReadPart>> {
         match (self.layout.parts_of(part), self.options.split) {

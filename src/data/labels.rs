@@ -39,7 +39,7 @@ pub(super) struct Vocabulary {
 impl Vocabulary {
     /// Reads all labels and song ids that are text, and says how they are numbered.
     pub(super) fn read(
-        source: &mut ArraySource,
+        source: &mut ArraySource<'_>,
         arrays: &HashMap<ArrayName, String>,
         class_names: Option<&[String]>,
         progress: &dyn Progress,
@@ -173,7 +173,7 @@ const CLASS_NAMES: [&str; 8] = [
 /// may be anything, such as a genre for each sample: it is used only if it has one name for each of
 /// the classes that the labels have.
 pub(super) fn class_names(
-    source: &mut ArraySource,
+    source: &mut ArraySource<'_>,
     arrays: &HashMap<ArrayName, String>,
     words: &Vocabulary,
     progress: &dyn Progress,
@@ -215,7 +215,7 @@ pub(super) fn class_names(
 /// The number of classes that the labels have, and what says so: the width of one-hot labels, or the
 /// highest label.
 fn class_count(
-    source: &mut ArraySource,
+    source: &mut ArraySource<'_>,
     arrays: &HashMap<ArrayName, String>,
     words: &Vocabulary,
 ) -> Result<Option<(usize, String)>> {
@@ -240,7 +240,7 @@ pub(super) fn is_name(text: &str) -> bool {
 
 /// The arrays of a role that are text, with their places; all of them must be, or none.
 fn read_texts(
-    source: &mut ArraySource,
+    source: &mut ArraySource<'_>,
     arrays: &HashMap<ArrayName, String>,
     role: Role,
 ) -> Result<Vec<(String, Vec<String>)>> {

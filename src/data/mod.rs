@@ -3,7 +3,7 @@
 //! ```text
 //! dataset.rs         Dataset::load: from a path to checked samples, labels and songs
 //! part.rs, names.rs  train, val, test; x, y, song; what a file name means
-//! array_source.rs    a folder of npy files or an npz, and which of its arrays are read
+//! array_source.rs    a folder of npy files, an npz or a caller's arrays, and which of them are read
 //! look.rs            what a folder or file without arrays holds instead
 //! npy.rs             the npy format: header, element types, axis orders
 //! stored.rs          samples of a npy file, read by their position
@@ -51,6 +51,7 @@ mod typical;
 
 #[cfg(feature = "audio")]
 pub(crate) use array_source::PREPARE_WORK;
+pub use array_source::{HELD, HeldArray};
 pub use bands::{BandSums, Bands, SpectraOf};
 pub use dataset::{DataOptions, Dataset};
 pub use facts::{ArrayFacts, Values};
@@ -60,6 +61,8 @@ pub use memory_policy::DataFrom;
 pub use names::{ArrayName, Role};
 #[cfg(feature = "audio")]
 pub(crate) use names::{beside_part, part_in_folder, part_of_folder, parts_among};
+#[cfg(feature = "formats")]
+pub(crate) use npy::npy_values;
 pub use part::{Part, PartName};
 pub use scale::{Scale, ScaleKind};
 pub use spectra::{Spectra, SpectralDistance};

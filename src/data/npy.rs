@@ -324,6 +324,17 @@ impl Read for Bytes<'_> {
     }
 }
 
+/// Shape and values of the array in a npy file's bytes; `place` names it in errors. Integers and f64 are
+/// rounded to the nearest f32.
+#[cfg(feature = "formats")]
+pub(crate) fn npy_values(place: String, bytes: Vec<u8>) -> Result<(Vec<usize>, Vec<f32>)> {
+    let size = bytes.len() as u64;
+    let npy = Npy::open(place, size, Bytes::Stream(Box::new(std::io::Cursor::new(bytes))))?;
+    npy.expect_numbers(false)?;
+    let shape = npy.shape.clone();
+    Ok((shape, npy.into_f32(false)?.0))
+}
+
 /// An element as it is in the file, before it becomes a sample's value, a label or an id.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Number {

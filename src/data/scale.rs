@@ -73,6 +73,22 @@ impl Scale {
     /// Leaves values as they are.
     pub const NONE: Self = Self { kind: ScaleKind::None, offset: 0.0, factor: 1.0 };
 
+    /// Subtracts a mean and divides by a deviation.
+    ///
+    /// # Errors
+    /// If the mean is not finite or the deviation not above 0.
+    pub fn standard(mean: f32, deviation: f32) -> Result<Self> {
+        let factor = (1.0 / f64::from(deviation)) as f32;
+        if !mean.is_finite() || deviation <= 0.0 || !factor.is_normal() {
+            return Err(Error::Setting {
+                name: "deviation",
+                expected: "a finite mean and a deviation above 0",
+                found: format!("{mean} and {deviation}"),
+            });
+        }
+        Ok(Self { kind: ScaleKind::Standard, offset: mean, factor })
+    }
+
     /// Fits to the training samples `x`, in f64 and bit-identical for any number of threads.
     ///
     /// # Errors

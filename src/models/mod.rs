@@ -61,6 +61,7 @@ mod optimizer;
 mod schedule;
 mod spec;
 pub mod summary;
+mod write;
 
 use std::path::Path;
 
@@ -157,6 +158,15 @@ impl Model {
             rationale: file.rationale.trim().into(),
             nodes,
         })
+    }
+
+    /// A model file's text for a graph. Its head follows the number of classes; what else a file may leave
+    /// to the input's size (`"all"`) is written as numbers.
+    ///
+    /// # Errors
+    /// If a file cannot say it, such as a name without a letter.
+    pub fn of_graph(name: &str, graph: &Graph, rationale: &str) -> Result<Self> {
+        Self::parse(name, &write::text(graph, rationale))
     }
 
     /// The graph for samples of shape `[h, w, c]` and a number of classes.

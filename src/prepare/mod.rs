@@ -7,7 +7,7 @@
 //! songs.rs   files -> songs, of which they may be pieces
 //! split.rs   which song, or which cut, goes into which part
 //! advice.rs  what to try where a part has no song
-//! work.rs    one file -> its cuts, cached in OUT/.prepare until all files are done
+//! work.rs    one file -> its cuts; cached in OUT/.prepare until all files are done
 //! output.rs  the output folder: started, resumed, finished
 //! record.rs  prepare.json: how a folder was made
 //! arrays.rs  cuts -> x, y and song of each part
@@ -25,7 +25,7 @@ mod split;
 mod work;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,7 @@ use crate::audio::{Cutting, FrontEnd, LogMel};
 use crate::data::PartName;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
+use crate::share::Share;
 
 use output::Output;
 use song::Song;
@@ -43,6 +44,7 @@ use work::{Made, Unusable, Worker};
 
 pub use record::{Record, Settings, path_of, read};
 pub use split::SplitKind;
+pub use work::{FileCuts, file_cuts};
 
 /// The settings of `prepare`.
 #[derive(Debug, Clone)]
@@ -123,10 +125,7 @@ pub fn prepare(options: &Options, progress: &dyn Progress) -> Result<Summary> {
     // Refused before anything is made: an impossible front end, or an unknown vector level.
     LogMel::new(&options.front_end)?;
     advice::warn_of_empty_bands(&options.front_end, progress);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .build()
-        .map_err(|e| Error::Threads { threads: options.threads, problem: e.to_string() })?;
+    let pool = pool(options)?;
     let mut found = songs::find(options, progress)?;
     let settings = Settings::new(options, split::kind(options, &found.songs), &found.classes)?;
     let plan = split::plan(options, &mut found, progress)?;
@@ -134,7 +133,7 @@ pub fn prepare(options: &Options, progress: &dyn Progress) -> Result<Summary> {
         advice::check_songs(options, &found)?;
     }
     let output = Output::open(&options.out, &settings)?;
-    let mut done = pool.install(|| make_all(options, found, &plan, &output, progress))?;
+    let mut done = pool.install(|| make_all(options, found, &plan, &output.work(), progress))?;
     if options.strict {
         check_all_whole(options, &done, &output)?;
     }
@@ -158,18 +157,68 @@ pub fn prepare(options: &Options, progress: &dyn Progress) -> Result<Summary> {
     Ok(summary)
 }
 
+/// What was made of a share of the songs.
+#[derive(Debug, Clone)]
+pub struct ShareSummary {
+    /// Files that have cuts now.
+    pub files: usize,
+    /// Their total length.
+    pub seconds: f64,
+    /// Files that could not be used, and why.
+    pub skipped: Vec<(String, String)>,
+}
+
+/// Makes the cuts of a share of the songs and keeps them in `out`, where [`prepare`] finds them when all
+/// shares are made. Several processes may do so at once.
+///
+/// # Errors
+/// If there are no songs, a list is invalid, or `out` holds other files.
+pub fn prepare_share(
+    options: &Options,
+    share: Share,
+    progress: &dyn Progress,
+) -> Result<ShareSummary> {
+    LogMel::new(&options.front_end)?;
+    let pool = pool(options)?;
+    let mut found = songs::find(options, progress)?;
+    let settings = Settings::new(options, split::kind(options, &found.songs), &found.classes)?;
+    let plan = split::plan(options, &mut found, progress)?;
+    let work = output::shared_work(&options.out, &settings)?;
+    let named: Vec<Song> = found.songs.into_iter().filter(|song| plan.names(song)).collect();
+    let own = named.into_iter().enumerate().filter(|(i, _)| share.has(*i)).map(|(_, song)| song);
+    found.songs = own.collect();
+    let done = pool.install(|| make_all(options, found, &plan, &work, progress))?;
+    warn_of_skipped(&done, progress);
+    warn_of_faults(&done, progress);
+    let (mut summary, mut skipped) = ((0, 0.0), Vec::new());
+    for Done { song, made, .. } in done {
+        match made {
+            Ok(made) => summary = (summary.0 + 1, summary.1 + made.seconds),
+            Err(unusable) => skipped.push((song.name, unusable.reason)),
+        }
+    }
+    Ok(ShareSummary { files: summary.0, seconds: summary.1, skipped })
+}
+
+fn pool(options: &Options) -> Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .build()
+        .map_err(|e| Error::Threads { threads: options.threads, problem: e.to_string() })
+}
+
 /// Cuts all songs that the plan names, in parallel; the order is that of the songs.
 fn make_all(
     options: &Options,
     found: Found,
     plan: &Plan,
-    output: &Output,
+    work: &Path,
     progress: &dyn Progress,
 ) -> Result<Vec<Done>> {
     let total = found.songs.iter().filter(|song| plan.names(song)).count();
     progress.begin("songs", total as u64, "songs");
     let done = found.songs.into_par_iter().map_init(
-        || Worker::new(options, output.work()),
+        || Worker::new(options, work.to_path_buf()),
         |worker, song| {
             if !plan.names(&song) {
                 let made = Ok(Made::default());

@@ -16,48 +16,79 @@ pub(super) struct Output {
     _lock: FolderLock,
 }
 
+/// The folder in which a process keeps its share of the cuts, while others keep theirs: nothing of
+/// theirs is swept away.
+///
+/// # Errors
+/// If the folder holds anything but a start with the same settings.
+pub(super) fn shared_work(folder: &Path, settings: &Settings) -> Result<PathBuf> {
+    check(folder, settings)?;
+    if folder.join(RECORD).exists() {
+        let (place, problem) =
+            (folder.display().to_string(), "holds the whole arrays already".into());
+        return Err(Error::Prepare { place, problem });
+    }
+    let work = folder.join(PREPARE_WORK);
+    create_folder(&work)?;
+    write_settings(&work, settings)?;
+    Ok(work)
+}
+
+fn write_settings(work: &Path, settings: &Settings) -> Result<()> {
+    write_atomic(&work.join(SETTINGS), |w| Ok(serde_json::to_writer_pretty(w, settings)?))
+}
+
+/// Refuses a folder that is not new or empty, and was not started or finished with the same settings.
+fn check(folder: &Path, settings: &Settings) -> Result<()> {
+    let work = folder.join(PREPARE_WORK);
+    if std::fs::symlink_metadata(&work).is_ok_and(|found| found.is_symlink()) {
+        let problem = "is a link, which prepare does not follow; remove it".into();
+        return Err(Error::Prepare { place: work.display().to_string(), problem });
+    }
+    let begun = work.join(SETTINGS);
+    let fail = |problem: String| Error::Prepare { place: folder.display().to_string(), problem };
+    // Cuts that are kept have all that decides them in their names, so a folder without whole
+    // arrays may go on with other settings.
+    match Record::read_if_any(folder)?.map(|record| record.settings) {
+        None if read_json::<Settings>(&begun).is_some() => Ok(()),
+        Some(before) => match before.difference(settings) {
+            Some(difference) => Err(fail(format!(
+                "holds arrays made with other settings ({difference}); use another --out, or remove this \
+                 folder"
+            ))),
+            None => Ok(()),
+        },
+        None => {
+            let entries = match std::fs::read_dir(folder) {
+                Ok(entries) => entries,
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+                Err(e) => return Err(Error::io(folder, "read")(e)),
+            };
+            let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+            let mut names: Vec<String> =
+                names.map(|name| name.to_string_lossy().into_owned()).collect();
+            names.retain(|name| name != PREPARE_WORK && name != LOCK);
+            names.sort();
+            match names.first() {
+                Some(name) => Err(fail(format!(
+                    "expected a new or empty folder, found {name} in it; give another --out"
+                ))),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
 impl Output {
     /// Opens a folder that is new or empty, or was started or finished with the same settings.
     pub(super) fn open(folder: &Path, settings: &Settings) -> Result<Self> {
         let output = Self { folder: folder.to_path_buf(), _lock: FolderLock::acquire(folder)? };
+        check(folder, settings)?;
         let work = output.work();
-        if std::fs::symlink_metadata(&work).is_ok_and(|found| found.is_symlink()) {
-            let problem = "is a link, which prepare does not follow; remove it".into();
-            return Err(Error::Prepare { place: work.display().to_string(), problem });
-        }
-        let begun = work.join(SETTINGS);
-        let fail =
-            |problem: String| Error::Prepare { place: folder.display().to_string(), problem };
-        // Cuts that are kept have all that decides them in their names, so a folder without whole
-        // arrays may go on with other settings.
-        match Record::read_if_any(folder)?.map(|record| record.settings) {
-            None if read_json::<Settings>(&begun).is_some() => {}
-            Some(before) => {
-                if let Some(difference) = before.difference(settings) {
-                    return Err(fail(format!(
-                        "holds arrays made with other settings ({difference}); use another --out, or \
-                         remove this folder"
-                    )));
-                }
-            }
-            None => {
-                let entries = std::fs::read_dir(folder).map_err(Error::io(folder, "read"))?;
-                let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
-                let mut names: Vec<String> =
-                    names.map(|name| name.to_string_lossy().into_owned()).collect();
-                names.retain(|name| name != PREPARE_WORK && name != LOCK);
-                names.sort();
-                if let Some(name) = names.first() {
-                    return Err(fail(format!(
-                        "expected a new or empty folder, found {name} in it; give another --out"
-                    )));
-                }
-            }
-        }
         create_folder(&work)?;
         // The lock has swept the folder itself.
         sweep(&work);
-        write_atomic(&begun, |w| Ok(serde_json::to_writer_pretty(w, settings)?))?;
+        write_settings(&work, settings)?;
         Ok(output)
     }
 

@@ -1,5 +1,6 @@
 //! Makes the cuts of one file and caches them on disk until all files are done.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -96,42 +97,103 @@ impl Worker {
         let made = match read_kept(&kept, size).filter(|made| made.seconds <= most_seconds) {
             Some(made) => made,
             None => {
-                let read =
-                    read_samples(&song.path, &mut file, fe.sample_rate_hz, self.most_minutes);
+                let cuts = cuts_of(
+                    &song.path,
+                    &mut file,
+                    &mut self.log_mel,
+                    self.cutting,
+                    self.most_minutes,
+                )?;
                 // Otherwise these cuts would be kept as those of another file.
                 if Stamp::of(&file).ok() != before {
                     return Ok(Err("has changed while it was read".to_owned().into()));
                 }
-                let (samples, decoded) = match read {
-                    Ok(read) => read,
-                    // The name is told beside it.
-                    Err(Error::Audio { problem, .. }) => return Ok(Err(problem.into())),
-                    Err(e) => return Err(e),
-                };
-                let seconds = decoded.seconds();
-                let (values, overlap) = match cut(&samples, &mut self.log_mel, self.cutting)? {
-                    Cuts::Made { values, overlap, .. } => (values, overlap),
-                    Cuts::TooShort { needed } => {
-                        let reason = too_short(seconds, needed, self.cutting, &fe);
-                        return Ok(Err(Unusable { reason, too_short: Some(samples.count()) }));
-                    }
+                let cuts = match cuts {
+                    Ok(cuts) => cuts,
+                    Err(unusable) => return Ok(Err(unusable)),
                 };
                 let made = Made {
                     blake3: hash,
-                    sample_rate_hz: decoded.sample_rate_hz,
-                    seconds,
+                    sample_rate_hz: cuts.sample_rate_hz,
+                    seconds: cuts.seconds,
                     cuts: self.cutting.segments,
-                    overlap,
-                    damage: decoded.damage,
-                    remark: decoded.levels.remark(),
+                    overlap: cuts.overlap,
+                    damage: cuts.damage,
+                    remark: cuts.remark,
                     kept: PathBuf::new(),
                 };
-                keep(&kept, &made, &values)?;
+                keep(&kept, &made, &cuts.values)?;
                 made
             }
         };
         Ok(Ok(Made { kept, ..made }))
     }
+}
+
+/// The spectrograms of one file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileCuts {
+    /// `[cuts, n_mels, frames]` in dB.
+    pub values: Vec<f32>,
+    /// Where each begins in the file, in seconds.
+    pub starts_s: Vec<f64>,
+    /// Length of the file.
+    pub seconds: f64,
+    /// Rate of the file, before resampling.
+    pub sample_rate_hz: u32,
+    /// Cuts share samples.
+    pub overlap: bool,
+    /// What could not be decoded.
+    pub damage: Option<String>,
+    /// What a training song should not be like: silent, out of phase, or clipped.
+    pub remark: Option<String>,
+}
+
+/// The spectrograms of one sound file, as [`super::prepare`] makes them.
+///
+/// # Errors
+/// `Error::Audio` if the file cannot be used, and `Error::Io` if it cannot be read.
+pub fn file_cuts(
+    path: &Path,
+    log_mel: &mut LogMel,
+    cutting: Cutting,
+    most_minutes: u32,
+) -> Result<FileCuts> {
+    let mut file = open_regular(path).map_err(Error::io(path, "read"))?;
+    let cuts = cuts_of(path, &mut file, log_mel, cutting, most_minutes)?;
+    cuts.map_err(|Unusable { reason: problem, .. }| Error::Audio { path: path.into(), problem })
+}
+
+fn cuts_of(
+    path: &Path,
+    file: &mut File,
+    log_mel: &mut LogMel,
+    cutting: Cutting,
+    most_minutes: u32,
+) -> Result<Result<FileCuts, Unusable>> {
+    let rate_hz = log_mel.front_end().sample_rate_hz;
+    let (samples, decoded) = match read_samples(path, file, rate_hz, most_minutes) {
+        Ok(read) => read,
+        // The name is told beside it.
+        Err(Error::Audio { problem, .. }) => return Ok(Err(problem.into())),
+        Err(e) => return Err(e),
+    };
+    let seconds = decoded.seconds();
+    Ok(match cut(&samples, log_mel, cutting)? {
+        Cuts::Made { values, spans, overlap, .. } => Ok(FileCuts {
+            values,
+            starts_s: spans.iter().map(|span| span.start as f64 / f64::from(rate_hz)).collect(),
+            seconds,
+            sample_rate_hz: decoded.sample_rate_hz,
+            overlap,
+            damage: decoded.damage,
+            remark: decoded.levels.remark(),
+        }),
+        Cuts::TooShort { needed } => {
+            let reason = too_short(seconds, needed, cutting, log_mel.front_end());
+            Err(Unusable { reason, too_short: Some(samples.count()) })
+        }
+    })
 }
 
 fn too_short(seconds: f64, needed: usize, cutting: Cutting, fe: &FrontEnd) -> String {

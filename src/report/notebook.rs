@@ -1,5 +1,5 @@
 //! The report as a Jupyter notebook: the page's answers and tables as Markdown, the run folders'
-//! pictures as attachments, and cells that make the runs again.
+//! pictures as attachments, and cells that make the runs and these figures again, with the Python package.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::answers::Answer;
 use super::pictures::HEAT;
 use super::record::RunRecord;
-use super::view::{GenreView, MatrixView, ModelView, Page, Table, commands, report_command};
+use super::view::{GenreView, MatrixView, ModelView, Page, Table, explain_command, report_command};
 use super::{Format, FrontMatter};
 use crate::error::{Error, Result};
 use crate::explain::{Figure, with_png_names};
@@ -206,11 +206,13 @@ fn reproduce(book: &mut Notebook, runs: &[RunRecord], front: &FrontMatter) {
     let mut words = Words::default();
     words.block(&format!(
         "The next cells make the runs again, in a new folder `{FOLDER}`, which may not be there \
-         yet; they need `genre-gpu` on the path and overwrite nothing."
+         yet; they need the Python packages `genre-gpu` and `matplotlib`, and overwrite nothing. The \
+         answers below are those of the runs that this notebook was written from; the code cells among \
+         them draw the same from the runs made again."
     ));
     book.markdown(words);
     // Ends a run of all cells where the folder exists.
-    book.code(&format!("import os\n\nos.mkdir(\"{FOLDER}\")"));
+    book.code(&format!("{IMPORTS}os.mkdir(\"{FOLDER}\")"));
     let mut folders: Vec<String> = Vec::new();
     for (i, run) in runs.iter().enumerate() {
         let mut folder = format!("{FOLDER}/{}", run.file_name());
@@ -224,9 +226,13 @@ fn reproduce(book: &mut Notebook, runs: &[RunRecord], front: &FrontMatter) {
         }
         let file = format!("{folder}-run.toml");
         book.code(&format!("%%writefile {file}\n{}", config.to_toml()));
-        let commands = commands(run, &file, &folder);
-        let lines: Vec<String> = commands.lines().map(shell_line).collect();
-        book.code(&lines.join("\n"));
+        let (file, run_folder) = (python_text(&file), python_text(&folder));
+        let mut code = format!("{} = genre_gpu.train({file}, run={run_folder})", variable(i));
+        if i == 0 {
+            code.push_str(&format!("\ndata = genre_gpu.load_data(config={file})"));
+        }
+        book.code(&format!("{code}\n{}.summary()", variable(i)));
+        book.code(&shell_line(&explain_command(run, &folder)));
         folders.push(folder);
     }
     let file = format!("{FOLDER}/report.ipynb");
@@ -234,9 +240,31 @@ fn reproduce(book: &mut Notebook, runs: &[RunRecord], front: &FrontMatter) {
     book.code(&shell_line(&command));
 }
 
-/// A command line in a cell, where `$` and `{` would stand for values of Python.
+/// What the cells import.
+const IMPORTS: &str = "\
+import os
+import sys
+
+import genre_gpu
+from genre_gpu import plot
+
+";
+
+/// What a run's model is called in the cells.
+fn variable(run: usize) -> String {
+    format!("model_{}", run + 1)
+}
+
+/// A text of Python; JSON's are among them.
+fn python_text(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// A command of this program in a cell, where `$` and `{` would stand for values of Python.
 fn shell_line(command: &str) -> String {
-    format!("!{}", command.replace('$', "$$").replace('{', "{{").replace('}', "}}"))
+    let arguments = command.strip_prefix("genre-gpu ").unwrap_or(command);
+    let arguments = arguments.replace('$', "$$").replace('{', "{{").replace('}', "}}");
+    format!("!{{sys.executable}} -m genre_gpu {arguments}")
 }
 
 fn questions(book: &mut Notebook, page: &Page, view: &ModelView, run: &RunRecord) -> Result<()> {
@@ -253,17 +281,20 @@ fn questions(book: &mut Notebook, page: &Page, view: &ModelView, run: &RunRecord
     curves(&mut words, view, run)?;
     words.caveat(&answers.curves).own(&page.notes.without_html("2"));
     book.markdown(words);
+    book.code(&format!("plot.curves({});", variable(0)));
 
     let mut words = Words::heading(2, page.heads[2].title);
     words.asked(&page.heads[2].asked).answer(&answers.test_accuracy).table(&view.accuracies);
     words.list(&page.song_facts).caveat(&answers.test_accuracy).own(&page.notes.without_html("3"));
     book.markdown(words);
+    book.code(&format!("{}.evaluate(data, return_dict=True)", variable(0)));
 
     let mut words = Words::heading(2, page.heads[3].title);
     words.asked(&page.heads[3].asked).answer(&answers.confusion);
     matrices(&mut words, view);
     words.caveat(&answers.confusion).own(&page.notes.without_html("4"));
     book.markdown(words);
+    book.code(&format!("plot.matrices({});", variable(0)));
 
     predictions(book, page, view, run)?;
 
@@ -295,6 +326,7 @@ fn predictions(book: &mut Notebook, page: &Page, view: &ModelView, run: &RunReco
     }
     words.caveat(&answers.maps).own(&page.notes.without_html("5"));
     book.markdown(words);
+    book.code(&format!("plot.indices({}, data)", variable(0)));
     for (label, genre) in view.genres.iter().enumerate() {
         let mut words = Words::heading(
             3,
@@ -322,6 +354,10 @@ fn predictions(book: &mut Notebook, page: &Page, view: &ModelView, run: &RunReco
             }
         }
         book.markdown(words);
+        let (model, name) = (variable(0), format!("data.classes[{label}]"));
+        let lines = ["correct", "incorrect"]
+            .map(|which| format!("plot.maps({model}, data, {name}, \"{which}\");"));
+        book.code(&lines.join("\n"));
     }
     Ok(())
 }
@@ -339,6 +375,7 @@ fn further(book: &mut Notebook, page: &Page, view: &ModelView, run: &RunRecord) 
     curves(&mut words, view, run)?;
     words.caveat(&answers.curves);
     book.markdown(words);
+    book.code(&format!("plot.curves({});", variable(view.run)));
     let mut words = Words::heading(3, &format!("{name}: test accuracy"));
     words.answer(&answers.test_accuracy).table(&view.accuracies).caveat(&answers.test_accuracy);
     book.markdown(words);
@@ -347,6 +384,7 @@ fn further(book: &mut Notebook, page: &Page, view: &ModelView, run: &RunRecord) 
     matrices(&mut words, view);
     words.caveat(&answers.confusion);
     book.markdown(words);
+    book.code(&format!("plot.matrices({});", variable(view.run)));
     let mut words = Words::heading(3, &format!("{name} compared with {}", page.first.heading));
     if let Some(comparison) = &answers.comparison {
         words.answer(comparison);

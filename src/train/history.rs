@@ -11,12 +11,19 @@ pub struct Epoch {
     pub loss: f32,
     /// Share of correct predictions in the same passes.
     pub accuracy: f32,
-    /// After the epoch's last step; with the penalty.
+    /// After the epoch's last step; with the penalty. NaN where there are no validation samples.
+    #[serde(deserialize_with = "number_or_nan")]
     pub val_loss: f32,
-    /// Share of correct predictions after the epoch's last step.
+    /// Share of correct predictions after the epoch's last step. NaN where there are no validation samples.
+    #[serde(deserialize_with = "number_or_nan")]
     pub val_accuracy: f32,
     /// Wall time of the epoch, training and validation.
     pub seconds: f64,
+}
+
+/// JSON has no NaN; it is written as null.
+fn number_or_nan<'de, D: serde::Deserializer<'de>>(from: D) -> Result<f32, D::Error> {
+    Option::<f32>::deserialize(from).map(|number| number.unwrap_or(f32::NAN))
 }
 
 /// Writes `history.csv`: epochs from 1, every digit that an f32 has.
@@ -28,13 +35,11 @@ pub fn write_csv(history: &[Epoch], to: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// The index of the epoch with the lowest validation loss, the first of equals.
+/// The index of the epoch with the lowest validation loss, the first of equals; none without validation.
 pub fn best_epoch(history: &[Epoch]) -> Option<usize> {
-    (0..history.len()).reduce(
-        |best, i| {
-            if history[i].val_loss < history[best].val_loss { i } else { best }
-        },
-    )
+    (0..history.len())
+        .filter(|i| !history[*i].val_loss.is_nan())
+        .reduce(|best, i| if history[i].val_loss < history[best].val_loss { i } else { best })
 }
 
 /// With fewer epochs after the lowest validation loss, a rise may be noise.

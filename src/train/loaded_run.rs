@@ -8,7 +8,7 @@ use super::SavedModel;
 use super::run_folder::RunFolder;
 use super::settings::Config;
 use super::source::{self, Source};
-use crate::data::{ArrayFacts, ArrayName, DataFrom, Dataset, PartName, Role, Values};
+use crate::data::{ArrayFacts, ArrayName, DEMO_SOURCE, DataFrom, Dataset, PartName, Role, Values};
 use crate::error::{DataProblem, Error, Result};
 use crate::graph::Graph;
 use crate::progress::{Progress, Silent};
@@ -46,6 +46,13 @@ impl LoadedRun {
         folder.check_finished()?;
         let (saved, graph, behind) = folder.read_model_and_age()?;
         let facts = &saved.facts;
+        if data_are_unknown(&config, &saved) {
+            let problem = format!(
+                "was imported; where {} lie is not known: give data with --data PATH",
+                if facts.is_foreign() { "its training data" } else { &facts.data_source }
+            );
+            return Err(Error::Run { path: folder.path().into(), problem });
+        }
         let named = config.class_names.is_some();
         config.class_names.get_or_insert_with(|| facts.classes.clone());
         let source = source::load(&config, cache_dir, parts, progress)
@@ -128,6 +135,11 @@ impl LoadedRun {
             return Ok(Vec::new());
         }
         let own = Config::read(&self.folder.config()).map_err(|error| error.to_string())?;
+        if data_are_unknown(&own, &self.saved) {
+            return Err(
+                "the model was imported, and the data it was trained on are not here".into()
+            );
+        }
         if own.data.is_none() && !source::has_demo(cache_dir) {
             return Err("the demo corpus that it was trained on is not in the cache".into());
         }
@@ -166,6 +178,11 @@ impl LoadedRun {
     pub fn scale(&mut self) {
         self.source.data.apply(&self.saved.facts.scale);
     }
+}
+
+/// Whether settings without data do not mean the demo corpus: those of an imported model.
+fn data_are_unknown(config: &Config, saved: &SavedModel) -> bool {
+    config.data.is_none() && saved.facts.data_source != DEMO_SOURCE
 }
 
 /// Samples of a part that a run was trained on.

@@ -22,6 +22,7 @@ pub mod runs;
 mod saved;
 pub mod settings;
 pub mod source;
+mod stored;
 mod tensors;
 mod trainer;
 pub mod words;
@@ -30,4 +31,7 @@ pub use initial::initial_parameters;
 pub use loaded_run::{LoadedRun, TrainedOn};
 pub use names::{FOLDS_SEED, data_name, data_stem, run_name, run_title, titled};
 pub use saved::{ModelFacts, SavedModel};
+pub use stored::store;
+#[cfg(feature = "formats")]
+pub(crate) use tensors::NamedTensors;
 pub use trainer::{Outcome, TrainObserver, Trainer};

@@ -270,8 +270,16 @@ impl RunFolder {
         if self.checkpoint().exists() {
             return Ok(());
         }
-        let problem = "holds no checkpoint.safetensors: its first epoch was not finished; \
-                       start again with --out and --overwrite";
+        let problem = match self.model().exists() {
+            true => {
+                "holds no checkpoint.safetensors: it was imported, so there is no history of its training to \
+                 resume or to report; evaluate, explain, predict and export take it"
+            }
+            false => {
+                "holds no checkpoint.safetensors: its first epoch was not finished; \
+                 start again with --out and --overwrite"
+            }
+        };
         Err(Error::Run { path: self.path.clone(), problem: problem.into() })
     }
 

@@ -644,8 +644,8 @@ impl PlannedRun<'_> {
         let count = graph.trainable_count();
         let mut metrics =
             run_folder::metrics(config, &device, count, epochs, &history, data, &results);
-        // Where the validation part is the held-out fold, nothing is fitted on it.
-        if !data.val_is_test {
+        // Where the validation part is the held-out fold, or there is none, nothing is fitted on it.
+        if !data.val_is_test && !data.val.is_empty() {
             metrics.calibrate(temperatures(&results, data)?, &results, data)?;
         }
         metrics.audit = Some(audit.clone());

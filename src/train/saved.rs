@@ -7,7 +7,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::settings::Recipe;
-use super::tensors::{Tensors, difference, hash_of, hash_of_text, parse_tensors, write_tensors};
+use super::tensors::{
+    NamedTensors, Tensors, difference, hash_of, hash_of_text, parse_any_tensors, parse_tensors,
+    tensor_bytes,
+};
 use crate::audio::{Cutting, FrontEnd};
 use crate::data::{Scale, Spectra, Typical};
 use crate::error::{Error, Result};
@@ -65,8 +68,22 @@ pub struct ModelFacts {
 }
 
 impl ModelFacts {
-    /// Checks numbers that are computed with.
+    /// Reads and checks them; `text` is JSON that a file of weights has.
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self> {
+        let fail = |problem: String| Error::Weights { path: path.into(), problem };
+        let facts: Self = serde_json::from_str(text).map_err(|e| fail(e.to_string()))?;
+        facts.check().map_err(fail)?;
+        Ok(facts)
+    }
+
+    /// Whether the model was trained by another program, so that its data and its training are unknown.
+    pub fn is_foreign(&self) -> bool {
+        self.data_hash.is_empty()
+    }
+
+    /// Checks what is computed with.
     fn check(&self) -> Result<(), String> {
+        self.front_end.as_ref().map_or(Ok(()), FrontEnd::check).map_err(|e| e.to_string())?;
         let shape = self.sample_shape;
         let len = shape.into_iter().try_fold(1, usize::checked_mul);
         if len.is_none_or(|len| len == 0 || len > u32::MAX as usize) {
@@ -100,12 +117,27 @@ impl SavedModel {
     /// # Errors
     /// If it cannot be written, or the graph is not the weights'.
     pub fn write(&self, path: &Path, graph: &Graph) -> Result<()> {
-        let tensors: Vec<_> = (graph.parameters().iter())
-            .map(|p| (p.name.clone(), p.shape.clone(), &self.parameters[p.range()]))
-            .collect();
-        let facts = serde_json::to_string(&self.facts)
-            .map_err(|e| Error::Weights { path: path.into(), problem: e.to_string() })?;
-        write_tensors(path, &tensors, KEY, facts)
+        let bytes = self.to_bytes(graph)?;
+        write_atomic(path, |to| to.write_all(&bytes))
+    }
+
+    /// The bytes of the file: equal models are equal bytes.
+    ///
+    /// # Errors
+    /// If the graph is not the weights'.
+    pub fn to_bytes(&self, graph: &Graph) -> Result<Vec<u8>> {
+        let fail = |problem: String| Error::Weights { path: "model.safetensors".into(), problem };
+        let tensors = graph
+            .parameters()
+            .iter()
+            .map(|p| Some((p.name.clone(), p.shape.clone(), self.parameters.get(p.range())?)))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| {
+                let (expected, found) = (graph.parameter_count(), self.parameters.len());
+                fail(format!("expected {expected} weights, as its model has, found {found}"))
+            })?;
+        let facts = serde_json::to_string(&self.facts).map_err(|e| fail(e.to_string()))?;
+        tensor_bytes(&tensors, KEY, facts).map_err(fail)
     }
 
     /// Reads a file and makes its graph.
@@ -118,26 +150,35 @@ impl SavedModel {
 
     /// As [`SavedModel::read`], from the file's bytes.
     pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<(Self, Graph)> {
-        let Tensors { mut tensors, metadata } = parse_tensors(path, bytes, KEY)?;
+        let Tensors { tensors, metadata } = parse_tensors(path, bytes, KEY)?;
+        Self::of_tensors(path, ModelFacts::parse(path, &metadata)?, tensors)
+    }
+
+    /// The tensors of any safetensors file, and the facts of one that this program wrote.
+    #[cfg(feature = "formats")]
+    pub(crate) fn parse_tensors(
+        path: &Path,
+        bytes: &[u8],
+    ) -> Result<(NamedTensors, Option<ModelFacts>)> {
+        let (tensors, metadata) = parse_any_tensors(path, bytes, KEY)?;
+        Ok((tensors, metadata.map(|text| ModelFacts::parse(path, &text)).transpose()?))
+    }
+
+    /// Puts a model together; `path` is the file that is to blame.
+    pub(crate) fn of_tensors(
+        path: &Path,
+        facts: ModelFacts,
+        mut tensors: NamedTensors,
+    ) -> Result<(Self, Graph)> {
         let fail = |problem: String| Error::Weights { path: path.into(), problem };
-        let facts: ModelFacts = serde_json::from_str(&metadata).map_err(|e| fail(e.to_string()))?;
-        facts
-            .front_end
-            .as_ref()
-            .map_or(Ok(()), FrontEnd::check)
-            .map_err(|e| fail(e.to_string()))?;
         facts.check().map_err(fail)?;
         let model = Model::parse(&facts.name, &facts.model)?;
         Recipe::of(&model)?;
         let graph = model.graph(facts.sample_shape, facts.classes.len())?;
         // A few words in the metadata can claim any size.
-        let (claimed, held) = (graph.parameter_count(), bytes.len() / size_of::<f32>());
-        if claimed > held {
-            return Err(fail(format!(
-                "expected {claimed} weights, as its model has, found a file that holds at most {held}"
-            )));
-        }
-        let mut parameters = Vec::with_capacity(claimed);
+        let held: usize = tensors.values().map(|(_, values)| values.len()).sum();
+        let claimed = graph.parameter_count();
+        let mut parameters = Vec::with_capacity(claimed.min(held));
         for p in graph.parameters() {
             match tensors.remove(&p.name) {
                 Some((shape, values)) if shape == p.shape => parameters.extend(values),

@@ -8,9 +8,12 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use crate::error::{Error, Result};
 use crate::files::{read_regular, write_atomic};
 
-/// Contents of a file: named tensors (shape and values) and its metadata.
+/// Shape and values of tensors, by name.
+pub(crate) type NamedTensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
+/// Contents of a file: tensors and its metadata.
 pub(super) struct Tensors {
-    pub(super) tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    pub(super) tensors: NamedTensors,
     pub(super) metadata: String,
 }
 
@@ -22,19 +25,28 @@ pub(super) fn write_tensors(
     key: &str,
     metadata: String,
 ) -> Result<()> {
-    let fail = |problem: String| Error::Weights { path: path.into(), problem };
+    let file = tensor_bytes(tensors, key, metadata)
+        .map_err(|problem| Error::Weights { path: path.into(), problem })?;
+    write_atomic(path, |to| to.write_all(&file))
+}
+
+/// What [`write_tensors`] writes.
+pub(super) fn tensor_bytes(
+    tensors: &[(String, Vec<usize>, &[f32])],
+    key: &str,
+    metadata: String,
+) -> Result<Vec<u8>, String> {
     let bytes: Vec<Vec<u8>> = (tensors.iter())
         .map(|(_, _, values)| values.iter().flat_map(|v| v.to_le_bytes()).collect())
         .collect();
     let views = (tensors.iter().zip(&bytes))
         .map(|((name, shape, _), bytes)| {
             let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
-            Ok((name.as_str(), view.map_err(|e| fail(e.to_string()))?))
+            Ok((name.as_str(), view.map_err(|e| e.to_string())?))
         })
-        .collect::<Result<Vec<_>>>()?;
+        .collect::<Result<Vec<_>, String>>()?;
     let metadata = HashMap::from([(key.to_owned(), metadata)]);
-    let file = safetensors::serialize(views, Some(metadata)).map_err(|e| fail(e.to_string()))?;
-    write_atomic(path, |to| to.write_all(&file))
+    safetensors::serialize(views, Some(metadata)).map_err(|e| e.to_string())
 }
 
 /// BLAKE3 of a tensor's values, 32 hex characters.
@@ -73,17 +85,28 @@ pub(super) fn read_tensors(path: &Path, key: &str) -> Result<Tensors> {
 
 /// Reads them from a file's bytes.
 pub(super) fn parse_tensors(path: &Path, bytes: &[u8], key: &str) -> Result<Tensors> {
+    let (tensors, metadata) = parse_any_tensors(path, bytes, key)?;
+    let metadata = metadata.ok_or_else(|| Error::Weights {
+        path: path.into(),
+        problem: format!("expected metadata \"{key}\", found none: not a file of this program"),
+    })?;
+    Ok(Tensors { tensors, metadata })
+}
+
+/// Reads the tensors of any program's file, and the metadata under `key` if there are some.
+pub(super) fn parse_any_tensors(
+    path: &Path,
+    bytes: &[u8],
+    key: &str,
+) -> Result<(NamedTensors, Option<String>)> {
     let fail = |problem: String| Error::Weights { path: path.into(), problem };
     let damaged = |e: safetensors::SafeTensorError| {
         fail(format!("expected a safetensors file, found another or a damaged file ({e})"))
     };
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     let metadata = header.metadata().as_ref().and_then(|texts| texts.get(key)).cloned();
-    let metadata = metadata.ok_or_else(|| {
-        fail(format!("expected metadata \"{key}\", found none: not a file of this program"))
-    })?;
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
-    let mut tensors = BTreeMap::new();
+    let mut tensors = NamedTensors::new();
     for (name, view) in file.tensors() {
         if view.dtype() != Dtype::F32 {
             return Err(fail(format!("tensor \"{name}\": expected F32, found {:?}", view.dtype())));
@@ -96,5 +119,5 @@ pub(super) fn parse_tensors(path: &Path, bytes: &[u8], key: &str) -> Result<Tens
         }
         tensors.insert(name, (view.shape().to_vec(), values));
     }
-    Ok(Tensors { tensors, metadata })
+    Ok((tensors, metadata))
 }

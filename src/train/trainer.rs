@@ -276,17 +276,21 @@ impl<'a> Trainer<'a> {
     fn end_epoch(&mut self, observer: &dyn TrainObserver) -> Result<()> {
         let start = Instant::now();
         let mut probabilities = Vec::new();
-        let val = self.loader.evaluate(self.backend, PartName::Val, &mut probabilities)?;
-        if !val.loss.is_finite() {
-            return Err(self.diverged(self.position.history.len()));
+        let (mut val_loss, mut val_accuracy) = (f32::NAN, f32::NAN);
+        if !self.data.val.is_empty() {
+            let val = self.loader.evaluate(self.backend, PartName::Val, &mut probabilities)?;
+            if !val.loss.is_finite() {
+                return Err(self.diverged(self.position.history.len()));
+            }
+            (val_loss, val_accuracy) = (val.mean_loss(), val.accuracy());
         }
         let own_seconds = self.seconds_since(start);
         let Position { history, metrics, step, seconds, .. } = &mut self.position;
         let figures = Epoch {
             loss: metrics.mean_loss(),
             accuracy: metrics.accuracy(),
-            val_loss: val.mean_loss(),
-            val_accuracy: val.accuracy(),
+            val_loss,
+            val_accuracy,
             seconds: *seconds + own_seconds,
         };
         history.push(figures);
@@ -331,7 +335,7 @@ impl<'a> Trainer<'a> {
         Ok((state.parameters, epochs))
     }
 
-    /// Evaluates each part with the backend's weights.
+    /// Evaluates each part that has samples with the backend's weights.
     ///
     /// # Errors
     /// If the device fails.
@@ -342,7 +346,8 @@ impl<'a> Trainer<'a> {
             let metrics = self.loader.evaluate(self.backend, name, &mut probabilities)?;
             Results::new(name, self.data.part(name), classes, metrics, probabilities)
         };
-        PartName::ALL.into_iter().map(evaluate).collect()
+        let with_samples = |name: &PartName| !self.data.part(*name).is_empty();
+        PartName::ALL.into_iter().filter(with_samples).map(evaluate).collect()
     }
 
     fn diverged(&self, epoch: usize) -> Error {

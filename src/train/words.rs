@@ -48,7 +48,7 @@ fn gap_by_epoch(history: &[Epoch]) -> Option<String> {
         .into_iter()
         .filter(|epoch| (1..=history.len()).contains(epoch))
         .collect();
-    if marks.len() < 2 {
+    if marks.len() < 2 || history.iter().any(|epoch| epoch.val_loss.is_nan()) {
         return None;
     }
     let gaps: Vec<String> =

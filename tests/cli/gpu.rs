@@ -315,7 +315,7 @@ fn a_run_is_exported_for_webgpu() {
     work.fails("export --webgpu run --samples 4000000000", &["WebGPU", "fewer --samples"]);
     work.fails("export --webgpu run --out nosuch/a.json", &["no folder nosuch", "mkdir"]);
     work.fails("export --webgpu nosuch", &["nosuch"]);
-    work.refuses("export run", &["--webgpu"]);
+    work.refuses("export run", &["--format", "webgpu"]);
 }
 
 /// Other tiles are other orders of summation: a run has those that were chosen for its GPU, and can be

@@ -5,12 +5,14 @@ use serde_json::Value;
 use super::adapter::skipped;
 use super::program::{Ran, Work};
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 21] = [
     "assignment",
     "train",
     "lr-find",
     "evaluate",
     "explain",
+    "export",
+    "import",
     "report",
     "predict",
     "compare",
@@ -59,7 +61,17 @@ fn every_help_fits_a_terminal() {
     {
         assert!(work.ok(&format!("{command} -h")).out.contains("--json "), "{command}");
     }
-    for command in ["train", "evaluate", "explain", "compare", "assignment", "prepare", "report"] {
+    for command in [
+        "train",
+        "evaluate",
+        "explain",
+        "export",
+        "import",
+        "compare",
+        "assignment",
+        "prepare",
+        "report",
+    ] {
         assert!(work.ok(&format!("{command} -h")).out.contains("-o, --out <"), "{command}");
     }
     assert!(!work.ok("explain -h").out.contains("demo corpus]"), "a run has its own data");

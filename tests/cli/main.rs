@@ -17,6 +17,7 @@ mod data;
 mod data_from;
 mod evaluate;
 mod explain;
+mod export;
 mod folds;
 mod gpu;
 mod help;

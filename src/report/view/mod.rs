@@ -30,7 +30,7 @@ use crate::files::day_and_time;
 use crate::plot::style_sheet;
 use crate::text::{listed, shell};
 pub(super) use matrix::{MatrixView, Row as MatrixRow};
-pub(super) use model::{ModelView, commands};
+pub(super) use model::{ModelView, explain_command};
 pub(super) use samples::GenreView;
 pub(super) use tables::Table;
 

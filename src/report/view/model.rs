@@ -137,12 +137,16 @@ fn config_file(run: &RunRecord) -> String {
 }
 
 /// The run from its own configuration, which the page holds, and its maps.
-pub(in crate::report) fn commands(run: &RunRecord, file: &str, folder: &str) -> String {
+fn commands(run: &RunRecord, file: &str, folder: &str) -> String {
+    let (file, out) = (shell(file), shell(folder));
+    format!("genre-gpu train --config {file} --out {out}\n{}", explain_command(run, folder))
+}
+
+/// The command that explains a run as this one was.
+pub(in crate::report) fn explain_command(run: &RunRecord, folder: &str) -> String {
     let heard = run.explanation.shown.iter().any(|shown| shown.sound.is_some());
     format!(
-        "genre-gpu train --config {} --out {}\ngenre-gpu explain {}{}{}",
-        shell(file),
-        shell(folder),
+        "genre-gpu explain {}{}{}",
         shell(folder),
         if heard { " --listen" } else { "" },
         if run.explanation.asked.checks { "" } else { " --no-checks" },

@@ -7,10 +7,11 @@ use std::path::Path;
 
 #[cfg(feature = "audio")]
 use super::recordings::Recordings;
-use super::settings::Config;
+use super::settings::{CheckpointSelection, Config};
 use crate::audio::{Cutting, FrontEnd};
-use crate::data::{ArrayName, DataFrom, DataOptions, Dataset, GroupBy, PartName};
+use crate::data::{ArrayName, DataFrom, DataOptions, Dataset, GroupBy, HeldArray, PartName, Role};
 use crate::error::{Error, Result};
+use crate::models::EarlyStopping;
 use crate::progress::Progress;
 
 #[cfg(feature = "audio")]
@@ -88,21 +89,64 @@ pub fn open(
         })?;
         source.data = fold.only(wanted);
     }
-    if let Some(given) = &config.front_end {
-        if let Some(known) = &source.front_end {
-            return Err(Error::Setting {
-                name: "front-end",
-                expected: "arrays of unknown front end",
-                found: format!(
-                    "{} of {}; leave out --front-end {given}",
-                    known.name, source.data.source
-                ),
-            });
-        }
-        let [h, w, _] = source.data.sample_shape;
-        source.front_end = Some(given.of_samples([h, w])?);
-    }
+    source.front_end = front_end(config, &source)?;
     Ok(source)
+}
+
+/// The samples of arrays that a caller holds in memory, under the names that files of them would have.
+/// Validation and test samples may be absent where no setting asks for them.
+///
+/// # Errors
+/// If arrays are unusable.
+pub fn of_arrays(
+    config: &Config,
+    arrays: &[HeldArray<'_>],
+    progress: &dyn Progress,
+) -> Result<Source> {
+    let has = |part: &PartName| {
+        let name = ArrayName { role: Role::X, part: *part };
+        arrays.iter().any(|array| ArrayName::of(array.name) == Some(name))
+    };
+    let parts: Vec<PartName> = PartName::ALL.into_iter().filter(has).collect();
+    if parts.contains(&PartName::Train) && !parts.contains(&PartName::Val) {
+        let by_validation = [
+            ("early-stopping", config.early_stopping != EarlyStopping::None),
+            ("keep", config.keep == CheckpointSelection::Best),
+            ("schedule", config.schedule.depends_on_losses()),
+        ];
+        if let Some((name, _)) = by_validation.into_iter().find(|(_, chooses)| *chooses) {
+            let expected = "validation samples, whose loss decides";
+            return Err(Error::Setting { name, expected, found: "none".into() });
+        }
+    }
+    let options = array_options(config, Path::new(""), &parts, DataFrom::Memory)?;
+    let data = Dataset::load_held(arrays, &options, progress)?;
+    let mut source = Source {
+        data,
+        front_end: None,
+        cutting: None,
+        #[cfg(feature = "audio")]
+        recordings: None,
+    };
+    source.front_end = front_end(config, &source)?;
+    Ok(source)
+}
+
+/// How the sound of a source became spectrograms: known, or given by the settings.
+fn front_end(config: &Config, source: &Source) -> Result<Option<FrontEnd>> {
+    let Some(given) = &config.front_end else { return Ok(source.front_end.clone()) };
+    if let Some(known) = &source.front_end {
+        return Err(Error::Setting {
+            name: "front-end",
+            expected: "arrays of unknown front end",
+            found: format!(
+                "{} of {}; leave out --front-end {given}",
+                known.name, source.data.source
+            ),
+        });
+    }
+    let [h, w, _] = source.data.sample_shape;
+    given.of_samples([h, w]).map(Some)
 }
 
 /// Whether the demo corpus need not be made.

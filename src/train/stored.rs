@@ -1,0 +1,42 @@
+//! A run folder of weights alone: of a model that was imported, or whose weights were set.
+
+use std::path::Path;
+
+use super::SavedModel;
+use super::run_folder::RunFolder;
+use super::settings::{Recipe, Settings};
+use crate::error::Result;
+use crate::files::{FolderLock, write_atomic};
+use crate::graph::Graph;
+use crate::models::Model;
+use crate::models::summary::LayerTable;
+
+/// Writes `config.toml`, `summary.txt`, `model.safetensors` and, unless it is a built-in one, the model's
+/// text. The folder then serves wherever that of a trained run does, but for what needs its metrics.
+///
+/// # Errors
+/// If the folder holds a run and `overwrite` is not set, or a file cannot be written.
+pub fn store(saved: &SavedModel, graph: &Graph, folder: &Path, overwrite: bool) -> Result<()> {
+    let facts = &saved.facts;
+    let out = RunFolder::create(folder, overwrite)?;
+    let _lock = FolderLock::acquire(folder)?;
+    out.clear()?;
+    // What a config.toml names: a built-in model, or a file that lies beside it.
+    let built_in = Model::open(&facts.name).is_ok_and(|known| known.text == facts.model);
+    let file = (!built_in).then(|| folder.join(format!("{}.toml", facts.name)));
+    let name = file.as_ref().map_or(facts.name.clone(), |file| file.display().to_string());
+    let recipe = Recipe::of(&Model::parse(&facts.name, &facts.model)?)?;
+    let settings = Settings {
+        model: Some(name),
+        seed: Some(facts.seed),
+        scale: Some(facts.scale.kind),
+        ..Settings::default()
+    };
+    out.write_config(&settings.resolve(recipe)?)?;
+    if let Some(file) = &file {
+        write_atomic(file, |to| to.write_all(facts.model.as_bytes()))?;
+    }
+    out.write_summary(&format!("{}\n\n{}", facts.name, LayerTable(graph)))?;
+    // Last, as in training.
+    out.write_model(saved, graph)
+}
