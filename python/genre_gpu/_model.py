@@ -115,7 +115,7 @@ class Model:
         seed: int = 42,
     ) -> None:
         model = os.fspath(model)
-        is_text = "\n" in model or "=" in model
+        is_text = _is_text(model)
         self._name = "model" if is_text else model
         self._text: Optional[str] = model if is_text else None
         self._seed = seed
@@ -377,7 +377,7 @@ class Model:
             temporary = tempfile.TemporaryDirectory(prefix="genre-gpu-")
             folder = os.path.join(temporary.name, "run")
         else:
-            folder = os.fspath(run)
+            folder = os.path.abspath(run)
         listener = _Training(self, callbacks, verbose)
         self.stop_training = False
         _native.train(
@@ -673,7 +673,7 @@ def import_model(
     layers = None
     if model is not None:
         text = os.fspath(model)
-        layers = ("model", text) if "\n" in text or "=" in text else (text, None)
+        layers = ("model", text) if _is_text(text) else (text, None)
     names = None if classes is None else list(classes)
     network, notes = _native.Network.of_file(path, layers, shape, name, names, scale, front_end)
     for note in notes:
@@ -709,7 +709,7 @@ def load(run: Path) -> Model:
     GenreGpuError
         If it is no finished run, or a file of it is damaged.
     """
-    folder = os.fspath(run)
+    folder = os.path.abspath(run)
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"{folder}: expected the folder of a run, found none")
     model = _of_network(_native.Network.of_run(folder))
@@ -745,6 +745,11 @@ def train(
     model = load(run)
     model.history = listener.history
     return model
+
+
+def _is_text(model: str) -> bool:
+    """Whether this is the text of a model, not its name or file."""
+    return "[[" in model
 
 
 class _Folder:
