@@ -34,7 +34,7 @@ class History:
     seconds : list of float
         How long each took, training and validation.
     params : dict
-        ``epochs``, ``steps`` (in an epoch) and ``verbose``.
+        ``epochs``, ``samples`` (in an epoch) and ``verbose``.
     """
 
     def __init__(self) -> None:
@@ -120,6 +120,7 @@ class Model:
         self._text: Optional[str] = model if is_text else None
         self._seed = seed
         self._set_weights = False
+        self._is_training = False
         #: The folder of the run, until weights are set; a temporary one is removed with the model.
         self._run: Optional[str] = None
         self._temporary: Optional["tempfile.TemporaryDirectory[str]"] = None
@@ -148,6 +149,11 @@ class Model:
         return self._network is not None
 
     def _built(self) -> "_native.Network":
+        if self._is_training:
+            raise ValueError(
+                "the weights cannot be had before training has ended; keep=\"best\" keeps those of the epoch "
+                "with the lowest validation loss"
+            )
         if self._network is None:
             raise ValueError(
                 "the model does not know its samples yet: fit it, or give shape and classes, e.g. "
@@ -203,8 +209,9 @@ class Model:
     def metrics(self) -> Dict[str, Any]:
         """The contents of the run's ``metrics.json``: confusion matrices, precision and recall,
         calibration."""
-        if self._run is None:
-            raise ValueError("metrics: expected a run, found weights that are not of one; fit the model")
+        if self._is_training or self._run is None:
+            # Not a ValueError: Keras's callbacks ask with hasattr, and go on without.
+            raise AttributeError("metrics: expected a run, found weights that are not of one; fit the model")
         with open(os.path.join(self._run, "metrics.json"), encoding="utf-8") as file:
             found: Dict[str, Any] = json.load(file)
         return found
@@ -218,7 +225,7 @@ class Model:
         (print if print_fn is None else print_fn)(self._built().summary().rstrip())
 
     def __repr__(self) -> str:
-        if self._network is None:
+        if self._network is None or self._is_training:
             return f"Model({self._name})"
         (mels, frames), facts = self.shape, self._network.facts
         trained = f"{facts['epochs']} epochs" if facts["epochs"] else "not trained"
@@ -297,7 +304,7 @@ class Model:
         epochs: Optional[int] = None,
         batch_size: Optional[int] = None,
         device: str = "cpu",
-        callbacks: Sequence[Any] = (),
+        callbacks: Optional[Sequence[Any]] = None,
         verbose: Union[int, str] = "auto",
         run: Optional[Path] = None,
         overwrite: bool = False,
@@ -378,19 +385,24 @@ class Model:
             folder = os.path.join(temporary.name, "run")
         else:
             folder = os.path.abspath(run)
-        listener = _Training(self, callbacks, verbose)
+        listener = _Training(self, callbacks or (), verbose)
         self.stop_training = False
-        _native.train(
-            self._name,
-            self._text,
-            json.dumps(given, default=_plain),
-            None,
-            arrays,
-            folder,
-            overwrite,
-            cache_dir,
-            listener,
-        )
+        # Callbacks would else get, and set, the weights of the fit before.
+        self._is_training = True
+        try:
+            _native.train(
+                self._name,
+                self._text,
+                json.dumps(given, default=_plain),
+                None,
+                arrays,
+                folder,
+                overwrite,
+                cache_dir,
+                listener,
+            )
+        finally:
+            self._is_training = False
         self._leave_run()
         self._run, self._temporary = folder, temporary
         self._network = _native.Network.of_run(folder)
@@ -686,7 +698,7 @@ def _of_network(network: "_native.Network") -> Model:
     model = Model.__new__(Model)
     model._name, model._text, model._seed = facts["name"], facts["model"], facts["seed"]
     model._classes = list(facts["classes"])
-    model._set_weights = True
+    model._set_weights, model._is_training = True, False
     model._run, model._temporary = None, None
     model.stop_training = False
     model._network = network
@@ -787,7 +799,9 @@ class _Training(Listener):
         for one in self._functions:
             if not callable(one):
                 raise ValueError(f"callbacks: expected functions or Keras's callbacks, found {one!r}")
-        self.steps = any(_overrides(one, "on_train_batch_end") for one in self._objects)
+        # Keras's on_train_batch_end calls on_batch_end.
+        names = ("on_train_batch_end", "on_batch_end")
+        self.steps = any(_overrides(one, name) for one in self._objects for name in names)
         self.history = History()
         self._begun = False
         self._steps = 0
@@ -838,8 +852,8 @@ def _has_methods(callback: Any) -> bool:
 
 
 def _overrides(callback: Any, method: str) -> bool:
-    """Whether a callback has a method that is not the empty one of Keras's class."""
-    own = getattr(type(callback), method, None)
+    """Whether a callback has a method, of its class or its own, that is not the empty one of Keras's class."""
+    own = getattr(callback, method, None)
     return own is not None and not getattr(own, "__module__", "").startswith("keras.src.callbacks.callback")
 
 
