@@ -11,6 +11,7 @@ settings.
 >>> history.history["val_accuracy"][-1]             # doctest: +SKIP
 """
 
+from ._cuts import Cuts, cuts
 from ._data import Data, Prepared, load_data, prepare
 from ._listener import GenreGpuWarning
 from ._model import Explanation, History, Model, import_model, load, train
@@ -18,6 +19,7 @@ from ._native import GenreGpuError, __version__
 from ._sound import log_mel
 
 __all__ = [
+    "Cuts",
     "Data",
     "Explanation",
     "GenreGpuError",
@@ -26,6 +28,7 @@ __all__ = [
     "Model",
     "Prepared",
     "__version__",
+    "cuts",
     "import_model",
     "load",
     "load_data",

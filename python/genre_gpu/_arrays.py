@@ -14,15 +14,19 @@ def held(name: str, array: Any) -> Tuple[str, bytes, "np.ndarray[Any, np.dtype[n
     The bytes are those of the array itself where it is contiguous in either order.
     """
     array = np.asarray(array)
+    if array.dtype.hasobject:
+        # Text or numbers, as pandas holds them; not both, such as text and a NaN for what is missing.
+        texts = [isinstance(value, str) for value in array.ravel()]
+        if array.ndim > 0 and all(texts) == any(texts):
+            array = np.array(array.tolist())
+        if array.dtype.hasobject:
+            raise ValueError(f"{name}: expected numbers or text, found Python objects; convert with astype(str) or astype(float)")
     if not (array.flags.c_contiguous or array.flags.f_contiguous):
         array = np.ascontiguousarray(array)
     header = io.BytesIO()
     described = np.lib.format.header_data_from_array_1_0(array)
     np.lib.format.write_array_header_2_0(header, described)
     flat = array.reshape(-1, order="F" if described["fortran_order"] else "C")
-    if array.dtype.hasobject:
-        # The library refuses it by its header, and says what to do.
-        return name, header.getvalue(), np.empty(0, np.uint8)
     return name, header.getvalue(), flat.view(np.uint8)
 
 

@@ -34,7 +34,7 @@ class History:
     seconds : list of float
         How long each took, training and validation.
     params : dict
-        ``epochs``, ``steps`` (in an epoch) and ``verbose``.
+        ``epochs``, ``samples`` (in an epoch) and ``verbose``.
     """
 
     def __init__(self) -> None:
@@ -115,11 +115,12 @@ class Model:
         seed: int = 42,
     ) -> None:
         model = os.fspath(model)
-        is_text = "\n" in model or "=" in model
+        is_text = _is_text(model)
         self._name = "model" if is_text else model
         self._text: Optional[str] = model if is_text else None
         self._seed = seed
         self._set_weights = False
+        self._is_training = False
         #: The folder of the run, until weights are set; a temporary one is removed with the model.
         self._run: Optional[str] = None
         self._temporary: Optional["tempfile.TemporaryDirectory[str]"] = None
@@ -148,6 +149,11 @@ class Model:
         return self._network is not None
 
     def _built(self) -> "_native.Network":
+        if self._is_training:
+            raise ValueError(
+                "the weights cannot be had before training has ended; keep=\"best\" keeps those of the epoch "
+                "with the lowest validation loss"
+            )
         if self._network is None:
             raise ValueError(
                 "the model does not know its samples yet: fit it, or give shape and classes, e.g. "
@@ -203,8 +209,9 @@ class Model:
     def metrics(self) -> Dict[str, Any]:
         """The contents of the run's ``metrics.json``: confusion matrices, precision and recall,
         calibration."""
-        if self._run is None:
-            raise ValueError("metrics: expected a run, found weights that are not of one; fit the model")
+        if self._is_training or self._run is None:
+            # Not a ValueError: Keras's callbacks ask with hasattr, and go on without.
+            raise AttributeError("metrics: expected a run, found weights that are not of one; fit the model")
         with open(os.path.join(self._run, "metrics.json"), encoding="utf-8") as file:
             found: Dict[str, Any] = json.load(file)
         return found
@@ -218,7 +225,7 @@ class Model:
         (print if print_fn is None else print_fn)(self._built().summary().rstrip())
 
     def __repr__(self) -> str:
-        if self._network is None:
+        if self._network is None or self._is_training:
             return f"Model({self._name})"
         (mels, frames), facts = self.shape, self._network.facts
         trained = f"{facts['epochs']} epochs" if facts["epochs"] else "not trained"
@@ -297,7 +304,7 @@ class Model:
         epochs: Optional[int] = None,
         batch_size: Optional[int] = None,
         device: str = "cpu",
-        callbacks: Sequence[Any] = (),
+        callbacks: Optional[Sequence[Any]] = None,
         verbose: Union[int, str] = "auto",
         run: Optional[Path] = None,
         overwrite: bool = False,
@@ -377,20 +384,25 @@ class Model:
             temporary = tempfile.TemporaryDirectory(prefix="genre-gpu-")
             folder = os.path.join(temporary.name, "run")
         else:
-            folder = os.fspath(run)
-        listener = _Training(self, callbacks, verbose)
+            folder = os.path.abspath(run)
+        listener = _Training(self, callbacks or (), verbose)
         self.stop_training = False
-        _native.train(
-            self._name,
-            self._text,
-            json.dumps(given, default=_plain),
-            None,
-            arrays,
-            folder,
-            overwrite,
-            cache_dir,
-            listener,
-        )
+        # Callbacks would else get, and set, the weights of the fit before.
+        self._is_training = True
+        try:
+            _native.train(
+                self._name,
+                self._text,
+                json.dumps(given, default=_plain),
+                None,
+                arrays,
+                folder,
+                overwrite,
+                cache_dir,
+                listener,
+            )
+        finally:
+            self._is_training = False
         self._leave_run()
         self._run, self._temporary = folder, temporary
         self._network = _native.Network.of_run(folder)
@@ -673,7 +685,7 @@ def import_model(
     layers = None
     if model is not None:
         text = os.fspath(model)
-        layers = ("model", text) if "\n" in text or "=" in text else (text, None)
+        layers = ("model", text) if _is_text(text) else (text, None)
     names = None if classes is None else list(classes)
     network, notes = _native.Network.of_file(path, layers, shape, name, names, scale, front_end)
     for note in notes:
@@ -686,7 +698,7 @@ def _of_network(network: "_native.Network") -> Model:
     model = Model.__new__(Model)
     model._name, model._text, model._seed = facts["name"], facts["model"], facts["seed"]
     model._classes = list(facts["classes"])
-    model._set_weights = True
+    model._set_weights, model._is_training = True, False
     model._run, model._temporary = None, None
     model.stop_training = False
     model._network = network
@@ -709,7 +721,7 @@ def load(run: Path) -> Model:
     GenreGpuError
         If it is no finished run, or a file of it is damaged.
     """
-    folder = os.fspath(run)
+    folder = os.path.abspath(run)
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"{folder}: expected the folder of a run, found none")
     model = _of_network(_native.Network.of_run(folder))
@@ -747,6 +759,11 @@ def train(
     return model
 
 
+def _is_text(model: str) -> bool:
+    """Whether this is the text of a model, not its name or file."""
+    return "[[" in model
+
+
 class _Folder:
     """A folder with a model's weights for a while: its run's, or a temporary one."""
 
@@ -782,7 +799,9 @@ class _Training(Listener):
         for one in self._functions:
             if not callable(one):
                 raise ValueError(f"callbacks: expected functions or Keras's callbacks, found {one!r}")
-        self.steps = any(_overrides(one, "on_train_batch_end") for one in self._objects)
+        # Keras's on_train_batch_end calls on_batch_end.
+        names = ("on_train_batch_end", "on_batch_end")
+        self.steps = any(_overrides(one, name) for one in self._objects for name in names)
         self.history = History()
         self._begun = False
         self._steps = 0
@@ -833,8 +852,8 @@ def _has_methods(callback: Any) -> bool:
 
 
 def _overrides(callback: Any, method: str) -> bool:
-    """Whether a callback has a method that is not the empty one of Keras's class."""
-    own = getattr(type(callback), method, None)
+    """Whether a callback has a method, of its class or its own, that is not the empty one of Keras's class."""
+    own = getattr(callback, method, None)
     return own is not None and not getattr(own, "__module__", "").startswith("keras.src.callbacks.callback")
 
 

@@ -13,7 +13,7 @@ from typing import Any, Optional
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from ._data import Path
 from ._model import Model
@@ -132,6 +132,7 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> Any:
         """The most probable label of each sample."""
+        check_is_fitted(self, "model_")
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
@@ -155,8 +156,5 @@ def _labels(y: Any) -> Any:
     if y is None:
         raise ValueError("y: expected labels (requires y to be passed, but the target y is None)")
     y = np.asarray(y)
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    if y.ndim != 1:
-        raise ValueError(f"y: expected one label for each sample, found shape {y.shape}")
-    return y
+    # A column is taken with scikit-learn's own warning, other shapes are refused.
+    return column_or_1d(y, warn=True)

@@ -371,9 +371,14 @@ impl Network {
         listener: &Listener,
     ) -> Result<Results> {
         let facts = &self.saved.facts;
+        // The arrays are laid out as `predict` takes them, whatever the run's own files were like.
         let config = Config {
             class_names: Some(facts.classes.clone()),
             front_end: None,
+            transpose: false,
+            split: None,
+            fold: None,
+            arrays: Default::default(),
             ..self.config.clone()
         };
         let mut data = source::of_arrays(&config, arrays, listener)?.data;

@@ -91,8 +91,8 @@ def test_from_files_to_verdicts(songs, tmp_path):
     assert data.x_train.shape[1:] == (32, 40) and data.front_end["n_mels"] == 32
     assert not data.x_train.flags.writeable
     one = genre_gpu.cuts(songs / "calm" / "song0.wav", segments=2, frames=40, n_mels=32)
-    assert one.x.shape == (2, 32, 40) and one.starts_s[0] == 0
-    assert abs(one.seconds - 4) < 1e-9 and one.damage is None
+    assert one.x.shape == (2, 32, 40) and one.start_s[0] == 0
+    assert abs(one.seconds - 4) < 1e-9 and one.remark is None
     parts = np.concatenate([data.x_train, data.x_val, data.x_test])
     assert all((one.x[i] == parts).all(axis=(1, 2)).sum() == 1 for i in range(2))
     with pytest.raises(ValueError, match="broken.wav"):

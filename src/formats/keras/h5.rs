@@ -75,6 +75,10 @@ fn damaged(e: impl std::fmt::Display) -> String {
 fn parse(bytes: Vec<u8>) -> Result<Weights, String> {
     let most = bytes.len();
     let file = File::from_bytes(bytes).map_err(damaged)?;
+    let end = file.superblock().eof_address;
+    if end > most as u64 {
+        return Err(damaged(format!("{end} bytes were written, {most} are there")));
+    }
     let root = file.root();
     let mut facts = None;
     let names = root.datasets().map_err(damaged)?;

@@ -222,13 +222,12 @@ fn tensors(
             format!("expected the weights of layer \"{node}\" in the group \"{place}\", found none")
         })?;
         if found.values.len() != stored.len() {
-            let hint = match graph.node(id).op {
-                Op::BatchNorm { .. }
-                    if layer.is_some_and(|layer| layer.config.contains_key("scale")) =>
-                {
+            let is_norm = matches!(graph.node(id).op, Op::BatchNorm { .. });
+            let hint = match is_norm && found.values.len() < stored.len() {
+                true => {
                     "; without scale or center it can be read from a .keras file, which says which"
                 }
-                _ => "",
+                false => "",
             };
             return Err(format!(
                 "layer \"{node}\": expected {} arrays of weights, found {}{hint}",

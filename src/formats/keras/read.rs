@@ -631,20 +631,21 @@ impl Builder<'_> {
     fn end(&mut self) -> Result<(), String> {
         let output = self.graph.output();
         let last = self.layers.len() - 1;
-        match self.graph.node(output).op {
-            Op::Softmax => Ok(()),
-            Op::Dense { activation: Activation::Linear, .. } => {
-                let name = self.graph.node(output).name.clone();
-                self.notes.push(format!(
-                    "the model ends in the logits of \"{}\": a softmax was added",
-                    crate::text::shown(&name)
-                ));
-                self.push(last, "softmax", Op::Softmax, &[output]).map(|_| ())
-            }
-            _ => Err(fail(
+        let op = self.graph.node(output).op;
+        if op == Op::Softmax {
+            return Ok(());
+        }
+        if !matches!(op, Op::Dense { activation: Activation::Linear, .. }) {
+            return Err(fail(
                 &self.layers[last],
                 "expected a softmax over the classes at the end, or a Dense layer of their logits",
-            )),
+            ));
         }
+        let name = self.graph.node(output).name.clone();
+        self.notes.push(format!(
+            "the model ends in the logits of \"{}\": a softmax was added",
+            crate::text::shown(&name)
+        ));
+        self.push(last, "softmax", Op::Softmax, &[output]).map(|_| ())
     }
 }

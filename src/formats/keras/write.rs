@@ -68,10 +68,7 @@ pub(super) fn layers(graph: &Graph, scale: &Scale) -> Written {
     let names: Vec<String> = graph
         .nodes()
         .iter()
-        .map(|node| match node.op {
-            Op::Input => INPUT,
-            _ => node.name.as_str(),
-        })
+        .map(|node| if node.op == Op::Input { INPUT } else { node.name.as_str() })
         .map(|name| model.unused(&keras_name(name)))
         .collect();
     for (id, name) in graph.ids().zip(names) {

@@ -52,28 +52,54 @@ impl Layout {
     pub(super) fn of(graph: &Graph, orders: &[Order], parameter: &Parameter) -> Self {
         let node: &Node = graph.node(parameter.node);
         let order = |id: &NodeId| orders.get(id.index()).copied().flatten();
-        match (&node.op, parameter.role, &parameter.shape[..]) {
-            (Op::Conv2d { .. }, Role::Kernel, &[k_h, k_w, c_in, c_out]) => Self {
-                dims: [k_h, k_w, c_in, c_out],
-                axes: [3, 2, 0, 1],
-                shape: vec![c_out, c_in, k_h, k_w],
-            },
-            (Op::DepthwiseConv2d { .. }, Role::Kernel, &[k_h, k_w, c, multiplier]) => Self {
-                dims: [k_h, k_w, c, multiplier],
-                axes: [2, 3, 0, 1],
-                shape: vec![c * multiplier, 1, k_h, k_w],
-            },
-            (Op::Dense { .. }, Role::Kernel, _) | (Op::BatchNorm { .. }, _, _) => {
-                match node.inputs.first().and_then(order) {
-                    Some([h, w, c]) => Self {
-                        dims: [h, w, c, parameter.len() / (h * w * c)],
-                        axes: [2, 0, 1, 3],
-                        shape: parameter.shape.clone(),
-                    },
-                    None => Self::same(parameter),
-                }
+        let kernel = match parameter.shape[..] {
+            [a, b, c, d] if parameter.role == Role::Kernel => Some([a, b, c, d]),
+            _ => None,
+        };
+        match node.op {
+            Op::Conv2d { .. } => kernel.map_or_else(
+                || Self::same(parameter),
+                |[k_h, k_w, c_in, c_out]| Self {
+                    dims: [k_h, k_w, c_in, c_out],
+                    axes: [3, 2, 0, 1],
+                    shape: vec![c_out, c_in, k_h, k_w],
+                },
+            ),
+            Op::DepthwiseConv2d { .. } => kernel.map_or_else(
+                || Self::same(parameter),
+                |[k_h, k_w, c, multiplier]| Self {
+                    dims: [k_h, k_w, c, multiplier],
+                    axes: [2, 3, 0, 1],
+                    shape: vec![c * multiplier, 1, k_h, k_w],
+                },
+            ),
+            Op::BatchNorm { .. } => Self::rows(parameter, node.inputs.first().and_then(order)),
+            Op::Dense { .. } if parameter.role == Role::Kernel => {
+                Self::rows(parameter, node.inputs.first().and_then(order))
             }
-            _ => Self::same(parameter),
+            Op::Dense { .. }
+            | Op::Input
+            | Op::MaxPool2d { .. }
+            | Op::AvgPool2d { .. }
+            | Op::StdPool2d { .. }
+            | Op::Activation { .. }
+            | Op::Dropout { .. }
+            | Op::Crop { .. }
+            | Op::AxisToChannels { .. }
+            | Op::Flatten
+            | Op::Concat
+            | Op::Add
+            | Op::Softmax => Self::same(parameter),
+        }
+    }
+
+    /// Rows in the order of the vector that they go with.
+    fn rows(parameter: &Parameter, order: Order) -> Self {
+        let Some([h, w, c]) = order else { return Self::same(parameter) };
+        Self {
+            dims: [h, w, c, parameter.len() / (h * w * c)],
+            axes: [2, 0, 1, 3],
+            shape: parameter.shape.clone(),
         }
     }
 
@@ -83,12 +109,12 @@ impl Layout {
     }
 
     /// Our values as they lie in the file.
-    pub(super) fn to_file(&self, values: &[f32]) -> Vec<f32> {
+    pub(super) fn in_file(&self, values: &[f32]) -> Vec<f32> {
         self.sources().map(|from| values[from]).collect()
     }
 
     /// The file's values as they lie in ours; as many as the layout has.
-    pub(super) fn from_file(&self, values: &[f32]) -> Vec<f32> {
+    pub(super) fn in_ours(&self, values: &[f32]) -> Vec<f32> {
         let mut ours = vec![0.0; values.len()];
         for (to, value) in self.sources().zip(values) {
             ours[to] = *value;
@@ -134,14 +160,14 @@ mod tests {
         for parameter in graph.parameters() {
             let layout = Layout::of(&graph, &orders, parameter);
             let values: Vec<f32> = (0..parameter.len()).map(|i| i as f32).collect();
-            let file = layout.to_file(&values);
-            assert_eq!(layout.from_file(&file), values, "{}", parameter.name);
+            let file = layout.in_file(&values);
+            assert_eq!(layout.in_ours(&file), values, "{}", parameter.name);
             let vector = ["a/bias", "b/bias", "head/bias"].contains(&parameter.name.as_str());
             assert_eq!(file == values, vector, "{}", parameter.name);
         }
         // [3, 2, 3, 2]: the second file row is the second filter of the first channel.
         let depthwise = Layout::of(&graph, &orders, &graph.parameters()[0]);
         let values: Vec<f32> = (0..36).map(|i| i as f32).collect();
-        assert_eq!(depthwise.to_file(&values)[6..12], [1.0, 7.0, 13.0, 19.0, 25.0, 31.0]);
+        assert_eq!(depthwise.in_file(&values)[6..12], [1.0, 7.0, 13.0, 19.0, 25.0, 31.0]);
     }
 }

@@ -92,7 +92,7 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<(ModelFacts, NamedTensor
             let (want, found) = (parameter.len(), values.len());
             return Err(fail(format!("tensor \"{name}\": expected {want} values, found {found}")));
         }
-        tensors.insert(name.clone(), (parameter.shape.clone(), layout.from_file(&values)));
+        tensors.insert(name.clone(), (parameter.shape.clone(), layout.in_ours(&values)));
     }
     Ok((facts, tensors))
 }

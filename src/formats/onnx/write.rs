@@ -198,7 +198,7 @@ impl<'a> Writer<'a> {
         let mut names = Vec::new();
         for parameter in graph.parameters_of(id) {
             let layout = Layout::of(graph, &self.orders, parameter);
-            let values = layout.to_file(&saved.parameters[parameter.range()]);
+            let values = layout.in_file(&saved.parameters[parameter.range()]);
             self.tensor(&parameter.name, &layout.shape, &values);
             names.push(parameter.name.clone());
         }
@@ -293,18 +293,15 @@ impl<'a> Writer<'a> {
                 let to = self.whole_numbers(&[0, -1]);
                 self.push_as(name, "Reshape", &[x, &to], Vec::new());
             }
-            Op::Concat | Op::Add => {
-                let ordered: Vec<String> = node
-                    .inputs
-                    .iter()
-                    .zip(&inputs)
-                    .map(|(id, x)| self.in_our_order(*id, x))
-                    .collect();
-                let all: Vec<&str> = ordered.iter().map(String::as_str).collect();
-                match node.op {
-                    Op::Add => self.push_as(name, "Add", &all, Vec::new()),
-                    _ => self.push_as(name, "Concat", &all, vec![whole("axis", 1)]),
-                }
+            Op::Concat => {
+                let all = self.all_in_our_order(&node.inputs, &inputs);
+                let all: Vec<&str> = all.iter().map(String::as_str).collect();
+                self.push_as(name, "Concat", &all, vec![whole("axis", 1)]);
+            }
+            Op::Add => {
+                let all = self.all_in_our_order(&node.inputs, &inputs);
+                let all: Vec<&str> = all.iter().map(String::as_str).collect();
+                self.push_as(name, "Add", &all, Vec::new());
             }
             Op::Dense { bias, activation, .. } => {
                 let parameters = self.parameters(id);
@@ -319,6 +316,11 @@ impl<'a> Writer<'a> {
             }
         }
         self.values.push(name.to_owned());
+    }
+
+    /// The tensors of nodes, vectors in the order h, w, c.
+    fn all_in_our_order(&mut self, ids: &[NodeId], tensors: &[String]) -> Vec<String> {
+        ids.iter().zip(tensors).map(|(id, x)| self.in_our_order(*id, x)).collect()
     }
 
     /// A vector's elements in the order h, w, c.
