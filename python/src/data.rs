@@ -12,7 +12,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::callbacks::Listener;
+use crate::callbacks::{Listener, watched};
 use crate::errors::exception;
 
 /// Settings from JSON, over those of a file.
@@ -170,7 +170,8 @@ pub(crate) fn prepare<'py>(
         out,
     };
     let listener = Listener::new(py, listener)?;
-    let summary = py.detach(|| genre_gpu::prepare::prepare(&options, &listener));
+    let summary =
+        py.detach(|| watched(&listener, || genre_gpu::prepare::prepare(&options, &listener)));
     listener.raised()?;
     let summary = summary.map_err(exception)?;
     let dict = PyDict::new(py);
