@@ -128,9 +128,13 @@ class Model:
         self.stop_training = False
         self.history: Optional[History] = None
         self._network: Optional[_native.Network] = None
-        if isinstance(classes, int):
-            classes = [f"class {i}" for i in range(classes)]
+        if isinstance(classes, str):
+            raise ValueError(f"classes: expected their number or names, found the text {classes!r}")
+        if classes is not None and not isinstance(classes, Iterable):
+            classes = [f"class {i}" for i in range(int(classes))]
         self._classes = None if classes is None else list(classes)
+        if self._classes is not None and len(set(self._classes)) < len(self._classes):
+            raise ValueError(f"classes: expected names that all differ, found {', '.join(self._classes)}")
         if shape is not None and self._classes is not None:
             self._network = _native.Network.initial(
                 self._name, self._text, tuple(shape), self._classes, seed
@@ -373,9 +377,17 @@ class Model:
         if isinstance(x, Data):
             if y is not None or validation_data is not None or test_data is not None or songs is not None:
                 raise ValueError("fit: a Data has its labels and parts; leave out the other arrays")
+            if x.is_changed():
+                raise ValueError(
+                    "fit: arrays of this Data were replaced, and fit reads it from its files; give the arrays: "
+                    "fit(data.x_train, data.y_train, validation_data=(data.x_val, data.y_val), ...)"
+                )
             given = {**x._settings, **given}
             cache_dir = x._cache_dir
         else:
+            said = sorted({"model", "data"} & given.keys())
+            if said:
+                raise ValueError(f"fit: {', '.join(said)}: the model and the arrays say that; leave it out")
             arrays = _parts(x, y, songs, validation_data, test_data)
             if self._classes is not None:
                 given.setdefault("class-names", self._classes)
