@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import warnings
+import weakref
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
@@ -123,7 +124,7 @@ class Model:
         self._is_training = False
         #: The folder of the run, until weights are set; a temporary one is removed with the model.
         self._run: Optional[str] = None
-        self._temporary: Optional["tempfile.TemporaryDirectory[str]"] = None
+        self._temporary: Optional["_Temporary"] = None
         #: Set to true by a callback: training ends after this epoch.
         self.stop_training = False
         self.history: Optional[History] = None
@@ -393,7 +394,7 @@ class Model:
                 given.setdefault("class-names", self._classes)
         temporary = None
         if run is None:
-            temporary = tempfile.TemporaryDirectory(prefix="genre-gpu-")
+            temporary = _Temporary()
             folder = os.path.join(temporary.name, "run")
         else:
             folder = os.path.abspath(run)
@@ -642,7 +643,7 @@ class Model:
         self.__dict__.update(state)
         if files is None:
             return
-        self._temporary = tempfile.TemporaryDirectory(prefix="genre-gpu-")
+        self._temporary = _Temporary()
         folder = os.path.join(self._temporary.name, "run")
         os.mkdir(folder)
         for name, content in files.items():
@@ -776,17 +777,31 @@ def _is_text(model: str) -> bool:
     return "[[" in model
 
 
+class _Temporary:
+    """A temporary folder that goes with its last reference: not with that of a forked process, as
+    ``tempfile.TemporaryDirectory`` does."""
+
+    def __init__(self) -> None:
+        self.name = tempfile.mkdtemp(prefix="genre-gpu-")
+        self.cleanup = weakref.finalize(self, _remove, self.name, os.getpid())
+
+
+def _remove(folder: str, owner: int) -> None:
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class _Folder:
     """A folder with a model's weights for a while: its run's, or a temporary one."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._temporary: Optional["tempfile.TemporaryDirectory[str]"] = None
+        self._temporary: Optional["_Temporary"] = None
 
     def __enter__(self) -> str:
         if self._model._run is not None:
             return self._model._run
-        self._temporary = tempfile.TemporaryDirectory(prefix="genre-gpu-")
+        self._temporary = _Temporary()
         folder = os.path.join(self._temporary.name, "run")
         self._model._built().save(folder, False)
         return folder

@@ -1,6 +1,7 @@
 """Model: fit, evaluate, predict, explain, weights, files."""
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -179,6 +180,25 @@ def test_saved_models_are_the_same(fitted, arrays, tmp_path):
         fitted.save(tmp_path / "mine", overwrite=True)
     with pytest.raises(FileNotFoundError):
         genre_gpu.load(tmp_path / "none")
+
+
+def test_a_forked_process_leaves_the_temporary_folder(arrays):
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork here")
+    code = """
+import os, sys, numpy as np, genre_gpu
+x = np.random.default_rng(0).normal(size=(40, 24, 20))
+model = genre_gpu.Model("p1")
+model.fit(x, np.arange(40) % 2, epochs=1, threads=1)
+if os.fork() == 0:
+    sys.exit(0)
+os.wait()
+assert os.path.exists(model.run)
+run = model.run
+del model
+assert not os.path.exists(run)
+"""
+    subprocess.run([sys.executable, "-W", "error::ResourceWarning", "-c", code], check=True)
 
 
 def test_initial_weights_are_those_of_keras():
