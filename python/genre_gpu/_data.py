@@ -153,6 +153,8 @@ class Prepared:
         Their total length.
     skipped : list of (str, str)
         Files that could not be used, and why.
+    left_out : int
+        Files that the split does not name.
     counts : list of (str, str, int, int)
         Part, class, songs and samples.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 import shutil
 import tempfile
@@ -134,6 +135,7 @@ class Model:
         if classes is not None and not isinstance(classes, Iterable):
             classes = [f"class {i}" for i in range(int(classes))]
         self._classes = None if classes is None else list(classes)
+        self._shape = None if shape is None else (int(shape[0]), int(shape[1]))
         if self._classes is not None and len(set(self._classes)) < len(self._classes):
             raise ValueError(f"classes: expected names that all differ, found {', '.join(self._classes)}")
         if shape is not None and self._classes is not None:
@@ -359,8 +361,8 @@ class Model:
         GenreGpuError
             If the loss is not finite any more, or the device fails.
         KeyboardInterrupt
-            On Ctrl-C, between two steps. A run with a folder of its own can be resumed by
-            ``genre-gpu train --resume``.
+            On Ctrl-C, between two steps. A run with a folder of its own and validation samples can be
+            resumed by ``genre-gpu train --resume``.
         """
         if self._set_weights:
             raise ValueError(
@@ -368,9 +370,14 @@ class Model:
                 "make a new Model to train"
             )
         given = {key.replace("_", "-"): value for key, value in settings.items() if value is not None}
+        if "validation-split" in given:
+            raise ValueError("validation_split: give the samples themselves: validation_data=(x, y)")
         for name, value in [("epochs", epochs), ("batch-size", batch_size)]:
             if value is not None:
-                given[name] = int(value)
+                given[name] = _whole(name, value)
+        weights = given.get("class-weights")
+        if isinstance(weights, Mapping):
+            given["class-weights"] = ",".join(f"{name}={weight}" for name, weight in weights.items())
         given["seed"] = self._seed
         given["device"] = device
         cache_dir = None
@@ -383,6 +390,8 @@ class Model:
                     "fit: arrays of this Data were replaced, and fit reads it from its files; give the arrays: "
                     "fit(data.x_train, data.y_train, validation_data=(data.x_val, data.y_val), ...)"
                 )
+            if self._classes is not None and self._classes != list(x.classes):
+                raise ValueError(f"fit: expected data of {', '.join(self._classes)}, found {', '.join(x.classes)}")
             given = {**x._settings, **given}
             cache_dir = x._cache_dir
         else:
@@ -392,6 +401,9 @@ class Model:
             arrays = _parts(x, y, songs, validation_data, test_data)
             if self._classes is not None:
                 given.setdefault("class-names", self._classes)
+        found = np.shape(x.x_train if isinstance(x, Data) else x)[1:3]
+        if self._shape is not None and len(found) == 2 and found != self._shape:
+            raise ValueError(f"fit: expected samples of shape {self._shape}, as the model was made for, found {found}")
         temporary = None
         if run is None:
             temporary = _Temporary()
@@ -629,6 +641,7 @@ class Model:
 
     def __getstate__(self) -> Dict[str, Any]:
         state = dict(self.__dict__, _network=None, _run=None, _temporary=None)
+        state["_is_of_run"] = self._run is not None
         if self._network is not None:
             with _Folder(self) as folder:
                 state["_files"] = {
@@ -639,7 +652,7 @@ class Model:
         return state
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
-        files = state.pop("_files", None)
+        files, is_of_run = state.pop("_files", None), state.pop("_is_of_run")
         self.__dict__.update(state)
         if files is None:
             return
@@ -650,7 +663,7 @@ class Model:
             with open(os.path.join(folder, name), "wb") as file:
                 file.write(content)
         self._network = _native.Network.of_run(folder)
-        if not self._set_weights:
+        if is_of_run:
             self._run = folder
 
 
@@ -712,6 +725,7 @@ def _of_network(network: "_native.Network") -> Model:
     model._name, model._text, model._seed = facts["name"], facts["model"], facts["seed"]
     model._classes = list(facts["classes"])
     model._set_weights, model._is_training = True, False
+    model._shape = None
     model._run, model._temporary = None, None
     model.stop_training = False
     model._network = network
@@ -882,6 +896,13 @@ def _overrides(callback: Any, method: str) -> bool:
     """Whether a callback has a method, of its class or its own, that is not the empty one of Keras's class."""
     own = getattr(callback, method, None)
     return own is not None and not getattr(own, "__module__", "").startswith("keras.src.callbacks.callback")
+
+
+def _whole(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name}: expected a whole number, found {value!r}") from None
 
 
 def _plain(value: Any) -> Any:

@@ -15,8 +15,8 @@ use pyo3::types::PyDict;
 const BETWEEN_SIGNALS: Duration = Duration::from_millis(50);
 
 /// A Python object with the methods `begin(label, total, unit)`, `advance(by)`, `end()`, `note(text)`,
-/// `warn(text)`, `epoch_begin(epoch, epochs)`, `epoch_end(epoch, figures) -> bool` (whether to stop),
-/// and, if `steps` is true, `step(done, samples)`. The first exception is kept; training stops at it.
+/// `warn(text)`, `epoch_begin(epoch, epochs, samples)`, `epoch_end(epoch, figures, seconds) -> bool`
+/// (whether to stop), and, if `steps` is true, `step(done, figures)`. The first exception is kept; training stops at it.
 pub(crate) struct Listener {
     object: Py<PyAny>,
     steps: bool,

@@ -21,7 +21,13 @@ pub fn store(saved: &SavedModel, graph: &Graph, folder: &Path, overwrite: bool) 
     // What a config.toml names: a built-in model, or a file that lies beside it.
     let built_in = Model::open(&facts.name).is_ok_and(|known| known.text == facts.model);
     let file = (!built_in).then(|| folder.join(format!("{}.toml", facts.name)));
-    let name = file.as_ref().map_or(facts.name.clone(), |file| file.display().to_string());
+    // A file beside config.toml is found by its name, wherever the folder goes, unless a built-in model has
+    // that name.
+    let known = Model::is_built_in(&facts.name);
+    let name = match &file {
+        Some(file) if known => file.display().to_string(),
+        Some(_) | None => facts.name.clone(),
+    };
     if file.as_ref().is_some_and(|file| *file == RunFolder::at(folder).config()) {
         return Err(Error::Run {
             path: folder.into(),
