@@ -16,15 +16,12 @@ import glob
 import inspect
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from types import TracebackType
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, Type, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
 import numpy as np
 
@@ -45,20 +42,15 @@ from ._data import Path, Prepared
 from ._listener import Listener
 from ._model import Model, _Folder, load
 from ._native import GenreGpuError, __version__
+from ._shares import Marker, Progress, run_all
 
 __all__ = ["Spectrograms", "compare", "predict", "prepare", "spectrograms"]
 
-#: What :class:`genre_gpu._listener.Listener` takes.
-Progress = Union[bool, Callable[[str, int, int], object], None]
 #: Files, or a folder, a pattern or one file.
 Files = Union[Path, Sequence[Path]]
 
 #: Shares of the work for each worker: more than one, so that none waits long for the last.
 SHARES_PER_WORKER = 4
-#: How often a task looks whether it was cancelled.
-POLL_SECONDS = 0.2
-#: How long cancelled tasks may take to end.
-GRACE_SECONDS = 10.0
 
 
 # Shares of a command
@@ -111,11 +103,11 @@ def prepare(audio: Path, out: Path, *, workers: Optional[int] = None, **settings
     if not os.path.exists(os.path.join(folder, "prepare.json")):
         workers = _workers(workers)
         shares = SHARES_PER_WORKER * workers
-        with _Marker(os.path.join(folder, ".prepare")) as marker:
+        with Marker(os.path.join(folder, ".prepare")) as marker:
             commands = [
                 [*arguments, f"--share={share}/{shares}", "--threads=1"] for share in range(1, shares + 1)
             ]
-            _run_all(commands, [*seen, marker], workers, settings.get("progress"))
+            run_all(commands, [*seen, marker], workers, settings.get("progress"))
     return _data.prepare(audio, out, **settings)
 
 
@@ -245,11 +237,11 @@ def compare(
     # A task for each run, unless there are so many that loading the data would count.
     shares = max(1, min(runs, 4 * SHARES_PER_WORKER * workers))
     gpus = 1 if device == "gpu" else 0
-    with _Marker(folder) as marker:
+    with Marker(folder) as marker:
         commands = [[*command, f"--share={share}/{shares}"] for share in range(1, shares + 1)]
-        _run_all(commands, [*seen, marker], workers, progress, gpus)
+        run_all(commands, [*seen, marker], workers, progress, gpus)
         # Where the runs were trained, as this machine may have no GPU.
-        _run_all([command], [*seen, marker], 1, False, gpus)
+        run_all([command], [*seen, marker], 1, False, gpus)
     with open(os.path.join(folder, "compare.json"), encoding="utf-8") as file:
         found: Dict[str, Any] = json.load(file)
     return found
@@ -269,39 +261,6 @@ def _check_all_exist(paths: Iterable[str]) -> None:
             raise FileNotFoundError(f"{path}: expected a file or folder, found none")
 
 
-class _Marker:
-    """A file in a folder, by which a worker knows that it sees the same folder as this process."""
-
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
-        self._path = os.path.join(folder, f".ray-{uuid.uuid4().hex}")
-        #: Folders that are made here, inner ones first.
-        self._made: List[str] = []
-
-    def __enter__(self) -> str:
-        folder = self._folder
-        while not os.path.lexists(folder):
-            self._made.append(folder)
-            folder = os.path.dirname(folder)
-        os.makedirs(self._folder, exist_ok=True)
-        with open(self._path, "x", encoding="utf-8"):
-            pass
-        return self._path
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        value: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        if os.path.exists(self._path):
-            os.remove(self._path)
-        # Where nothing came of it, nothing is left.
-        for folder in self._made:
-            if os.path.isdir(folder) and not os.listdir(folder):
-                os.rmdir(folder)
-
-
 def _workers(workers: Optional[int], resource: str = "CPU") -> int:
     """The number of workers, with Ray started."""
     if workers is not None and workers < 1:
@@ -313,72 +272,6 @@ def _workers(workers: Optional[int], resource: str = "CPU") -> int:
     if there < 1:
         raise ValueError(f"the Ray cluster has no {resource}: expected at least 1, found {there}")
     return min(workers or there, there)
-
-
-def _run_all(
-    commands: Sequence[List[str]], seen: List[str], workers: int, progress: Progress, gpus: int = 0
-) -> None:
-    """Run commands as Ray tasks, so many at once; the first problem ends the others and is raised."""
-    # The machine is lost, not the command: then it is run again.
-    task = ray.remote(_run).options(num_cpus=1, num_gpus=gpus, max_retries=3)
-    listener = Listener(progress)
-    listener.begin("shares", len(commands), "shares")
-    waiting = list(commands)
-    running: List[Any] = []
-    try:
-        while waiting or running:
-            while waiting and len(running) < workers:
-                running.append(task.remote(waiting.pop(0), seen))
-            done, running = ray.wait(running, num_returns=1)
-            problem = ray.get(done[0])
-            if problem is not None:
-                raise problem
-            listener.advance(1)
-    finally:
-        listener.end()
-        for one in running:
-            ray.cancel(one, force=False)
-        if running:
-            ray.wait(running, num_returns=len(running), timeout=GRACE_SECONDS)
-
-
-def _run(arguments: List[str], seen: List[str]) -> Optional[Exception]:
-    """Run the command line on a worker; what is wrong, if anything is."""
-    for path in seen:
-        if not os.path.exists(path):
-            machine = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
-            # The marker's folder is what the caller knows.
-            place = os.path.dirname(path) if os.path.basename(path).startswith(".ray-") else path
-            return FileNotFoundError(
-                f"{place}: the worker on {machine} does not see it; expected a folder that all machines "
-                "of the cluster share"
-            )
-    command = [sys.executable, "-m", "genre_gpu", *arguments, "--quiet"]
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-    )
-    try:
-        while True:
-            try:
-                _, told = process.communicate(timeout=POLL_SECONDS)
-                break
-            except subprocess.TimeoutExpired:
-                # Between two looks Ray can cancel the task, which raises KeyboardInterrupt here.
-                continue
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    if process.returncode == 0:
-        return None
-    told = told.strip() or f"genre-gpu {arguments[0]} ended with exit code {process.returncode}"
-    return ValueError(told) if process.returncode == 2 else GenreGpuError(told)
 
 
 # Files

@@ -21,6 +21,8 @@ CUT = {"segments": 2, "frames": 40, "n_mels": 32, "sample_rate": 16000}
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
+    # Else workers have niceness 15, and a busy machine lets them starve.
+    os.environ["RAY_worker_niceness"] = "0"
     ray.init(num_cpus=2, include_dashboard=False, logging_level="error")
     yield
     ray.shutdown()
@@ -141,8 +143,10 @@ def test_what_is_wrong_is_told(songs, tmp_path):
 
 
 def test_a_worker_that_does_not_see_a_folder_says_so(tmp_path):
-    task = ray.remote(on_ray._run)
-    with on_ray._Marker(str(tmp_path / "out")) as marker:
+    from genre_gpu._shares import Marker, run
+
+    task = ray.remote(run)
+    with Marker(str(tmp_path / "out")) as marker:
         assert os.path.exists(marker)
     problem = ray.get(task.remote(["prepare"], [marker]))
     assert isinstance(problem, FileNotFoundError)
