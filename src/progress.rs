@@ -12,6 +12,10 @@ pub trait Progress: Sync {
     fn note(&self, text: &str);
     /// A warning, which is always printed.
     fn warn(&self, text: &str);
+    /// Whether the work should end, at the next file or batch, with an error.
+    fn stops(&self) -> bool {
+        false
+    }
 }
 
 /// Ignores all progress.

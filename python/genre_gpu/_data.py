@@ -15,7 +15,7 @@ from ._listener import Listener
 Path = Union[str, "os.PathLike[str]"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Data:
     """Three parts of a data set. The arrays cannot be written to: copy them first.
 
@@ -51,6 +51,12 @@ class Data:
     #: The settings that the arrays were loaded with, and the folder of the demo corpus.
     _settings: Dict[str, Any] = field(repr=False)
     _cache_dir: Optional[Path] = field(repr=False)
+    #: The arrays as they were loaded.
+    _loaded: Dict[str, Any] = field(repr=False)
+
+    def is_changed(self) -> bool:
+        """Whether arrays were replaced, as ``dataclasses.replace`` does, since they were loaded."""
+        return any(getattr(self, name) is not array for name, array in self._loaded.items())
 
     def __repr__(self) -> str:
         counts = ", ".join(
@@ -127,6 +133,7 @@ def load_data(
         front_end=None if front_end is None else json.loads(front_end),
         _settings=settings,
         _cache_dir=cache_dir,
+        _loaded={name: value for name, value in loaded.items() if name.startswith(("x_", "y_"))},
     )
 
 
@@ -146,6 +153,8 @@ class Prepared:
         Their total length.
     skipped : list of (str, str)
         Files that could not be used, and why.
+    left_out : int
+        Files that the split does not name.
     counts : list of (str, str, int, int)
         Part, class, songs and samples.
     """

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 import shutil
 import tempfile
 import warnings
+import weakref
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
@@ -123,14 +125,19 @@ class Model:
         self._is_training = False
         #: The folder of the run, until weights are set; a temporary one is removed with the model.
         self._run: Optional[str] = None
-        self._temporary: Optional["tempfile.TemporaryDirectory[str]"] = None
+        self._temporary: Optional["_Temporary"] = None
         #: Set to true by a callback: training ends after this epoch.
         self.stop_training = False
         self.history: Optional[History] = None
         self._network: Optional[_native.Network] = None
-        if isinstance(classes, int):
-            classes = [f"class {i}" for i in range(classes)]
+        if isinstance(classes, str):
+            raise ValueError(f"classes: expected their number or names, found the text {classes!r}")
+        if classes is not None and not isinstance(classes, Iterable):
+            classes = [f"class {i}" for i in range(int(classes))]
         self._classes = None if classes is None else list(classes)
+        self._shape = None if shape is None else (int(shape[0]), int(shape[1]))
+        if self._classes is not None and len(set(self._classes)) < len(self._classes):
+            raise ValueError(f"classes: expected names that all differ, found {', '.join(self._classes)}")
         if shape is not None and self._classes is not None:
             self._network = _native.Network.initial(
                 self._name, self._text, tuple(shape), self._classes, seed
@@ -354,8 +361,8 @@ class Model:
         GenreGpuError
             If the loss is not finite any more, or the device fails.
         KeyboardInterrupt
-            On Ctrl-C, between two steps. A run with a folder of its own can be resumed by
-            ``genre-gpu train --resume``.
+            On Ctrl-C, between two steps. A run with a folder of its own and validation samples can be
+            resumed by ``genre-gpu train --resume``.
         """
         if self._set_weights:
             raise ValueError(
@@ -363,9 +370,14 @@ class Model:
                 "make a new Model to train"
             )
         given = {key.replace("_", "-"): value for key, value in settings.items() if value is not None}
+        if "validation-split" in given:
+            raise ValueError("validation_split: give the samples themselves: validation_data=(x, y)")
         for name, value in [("epochs", epochs), ("batch-size", batch_size)]:
             if value is not None:
-                given[name] = int(value)
+                given[name] = _whole(name, value)
+        weights = given.get("class-weights")
+        if isinstance(weights, Mapping):
+            given["class-weights"] = ",".join(f"{name}={weight}" for name, weight in weights.items())
         given["seed"] = self._seed
         given["device"] = device
         cache_dir = None
@@ -373,15 +385,28 @@ class Model:
         if isinstance(x, Data):
             if y is not None or validation_data is not None or test_data is not None or songs is not None:
                 raise ValueError("fit: a Data has its labels and parts; leave out the other arrays")
+            if x.is_changed():
+                raise ValueError(
+                    "fit: arrays of this Data were replaced, and fit reads it from its files; give the arrays: "
+                    "fit(data.x_train, data.y_train, validation_data=(data.x_val, data.y_val), ...)"
+                )
+            if self._classes is not None and self._classes != list(x.classes):
+                raise ValueError(f"fit: expected data of {', '.join(self._classes)}, found {', '.join(x.classes)}")
             given = {**x._settings, **given}
             cache_dir = x._cache_dir
         else:
+            said = sorted({"model", "data"} & given.keys())
+            if said:
+                raise ValueError(f"fit: {', '.join(said)}: the model and the arrays say that; leave it out")
             arrays = _parts(x, y, songs, validation_data, test_data)
             if self._classes is not None:
                 given.setdefault("class-names", self._classes)
+        found = np.shape(x.x_train if isinstance(x, Data) else x)[1:3]
+        if self._shape is not None and len(found) == 2 and found != self._shape:
+            raise ValueError(f"fit: expected samples of shape {self._shape}, as the model was made for, found {found}")
         temporary = None
         if run is None:
-            temporary = tempfile.TemporaryDirectory(prefix="genre-gpu-")
+            temporary = _Temporary()
             folder = os.path.join(temporary.name, "run")
         else:
             folder = os.path.abspath(run)
@@ -616,6 +641,7 @@ class Model:
 
     def __getstate__(self) -> Dict[str, Any]:
         state = dict(self.__dict__, _network=None, _run=None, _temporary=None)
+        state["_is_of_run"] = self._run is not None
         if self._network is not None:
             with _Folder(self) as folder:
                 state["_files"] = {
@@ -626,18 +652,18 @@ class Model:
         return state
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
-        files = state.pop("_files", None)
+        files, is_of_run = state.pop("_files", None), state.pop("_is_of_run")
         self.__dict__.update(state)
         if files is None:
             return
-        self._temporary = tempfile.TemporaryDirectory(prefix="genre-gpu-")
+        self._temporary = _Temporary()
         folder = os.path.join(self._temporary.name, "run")
         os.mkdir(folder)
         for name, content in files.items():
             with open(os.path.join(folder, name), "wb") as file:
                 file.write(content)
         self._network = _native.Network.of_run(folder)
-        if not self._set_weights:
+        if is_of_run:
             self._run = folder
 
 
@@ -699,6 +725,7 @@ def _of_network(network: "_native.Network") -> Model:
     model._name, model._text, model._seed = facts["name"], facts["model"], facts["seed"]
     model._classes = list(facts["classes"])
     model._set_weights, model._is_training = True, False
+    model._shape = None
     model._run, model._temporary = None, None
     model.stop_training = False
     model._network = network
@@ -764,17 +791,31 @@ def _is_text(model: str) -> bool:
     return "[[" in model
 
 
+class _Temporary:
+    """A temporary folder that goes with its last reference: not with that of a forked process, as
+    ``tempfile.TemporaryDirectory`` does."""
+
+    def __init__(self) -> None:
+        self.name = tempfile.mkdtemp(prefix="genre-gpu-")
+        self.cleanup = weakref.finalize(self, _remove, self.name, os.getpid())
+
+
+def _remove(folder: str, owner: int) -> None:
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class _Folder:
     """A folder with a model's weights for a while: its run's, or a temporary one."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._temporary: Optional["tempfile.TemporaryDirectory[str]"] = None
+        self._temporary: Optional["_Temporary"] = None
 
     def __enter__(self) -> str:
         if self._model._run is not None:
             return self._model._run
-        self._temporary = tempfile.TemporaryDirectory(prefix="genre-gpu-")
+        self._temporary = _Temporary()
         folder = os.path.join(self._temporary.name, "run")
         self._model._built().save(folder, False)
         return folder
@@ -855,6 +896,13 @@ def _overrides(callback: Any, method: str) -> bool:
     """Whether a callback has a method, of its class or its own, that is not the empty one of Keras's class."""
     own = getattr(callback, method, None)
     return own is not None and not getattr(own, "__module__", "").startswith("keras.src.callbacks.callback")
+
+
+def _whole(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name}: expected a whole number, found {value!r}") from None
 
 
 def _plain(value: Any) -> Any:

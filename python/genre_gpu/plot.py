@@ -31,6 +31,7 @@ def curves(model: Model) -> Any:
             if key in history:
                 axis.plot(range(1, len(history[key]) + 1), history[key], label=label)
         axis.set(xlabel="epoch", ylabel=name)
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.legend()
     return figure
 
@@ -88,6 +89,6 @@ def maps(
         )
         above.set_title(f"{i}: {model.classes[target]}", fontsize=9)
     axes[0, 0].set(xlim=(0, frames), ylim=(0, mels), ylabel="mel band")
-    axes[1, 0].set(xlabel="frame", ylabel=f"{method} of {explained.layer}")
+    axes[1, 0].set(xlabel="frame", ylabel=f"{method} of\n{explained.layer}")
     figure.suptitle(f"{name}, predicted {which}ly")
     return figure

@@ -12,6 +12,7 @@ from typing import Any, Optional
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -37,12 +38,12 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
     augment : str, optional
         As in ``genre-gpu train``.
     class_weights : str, optional
-        ``"balanced"``, or weights by label.
+        ``"balanced"``, or a weight for each of ``classes_``: ``"1,2.5"``.
     device : {"cpu", "gpu"}
     threads : int
         Of the CPU; 0 means one for each core. With ``n_jobs`` in a search give 1.
-    random_state : int
-        The seed of initial weights and orders.
+    random_state : int, RandomState or None
+        The seed of initial weights and orders; None draws another for each fit.
 
     Attributes
     ----------
@@ -72,7 +73,7 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         class_weights: Optional[str] = None,
         device: str = "cpu",
         threads: int = 0,
-        random_state: int = 42,
+        random_state: Any = 42,
     ) -> None:
         self.model = model
         self.epochs = epochs
@@ -103,7 +104,10 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         classes, labels = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(f"expected samples of at least 2 classes, found {len(classes)} class")
-        network = Model(self.model, seed=self.random_state)
+        seed = self.random_state
+        if seed is None or isinstance(seed, np.random.RandomState):
+            seed = int(check_random_state(seed).randint(2**31))
+        network = Model(self.model, seed=seed)
         self.history_ = network.fit(
             X,
             labels,

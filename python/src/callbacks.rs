@@ -15,8 +15,8 @@ use pyo3::types::PyDict;
 const BETWEEN_SIGNALS: Duration = Duration::from_millis(50);
 
 /// A Python object with the methods `begin(label, total, unit)`, `advance(by)`, `end()`, `note(text)`,
-/// `warn(text)`, `epoch_begin(epoch, epochs)`, `epoch_end(epoch, figures) -> bool` (whether to stop),
-/// and, if `steps` is true, `step(done, samples)`. The first exception is kept; training stops at it.
+/// `warn(text)`, `epoch_begin(epoch, epochs, samples)`, `epoch_end(epoch, figures, seconds) -> bool`
+/// (whether to stop), and, if `steps` is true, `step(done, figures)`. The first exception is kept; training stops at it.
 pub(crate) struct Listener {
     object: Py<PyAny>,
     steps: bool,
@@ -90,6 +90,23 @@ impl Listener {
 
 type Arguments<'py> = PyResult<Bound<'py, pyo3::types::PyTuple>>;
 
+/// Does work on another thread, while this one, which may be the only one to see signals, looks for Ctrl-C.
+pub(crate) fn watched<T: Send>(listener: &Listener, work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let watching = std::thread::current();
+        let worker = scope.spawn(move || {
+            let done = work();
+            watching.unpark();
+            done
+        });
+        while !worker.is_finished() {
+            std::thread::park_timeout(BETWEEN_SIGNALS);
+            listener.stops();
+        }
+        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
 impl Progress for Listener {
     fn begin(&self, label: &str, total: u64, unit: &'static str) {
         self.call("begin", |py| (label, total, unit).into_pyobject(py));
@@ -109,6 +126,10 @@ impl Progress for Listener {
 
     fn warn(&self, text: &str) {
         self.call("warn", |py| (text,).into_pyobject(py));
+    }
+
+    fn stops(&self) -> bool {
+        self.stop.lock().unwrap_or_else(PoisonError::into_inner).wanted
     }
 }
 

@@ -12,7 +12,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::callbacks::Listener;
+use crate::callbacks::{Listener, watched};
 use crate::errors::exception;
 
 /// Settings from JSON, over those of a file.
@@ -91,6 +91,9 @@ fn front_end(spec: &str, frames: Option<usize>) -> PyResult<FrontEnd> {
     Ok(front_end)
 }
 
+/// Values, starts in seconds, facts about the file.
+type FileCuts<'py> = (Bound<'py, PyArray3<f32>>, Vec<f64>, Bound<'py, PyDict>);
+
 /// The spectrograms of one sound file, `[cuts, mels, frames]`, where each begins in seconds, and facts
 /// about the file.
 #[pyfunction]
@@ -101,7 +104,7 @@ pub(crate) fn cuts<'py>(
     frames: Option<usize>,
     cutting: &str,
     most_minutes: u32,
-) -> PyResult<(Bound<'py, PyArray3<f32>>, Vec<f64>, Bound<'py, PyDict>)> {
+) -> PyResult<FileCuts<'py>> {
     let front_end = self::front_end(front_end, frames)?;
     let cutting: Cutting = serde_json::from_str(cutting).map_err(wrong)?;
     let (mels, frames) = (front_end.n_mels, front_end.frames);
@@ -167,7 +170,8 @@ pub(crate) fn prepare<'py>(
         out,
     };
     let listener = Listener::new(py, listener)?;
-    let summary = py.detach(|| genre_gpu::prepare::prepare(&options, &listener));
+    let summary =
+        py.detach(|| watched(&listener, || genre_gpu::prepare::prepare(&options, &listener)));
     listener.raised()?;
     let summary = summary.map_err(exception)?;
     let dict = PyDict::new(py);

@@ -180,8 +180,7 @@ impl Network {
         let device = self::device(device)?;
         let x = x.as_slice()?;
         let options = Options { threads, adapter, tiles: None };
-        let probabilities = py.detach(|| self.probabilities(x, device, options));
-        let probabilities = probabilities.map_err(exception)?;
+        let probabilities = py.detach(|| self.probabilities(x, device, options))?;
         let classes = self.saved.facts.classes.len();
         let n = probabilities.len() / classes;
         probabilities.into_pyarray(py).reshape([n, classes])
@@ -338,26 +337,28 @@ impl Network {
         Ok(backend)
     }
 
-    fn probabilities(&self, x: &[f32], device: Device, options: Options<'_>) -> Result<Vec<f32>> {
+    fn probabilities(&self, x: &[f32], device: Device, options: Options<'_>) -> PyResult<Vec<f32>> {
         let facts = &self.saved.facts;
         let sample: usize = facts.sample_shape.iter().product();
         let n = x.len() / sample;
-        let mut backend = self.open(n, device, options)?;
+        let mut backend = self.open(n, device, options).map_err(exception)?;
         let mut all = Vec::with_capacity(n * facts.classes.len());
         let (mut scaled, mut some) = (Vec::new(), Vec::new());
         for x in x.chunks(AT_ONCE * sample) {
+            Python::attach(|py| py.check_signals())?;
             if let Some(at) = x.iter().position(|value| !value.is_finite()) {
                 let i = all.len() / facts.classes.len() + at / sample;
                 let (expected, found) =
                     ("finite values".into(), format!("{} in sample {i}", x[at]));
-                return Err(Error::Mismatch { what: "samples to predict", expected, found });
+                let what = "samples to predict";
+                return Err(exception(Error::Mismatch { what, expected, found }));
             }
             scaled.clear();
             scaled.extend_from_slice(x);
             facts.scale.apply(&mut scaled);
             // Nobody knows its class; what the backend says of right and wrong is not looked at.
             let y = vec![0; x.len() / sample];
-            backend.evaluate(DatasetRef::new(&scaled, &y), &mut some)?;
+            backend.evaluate(DatasetRef::new(&scaled, &y), &mut some).map_err(exception)?;
             all.extend_from_slice(&some);
         }
         Ok(all)

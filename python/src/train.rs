@@ -6,6 +6,7 @@ use genre_gpu::audit;
 use genre_gpu::data::{DataFrom, HELD, PartName};
 use genre_gpu::device::Devices;
 use genre_gpu::error::Result;
+use genre_gpu::files::write_atomic;
 use genre_gpu::progress::Progress;
 use genre_gpu::train::run_folder::RunFolder;
 use genre_gpu::train::runs::{self, Job, PlannedRun, PreparedData, RunOutcome, RunState};
@@ -39,15 +40,23 @@ pub(crate) fn train(
     let name = name.or(settings.model.as_deref()).unwrap_or("p1").to_owned();
     let model = model(&name, text).map_err(exception)?;
     let settings = Settings { model: Some(name), ..settings };
+    let is_text = text.is_some();
     let arrays = arrays.map(Borrowed::new).transpose()?;
     let held = arrays.as_ref().map(Borrowed::held).transpose()?;
     let listener = Listener::new(py, listener)?;
     let trained = py.detach(|| {
         // No file of this name is there: later commands ask for --data.
         let data = held.as_ref().map(|_| PathBuf::from(HELD)).or(settings.data.clone());
-        let config = Settings { data, ..settings }.resolve(Recipe::of(&model)?)?;
-        let config = if held.is_some() { config } else { config.anchored() };
+        let mut config = Settings { data, ..settings }.resolve(Recipe::of(&model)?)?.anchored();
+        if held.is_some() {
+            config.data = Some(PathBuf::from(HELD));
+        }
         RunFolder::create(&folder, overwrite)?;
+        if is_text {
+            // Beside config.toml, which names it.
+            let file = folder.join(format!("{}.toml", model.name));
+            write_atomic(&file, |to| to.write_all(model.text.as_bytes()))?;
+        }
         let cache = cache_dir.as_deref();
         let source = match held {
             Some(held) => source::of_arrays(&config, &held, &listener)?,
@@ -73,6 +82,13 @@ fn execute(job: Job, data: &PreparedData, listener: &Listener) -> Result<bool> {
     match execute(&job, RunState::New)?.as_slice() {
         // A callback that has seen enough ends the run after as many epochs, with all results.
         [RunOutcome::Stopped { epochs }] if *epochs > 0 && listener.ends_early() => {
+            if job.config.schedule.depends_on_total_epochs() {
+                listener.warn(&format!(
+                    "the run ends after {epochs} epochs, but its learning rates were those of a run of {}, \
+                     which its config.toml does not say",
+                    job.config.epochs
+                ));
+            }
             let config = Config { epochs: *epochs, ..job.config.clone() };
             execute(&Job { config, ..job }, RunState::Started)?;
             Ok(true)

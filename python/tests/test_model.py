@@ -1,6 +1,7 @@
 """Model: fit, evaluate, predict, explain, weights, files."""
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -181,6 +182,25 @@ def test_saved_models_are_the_same(fitted, arrays, tmp_path):
         genre_gpu.load(tmp_path / "none")
 
 
+def test_a_forked_process_leaves_the_temporary_folder(arrays):
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork here")
+    code = """
+import os, sys, numpy as np, genre_gpu
+x = np.random.default_rng(0).normal(size=(40, 24, 20))
+model = genre_gpu.Model("p1")
+model.fit(x, np.arange(40) % 2, epochs=1, threads=1)
+if os.fork() == 0:
+    sys.exit(0)
+os.wait()
+assert os.path.exists(model.run)
+run = model.run
+del model
+assert not os.path.exists(run)
+"""
+    subprocess.run([sys.executable, "-W", "error::ResourceWarning", "-c", code], check=True)
+
+
 def test_initial_weights_are_those_of_keras():
     weights = genre_gpu.Model("p1", shape=(80, 80), classes=4).weights
     assert sum(w.size for w in weights.values()) == genre_gpu.Model(
@@ -190,7 +210,7 @@ def test_initial_weights_are_those_of_keras():
     assert not np.array_equal(weights["conv2d/kernel"], other["conv2d/kernel"])
 
 
-def test_models_from_text(arrays):
+def test_models_from_text(arrays, folder, tmp_path):
     text = """
     [[node]]
     name = "flatten"
@@ -206,6 +226,13 @@ def test_models_from_text(arrays):
     model = genre_gpu.Model(text)
     model.fit(*arrays["train"][:2], validation_data=arrays["val"], epochs=1)
     assert model.layers == ["flatten", "head", "softmax"] and model.count_params() == 24 * 20 * 2 + 2
+    run = tmp_path / "run"
+    genre_gpu.Model(text).fit(genre_gpu.load_data(folder), epochs=1, run=run)
+    moved = run.rename(tmp_path / "moved")
+    command("train", "--resume", moved, "--epochs", 2)
+    command("train", "--config", moved / "config.toml", "--out", tmp_path / "again", "--epochs", 2)
+    weights = [genre_gpu.load(path).weights["head/kernel"] for path in (moved, tmp_path / "again")]
+    assert np.array_equal(*weights)
     lines = []
     model.summary(lines.append)
     assert "head" in lines[0] and "962" in lines[0]
@@ -324,9 +351,19 @@ except KeyboardInterrupt:
     assert process.communicate(timeout=120)[0] == "interrupted\n" and process.returncode == 0
 
 
+def test_a_model_that_was_made_for_samples_takes_no_others(arrays):
+    x, y, _ = arrays["train"]
+    with pytest.raises(ValueError, match=r"\(80, 80\), as the model was made for, found \(24, 20\)"):
+        genre_gpu.Model("p1", shape=(80, 80), classes=2).fit(x, y, epochs=1)
+    fresh = pickle.loads(pickle.dumps(genre_gpu.Model("p1", shape=(24, 20), classes=2)))
+    assert fresh.run is None and fresh.fit(x, y, epochs=1).epoch == [0]
+
+
 @pytest.mark.parametrize(
     "change, words",
     [
+        ({"epochs": 2.7}, "epochs: expected a whole number, found 2.7"),
+        ({"validation_split": 0.1}, "validation_data"),
         ({"epochs": 0}, "epochs: expected 1 to"),
         ({"learning_rate": -1}, "learning-rate"),
         ({"momentun": 0.9}, "unknown field `momentun`"),

@@ -91,6 +91,16 @@ def test_it_is_the_model(arrays):
     assert np.array_equal(model.predict(x), one.predict_proba(x))
 
 
+def test_random_states(arrays):
+    x, y, _ = arrays["train"]
+
+    def fit(state):
+        return GenreClassifier(epochs=1, random_state=state).fit(x, y).predict_proba(x)
+
+    assert np.array_equal(fit(np.random.RandomState(3)), fit(np.random.RandomState(3)))
+    assert not np.array_equal(fit(None), fit(None))
+
+
 def test_in_searches_pipelines_and_folds_of_groups(arrays):
     x, y, song = arrays["train"]
     estimator = GenreClassifier("p1-bn", epochs=3, threads=1)

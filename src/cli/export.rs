@@ -121,6 +121,15 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
     let format = format_of(args)?;
     let out = args.out.clone().unwrap_or_else(|| format.file_name().into());
     check_folder_of(&out)?;
+    // Keras takes other names for those of another format.
+    let weights = format == ExportFormat::Model(Format::KerasWeights);
+    if weights && !is_dash(&out) && !out.to_string_lossy().ends_with(".weights.h5") {
+        return Err(Error::Setting {
+            name: "out",
+            expected: "a name that ends in .weights.h5, by which Keras knows the format",
+            found: out.display().to_string(),
+        });
+    }
     match format {
         ExportFormat::Model(format) => model(args, format, &out, output),
         ExportFormat::WebGpu => recording(args, &out, output),

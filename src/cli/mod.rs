@@ -129,6 +129,7 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
+    say::keep_arguments(arguments);
     usage::quiet_vulkan_loader();
     cli.color.apply();
     stop::handle();

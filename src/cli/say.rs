@@ -1,7 +1,9 @@
 //! Lines on standard output and standard error.
 
+use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
@@ -115,8 +117,16 @@ pub(super) fn quoted(path: &Path) -> String {
     shell(&path.display().to_string())
 }
 
+/// The arguments that the program was given, without its name; the process may be Python's, which has others.
+static ARGUMENTS: OnceLock<Vec<OsString>> = OnceLock::new();
+
+/// Keeps the arguments for [`this_command`].
+pub(super) fn keep_arguments(arguments: &[OsString]) {
+    ARGUMENTS.get_or_init(|| arguments.iter().skip(1).cloned().collect());
+}
+
 /// The command line as a shell takes it.
 pub(super) fn this_command() -> String {
-    let args = std::env::args_os().skip(1).map(|arg| quoted(Path::new(&arg)));
+    let args = ARGUMENTS.get().into_iter().flatten().map(|arg| quoted(Path::new(arg)));
     std::iter::once("genre-gpu".to_owned()).chain(args).collect::<Vec<_>>().join(" ")
 }

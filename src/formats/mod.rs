@@ -32,7 +32,7 @@ mod onnx;
 use std::path::Path;
 
 use crate::audio::FrontEndSpec;
-use crate::data::Scale;
+use crate::data::{Scale, ScaleKind};
 use crate::error::{Error, Result};
 use crate::files::read_regular;
 use crate::graph::Graph;
@@ -185,6 +185,9 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported> {
     }
 }
 
+/// Of a model, in bytes: file systems take 255, with an ending.
+const LONGEST_NAME: usize = 200;
+
 /// A file that is read, and what is said of it.
 struct File<'a> {
     path: &'a Path,
@@ -224,7 +227,12 @@ impl File<'_> {
             Some(facts) => {
                 let own = Model::parse(&facts.name, &facts.model)?
                     .graph(facts.sample_shape, facts.classes.len())?;
-                if !keras::same_but_for_names(&own, &graph) {
+                let numbers = |scale: Scale| match scale.kind {
+                    ScaleKind::None => (0.0, 1.0),
+                    ScaleKind::Standard | ScaleKind::MinMax => (scale.offset, scale.factor),
+                };
+                let same_scale = numbers(scale.unwrap_or(Scale::NONE)) == numbers(facts.scale);
+                if !same_scale || !keras::same_but_for_names(&own, &graph) {
                     return Err(self.fail(
                         "its layers are not those of the model that was exported: another program changed \
                          them; save it in Keras again, which leaves out what this program added",
@@ -237,7 +245,7 @@ impl File<'_> {
             None => {
                 let from = format!("Imported from {}.", self.path.display());
                 let model = Model::of_graph(&name, &graph, &from)?;
-                self.facts(&model, &graph, scale.unwrap_or(Scale::NONE))
+                self.facts(name, &model, &graph, scale.unwrap_or(Scale::NONE))
             }
         };
         self.finish(facts, tensors, notes)
@@ -274,13 +282,13 @@ impl File<'_> {
                 self.fail("how many classes it has is unknown: name them with --classes A,B,...")
             })?,
         };
-        let facts = self.facts(model, &of(classes)?, Scale::NONE);
+        let name = crate::models::model_name(&model.name);
+        let facts = self.facts(name, model, &of(classes)?, Scale::NONE);
         self.finish(facts, tensors, Vec::new())
     }
 
     /// The facts of a model that another program trained.
-    fn facts(&self, model: &Model, graph: &Graph, scale: Scale) -> ModelFacts {
-        let name = crate::models::model_name(&model.name);
+    fn facts(&self, name: String, model: &Model, graph: &Graph, scale: Scale) -> ModelFacts {
         let file = self.path.file_name().unwrap_or_default().to_string_lossy();
         ModelFacts {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -313,8 +321,11 @@ impl File<'_> {
             facts.name.clone_from(name);
         }
         // It becomes the name of a file.
-        if facts.name.is_empty() || facts.name.starts_with('.') || facts.name.contains(['/', '\\'])
-        {
+        let is_file_name = !facts.name.is_empty()
+            && facts.name.len() <= LONGEST_NAME
+            && !facts.name.starts_with('.')
+            && !facts.name.contains(|c: char| c == '/' || c == '\\' || c.is_control());
+        if !is_file_name {
             let name = shown(&facts.name);
             return Err(self.fail(format!(
                 "its model's name \"{name}\" is no name of a file; give one with --name"
@@ -337,6 +348,15 @@ impl File<'_> {
                 facts.classes.len()
             )),
             None => {}
+        }
+        let twice =
+            |(i, name): (usize, &String)| name.is_empty() || facts.classes[..i].contains(name);
+        if facts.classes.iter().enumerate().any(twice) {
+            return Err(Error::Setting {
+                name: "classes",
+                expected: "different names",
+                found: facts.classes.join(","),
+            });
         }
         let [h, w, _] = facts.sample_shape;
         if let Some([given_h, given_w]) = input.filter(|input| *input != [h, w]) {
@@ -372,8 +392,8 @@ fn renamed(mut tensors: NamedTensors, from: &Graph, to: &Graph) -> NamedTensors 
 /// The number of classes that weights have, by the tensor that has an extent more with a class more.
 fn classes_in(tensors: &NamedTensors, two: &Graph, three: &Graph) -> Option<usize> {
     two.parameters().iter().zip(three.parameters()).find_map(|(two, three)| {
-        let (shape, _) = tensors.get(&two.name)?;
+        let (shape, values) = tensors.get(&two.name)?;
         let differs = two.shape.iter().zip(&three.shape).position(|(a, b)| a != b)?;
-        shape.get(differs).copied().filter(|classes| *classes >= 2)
+        shape.get(differs).copied().filter(|classes| (2..=values.len()).contains(classes))
     })
 }

@@ -16,7 +16,7 @@ use crate::train::{ModelFacts, NamedTensors, SavedModel};
 
 /// The entry that has the facts; numpy gives it as bytes.
 const FACTS: &str = "genre_gpu.json";
-/// No entry is larger; a few bytes of an archive can claim any size.
+/// All entries together are not larger; a few bytes of an archive can claim any size.
 const MOST: u64 = 1 << 30;
 
 /// The bytes of a file.
@@ -50,15 +50,16 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<(NamedTensors, Option<Mo
     let mut archive = ZipArchive::new(Cursor::new(bytes))
         .map_err(|e| fail(format!("expected an npz file, found another or a damaged one ({e})")))?;
     let (mut tensors, mut facts) = (NamedTensors::new(), None);
+    let mut left = MOST;
     for index in 0..archive.len() {
         let entry = archive.by_index(index).map_err(|e| fail(e.to_string()))?;
         let name = entry.name().map_err(|e| fail(e.to_string()))?.into_owned();
         let mut bytes = Vec::new();
-        let read = entry.take(MOST + 1).read_to_end(&mut bytes);
+        let read = entry.take(left + 1).read_to_end(&mut bytes);
         read.map_err(|e| fail(format!("{} is damaged: {e}", shown(&name))))?;
-        if bytes.len() as u64 > MOST {
-            return Err(fail(format!("{} has more than {MOST} bytes", shown(&name))));
-        }
+        left = left.checked_sub(bytes.len() as u64).ok_or_else(|| {
+            fail(format!("its entries up to {} have more than {MOST} bytes", shown(&name)))
+        })?;
         if name == FACTS {
             let text = String::from_utf8(bytes).map_err(|e| fail(e.to_string()))?;
             facts = Some(ModelFacts::parse(path, &text)?);

@@ -117,6 +117,11 @@ struct File {
 const MOST_LEAST: usize = 256;
 
 impl Model {
+    /// Whether a built-in model has this name.
+    pub fn is_built_in(name: &str) -> bool {
+        BUILT_IN.iter().any(|(known, ..)| *known == name)
+    }
+
     /// A built-in by its name, or any model file by its path.
     ///
     /// # Errors

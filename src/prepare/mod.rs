@@ -224,6 +224,10 @@ fn make_all(
                 let made = Ok(Made::default());
                 return Ok(Done { song, made, parts: Vec::new() });
             }
+            if progress.stops() {
+                let (place, problem) = (options.out.display().to_string(), "was stopped".into());
+                return Err(Error::Prepare { place, problem });
+            }
             let worker = worker.as_mut().map_err(|e| Error::FrontEnd {
                 name: options.front_end.name.clone(),
                 problem: e.to_string(),

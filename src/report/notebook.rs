@@ -264,7 +264,7 @@ fn python_text(text: &str) -> String {
 fn shell_line(command: &str) -> String {
     let arguments = command.strip_prefix("genre-gpu ").unwrap_or(command);
     let arguments = arguments.replace('$', "$$").replace('{', "{{").replace('}', "}}");
-    format!("!{{sys.executable}} -m genre_gpu {arguments}")
+    format!("!\"{{sys.executable}}\" -m genre_gpu {arguments}")
 }
 
 fn questions(book: &mut Notebook, page: &Page, view: &ModelView, run: &RunRecord) -> Result<()> {
@@ -442,7 +442,8 @@ mod tests {
 
     #[test]
     fn a_cell_hands_a_command_on_as_it_is() {
-        assert_eq!(shell_line("genre-gpu report '{a}' '$b'"), "!genre-gpu report '{{a}}' '$$b'");
+        let cell = r#"!"{sys.executable}" -m genre_gpu report '{{a}}' '$$b'"#;
+        assert_eq!(shell_line("genre-gpu report '{a}' '$b'"), cell);
     }
 
     #[test]

@@ -7,9 +7,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::settings::Recipe;
+#[cfg(feature = "formats")]
+use super::tensors::parse_any_tensors;
 use super::tensors::{
-    NamedTensors, Tensors, difference, hash_of, hash_of_text, parse_any_tensors, parse_tensors,
-    tensor_bytes,
+    NamedTensors, Tensors, difference, hash_of, hash_of_text, parse_tensors, tensor_bytes,
 };
 use crate::audio::{Cutting, FrontEnd};
 use crate::data::{Scale, Spectra, Typical};

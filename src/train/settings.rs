@@ -335,14 +335,26 @@ pub(crate) fn count(text: &str) -> std::result::Result<usize, String> {
     text.parse().map_err(|_| "expected a whole number from 1 to 4294967295".into())
 }
 
+/// The model that a config file names: of one that is not built in, the file of its name beside the config
+/// file, if there is one.
+fn beside(config: &Path, model: String) -> String {
+    if Model::is_built_in(&model) || model.contains(['/', '\\', '.']) {
+        return model;
+    }
+    let file = config.with_file_name(format!("{model}.toml"));
+    if file.is_file() { file.to_string_lossy().into_owned() } else { model }
+}
+
 impl Settings {
     /// Reads a config file.
     ///
     /// # Errors
     /// If it cannot be read or a key is unknown.
     pub fn read(path: &Path) -> Result<Self> {
-        toml::from_str(&read_settings(path)?)
-            .map_err(|e| Error::Config { path: path.to_path_buf(), problem: toml_problem(&e) })
+        let mut settings: Self = toml::from_str(&read_settings(path)?)
+            .map_err(|e| Error::Config { path: path.to_path_buf(), problem: toml_problem(&e) })?;
+        settings.model = settings.model.map(|model| beside(path, model));
+        Ok(settings)
     }
 }
 
@@ -370,9 +382,10 @@ impl Config {
     /// # Errors
     /// If it cannot be read or is not one.
     pub fn read(path: &Path) -> Result<Self> {
-        let config: Self = toml::from_str(&read_settings(path)?)
+        let mut config: Self = toml::from_str(&read_settings(path)?)
             .map_err(|e| Error::Run { path: path.to_path_buf(), problem: toml_problem(&e) })?;
         config.check()?;
+        config.model = beside(path, config.model);
         Ok(config)
     }
 

@@ -81,6 +81,7 @@ fn an_export_is_of_one_format() {
     work.refuses("export run", &["--format", "found none"]);
     work.refuses("export run --out model.txt", &["--format", "model.txt"]);
     work.refuses("export run --format onnx --out model.keras", &["--out", "model.onnx"]);
+    work.refuses("export run --out model.h5", &["--out", ".weights.h5"]);
     work.refuses("export run --format onnx --webgpu", &["--webgpu"]);
     work.refuses("export run --format onnx --batch-size 4", &["--batch-size", "webgpu"]);
     work.refuses("export run --format onnx --tiles wide", &["--tiles", "webgpu"]);
@@ -120,6 +121,8 @@ fn flags_say_what_a_file_does_not() {
     work.ok("summary --model other/other.toml --input 16x12 --classes 4");
 
     work.refuses("import model.keras --classes a,b --out no", &["2 names of 4 classes"]);
+    work.refuses("import model.keras --classes a,b,c,a --out no", &["different names"]);
+    work.refuses("import model.keras --classes a,b,c, --out no", &["different names"]);
     work.refuses("import model.keras --model p1 --out no", &["its own layers"]);
     work.refuses("import model.keras --input 3x3 --out no", &["3x3"]);
     work.refuses("import model.keras --mean 1 --out no", &["--deviation"]);
@@ -153,6 +156,8 @@ fn layers_that_were_changed_are_told() {
     };
     with(&|config| layer(config, "conv2d_1", "activation", json!("tanh")));
     work.fails("import odd.keras --out no", &["not those of the model that was exported"]);
+    with(&|config| layer(config, "scale", "scale", json!(0.5)));
+    work.fails("import odd.keras --out no", &["not those of the model that was exported"]);
     with(&|config| layer(config, "conv2d_1", "filters", json!(1u64 << 40)));
     work.fails("import odd.keras --out no", &["conv2d_1"]);
     with(&|config| layer(config, "conv2d_1", "kernel_size", json!([5, -1])));
@@ -176,7 +181,7 @@ fn layers_that_were_changed_are_told() {
     assert!(!work.exists("no"));
 }
 
-/// Each byte may be another: nothing panics, nothing is left behind, and what is accepted is a run.
+/// Whatever is cut off: nothing panics, and nothing is left behind.
 #[test]
 fn damaged_files_are_refused() {
     let work = Work::trained();
@@ -201,5 +206,13 @@ fn damaged_files_are_refused() {
             damage(&bytes[..length]);
         }
         damage(b"not a model of any kind");
+        // Weights that are no numbers, where they lie as they are.
+        let own = work.read("run/model.safetensors");
+        let length = u64::from_le_bytes(own[..8].try_into().unwrap()) as usize;
+        let first = &own[8 + length..][..16];
+        let at = bytes.windows(16).position(|some| some == first).unwrap();
+        let mut changed = bytes.clone();
+        changed[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+        damage(&changed);
     }
 }

@@ -239,7 +239,7 @@ fn a_notebook_has_the_same_answers_and_cells_that_make_the_run_again() {
     let code = code_cells(&book);
     execute(&work, &code);
     assert!(work.read("run/model.safetensors") == work.read("again/p1/model.safetensors"));
-    let last = "!{sys.executable} -m genre_gpu report again/p1 --format ipynb --author 12345 \
+    let last = "!\"{sys.executable}\" -m genre_gpu report again/p1 --format ipynb --author 12345 \
                 --notes notes.md --out again/report.ipynb";
     assert!(code.iter().any(|cell| cell == last), "{code:?}");
     for drawn in ["plot.curves(model_1);", "plot.matrices(model_1);", "plot.indices(model_1, data)"]
@@ -264,7 +264,7 @@ fn execute(work: &Work, cells: &[String]) {
             let (name, text) = rest.split_once('\n').unwrap();
             assert!(!name.contains([' ', '"', '\'']) && !work.exists(name), "{name}");
             work.write(name, format!("{text}\n"));
-        } else if let Some(line) = cell.strip_prefix("!{sys.executable} -m genre_gpu ") {
+        } else if let Some(line) = cell.strip_prefix("!\"{sys.executable}\" -m genre_gpu ") {
             work.ok(line);
         } else if cell.starts_with("import os") {
             assert!(cell.ends_with("os.mkdir(\"again\")"));

@@ -79,12 +79,14 @@ fn parse(bytes: Vec<u8>) -> Result<Weights, String> {
     if end > most as u64 {
         return Err(damaged(format!("{end} bytes were written, {most} are there")));
     }
+    // What all arrays together may have: names of one array, of which a file can have many, count each.
+    let mut left = most;
     let root = file.root();
     let mut facts = None;
     let names = root.datasets().map_err(damaged)?;
     if names.iter().any(|name| name == FACTS) {
         let dataset = root.dataset(FACTS).map_err(damaged)?;
-        count(&dataset.shape().map_err(damaged)?, most)?;
+        count(&dataset.shape().map_err(damaged)?, left)?;
         let bytes = dataset.read_u8().map_err(damaged)?;
         facts = Some(String::from_utf8(bytes).map_err(damaged)?);
     }
@@ -126,7 +128,7 @@ fn parse(bytes: Vec<u8>) -> Result<Weights, String> {
                 crate::text::shown(&group)
             ));
         }
-        let variables = variables(&layer, most).map_err(|problem| {
+        let variables = variables(&layer, &mut left).map_err(|problem| {
             format!("layer group \"{}\": {problem}", crate::text::shown(&group))
         })?;
         if !variables.values.is_empty() {
@@ -136,8 +138,8 @@ fn parse(bytes: Vec<u8>) -> Result<Weights, String> {
     Ok(Weights { facts, layers })
 }
 
-/// `vars/0`, `1`, … of a layer's group.
-fn variables(layer: &Group, most: usize) -> Result<Variables, String> {
+/// `vars/0`, `1`, … of a layer's group, which take their elements from those that are left.
+fn variables(layer: &Group, left: &mut usize) -> Result<Variables, String> {
     if !layer.groups().map_err(damaged)?.iter().any(|name| name == "vars") {
         return Ok(Variables::default());
     }
@@ -152,7 +154,8 @@ fn variables(layer: &Group, most: usize) -> Result<Variables, String> {
             return Err(format!("expected variables 0 to {}, found no {i}", known.len() - 1));
         }
         let dataset = vars.dataset(&variable).map_err(damaged)?;
-        let shape = count(&dataset.shape().map_err(damaged)?, most)?;
+        let shape = count(&dataset.shape().map_err(damaged)?, *left)?;
+        *left -= shape.iter().product::<usize>();
         let kind = dataset.dtype().map_err(damaged)?;
         if !matches!(kind, DType::F32 | DType::F64) {
             return Err(format!("variable {i}: expected f32 or f64, found {kind}"));

@@ -235,13 +235,15 @@ fn tensors(
                 found.values.len()
             ));
         }
+        // Not what the layers claim: few bytes can claim any number of channels.
+        let held = found.values.first().map_or(0, |(_, values)| values.len());
         for (parameter, value) in stored.iter().zip(found.values) {
             tensors.insert(parameter.name.clone(), value);
         }
         // A batch norm without one of them has what does nothing.
         for absent in graph.parameters_of(id) {
             let neutral = if absent.role == Role::Gamma { 1.0 } else { 0.0 };
-            let value = || (absent.shape.clone(), vec![neutral; absent.len()]);
+            let value = || (absent.shape.clone(), vec![neutral; held.min(absent.len())]);
             tensors.entry(absent.name.clone()).or_insert_with(value);
         }
     }

@@ -172,6 +172,13 @@ impl Deviation {
         let mut parts = vec![sum, variance, squares, apart, mean_or_repeated];
         let mut mean = mean_or_repeated;
         if let Some(repeated) = is(mean, "UpSampling2D") {
+            let size = repeated.pair("size").ok()?;
+            let plain = repeated.get("interpolation").is_null()
+                || *repeated.get("interpolation") == json!("nearest");
+            let whole = (0..2).all(|axis| size[axis] == window[axis] || size[axis] == 1);
+            if !plain || !whole {
+                return None;
+            }
             mean = only(repeated)?;
             parts.push(mean);
         }
@@ -262,6 +269,20 @@ impl Builder<'_> {
                 format!("expected one input, found {}", several.len()),
             )),
         }
+    }
+
+    /// Whether what a layer reads is, in Keras, an input `[mel bands, frames]` without an axis of channels:
+    /// its last axis are the frames.
+    fn lacks_channels(&self, index: usize) -> bool {
+        let mut layer = &self.layers[index];
+        while let Some(input) = layer.inputs.first() {
+            layer = &self.layers[*input];
+            if ["Reshape", "ExpandDims"].contains(&layer.class.as_str()) {
+                return false;
+            }
+        }
+        let shape = ["batch_shape", "batch_input_shape"].map(|key| layer.get(key).as_array());
+        shape.into_iter().flatten().next().is_some_and(|shape| shape.len() == 3)
     }
 
     fn unsupported(&self, layer: &Layer) -> String {
@@ -442,6 +463,13 @@ impl Builder<'_> {
                     _ => 1,
                 };
                 layer.only("axis", &[json!(-1), json!(rank)])?;
+                if rank == 3 && self.lacks_channels(index) {
+                    return Err(fail(
+                        layer,
+                        "joins frames of an input [mel bands, frames], for which there is no operation; \
+                         put a Reshape to [mel bands, frames, 1] before it to join channels",
+                    ));
+                }
                 self.push(index, name, Op::Concat, &inputs)
             }
             "Add" => {
@@ -556,7 +584,12 @@ impl Builder<'_> {
     fn rescale(&mut self, index: usize) -> Made {
         let layer = &self.layers[index];
         let input = self.input(index)?;
-        let read_by_others = layer.inputs.iter().any(|input| self.readers[*input].len() > 1);
+        // Also by a way of layers that do nothing, whose output is the input.
+        let (mut before, mut read_by_others) = (&layer.inputs, false);
+        while let [input] = before[..] {
+            read_by_others |= self.readers[input].len() > 1;
+            before = &self.layers[input].inputs;
+        }
         if input != self.graph.input() || read_by_others || self.graph.nodes().len() > 1 {
             return Err(fail(
                 layer,

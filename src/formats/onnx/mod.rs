@@ -92,6 +92,9 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<(ModelFacts, NamedTensor
             let (want, found) = (parameter.len(), values.len());
             return Err(fail(format!("tensor \"{name}\": expected {want} values, found {found}")));
         }
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(fail(format!("tensor \"{name}\" has values that are not finite")));
+        }
         tensors.insert(name.clone(), (parameter.shape.clone(), layout.in_ours(&values)));
     }
     Ok((facts, tensors))
