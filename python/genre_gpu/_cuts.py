@@ -75,7 +75,7 @@ def resolved(**settings: Any) -> Dict[str, Any]:
     return found
 
 
-def cuts(path: Path, preset: str = "librosa-2s", *, max_minutes: int = 60, **settings: Any) -> Cuts:
+def cuts(path: Path, preset: str = "librosa-2s", *, max_minutes: int = 360, **settings: Any) -> Cuts:
     """The spectrograms of one sound file, as :func:`genre_gpu.prepare` makes them.
 
     Parameters

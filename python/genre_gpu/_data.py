@@ -196,7 +196,7 @@ def prepare(
     parts: Optional[Path] = None,
     seed: int = 42,
     strict: bool = False,
-    max_minutes: int = 60,
+    max_minutes: int = 360,
     threads: int = 0,
     progress: "bool | Callable[[str, int, int], object] | None" = None,
 ) -> Prepared:

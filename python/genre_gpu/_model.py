@@ -496,7 +496,7 @@ class Model:
         *,
         cuts: Optional[int] = None,
         front_end: Optional[str] = None,
-        max_minutes: int = 60,
+        max_minutes: int = 360,
         device: str = "cpu",
         adapter: Optional[str] = None,
         threads: int = 0,
