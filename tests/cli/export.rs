@@ -112,7 +112,7 @@ fn flags_say_what_a_file_does_not() {
     work.ok(
         "import model.keras --name other --classes a,b,c,d --mean 1.5 --deviation 2 --out other",
     );
-    assert!(work.text("other/config.toml").contains("other.toml"));
+    assert!(work.text("other/config.toml").contains("model = \"other\"\n"));
     assert!(work.text("other/other.toml").contains("[[node]]"));
     let header = String::from_utf8_lossy(&work.read("other/model.safetensors")).into_owned();
     assert!(header.contains(r#"\"classes\":[\"a\",\"b\",\"c\",\"d\"]"#), "{header:.900}");
