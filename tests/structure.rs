@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// A module and the crate's modules that it may name, from the bottom up: each
 /// names earlier ones only, so there is no circle. `error` everyone may.
-const MAY_NAME: [(&str, &[&str]); 38] = [
+const MAY_NAME: [(&str, &[&str]); 39] = [
     ("text", &[]),
     // Text in the lines of Python that it proposes.
     ("error", &["text"]),
@@ -18,6 +18,7 @@ const MAY_NAME: [(&str, &[&str]); 38] = [
     ("panics", &[]),
     ("progress", &[]),
     ("random", &[]),
+    ("share", &[]),
     ("graph", &[]),
     ("simd", &[]),
     ("ops", &["graph", "measure", "random", "simd"]),
@@ -38,7 +39,7 @@ const MAY_NAME: [(&str, &[&str]); 38] = [
     ("audio", &["panics", "simd", "text"]),
     ("data", &["files", "memory", "metrics", "progress", "random", "text"]),
     ("demo", &["audio", "data", "files", "progress", "random"]),
-    ("prepare", &["audio", "data", "files", "progress", "random", "text"]),
+    ("prepare", &["audio", "data", "files", "progress", "random", "share", "text"]),
     // Random numbers in its tests only.
     ("audit", &["data", "files", "progress", "random", "text"]),
     (
@@ -94,8 +95,8 @@ const MAY_NAME: [(&str, &[&str]); 38] = [
         &[
             "audio", "audit", "backend", "bench", "check", "compare", "data", "demo", "device",
             "explain", "files", "formats", "gpu", "graph", "measure", "metrics", "models",
-            "report", "plan", "predict", "prepare", "progress", "random", "plot", "simd", "tasks",
-            "text", "train", "tune",
+            "report", "plan", "predict", "prepare", "progress", "random", "plot", "share", "simd",
+            "tasks", "text", "train", "tune",
         ],
     ),
     ("lib", &[]),

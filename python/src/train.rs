@@ -52,11 +52,6 @@ pub(crate) fn train(
             config.data = Some(PathBuf::from(HELD));
         }
         RunFolder::create(&folder, overwrite)?;
-        if is_text {
-            // Beside config.toml, which names it.
-            let file = folder.join(format!("{}.toml", model.name));
-            write_atomic(&file, |to| to.write_all(model.text.as_bytes()))?;
-        }
         let cache = cache_dir.as_deref();
         let source = match held {
             Some(held) => source::of_arrays(&config, &held, &listener)?,
@@ -67,6 +62,11 @@ pub(crate) fn train(
             listener.warn(&found.line());
         }
         let data = PreparedData::new(source, config.scale, &found)?;
+        if is_text {
+            // Beside config.toml, which names it.
+            let file = folder.join(format!("{}.toml", model.name));
+            write_atomic(&file, |to| to.write_all(model.text.as_bytes()))?;
+        }
         execute(Job { model, config, folder, overwrite }, &data, &listener)
     });
     listener.raised()?;
