@@ -342,6 +342,7 @@ fn beside(config: &Path, model: String) -> String {
         return model;
     }
     let file = config.with_file_name(format!("{model}.toml"));
+    let file = std::path::absolute(&file).unwrap_or(file);
     if file.is_file() { file.to_string_lossy().into_owned() } else { model }
 }
 
