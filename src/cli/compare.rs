@@ -121,7 +121,7 @@ pub(super) struct Args {
 
     /// Train only this share of the runs, such as 2/8, beside other processes; the same command without
     /// it, when all are trained, compares them
-    #[arg(long, value_name = "N/OF", value_parser = str::parse::<Share>, conflicts_with = "json")]
+    #[arg(long, value_name = "N/OF", value_parser = str::parse::<Share>, conflicts_with = "json", hide_short_help = true)]
     share: Option<Share>,
 
     #[command(flatten)]

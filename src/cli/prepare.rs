@@ -30,8 +30,6 @@ Examples:
       files x-1.wav, x-2.wav, ... are pieces of a song x
   genre-gpu prepare songs --out arrays --preset bristol-80 --mels 96
       another front end
-  genre-gpu prepare songs --out arrays --share 1/8
-      the first of eight jobs; when all have ended, the same without --share
   genre-gpu train --data arrays
       the next step
 
@@ -76,7 +74,7 @@ pub(super) struct Args {
 
     /// Make only this share of the cuts, such as 2/8, beside other processes; the same command without
     /// it, when all are made, writes the arrays
-    #[arg(long, value_name = "N/OF", value_parser = str::parse::<Share>)]
+    #[arg(long, value_name = "N/OF", value_parser = str::parse::<Share>, hide_short_help = true)]
     share: Option<Share>,
 
     #[command(flatten)]
