@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 from . import _native
-from ._data import Path, front_end_text
+from ._data import Path, how_cut
 
 
 @dataclass(frozen=True)
@@ -37,29 +37,6 @@ class Cuts:
     sample_rate: int
     overlap: bool
     remark: Optional[str]
-
-
-def how_cut(
-    preset: str = "librosa-2s",
-    *,
-    sample_rate: Optional[int] = None,
-    n_fft: Optional[int] = None,
-    hop_length: Optional[int] = None,
-    n_mels: Optional[int] = None,
-    fmin: Optional[float] = None,
-    fmax: Optional[float] = None,
-    frames: Optional[int] = None,
-    segments: int = 15,
-    cut_from: Optional[str] = None,
-    reference: str = "song",
-) -> Tuple[str, Optional[int], str]:
-    """Front end, frames and cutting as the library reads them."""
-    text = front_end_text(
-        preset, sample_rate=sample_rate, n_fft=n_fft, hop=hop_length, mels=n_mels, f_min=fmin, f_max=fmax
-    )
-    usual = "spectrogram" if preset.startswith("bristol-80") else "sound"
-    cutting = {"segments": segments, "from": cut_from or usual, "zero_db": reference}
-    return text, frames, json.dumps(cutting)
 
 
 def resolved(**settings: Any) -> Dict[str, Any]:

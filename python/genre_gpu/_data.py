@@ -174,6 +174,29 @@ def front_end_text(preset: str, **changes: Any) -> str:
     return ",".join([preset, *words])
 
 
+def how_cut(
+    preset: str = "librosa-2s",
+    *,
+    sample_rate: Optional[int] = None,
+    n_fft: Optional[int] = None,
+    hop_length: Optional[int] = None,
+    n_mels: Optional[int] = None,
+    fmin: Optional[float] = None,
+    fmax: Optional[float] = None,
+    frames: Optional[int] = None,
+    segments: int = 15,
+    cut_from: Optional[str] = None,
+    reference: str = "song",
+) -> Tuple[str, Optional[int], str]:
+    """Front end, frames and cutting as the library reads them."""
+    text = front_end_text(
+        preset, sample_rate=sample_rate, n_fft=n_fft, hop=hop_length, mels=n_mels, f_min=fmin, f_max=fmax
+    )
+    usual = "spectrogram" if preset.startswith("bristol-80") else "sound"
+    cutting = {"segments": segments, "from": cut_from or usual, "zero_db": reference}
+    return text, frames, json.dumps(cutting)
+
+
 def prepare(
     audio: Path,
     out: Path,
@@ -243,11 +266,19 @@ def prepare(
     -------
     Prepared
     """
-    text = front_end_text(
-        preset, sample_rate=sample_rate, n_fft=n_fft, hop=hop_length, mels=n_mels, f_min=fmin, f_max=fmax
+    text, frames, cutting = how_cut(
+        preset,
+        sample_rate=sample_rate,
+        n_fft=n_fft,
+        hop_length=hop_length,
+        n_mels=n_mels,
+        fmin=fmin,
+        fmax=fmax,
+        frames=frames,
+        segments=segments,
+        cut_from=cut_from,
+        reference=reference,
     )
-    usual = "spectrogram" if preset.startswith("bristol-80") else "sound"
-    cutting = {"segments": segments, "from": cut_from or usual, "zero_db": reference}
     made = _native.prepare(
         audio,
         out,
@@ -255,7 +286,7 @@ def prepare(
         None if classes is None else [*classes],
         text,
         frames,
-        json.dumps(cutting),
+        cutting,
         song_from,
         split if parts is None else split or "csv",
         parts,
