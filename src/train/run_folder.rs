@@ -270,12 +270,17 @@ impl RunFolder {
         if self.checkpoint().exists() {
             return Ok(());
         }
-        let problem = match self.model().exists() {
-            true => {
+        // An imported run never had a history; of a trained one the checkpoint was removed.
+        let problem = match (self.model().exists(), self.history().exists()) {
+            (true, false) => {
                 "holds no checkpoint.safetensors: it was imported, so there is no history of its training to \
                  resume or to report; evaluate, explain, predict and export take it"
             }
-            false => {
+            (true, true) => {
+                "holds no checkpoint.safetensors: the file was removed, and a run is resumed and reported from \
+                 it; train it again with --out and --overwrite"
+            }
+            (false, _) => {
                 "holds no checkpoint.safetensors: its first epoch was not finished; \
                  start again with --out and --overwrite"
             }
