@@ -74,11 +74,12 @@ const FILTERS_AT_ONCE = 4;
 function blocksOfFilters(values, filters) {
   const rows = values.length / filters;
   const blocks = new Float64Array(Math.ceil(filters / FILTERS_AT_ONCE) * rows * FILTERS_AT_ONCE);
-  values.forEach((value, i) => {
-    const [row, filter] = [Math.floor(i / filters), i % filters];
-    const block = Math.floor(filter / FILTERS_AT_ONCE);
-    blocks[(block * rows + row) * FILTERS_AT_ONCE + (filter % FILTERS_AT_ONCE)] = value;
-  });
+  for (let row = 0, from = 0; row < rows; row += 1) {
+    for (let filter = 0; filter < filters; filter += 1, from += 1) {
+      const within = filter % FILTERS_AT_ONCE;
+      blocks[(filter - within) * rows + row * FILTERS_AT_ONCE + within] = values[from];
+    }
+  }
   return blocks;
 }
 
@@ -95,15 +96,23 @@ function blocksOfFilters(values, filters) {
  * @param {number} filters  All of the convolution.
  */
 function convolveBlock(x, places, taps, w, bias, y, first, filters) {
-  const [b0, b1, b2, b3] = bias;
   const count = Math.min(FILTERS_AT_ONCE, filters - first);
   const last = places.length - 1;
+  const length = taps.length;
   for (let p = 0; p <= last; p += 2) {
     // An odd last position is computed twice.
     const q = Math.min(p + 1, last);
-    const [here, there] = [places[p], places[q]];
-    let [p0, p1, p2, p3, q0, q1, q2, q3] = [b0, b1, b2, b3, b0, b1, b2, b3];
-    for (let t = 0, k = 0; t < taps.length; t += 1, k += FILTERS_AT_ONCE) {
+    const here = places[p];
+    const there = places[q];
+    let p0 = bias[0];
+    let p1 = bias[1];
+    let p2 = bias[2];
+    let p3 = bias[3];
+    let q0 = p0;
+    let q1 = p1;
+    let q2 = p2;
+    let q3 = p3;
+    for (let t = 0, k = 0; t < length; t += 1, k += FILTERS_AT_ONCE) {
       const u = x[here + taps[t]];
       const v = x[there + taps[t]];
       p0 += u * w[k];
@@ -115,7 +124,8 @@ function convolveBlock(x, places, taps, w, bias, y, first, filters) {
       p3 += u * w[k + 3];
       q3 += v * w[k + 3];
     }
-    const [to, next] = [p * filters + first, q * filters + first];
+    const to = p * filters + first;
+    const next = q * filters + first;
     y[to] = p0;
     y[next] = q0;
     if (count > 1) {

@@ -108,28 +108,15 @@ function batchNormOperation(epsilon, weightsOf) {
 }
 
 /**
- * `y = x · W + b`; W is `[in, out]`.
+ * `y = x · W + b`; W is `[in, out]`: a convolution of one position, all of whose elements are channels.
  * @param {Float32Array} kernel
  * @param {Float32Array | undefined} bias
  * @param {number} units
- * @returns {Operation}
  */
 function denseOperation(kernel, bias, units) {
-  return {
-    forward([x], y) {
-      if (bias) y.set(bias);
-      else y.fill(0);
-      for (let i = 0, k = 0; i < x.length; i += 1) {
-        for (let o = 0; o < units; o += 1, k += 1) y[o] += x[i] * kernel[k];
-      }
-    },
-    backward(_inputs, _y, dy, [dx]) {
-      if (!dx) return;
-      for (let i = 0, k = 0; i < dx.length; i += 1) {
-        for (let o = 0; o < units; o += 1, k += 1) dx[i] += dy[o] * kernel[k];
-      }
-    },
-  };
+  /** @type {import("./convolution.js").Window} */
+  const point = { kernel: [1, 1], strides: [1, 1], padding: "valid" };
+  return conv2dOperation(point, [1, 1, kernel.length / units], [1, 1, units], kernel, bias);
 }
 
 /**

@@ -36,8 +36,8 @@ export function maxPoolOperation(window, input, output) {
         let most = x[firsts[i]];
         for (let k = 1; k < under.length; k += 1) {
           const value = x[firsts[i] + under[k]];
+          // Nothing is more than a NaN.
           if (value > most || Number.isNaN(value)) most = value;
-          if (Number.isNaN(most)) break;
         }
         y[i] = most;
       }
