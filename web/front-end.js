@@ -1,0 +1,224 @@
+// Sound to the spectrograms that a model is given: log-mel as librosa computes it, cut as the training songs
+// were. The native program's src/audio/{mel,log_mel,cuts}.rs and src/predict/ear.rs, in f64 as they are.
+
+import { decimals } from "./decimals.js";
+import { fourierOf } from "./fourier.js";
+import { pauseEvery } from "./pause.js";
+
+/** @typedef {import("./types.js").FrontEnd} FrontEnd */
+/** @typedef {{ firstBin: number, weights: Float64Array }} MelFilter */
+/**
+ * Writes the mel power of `count` frames from the frame `first` on, `[n_mels, count]`, to `to[at..]`, and
+ * gives the largest.
+ * @callback MelPower
+ * @param {Float32Array} samples
+ * @param {number} first
+ * @param {number} count
+ * @param {Float64Array} to
+ * @param {number} at
+ * @returns {number}
+ */
+
+/** The least power, and the range below the largest in dB. */
+const LEAST_POWER = 1e-10;
+const TOP_DB = 80;
+/** Frames between two looks at the clock. */
+const FRAMES_AT_ONCE = 64;
+/** So long the page waits at most, in milliseconds. */
+const WORK_MS = 30;
+
+/**
+ * The cuts of a song: as many as fit end to end, evenly spaced from its start to its end. `onProgress` is
+ * told the share that is done; an error that it throws ends the work.
+ * @param {import("./types.js").Sound} sound at the front end's rate
+ * @param {FrontEnd} frontEnd
+ * @param {import("./types.js").Cutting} cutting
+ * @param {(share: number) => void} [onProgress]
+ * @returns {Promise<import("./types.js").Cuts>}
+ */
+export async function cutsOf(sound, frontEnd, cutting, onProgress = () => {}) {
+  const { sample_rate_hz: rate, hop_samples: hop, n_mels: bands, frames } = frontEnd;
+  if (sound.rate_hz !== rate) {
+    throw new Error(`${sound.name}: expected sound at ${rate} Hz, found ${sound.rate_hz} Hz`);
+  }
+  const seconds = sound.samples.length / rate;
+  let { samples, nothing } = sound;
+  if (fittingCuts(samples.length, frontEnd, cutting.from) === 0) {
+    const cut = leastCutSamples(frontEnd);
+    nothing ??= `${decimals(seconds, 2)} s are too short for one cut of ${decimals(cut / rate, 2)} s`;
+    // Zeros follow, so that there is a cut.
+    samples = new Float32Array(Math.max(cut, 1));
+    samples.set(sound.samples.subarray(0, samples.length));
+  }
+  const count = fittingCuts(samples.length, frontEnd, cutting.from);
+  const fromSound = cutting.from === "sound";
+  // In samples, or in frames where the spectrogram is cut.
+  const total = fromSound ? samples.length : framesOf(samples.length, frontEnd);
+  const length = fromSound ? soundCutLength(samples.length, count, frontEnd) : frames;
+  const starts = evenStarts(total, length, count);
+
+  const melPower = melPowerOf(frontEnd);
+  const breathe = pauseEvery(WORK_MS);
+  const size = bands * frames;
+  const power = new Float64Array(count * size);
+  const loudest = new Float64Array(count);
+  for (const [cut, start] of starts.entries()) {
+    const own = fromSound ? samples.subarray(start, start + length) : samples;
+    loudest[cut] = melPower(own, fromSound ? 0 : start, frames, power, cut * size);
+    onProgress((cut + 1) / count);
+    await breathe();
+  }
+  let loudestOfSong = loudest.reduce((most, own) => Math.max(most, own), 0);
+  if (!fromSound && cutting.zero_db !== "cut") {
+    // The frames between the cuts may hold the song's loudest, too.
+    const scratch = new Float64Array(bands * FRAMES_AT_ONCE);
+    for (let cut = 0; cut <= count; cut += 1) {
+      const end = cut < count ? starts[cut] : total;
+      for (let frame = cut > 0 ? starts[cut - 1] + frames : 0; frame < end; frame += FRAMES_AT_ONCE) {
+        const own = melPower(samples, frame, Math.min(FRAMES_AT_ONCE, end - frame), scratch, 0);
+        loudestOfSong = Math.max(loudestOfSong, own);
+        await breathe();
+      }
+    }
+  }
+
+  const values = new Float32Array(power.length);
+  for (let cut = 0; cut < count; cut += 1) {
+    const most = powerInDecibels(cutting.zero_db === "cut" ? loudest[cut] : loudestOfSong);
+    const zero = cutting.zero_db === "fixed" ? 0 : most;
+    const floor = most - zero - TOP_DB;
+    for (let i = cut * size; i < (cut + 1) * size; i += 1) {
+      values[i] = Math.max(powerInDecibels(power[i]) - zero, floor);
+    }
+    await breathe();
+  }
+  const unit = fromSound ? 1 : hop;
+  const second = (/** @type {number} */ at) => Math.min((at * unit) / rate, seconds);
+  /** @type {(start: number) => [number, number]} */
+  const span = (start) => [second(start), second(start + length)];
+  return { values, spans_s: starts.map(span), nothing };
+}
+
+/**
+ * Edges and centres of the bands in Hz, `[n_mels + 2]`: band i rises from [i], peaks at [i + 1] and falls to
+ * [i + 2].
+ * @param {FrontEnd} frontEnd
+ */
+export function bandEdgesHz(frontEnd) {
+  // Slaney's scale: linear below 1,000 Hz (15 mel), then a factor of 6.4 in 27 mel.
+  const melPerFactor = 27 / Math.log(6.4);
+  /** @param {number} hz */
+  const melOf = (hz) => (hz < 1000 ? (hz * 3) / 200 : 15 + Math.log(hz / 1000) * melPerFactor);
+  /** @param {number} mel */
+  const hzOf = (mel) => (mel < 15 ? (mel * 200) / 3 : 1000 * Math.exp((mel - 15) / melPerFactor));
+  const low = melOf(frontEnd.f_min_hz);
+  const high = melOf(frontEnd.f_max_hz);
+  const steps = frontEnd.n_mels + 1;
+  return Array.from({ length: steps + 1 }, (_, i) => hzOf(low + ((high - low) * i) / steps));
+}
+
+/** @param {number} samples @param {FrontEnd} frontEnd as librosa pads them: n_fft / 2 zeros on both sides */
+function framesOf(samples, frontEnd) {
+  return 1 + Math.floor(Math.max(samples - (frontEnd.n_fft % 2), 0) / frontEnd.hop_samples);
+}
+
+/** The least number of samples that give the frames of a cut. @param {FrontEnd} frontEnd */
+function leastCutSamples(frontEnd) {
+  return (frontEnd.frames - 1) * frontEnd.hop_samples + (frontEnd.n_fft % 2);
+}
+
+/** @param {number} samples @param {FrontEnd} frontEnd @param {"sound" | "spectrogram"} from */
+function fittingCuts(samples, frontEnd, from) {
+  if (from === "sound") return Math.floor(samples / Math.max(leastCutSamples(frontEnd), 1));
+  return samples === 0 ? 0 : Math.floor(framesOf(samples, frontEnd) / frontEnd.frames);
+}
+
+/**
+ * Samples of a cut from the sound: an equal share of the song, within the lengths that have its frames.
+ * @param {number} samples @param {number} count @param {FrontEnd} frontEnd
+ */
+function soundCutLength(samples, count, frontEnd) {
+  const least = Math.max(leastCutSamples(frontEnd), 1);
+  return Math.min(Math.max(Math.floor(samples / count), least), least + frontEnd.hop_samples - 1);
+}
+
+/** @param {number} total @param {number} length @param {number} count at least 1; one lies in the middle */
+function evenStarts(total, length, count) {
+  const room = total - length;
+  if (count === 1) return [Math.floor(room / 2)];
+  return Array.from({ length: count }, (_, i) => Math.floor((i * room) / (count - 1)));
+}
+
+/** @param {number} power */
+function powerInDecibels(power) {
+  return 10 * Math.log10(Math.max(power, LEAST_POWER));
+}
+
+/**
+ * Triangles over the bins, each scaled by 2 / its width in Hz; without the zeros around them.
+ * @param {FrontEnd} frontEnd
+ * @returns {MelFilter[]}
+ */
+function melFilters(frontEnd) {
+  const edges = bandEdgesHz(frontEnd);
+  const bins = Math.floor(frontEnd.n_fft / 2) + 1;
+  return Array.from({ length: frontEnd.n_mels }, (_, band) => {
+    const [low, centre, high] = edges.slice(band, band + 3);
+    const weights = Array.from({ length: bins }, (_, bin) => {
+      const hz = (bin * frontEnd.sample_rate_hz) / frontEnd.n_fft;
+      const height = Math.min((hz - low) / (centre - low), (high - hz) / (high - centre));
+      return (Math.max(height, 0) * 2) / (high - low);
+    });
+    const firstBin = Math.max(weights.findIndex((weight) => weight > 0), 0);
+    const own = weights.slice(firstBin).findIndex((weight) => weight <= 0);
+    const end = own < 0 ? bins : firstBin + own;
+    return { firstBin, weights: Float64Array.from(weights.slice(firstBin, end)) };
+  });
+}
+
+/** @param {FrontEnd} frontEnd @returns {MelPower} */
+function melPowerOf(frontEnd) {
+  const { n_fft: n, hop_samples: hop } = frontEnd;
+  const filters = melFilters(frontEnd);
+  const transform = fourierOf(n);
+  const window = Float64Array.from({ length: n }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / n));
+  const bins = Math.floor(n / 2) + 1;
+  const [re, im] = [new Float64Array(n), new Float64Array(n)];
+  const powers = [new Float64Array(bins), new Float64Array(bins)];
+  /** @param {Float64Array} frame @param {Float32Array} samples @param {number} start */
+  const load = (frame, samples, start) => {
+    const from = Math.min(Math.max(-start, 0), n);
+    const to = Math.max(Math.min(samples.length - start, n), from);
+    frame.fill(0, 0, from);
+    frame.fill(0, to);
+    for (let i = from; i < to; i += 1) frame[i] = window[i] * samples[start + i];
+  };
+  return (samples, first, count, to, at) => {
+    let loudest = 0;
+    for (let frame = 0; frame < count; frame += 2) {
+      // Two frames at once, as real and imaginary part: a real signal's spectrum mirrors itself.
+      const start = (first + frame) * hop - Math.floor(n / 2);
+      const both = frame + 1 < count;
+      load(re, samples, start);
+      if (both) load(im, samples, start + hop);
+      else im.fill(0);
+      transform(re, im);
+      for (let k = 0; k < bins; k += 1) {
+        const mirror = k === 0 ? 0 : n - k;
+        powers[0][k] = ((re[k] + re[mirror]) ** 2 + (im[k] - im[mirror]) ** 2) / 4;
+        powers[1][k] = ((im[k] + im[mirror]) ** 2 + (re[mirror] - re[k]) ** 2) / 4;
+      }
+      for (let one = 0; one < (both ? 2 : 1); one += 1) {
+        const power = powers[one];
+        for (let band = 0; band < filters.length; band += 1) {
+          const { firstBin, weights } = filters[band];
+          let sum = 0;
+          for (let i = 0; i < weights.length; i += 1) sum += weights[i] * power[firstBin + i];
+          to[at + band * count + frame + one] = sum;
+          if (sum > loudest) loudest = sum;
+        }
+      }
+    }
+    return loudest;
+  };
+}
