@@ -11,35 +11,90 @@ export function fourierOf(n) {
   return (n & (n - 1)) === 0 ? powerOfTwoFourier(n) : chirpFourier(n);
 }
 
-/** Radix 2, after the order of reversed bits. @param {number} n @returns {FourierTransform} */
+/**
+ * Stockham's: passes of radix 4 that put their results in order.
+ * @param {number} n
+ * @returns {FourierTransform}
+ */
 function powerOfTwoFourier(n) {
-  const cos = Float64Array.from({ length: n / 2 }, (_, k) => Math.cos((2 * Math.PI * k) / n));
-  const sin = Float64Array.from({ length: n / 2 }, (_, k) => -Math.sin((2 * Math.PI * k) / n));
-  const reversed = new Uint32Array(n);
-  for (let i = 1; i < n; i += 1) reversed[i] = (reversed[i >> 1] >> 1) | (i & 1 ? n >> 1 : 0);
+  const cos = Float64Array.from({ length: n }, (_, k) => Math.cos((2 * Math.PI * k) / n));
+  const sin = Float64Array.from({ length: n }, (_, k) => -Math.sin((2 * Math.PI * k) / n));
+  /** @type {Float64Array[]} */
+  const [roomRe, roomIm] = [new Float64Array(n), new Float64Array(n)];
   return (re, im) => {
-    for (let i = 0; i < n; i += 1) {
-      const j = reversed[i];
-      if (i < j) {
-        [re[i], re[j]] = [re[j], re[i]];
-        [im[i], im[j]] = [im[j], im[i]];
-      }
+    let [a, b, c, d] = [re, im, roomRe, roomIm];
+    // `stride` transforms of `n / stride` numbers each, interleaved.
+    let stride = 1;
+    for (; 4 * stride <= n; stride *= 4) {
+      fourierPass(n, stride, a, b, c, d, cos, sin);
+      [a, b, c, d] = [c, d, a, b];
     }
-    for (let half = 1; half < n; half *= 2) {
-      const step = n / (2 * half);
-      for (let begin = 0; begin < n; begin += 2 * half) {
-        for (let i = begin, turn = 0; i < begin + half; i += 1, turn += step) {
-          const j = i + half;
-          const x = re[j] * cos[turn] - im[j] * sin[turn];
-          const y = re[j] * sin[turn] + im[j] * cos[turn];
-          re[j] = re[i] - x;
-          im[j] = im[i] - y;
-          re[i] += x;
-          im[i] += y;
-        }
+    if (stride < n) {
+      for (let i = 0; i < stride; i += 1) {
+        const j = i + stride;
+        c[i] = a[i] + a[j];
+        d[i] = b[i] + b[j];
+        c[j] = a[i] - a[j];
+        d[j] = b[i] - b[j];
       }
+      [a, b] = [c, d];
+    }
+    if (a !== re) {
+      re.set(a);
+      im.set(b);
     }
   };
+}
+
+/**
+ * A pass of radix 4 from `re` and `im` to `toRe` and `toIm`.
+ * @param {number} n
+ * @param {number} stride
+ * @param {Float64Array} re
+ * @param {Float64Array} im
+ * @param {Float64Array} toRe
+ * @param {Float64Array} toIm
+ * @param {Float64Array} cos of all turns k / n
+ * @param {Float64Array} sin
+ */
+function fourierPass(n, stride, re, im, toRe, toIm, cos, sin) {
+  const quarter = n / 4;
+  for (let turn = 0; turn < quarter; turn += stride) {
+    const cos1 = cos[turn];
+    const sin1 = sin[turn];
+    const cos2 = cos[2 * turn];
+    const sin2 = sin[2 * turn];
+    const cos3 = cos[3 * turn];
+    const sin3 = sin[3 * turn];
+    for (let i = turn; i < turn + stride; i += 1) {
+      const j = i + quarter;
+      const k = i + 2 * quarter;
+      const l = i + 3 * quarter;
+      const to = i + 3 * turn;
+      const sumRe = re[i] + re[k];
+      const sumIm = im[i] + im[k];
+      const offRe = re[i] - re[k];
+      const offIm = im[i] - im[k];
+      const otherSumRe = re[j] + re[l];
+      const otherSumIm = im[j] + im[l];
+      const otherOffRe = re[j] - re[l];
+      const otherOffIm = im[j] - im[l];
+      toRe[to] = sumRe + otherSumRe;
+      toIm[to] = sumIm + otherSumIm;
+      const x1 = offRe + otherOffIm;
+      const y1 = offIm - otherOffRe;
+      toRe[to + stride] = x1 * cos1 - y1 * sin1;
+      toIm[to + stride] = x1 * sin1 + y1 * cos1;
+      const x2 = sumRe - otherSumRe;
+      const y2 = sumIm - otherSumIm;
+      toRe[to + 2 * stride] = x2 * cos2 - y2 * sin2;
+      toIm[to + 2 * stride] = x2 * sin2 + y2 * cos2;
+      const x3 = offRe - otherOffIm;
+      const y3 = offIm + otherOffRe;
+      toRe[to + 3 * stride] = x3 * cos3 - y3 * sin3;
+      toIm[to + 3 * stride] = x3 * sin3 + y3 * cos3;
+    }
+  }
 }
 
 /**
@@ -78,7 +133,8 @@ function chirpFourier(n) {
     }
     transform(a, b);
     for (let k = 0; k < n; k += 1) {
-      const [x, y] = [a[k] / m, -b[k] / m];
+      const x = a[k] / m;
+      const y = -b[k] / m;
       re[k] = x * cos[k] - y * sin[k];
       im[k] = x * sin[k] + y * cos[k];
     }

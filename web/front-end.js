@@ -1,12 +1,12 @@
 // Sound to the spectrograms that a model is given: log-mel as librosa computes it, cut as the training songs
-// were. The native program's src/audio/{mel,log_mel,cuts}.rs and src/predict/ear.rs, in f64 as they are.
+// were. The native program's src/audio/{log_mel,cuts}.rs and src/predict/ear.rs, in f64 as they are.
 
 import { decimals } from "./decimals.js";
 import { fourierOf } from "./fourier.js";
+import { melFilters, weighPower } from "./mel.js";
 import { pauseEvery } from "./pause.js";
 
 /** @typedef {import("./types.js").FrontEnd} FrontEnd */
-/** @typedef {{ firstBin: number, weights: Float64Array }} MelFilter */
 /**
  * Writes the mel power of `count` frames from the frame `first` on, `[n_mels, count]`, to `to[at..]`, and
  * gives the largest.
@@ -99,24 +99,6 @@ export async function cutsOf(sound, frontEnd, cutting, onProgress = () => {}) {
   return { values, spans_s: starts.map(span), nothing };
 }
 
-/**
- * Edges and centres of the bands in Hz, `[n_mels + 2]`: band i rises from [i], peaks at [i + 1] and falls to
- * [i + 2].
- * @param {FrontEnd} frontEnd
- */
-export function bandEdgesHz(frontEnd) {
-  // Slaney's scale: linear below 1,000 Hz (15 mel), then a factor of 6.4 in 27 mel.
-  const melPerFactor = 27 / Math.log(6.4);
-  /** @param {number} hz */
-  const melOf = (hz) => (hz < 1000 ? (hz * 3) / 200 : 15 + Math.log(hz / 1000) * melPerFactor);
-  /** @param {number} mel */
-  const hzOf = (mel) => (mel < 15 ? (mel * 200) / 3 : 1000 * Math.exp((mel - 15) / melPerFactor));
-  const low = melOf(frontEnd.f_min_hz);
-  const high = melOf(frontEnd.f_max_hz);
-  const steps = frontEnd.n_mels + 1;
-  return Array.from({ length: steps + 1 }, (_, i) => hzOf(low + ((high - low) * i) / steps));
-}
-
 /** @param {number} samples @param {FrontEnd} frontEnd as librosa pads them: n_fft / 2 zeros on both sides */
 function framesOf(samples, frontEnd) {
   return 1 + Math.floor(Math.max(samples - (frontEnd.n_fft % 2), 0) / frontEnd.hop_samples);
@@ -154,71 +136,58 @@ function powerInDecibels(power) {
   return 10 * Math.log10(Math.max(power, LEAST_POWER));
 }
 
-/**
- * Triangles over the bins, each scaled by 2 / its width in Hz; without the zeros around them.
- * @param {FrontEnd} frontEnd
- * @returns {MelFilter[]}
- */
-function melFilters(frontEnd) {
-  const edges = bandEdgesHz(frontEnd);
-  const bins = Math.floor(frontEnd.n_fft / 2) + 1;
-  return Array.from({ length: frontEnd.n_mels }, (_, band) => {
-    const [low, centre, high] = edges.slice(band, band + 3);
-    const weights = Array.from({ length: bins }, (_, bin) => {
-      const hz = (bin * frontEnd.sample_rate_hz) / frontEnd.n_fft;
-      const height = Math.min((hz - low) / (centre - low), (high - hz) / (high - centre));
-      return (Math.max(height, 0) * 2) / (high - low);
-    });
-    const firstBin = Math.max(weights.findIndex((weight) => weight > 0), 0);
-    const own = weights.slice(firstBin).findIndex((weight) => weight <= 0);
-    const end = own < 0 ? bins : firstBin + own;
-    return { firstBin, weights: Float64Array.from(weights.slice(firstBin, end)) };
-  });
-}
-
 /** @param {FrontEnd} frontEnd @returns {MelPower} */
 function melPowerOf(frontEnd) {
   const { n_fft: n, hop_samples: hop } = frontEnd;
   const filters = melFilters(frontEnd);
   const transform = fourierOf(n);
   const window = Float64Array.from({ length: n }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / n));
-  const bins = Math.floor(n / 2) + 1;
   const [re, im] = [new Float64Array(n), new Float64Array(n)];
-  const powers = [new Float64Array(bins), new Float64Array(bins)];
-  /** @param {Float64Array} frame @param {Float32Array} samples @param {number} start */
-  const load = (frame, samples, start) => {
-    const from = Math.min(Math.max(-start, 0), n);
-    const to = Math.max(Math.min(samples.length - start, n), from);
-    frame.fill(0, 0, from);
-    frame.fill(0, to);
-    for (let i = from; i < to; i += 1) frame[i] = window[i] * samples[start + i];
-  };
+  const bins = Math.floor(n / 2) + 1;
+  const [power, next] = [new Float64Array(bins), new Float64Array(bins)];
   return (samples, first, count, to, at) => {
     let loudest = 0;
     for (let frame = 0; frame < count; frame += 2) {
-      // Two frames at once, as real and imaginary part: a real signal's spectrum mirrors itself.
+      // Two frames at once, as real and imaginary part.
       const start = (first + frame) * hop - Math.floor(n / 2);
-      const both = frame + 1 < count;
-      load(re, samples, start);
-      if (both) load(im, samples, start + hop);
-      else im.fill(0);
+      windowFrame(samples, start, window, re);
+      windowFrame(samples, start + hop, window, im);
       transform(re, im);
-      for (let k = 0; k < bins; k += 1) {
-        const mirror = k === 0 ? 0 : n - k;
-        powers[0][k] = ((re[k] + re[mirror]) ** 2 + (im[k] - im[mirror]) ** 2) / 4;
-        powers[1][k] = ((im[k] + im[mirror]) ** 2 + (re[mirror] - re[k]) ** 2) / 4;
-      }
-      for (let one = 0; one < (both ? 2 : 1); one += 1) {
-        const power = powers[one];
-        for (let band = 0; band < filters.length; band += 1) {
-          const { firstBin, weights } = filters[band];
-          let sum = 0;
-          for (let i = 0; i < weights.length; i += 1) sum += weights[i] * power[firstBin + i];
-          to[at + band * count + frame + one] = sum;
-          if (sum > loudest) loudest = sum;
-        }
-      }
+      powersOfTwoFrames(re, im, power, next);
+      loudest = Math.max(loudest, weighPower(power, filters, to, at + frame, count));
+      if (frame + 1 === count) break;
+      loudest = Math.max(loudest, weighPower(next, filters, to, at + frame + 1, count));
     }
     return loudest;
   };
+}
+
+/**
+ * The frame that begins at a sample, which may lie before the first; samples outside are 0.
+ * @param {Float32Array} samples @param {number} start @param {Float64Array} window @param {Float64Array} to
+ */
+function windowFrame(samples, start, window, to) {
+  const from = Math.min(Math.max(-start, 0), to.length);
+  const end = Math.max(Math.min(samples.length - start, to.length), from);
+  to.fill(0, 0, from);
+  to.fill(0, end);
+  for (let i = from; i < end; i += 1) to[i] = window[i] * samples[start + i];
+}
+
+/**
+ * The power spectra of two real signals that were transformed as real and imaginary part: a real signal's
+ * transform mirrors itself.
+ * @param {Float64Array} re @param {Float64Array} im @param {Float64Array} power @param {Float64Array} other
+ */
+function powersOfTwoFrames(re, im, power, other) {
+  const n = re.length;
+  for (let k = 0; k < power.length; k += 1) {
+    const mirror = k === 0 ? 0 : n - k;
+    const a = re[k] + re[mirror];
+    const b = im[k] - im[mirror];
+    const c = im[k] + im[mirror];
+    const d = re[mirror] - re[k];
+    power[k] = (a * a + b * b) / 4;
+    other[k] = (c * c + d * d) / 4;
+  }
 }
