@@ -99,6 +99,16 @@ export async function cutsOf(sound, frontEnd, cutting, onProgress = () => {}) {
   return { values, spans_s: starts.map(span), nothing };
 }
 
+/**
+ * The cuts as a network is given them: the native program's src/data/scale.rs.
+ * @param {Float32Array} values in dB
+ * @param {{ kind: string, offset: number, factor: number }} scale
+ */
+export function scaleCuts(values, { kind, offset, factor }) {
+  const [zero, unit] = [Math.fround(offset), Math.fround(factor)];
+  return kind === "none" ? values : values.map((value) => Math.fround(value - zero) * unit);
+}
+
 /** @param {number} samples @param {FrontEnd} frontEnd as librosa pads them: n_fft / 2 zeros on both sides */
 function framesOf(samples, frontEnd) {
   return 1 + Math.floor(Math.max(samples - (frontEnd.n_fft % 2), 0) / frontEnd.hop_samples);

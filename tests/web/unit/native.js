@@ -67,3 +67,22 @@ export function noise(length, seed) {
     return state / 2 ** 31;
   });
 }
+
+/** What a run's file of weights says of its model. */
+export function factsOf(run) {
+  const bytes = readFileSync(join(run, "model.safetensors"));
+  const header = JSON.parse(bytes.toString("utf8", 8, 8 + Number(bytes.readBigUInt64LE(0))));
+  return JSON.parse(header.__metadata__.genre_gpu);
+}
+
+/** The channels of a 16-bit or float WAV file that this program or `writeWav` wrote, and their rate. */
+export function readWav(path) {
+  const bytes = readFileSync(path);
+  const [isFloat, count, rate] = [bytes.readUInt16LE(20) === 3, bytes.readUInt16LE(22), bytes.readUInt32LE(24)];
+  const width = isFloat ? 4 : 2;
+  const frames = (bytes.length - 44) / (width * count);
+  const sample = (at) => (isFloat ? bytes.readFloatLE(at) : bytes.readInt16LE(at) / 32768);
+  const channels = Array.from({ length: count }, (_, c) =>
+    Float32Array.from({ length: frames }, (_, i) => sample(44 + width * (i * count + c))));
+  return { channels, rate };
+}
