@@ -122,5 +122,7 @@ mod text;
 pub mod train;
 #[cfg(feature = "gpu")]
 pub mod tune;
+#[cfg(all(feature = "audio", feature = "gpu", feature = "pictures"))]
+pub mod web;
 
 pub use error::{Error, Result};

@@ -1,6 +1,7 @@
 // A trained model in plain JavaScript: where there is no WebGPU. Values are f64, so that they differ
 // from the program's by its own rounding alone.
 
+import { mapsOf } from "./cam.js";
 import { extentsOf, operationOf } from "./ops.js";
 import { pause } from "./pause.js";
 
@@ -146,7 +147,7 @@ class SampleWalk {
       const [dy, y] = [this.gradients[i], this.values[i]];
       if (!dy) continue;
       this.layers.forEach((at, layer) => {
-        if (at === i) maps[layer] = mapsOf(this.nodes[i].shape[2], y, dy);
+        if (at === i) maps[layer] = mapsOf(y, dy, this.nodes[i].shape);
       });
       if (hasRelu(this.nodes[i])) {
         for (let k = 0; k < y.length; k += 1) if (y[k] <= 0) dy[k] = 0;
@@ -192,25 +193,4 @@ function operationsOf(title, { nodes, parameters }, weights) {
 /** @param {Node} node */
 function hasRelu({ op }) {
   return "activation" in op && op.activation === "relu";
-}
-
-/**
- * A layer's maps from its output `a` and gradient `g`, `[h, w, c]`, before their ReLU. Grad-CAM
- * (Selvaraju et al. 2017): `Σ_c α_c · a[·, ·, c]` with `α_c` the mean over positions of the gradient.
- * HiResCAM (Draelos and Carin 2020): `Σ_c g[·, ·, c] · a[·, ·, c]`, where nothing is averaged away.
- * @param {number} c
- * @param {Float64Array} a
- * @param {Float64Array} g
- * @returns {Maps}
- */
-function mapsOf(c, a, g) {
-  const positions = a.length / c;
-  const alpha = new Float64Array(c);
-  g.forEach((value, i) => (alpha[i % c] += value / positions));
-  const sums = (/** @type {(i: number) => number} */ factor) => {
-    const map = new Float64Array(positions);
-    a.forEach((value, i) => (map[Math.floor(i / c)] += factor(i) * value));
-    return Float32Array.from(map);
-  };
-  return { grad_cam: sums((i) => alpha[i % c]), hires_cam: sums((i) => g[i]) };
 }

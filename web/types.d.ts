@@ -107,6 +107,8 @@ export interface CellGrid {
 
 /** A layer whose maps are shown: `LayerFacts` in src/explain/cells.rs. */
 export interface Layer {
+  /** Which of the recording's tensors are its own. */
+  probe: number;
   name: string;
   shape: SampleShape;
   place: { bands: CellGrid; frames: CellGrid };
@@ -179,4 +181,183 @@ export interface Song {
   unsure: string | null;
   /** In what the song is unlike the training songs, though a class is claimed. */
   remark: string | null;
+}
+
+/** A part of a buffer of a recording. */
+export interface Binding {
+  buffer: number;
+  offset: number;
+  bytes: number;
+}
+
+/** A recording of the program's GPU path: docs/webgpu.md. */
+export interface Recording {
+  model: string;
+  input: SampleShape;
+  classes: number;
+  batch_size: number;
+  samples: number;
+  kernels: Record<string, { code: string; bindings: ("uniform" | "read" | "write")[] }>;
+  buffers: { name: string; bytes: number; words?: number[] }[];
+  step: { bytes: number; stride: number; fields: Record<string, number>; floats: string[] };
+  dispatches: {
+    kernel: string;
+    node: string;
+    constants: Record<string, number>;
+    bindings: Binding[];
+    groups: [number, number, number];
+  }[];
+  passes: { train: number[]; evaluate: number[]; explain: number[] };
+  parameters: { name: string; shape: number[]; start: number }[];
+  tensors: { node: string; value?: Binding; gradient?: Binding }[];
+  roles: {
+    parameters: number;
+    velocity: number;
+    first_not_finite?: number;
+    order: number;
+    labels: number;
+    samples: [number, number][];
+    probabilities: number;
+    step_metrics: number;
+    penalties: number;
+  };
+  metrics_per_step: number;
+  penalties_per_step: number;
+  /** In the file of `genre-gpu export`, as they lie in `roles.parameters`. */
+  weights?: number[];
+}
+
+/** A model that the page can train. */
+export interface TrainedModel {
+  facts: ModelFacts;
+  graph: Graph;
+  recording: number;
+  /** Initial ones. */
+  weights: Float32Array;
+  epochs: number;
+  learning_rate: number;
+  schedule: "constant" | "cosine";
+  momentum: number;
+  nesterov: boolean;
+  left_out: string | null;
+}
+
+/** What the page trains on. */
+export interface Training {
+  source: string;
+  classes: string[];
+  shape: SampleShape;
+  /** Training samples come first. */
+  train: number;
+  test: number;
+  labels: number[];
+  lowest_db: number;
+  step_db: number;
+  most_epochs: number;
+  seed: number;
+  models: TrainedModel[];
+}
+
+export interface PageData {
+  version: string;
+  recordings: Recording[];
+  models: Model[];
+  clips: { title: string; genre: string; id: string }[];
+  colours: { spectrogram: string; heat: string };
+  training: Training | null;
+}
+
+/** A recording that lies on a device. */
+export interface Opened {
+  device: GPUDevice;
+  recording: Recording;
+  buffers: GPUBuffer[];
+  steps: GPUBuffer;
+  dispatches: { pipeline: GPUComputePipeline; group: GPUBindGroup; groups: [number, number, number] }[];
+}
+
+/** What changes from step to step in training. */
+export interface StepSettings {
+  learning_rate?: number;
+  momentum?: number;
+  nesterov?: boolean;
+  seed?: number;
+  first_step?: number;
+  [float: string]: number | boolean | undefined;
+}
+
+/** An epoch of training in the page. */
+export interface Epoch {
+  loss: number;
+  accuracy: number;
+  test_loss: number;
+  test_accuracy: number;
+  samples_per_second: number;
+}
+
+/** What training goes on from after a whole epoch. */
+export interface TrainingState {
+  /** Epochs that are done. */
+  epoch: number;
+  weights: Float32Array;
+  /** None without momentum. */
+  velocity: Float32Array | null;
+}
+
+/** A step of training: its samples, its mean loss with the penalty, its correct predictions. */
+export interface StepResult {
+  n: number;
+  loss: number;
+  correct: number;
+}
+
+export interface Trainer {
+  /** Epochs that are done. */
+  epoch(): number;
+  /** Trains to the end of the epoch, or until the signal: then null, and the next call goes on. */
+  trainEpoch(epochs: number, onSteps: (steps: StepResult[]) => void, signal: AbortSignal): Promise<Epoch | null>;
+  /** The test samples: true classes by rows, predicted ones by columns. */
+  evaluate(): Promise<{ loss: number; accuracy: number; matrix: number[][] }>;
+  state(): Promise<TrainingState>;
+  close(): void;
+}
+
+/** A song that was heard with a model. */
+export interface Heard {
+  model: Model;
+  /** The model's number. */
+  at: number;
+  sound: Sound;
+  cuts: Cuts;
+  /** The cuts as the model is given them. */
+  x: Float32Array;
+  song: Song;
+  /** By cut and class: for each layer its maps. */
+  maps: Map<string, Maps[]>;
+}
+
+/** The page's models on its devices. */
+export interface Networks {
+  /** Opens a model where it is not open, and uses it; without its GPU where that is lost. */
+  use<T>(model: number, work: (network: Network) => Promise<T>): Promise<T>;
+  /** What the model runs on, for people. */
+  device(model: number): string;
+  /** The GPU, or why there is none; opens it again where it was lost. */
+  gpu(): Promise<{ device: GPUDevice; name: string } | { device: null; missing: string }>;
+}
+
+/** A run of training in the page. */
+export interface TrainingRun {
+  model: TrainedModel;
+  /** Epochs to train. */
+  total: number;
+  epochs: Epoch[];
+  /** The loss of each step of these epochs. */
+  steps: number[];
+  /** Of the test samples, when all epochs are done. */
+  matrix: number[][] | null;
+  /** None where its GPU was lost. */
+  trainer: Trainer | null;
+  /** After the last whole epoch. */
+  state: TrainingState | null;
 }

@@ -40,7 +40,7 @@ Keras and ONNX models take spectrograms [n, mel bands, frames, 1] in the unit of
 the arrays and scale them themselves. genre-gpu import reads all formats but
 webgpu: docs/formats.md. A host of WebGPU creates the buffers, makes a pipeline
 of each dispatch, and runs the dispatches of a pass for each step:
-docs/webgpu.md, tests/web/replay.js.";
+docs/webgpu.md, web/replay.js.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]

@@ -35,6 +35,7 @@ mod summary;
 mod train;
 mod tune;
 mod usage;
+mod web;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -97,6 +98,8 @@ enum Command {
     Report(report::Args),
     /// Predict the genre of audio files
     Predict(Box<predict::Args>),
+    /// Write a page that runs models in a browser
+    Web(web::Args),
     /// Compare models over seeds, with confidence intervals
     Compare(Box<compare::Args>),
     /// List the built-in models
@@ -150,6 +153,7 @@ fn execute(command: &Command, output: Output) -> Result<ExitCode> {
         Command::Audit(args) => return audit::run(args, output),
         Command::Check(args) => return check::run(args, output),
         Command::Predict(args) => return predict::run(args, output),
+        Command::Web(args) => web::run(args, output),
         Command::LrFind(args) => lr_find::run(args, output),
         Command::Evaluate(args) => evaluate::run(args, output),
         Command::Explain(args) => explain::run(args, output),

@@ -44,6 +44,11 @@ impl Recipe {
         self.train_songs + self.val_songs + self.test_songs
     }
 
+    /// A song's number within the corpus.
+    fn number_of(&self, (genre, number): (Genre, usize)) -> i64 {
+        (usize::from(genre.label()) * self.songs_per_genre() + number) as i64
+    }
+
     /// The songs of each part, in the order of [`PartName::ALL`]; within a part by genre and number.
     pub(super) fn split(&self) -> [Vec<(Genre, usize)>; 3] {
         let mut parts = [const { Vec::new() }; 3];
@@ -95,7 +100,7 @@ pub(super) fn write_part(
         .map(|(&(genre, number), x)| {
             let title = write_cuts(recipe.seed, (genre, number), front_end, x)?;
             progress.advance(1);
-            let song = (usize::from(genre.label()) * recipe.songs_per_genre() + number) as i64;
+            let song = recipe.number_of((genre, number));
             let (part, genre) = (part.to_string(), genre.as_str().to_string());
             Ok(SongRow { song, part, genre, number, title })
         })
@@ -134,6 +139,57 @@ fn write_cuts(
         }
     }
     Ok(song.title)
+}
+
+/// A part of a corpus in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DemoPart {
+    /// Spectrograms `[songs · CUTS_PER_SONG, n_mels, frames]` in dB below each song's maximum.
+    pub x: Vec<f32>,
+    /// Their labels.
+    pub y: Vec<u32>,
+    /// Of each its song, a number within the corpus.
+    pub song: Vec<i64>,
+}
+
+/// The parts of a corpus in the order of [`PartName::ALL`], as [`super::open_recipe`] writes them.
+///
+/// # Errors
+/// If the front end is impossible.
+pub fn make(
+    recipe: &Recipe,
+    front_end: &FrontEnd,
+    progress: &dyn Progress,
+) -> Result<[DemoPart; 3]> {
+    let size = front_end.n_mels * front_end.frames;
+    let mut parts = [const { DemoPart { x: Vec::new(), y: Vec::new(), song: Vec::new() } }; 3];
+    let songs = Genre::ALL.len() * recipe.songs_per_genre();
+    progress.begin(SOURCE, songs as u64, "songs");
+    for (part, songs) in parts.iter_mut().zip(&recipe.split()) {
+        part.x = vec![0.0; songs.len() * CUTS_PER_SONG * size];
+        let made = songs.par_iter().zip(part.x.par_chunks_mut(CUTS_PER_SONG * size));
+        let made = made.try_for_each(|(&song, x)| {
+            write_cuts(recipe.seed, song, front_end, x)?;
+            progress.advance(1);
+            Ok(())
+        });
+        if made.is_err() {
+            progress.end();
+        }
+        made?;
+        for &(genre, number) in songs {
+            part.y.extend([u32::from(genre.label()); CUTS_PER_SONG]);
+            part.song.extend([recipe.number_of((genre, number)); CUTS_PER_SONG]);
+        }
+    }
+    progress.end();
+    Ok(parts)
+}
+
+/// The first song of a genre in a corpus's test part.
+pub fn test_song(recipe: &Recipe, genre: Genre) -> Option<(Genre, usize)> {
+    let [_, _, test] = recipe.split();
+    test.into_iter().find(|(of, _)| *of == genre)
 }
 
 /// Makes the whole corpus in `folder`, except its manifest.

@@ -31,7 +31,7 @@ pub use cache::{
     DemoCorpus, default_cache_dir, find_unverified, open, open_recipe, recognise,
     recognise_unverified,
 };
-pub use corpus::{CUTS_PER_SONG, Recipe, SongRow};
+pub use corpus::{CUTS_PER_SONG, DemoPart, Recipe, SongRow, make, test_song};
 pub use export::{write_arrays, write_wavs};
 pub use song::{Genre, Song, song};
 pub use synth::RATE_HZ;

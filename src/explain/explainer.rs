@@ -27,19 +27,22 @@ impl fmt::Debug for Explainer {
     }
 }
 
-impl Explainer {
-    /// Opens a graph on a device, all weights 0. `layers` are names of nodes; none means the
-    /// last pooling layers.
+/// A graph in which chosen layers can be read.
+pub(crate) struct Readable {
+    /// A copy with an identity behind each layer; its weights lie as before.
+    pub(crate) graph: Graph,
+    /// The layers.
+    pub(crate) layers: Vec<LayerFacts>,
+    /// Of each the node whose output and gradient are its own.
+    pub(crate) probes: Vec<NodeId>,
+}
+
+impl Readable {
+    /// `layers` are names of nodes; none means the last pooling layers.
     ///
     /// # Errors
-    /// If a layer is not in the graph, has no positions or no gradient, or the device cannot be had.
-    pub fn open(
-        graph: &Graph,
-        layers: &[String],
-        batch: usize,
-        device: Device,
-        options: Options<'_>,
-    ) -> Result<Self> {
+    /// If a layer is not in the graph, or has no positions or no gradient.
+    pub(crate) fn new(graph: &Graph, layers: &[String]) -> Result<Self> {
         let nodes = if layers.is_empty() {
             last_poolings(graph)
         } else {
@@ -63,6 +66,24 @@ impl Explainer {
                     .into(),
             });
         };
+        Ok(Self { graph, layers, probes })
+    }
+}
+
+impl Explainer {
+    /// Opens a graph on a device, all weights 0. `layers` are names of nodes; none means the
+    /// last pooling layers.
+    ///
+    /// # Errors
+    /// If a layer is not in the graph, has no positions or no gradient, or the device cannot be had.
+    pub fn open(
+        graph: &Graph,
+        layers: &[String],
+        batch: usize,
+        device: Device,
+        options: Options<'_>,
+    ) -> Result<Self> {
+        let Readable { graph, layers, probes } = Readable::new(graph, layers)?;
         let backend = device::open(device, Plan::new(graph, batch)?, options)?;
         Ok(Self { backend, layers, probes })
     }

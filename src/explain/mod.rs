@@ -51,6 +51,8 @@ pub use axes::{Axes, BandRange, NamedBand, Unit};
 pub use cam::{grad_cam, hires_cam};
 pub use cells::{CellGrid, LayerFacts, ReceptiveSpan};
 pub use explainer::Explainer;
+#[cfg(feature = "gpu")]
+pub(crate) use explainer::Readable;
 pub use files::ExplainFolder;
 pub use grid::Grid;
 pub use maps::{Maps, Methods, SampleMaps};

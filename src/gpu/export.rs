@@ -56,6 +56,8 @@ pub struct Recording {
     pub passes: Passes,
     /// Where parameters lie in the buffer `roles.parameters`.
     pub parameters: Vec<ParameterText>,
+    /// Of each node, in their order, where its output and the gradient at it lie.
+    pub tensors: Vec<TensorText>,
     /// Buffers that a host writes or reads.
     pub roles: Roles,
     /// Floats of each step in `roles.step_metrics`: sum of losses, number of correct predictions.
@@ -144,6 +146,20 @@ pub struct ParameterText {
     pub shape: Vec<usize>,
     /// Floats before it.
     pub start: usize,
+}
+
+/// A node's tensors, `[batch_size, ...]`. One that no pass writes, because a fused kernel needs it not, is
+/// left out.
+#[derive(Debug, Clone, Serialize)]
+pub struct TensorText {
+    /// The node.
+    pub node: String,
+    /// Its output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<BindingText>,
+    /// The gradient at its output; before the activation if it ends in a ReLU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gradient: Option<BindingText>,
 }
 
 /// Buffers by what they hold.
@@ -258,6 +274,17 @@ impl Recording {
             let problem = format!("{role:?} has no buffer");
             of(role).ok_or_else(|| Error::Gpu { adapter: WEBGPU.into(), problem })
         };
+        let place = |role| {
+            let slice = memory.buffer(role)?;
+            let (buffer, offset) = (index(slice.buffer), slice.start * WORD);
+            Some(BindingText { buffer, offset, bytes: slice.len * WORD })
+        };
+        let tensors = graph.ids().map(|id| TensorText {
+            node: graph.node(id).name.clone(),
+            value: place(Buffer::Value(id)),
+            gradient: place(Buffer::Gradient(id)),
+        });
+        let tensors = tensors.collect();
         let PlanRecording { forward, backward, .. } = &of_plan;
         let DatasetRecording { gather, loss, .. } = &of_data;
         let mut recording = Self {
@@ -287,6 +314,7 @@ impl Recording {
                     start: memory.layout.start(graph, p.node, p.role).unwrap_or_default(),
                 })
                 .collect(),
+            tensors,
             roles: Roles {
                 parameters: role(Buffer::AllParameters)?,
                 velocity: role(Buffer::Velocity)?,

@@ -124,7 +124,8 @@ pub enum Activation {
 
 /// An activation that is a node of its own. The kernels of convolutions, dense layers and batch norms
 /// know [`Activation`] alone.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(tag = "function", rename_all = "snake_case")]
 pub enum Function {
     /// `x` above 0, else `exp(x) - 1`. Clevert et al. 2015.
     Elu,
@@ -165,8 +166,10 @@ pub enum Axis {
     Time,
 }
 
-/// What a node does. A closed list: every backend matches all of it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// What a node does. A closed list: every backend matches all of it. In JSON an object with
+/// [`Op::name`] as `op`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
 pub enum Op {
     /// The samples.
     Input,
@@ -235,6 +238,7 @@ pub enum Op {
     /// A function of each element.
     Activation {
         /// Which.
+        #[serde(flatten)]
         function: Function,
     },
     /// In training, each element becomes 0 with probability `rate`, and the others are divided by

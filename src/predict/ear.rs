@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::Options;
 use crate::audio::{
-    CutFrom, Cutting, FrontEnd, LogMel, Pieces, Samples, ZeroDb, cut_each, fitting, read_samples,
+    CutFrom, Cutting, FrontEnd, FrontEndSpec, LogMel, Pieces, Samples, ZeroDb, cut_each, fitting,
+    read_samples,
 };
 use crate::error::{Error, Result};
 use crate::files::open_regular;
@@ -46,17 +47,28 @@ pub(super) struct Heard {
     cutting: Cutting,
 }
 
-impl Ear {
-    pub(super) fn new(
+/// How a model's samples were made of sound.
+pub(crate) struct SoundRule {
+    pub(crate) front_end: FrontEnd,
+    pub(crate) from: CutFrom,
+    pub(crate) zero_db: ZeroDb,
+}
+
+impl SoundRule {
+    /// What the weights' file says, else what is given or usual.
+    ///
+    /// # Errors
+    /// If the front end is unknown and none is given, or it does not give the model's samples.
+    pub(crate) fn of(
         folder: &RunFolder,
         facts: &ModelFacts,
-        options: Options<'_>,
+        given: Option<&FrontEndSpec>,
         progress: &dyn Progress,
     ) -> Result<Self> {
         let fail = |problem: String| Err(Error::Run { path: folder.path().into(), problem });
         let [h, w, c] = facts.sample_shape;
         let fits = |fe: &FrontEnd| [fe.n_mels, fe.frames, 1] == [h, w, c];
-        let front_end = match (&facts.front_end, options.front_end) {
+        let front_end = match (&facts.front_end, given) {
             (Some(known), None) => known.clone(),
             (Some(known), Some(given)) => {
                 return fail(format!(
@@ -90,6 +102,19 @@ impl Ear {
                 (from, ZeroDb::Song)
             }
         };
+        Ok(Self { front_end, from, zero_db })
+    }
+}
+
+impl Ear {
+    pub(super) fn new(
+        folder: &RunFolder,
+        facts: &ModelFacts,
+        options: Options<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let SoundRule { front_end, from, zero_db } =
+            SoundRule::of(folder, facts, options.front_end, progress)?;
         let Options { cuts, most_minutes, .. } = options;
         Ok(Self { front_end, from, zero_db, cuts, most_minutes })
     }

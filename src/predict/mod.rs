@@ -29,6 +29,8 @@ use crate::train::run_folder::RunFolder;
 use crate::train::settings::Config;
 use crate::train::{ModelFacts, SavedModel};
 
+#[cfg(all(feature = "gpu", feature = "pictures"))]
+pub(crate) use ear::SoundRule;
 pub use json::json;
 pub use strip::{Line, Strip, clock, letters};
 pub use verdict::{Cut, Song, Votes};

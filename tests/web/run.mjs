@@ -15,7 +15,7 @@ const shaders = "shaders.json";
 const names = readdirSync(folder).filter((name) => name.endsWith(".json") && name !== shaders);
 
 const page = `<!doctype html><meta charset="utf-8"><script type="module">
-import { open, read, run, upload } from "/replay.js";
+import { openRecording, readFloats, runPass, uploadSamples } from "/replay.js";
 const answer = (body) => fetch("/answer", { method: "POST", body: JSON.stringify(body) });
 try {
   const answers = {};
@@ -34,14 +34,14 @@ try {
     const device = await adapter.requestDevice();
     const faults = [];
     device.addEventListener("uncapturederror", (event) => faults.push(event.error.message));
-    const model = await open(device, job.recording);
+    const model = await openRecording(device, job.recording);
     const { roles, classes, weights } = job.recording;
     const order = new Uint32Array(job.order);
-    upload(model, new Float32Array(job.samples), new Uint32Array(job.labels));
-    run(model, "evaluate", order);
-    const probabilities = await read(model, roles.probabilities, order.length * classes);
-    run(model, "train", order, job.settings);
-    const after = await read(model, roles.parameters, weights.length);
+    uploadSamples(model, new Float32Array(job.samples), new Uint32Array(job.labels));
+    runPass(model, "evaluate", order);
+    const probabilities = await readFloats(model, roles.probabilities, order.length * classes);
+    runPass(model, "train", order, job.settings);
+    const after = await readFloats(model, roles.parameters, weights.length);
     if (faults.length > 0) throw new Error(faults[0]);
     answers[name] = { probabilities: [...probabilities], weights: [...after] };
     device.destroy();
@@ -67,7 +67,7 @@ const server = createServer((request, response) => {
   const name = request.url.slice(1);
   response.setHeader("content-type", name.endsWith(".js") ? "text/javascript" : "text/html");
   if (name === "") response.end(page);
-  else if (name === "replay.js") response.end(readFileSync(join(here, name)));
+  else if (name === "replay.js") response.end(readFileSync(join(here, "../../web", name)));
   else if (name === shaders || names.includes(name)) response.end(readFileSync(join(folder, name)));
   else response.writeHead(404).end();
 }).listen(0, "127.0.0.1", () => {

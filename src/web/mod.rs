@@ -1,0 +1,179 @@
+//! A page that runs trained models on sound in a browser, and trains one there: `genre-gpu web`.
+//!
+//! ```text
+//! models.rs    what of a run goes into the page
+//! training.rs  the demo songs to train on, and how
+//! store.rs     what both share: shaders, recordings, floats
+//! pack.rs      data inside the page
+//! script.rs    the modules of web/ as one script
+//! ```
+//!
+//! The page is one file: it opens from a disk, asks no server for anything, and its policy of contents
+//! forbids it to. `web/player.html` is its text, `web/*.js` what it does.
+
+mod models;
+mod pack;
+mod script;
+mod store;
+mod training;
+
+use std::io;
+use std::path::Path;
+
+use askama::Template;
+use serde::Serialize;
+
+use crate::audio::{FrontEndSpec, wav};
+use crate::demo::{self, Genre, Recipe};
+use crate::error::{Error, Result};
+use crate::plot::ColourMap;
+use crate::progress::Progress;
+use crate::train::run_folder::RunFolder;
+use models::ModelText;
+use pack::Pack;
+use store::Store;
+
+/// Seconds of each of the two built-in clips.
+const CLIP_SECONDS: usize = 7;
+/// Their genres.
+const CLIPS: [Genre; 2] = [Genre::Classical, Genre::Metal];
+/// Colours of a map.
+const COLOURS: usize = 256;
+
+/// What is shown beside the models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Two clips and the songs to train on.
+    Whole,
+    /// Nothing: a player for sound that the visitor has.
+    Player,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    version: &'static str,
+    kernels: &'a std::collections::BTreeMap<&'static str, crate::gpu::KernelText>,
+    recordings: &'a [store::RecordingText],
+    models: &'a [ModelText],
+    clips: &'a [ClipText],
+    colours: Colours,
+    training: Option<training::TrainingText>,
+}
+
+#[derive(Serialize)]
+struct ClipText {
+    title: String,
+    genre: &'static str,
+    /// The element that holds its WAV file.
+    id: &'static str,
+}
+
+/// Colours from the least to the greatest value, each `rrggbb`, without anything between.
+#[derive(Serialize)]
+struct Colours {
+    spectrogram: String,
+    heat: String,
+}
+
+#[derive(Template)]
+#[template(path = "player.html")]
+struct Page<'a> {
+    title: String,
+    titles: Vec<&'a str>,
+    clips: &'a [ClipText],
+    trains: bool,
+    packs: Vec<Pack>,
+    style: &'static str,
+    script: String,
+    version: &'static str,
+}
+
+/// The page of these runs.
+///
+/// # Errors
+/// If a run is not finished or damaged, or it is unknown how its samples were made of sound.
+pub fn page(
+    runs: &[impl AsRef<Path>],
+    front_end: Option<&FrontEndSpec>,
+    extent: Extent,
+    progress: &dyn Progress,
+) -> Result<String> {
+    let mut store = Store::default();
+    let mut models: Vec<ModelText> = Vec::new();
+    for run in runs {
+        let folder = RunFolder::open(run.as_ref())?;
+        let name = title(&folder)?;
+        let known = models.iter().any(|model| model.title() == name);
+        let title = if known { format!("{name} in {}", folder.path().display()) } else { name };
+        models.push(ModelText::read(&folder, title, front_end, &mut store, progress)?);
+    }
+    let failed = |e| Error::io(Path::new("the page"), "make")(e);
+    let (mut clips, mut packs, mut training) = (Vec::new(), Vec::new(), None);
+    if extent == Extent::Whole {
+        for (genre, id) in CLIPS.into_iter().zip(["clip-0", "clip-1"]) {
+            let (clip, bytes) = clip(genre, id)?;
+            clips.push(clip);
+            packs.push(Pack::of_bytes(id, &bytes).map_err(failed)?);
+        }
+        let (text, large) = training::training(&mut store, progress)?;
+        packs.push(Pack::of_bytes("spectrograms", &large.spectrograms).map_err(failed)?);
+        packs.push(Pack::of_bytes("orders", &large.orders).map_err(failed)?);
+        training = Some(text);
+    }
+    let data = Data {
+        version: env!("CARGO_PKG_VERSION"),
+        kernels: &store.kernels,
+        recordings: &store.recordings,
+        models: &models,
+        clips: &clips,
+        colours: Colours {
+            spectrogram: colours(ColourMap::Magma),
+            heat: colours(ColourMap::Viridis),
+        },
+        training,
+    };
+    packs.push(Pack::of_json("data", &data).map_err(failed)?);
+    let floats: Vec<u8> = store.floats.iter().flat_map(|x| x.to_le_bytes()).collect();
+    packs.push(Pack::of_bytes("floats", &floats).map_err(failed)?);
+    let titles: Vec<&str> = models.iter().map(ModelText::title).collect();
+    let page = Page {
+        title: format!("Genres of music: {}", titles.join(", ")),
+        titles,
+        clips: &clips,
+        trains: data.training.is_some(),
+        packs,
+        style: include_str!("../../web/player.css"),
+        script: script::script(),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    page.render().map_err(|e| failed(io::Error::other(e)))
+}
+
+/// `P1 on the demo corpus (synthesised)`.
+fn title(folder: &RunFolder) -> Result<String> {
+    folder.check_finished()?;
+    let (saved, _) = folder.read_model()?;
+    let facts = saved.facts;
+    let model = crate::models::Model::is_built_in(&facts.name);
+    let name = if model { facts.name.to_uppercase() } else { facts.name };
+    Ok(crate::train::titled(&name, &facts.data_source))
+}
+
+/// The beginning of a song that no model was trained on, as a WAV file.
+fn clip(genre: Genre, id: &'static str) -> Result<(ClipText, Vec<u8>)> {
+    let recipe = Recipe::default();
+    let (genre, number) = demo::test_song(&recipe, genre).unwrap_or((genre, 0));
+    let song = demo::song(recipe.seed, genre, number);
+    let most = CLIP_SECONDS * demo::RATE_HZ as usize;
+    let bytes = wav(&song.samples[..song.samples.len().min(most)], demo::RATE_HZ);
+    let bytes = bytes.map_err(|e| Error::io(Path::new(id), "make")(io::Error::other(e)))?;
+    Ok((ClipText { title: song.title, genre: genre.as_str(), id }, bytes))
+}
+
+fn colours(map: ColourMap) -> String {
+    let of = |i: usize| {
+        let (r, g, b) = map.colour(i as f64 / (COLOURS - 1) as f64);
+        format!("{r:02x}{g:02x}{b:02x}")
+    };
+    (0..COLOURS).map(of).collect()
+}

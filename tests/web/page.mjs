@@ -1,0 +1,283 @@
+// The page of `genre-gpu web` in headless Chromium, beside the program:
+//   node tests/web/page.mjs PROGRAM FOLDER [FOLDER FOR SCREENSHOTS]
+// FOLDER keeps the runs and the page. Ends with 1 if anything is wrong. CHROMIUM names the browser.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+import { trainingArrays, writeArrays } from "./arrays.mjs";
+import { scalars } from "./events.mjs";
+
+const [program, folder, shots] = process.argv.slice(2);
+if (!folder) {
+  console.error("usage: node tests/web/page.mjs PROGRAM FOLDER [FOLDER FOR SCREENSHOTS]");
+  process.exit(2);
+}
+mkdirSync(folder, { recursive: true });
+if (shots) mkdirSync(shots, { recursive: true });
+const at = (...names) => resolve(folder, ...names);
+const genreGpu = (...words) => execFileSync(resolve(program), words, { encoding: "utf8", cwd: folder, maxBuffer: 1 << 28 });
+
+// Two runs, their page, and songs that they were not trained on.
+for (const model of ["p1", "p2"]) {
+  if (!existsSync(at(model, "model.safetensors"))) {
+    genreGpu("train", "--model", model, "--device", "cpu", "--epochs", "2", "--out", model, "--overwrite", "--quiet");
+  }
+}
+genreGpu("web", "p1", "p2", "--out", "page.html", "--quiet");
+if (!existsSync(at("songs"))) genreGpu("demo", "--wav", "songs", "--songs", "1", "--quiet");
+const page = readFileSync(at("page.html"), "utf8");
+const songs = ["classical", "metal", "rock"].map((genre) => at("songs", `demo.${genre}.00000.wav`));
+
+const gpuFlags = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan",
+  "--disable-gpu-sandbox"];
+const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const browsers = {
+  webgpu: await chromium.launch({ executablePath, args: ["--no-sandbox", ...gpuFlags] }),
+  // No secure context has WebGPU with this flag.
+  script: await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-features=WebGPU", "--disable-gpu",
+    "--disable-blink-features=WebGPU"] }),
+};
+let failed = 0;
+
+/** Opens the page; what it complains of or asks for is kept. */
+async function open(kind = "webgpu", options = {}) {
+  const context = await browsers[kind].newContext({ viewport: { width: 1200, height: 900 }, acceptDownloads: true, ...options });
+  const tab = await context.newPage();
+  if (kind === "script") await tab.addInitScript("delete Navigator.prototype.gpu");
+  const [troubles, requests] = [[], []];
+  tab.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) troubles.push(message.text());
+  });
+  tab.on("pageerror", (error) => troubles.push(String(error)));
+  tab.on("request", (request) => requests.push(request.url()));
+  const url = pathToFileURL(at("page.html")).href;
+  await tab.goto(url);
+  await tab.waitForFunction(() => /The models run/.test(document.getElementById("device").textContent), null,
+    { timeout: 120_000 });
+  const check = () => {
+    assert.deepEqual(troubles, [], "the console is silent");
+    const left = requests.filter((at) => at !== url && !/^(data|blob):/.test(at));
+    assert.deepEqual(left, [], "no request leaves the page");
+  };
+  return { tab, check, close: () => context.close() };
+}
+
+const said = (tab, id) => tab.locator(`#${id}`).textContent();
+
+/** Gives the page a file and waits for a verdict or a complaint. */
+async function hear(tab, file) {
+  await tab.evaluate(() => {
+    document.getElementById("status").textContent = "waiting";
+  });
+  await tab.setInputFiles("#file", file);
+  await tab.waitForFunction(() => {
+    const status = document.getElementById("status");
+    return status.textContent === "" || status.classList.contains("warning");
+  }, null, { timeout: 120_000 });
+}
+
+async function saved(tab, button) {
+  const [download] = await Promise.all([tab.waitForEvent("download"), tab.click(button)]);
+  return readFileSync(await download.path());
+}
+
+async function test(name, run) {
+  try {
+    await run();
+    console.log(`ok    ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`WRONG ${name}\n      ${String(error.stack ?? error).replaceAll("\n", "\n      ")}`);
+  }
+}
+
+const furthest = (some, others) => Math.max(...some.map((x, i) => Math.abs(x - others[i])));
+
+await test("it is at most 6 MB, and its text stands before its data", async () => {
+  assert.ok(Buffer.byteLength(page) <= 6e6, `${Buffer.byteLength(page)} bytes`);
+  assert.ok(page.indexOf("<h1>") < page.indexOf('type="text/plain"'));
+});
+
+for (const kind of ["webgpu", "script"]) {
+  await test(`verdicts and probabilities are those of predict (${kind})`, async () => {
+    const { tab, check, close } = await open(kind);
+    const device = await said(tab, "device");
+    assert.match(device, kind === "webgpu" ? /WebGPU/ : /JavaScript.*no WebGPU/);
+    for (const [i, model] of ["p1", "p2"].entries()) {
+      await tab.check(`input[name=model][value="${i}"]`);
+      const native = JSON.parse(genreGpu("predict", model, ...songs, "--json", "--quiet"));
+      let far = 0;
+      for (const [s, song] of songs.entries()) {
+        await hear(tab, song);
+        assert.equal(await said(tab, "status"), "");
+        const found = JSON.parse(await saved(tab, "#save-verdict"));
+        const want = native[s];
+        assert.equal(found.verdict, want.verdict);
+        assert.equal(found.cuts.length, want.cuts.length);
+        const probabilities = (song) => [...Object.values(song.probabilities), ...Object.values(song.uncalibrated),
+          ...song.cuts.flatMap((cut) => [...Object.values(cut.probabilities), ...Object.values(cut.uncalibrated)])];
+        far = Math.max(far, furthest(probabilities(found), probabilities(want)));
+      }
+      console.log(`      ${model}, ${kind}: furthest ${far.toExponential(1)}`);
+      assert.ok(far < 1e-4, `${model}: ${far}`);
+    }
+    const heat = await tab.waitForFunction(() => /half of the heat|is empty here/.test(
+      document.getElementById("explanation").textContent));
+    assert.ok(heat);
+    check();
+    if (shots && kind === "webgpu") await tab.screenshot({ path: join(shots, "listen.png"), fullPage: true });
+    await close();
+  });
+}
+
+await test("unusable files get clear words, and the page goes on", async () => {
+  const rate = 8000;
+  const wav = (seconds, sample) => {
+    const n = Math.round(seconds * rate);
+    const bytes = Buffer.alloc(44 + 2 * n);
+    bytes.write("RIFF", 0);
+    bytes.writeUInt32LE(36 + 2 * n, 4);
+    bytes.write("WAVEfmt ", 8);
+    for (const [value, place, size] of [[16, 16, 4], [1, 20, 2], [1, 22, 2], [rate, 24, 4], [2 * rate, 28, 4], [2, 32, 2],
+      [16, 34, 2]]) {
+      bytes.writeUIntLE(value, place, size);
+    }
+    bytes.write("data", 36);
+    bytes.writeUInt32LE(2 * n, 40);
+    for (let i = 0; i < n; i += 1) bytes.writeInt16LE(Math.round(sample(i)), 44 + 2 * i);
+    return bytes;
+  };
+  const files = {
+    "empty.wav": [Buffer.alloc(0), /empty/],
+    "text.mp3": [Buffer.from("this is no sound at all, only text\n".repeat(50)), /text\.mp3/],
+    "long.wav": [wav(2 * 3600, () => 0), /2 hours|120|minutes/],
+  };
+  const { tab, check, close } = await open();
+  for (const [name, [bytes, words]] of Object.entries(files)) {
+    writeFileSync(at(name), bytes);
+    await hear(tab, at(name));
+    assert.match(await said(tab, "status"), words, name);
+  }
+  writeFileSync(at("silence.wav"), wav(5, () => 0));
+  await hear(tab, at("silence.wav"));
+  assert.match(await said(tab, "verdict"), /unsure.*silent/);
+  writeFileSync(at("short.wav"), wav(0.3, (i) => 8000 * Math.sin(i / 3)));
+  await hear(tab, at("short.wav"));
+  assert.match(await said(tab, "verdict"), /unsure.*too short/);
+  await hear(tab, songs[0]);
+  assert.doesNotMatch(await said(tab, "verdict"), /too short/);
+  check();
+  await close();
+});
+
+await test("training has the losses of train --device gpu, and its weights are taken", async () => {
+  const { tab, check, close } = await open();
+  await tab.fill("#train-epochs", "4");
+  await tab.click("#train-start");
+  // It stops between two steps, and goes on from there.
+  await tab.waitForFunction(() => /Epoch 2 of 4/.test(document.getElementById("train-status").textContent), null,
+    { timeout: 300_000 });
+  await tab.click("#train-stop");
+  await tab.waitForFunction(() => /Stopped in epoch 2/.test(document.getElementById("train-status").textContent));
+  await tab.click("#train-start");
+  await tab.waitForFunction(() => /Done: test accuracy/.test(document.getElementById("train-status").textContent), null,
+    { timeout: 600_000 });
+  if (shots) await tab.locator("#train").screenshot({ path: join(shots, "train.png") });
+  const log = JSON.parse(await saved(tab, "#train-log"));
+  writeFileSync(at("model.safetensors"), await saved(tab, "#train-download"));
+  check();
+  await close();
+
+  const arrays = trainingArrays(page);
+  writeArrays(at("arrays"), arrays);
+  genreGpu("train", "--data", "arrays", "--device", "gpu", "--epochs", "4", "--out", "native", "--overwrite",
+    "--log-dir", "events", "--quiet", "--class-names", arrays.classes.join(","));
+  const want = scalars(at("events", "train"), "batch_loss");
+  assert.ok(want.length >= 50 && log.steps.length === want.length, `${want.length} and ${log.steps.length} steps`);
+  const relative = log.steps.slice(0, 50).map((loss, i) => Math.abs(loss - want[i]) / want[i]);
+  console.log(`      steps 1 to 50: at most ${Math.max(...relative).toExponential(1)} relative`);
+  assert.ok(Math.max(...relative) <= 1e-5, String(Math.max(...relative)));
+
+  genreGpu("import", "model.safetensors", "--out", "imported", "--overwrite", "--quiet");
+  const metrics = JSON.parse(genreGpu("evaluate", "imported", "--data", "arrays", "--part", "test", "--json", "--quiet"));
+  const accuracy = metrics.test?.accuracy ?? metrics.parts?.test?.accuracy;
+  assert.ok(Math.abs(accuracy - log.history.at(-1).test_accuracy) < 1e-6, `${accuracy}`);
+});
+
+await test("a GPU that is lost in training is reported, and training goes on", async () => {
+  const { tab, close } = await open();
+  // The page keeps its device to itself: the next one that is asked for is caught.
+  await tab.addInitScript(() => {
+    const request = GPUAdapter.prototype.requestDevice;
+    GPUAdapter.prototype.requestDevice = async function caught(...words) {
+      globalThis.device = await request.apply(this, words);
+      return globalThis.device;
+    };
+  });
+  await tab.reload();
+  await tab.waitForFunction(() => /The models run/.test(document.getElementById("device").textContent), null,
+    { timeout: 120_000 });
+  await tab.fill("#train-epochs", "3");
+  await tab.click("#train-start");
+  await tab.waitForFunction(() => /Epoch 2 of 3/.test(document.getElementById("train-status").textContent), null,
+    { timeout: 300_000 });
+  await tab.evaluate(() => globalThis.device.destroy());
+  await tab.waitForFunction(() => /GPU was lost.*Resume.*after epoch 1/.test(
+    document.getElementById("train-status").textContent), null, { timeout: 60_000 });
+  await tab.click("#train-start");
+  await tab.waitForFunction(() => /Done: test accuracy/.test(document.getElementById("train-status").textContent), null,
+    { timeout: 600_000 });
+  await hear(tab, songs[0]);
+  assert.equal(await said(tab, "status"), "");
+  await close();
+});
+
+await test("without WebGPU training says what is missing", async () => {
+  const { tab, check, close } = await open("script");
+  await tab.click("#train-start");
+  await tab.waitForFunction(() => /Training needs WebGPU/.test(document.getElementById("train-status").textContent));
+  check();
+  await close();
+});
+
+for (const [name, options] of Object.entries({
+  wide: {}, phone: { viewport: { width: 390, height: 844 } }, dark: { colorScheme: "dark" },
+})) {
+  await test(`it is accessible, and nothing is wider than the window (${name})`, async () => {
+    const { tab, check, close } = await open("script", options);
+    await tab.locator("button.clip").first().click();
+    await tab.waitForFunction(() => /half of the heat|is empty here/.test(
+      document.getElementById("explanation").textContent), null, { timeout: 60_000 });
+    if (shots) await tab.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
+    const [inside, outside] = await tab.evaluate(() =>
+      [document.documentElement.clientWidth, document.documentElement.scrollWidth]);
+    assert.ok(outside <= inside, `${outside} dots in a window of ${inside}`);
+    await tab.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
+    const { violations } = await tab.evaluate(() => globalThis.axe.run());
+    assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`), []);
+    check();
+    await close();
+  });
+}
+
+await test("all is reached by the keyboard", async () => {
+  const { tab, check, close } = await open("script");
+  await tab.locator("button.clip").first().focus();
+  await tab.keyboard.press("Enter");
+  await tab.waitForFunction(() => !document.getElementById("result").hidden, null, { timeout: 60_000 });
+  await tab.locator("#strip button[aria-pressed=true]").focus();
+  await tab.keyboard.press("ArrowRight");
+  assert.equal(await tab.locator("#strip button[aria-pressed=true]").evaluate((button) =>
+    [...button.parentElement.children].indexOf(button)), 1);
+  assert.match(await said(tab, "explanation"), /cut 2 of/);
+  check();
+  await close();
+});
+
+await Promise.all(Object.values(browsers).map((browser) => browser.close()));
+console.log(failed === 0 ? `page.html, ${(statSync(at("page.html")).size / 1e6).toFixed(1)} MB: all is well` : `${failed} wrong`);
+process.exit(failed === 0 ? 0 : 1);

@@ -1,0 +1,456 @@
+// A song, its verdict, and what that rests on.
+import { heatOf } from "./cam.js";
+import { colourOfClass, paletteOf, pictureOf, prepareCanvas, roundTicks } from "./draw.js";
+import { cutsOf, scaleCuts } from "./front-end.js";
+import { bandEdgesHz } from "./mel.js";
+import { unpack } from "./pack.js";
+import { saveFile } from "./save.js";
+import { soundOfFile, soundOfMicrophone } from "./sound.js";
+import { sentenceOf, verdictOf } from "./verdict.js";
+import { wavOf } from "./wav.js";
+
+/** Cuts that are shown at once: some 15 s. */
+const CUTS_SHOWN = 16;
+/** Seconds that are recorded. */
+const RECORDED_SECONDS = 10;
+/** The range of spectrograms in dB below the loudest of the cuts that are shown. */
+const SHOWN_DB = 80;
+/** How much of the picture below the heat hides at most. */
+const HEAT_OPACITY = 0.75;
+
+/**
+ * An element of the page.
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @param {new () => T} kind
+ * @returns {T}
+ */
+export function elementOf(id, kind) {
+  const element = document.getElementById(id);
+  if (!(element instanceof kind)) throw new Error(`the page has no element "${id}"`);
+  return element;
+}
+
+/** `1:04.5`. @param {number} seconds */
+export function clockOf(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  return `${minutes}:${(seconds - 60 * minutes).toFixed(1).padStart(4, "0")}`;
+}
+
+/**
+ * Makes the upper half of the page work.
+ * @param {import("./types").PageData} data
+ * @param {import("./types").Networks} networks
+ */
+export function startListening(data, networks) {
+  const [spectrogramColours, heatColours] = [data.colours.spectrogram, data.colours.heat].map(paletteOf);
+  const status = elementOf("status", HTMLElement);
+  const player = elementOf("player", HTMLAudioElement);
+  const strip = elementOf("strip", HTMLElement);
+  const canvas = elementOf("spectrogram", HTMLCanvasElement);
+  const [method, target, layer] =
+    ["method", "target", "layer"].map((id) => elementOf(id, HTMLSelectElement));
+  const file = elementOf("file", HTMLInputElement);
+  const record = elementOf("record", HTMLButtonElement);
+  const clips = [...document.querySelectorAll("button.clip")].map((button) =>
+    /** @type {HTMLButtonElement} */ (button));
+
+  /** What is heard: gives the sound at a rate. @type {((rate: number) => Promise<import("./types").Sound>) | null} */
+  let source = null;
+  /** Counts what was asked for, so that what is late is dropped. */
+  let asked = 0;
+  /** @type {import("./types").Heard | null} */
+  let heard = null;
+  let chosen = 0;
+  let cursor = 0;
+  /** The number of the current model. */
+  const modelAt = () => Number(new FormData(elementOf("controls", HTMLFormElement)).get("model") ?? 0);
+
+  /** @param {string} text @param {boolean} [failed] */
+  function say(text, failed = false) {
+    status.textContent = text;
+    status.classList.toggle("warning", failed);
+  }
+
+  /** Hears the source with the current model. */
+  async function hear() {
+    if (!source) return;
+    asked += 1;
+    const own = asked;
+    const model = data.models[modelAt()];
+    const checked = () => {
+      if (own !== asked) throw new DOMException("something else was asked for", "AbortError");
+    };
+    try {
+      say("Reading the sound …");
+      const sound = await source(model.front_end.sample_rate_hz);
+      checked();
+      const begin = performance.now();
+      const cuts = await cutsOf(sound, model.front_end, model.cutting, (share) => {
+        checked();
+        say(`Computing spectrograms: ${Math.round(100 * share)} %`);
+      });
+      const x = scaleCuts(cuts.values, model.facts.scale);
+      say("The network looks at them …");
+      const probabilities = await networks.use(modelAt(), (network) =>
+        network.probabilities(x, cuts.spans_s.length));
+      checked();
+      const song = verdictOf(probabilities, cuts, x, model);
+      const seconds = (performance.now() - begin) / 1000;
+      heard = { model, at: modelAt(), sound, cuts, x, song, maps: new Map() };
+      chosen = 0;
+      showVerdict(seconds);
+      say("");
+    } catch (error) {
+      if (own !== asked || (error instanceof DOMException && error.name === "AbortError")) return;
+      say(/** @type {Error} */ (error).message, true);
+    }
+  }
+
+  /** @param {number} seconds that it took */
+  function showVerdict(seconds) {
+    if (!heard) return;
+    const { model, sound, cuts, song } = heard;
+    const { classes } = model.facts;
+    elementOf("result", HTMLElement).hidden = false;
+    elementOf("verdict", HTMLElement).textContent = `${sound.name}: ${sentenceOf(song, classes)}`;
+    elementOf("remark", HTMLElement).textContent = song.remark ? `Remark: ${song.remark}.` : "";
+    const shares = classes.map((name, label) => {
+      const row = document.createElement("div");
+      row.className = "share";
+      const [word, bar, number] = ["span", "i", "span"].map((tag) => document.createElement(tag));
+      word.textContent = name;
+      bar.style.width = `${100 * song.probabilities[label]}%`;
+      bar.style.background = colourOfClass(label);
+      number.textContent = `${(100 * song.probabilities[label]).toFixed(0)} %`;
+      row.append(word, bar, number);
+      return row;
+    });
+    elementOf("shares", HTMLElement).replaceChildren(...shares);
+    const { mean, majority, cuts: votes } = song.votes;
+    elementOf("facts", HTMLElement).textContent =
+      `${clockOf(sound.samples.length / sound.rate_hz)}; ${votes[majority]} of ${cuts.spans_s.length} cuts are ` +
+      `${classes[majority]}. ${sound.note} Computed in ${seconds.toFixed(2)} s on ${networks.device(heard.at)}.`;
+    elementOf("legend", HTMLElement).textContent = "Each letter is a cut: " +
+      classes.map((name, label) => `${letterOf(label)} ${name}`).join(", ") + ".";
+    const buttons = song.cuts.map((cut, i) => {
+      const best = cut.probabilities.indexOf(Math.max(...cut.probabilities));
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = letterOf(best);
+      button.style.background = colourOfClass(best);
+      button.title = `${clockOf(cut.start_s)}: ${classes[best]} ${(100 * cut.probabilities[best]).toFixed(0)} %`;
+      button.setAttribute("aria-label", button.title);
+      button.addEventListener("click", () => choose(i));
+      return button;
+    });
+    strip.replaceChildren(...buttons);
+    const option = (/** @type {string} */ value, /** @type {string} */ text) => new Option(text, value);
+    target.replaceChildren(option("own", "each cut's own class"),
+      ...classes.map((name, label) => option(String(label), name)));
+    target.value = String(mean);
+    layer.replaceChildren(...model.layers.map(({ name }, i) => option(String(i), name)));
+    choose(0);
+  }
+
+  /** The letter of a class: its first one that no earlier class has. @param {number} label */
+  function letterOf(label) {
+    const taken = new Set();
+    for (const [at, name] of (heard?.model.facts.classes ?? []).entries()) {
+      const letter = [...name.toUpperCase()].find((letter) => /\p{L}/u.test(letter) && !taken.has(letter)) ?? "?";
+      if (at === label) return letter;
+      taken.add(letter);
+    }
+    return "?";
+  }
+
+  /** @param {number} cut */
+  function choose(cut) {
+    if (!heard) return;
+    chosen = Math.min(Math.max(cut, 0), heard.song.cuts.length - 1);
+    for (const [i, button] of [...strip.children].entries()) {
+      button.setAttribute("aria-pressed", String(i === chosen));
+      // One stop for the Tab key; arrows move within.
+      /** @type {HTMLButtonElement} */ (button).tabIndex = i === chosen ? 0 : -1;
+    }
+    showWindow();
+  }
+
+  /** From which cut to which the picture is. */
+  function shown() {
+    const first = CUTS_SHOWN * Math.floor(chosen / CUTS_SHOWN);
+    return [first, Math.min(first + CUTS_SHOWN, heard?.song.cuts.length ?? 0)];
+  }
+
+  /** The class whose map a cut has. @param {number} cut */
+  function targetOf(cut) {
+    if (target.value !== "own") return Number(target.value);
+    const { probabilities } = /** @type {import("./types").Heard} */ (heard).song.cuts[cut];
+    return probabilities.indexOf(Math.max(...probabilities));
+  }
+
+  /** Draws what is chosen, first without heat, which takes longer. */
+  async function showWindow() {
+    const of = heard;
+    if (!of) return;
+    draw();
+    if (method.value === "none") return;
+    const [first, end] = shown();
+    const key = (/** @type {number} */ cut) => `${cut} ${targetOf(cut)}`;
+    const missing = [];
+    for (let cut = first; cut < end; cut += 1) if (!of.maps.has(key(cut))) missing.push(cut);
+    if (missing.length === 0) return;
+    const keys = missing.map(key);
+    const size = of.x.length / of.song.cuts.length;
+    const x = new Float32Array(missing.length * size);
+    missing.forEach((cut, i) => x.set(of.x.subarray(cut * size, (cut + 1) * size), i * size));
+    try {
+      const targets = missing.map(targetOf);
+      const maps = await networks.use(of.at, (network) => network.maps(x, targets));
+      maps.forEach((own, i) => of.maps.set(keys[i], own));
+      if (of === heard) draw();
+    } catch (error) {
+      if (of === heard) say(`No heat: ${/** @type {Error} */ (error).message}`, true);
+    }
+  }
+
+  function draw() {
+    if (!heard) return;
+    const { model, cuts, song, maps } = heard;
+    const { n_mels: bands, frames } = model.front_end;
+    const [first, end] = shown();
+    const { context, width, height, colour } = prepareCanvas(canvas, 300);
+    const box = { left: 58, right: width - 12, top: 8, bottom: height - 40 };
+    const [begin, last] = [song.cuts[first].start_s, song.cuts[end - 1].end_s];
+    // A single cut of a longer song is not stretched.
+    const span = Math.max(last - begin, 1e-6);
+    const x = (/** @type {number} */ second) => box.left + ((second - begin) / span) * (box.right - box.left);
+    const size = bands * frames;
+    const values = cuts.values.subarray(first * size, end * size);
+    const loudest = values.reduce((a, b) => Math.max(a, b), -Infinity);
+    context.imageSmoothingEnabled = false;
+    for (let cut = first; cut < end; cut += 1) {
+      const own = cuts.values.subarray(cut * size, (cut + 1) * size);
+      const place = /** @type {[number, number, number, number]} */ ([x(song.cuts[cut].start_s), box.top,
+        x(song.cuts[cut].end_s) - x(song.cuts[cut].start_s), box.bottom - box.top]);
+      const look = (/** @type {number} */ band, /** @type {number} */ frame) =>
+        /** @type {[number, number]} */ ([1 + (own[band * frames + frame] - loudest) / SHOWN_DB, 1]);
+      context.drawImage(pictureOf(frames, bands, look, spectrogramColours), ...place);
+      const map = mapOf(maps, cut);
+      if (!map) continue;
+      const heat = heatOf(map, model.layers[Number(layer.value)]);
+      const warm = (/** @type {number} */ band, /** @type {number} */ frame) => {
+        const share = heat(band, frame);
+        return /** @type {[number, number]} */ ([share, HEAT_OPACITY * share]);
+      };
+      context.drawImage(pictureOf(frames, bands, warm, heatColours), ...place);
+    }
+    drawAxes(context, box, { begin, last, x, colour, bands });
+    const { start_s: from, end_s: to } = song.cuts[chosen];
+    context.strokeStyle = "#fff";
+    context.lineWidth = 3;
+    context.strokeRect(x(from), box.top, x(to) - x(from), box.bottom - box.top);
+    context.strokeStyle = "#111";
+    context.lineWidth = 1;
+    context.strokeRect(x(from), box.top, x(to) - x(from), box.bottom - box.top);
+    if (cursor >= begin && cursor <= last) {
+      context.fillStyle = "#fff";
+      context.fillRect(x(cursor) - 2, box.top, 4, box.bottom - box.top);
+      context.fillStyle = "#111";
+      context.fillRect(x(cursor) - 1, box.top, 2, box.bottom - box.top);
+    }
+    explain(first, end);
+  }
+
+  /** @param {import("./types").Heard["maps"]} maps @param {number} cut */
+  function mapOf(maps, cut) {
+    if (method.value === "none") return null;
+    const own = maps.get(`${cut} ${targetOf(cut)}`)?.[Number(layer.value)];
+    return own ? own[/** @type {"grad_cam" | "hires_cam"} */ (method.value)] : null;
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {{ left: number, right: number, top: number, bottom: number }} box
+   * @param {{ begin: number, last: number, x: (second: number) => number, colour: (name: string) => string,
+   *   bands: number }} axes
+   */
+  function drawAxes(context, box, { begin, last, x, colour, bands }) {
+    const edges = bandEdgesHz(/** @type {import("./types").Heard} */ (heard).model.front_end);
+    context.fillStyle = colour("--faint");
+    context.textAlign = "right";
+    context.textBaseline = "middle";
+    let free = Infinity;
+    for (const hz of [50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000]) {
+      // Between the centres of two bands.
+      const above = edges.findIndex((edge) => edge > hz);
+      if (above < 1 || hz > edges[bands + 1]) continue;
+      const band = above - 1 + (hz - edges[above - 1]) / (edges[above] - edges[above - 1]) - 0.5;
+      const y = box.bottom - (band / bands) * (box.bottom - box.top);
+      if (free - y < 15 || y > box.bottom) continue;
+      free = y;
+      context.fillText(hz < 1000 ? `${hz} Hz` : `${hz / 1000} kHz`, box.left - 6, y);
+      context.fillRect(box.left - 4, y, 4, 1);
+    }
+    context.textAlign = "center";
+    context.textBaseline = "top";
+    for (const tick of roundTicks(begin, last, Math.max(2, (box.right - box.left) / 90))) {
+      context.fillText(`${Number(tick.toFixed(2))} s`, x(tick), box.bottom + 6);
+      context.fillRect(x(tick), box.bottom, 1, 4);
+    }
+  }
+
+  /** Says in words what the picture shows. @param {number} first @param {number} end */
+  function explain(first, end) {
+    if (!heard) return;
+    const { model, song, maps } = heard;
+    const { classes } = model.facts;
+    const cut = song.cuts[chosen];
+    const shares = classes.map((name, label) => `${name} ${(100 * cut.probabilities[label]).toFixed(0)} %`);
+    let text = `Framed: cut ${chosen + 1} of ${song.cuts.length}, ${clockOf(cut.start_s)} to ${clockOf(cut.end_s)}: ` +
+      `${shares.join(", ")}.`;
+    const map = mapOf(maps, chosen);
+    if (map) {
+      const range = heatRange(map, model);
+      const name = method.selectedOptions[0].text;
+      const whose = classes[targetOf(chosen)];
+      text += range
+        ? ` ${name} for ${whose} at ${layer.selectedOptions[0].text}: half of the heat lies between ${range}.`
+        : ` ${name} for ${whose} is empty here: nothing at this layer speaks for the class.`;
+      text += " Heat goes from dark (little) to yellow (most of the cut).";
+    } else if (method.value !== "none") {
+      text += " Computing the heat …";
+    }
+    elementOf("explanation", HTMLElement).textContent = text;
+    canvas.setAttribute("aria-label", `Spectrogram of cuts ${first + 1} to ${end}. ${text}`);
+    elementOf("window-title", HTMLElement).textContent =
+      `Spectrogram, ${clockOf(song.cuts[first].start_s)} to ${clockOf(song.cuts[end - 1].end_s)}`;
+    elementOf("earlier", HTMLButtonElement).disabled = first === 0;
+    elementOf("later", HTMLButtonElement).disabled = end === song.cuts.length;
+  }
+
+  /** Between which frequencies the middle half of the heat is. @param {Float32Array} map @param {import("./types").Model} model */
+  function heatRange(map, model) {
+    const { n_mels: bands, frames } = model.front_end;
+    const heat = heatOf(map, model.layers[Number(layer.value)]);
+    const sums = Array.from({ length: bands }, (_, band) => {
+      let sum = 0;
+      for (let frame = 0; frame < frames; frame += 1) sum += heat(band, frame);
+      return sum;
+    });
+    const all = sums.reduce((a, b) => a + b, 0);
+    if (all <= 0) return null;
+    const quarter = (/** @type {number} */ share) => {
+      let sum = 0;
+      return sums.findIndex((own) => (sum += own) >= share * all);
+    };
+    const edges = bandEdgesHz(model.front_end);
+    const [low, high] = [edges[quarter(0.25) + 1], edges[quarter(0.75) + 1]].map((hz) => Math.round(hz / 10) * 10);
+    return `${low} and ${high} Hz`;
+  }
+
+  /** @param {File} chosenFile */
+  function hearFile(chosenFile) {
+    source = (rate) => soundOfFile(chosenFile, rate);
+    URL.revokeObjectURL(player.src);
+    player.src = URL.createObjectURL(chosenFile);
+    cursor = 0;
+    return hear();
+  }
+
+  file.addEventListener("change", () => {
+    const [own] = file.files ?? [];
+    if (own) hearFile(own);
+    // The same file again is a choice, too.
+    file.value = "";
+  });
+  for (const clip of clips) {
+    clip.addEventListener("click", async () => {
+      const { id, title, genre } = data.clips[Number(clip.dataset.clip)];
+      try {
+        hearFile(new File([/** @type {any} */ (await unpack(id))], `${genre}, ${title}`, { type: "audio/wav" }));
+      } catch (error) {
+        say(/** @type {Error} */ (error).message, true);
+      }
+    });
+  }
+  /** @type {AbortController | null} */
+  let recording = null;
+  record.addEventListener("click", async () => {
+    if (recording) {
+      recording.abort();
+      return;
+    }
+    recording = new AbortController();
+    const label = record.textContent;
+    record.textContent = "Stop recording";
+    const rate = data.models[modelAt()].front_end.sample_rate_hz;
+    try {
+      const sound = await soundOfMicrophone(rate, RECORDED_SECONDS, (level) => {
+        say(`Recording: ${"▮".repeat(Math.round(20 * Math.min(1, Math.max(0, level))))}`);
+      }, recording.signal);
+      const wav = new File([/** @type {any} */ (wavOf(sound.samples, rate))], sound.name, { type: "audio/wav" });
+      await hearFile(wav);
+    } catch (error) {
+      say(/** @type {Error} */ (error).message, true);
+    } finally {
+      record.textContent = label;
+      recording = null;
+    }
+  });
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    document.body.classList.add("dropping");
+  });
+  document.addEventListener("dragleave", () => document.body.classList.remove("dropping"));
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    document.body.classList.remove("dropping");
+    const [own] = event.dataTransfer?.files ?? [];
+    if (own) hearFile(own);
+    else say("That is no file: drop a sound file, such as song.mp3.", true);
+  });
+  elementOf("models", HTMLElement).addEventListener("change", hear);
+  for (const choice of [method, target, layer]) choice.addEventListener("change", showWindow);
+  elementOf("earlier", HTMLButtonElement).addEventListener("click", () => choose(shown()[0] - CUTS_SHOWN));
+  elementOf("later", HTMLButtonElement).addEventListener("click", () => choose(shown()[1]));
+  elementOf("save-verdict", HTMLButtonElement).addEventListener("click", () => {
+    if (!heard) return;
+    const { model, sound, song } = heard;
+    const { classes } = model.facts;
+    const verdict = song.unsure ? null : classes[song.votes.mean];
+    const text = JSON.stringify({ model: model.title, song: sound.name, classes, verdict, ...song }, null, 1);
+    saveFile("verdict.json", text);
+  });
+  strip.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    choose(chosen + step);
+    /** @type {HTMLElement} */ (strip.children[chosen]).focus();
+  });
+  canvas.addEventListener("click", (event) => {
+    if (!heard) return;
+    const [first, end] = shown();
+    const share = (event.offsetX - 58) / (canvas.clientWidth - 70);
+    choose(first + Math.min(Math.max(Math.floor(share * (end - first)), 0), end - first - 1));
+    player.currentTime = heard.song.cuts[chosen].start_s;
+  });
+
+  /** Moves the cursor while the song plays. */
+  function follow() {
+    if (!heard) return;
+    cursor = player.currentTime;
+    const { cuts } = heard.song;
+    let at = cuts.findIndex(({ end_s: end }) => cursor < end);
+    if (at < 0) at = cuts.length - 1;
+    for (const [i, button] of [...strip.children].entries()) button.classList.toggle("playing", i === at);
+    if (!player.paused && at !== chosen) choose(at);
+    else draw();
+    if (!player.paused && !player.ended) requestAnimationFrame(follow);
+  }
+  player.addEventListener("play", () => requestAnimationFrame(follow));
+  player.addEventListener("seeked", follow);
+  globalThis.addEventListener("resize", draw);
+  for (const control of [file, record, ...clips]) control.disabled = false;
+}

@@ -1,0 +1,91 @@
+// A model on WebGPU: what `forward.js` does without.
+import { mapsOf } from "./cam.js";
+import { closeRecording, openRecording, padded, readFloats, readPart, runPass, uploadSamples, writeBuffer }
+  from "./replay.js";
+
+/**
+ * The visitor's GPU, or why there is none.
+ * @returns {Promise<{device: GPUDevice, name: string} | {device: null, missing: string}>}
+ */
+export async function findGpu() {
+  const missing = (/** @type {string} */ missing) => ({ device: null, missing });
+  if (!("gpu" in navigator) || !navigator.gpu) return missing("this browser has no WebGPU");
+  let adapter = null;
+  try {
+    adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
+  } catch (error) {
+    return missing(`WebGPU failed: ${/** @type {Error} */ (error).message}`);
+  }
+  if (!adapter) return missing("this browser has WebGPU, but found no GPU");
+  try {
+    const device = await adapter.requestDevice();
+    const { description, vendor, architecture } = adapter.info ?? {};
+    return { device, name: description || [vendor, architecture].filter(Boolean).join(" ") || "unknown GPU" };
+  } catch (error) {
+    return missing(`the GPU could not be opened: ${/** @type {Error} */ (error).message}`);
+  }
+}
+
+/**
+ * Opens a model on a GPU.
+ * @param {GPUDevice} device
+ * @param {string} name
+ * @param {import("./types").Model} model
+ * @param {import("./types").Recording} recording
+ * @returns {Promise<import("./types").Network>}
+ */
+export async function openOnGpu(device, name, model, recording) {
+  const opened = await openRecording(device, recording);
+  const { roles, classes, samples: room } = recording;
+  writeBuffer(opened, roles.parameters, padded(recording, model.weights));
+  const size = recording.input[0] * recording.input[1] * recording.input[2];
+
+  /**
+   * Runs a pass over samples, as many at once as there is room for, and hands their probabilities to `each`.
+   * @param {"evaluate" | "explain"} pass
+   * @param {Float32Array} x
+   * @param {number[]} labels
+   * @param {(probabilities: Float32Array, first: number) => Promise<void>} each
+   */
+  async function batches(pass, x, labels, each) {
+    for (let first = 0; first < labels.length; first += room) {
+      const some = labels.slice(first, first + room);
+      uploadSamples(opened, x.subarray(first * size, (first + some.length) * size), new Uint32Array(some));
+      runPass(opened, pass, Uint32Array.from(some.keys()));
+      await each(await readFloats(opened, roles.probabilities, some.length * classes), first);
+    }
+  }
+
+  return {
+    device: `${name}, WebGPU`,
+    async probabilities(x, n) {
+      const all = new Float32Array(n * classes);
+      await batches("evaluate", x, new Array(n).fill(0), async (some, first) => {
+        all.set(some, first * classes);
+      });
+      return all;
+    },
+    async maps(x, targets) {
+      /** @type {import("./types").Maps[][]} */
+      const all = targets.map(() => []);
+      await batches("explain", x, targets, async (some, first) => {
+        const n = some.length / classes;
+        for (const { probe, shape } of model.layers) {
+          const { value, gradient } = recording.tensors[probe];
+          if (!value || !gradient) throw new Error(`the recording keeps no gradient of layer ${probe}`);
+          const length = shape[0] * shape[1] * shape[2];
+          const part = (/** @type {import("./types").Binding} */ of) => readPart(opened, { ...of, bytes: 4 * n * length });
+          const [a, g] = await Promise.all([part(value), part(gradient)]);
+          for (let i = 0; i < n; i += 1) {
+            const here = [i * length, (i + 1) * length];
+            all[first + i].push(mapsOf(a.subarray(...here), g.subarray(...here), shape));
+          }
+        }
+      });
+      return all;
+    },
+    close() {
+      closeRecording(opened);
+    },
+  };
+}

@@ -1,0 +1,225 @@
+// Replays a recording of genre-gpu on WebGPU. Runs in a page, in Deno and on Dawn for Node.
+
+const STEPS_PER_SUBMISSION = 4;
+
+/**
+ * Buffers, pipelines and bind groups of a recording, with its weights.
+ * @param {GPUDevice} device
+ * @param {import("./types").Recording} recording
+ * @returns {Promise<import("./types").Opened>}
+ */
+export async function openRecording(device, recording) {
+  const use = GPUBufferUsage;
+  const storage = use.STORAGE | use.UNIFORM | use.COPY_DST | use.COPY_SRC;
+  const buffers = recording.buffers.map(({ name, bytes, words }) => {
+    const buffer = device.createBuffer({ label: name, size: bytes, usage: storage });
+    if (words) device.queue.writeBuffer(buffer, 0, new Uint32Array(words));
+    return buffer;
+  });
+  const stepCount = Math.ceil(recording.samples / recording.batch_size);
+  const steps = device.createBuffer({
+    label: "steps",
+    size: recording.step.stride * stepCount,
+    usage: use.UNIFORM | use.COPY_DST,
+  });
+  const types = { uniform: "uniform", read: "read-only-storage", write: "storage" };
+  /** @type {Record<string, {layout: GPUBindGroupLayout, module: GPUShaderModule}>} */
+  const kernels = {};
+  for (const [name, kernel] of Object.entries(recording.kernels)) {
+    const layout = device.createBindGroupLayout({
+      label: name,
+      entries: kernel.bindings.map((access, binding) => ({
+        binding,
+        visibility: GPUShaderStage.COMPUTE,
+        buffer: {
+          type: /** @type {GPUBufferBindingType} */ (types[access]),
+          hasDynamicOffset: binding === 0,
+        },
+      })),
+    });
+    const module = device.createShaderModule({ label: name, code: kernel.code });
+    const { messages } = await module.getCompilationInfo();
+    const wrong = messages.find(({ type }) => type === "error");
+    if (wrong) throw new Error(`${name}, line ${wrong.lineNum}: ${wrong.message}`);
+    kernels[name] = { layout, module };
+  }
+  // Compiled side by side where the browser can.
+  /** @type {Map<string, Promise<GPUComputePipeline>>} */
+  const pipelines = new Map();
+  for (const { kernel, constants } of recording.dispatches) {
+    const { layout, module } = kernels[kernel];
+    const key = kernel + JSON.stringify(constants);
+    if (!pipelines.has(key)) {
+      pipelines.set(key, device.createComputePipelineAsync({
+        label: kernel,
+        layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+        compute: { module, entryPoint: "main", constants },
+      }));
+    }
+  }
+  await Promise.all(pipelines.values());
+  const dispatches = [];
+  for (const { kernel, constants, bindings, groups } of recording.dispatches) {
+    const bound = bindings.map(({ buffer, offset, bytes }, i) => ({
+      binding: i + 1,
+      resource: { buffer: buffers[buffer], offset, size: bytes },
+    }));
+    const step = { binding: 0, resource: { buffer: steps, size: recording.step.bytes } };
+    const group = device.createBindGroup({ layout: kernels[kernel].layout, entries: [step, ...bound] });
+    const pipeline = await pipelines.get(kernel + JSON.stringify(constants));
+    if (pipeline) dispatches.push({ pipeline, group, groups });
+  }
+  const model = { device, recording, buffers, steps, dispatches };
+  if (recording.weights) writeBuffer(model, recording.roles.parameters, new Float32Array(recording.weights));
+  return model;
+}
+
+/**
+ * Frees the buffers of a recording.
+ * @param {import("./types").Opened} model
+ */
+export function closeRecording({ buffers, steps }) {
+  for (const buffer of [...buffers, steps]) buffer.destroy();
+}
+
+/**
+ * Writes a typed array into a buffer of the recording.
+ * @param {import("./types").Opened} model
+ * @param {number} buffer
+ * @param {Float32Array | Uint32Array} values
+ */
+export function writeBuffer({ device, buffers }, buffer, values) {
+  device.queue.writeBuffer(buffers[buffer], 0, /** @type {any} */ (values));
+}
+
+/**
+ * Weights in the order of the recording's parameters, as they lie in `roles.parameters`.
+ * @param {import("./types").Recording} recording
+ * @param {Float32Array} weights
+ */
+export function padded({ parameters }, weights) {
+  const { shape, start } = parameters[parameters.length - 1];
+  const all = new Float32Array(start + shape.reduce((a, b) => a * b, 1));
+  let from = 0;
+  for (const { shape, start } of parameters) {
+    const length = shape.reduce((a, b) => a * b, 1);
+    all.set(weights.subarray(from, from + length), start);
+    from += length;
+  }
+  return all;
+}
+
+/**
+ * The inverse of `padded`.
+ * @param {import("./types").Recording} recording
+ * @param {Float32Array} all
+ */
+export function unpadded({ parameters }, all) {
+  const parts = parameters.map(({ shape, start }) =>
+    all.subarray(start, start + shape.reduce((a, b) => a * b, 1)));
+  const weights = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    weights.set(part, at);
+    at += part.length;
+  }
+  return weights;
+}
+
+/**
+ * Uploads samples, `[n, bands, frames, channels]` as the model is trained on, and their classes.
+ * @param {import("./types").Opened} model
+ * @param {Float32Array} samples
+ * @param {Uint32Array} labels
+ */
+export function uploadSamples(model, samples, labels) {
+  const { roles, input } = model.recording;
+  const length = input[0] * input[1] * input[2];
+  let first = 0;
+  for (const [buffer, count] of roles.samples) {
+    if (first * length >= samples.length) break;
+    writeBuffer(model, buffer, samples.subarray(first * length, (first + count) * length));
+    first += count;
+  }
+  writeBuffer(model, roles.labels, labels);
+}
+
+/**
+ * Runs a pass (`train`, `evaluate`, `explain`) over the samples of an order, step by step.
+ * @param {import("./types").Opened} model
+ * @param {"train" | "evaluate" | "explain"} pass
+ * @param {Uint32Array} order
+ * @param {import("./types").StepSettings} settings
+ */
+export function runPass({ device, recording, buffers, steps, dispatches }, pass, order, settings = {}) {
+  const { batch_size: batch, step, roles, passes, samples } = recording;
+  if (order.length > samples) throw new Error(`${order.length} samples; there is room for ${samples}`);
+  device.queue.writeBuffer(buffers[roles.order], 0, /** @type {any} */ (order));
+  if (pass === "train" && roles.first_not_finite !== undefined) {
+    device.queue.writeBuffer(buffers[roles.first_not_finite], 0, new Uint32Array([0xffffffff]));
+  }
+  const count = Math.ceil(order.length / batch);
+  const bytes = new DataView(new ArrayBuffer(step.stride * count));
+  for (let i = 0; i < count; i += 1) {
+    const fields = {
+      n: Math.min(batch, order.length - i * batch),
+      first: i * batch,
+      index: i,
+      training: pass === "train" ? 1 : 0,
+      run_step: (settings.first_step ?? 0) + i,
+      seed: settings.seed ?? 0,
+      nesterov: settings.nesterov ? 1 : 0,
+    };
+    for (const [field, value] of Object.entries(fields)) {
+      bytes.setUint32(i * step.stride + step.fields[field], value, true);
+    }
+    if (pass === "train") {
+      for (const field of step.floats) {
+        bytes.setFloat32(i * step.stride + step.fields[field], Number(settings[field] ?? 0), true);
+      }
+    }
+  }
+  device.queue.writeBuffer(steps, 0, bytes.buffer);
+  // A system resets a GPU that does not answer for two seconds: few steps in a submission.
+  for (let first = 0; first < count; first += STEPS_PER_SUBMISSION) {
+    const encoder = device.createCommandEncoder();
+    const compute = encoder.beginComputePass();
+    for (let i = first; i < Math.min(first + STEPS_PER_SUBMISSION, count); i += 1) {
+      for (const at of passes[pass]) {
+        const { pipeline, group, groups } = dispatches[at];
+        compute.setPipeline(pipeline);
+        compute.setBindGroup(0, group, [i * step.stride]);
+        compute.dispatchWorkgroups(...groups);
+      }
+    }
+    compute.end();
+    device.queue.submit([encoder.finish()]);
+  }
+}
+
+/**
+ * Reads the first `length` floats of a buffer of the recording.
+ * @param {import("./types").Opened} model
+ * @param {number} buffer
+ * @param {number} length
+ */
+export function readFloats(model, buffer, length) {
+  return readPart(model, { buffer, offset: 0, bytes: 4 * length });
+}
+
+/**
+ * Reads a part of a buffer as floats.
+ * @param {import("./types").Opened} model
+ * @param {import("./types").Binding} place
+ */
+export async function readPart({ device, buffers }, { buffer, offset, bytes }) {
+  const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+  const staging = device.createBuffer({ size: bytes, usage });
+  const encoder = device.createCommandEncoder();
+  encoder.copyBufferToBuffer(buffers[buffer], offset, staging, 0, bytes);
+  device.queue.submit([encoder.finish()]);
+  await staging.mapAsync(GPUMapMode.READ);
+  const values = new Float32Array(staging.getMappedRange().slice(0));
+  staging.destroy();
+  return values;
+}

@@ -1,0 +1,200 @@
+// Training in the page: choices, curves, a confusion matrix, the weights as a file.
+import { drawCurves, tableOf } from "./draw.js";
+import { elementOf } from "./listen-view.js";
+import { unpack } from "./pack.js";
+import { safetensorsOf } from "./safetensors.js";
+import { saveFile } from "./save.js";
+import { openTrainer, scaledSamples } from "./training.js";
+
+/**
+ * Makes the lower half of the page work.
+ * @param {import("./types").PageData} data
+ * @param {import("./types").Training} training
+ * @param {import("./types").Networks} networks
+ */
+export function startTraining(data, training, networks) {
+  const status = elementOf("train-status", HTMLElement);
+  const bar = elementOf("train-progress", HTMLProgressElement);
+  const [start, stop, save, saveLog] = ["train-start", "train-stop", "train-download", "train-log"].map((id) =>
+    elementOf(id, HTMLButtonElement));
+  const choice = elementOf("train-model", HTMLSelectElement);
+  const epochs = elementOf("train-epochs", HTMLInputElement);
+  const { shape: [bands, frames] } = training;
+
+  /** What is being trained. @type {import("./types").TrainingRun | null} */
+  let run = null;
+  /** @type {AbortController | null} */
+  let stopping = null;
+  /** @type {Promise<{ samples: Float32Array, orders: Uint16Array }> | null} */
+  let arrays = null;
+
+  elementOf("train-about", HTMLElement).textContent =
+    `The page holds ${training.train + training.test} spectrograms of the ${training.source}, ${bands} bands by ` +
+    `${frames} frames, in steps of ${training.step_db} dB: ${training.train} to train on, and ${training.test} of ` +
+    "other songs to test with. Weights and order are those that Keras draws with seed " +
+    `${training.seed}, and the kernels are those of the program.`;
+  choice.replaceChildren(...training.models.map(({ facts }, i) => new Option(facts.name.toUpperCase(), String(i))));
+  epochs.max = String(training.most_epochs);
+
+  /** @param {string} text @param {boolean} [failed] */
+  function say(text, failed = false) {
+    status.textContent = text;
+    status.classList.toggle("warning", failed);
+  }
+
+  function chosen() {
+    const model = training.models[Number(choice.value)];
+    epochs.value = String(Math.min(model.epochs, training.most_epochs));
+    say(model.left_out ? `Trained here without ${model.left_out}, which the program's recipe has.` : "");
+    reset();
+  }
+
+  /** Forgets the run. */
+  function reset() {
+    run?.trainer?.close();
+    run = null;
+    start.textContent = "Train";
+    elementOf("train-result", HTMLElement).hidden = true;
+    bar.hidden = true;
+  }
+
+  /** Trains until all epochs are done, the visitor stops it, or the GPU is lost. */
+  async function train() {
+    const total = epochs.valueAsNumber;
+    if (!Number.isInteger(total) || total < 1 || total > training.most_epochs) {
+      say(`Epochs: expected a number from 1 to ${training.most_epochs}.`, true);
+      return;
+    }
+    const model = training.models[Number(choice.value)];
+    if (run && (run.total !== total || run.epochs.length >= run.total)) reset();
+    run ??= { model, total, epochs: [], steps: [], matrix: null, trainer: null, state: null };
+    const own = run;
+    stopping = new AbortController();
+    const { signal } = stopping;
+    busy(true);
+    try {
+      const gpu = await networks.gpu();
+      if (!gpu.device) {
+        say(`Training needs WebGPU: ${gpu.missing}. Chrome, Edge, Safari 26 and Firefox 141 have it; ` +
+          "or train with the program: genre-gpu train.", true);
+        return;
+      }
+      say("Preparing the training …");
+      arrays ??= loadArrays();
+      const recording = data.recordings[model.recording];
+      own.trainer ??= await openTrainer(gpu.device, training, model, recording, await arrays, own.state ?? undefined);
+      const { trainer } = own;
+      bar.hidden = false;
+      while (trainer.epoch() < total) {
+        const epoch = trainer.epoch();
+        const lost = gpu.device.lost.then(({ message }) => {
+          throw new Error(`the GPU was lost${message ? ` (${message})` : ""}`);
+        });
+        /** @type {import("./types").StepResult[]} */
+        let all = [];
+        const work = trainer.trainEpoch(total, (steps) => {
+          all = steps;
+          const seen = steps.reduce((sum, { n }) => sum + n, 0);
+          const loss = steps.reduce((sum, step) => sum + step.n * step.loss, 0) / seen;
+          bar.max = total;
+          bar.value = epoch + seen / training.train;
+          say(`Epoch ${epoch + 1} of ${total}: ${seen} of ${training.train} samples, loss ${loss.toFixed(4)}`);
+        }, signal);
+        const result = await Promise.race([work, lost]);
+        if (!result) {
+          say(`Stopped in epoch ${epoch + 1} of ${total}. "Resume" goes on from this very step.`);
+          return;
+        }
+        own.epochs.push(result);
+        own.steps.push(...all.map(({ loss }) => loss));
+        own.state = await Promise.race([trainer.state(), lost]);
+        if (Number.isNaN(result.loss)) throw new Error("the loss is not a number: the training diverged");
+        showEpochs(own);
+      }
+      own.matrix = (await trainer.evaluate()).matrix;
+      showMatrix(own);
+      const last = own.epochs[own.epochs.length - 1];
+      say(`Done: test accuracy ${(100 * last.test_accuracy).toFixed(1)} % on ${training.test} spectrograms of songs ` +
+        `that were not trained on, ${Math.round(last.samples_per_second)} samples per second on ${gpu.name}.`);
+    } catch (error) {
+      own.trainer = null;
+      const { message } = /** @type {Error} */ (error);
+      const kept = own.state ? `, "Resume" goes on after epoch ${own.state.epoch}` : "";
+      say(`Training ended: ${message}${kept}.`, true);
+    } finally {
+      busy(false);
+    }
+  }
+
+  async function loadArrays() {
+    const [spectrograms, orders] = await Promise.all([unpack("spectrograms"), unpack("orders")]);
+    return { samples: scaledSamples(spectrograms, training), orders: new Uint16Array(orders.buffer) };
+  }
+
+  /** @param {boolean} trains */
+  function busy(trains) {
+    stop.hidden = !trains;
+    start.hidden = trains;
+    choice.disabled = epochs.disabled = trains;
+    start.textContent = run && run.epochs.length < run.total ? "Resume" : "Train again";
+    if (!trains) start.focus();
+  }
+
+  /** @param {import("./types").TrainingRun} own */
+  function showEpochs(own) {
+    elementOf("train-result", HTMLElement).hidden = false;
+    const curves = (/** @type {keyof import("./types").Epoch} */ one, /** @type {keyof import("./types").Epoch} */ other) => [
+      { name: "training", values: own.epochs.map((epoch) => epoch[one]), colour: "--training", dash: [] },
+      { name: "test", values: own.epochs.map((epoch) => epoch[other]), colour: "--validation", dash: [6, 3] },
+    ];
+    drawCurves(elementOf("train-loss", HTMLCanvasElement), curves("loss", "test_loss"),
+      { epochs: own.total, digits: 2 });
+    drawCurves(elementOf("train-accuracy", HTMLCanvasElement), curves("accuracy", "test_accuracy"),
+      { epochs: own.total, low: 0, high: 1, digits: 1 });
+    const last = own.epochs[own.epochs.length - 1];
+    const about = (/** @type {string} */ what, /** @type {number} */ one, /** @type {number} */ other) =>
+      `${what} by epoch: after ${own.epochs.length} epochs ${one.toFixed(3)} in training, ${other.toFixed(3)} in test`;
+    elementOf("train-loss", HTMLCanvasElement).setAttribute("aria-label", about("Loss", last.loss, last.test_loss));
+    elementOf("train-accuracy", HTMLCanvasElement)
+      .setAttribute("aria-label", about("Accuracy", last.accuracy, last.test_accuracy));
+    const rows = own.epochs.map((epoch, i) => [String(i + 1), epoch.loss.toFixed(4), epoch.accuracy.toFixed(4),
+      epoch.test_loss.toFixed(4), epoch.test_accuracy.toFixed(4), epoch.samples_per_second.toFixed(0)]);
+    const table = tableOf("Training: running mean over the epoch, while weights change; test: after the epoch",
+      ["Epoch", "Loss", "Accuracy", "Test loss", "Test accuracy", "Samples per second"], rows);
+    table.id = "train-table";
+    elementOf("train-table", HTMLElement).replaceWith(table);
+  }
+
+  /** @param {import("./types").TrainingRun} own */
+  function showMatrix(own) {
+    const { classes } = training;
+    const rows = (own.matrix ?? []).map((row, i) => [classes[i], ...row.map(String)]);
+    elementOf("train-matrix", HTMLElement).replaceChildren(tableOf(
+      "Test spectrograms: true classes in rows, predicted ones in columns", ["", ...classes], rows));
+  }
+
+  save.addEventListener("click", () => {
+    if (!run?.state) return;
+    const { facts, graph } = run.model;
+    const bytes = safetensorsOf({ ...facts, epochs: run.state.epoch }, graph, run.state.weights);
+    saveFile("model.safetensors", bytes);
+  });
+  saveLog.addEventListener("click", () => {
+    if (!run) return;
+    const { model: { facts }, total, epochs: done, steps, matrix } = run;
+    const log = { model: facts.name, seed: facts.seed, epochs: total, classes: facts.classes, history: done, steps,
+      confusion: matrix };
+    saveFile("training.json", JSON.stringify(log));
+  });
+  elementOf("train-controls", HTMLFormElement).addEventListener("submit", (event) => {
+    event.preventDefault();
+    train();
+  });
+  stop.addEventListener("click", () => stopping?.abort());
+  choice.addEventListener("change", chosen);
+  globalThis.addEventListener("resize", () => {
+    if (run && run.epochs.length > 0) showEpochs(run);
+  });
+  chosen();
+  start.disabled = false;
+}
