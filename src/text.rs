@@ -13,6 +13,16 @@ pub(crate) fn thousands(n: u64) -> String {
     text
 }
 
+/// A script or style as a Content-Security-Policy names it.
+#[cfg(feature = "pictures")]
+pub(crate) fn policy_hash(text: &str) -> String {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use sha2::{Digest, Sha256};
+
+    format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
+}
+
 /// With its sign and one digit behind the point; what rounds to 0 has none.
 #[cfg(feature = "pictures")]
 pub(crate) fn signed(value: f64) -> String {

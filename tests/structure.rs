@@ -84,17 +84,17 @@ const MAY_NAME: [(&str, &[&str]); 40] = [
         &["compare", "data", "device", "explain", "gpu", "models", "progress", "plot", "train"],
     ),
     (
-        "report",
-        &[
-            "compare", "data", "demo", "explain", "files", "graph", "metrics", "models", "plot",
-            "random", "text", "train",
-        ],
-    ),
-    (
         "web",
         &[
             "audio", "backend", "data", "demo", "explain", "gpu", "graph", "models", "plan",
-            "plot", "predict", "progress", "random", "train",
+            "plot", "predict", "progress", "random", "text", "train",
+        ],
+    ),
+    (
+        "report",
+        &[
+            "compare", "data", "demo", "explain", "files", "graph", "metrics", "models", "plot",
+            "progress", "random", "text", "train", "web",
         ],
     ),
     (

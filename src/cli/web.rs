@@ -8,7 +8,7 @@ use super::say::{Output, quoted, say_raw};
 use crate::audio::FrontEndSpec;
 use crate::error::{Error, Result};
 use crate::files::write_output;
-use crate::web::{Extent, page};
+use crate::web::{Extent, WebPage, page};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
         });
     }
     let bars = Bars::new(output);
-    let text = page(&args.runs, args.front_end.as_ref(), Extent::Whole, &bars)?;
+    let WebPage { html: text, .. } = page(&args.runs, args.front_end.as_ref(), Extent::Whole, &bars)?;
     if is_dash(out) {
         return say_raw(&text);
     }

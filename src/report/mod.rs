@@ -7,6 +7,7 @@
 //! versus.rs    the runs' models compared with the first one
 //! notes.rs     the author's own words
 //! pictures.rs  spectrograms and maps as pictures inside the page
+//! player.rs    the page that runs the models on any song
 //! sound.rs     recordings, as many as a page should hold
 //! island.rs    what the script is given, as JSON
 //! view/        what the templates are given: text, tables, pictures
@@ -19,6 +20,7 @@ mod island;
 mod notebook;
 mod notes;
 mod pictures;
+mod player;
 mod record;
 mod sound;
 mod versus;

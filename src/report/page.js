@@ -186,4 +186,21 @@ for (const svg of document.querySelectorAll(".curve")) {
     readOut(svg, output, strips[Math.min(last, Math.max(0, to))]);
   });
 }
+
+// ---- The models on any song ----
+
+// A page of its own, which lies in this file: gzip and base64.
+async function openPlayer() {
+  const text = atob(document.getElementById("player").textContent);
+  const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const page = new Blob([await new Response(stream).arrayBuffer()], { type: "text/html" });
+  window.open(URL.createObjectURL(page));
+}
+
+const tryOut = document.getElementById("try");
+if (tryOut) {
+  tryOut.hidden = false;
+  tryOut.addEventListener("click", openPlayer);
+}
 document.documentElement.dataset.ready = "yes";

@@ -28,9 +28,11 @@ use crate::demo::{self, Genre, Recipe};
 use crate::error::{Error, Result};
 use crate::plot::ColourMap;
 use crate::progress::Progress;
+use crate::text::policy_hash;
 use crate::train::run_folder::RunFolder;
 use models::ModelText;
 use pack::Pack;
+pub(crate) use pack::packed;
 use store::Store;
 
 /// Seconds of each of the two built-in clips.
@@ -40,7 +42,7 @@ const CLIPS: [Genre; 2] = [Genre::Classical, Genre::Metal];
 /// Colours of a map.
 const COLOURS: usize = 256;
 
-/// What is shown beside the models.
+/// How much is in the page beside the models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
     /// Two clips and the songs to train on.
@@ -84,8 +86,21 @@ struct Page<'a> {
     trains: bool,
     packs: Vec<Pack>,
     style: &'static str,
-    script: String,
+    script: &'a str,
+    script_hash: &'a str,
+    style_hash: &'a str,
     version: &'static str,
+}
+
+/// A page.
+#[derive(Debug)]
+pub struct WebPage {
+    /// Its HTML.
+    pub html: String,
+    /// Its script and its style as a policy of contents names them: a page that opens it must allow both.
+    pub script_hash: String,
+    /// Likewise.
+    pub style_hash: String,
 }
 
 /// The page of these runs.
@@ -97,7 +112,7 @@ pub fn page(
     front_end: Option<&FrontEndSpec>,
     extent: Extent,
     progress: &dyn Progress,
-) -> Result<String> {
+) -> Result<WebPage> {
     let mut store = Store::default();
     let mut models: Vec<ModelText> = Vec::new();
     for run in runs {
@@ -113,11 +128,11 @@ pub fn page(
         for (genre, id) in CLIPS.into_iter().zip(["clip-0", "clip-1"]) {
             let (clip, bytes) = clip(genre, id)?;
             clips.push(clip);
-            packs.push(Pack::of_bytes(id, &bytes).map_err(failed)?);
+            packs.push(Pack::of_bytes(id, &bytes)?);
         }
         let (text, large) = training::training(&mut store, progress)?;
-        packs.push(Pack::of_bytes("spectrograms", &large.spectrograms).map_err(failed)?);
-        packs.push(Pack::of_bytes("orders", &large.orders).map_err(failed)?);
+        packs.push(Pack::of_bytes("spectrograms", &large.spectrograms)?);
+        packs.push(Pack::of_bytes("orders", &large.orders)?);
         training = Some(text);
     }
     let data = Data {
@@ -132,21 +147,26 @@ pub fn page(
         },
         training,
     };
-    packs.push(Pack::of_json("data", &data).map_err(failed)?);
+    packs.push(Pack::of_json("data", &data)?);
     let floats: Vec<u8> = store.floats.iter().flat_map(|x| x.to_le_bytes()).collect();
-    packs.push(Pack::of_bytes("floats", &floats).map_err(failed)?);
+    packs.push(Pack::of_bytes("floats", &floats)?);
     let titles: Vec<&str> = models.iter().map(ModelText::title).collect();
+    let (script, style) = (script::script(), include_str!("../../web/player.css"));
+    let (script_hash, style_hash) = (policy_hash(&script), policy_hash(style));
     let page = Page {
         title: format!("Genres of music: {}", titles.join(", ")),
         titles,
         clips: &clips,
         trains: data.training.is_some(),
         packs,
-        style: include_str!("../../web/player.css"),
-        script: script::script(),
+        style,
+        script: &script,
+        script_hash: &script_hash,
+        style_hash: &style_hash,
         version: env!("CARGO_PKG_VERSION"),
     };
-    page.render().map_err(|e| failed(io::Error::other(e)))
+    let html = page.render().map_err(|e| failed(io::Error::other(e)))?;
+    Ok(WebPage { html, script_hash, style_hash })
 }
 
 /// `P1 on the demo corpus (synthesised)`.

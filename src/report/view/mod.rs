@@ -13,13 +13,11 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use askama::Template;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
 
 use super::island::{self, Shown};
 use super::notes::Notes;
 use super::pictures::Tiles;
+use super::player::Player;
 use super::record::RunRecord;
 use super::versus::versus;
 use super::{Format, FrontMatter};
@@ -28,7 +26,7 @@ use crate::error::Result;
 use crate::explain::sample_axes;
 use crate::files::day_and_time;
 use crate::plot::style_sheet;
-use crate::text::{listed, shell};
+use crate::text::{listed, policy_hash, shell};
 pub(super) use matrix::{MatrixView, Row as MatrixRow};
 pub(super) use model::{ModelView, explain_command};
 pub(super) use samples::GenreView;
@@ -136,6 +134,8 @@ pub(super) struct Page {
     css_hash: String,
     script_hash: String,
     island: String,
+    /// None if it is unknown how the models' samples were made of sound.
+    player: Option<Player>,
 }
 
 impl Page {
@@ -197,21 +197,20 @@ impl Page {
             song_facts: tables::song_facts(runs),
             time: tables::time(runs),
             scales: tiles.scales(&sample_axes(&first.explanation))?,
-            css_hash: hash(&css),
+            css_hash: policy_hash(&css),
             css,
-            script_hash: hash(SCRIPT),
+            script_hash: policy_hash(SCRIPT),
             script: SCRIPT,
             island,
+            player: match to.0 {
+                Format::Html => Player::of(runs)?,
+                Format::Notebook => None,
+            },
         })
     }
 }
 
 const SCRIPT: &str = include_str!("../page.js");
-
-/// A text as a Content-Security-Policy names it.
-fn hash(text: &str) -> String {
-    format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
-}
 
 /// Rules for values that a `style` attribute would hold, which the policy does not allow: the shares
 /// of a matrix's cells, its columns, and where the ticks of a run's samples are.
