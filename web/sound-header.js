@@ -16,7 +16,10 @@ const OTHER_KINDS = [
   ["\x93NUMPY", "a NumPy array"], ["MThd", "a MIDI file: notes without sound"],
 ];
 
-/** The bytes of an ID3 tag at the beginning, before the sound; 0 if there is none. @param {Uint8Array} bytes */
+/**
+ * The bytes of an ID3 tag at the beginning, before the sound; 0 if there is none.
+ * @param {Uint8Array} bytes
+ */
 export function tagBytes(bytes) {
   if (!startsWith(bytes, 0, "ID3") || bytes.length < 10) return 0;
   // The length in sevens of bits, without this header and its repetition at the end.
@@ -32,7 +35,6 @@ export function otherKind(bytes) {
   try {
     // A character at the end may be cut.
     const words = text.decode(bytes, { stream: true });
-    // eslint-disable-next-line no-control-regex
     return /[\x00-\x08\x0e-\x1a\x1c-\x1f]/.test(words) ? null : "text";
   } catch {
     return null;
@@ -128,7 +130,9 @@ function oggHeader(view) {
 
 /** @type {HeaderReader} */
 function mpegHeader(view) {
-  const [sync, version, index] = [view.getUint16(0) >> 5, (view.getUint8(1) >> 3) & 3, (view.getUint8(2) >> 2) & 3];
+  const sync = view.getUint16(0) >> 5;
+  const version = (view.getUint8(1) >> 3) & 3;
+  const index = (view.getUint8(2) >> 2) & 3;
   if (sync !== 0x7ff || version === 1 || index === 3) return null;
   return { rate_hz: [44100, 48000, 32000][index] / [4, 1, 2, 1][version], seconds: null };
 }

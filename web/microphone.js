@@ -1,0 +1,103 @@
+// The microphone to mono sound at a model's rate.
+
+import { decodeSound, soundOfChannels } from "./sound.js";
+
+/**
+ * Records from the microphone, without the corrections that are made for speech. Aborting ends the recording
+ * early: what was recorded until then is used.
+ * @param {number} rate the model's, in Hz
+ * @param {number} seconds
+ * @param {(peak: number, seconds: number) => void} onLevel is told the peak of the last moment, and the time
+ * @param {AbortSignal} signal
+ * @returns {Promise<import("./types.js").Sound>}
+ */
+export async function soundOfMicrophone(rate, seconds, onLevel, signal) {
+  const name = "microphone";
+  if (!globalThis.isSecureContext || !navigator.mediaDevices?.getUserMedia) {
+    const way = "Open it from disk, or over https, or drop a file";
+    throw new Error(`The browser gives no microphone to this page. ${way}.`);
+  }
+  const corrections = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: corrections }).catch((error) => {
+    throw new Error(microphoneTrouble(error));
+  });
+  const context = new AudioContext();
+  try {
+    const samples = await recordStream(context, stream, seconds, onLevel, signal);
+    // As a file, so that the browser resamples it as it resamples files.
+    const channels = await decodeSound(name, wavBytes(samples, context.sampleRate), rate);
+    return await soundOfChannels(name, channels, rate, context.sampleRate);
+  } finally {
+    stream.getTracks().forEach((track) => track.stop());
+    await context.close();
+  }
+}
+
+/** @param {unknown} error of getUserMedia */
+function microphoneTrouble(error) {
+  switch (error instanceof Error ? error.name : "") {
+    case "NotAllowedError":
+      return "The microphone is not allowed. Allow it in the browser's settings of this page.";
+    case "NotFoundError":
+      return "There is no microphone. Connect one, or drop a file.";
+    case "NotReadableError":
+      return "The microphone cannot be used. Another program may hold it: close that.";
+    default:
+      return `The microphone cannot be used (${error}). Drop a file instead.`;
+  }
+}
+
+/**
+ * @param {AudioContext} context @param {MediaStream} stream @param {number} seconds
+ * @param {(peak: number, seconds: number) => void} onLevel @param {AbortSignal} signal
+ */
+async function recordStream(context, stream, seconds, onLevel, signal) {
+  const code = `registerProcessor("recorder", class extends AudioWorkletProcessor {
+    process([[samples]]) {
+      if (samples) this.port.postMessage(samples);
+      return true;
+    }
+  });`;
+  const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+  await context.audioWorklet.addModule(address).finally(() => URL.revokeObjectURL(address));
+  await context.resume();
+  const mono = { channelCount: 1, channelCountMode: /** @type {const} */ ("explicit"), numberOfOutputs: 0 };
+  const recorder = new AudioWorkletNode(context, "recorder", mono);
+  const samples = new Float32Array(Math.ceil(seconds * context.sampleRate));
+  let filled = 0;
+  await new Promise((/** @type {(done: void) => void} */ resolve, reject) => {
+    const ended = () => reject(new Error("The microphone was taken away. Connect it, and record again."));
+    for (const track of stream.getTracks()) track.onended = ended;
+    signal.addEventListener("abort", () => resolve());
+    recorder.port.onmessage = ({ data }) => {
+      const some = data.subarray(0, samples.length - filled);
+      samples.set(some, filled);
+      filled += some.length;
+      onLevel(some.reduce((/** @type {number} */ a, /** @type {number} */ b) => Math.max(a, Math.abs(b)), 0),
+        filled / context.sampleRate);
+      if (filled === samples.length) resolve();
+    };
+    if (signal.aborted) resolve();
+    context.createMediaStreamSource(stream).connect(recorder);
+  });
+  recorder.port.onmessage = null;
+  return samples.subarray(0, filled);
+}
+
+/** A mono WAV file of 32-bit floats. @param {Float32Array} samples @param {number} rate */
+function wavBytes(samples, rate) {
+  const view = new DataView(new ArrayBuffer(44 + 4 * samples.length));
+  const words = [0x52494646, 0x57415645, 0x666d7420, 0x64617461]; // RIFF, WAVE, fmt, data
+  [0, 8, 12, 36].forEach((at, i) => view.setUint32(at, words[i]));
+  view.setUint32(4, view.byteLength - 8, true);
+  view.setUint32(16, 16, true);
+  view.setUint16(20, 3, true);
+  view.setUint16(22, 1, true);
+  view.setUint32(24, rate, true);
+  view.setUint32(28, 4 * rate, true);
+  view.setUint16(32, 4, true);
+  view.setUint16(34, 32, true);
+  view.setUint32(40, 4 * samples.length, true);
+  samples.forEach((x, i) => view.setFloat32(44 + 4 * i, x, true));
+  return view.buffer;
+}
