@@ -1,6 +1,7 @@
 // The microphone to mono sound at a model's rate.
 
 import { decodeSound, soundOfChannels } from "./sound.js";
+import { wavBytes } from "./wav.js";
 
 /**
  * Records from the microphone, without the corrections that are made for speech. Aborting ends the recording
@@ -58,8 +59,8 @@ async function recordStream(context, stream, seconds, onLevel, signal) {
       return true;
     }
   });`;
-  const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
-  await context.audioWorklet.addModule(address).finally(() => URL.revokeObjectURL(address));
+  // Not the address of a blob: a page from disk may not load that.
+  await context.audioWorklet.addModule(`data:text/javascript,${encodeURIComponent(code)}`);
   await context.resume();
   const mono = { channelCount: 1, channelCountMode: /** @type {const} */ ("explicit"), numberOfOutputs: 0 };
   const recorder = new AudioWorkletNode(context, "recorder", mono);
@@ -82,22 +83,4 @@ async function recordStream(context, stream, seconds, onLevel, signal) {
   });
   recorder.port.onmessage = null;
   return samples.subarray(0, filled);
-}
-
-/** A mono WAV file of 32-bit floats. @param {Float32Array} samples @param {number} rate */
-function wavBytes(samples, rate) {
-  const view = new DataView(new ArrayBuffer(44 + 4 * samples.length));
-  const words = [0x52494646, 0x57415645, 0x666d7420, 0x64617461]; // RIFF, WAVE, fmt, data
-  [0, 8, 12, 36].forEach((at, i) => view.setUint32(at, words[i]));
-  view.setUint32(4, view.byteLength - 8, true);
-  view.setUint32(16, 16, true);
-  view.setUint16(20, 3, true);
-  view.setUint16(22, 1, true);
-  view.setUint32(24, rate, true);
-  view.setUint32(28, 4 * rate, true);
-  view.setUint16(32, 4, true);
-  view.setUint16(34, 32, true);
-  view.setUint32(40, 4 * samples.length, true);
-  samples.forEach((x, i) => view.setFloat32(44 + 4 * i, x, true));
-  return view.buffer;
 }

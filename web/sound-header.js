@@ -1,6 +1,8 @@
 // What the first bytes of a file say: whether it is sound, its rate, and where possible its length. Browsers
 // decode sound at the rate that is asked for, and tell neither.
 
+import { wavFormat } from "./wav.js";
+
 /**
  * What a header says; null is what it does not say.
  * @typedef {{ rate_hz: number | null, seconds: number | null }} SoundHeader
@@ -71,25 +73,14 @@ const headerReaders = [
 /** @typedef {(view: DataView, size: number) => SoundHeader | null} HeaderReader */
 
 /** @param {Uint8Array} bytes @param {number} at @param {string} letters */
-function startsWith(bytes, at, letters) {
+export function startsWith(bytes, at, letters) {
   return [...letters].every((letter, i) => bytes[at + i] === letter.charCodeAt(0));
 }
 
 /** @type {HeaderReader} */
 function wavHeader(view, size) {
-  let [rate, bytesPerSecond] = [0, 0];
-  for (let at = 12; ;) {
-    const name = view.getUint32(at);
-    const length = view.getUint32(at + 4, true);
-    if (name === 0x666d7420) { // "fmt "
-      rate = view.getUint32(at + 12, true);
-      bytesPerSecond = view.getUint32(at + 16, true);
-    } else if (name === 0x64617461) { // "data"; lengths beyond the file mean: to its end
-      const seconds = bytesPerSecond > 0 ? Math.min(length, size - at - 8) / bytesPerSecond : null;
-      return { rate_hz: rate || null, seconds };
-    }
-    at += 8 + length + (length % 2);
-  }
+  const { rate_hz, bytesPerSecond, length } = wavFormat(view, size);
+  return { rate_hz: rate_hz || null, seconds: bytesPerSecond > 0 ? length / bytesPerSecond : null };
 }
 
 /** @type {HeaderReader} */

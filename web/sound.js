@@ -3,7 +3,8 @@
 
 import { decimals } from "./decimals.js";
 import { pauseEvery } from "./pause.js";
-import { HEADER_BYTES, otherKind, soundHeader, tagBytes } from "./sound-header.js";
+import { HEADER_BYTES, otherKind, soundHeader, startsWith, tagBytes } from "./sound-header.js";
+import { wavChannels, wavFormat } from "./wav.js";
 
 /** @typedef {import("./types.js").Sound} Sound */
 
@@ -44,9 +45,9 @@ export async function soundOfFile(file, rate, { most_minutes = MOST_MINUTES } = 
     const size = `${decimals(file.size / 1e6, 0)} MB`;
     throw new Error(`${name} has ${size} of unknown length, too much for a page. Convert it to WAV.`);
   }
-  const bytes = await file.arrayBuffer();
   if (seconds === 0) return soundOfChannels(name, [new Float32Array(0)], rate, header?.rate_hz ?? null);
-  const channels = await decodeSound(name, bytes, rate);
+  const bytes = await file.arrayBuffer();
+  const channels = (await plainSamples(bytes, rate)) ?? (await decodeSound(name, bytes, rate));
   refuseLong(name, channels[0].length / rate, most_minutes);
   return soundOfChannels(name, channels, rate, header?.rate_hz ?? null);
 }
@@ -153,6 +154,17 @@ function secondsOfFile(file) {
     player.removeAttribute("src");
     URL.revokeObjectURL(address);
   });
+}
+
+/**
+ * The channels of a WAV file that needs neither a decoder nor another rate; null of others.
+ * @param {ArrayBuffer} bytes
+ * @param {number} rate
+ */
+async function plainSamples(bytes, rate) {
+  if (!startsWith(new Uint8Array(bytes), 8, "WAVE")) return null;
+  const format = wavFormat(new DataView(bytes), bytes.byteLength);
+  return format.rate_hz === rate ? wavChannels(bytes, format) : null;
 }
 
 /**

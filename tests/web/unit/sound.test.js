@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 import { otherKind, soundHeader, tagBytes } from "../../../web/sound-header.js";
 import { soundOfChannels } from "../../../web/sound.js";
+import { wavBytes, wavChannels, wavFormat } from "../../../web/wav.js";
 
 const fixture = (name) => readFileSync(new URL(`../../fixtures/audio/${name}`, import.meta.url));
 
@@ -72,4 +73,40 @@ test("the mean of channels is used, and the note says what the browser did", asy
   assert.equal((await of([0.1], null)).note, unknown);
   assert.equal((await of([], null)).nothing, "it has no samples");
   await assert.rejects(of([0, NaN], null), /a: sample 1 is not finite/);
+});
+
+/** A WAV file with a chunk before the format, of odd length, and some bytes of sound. */
+function wavOf(format, data) {
+  const four = (n) => [n & 255, (n >> 8) & 255, (n >> 16) & 255, (n >> 24) & 255];
+  const parts = ["RIFF", four(0), "WAVE", "LIST", four(3), [1, 2, 3, 0],
+    "fmt ", four(format.length), format, "data", four(data.length), data];
+  return new Uint8Array(Buffer.concat(parts.map((part) => Buffer.from(part)))).buffer;
+}
+
+test("16-bit samples of a WAV file are divided by 32,768, other codings are left to the browser", async () => {
+  const plain = [1, 0, 2, 0, 0x44, 0xac, 0, 0, 0x10, 0xb1, 2, 0, 4, 0, 16, 0];
+  // Its coding is in the first bytes of a longer name; the length of that is 22.
+  const extended = [0xfe, 0xff, ...plain.slice(2), 22, 0, 16, 0, 3, 0, 0, 0, 1, 0, ...Array(14).fill(0)];
+  // Two frames, and half of one.
+  const data = [0, 0x80, 0xff, 0x7f, 1, 0, 0, 0x40, 7, 0];
+  for (const format of [plain, extended]) {
+    const bytes = wavOf(format, data);
+    const found = wavFormat(new DataView(bytes), bytes.byteLength);
+    const { coding, channels, rate_hz, bits, length } = found;
+    assert.deepEqual([coding, channels, rate_hz, bits, length], [1, 2, 44100, 16, 10]);
+    const [left, right] = await wavChannels(bytes, found);
+    assert.deepEqual([[...left], [...right]], [[-1, 1 / 32768], [32767 / 32768, 0.5]]);
+    const header = soundHeader(new Uint8Array(bytes), bytes.byteLength);
+    assert.deepEqual(header, { rate_hz: 44100, seconds: 10 / 176400 });
+    assert.equal(await wavChannels(bytes, { ...found, bits: 24 }), null);
+    assert.equal(await wavChannels(bytes, { ...found, coding: 3 }), null);
+  }
+});
+
+test("the WAV file of a recording has its samples", () => {
+  const samples = Float32Array.from([0.25, -1, 1e-9]);
+  const bytes = wavBytes(samples, 48000);
+  const { coding, channels, rate_hz, bits, start, length } = wavFormat(new DataView(bytes), bytes.byteLength);
+  assert.deepEqual([coding, channels, rate_hz, bits, length], [3, 1, 48000, 32, 12]);
+  assert.deepEqual(new Float32Array(bytes, start), samples);
 });
