@@ -75,7 +75,7 @@ test("the mean of channels is used, and the note says what the browser did", asy
   await assert.rejects(of([0, NaN], null), /a: sample 1 is not finite/);
 });
 
-/** A WAV file with a chunk before the format, of odd length, and some bytes of sound. */
+/** A WAV file with a chunk of odd length before the format, and some bytes of sound. */
 function wavOf(format, data) {
   const four = (n) => [n & 255, (n >> 8) & 255, (n >> 16) & 255, (n >> 24) & 255];
   const parts = ["RIFF", four(0), "WAVE", "LIST", four(3), [1, 2, 3, 0],
