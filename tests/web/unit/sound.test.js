@@ -75,7 +75,7 @@ test("the mean of channels is used, and the note says what the browser did", asy
   await assert.rejects(of([0, NaN], null), /a: sample 1 is not finite/);
 });
 
-/** A WAV file with a chunk of odd length before the format, and some bytes of sound. */
+/** A WAV file with a chunk of odd length before the format. */
 function wavOf(format, data) {
   const four = (n) => [n & 255, (n >> 8) & 255, (n >> 16) & 255, (n >> 24) & 255];
   const parts = ["RIFF", four(0), "WAVE", "LIST", four(3), [1, 2, 3, 0],
@@ -83,7 +83,7 @@ function wavOf(format, data) {
   return new Uint8Array(Buffer.concat(parts.map((part) => Buffer.from(part)))).buffer;
 }
 
-test("16-bit samples of a WAV file are divided by 32,768, other codings are left to the browser", async () => {
+test("16-bit samples of a WAV file are divided by 32,768, others are left to the browser", async () => {
   const plain = [1, 0, 2, 0, 0x44, 0xac, 0, 0, 0x10, 0xb1, 2, 0, 4, 0, 16, 0];
   // Its coding is in the first bytes of a longer name; the length of that is 22.
   const extended = [0xfe, 0xff, ...plain.slice(2), 22, 0, 16, 0, 3, 0, 0, 0, 1, 0, ...Array(14).fill(0)];
