@@ -3,11 +3,12 @@ import { heatOf } from "./cam.js";
 import { colourOfClass, paletteOf, pictureOf, prepareCanvas, roundTicks } from "./draw.js";
 import { cutsOf, scaleCuts } from "./front-end.js";
 import { bandEdgesHz } from "./mel.js";
+import { soundOfMicrophone } from "./microphone.js";
 import { unpack } from "./pack.js";
 import { saveFile } from "./save.js";
-import { soundOfFile, soundOfMicrophone } from "./sound.js";
+import { soundOfFile } from "./sound.js";
 import { sentenceOf, verdictOf } from "./verdict.js";
-import { wavOf } from "./wav.js";
+import { wavBytes } from "./wav.js";
 
 /** Cuts that are shown at once: some 15 s. */
 const CUTS_SHOWN = 16;
@@ -386,10 +387,10 @@ export function startListening(data, networks) {
     record.textContent = "Stop recording";
     const rate = data.models[modelAt()].front_end.sample_rate_hz;
     try {
-      const sound = await soundOfMicrophone(rate, RECORDED_SECONDS, (level) => {
-        say(`Recording: ${"▮".repeat(Math.round(20 * Math.min(1, Math.max(0, level))))}`);
+      const sound = await soundOfMicrophone(rate, RECORDED_SECONDS, (peak, seconds) => {
+        say(`Recording, ${seconds.toFixed(0)} of ${RECORDED_SECONDS} s: ${"▮".repeat(Math.round(20 * Math.min(1, peak)))}`);
       }, recording.signal);
-      const wav = new File([/** @type {any} */ (wavOf(sound.samples, rate))], sound.name, { type: "audio/wav" });
+      const wav = new File([/** @type {any} */ (wavBytes(sound.samples, rate))], sound.name, { type: "audio/wav" });
       await hearFile(wav);
     } catch (error) {
       say(/** @type {Error} */ (error).message, true);

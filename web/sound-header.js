@@ -1,6 +1,8 @@
 // What the first bytes of a file say: whether it is sound, its rate, and where possible its length. Browsers
 // decode sound at the rate that is asked for, and tell neither.
 
+import { wavFormat } from "./wav.js";
+
 /**
  * What a header says; null is what it does not say.
  * @typedef {{ rate_hz: number | null, seconds: number | null }} SoundHeader
@@ -16,7 +18,10 @@ const OTHER_KINDS = [
   ["\x93NUMPY", "a NumPy array"], ["MThd", "a MIDI file: notes without sound"],
 ];
 
-/** The bytes of an ID3 tag at the beginning, before the sound; 0 if there is none. @param {Uint8Array} bytes */
+/**
+ * The bytes of an ID3 tag at the beginning, before the sound; 0 if there is none.
+ * @param {Uint8Array} bytes
+ */
 export function tagBytes(bytes) {
   if (!startsWith(bytes, 0, "ID3") || bytes.length < 10) return 0;
   // The length in sevens of bits, without this header and its repetition at the end.
@@ -32,7 +37,6 @@ export function otherKind(bytes) {
   try {
     // A character at the end may be cut.
     const words = text.decode(bytes, { stream: true });
-    // eslint-disable-next-line no-control-regex
     return /[\x00-\x08\x0e-\x1a\x1c-\x1f]/.test(words) ? null : "text";
   } catch {
     return null;
@@ -69,25 +73,14 @@ const headerReaders = [
 /** @typedef {(view: DataView, size: number) => SoundHeader | null} HeaderReader */
 
 /** @param {Uint8Array} bytes @param {number} at @param {string} letters */
-function startsWith(bytes, at, letters) {
+export function startsWith(bytes, at, letters) {
   return [...letters].every((letter, i) => bytes[at + i] === letter.charCodeAt(0));
 }
 
 /** @type {HeaderReader} */
 function wavHeader(view, size) {
-  let [rate, bytesPerSecond] = [0, 0];
-  for (let at = 12; ;) {
-    const name = view.getUint32(at);
-    const length = view.getUint32(at + 4, true);
-    if (name === 0x666d7420) { // "fmt "
-      rate = view.getUint32(at + 12, true);
-      bytesPerSecond = view.getUint32(at + 16, true);
-    } else if (name === 0x64617461) { // "data"; lengths beyond the file mean: to its end
-      const seconds = bytesPerSecond > 0 ? Math.min(length, size - at - 8) / bytesPerSecond : null;
-      return { rate_hz: rate || null, seconds };
-    }
-    at += 8 + length + (length % 2);
-  }
+  const { rate_hz, bytesPerSecond, length } = wavFormat(view, size);
+  return { rate_hz: rate_hz || null, seconds: bytesPerSecond > 0 ? length / bytesPerSecond : null };
 }
 
 /** @type {HeaderReader} */
@@ -128,7 +121,9 @@ function oggHeader(view) {
 
 /** @type {HeaderReader} */
 function mpegHeader(view) {
-  const [sync, version, index] = [view.getUint16(0) >> 5, (view.getUint8(1) >> 3) & 3, (view.getUint8(2) >> 2) & 3];
+  const sync = view.getUint16(0) >> 5;
+  const version = (view.getUint8(1) >> 3) & 3;
+  const index = (view.getUint8(2) >> 2) & 3;
   if (sync !== 0x7ff || version === 1 || index === 3) return null;
   return { rate_hz: [44100, 48000, 32000][index] / [4, 1, 2, 1][version], seconds: null };
 }

@@ -1,9 +1,10 @@
-// Files and the microphone to mono sound at a model's rate. The browser decodes and resamples; what can be
+// Files to mono sound at a model's rate. The browser decodes and resamples; what can be
 // said of any sound is as in the native program's src/audio/{decode,sound}.rs.
 
 import { decimals } from "./decimals.js";
 import { pauseEvery } from "./pause.js";
-import { HEADER_BYTES, otherKind, soundHeader, tagBytes } from "./sound-header.js";
+import { HEADER_BYTES, otherKind, soundHeader, startsWith, tagBytes } from "./sound-header.js";
+import { wavChannels, wavFormat } from "./wav.js";
 
 /** @typedef {import("./types.js").Sound} Sound */
 
@@ -41,43 +42,14 @@ export async function soundOfFile(file, rate, { most_minutes = MOST_MINUTES } = 
   const seconds = header?.seconds ?? (await secondsOfFile(file));
   refuseLong(name, seconds, most_minutes);
   if (seconds === null && file.size > MOST_UNKNOWN_BYTES) {
-    throw new Error(`${name} has ${decimals(file.size / 1e6, 0)} MB of unknown length, too much for a page. Convert it to WAV.`);
+    const size = `${decimals(file.size / 1e6, 0)} MB`;
+    throw new Error(`${name} has ${size} of unknown length, too much for a page. Convert it to WAV.`);
   }
-  const bytes = await file.arrayBuffer();
   if (seconds === 0) return soundOfChannels(name, [new Float32Array(0)], rate, header?.rate_hz ?? null);
-  const channels = await decodeSound(name, bytes, rate);
+  const bytes = await file.arrayBuffer();
+  const channels = (await plainSamples(bytes, rate)) ?? (await decodeSound(name, bytes, rate));
   refuseLong(name, channels[0].length / rate, most_minutes);
   return soundOfChannels(name, channels, rate, header?.rate_hz ?? null);
-}
-
-/**
- * Records from the microphone, without the corrections that are made for speech. Aborting ends the recording
- * early: what was recorded until then is used.
- * @param {number} rate the model's, in Hz
- * @param {number} seconds
- * @param {(peak: number, seconds: number) => void} onLevel is told the peak of the last moment, and the time
- * @param {AbortSignal} signal
- * @returns {Promise<Sound>}
- */
-export async function soundOfMicrophone(rate, seconds, onLevel, signal) {
-  const name = "microphone";
-  if (!globalThis.isSecureContext || !navigator.mediaDevices?.getUserMedia) {
-    throw new Error("The browser gives no microphone to this page. Open it from disk, or over https, or drop a file.");
-  }
-  const corrections = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: corrections }).catch((error) => {
-    throw new Error(microphoneTrouble(error));
-  });
-  const context = new AudioContext();
-  try {
-    const samples = await recordStream(context, stream, seconds, onLevel, signal);
-    // As a file, so that the browser resamples it as it resamples files.
-    const channels = await decodeSound(name, wavBytes(samples, context.sampleRate), rate);
-    return await soundOfChannels(name, channels, rate, context.sampleRate);
-  } finally {
-    stream.getTracks().forEach((track) => track.stop());
-    await context.close();
-  }
 }
 
 /**
@@ -165,7 +137,10 @@ async function headerBehindTag(file, start) {
   return tag > 0 ? soundHeader(await firstBytes(file, tag), file.size - tag) : null;
 }
 
-/** The length of a file as the browser's player finds it, without decoding; null if it does not. @param {File} file */
+/**
+ * The length of a file as the browser's player finds it, without decoding; null if it does not.
+ * @param {File} file
+ */
 function secondsOfFile(file) {
   const address = URL.createObjectURL(file);
   const player = new Audio();
@@ -181,8 +156,24 @@ function secondsOfFile(file) {
   });
 }
 
-/** The channels of a file at a rate. @param {string} name @param {ArrayBuffer} bytes @param {number} rate */
-async function decodeSound(name, bytes, rate) {
+/**
+ * The channels of a WAV file that needs neither a decoder nor another rate; null of others.
+ * @param {ArrayBuffer} bytes
+ * @param {number} rate
+ */
+async function plainSamples(bytes, rate) {
+  if (!startsWith(new Uint8Array(bytes), 8, "WAVE")) return null;
+  const format = wavFormat(new DataView(bytes), bytes.byteLength);
+  return format.rate_hz === rate ? wavChannels(bytes, format) : null;
+}
+
+/**
+ * The channels of a file at a rate; `bytes` are given away.
+ * @param {string} name
+ * @param {ArrayBuffer} bytes
+ * @param {number} rate
+ */
+export async function decodeSound(name, bytes, rate) {
   try {
     const buffer = await new OfflineAudioContext(1, 1, rate).decodeAudioData(bytes);
     return Array.from({ length: buffer.numberOfChannels }, (_, channel) => buffer.getChannelData(channel));
@@ -192,69 +183,4 @@ async function decodeSound(name, bytes, rate) {
       : "this browser cannot decode it: it is damaged, of another kind, or not sound";
     throw new Error(`${name}: ${why}. Convert it, such as with ffmpeg, to a WAV file.`);
   }
-}
-
-/** @param {unknown} error of getUserMedia */
-function microphoneTrouble(error) {
-  switch (error instanceof Error ? error.name : "") {
-    case "NotAllowedError": return "The microphone is not allowed. Allow it in the browser's settings of this page.";
-    case "NotFoundError": return "There is no microphone. Connect one, or drop a file.";
-    case "NotReadableError": return "The microphone cannot be used. Another program may hold it: close that.";
-    default: return `The microphone cannot be used (${error}). Drop a file instead.`;
-  }
-}
-
-/**
- * @param {AudioContext} context @param {MediaStream} stream @param {number} seconds
- * @param {(peak: number, seconds: number) => void} onLevel @param {AbortSignal} signal
- */
-async function recordStream(context, stream, seconds, onLevel, signal) {
-  const code = `registerProcessor("recorder", class extends AudioWorkletProcessor {
-    process([[samples]]) {
-      if (samples) this.port.postMessage(samples);
-      return true;
-    }
-  });`;
-  const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
-  await context.audioWorklet.addModule(address).finally(() => URL.revokeObjectURL(address));
-  await context.resume();
-  const mono = { channelCount: 1, channelCountMode: /** @type {const} */ ("explicit"), numberOfOutputs: 0 };
-  const recorder = new AudioWorkletNode(context, "recorder", mono);
-  const samples = new Float32Array(Math.ceil(seconds * context.sampleRate));
-  let filled = 0;
-  await new Promise((/** @type {(done: void) => void} */ resolve, reject) => {
-    const ended = () => reject(new Error("The microphone was taken away. Connect it, and record again."));
-    for (const track of stream.getTracks()) track.onended = ended;
-    signal.addEventListener("abort", () => resolve());
-    recorder.port.onmessage = ({ data }) => {
-      const some = data.subarray(0, samples.length - filled);
-      samples.set(some, filled);
-      filled += some.length;
-      onLevel(some.reduce((/** @type {number} */ a, /** @type {number} */ b) => Math.max(a, Math.abs(b)), 0),
-        filled / context.sampleRate);
-      if (filled === samples.length) resolve();
-    };
-    if (signal.aborted) resolve();
-    context.createMediaStreamSource(stream).connect(recorder);
-  });
-  recorder.port.onmessage = null;
-  return samples.subarray(0, filled);
-}
-
-/** A mono WAV file of 32-bit floats. @param {Float32Array} samples @param {number} rate */
-function wavBytes(samples, rate) {
-  const view = new DataView(new ArrayBuffer(44 + 4 * samples.length));
-  const words = [0x52494646, 0x57415645, 0x666d7420, 0x64617461]; // RIFF, WAVE, fmt, data
-  [0, 8, 12, 36].forEach((at, i) => view.setUint32(at, words[i]));
-  view.setUint32(4, view.byteLength - 8, true);
-  view.setUint32(16, 16, true);
-  view.setUint16(20, 3, true);
-  view.setUint16(22, 1, true);
-  view.setUint32(24, rate, true);
-  view.setUint32(28, 4 * rate, true);
-  view.setUint16(32, 4, true);
-  view.setUint16(34, 32, true);
-  view.setUint32(40, 4 * samples.length, true);
-  samples.forEach((x, i) => view.setFloat32(44 + 4 * i, x, true));
-  return view.buffer;
 }

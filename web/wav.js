@@ -1,29 +1,87 @@
-// A recording as a file that the page can play.
+// WAV files: what they hold, 16-bit samples as the native program reads them, and a writer.
+
+import { pauseEvery } from "./pause.js";
 
 /**
- * A 16-bit mono WAV file.
- * @param {Float32Array} samples within ±1
- * @param {number} rate in Hz
- * @returns {Uint8Array}
+ * `coding` is that of the header: 1 for whole numbers, 3 for floats.
+ * @typedef {{ coding: number, channels: number, rate_hz: number, bytesPerSecond: number, bits: number,
+ *   start: number, length: number }} WavFormat
  */
-export function wavOf(samples, rate) {
-  const view = new DataView(new ArrayBuffer(44 + 2 * samples.length));
-  const text = (/** @type {number} */ at, /** @type {string} */ word) =>
-    [...word].forEach((letter, i) => view.setUint8(at + i, letter.charCodeAt(0)));
-  text(0, "RIFF");
-  view.setUint32(4, 36 + 2 * samples.length, true);
-  text(8, "WAVEfmt ");
+
+const FRAMES_BETWEEN_PAUSES = 1 << 18;
+
+/**
+ * What a WAV file holds, from its first bytes.
+ * @param {DataView} view
+ * @param {number} size of the whole file
+ * @returns {WavFormat}
+ * @throws {RangeError} if the sound begins behind these bytes
+ */
+export function wavFormat(view, size) {
+  const format = { coding: 0, channels: 0, rate_hz: 0, bytesPerSecond: 0, bits: 0 };
+  for (let at = 12; ;) {
+    const name = view.getUint32(at);
+    const length = view.getUint32(at + 4, true);
+    if (name === 0x666d7420) { // "fmt "
+      format.coding = view.getUint16(at + 8, true);
+      format.channels = view.getUint16(at + 10, true);
+      format.rate_hz = view.getUint32(at + 12, true);
+      format.bytesPerSecond = view.getUint32(at + 16, true);
+      format.bits = view.getUint16(at + 22, true);
+      // An extended format has the coding behind the channels' places.
+      if (format.coding === 0xfffe && length >= 26) format.coding = view.getUint16(at + 32, true);
+    } else if (name === 0x64617461) { // "data"; a length beyond the file means: to its end
+      return { ...format, start: at + 8, length: Math.min(length, size - at - 8) };
+    }
+    at += 8 + length + (length % 2);
+  }
+}
+
+/**
+ * The channels of a file of 16-bit whole numbers, divided by 32,768; null for other codings. Browsers divide
+ * those above 0 by 32,767.
+ * @param {ArrayBuffer} bytes
+ * @param {WavFormat} format
+ * @returns {Promise<Float32Array[] | null>}
+ */
+export async function wavChannels(bytes, { coding, channels: count, bits, start, length }) {
+  if (coding !== 1 || bits !== 16 || count === 0) return null;
+  const view = new DataView(bytes);
+  const frames = Math.floor(length / (2 * count));
+  const channels = Array.from({ length: count }, () => new Float32Array(frames));
+  const breathe = pauseEvery(30);
+  for (let begin = 0; begin < frames; begin += FRAMES_BETWEEN_PAUSES) {
+    const end = Math.min(begin + FRAMES_BETWEEN_PAUSES, frames);
+    for (const [c, channel] of channels.entries()) {
+      copySamples(view, start + 2 * c, 2 * count, begin, end, channel);
+    }
+    await breathe();
+  }
+  return channels;
+}
+
+/**
+ * @param {DataView} view @param {number} start @param {number} stride in bytes
+ * @param {number} begin @param {number} end @param {Float32Array} to
+ */
+function copySamples(view, start, stride, begin, end, to) {
+  for (let i = begin; i < end; i += 1) to[i] = view.getInt16(start + stride * i, true) / 32768;
+}
+
+/** A mono WAV file of 32-bit floats. @param {Float32Array} samples @param {number} rate */
+export function wavBytes(samples, rate) {
+  const view = new DataView(new ArrayBuffer(44 + 4 * samples.length));
+  const words = [0x52494646, 0x57415645, 0x666d7420, 0x64617461]; // RIFF, WAVE, fmt, data
+  [0, 8, 12, 36].forEach((at, i) => view.setUint32(at, words[i]));
+  view.setUint32(4, view.byteLength - 8, true);
   view.setUint32(16, 16, true);
-  view.setUint16(20, 1, true);
+  view.setUint16(20, 3, true);
   view.setUint16(22, 1, true);
   view.setUint32(24, rate, true);
-  view.setUint32(28, 2 * rate, true);
-  view.setUint16(32, 2, true);
-  view.setUint16(34, 16, true);
-  text(36, "data");
-  view.setUint32(40, 2 * samples.length, true);
-  samples.forEach((x, i) => {
-    view.setInt16(44 + 2 * i, Math.round(Math.min(Math.max(x, -1), 1) * 32767), true);
-  });
-  return new Uint8Array(view.buffer);
+  view.setUint32(28, 4 * rate, true);
+  view.setUint16(32, 4, true);
+  view.setUint16(34, 32, true);
+  view.setUint32(40, 4 * samples.length, true);
+  samples.forEach((x, i) => view.setFloat32(44 + 4 * i, x, true));
+  return view.buffer;
 }

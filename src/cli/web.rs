@@ -52,7 +52,8 @@ pub(super) fn run(args: &Args, output: Output) -> Result<()> {
         });
     }
     let bars = Bars::new(output);
-    let WebPage { html: text, .. } = page(&args.runs, args.front_end.as_ref(), Extent::Whole, &bars)?;
+    let WebPage { html: text, .. } =
+        page(&args.runs, args.front_end.as_ref(), Extent::Whole, &bars)?;
     if is_dash(out) {
         return say_raw(&text);
     }

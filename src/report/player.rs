@@ -18,7 +18,7 @@ impl Player {
     #[cfg(feature = "gpu")]
     pub(super) fn of(runs: &[RunRecord]) -> Result<Option<Self>> {
         use crate::progress::Silent;
-        use crate::web::{Extent, WebPage, page, packed};
+        use crate::web::{Extent, WebPage, packed, page};
 
         let known = runs.iter().filter(|run| run.facts.front_end.is_some());
         let folders: Vec<_> = known.map(|run| run.folder.path()).collect();

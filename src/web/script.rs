@@ -2,7 +2,7 @@
 //! page that is opened from a disk needs no request, and tests can load each module by itself.
 
 /// The modules, each behind those that it imports.
-const MODULES: [(&str, &str); 26] = [
+const MODULES: [(&str, &str); 27] = [
     ("save.js", include_str!("../../web/save.js")),
     ("pack.js", include_str!("../../web/pack.js")),
     ("pause.js", include_str!("../../web/pause.js")),
@@ -10,9 +10,10 @@ const MODULES: [(&str, &str); 26] = [
     ("fourier.js", include_str!("../../web/fourier.js")),
     ("mel.js", include_str!("../../web/mel.js")),
     ("front-end.js", include_str!("../../web/front-end.js")),
+    ("wav.js", include_str!("../../web/wav.js")),
     ("sound-header.js", include_str!("../../web/sound-header.js")),
     ("sound.js", include_str!("../../web/sound.js")),
-    ("wav.js", include_str!("../../web/wav.js")),
+    ("microphone.js", include_str!("../../web/microphone.js")),
     ("bands.js", include_str!("../../web/bands.js")),
     ("typical.js", include_str!("../../web/typical.js")),
     ("verdict.js", include_str!("../../web/verdict.js")),

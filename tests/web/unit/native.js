@@ -78,7 +78,8 @@ export function factsOf(run) {
 /** The channels of a 16-bit or float WAV file that this program or `writeWav` wrote, and their rate. */
 export function readWav(path) {
   const bytes = readFileSync(path);
-  const [isFloat, count, rate] = [bytes.readUInt16LE(20) === 3, bytes.readUInt16LE(22), bytes.readUInt32LE(24)];
+  const isFloat = bytes.readUInt16LE(20) === 3;
+  const [count, rate] = [bytes.readUInt16LE(22), bytes.readUInt32LE(24)];
   const width = isFloat ? 4 : 2;
   const frames = (bytes.length - 44) / (width * count);
   const sample = (at) => (isFloat ? bytes.readFloatLE(at) : bytes.readInt16LE(at) / 32768);

@@ -1,0 +1,81 @@
+// The microphone to mono sound at a model's rate.
+
+import { decodeSound, soundOfChannels } from "./sound.js";
+import { wavBytes } from "./wav.js";
+
+const SAMPLES_RECORDED_AT_ONCE = 4096;
+
+/**
+ * Records from the microphone, without the corrections that are made for speech. Aborting ends the recording
+ * early: what was recorded until then is used.
+ * @param {number} rate the model's, in Hz
+ * @param {number} seconds
+ * @param {(peak: number, seconds: number) => void} onLevel is told the peak of the last moment, and the time
+ * @param {AbortSignal} signal
+ * @returns {Promise<import("./types.js").Sound>}
+ */
+export async function soundOfMicrophone(rate, seconds, onLevel, signal) {
+  const name = "microphone";
+  if (!globalThis.isSecureContext || !navigator.mediaDevices?.getUserMedia) {
+    const way = "Open it from disk, or over https, or drop a file";
+    throw new Error(`The browser gives no microphone to this page. ${way}.`);
+  }
+  const corrections = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: corrections }).catch((error) => {
+    throw new Error(microphoneTrouble(error));
+  });
+  const context = new AudioContext();
+  try {
+    const samples = await recordStream(context, stream, seconds, onLevel, signal);
+    // As a file, so that the browser resamples it as it resamples files.
+    const channels = await decodeSound(name, wavBytes(samples, context.sampleRate), rate);
+    return await soundOfChannels(name, channels, rate, context.sampleRate);
+  } finally {
+    stream.getTracks().forEach((track) => track.stop());
+    await context.close();
+  }
+}
+
+/** @param {unknown} error of getUserMedia */
+function microphoneTrouble(error) {
+  switch (error instanceof Error ? error.name : "") {
+    case "NotAllowedError":
+      return "The microphone is not allowed. Allow it in the browser's settings of this page.";
+    case "NotFoundError":
+      return "There is no microphone. Connect one, or drop a file.";
+    case "NotReadableError":
+      return "The microphone cannot be used. Another program may hold it: close that.";
+    default:
+      return `The microphone cannot be used (${error}). Drop a file instead.`;
+  }
+}
+
+/**
+ * @param {AudioContext} context @param {MediaStream} stream @param {number} seconds
+ * @param {(peak: number, seconds: number) => void} onLevel @param {AbortSignal} signal
+ */
+async function recordStream(context, stream, seconds, onLevel, signal) {
+  await context.resume();
+  // Not a worklet: its script would need an address, which the page's policy does not allow.
+  const recorder = context.createScriptProcessor(SAMPLES_RECORDED_AT_ONCE, 1, 1);
+  const samples = new Float32Array(Math.ceil(seconds * context.sampleRate));
+  let filled = 0;
+  await new Promise((/** @type {(done: void) => void} */ resolve, reject) => {
+    const ended = () => reject(new Error("The microphone was taken away. Connect it, and record again."));
+    for (const track of stream.getTracks()) track.onended = ended;
+    signal.addEventListener("abort", () => resolve());
+    recorder.onaudioprocess = ({ inputBuffer }) => {
+      const some = inputBuffer.getChannelData(0).subarray(0, samples.length - filled);
+      samples.set(some, filled);
+      filled += some.length;
+      onLevel(some.reduce((a, b) => Math.max(a, Math.abs(b)), 0), filled / context.sampleRate);
+      if (filled === samples.length) resolve();
+    };
+    if (signal.aborted) resolve();
+    context.createMediaStreamSource(stream).connect(recorder);
+    // It runs only where it leads somewhere; what it hands on is silent.
+    recorder.connect(context.destination);
+  });
+  recorder.onaudioprocess = null;
+  return samples.subarray(0, filled);
+}
