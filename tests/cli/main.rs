@@ -53,3 +53,4 @@ mod summary;
 mod system;
 mod trouble;
 mod usage;
+mod web;
