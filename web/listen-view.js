@@ -131,7 +131,7 @@ export function startListening(data, networks) {
     const { mean, majority, cuts: votes } = song.votes;
     elementOf("facts", HTMLElement).textContent =
       `${clockOf(sound.samples.length / sound.rate_hz)}; ${votes[majority]} of ${cuts.spans_s.length} cuts are ` +
-      `${classes[majority]}. ${sound.note} Computed in ${seconds.toFixed(2)} s on ${networks.device(heard.at)}.`;
+      `${classes[majority]}. ${sound.note}. Computed in ${seconds.toFixed(2)} s on ${networks.device(heard.at)}.`;
     elementOf("legend", HTMLElement).textContent = "Each letter is a cut: " +
       classes.map((name, label) => `${letterOf(label)} ${name}`).join(", ") + ".";
     const buttons = song.cuts.map((cut, i) => {
@@ -223,7 +223,6 @@ export function startListening(data, networks) {
     const { context, width, height, colour } = prepareCanvas(canvas, 300);
     const box = { left: 58, right: width - 12, top: 8, bottom: height - 40 };
     const [begin, last] = [song.cuts[first].start_s, song.cuts[end - 1].end_s];
-    // A single cut of a longer song is not stretched.
     const span = Math.max(last - begin, 1e-6);
     const x = (/** @type {number} */ second) => box.left + ((second - begin) / span) * (box.right - box.left);
     const size = bands * frames;
@@ -232,8 +231,10 @@ export function startListening(data, networks) {
     context.imageSmoothingEnabled = false;
     for (let cut = first; cut < end; cut += 1) {
       const own = cuts.values.subarray(cut * size, (cut + 1) * size);
-      const place = /** @type {[number, number, number, number]} */ ([x(song.cuts[cut].start_s), box.top,
-        x(song.cuts[cut].end_s) - x(song.cuts[cut].start_s), box.bottom - box.top]);
+      // Whole dots, so that no line is left between two cuts.
+      const [left, right] = [Math.floor(x(song.cuts[cut].start_s)), Math.ceil(x(song.cuts[cut].end_s))];
+      const place = /** @type {[number, number, number, number]} */ (
+        [left, box.top, right - left, box.bottom - box.top]);
       const look = (/** @type {number} */ band, /** @type {number} */ frame) =>
         /** @type {[number, number]} */ ([1 + (own[band * frames + frame] - loudest) / SHOWN_DB, 1]);
       context.drawImage(pictureOf(frames, bands, look, spectrogramColours), ...place);

@@ -1,7 +1,7 @@
 // A model on WebGPU: what `forward.js` does without.
 import { mapsOf } from "./cam.js";
-import { closeRecording, openRecording, padded, readFloats, readPart, runPass, uploadSamples, writeBuffer }
-  from "./replay.js";
+import { closeRecording, openRecording, padded, preparePass, readFloats, readPart, runPass, uploadSamples,
+  writeBuffer } from "./replay.js";
 
 /**
  * The visitor's GPU, or why there is none.
@@ -35,7 +35,7 @@ export async function findGpu() {
  * @returns {Promise<import("./types").Network>}
  */
 export async function openOnGpu(device, name, model, recording) {
-  const opened = await openRecording(device, recording);
+  const opened = await openRecording(device, recording, ["evaluate"]);
   const { roles, classes, samples: room } = recording;
   writeBuffer(opened, roles.parameters, padded(recording, model.weights));
   const size = recording.input[0] * recording.input[1] * recording.input[2];
@@ -68,6 +68,7 @@ export async function openOnGpu(device, name, model, recording) {
     async maps(x, targets) {
       /** @type {import("./types").Maps[][]} */
       const all = targets.map(() => []);
+      await preparePass(opened, "explain");
       await batches("explain", x, targets, async (some, first) => {
         const n = some.length / classes;
         for (const { probe, shape } of model.layers) {

@@ -3,12 +3,13 @@
 const STEPS_PER_SUBMISSION = 4;
 
 /**
- * Buffers, pipelines and bind groups of a recording, with its weights.
+ * The buffers of a recording, with its weights; pipelines are made when a pass is prepared.
  * @param {GPUDevice} device
  * @param {import("./types").Recording} recording
+ * @param {("train" | "evaluate" | "explain")[]} passes to prepare at once
  * @returns {Promise<import("./types").Opened>}
  */
-export async function openRecording(device, recording) {
+export async function openRecording(device, recording, passes) {
   const use = GPUBufferUsage;
   const storage = use.STORAGE | use.UNIFORM | use.COPY_DST | use.COPY_SRC;
   const buffers = recording.buffers.map(({ name, bytes, words }) => {
@@ -22,56 +23,73 @@ export async function openRecording(device, recording) {
     size: recording.step.stride * stepCount,
     usage: use.UNIFORM | use.COPY_DST,
   });
+  const model = { device, recording, buffers, steps, kernels: new Map(), pipelines: new Map(), dispatches: [] };
+  if (recording.weights) writeBuffer(model, recording.roles.parameters, new Float32Array(recording.weights));
+  for (const pass of passes) await preparePass(model, pass);
+  return model;
+}
+
+/**
+ * A kernel's shader and the layout of its bindings.
+ * @param {import("./types").Opened} model
+ * @param {string} name
+ */
+async function openKernel({ device, recording, kernels }, name) {
+  const known = kernels.get(name);
+  if (known) return known;
+  const { code, bindings } = recording.kernels[name];
   const types = { uniform: "uniform", read: "read-only-storage", write: "storage" };
-  /** @type {Record<string, {layout: GPUBindGroupLayout, module: GPUShaderModule}>} */
-  const kernels = {};
-  for (const [name, kernel] of Object.entries(recording.kernels)) {
-    const layout = device.createBindGroupLayout({
-      label: name,
-      entries: kernel.bindings.map((access, binding) => ({
-        binding,
-        visibility: GPUShaderStage.COMPUTE,
-        buffer: {
-          type: /** @type {GPUBufferBindingType} */ (types[access]),
-          hasDynamicOffset: binding === 0,
-        },
-      })),
-    });
-    const module = device.createShaderModule({ label: name, code: kernel.code });
-    const { messages } = await module.getCompilationInfo();
-    const wrong = messages.find(({ type }) => type === "error");
-    if (wrong) throw new Error(`${name}, line ${wrong.lineNum}: ${wrong.message}`);
-    kernels[name] = { layout, module };
-  }
-  // Compiled side by side where the browser can.
-  /** @type {Map<string, Promise<GPUComputePipeline>>} */
-  const pipelines = new Map();
-  for (const { kernel, constants } of recording.dispatches) {
-    const { layout, module } = kernels[kernel];
-    const key = kernel + JSON.stringify(constants);
-    if (!pipelines.has(key)) {
-      pipelines.set(key, device.createComputePipelineAsync({
+  const entries = bindings.map((access, binding) => ({
+    binding,
+    visibility: GPUShaderStage.COMPUTE,
+    buffer: { type: /** @type {GPUBufferBindingType} */ (types[access]), hasDynamicOffset: binding === 0 },
+  }));
+  const layout = device.createBindGroupLayout({ label: name, entries });
+  const module = device.createShaderModule({ label: name, code });
+  const { messages } = await module.getCompilationInfo();
+  const wrong = messages.find(({ type }) => type === "error");
+  if (wrong) throw new Error(`${name}, line ${wrong.lineNum}: ${wrong.message}`);
+  const kernel = { layout, module };
+  kernels.set(name, kernel);
+  return kernel;
+}
+
+/**
+ * Makes the pipelines and bind groups of a pass, those that are not there.
+ * @param {import("./types").Opened} model
+ * @param {"train" | "evaluate" | "explain"} pass
+ */
+export async function preparePass(model, pass) {
+  const { device, recording, buffers, steps, pipelines, dispatches } = model;
+  const missing = recording.passes[pass].filter((at) => !dispatches[at]);
+  const keyOf = (/** @type {number} */ at) =>
+    recording.dispatches[at].kernel + JSON.stringify(recording.dispatches[at].constants);
+  for (const at of missing) {
+    const { kernel, constants } = recording.dispatches[at];
+    const { layout, module } = await openKernel(model, kernel);
+    // Compiled side by side where the browser can.
+    if (!pipelines.has(keyOf(at))) {
+      pipelines.set(keyOf(at), device.createComputePipelineAsync({
         label: kernel,
         layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
         compute: { module, entryPoint: "main", constants },
       }));
     }
   }
-  await Promise.all(pipelines.values());
-  const dispatches = [];
-  for (const { kernel, constants, bindings, groups } of recording.dispatches) {
+  const compiled = new Map(await Promise.all([...pipelines].map(async ([key, pipeline]) =>
+    /** @type {[string, GPUComputePipeline]} */ ([key, await pipeline]))));
+  for (const at of missing) {
+    const { kernel, bindings, groups } = recording.dispatches[at];
     const bound = bindings.map(({ buffer, offset, bytes }, i) => ({
       binding: i + 1,
       resource: { buffer: buffers[buffer], offset, size: bytes },
     }));
     const step = { binding: 0, resource: { buffer: steps, size: recording.step.bytes } };
-    const group = device.createBindGroup({ layout: kernels[kernel].layout, entries: [step, ...bound] });
-    const pipeline = await pipelines.get(kernel + JSON.stringify(constants));
-    if (pipeline) dispatches.push({ pipeline, group, groups });
+    const { layout } = await openKernel(model, kernel);
+    const group = device.createBindGroup({ layout, entries: [step, ...bound] });
+    const pipeline = compiled.get(keyOf(at));
+    if (pipeline) dispatches[at] = { pipeline, group, groups };
   }
-  const model = { device, recording, buffers, steps, dispatches };
-  if (recording.weights) writeBuffer(model, recording.roles.parameters, new Float32Array(recording.weights));
-  return model;
 }
 
 /**
@@ -145,7 +163,7 @@ export function uploadSamples(model, samples, labels) {
 }
 
 /**
- * Runs a pass (`train`, `evaluate`, `explain`) over the samples of an order, step by step.
+ * Runs a pass, which was prepared, over the samples of an order, step by step.
  * @param {import("./types").Opened} model
  * @param {"train" | "evaluate" | "explain"} pass
  * @param {Uint32Array} order

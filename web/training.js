@@ -46,7 +46,7 @@ export function rateOf({ schedule, learning_rate }, epoch, epochs) {
 export async function openTrainer(device, training, model, recording, { samples, orders }, state) {
   const { train, test, labels, classes } = training;
   const { roles, batch_size: batch } = recording;
-  const opened = await openRecording(device, recording);
+  const opened = await openRecording(device, recording, ["train", "evaluate"]);
   uploadSamples(opened, samples, new Uint32Array(labels));
   const from = state ?? { epoch: 0, weights: model.weights, velocity: null };
   writeBuffer(opened, roles.parameters, padded(recording, from.weights));

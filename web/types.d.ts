@@ -273,6 +273,10 @@ export interface Opened {
   recording: Recording;
   buffers: GPUBuffer[];
   steps: GPUBuffer;
+  kernels: Map<string, { layout: GPUBindGroupLayout; module: GPUShaderModule }>;
+  /** By kernel and constants. */
+  pipelines: Map<string, Promise<GPUComputePipeline>>;
+  /** By the recording's numbers; those of passes that were not prepared are not there. */
   dispatches: { pipeline: GPUComputePipeline; group: GPUBindGroup; groups: [number, number, number] }[];
 }
 

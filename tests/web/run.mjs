@@ -34,7 +34,7 @@ try {
     const device = await adapter.requestDevice();
     const faults = [];
     device.addEventListener("uncapturederror", (event) => faults.push(event.error.message));
-    const model = await openRecording(device, job.recording);
+    const model = await openRecording(device, job.recording, ["evaluate", "train"]);
     const { roles, classes, weights } = job.recording;
     const order = new Uint32Array(job.order);
     uploadSamples(model, new Float32Array(job.samples), new Uint32Array(job.labels));
