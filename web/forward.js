@@ -148,11 +148,12 @@ class SampleWalk {
       this.layers.forEach((at, layer) => {
         if (at === i) maps[layer] = mapsOf(this.nodes[i].shape[2], y, dy);
       });
+      const dInputs = this.nodes[i].inputs.map((input) => this.gradients[input]);
+      if (dInputs.every((dx) => !dx)) continue;
       if (hasRelu(this.nodes[i])) {
         for (let k = 0; k < y.length; k += 1) if (y[k] <= 0) dy[k] = 0;
       }
-      const dInputs = this.nodes[i].inputs.map((input) => this.gradients[input]);
-      if (dInputs.some((dx) => dx)) this.operations[i].backward(this.inputs(i), y, dy, dInputs);
+      this.operations[i].backward(this.inputs(i), y, dy, dInputs);
     }
     return maps;
   }
@@ -206,11 +207,19 @@ function hasRelu({ op }) {
 function mapsOf(c, a, g) {
   const positions = a.length / c;
   const alpha = new Float64Array(c);
-  g.forEach((value, i) => (alpha[i % c] += value / positions));
-  const sums = (/** @type {(i: number) => number} */ factor) => {
-    const map = new Float64Array(positions);
-    a.forEach((value, i) => (map[Math.floor(i / c)] += factor(i) * value));
-    return Float32Array.from(map);
-  };
-  return { grad_cam: sums((i) => alpha[i % c]), hires_cam: sums((i) => g[i]) };
+  for (let p = 0, i = 0; p < positions; p += 1) {
+    for (let k = 0; k < c; k += 1, i += 1) alpha[k] += g[i] / positions;
+  }
+  const maps = { grad_cam: new Float32Array(positions), hires_cam: new Float32Array(positions) };
+  for (let p = 0, i = 0; p < positions; p += 1) {
+    let byMean = 0;
+    let byOwn = 0;
+    for (let k = 0; k < c; k += 1, i += 1) {
+      byMean += alpha[k] * a[i];
+      byOwn += g[i] * a[i];
+    }
+    maps.grad_cam[p] = byMean;
+    maps.hires_cam[p] = byOwn;
+  }
+  return maps;
 }

@@ -45,10 +45,10 @@ export function maxPoolOperation(window, input, output) {
     backward([x], y, dy, [dx]) {
       if (!dx) return;
       firsts.forEach((first, i) => {
-        const isMost = (/** @type {number} */ value) =>
-          Number.isNaN(y[i]) ? Number.isNaN(value) : value === y[i];
-        const at = under.findIndex((offset) => isMost(x[first + offset]));
-        dx[first + under[at]] += dy[i];
+        // Each element is y or less, or a NaN; beside a NaN nothing is y.
+        let k = 0;
+        while (x[first + under[k]] < y[i] || (Number.isNaN(y[i]) && !Number.isNaN(x[first + under[k]]))) k += 1;
+        dx[first + under[k]] += dy[i];
       });
     },
   };
