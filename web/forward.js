@@ -2,7 +2,7 @@
 // from the program's by its own rounding alone.
 
 import { extentsOf, operationOf } from "./ops.js";
-import { pause } from "./pause.js";
+import { pauseEvery } from "./pause.js";
 
 /** @typedef {import("./types.d.ts").Model} Model */
 /** @typedef {import("./types.d.ts").Graph} Graph */
@@ -59,12 +59,9 @@ export function openOnCpu(model, weights = model.weights) {
  * @param {(i: number) => void} one
  */
 async function eachSample(n, one) {
-  let since = performance.now();
+  const breathe = pauseEvery(FORWARD_BUSY_MS);
   for (let i = 0; i < n; i += 1) {
-    if (performance.now() - since > FORWARD_BUSY_MS) {
-      await pause();
-      since = performance.now();
-    }
+    await breathe();
     one(i);
   }
 }

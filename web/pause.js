@@ -1,6 +1,33 @@
-/** Resolves in a later task, so that the page can draw and answer its visitor. */
+// Lets the page breathe: between two pieces of work, input is handled and the page is painted.
+
+/**
+ * Resolves in a later task. Not setTimeout, which browsers delay by 4 ms when it repeats, and by a second
+ * where the page is in the background.
+ * @returns {Promise<void>}
+ */
 export function pause() {
-  return new Promise((done) => {
-    setTimeout(done, 0);
+  const { scheduler } = /** @type {{ scheduler?: { yield?: () => Promise<void> } }} */ (globalThis);
+  if (scheduler?.yield) return scheduler.yield();
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
   });
+}
+
+/**
+ * For loops: a function to await often, which pauses where so much time has passed since its last pause.
+ * @param {number} milliseconds
+ * @returns {() => Promise<void>}
+ */
+export function pauseEvery(milliseconds) {
+  let last = performance.now();
+  return async () => {
+    if (performance.now() - last < milliseconds) return;
+    await pause();
+    last = performance.now();
+  };
 }

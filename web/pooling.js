@@ -45,9 +45,10 @@ export function maxPoolOperation(window, input, output) {
     backward([x], y, dy, [dx]) {
       if (!dx) return;
       firsts.forEach((first, i) => {
-        // Each element is y or less, or a NaN; beside a NaN nothing is y.
+        // None is more than y, and where there is a NaN y is one.
+        const isMost = (/** @type {number} */ value) => value >= y[i] || Number.isNaN(value);
         let k = 0;
-        while (x[first + under[k]] < y[i] || (Number.isNaN(y[i]) && !Number.isNaN(x[first + under[k]]))) k += 1;
+        while (!isMost(x[first + under[k]])) k += 1;
         dx[first + under[k]] += dy[i];
       });
     },

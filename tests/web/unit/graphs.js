@@ -104,7 +104,9 @@ export const depthwise = (multiplier, kernel, more = {}) => ({
 const EPSILON = { std: { epsilon: 1e-3 } };
 export const pool = (kind, window) => ({ op: `${kind}_pool2d`, window, ...EPSILON[kind] });
 export const norm = (activation) => ({ op: "batch_norm", momentum: 0.9, epsilon: 1e-3, activation });
-export const dense = (units, activation = "linear") => ({ op: "dense", units, bias: true, activation, l2: 0 });
+export const dense = (units, activation = "linear") => {
+  return { op: "dense", units, bias: true, activation, l2: 0 };
+};
 
 /** P1 of `src/models/p1.toml`. */
 export function p1Nodes(classes) {

@@ -1,15 +1,14 @@
 // The file of weights: its bytes, and that the program takes it and computes the page's probabilities.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
 import { openOnCpu } from "../../../web/forward.js";
 import { safetensorsOf } from "../../../web/safetensors.js";
-import { P1_LAYERS, dense, graphOf, modelOf, numbersFrom, p1Nodes, p2Nodes, someWeights } from "./graphs.js";
+import { dense, graphOf, modelOf, numbersFrom, p1Nodes, p2Nodes, someWeights } from "./graphs.js";
+import { genreGpu, inFolder, withProgram } from "./native.js";
 
 const CLASSES = ["classical", "disco", "metal", "rock"];
 
@@ -80,61 +79,67 @@ test("weights that are too few, or not finite, are refused", () => {
   assert.throws(() => safetensorsOf(facts, graph, weights), /"conv2d\/bias" have values that are not finite/);
 });
 
-const program = process.env.GENRE_GPU_BIN;
-const skip = program ? false : "GENRE_GPU_BIN names no binary of genre-gpu";
-
 /** A `.npy` file; `type` is numpy's. */
 function npy(type, shape, values) {
   const extents = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
   const text = `{'descr': '${type}', 'fortran_order': False, 'shape': (${extents}), }`;
   const header = `${text.padEnd(Math.ceil((text.length + 11) / 64) * 64 - 11)}\n`;
-  const head = Buffer.concat([Buffer.from([0x93, ...Buffer.from("NUMPY"), 1, 0, header.length & 255, header.length >> 8])]);
+  const head = Buffer.from([0x93, ...Buffer.from("NUMPY"), 1, 0, header.length & 255, header.length >> 8]);
   return Buffer.concat([head, Buffer.from(header), Buffer.from(values.buffer)]);
 }
 
+const SAMPLES = 12;
+
+/** Arrays in dB as the program reads them; the same samples in all parts. */
+function writeArrays(folder, [bands, frames]) {
+  const next = numbersFrom(5);
+  const decibels = Float32Array.from({ length: SAMPLES * bands * frames }, () => -40 + 40 * next());
+  const labels = Int32Array.from({ length: SAMPLES }, (_, i) => i % CLASSES.length);
+  for (const part of ["train", "val", "test"]) {
+    writeFileSync(join(folder, `x_${part}.npy`), npy("<f4", [SAMPLES, bands, frames], decibels));
+    writeFileSync(join(folder, `y_${part}.npy`), npy("<i4", [SAMPLES], labels));
+  }
+  return decibels;
+}
+
+/** Probabilities of a table of predictions. */
+function readPredictions(path) {
+  const [head, ...rows] = readFileSync(path, "utf8").trim().split("\n").map((row) => row.split(","));
+  const first = head.indexOf(`p_${CLASSES[0]}`);
+  return rows.flatMap((row) => row.slice(first).map(Number));
+}
+
+/** @type {Record<string, { shape: [number, number, number]; nodes: any[] }>} */
 const MODELS = {
-  p1: { shape: [17, 19, 1], nodes: p1Nodes(4), layers: P1_LAYERS },
-  p2: { shape: [24, 5, 1], nodes: p2Nodes(4, 21, 5), layers: [] },
+  p1: { shape: [17, 19, 1], nodes: p1Nodes(CLASSES.length) },
+  p2: { shape: [24, 5, 1], nodes: p2Nodes(CLASSES.length, 21, 5) },
 };
 
-for (const [name, { shape, nodes, layers }] of Object.entries(MODELS)) {
-  test(`the program takes a file of ${name}, and computes the same probabilities`, { skip }, async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), "genre-gpu-page-"));
-    t.after(() => rmSync(folder, { recursive: true }));
-    const at = (/** @type {string} */ file) => join(folder, file);
-    const run = (/** @type {string[]} */ ...args) => execFileSync(program ?? "", ["-q", ...args], { cwd: folder });
+for (const [name, { shape, nodes }] of Object.entries(MODELS)) {
+  test(`the program takes a file of ${name}, and computes the same probabilities`, withProgram, async () => {
+    await inFolder(async (/** @type {string} */ folder) => {
+      const at = (/** @type {string} */ file) => join(folder, file);
+      const graph = graphOf(shape, nodes);
+      const weights = someWeights(graph, 17);
+      const facts = factsOf(name, shape);
+      writeFileSync(at("page.safetensors"), safetensorsOf(facts, graph, weights));
+      genreGpu("-q", "import", at("page.safetensors"), "--out", at("run"));
+      const back = read(new Uint8Array(readFileSync(at("run/model.safetensors"))));
+      for (const { name: tensor, offset } of graph.parameters) {
+        const values = back.numbers(back.header[tensor].data_offsets);
+        assert.deepEqual(values, Array.from(weights.subarray(offset, offset + values.length)), tensor);
+      }
 
-    const graph = graphOf(/** @type {[number, number, number]} */ (shape), nodes);
-    const weights = someWeights(graph, 17);
-    const facts = factsOf(name, /** @type {any} */ (shape));
-    writeFileSync(at("page.safetensors"), safetensorsOf(facts, graph, weights));
-    run("import", "page.safetensors", "--out", "run");
-    run("export", "run", "--out", "back.safetensors");
-    const back = read(new Uint8Array(readFileSync(at("back.safetensors"))));
-    const own = read(new Uint8Array(readFileSync(at("page.safetensors"))));
-    for (const { name: tensor } of graph.parameters) {
-      assert.deepEqual(back.header[tensor], own.header[tensor]);
-      const { data_offsets: place } = own.header[tensor];
-      assert.deepEqual(back.numbers(place), own.numbers(place));
-    }
-
-    const [n, next] = [12, numbersFrom(5)];
-    const length = shape[0] * shape[1];
-    const decibels = Float32Array.from({ length: n * length }, () => -40 + 40 * next());
-    for (const part of ["train", "val", "test"]) {
-      writeFileSync(at(`x_${part}.npy`), npy("<f4", [n, shape[0], shape[1]], decibels));
-      writeFileSync(at(`y_${part}.npy`), npy("<i4", [n], Int32Array.from({ length: n }, (_, i) => i % 4)));
-    }
-    run("evaluate", "run", "--data", ".", "--part", "test", "--out", "out");
-    const rows = readFileSync(at("out/predictions_test.csv"), "utf8").trim().split("\n");
-    const first = rows[0].split(",").indexOf(`p_${CLASSES[0]}`);
-    const native = rows.slice(1).flatMap((row) => row.split(",").slice(first, first + 4).map(Number));
-
-    const { offset, factor } = facts.scale;
-    const x = decibels.map((value) => (value - offset) * factor);
-    const found = await openOnCpu(modelOf(graph, weights, layers)).probabilities(x, n);
-    assert.equal(native.length, 4 * n);
-    assert.ok(Math.max(...native) > 0.4, "probabilities differ");
-    found.forEach((p, i) => assert.ok(Math.abs(p - native[i]) < 2e-6, `${i}: page ${p}, program ${native[i]}`));
+      const decibels = writeArrays(folder, shape);
+      genreGpu("-q", "evaluate", at("run"), "--data", folder, "--part", "test", "--out", at("out"));
+      const native = readPredictions(at("out/predictions_test.csv"));
+      const x = decibels.map((value) => (value - facts.scale.offset) * facts.scale.factor);
+      const found = await openOnCpu(modelOf(graph, weights)).probabilities(x, SAMPLES);
+      assert.equal(found.length, native.length);
+      assert.ok(Math.max(...native) > 0.4, "probabilities differ");
+      found.forEach((p, i) => {
+        assert.ok(Math.abs(p - native[i]) < 2e-6, `${i}: page ${p}, program ${native[i]}`);
+      });
+    });
   });
 }
