@@ -28,7 +28,7 @@ function before({ padding, kernel, strides }, axis, n) {
 
 /** Integral of the normal density from far below, by Simpson's rule. */
 function normal(x) {
-  const [from, steps] = [-12, 6000];
+  const [from, steps] = [-12, 1000];
   const width = (x - from) / steps;
   let sum = 0;
   for (let i = 0; i <= steps; i += 1) {
@@ -123,13 +123,22 @@ function elementOf({ op, shape }, ats, shapes, weights) {
 }
 
 /**
- * The output of every node for one sample. `change` may replace that of a node.
- * @param {{ name: string; values: number[] }} [change]
+ * The output of every node for one sample. With `change` the output of one node is replaced, and only
+ * what depends on it is computed anew; `values` are all outputs without it.
+ * @param {{ index: number; output: number[]; values: number[][] }} [change]
  * @returns {number[][]}
  */
 export function referenceValues({ nodes, parameters }, weights, x, change) {
   const all = [];
-  for (const node of nodes) {
+  for (const [index, node] of nodes.entries()) {
+    if (index === change?.index) {
+      all.push(change.output);
+      continue;
+    }
+    if (change && node.inputs.every((input) => all[input] === change.values[input])) {
+      all.push(change.values[index]);
+      continue;
+    }
     const [h, w, c] = extents(node.shape);
     const own = {};
     for (const { name, shape, offset } of parameters) {
@@ -148,28 +157,34 @@ export function referenceValues({ nodes, parameters }, weights, x, change) {
         }
       }
     }
-    all.push(change?.name === node.name ? change.values : values);
+    all.push(values);
   }
   return all;
 }
 
-/** Grad-CAM and HiResCAM of a layer for a logit, its gradient by central differences. */
+/**
+ * Grad-CAM and HiResCAM of a layer for a logit, by central differences along the directions that they are
+ * sums of: HiResCAM at a position is how the logit changes with the output there, Grad-CAM's weight of a
+ * channel how it changes with all of the channel.
+ */
 export function referenceMaps(graph, weights, x, layer, target) {
-  const [index, logits] = [graph.nodes.findIndex(({ name }) => name === layer), graph.nodes.at(-1).inputs[0]];
-  const a = referenceValues(graph, weights, x)[index];
-  const step = 1e-5;
-  const logitAt = (i, by) => {
-    const values = a.with(i, a[i] + by);
-    return referenceValues(graph, weights, x, { name: layer, values })[logits][target];
+  const index = graph.nodes.findIndex(({ name }) => name === layer);
+  const [logits] = graph.nodes.at(-1).inputs;
+  const values = referenceValues(graph, weights, x);
+  const a = values[index];
+  const along = (/** @type {(i: number) => number} */ direction) => {
+    const [forth, back] = [1e-5, -1e-5].map((step) => {
+      const output = a.map((v, i) => v + step * direction(i));
+      return referenceValues(graph, weights, x, { index, output, values })[logits][target];
+    });
+    return (forth - back) / 2e-5;
   };
-  const g = a.map((_, i) => (logitAt(i, step) - logitAt(i, -step)) / (2 * step));
   const [h, w, c] = graph.nodes[index].shape;
   const positions = Array.from({ length: h * w }, (_, p) => p);
   const channels = Array.from({ length: c }, (_, k) => k);
-  const sum = (numbers) => numbers.reduce((total, v) => total + v, 0);
-  const alpha = channels.map((k) => mean(positions.map((p) => g[p * c + k])));
+  const alpha = channels.map((k) => along((i) => (i % c === k ? 1 : 0)) / (h * w));
   return {
-    grad_cam: positions.map((p) => sum(channels.map((k) => alpha[k] * a[p * c + k]))),
-    hires_cam: positions.map((p) => sum(channels.map((k) => g[p * c + k] * a[p * c + k]))),
+    grad_cam: positions.map((p) => channels.reduce((sum, k) => sum + alpha[k] * a[p * c + k], 0)),
+    hires_cam: positions.map((p) => along((i) => (Math.floor(i / c) === p ? a[i] : 0))),
   };
 }
