@@ -39,7 +39,11 @@ async function assertProbabilities(graph, seed, what) {
 async function assertMaps(graph, layers, seed, what, targets = [2, 0]) {
   const weights = someWeights(graph, seed);
   const x = someSamples(graph, targets.length, seed + 1);
-  const found = await openOnCpu(modelOf(graph, weights, layers)).maps(x, targets);
+  const network = openOnCpu(modelOf(graph, weights, layers));
+  const before = await network.probabilities(x, targets.length);
+  const found = await network.maps(x, targets);
+  const after = await network.probabilities(x, targets.length);
+  assert.deepEqual(after, before, `${what}: the way back leaves no trace`);
   targets.forEach((target, i) => {
     layers.forEach((layer, k) => {
       const expected = referenceMaps(graph, weights, sampleOf(x, i, targets.length), layer, target);
@@ -105,6 +109,7 @@ test("concat and add: forward and backward, of maps and of vectors", async () =>
     { name: "c", op: conv(3, [1, 1]), inputs: ["b"] },
     { name: "sum", op: { op: "add" }, inputs: ["a", "c"] },
     { name: "joined", op: { op: "concat" }, inputs: ["sum", "b", "a"] },
+    { name: "more", op: { op: "concat" }, inputs: ["b", "joined"] },
     { name: "vector", op: { op: "flatten" } },
     { name: "few", op: dense(4, "relu") },
     { name: "both", op: { op: "concat" }, inputs: ["few", "vector"] },
