@@ -1,27 +1,31 @@
 // From a layer's output and gradient to maps: src/explain/cam.rs.
 
 /**
- * Grad-CAM and HiResCAM of a sample, before the ReLU.
- * @param {Float32Array | Float64Array} output `[h, w, c]`
- * @param {Float32Array | Float64Array} gradient of the logit, likewise
+ * A layer's maps from its output `a` and gradient `g`, `[h, w, c]`, before their ReLU. Grad-CAM
+ * (Selvaraju et al. 2017): `Σ_c α_c · a[·, ·, c]` with `α_c` the mean over positions of the gradient.
+ * HiResCAM (Draelos and Carin 2020): `Σ_c g[·, ·, c] · a[·, ·, c]`, where nothing is averaged away.
+ * @param {Float32Array | Float64Array} a
+ * @param {Float32Array | Float64Array} g
  * @param {number[]} shape
  * @returns {import("./types").Maps}
  */
-export function mapsOf(output, gradient, [h, w, c]) {
+export function mapsOf(a, g, [h, w, c]) {
+  const positions = h * w;
   const alpha = new Float64Array(c);
-  for (let i = 0; i < gradient.length; i += 1) alpha[i % c] += gradient[i];
-  const [gradCam, hiResCam] = [new Float32Array(h * w), new Float32Array(h * w)];
-  for (let position = 0; position < h * w; position += 1) {
-    let [averaged, own] = [0, 0];
-    for (let channel = 0; channel < c; channel += 1) {
-      const at = position * c + channel;
-      averaged += output[at] * alpha[channel];
-      own += output[at] * gradient[at];
-    }
-    gradCam[position] = averaged / (h * w);
-    hiResCam[position] = own;
+  for (let p = 0, i = 0; p < positions; p += 1) {
+    for (let k = 0; k < c; k += 1, i += 1) alpha[k] += g[i] / positions;
   }
-  return { grad_cam: gradCam, hires_cam: hiResCam };
+  const maps = { grad_cam: new Float32Array(positions), hires_cam: new Float32Array(positions) };
+  for (let p = 0, i = 0; p < positions; p += 1) {
+    let [byMean, byOwn] = [0, 0];
+    for (let k = 0; k < c; k += 1, i += 1) {
+      byMean += alpha[k] * a[i];
+      byOwn += g[i] * a[i];
+    }
+    maps.grad_cam[p] = byMean;
+    maps.hires_cam[p] = byOwn;
+  }
+  return maps;
 }
 
 /**

@@ -3,7 +3,7 @@
 
 import { mapsOf } from "./cam.js";
 import { extentsOf, operationOf } from "./ops.js";
-import { pause } from "./pause.js";
+import { pauseEvery } from "./pause.js";
 
 /** @typedef {import("./types.d.ts").Model} Model */
 /** @typedef {import("./types.d.ts").Graph} Graph */
@@ -60,12 +60,9 @@ export function openOnCpu(model, weights = model.weights) {
  * @param {(i: number) => void} one
  */
 async function eachSample(n, one) {
-  let since = performance.now();
+  const breathe = pauseEvery(FORWARD_BUSY_MS);
   for (let i = 0; i < n; i += 1) {
-    if (performance.now() - since > FORWARD_BUSY_MS) {
-      await pause();
-      since = performance.now();
-    }
+    await breathe();
     one(i);
   }
 }
@@ -149,11 +146,12 @@ class SampleWalk {
       this.layers.forEach((at, layer) => {
         if (at === i) maps[layer] = mapsOf(y, dy, this.nodes[i].shape);
       });
+      const dInputs = this.nodes[i].inputs.map((input) => this.gradients[input]);
+      if (dInputs.every((dx) => !dx)) continue;
       if (hasRelu(this.nodes[i])) {
         for (let k = 0; k < y.length; k += 1) if (y[k] <= 0) dy[k] = 0;
       }
-      const dInputs = this.nodes[i].inputs.map((input) => this.gradients[input]);
-      if (dInputs.some((dx) => dx)) this.operations[i].backward(this.inputs(i), y, dy, dInputs);
+      this.operations[i].backward(this.inputs(i), y, dy, dInputs);
     }
     return maps;
   }

@@ -45,10 +45,11 @@ export function maxPoolOperation(window, input, output) {
     backward([x], y, dy, [dx]) {
       if (!dx) return;
       firsts.forEach((first, i) => {
-        const isMost = (/** @type {number} */ value) =>
-          Number.isNaN(y[i]) ? Number.isNaN(value) : value === y[i];
-        const at = under.findIndex((offset) => isMost(x[first + offset]));
-        dx[first + under[at]] += dy[i];
+        // None is more than y, and where there is a NaN y is one.
+        const isMost = (/** @type {number} */ value) => value >= y[i] || Number.isNaN(value);
+        let k = 0;
+        while (!isMost(x[first + under[k]])) k += 1;
+        dx[first + under[k]] += dy[i];
       });
     },
   };

@@ -69,7 +69,8 @@ export function graphOf(sample, list) {
   const parameters = [];
   let offset = 0;
   for (const { name, op, inputs: names } of list) {
-    const inputs = names?.map((wanted) => nodes.findIndex((node) => node.name === wanted)) ?? [nodes.length - 1];
+    const indexOf = (/** @type {string} */ wanted) => nodes.findIndex((node) => node.name === wanted);
+    const inputs = names?.map(indexOf) ?? [nodes.length - 1];
     const shapes = inputs.map((input) => nodes[input].shape);
     const shape = shapeOf(op, shapes);
     for (const [role, extents] of weightsOf(op, shapes[0], shape)) {
@@ -87,16 +88,25 @@ export const weightCount = ({ parameters }) =>
 
 /** A model of a page, as far as a network needs it; maps are taken at the nodes named. */
 export function modelOf(graph, weights, layerNames = []) {
-  const layers = layerNames.map((name) => ({ name, shape: graph.nodes.find((node) => node.name === name).shape }));
+  const layers = layerNames.map((layer) => graph.nodes.find(({ name }) => name === layer));
   return /** @type {any} */ ({ title: "the test's model", graph, weights, layers });
 }
 
-export const conv = (filters, kernel, more = {}) => ({
-  op: "conv2d", filters, kernel, strides: [1, 1], padding: "same", bias: true, activation: "linear", ...more,
+const PLAIN = { strides: [1, 1], padding: "same", bias: true, activation: "linear" };
+export const conv = (filters, kernel, more = {}) => ({ op: "conv2d", filters, kernel, ...PLAIN, ...more });
+export const depthwise = (multiplier, kernel, more = {}) => ({
+  op: "depthwise_conv2d",
+  multiplier,
+  kernel,
+  ...PLAIN,
+  ...more,
 });
-export const pool = (kind, window) => ({ op: `${kind}_pool2d`, window, ...(kind === "std" && { epsilon: 1e-3 }) });
+const EPSILON = { std: { epsilon: 1e-3 } };
+export const pool = (kind, window) => ({ op: `${kind}_pool2d`, window, ...EPSILON[kind] });
 export const norm = (activation) => ({ op: "batch_norm", momentum: 0.9, epsilon: 1e-3, activation });
-export const dense = (units, activation = "linear") => ({ op: "dense", units, bias: true, activation, l2: 0 });
+export const dense = (units, activation = "linear") => {
+  return { op: "dense", units, bias: true, activation, l2: 0 };
+};
 
 /** P1 of `src/models/p1.toml`. */
 export function p1Nodes(classes) {
@@ -121,7 +131,8 @@ export function p2Nodes(classes, bands, frames) {
   const ofTime = ["time.norm"];
   const ofFrequency = ["frequency.norm"];
   const low = ["low"];
-  const profile = ["time.max", "time.mean", "frequency.max", "frequency.mean"];
+  const filters = ["time.max", "time.mean", "frequency.max", "frequency.mean"];
+  const levels = ["level.max", "level.mean", "level.deviation"];
   const free = { bias: false };
   return [
     { name: "low", op: { op: "crop", bands } },
@@ -136,7 +147,7 @@ export function p2Nodes(classes, bands, frames) {
     { name: "level.max", op: pool("max", all), inputs: low },
     { name: "level.mean", op: pool("avg", all), inputs: low },
     { name: "level.deviation", op: pool("std", all), inputs: low },
-    { name: "profile", op: { op: "concat" }, inputs: [...profile, "level.max", "level.mean", "level.deviation"] },
+    { name: "profile", op: { op: "concat" }, inputs: [...filters, ...levels] },
     { name: "band.conv1", op: conv(16, [9, 1], free) },
     { name: "band.norm1", op: norm("relu") },
     { name: "band.pool1", op: pool("max", [4, 1]) },
@@ -161,14 +172,17 @@ export function numbersFrom(seed) {
   };
 }
 
-/** Weights of a graph that keep signals of about one size; variances are positive. */
+/**
+ * Weights of a graph that keep signals of about one size. Variances are positive, and so are batch norms'
+ * offsets, so that few windows behind a ReLU have equal elements, where there is no derivative.
+ */
 export function someWeights({ parameters, nodes }, seed) {
   const next = numbersFrom(seed);
   const weights = new Float32Array(weightCount({ parameters, nodes }));
   for (const { name, shape, offset } of parameters) {
     const role = name.slice(name.lastIndexOf("/") + 1);
     const reach = role === "kernel" ? Math.sqrt(3 / product(shape.slice(0, -1))) : 0.5;
-    const middle = role === "gamma" || role === "moving_variance" ? 1 : 0;
+    const middle = { gamma: 1, moving_variance: 1, beta: 2 }[role] ?? 0;
     for (let i = 0; i < product(shape); i += 1) weights[offset + i] = middle + reach * next();
   }
   return weights;
