@@ -56,8 +56,10 @@ export function startListening(data, networks) {
   const clips = [...document.querySelectorAll("button.clip")].map((button) =>
     /** @type {HTMLButtonElement} */ (button));
 
-  /** What is heard: gives the sound at a rate. @type {((rate: number) => Promise<import("./types").Sound>) | null} */
+  /** What is heard, and what the player has. @type {File | null} */
   let source = null;
+  /** @type {File | null} */
+  let played = null;
   /** Counts what was asked for, so that what is late is dropped. */
   let asked = 0;
   /** @type {import("./types").Heard | null} */
@@ -77,15 +79,18 @@ export function startListening(data, networks) {
   async function hear() {
     if (!source) return;
     asked += 1;
-    const own = asked;
-    const model = data.models[modelAt()];
+    const turn = asked;
+    const at = modelAt();
+    const model = data.models[at];
     const checked = () => {
-      if (own !== asked) throw new DOMException("something else was asked for", "AbortError");
+      if (turn !== asked) throw new DOMException("something else was asked for", "AbortError");
     };
     try {
       say("Reading the sound …");
-      const sound = await source(model.front_end.sample_rate_hz);
+      const own = source;
+      const sound = await soundOfFile(own, model.front_end.sample_rate_hz);
       checked();
+      play(own);
       const begin = performance.now();
       const cuts = await cutsOf(sound, model.front_end, model.cutting, (share) => {
         checked();
@@ -93,17 +98,16 @@ export function startListening(data, networks) {
       });
       const x = scaleCuts(cuts.values, model.facts.scale);
       say("The network looks at them …");
-      const probabilities = await networks.use(modelAt(), (network) =>
-        network.probabilities(x, cuts.spans_s.length));
+      const probabilities = await networks.use(at, (network) => network.probabilities(x, cuts.spans_s.length));
       checked();
       const song = verdictOf(probabilities, cuts, x, model);
       const seconds = (performance.now() - begin) / 1000;
-      heard = { model, at: modelAt(), sound, cuts, x, song, maps: new Map() };
+      heard = { model, at, sound, cuts, x, song, maps: new Map() };
       chosen = 0;
       showVerdict(seconds);
       say("");
     } catch (error) {
-      if (own !== asked || (error instanceof DOMException && error.name === "AbortError")) return;
+      if (turn !== asked || (error instanceof DOMException && error.name === "AbortError")) return;
       say(/** @type {Error} */ (error).message, true);
     }
   }
@@ -353,11 +357,16 @@ export function startListening(data, networks) {
 
   /** @param {File} chosenFile */
   function hearFile(chosenFile) {
-    source = (rate) => soundOfFile(chosenFile, rate);
-    URL.revokeObjectURL(player.src);
-    player.src = URL.createObjectURL(chosenFile);
-    cursor = 0;
+    source = chosenFile;
     return hear();
+  }
+
+  /** Gives the player a file that was decoded; what it has goes on playing. @param {File} decoded */
+  function play(decoded) {
+    if (decoded === played) return;
+    URL.revokeObjectURL(player.src);
+    player.src = URL.createObjectURL(decoded);
+    [played, cursor] = [decoded, 0];
   }
 
   file.addEventListener("change", () => {

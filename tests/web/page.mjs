@@ -47,6 +47,8 @@ let failed = 0;
 async function open(kind = "webgpu", options = {}) {
   const context = await browsers[kind].newContext({ viewport: { width: 1200, height: 900 }, acceptDownloads: true, ...options });
   const tab = await context.newPage();
+  // A hang fails the test; a software GPU compiles for minutes on a busy machine.
+  tab.setDefaultTimeout(600_000);
   if (kind === "script") await tab.addInitScript("delete Navigator.prototype.gpu");
   const [troubles, requests] = [[], []];
   tab.on("console", (message) => {
@@ -56,8 +58,7 @@ async function open(kind = "webgpu", options = {}) {
   tab.on("request", (request) => requests.push(request.url()));
   const url = pathToFileURL(at("page.html")).href;
   await tab.goto(url);
-  await tab.waitForFunction(() => /The models run/.test(document.getElementById("device").textContent), null,
-    { timeout: 120_000 });
+  await tab.waitForFunction(() => /The models run/.test(document.getElementById("device").textContent));
   const check = () => {
     assert.deepEqual(troubles, [], "the console is silent");
     const left = requests.filter((at) => at !== url && !/^(data|blob):/.test(at));
@@ -77,7 +78,7 @@ async function hear(tab, file) {
   await tab.waitForFunction(() => {
     const status = document.getElementById("status");
     return status.textContent === "" || status.classList.contains("warning");
-  }, null, { timeout: 120_000 });
+  });
 }
 
 async function saved(tab, button) {
@@ -179,13 +180,11 @@ await test("training has the losses of train --device gpu, and its weights are t
   await tab.fill("#train-epochs", "4");
   await tab.click("#train-start");
   // It stops between two steps, and goes on from there.
-  await tab.waitForFunction(() => /Epoch 2 of 4/.test(document.getElementById("train-status").textContent), null,
-    { timeout: 300_000 });
+  await tab.waitForFunction(() => /Epoch 2 of 4/.test(document.getElementById("train-status").textContent));
   await tab.click("#train-stop");
   await tab.waitForFunction(() => /Stopped in epoch 2/.test(document.getElementById("train-status").textContent));
   await tab.click("#train-start");
-  await tab.waitForFunction(() => /Done: test accuracy/.test(document.getElementById("train-status").textContent), null,
-    { timeout: 600_000 });
+  await tab.waitForFunction(() => /Done: test accuracy/.test(document.getElementById("train-status").textContent));
   if (shots) await tab.locator("#train").screenshot({ path: join(shots, "train.png") });
   const log = JSON.parse(await saved(tab, "#train-log"));
   writeFileSync(at("model.safetensors"), await saved(tab, "#train-download"));
@@ -219,18 +218,15 @@ await test("a GPU that is lost in training is reported, and training goes on", a
     };
   });
   await tab.reload();
-  await tab.waitForFunction(() => /The models run/.test(document.getElementById("device").textContent), null,
-    { timeout: 120_000 });
+  await tab.waitForFunction(() => /The models run/.test(document.getElementById("device").textContent));
   await tab.fill("#train-epochs", "3");
   await tab.click("#train-start");
-  await tab.waitForFunction(() => /Epoch 2 of 3/.test(document.getElementById("train-status").textContent), null,
-    { timeout: 300_000 });
+  await tab.waitForFunction(() => /Epoch 2 of 3/.test(document.getElementById("train-status").textContent));
   await tab.evaluate(() => globalThis.device.destroy());
   await tab.waitForFunction(() => /GPU was lost.*Resume.*after epoch 1/.test(
-    document.getElementById("train-status").textContent), null, { timeout: 60_000 });
+    document.getElementById("train-status").textContent));
   await tab.click("#train-start");
-  await tab.waitForFunction(() => /Done: test accuracy/.test(document.getElementById("train-status").textContent), null,
-    { timeout: 600_000 });
+  await tab.waitForFunction(() => /Done: test accuracy/.test(document.getElementById("train-status").textContent));
   await hear(tab, songs[0]);
   assert.equal(await said(tab, "status"), "");
   await close();
@@ -251,7 +247,7 @@ for (const [name, options] of Object.entries({
     const { tab, check, close } = await open("script", options);
     await tab.locator("button.clip").first().click();
     await tab.waitForFunction(() => /half of the heat|is empty here/.test(
-      document.getElementById("explanation").textContent), null, { timeout: 60_000 });
+      document.getElementById("explanation").textContent));
     if (shots) await tab.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
     const [inside, outside] = await tab.evaluate(() =>
       [document.documentElement.clientWidth, document.documentElement.scrollWidth]);
@@ -268,7 +264,7 @@ await test("all is reached by the keyboard", async () => {
   const { tab, check, close } = await open("script");
   await tab.locator("button.clip").first().focus();
   await tab.keyboard.press("Enter");
-  await tab.waitForFunction(() => !document.getElementById("result").hidden, null, { timeout: 60_000 });
+  await tab.waitForFunction(() => !document.getElementById("result").hidden);
   await tab.locator("#strip button[aria-pressed=true]").focus();
   await tab.keyboard.press("ArrowRight");
   assert.equal(await tab.locator("#strip button[aria-pressed=true]").evaluate((button) =>
