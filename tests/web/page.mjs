@@ -219,9 +219,9 @@ await test("a GPU that is lost in training is reported, and training goes on", a
   });
   await tab.reload();
   await tab.waitForFunction(() => /The models run/.test(document.getElementById("device").textContent));
-  await tab.fill("#train-epochs", "3");
+  await tab.fill("#train-epochs", "2");
   await tab.click("#train-start");
-  await tab.waitForFunction(() => /Epoch 2 of 3/.test(document.getElementById("train-status").textContent));
+  await tab.waitForFunction(() => /Epoch 2 of 2/.test(document.getElementById("train-status").textContent));
   await tab.evaluate(() => globalThis.device.destroy());
   await tab.waitForFunction(() => /GPU was lost.*Resume.*after epoch 1/.test(
     document.getElementById("train-status").textContent));
