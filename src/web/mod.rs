@@ -115,11 +115,11 @@ pub fn page(
 ) -> Result<WebPage> {
     let mut store = Store::default();
     let mut models: Vec<ModelText> = Vec::new();
-    for run in runs {
+    for (number, run) in (1..).zip(runs) {
         let folder = RunFolder::open(run.as_ref())?;
         let name = title(&folder)?;
         let known = models.iter().any(|model| model.title() == name);
-        let title = if known { format!("{name} in {}", folder.path().display()) } else { name };
+        let title = if known { format!("{name}, run {number}") } else { name };
         models.push(ModelText::read(&folder, title, front_end, &mut store, progress)?);
     }
     let failed = |e| Error::io(Path::new("the page"), "make")(e);
