@@ -33,11 +33,11 @@ export function networksOf(data) {
   /** @param {number} at @returns {Promise<import("./types").Network>} */
   async function openNetwork(at) {
     const model = data.models[at];
-    const { device, ...rest } = await gpu();
-    if (!device) return openOnCpu(model);
+    const found = await gpu();
+    if (!found.device) return openOnCpu(model);
     try {
-      const { name } = /** @type {{ name: string }} */ (rest);
-      return await openOnGpu(device, name, model, data.recordings[model.recording]);
+      const recording = data.recordings[model.recordings[found.kind]];
+      return await openOnGpu(found.device, found.name, model, recording);
     } catch (error) {
       console.warn(`WebGPU failed, so JavaScript is used: ${/** @type {Error} */ (error).message}`);
       return openOnCpu(model);

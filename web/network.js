@@ -5,10 +5,10 @@ import { closeRecording, openRecording, padded, preparePass, readFloats, readPar
 
 /**
  * The visitor's GPU, or why there is none.
- * @returns {Promise<{device: GPUDevice, name: string} | {device: null, missing: string}>}
+ * @returns {Promise<import("./types").FoundGpu | import("./types").NoGpu>}
  */
 export async function findGpu() {
-  const missing = (/** @type {string} */ missing) => ({ device: null, missing });
+  const missing = (/** @type {string} */ missing) => /** @type {import("./types").NoGpu} */ ({ device: null, missing });
   if (!("gpu" in navigator) || !navigator.gpu) return missing("this browser has no WebGPU");
   let adapter = null;
   try {
@@ -19,8 +19,11 @@ export async function findGpu() {
   if (!adapter) return missing("this browser has WebGPU, but found no GPU");
   try {
     const device = await adapter.requestDevice();
-    const { description, vendor, architecture } = adapter.info ?? {};
-    return { device, name: description || [vendor, architecture].filter(Boolean).join(" ") || "unknown GPU" };
+    const { description, vendor, architecture, isFallbackAdapter } = adapter.info;
+    const name = description || [vendor, architecture].filter(Boolean).join(" ") || "unknown GPU";
+    // A GPU in software has other tiles: ten times as fast there.
+    const isSoftware = isFallbackAdapter || /swiftshader|llvmpipe|basic render/i.test(name);
+    return { device, name, kind: isSoftware ? "software" : "hardware" };
   } catch (error) {
     return missing(`the GPU could not be opened: ${/** @type {Error} */ (error).message}`);
   }

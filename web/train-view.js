@@ -81,7 +81,7 @@ export function startTraining(data, training, networks) {
       }
       say("Preparing the training …");
       arrays ??= loadArrays();
-      const recording = data.recordings[model.recording];
+      const recording = data.recordings[model.recordings[gpu.kind]];
       own.trainer ??= await openTrainer(gpu.device, training, model, recording, await arrays, own.state ?? undefined);
       const { trainer } = own;
       bar.hidden = false;

@@ -114,6 +114,25 @@ export interface Layer {
   place: { bands: CellGrid; frames: CellGrid };
 }
 
+/** Numbers of the page's recordings: with tiles for graphics cards, and for GPUs in software. */
+export interface ByKind {
+  hardware: number;
+  software: number;
+}
+
+/** The visitor's GPU. */
+export interface FoundGpu {
+  device: GPUDevice;
+  name: string;
+  kind: keyof ByKind;
+}
+
+/** Why there is none. */
+export interface NoGpu {
+  device: null;
+  missing: string;
+}
+
 /** A trained model as it lies in the page. */
 export interface Model {
   /** Unique in the page. */
@@ -124,8 +143,8 @@ export interface Model {
   graph: Graph;
   /** Where maps are taken: the program's last poolings. */
   layers: Layer[];
-  /** Its number among the page's recordings: evaluates and explains. */
-  recording: number;
+  /** Evaluate and explain. */
+  recordings: ByKind;
   /** All weights in the order of `graph.parameters`. */
   weights: Float32Array;
 }
@@ -231,7 +250,7 @@ export interface Recording {
 export interface TrainedModel {
   facts: ModelFacts;
   graph: Graph;
-  recording: number;
+  recordings: ByKind;
   /** Initial ones. */
   weights: Float32Array;
   epochs: number;
@@ -347,7 +366,7 @@ export interface Networks {
   /** What the model runs on, for people. */
   device(model: number): string;
   /** The GPU, or why there is none; opens it again where it was lost. */
-  gpu(): Promise<{ device: GPUDevice; name: string } | { device: null; missing: string }>;
+  gpu(): Promise<FoundGpu | NoGpu>;
 }
 
 /** A run of training in the page. */

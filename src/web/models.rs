@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::store::Store;
+use super::store::{ByKind, Store};
 use crate::audio::{CutFrom, FrontEnd, FrontEndSpec, ZeroDb};
 use crate::error::Result;
 use crate::explain::{LayerFacts, Readable};
-use crate::gpu::{Recording, TileConfig};
+use crate::gpu::{Recording, Tiles};
 use crate::graph::{Graph, Op};
 use crate::plan::Plan;
 use crate::predict::SoundRule;
@@ -26,7 +26,7 @@ pub(super) struct ModelText {
     cutting: CuttingText,
     graph: GraphText,
     layers: Vec<LayerText>,
-    recording: usize,
+    recordings: ByKind,
     weights: Floats,
 }
 
@@ -115,8 +115,8 @@ impl ModelText {
         let readable = Readable::new(&graph, &[])?;
         let layers = readable.layers.into_iter().zip(&readable.probes);
         let layers = layers.map(|(facts, probe)| LayerText { facts, probe: probe.index() });
-        let tiles = TileConfig::Narrow.into();
-        let recording = Recording::new(Plan::new(readable.graph, BATCH)?, BATCH, &tiles)?;
+        let plan = Plan::new(readable.graph, BATCH)?;
+        let record = |tiles: &Tiles| Recording::new(plan.clone(), BATCH, tiles);
         Ok(Self {
             title,
             // What the page does not use.
@@ -125,7 +125,7 @@ impl ModelText {
             cutting: CuttingText { from, zero_db },
             graph: GraphText::of(&graph),
             layers: layers.collect(),
-            recording: store.add_recording(recording),
+            recordings: store.add_by_kind(&record)?,
             weights: store.add_floats(&parameters),
         })
     }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::models::Floats;
-use crate::gpu::{KernelText, Recording};
+use crate::error::Result;
+use crate::gpu::{KernelText, Recording, TileConfig, Tiles};
 
 /// Recordings without their shaders, which are the same in most of them, and all floats.
 #[derive(Default)]
@@ -23,7 +24,26 @@ pub(super) struct RecordingText {
     recording: Recording,
 }
 
+/// The same work with the tiles for graphics cards and with those for software, as recordings' numbers.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct ByKind {
+    hardware: usize,
+    software: usize,
+}
+
 impl Store {
+    /// Records with either tiles.
+    ///
+    /// # Errors
+    /// If a recording cannot be made.
+    pub(super) fn add_by_kind(
+        &mut self,
+        record: &dyn Fn(&Tiles) -> Result<Recording>,
+    ) -> Result<ByKind> {
+        let mut add = |tiles: TileConfig| Ok(self.add_recording(record(&tiles.into())?));
+        Ok(ByKind { hardware: add(TileConfig::Narrow)?, software: add(TileConfig::Wide)? })
+    }
+
     /// Its number among the recordings.
     pub(super) fn add_recording(&mut self, mut recording: Recording) -> usize {
         let kernels = std::mem::take(&mut recording.kernels);

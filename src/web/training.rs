@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use super::models::{Floats, GraphText};
-use super::store::Store;
+use super::store::{ByKind, Store};
 use crate::audio::FrontEnd;
 use crate::backend::{Loss, Rule};
 use crate::data::{Scale, ScaleKind};
 use crate::demo::{DEFAULT_SEED, DemoPart, Genre, Recipe, SOURCE, make};
 use crate::error::{Error, Result};
-use crate::gpu::{KernelVariant, Recording, TileConfig};
+use crate::gpu::{KernelVariant, Recording, Tiles};
 use crate::graph::Graph;
 use crate::models::{Model, Schedule};
 use crate::plan::Plan;
@@ -53,7 +53,7 @@ pub(super) struct TrainingText {
 struct TrainedText {
     facts: ModelFacts,
     graph: GraphText,
-    recording: usize,
+    recordings: ByKind,
     /// Initial ones.
     weights: Floats,
     epochs: usize,
@@ -158,13 +158,15 @@ fn trained(
         let problem = "the page trains by gradient descent only".into();
         return Err(Error::Model { model: name.into(), problem });
     };
-    let kernels = (KernelVariant::default(), &TileConfig::Narrow.into());
-    let recording = Recording::with_optimizer(plan, samples, kernels, 1, &optimizer)?;
+    let record = |tiles: &Tiles| {
+        let kernels = (KernelVariant::default(), tiles);
+        Recording::with_optimizer(plan.clone(), samples, kernels, 1, &optimizer)
+    };
     let augment = config.augment;
     Ok(TrainedText {
         facts: ModelFacts { name: name.into(), model: model.text.clone(), ..facts.clone() },
         graph: text,
-        recording: store.add_recording(recording),
+        recordings: store.add_by_kind(&record)?,
         weights: store.add_floats(&weights),
         epochs: config.epochs,
         learning_rate: config.learning_rate,
