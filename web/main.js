@@ -1,7 +1,7 @@
 // The page: opens its models where they run best, then listens and trains.
 import { openOnCpu } from "./forward.js";
 import { elementOf, startListening } from "./listen-view.js";
-import { findGpu, openOnGpu } from "./network.js";
+import { findGpu, openOnGpu, troubleOf } from "./network.js";
 import { unpackData } from "./pack.js";
 import { startTraining } from "./train-view.js";
 
@@ -39,7 +39,7 @@ export function networksOf(data) {
       const recording = data.recordings[model.recordings[found.kind]];
       return await openOnGpu(found.device, found.name, model, recording);
     } catch (error) {
-      console.warn(`WebGPU failed, so JavaScript is used: ${/** @type {Error} */ (error).message}`);
+      console.warn(`JavaScript is used instead of WebGPU: ${await troubleOf(found.device, error)}`);
       return openOnCpu(model);
     }
   }
@@ -53,14 +53,13 @@ export function networksOf(data) {
       const network = await pending;
       devices.set(at, network.device);
       const { device } = await gpu();
+      if (!device || !network.device.includes("WebGPU")) return work(network);
       try {
-        // A lost GPU leaves work that never ends.
-        const lost = device && network.device.includes("WebGPU")
-          ? device.lost.then(() => Promise.reject(new Error("the GPU was lost"))) : new Promise(() => {});
+        // Work on a lost GPU may never end.
+        const lost = device.lost.then(() => Promise.reject(new Error("the GPU was lost")));
         return /** @type {any} */ (await Promise.race([work(network), lost]));
       } catch (error) {
-        if (!device || !network.device.includes("WebGPU")) throw error;
-        console.warn(`WebGPU failed, so JavaScript is used: ${/** @type {Error} */ (error).message}`);
+        console.warn(`JavaScript is used instead of WebGPU: ${await troubleOf(device, error)}`);
         const instead = openOnCpu(data.models[at]);
         opened.set(at, Promise.resolve(instead));
         devices.set(at, instead.device);

@@ -29,6 +29,21 @@ export async function findGpu() {
   }
 }
 
+/** How long a browser may take to say that a GPU is lost, after work on it failed, in milliseconds. */
+const LOSS_MS = 300;
+
+/**
+ * What went wrong on a GPU: its loss, if it was lost, else the error itself.
+ * @param {GPUDevice} device
+ * @param {unknown} error
+ * @returns {Promise<string>}
+ */
+export async function troubleOf(device, error) {
+  const known = await Promise.race([device.lost, new Promise((none) => setTimeout(none, LOSS_MS, null))]);
+  if (!known) return error instanceof Error ? error.message : String(error);
+  return `the GPU was lost${known.message ? ` (${known.message.replace(/\.$/, "")})` : ""}`;
+}
+
 /**
  * Opens a model on a GPU.
  * @param {GPUDevice} device

@@ -1,6 +1,7 @@
 // Training in the page: choices, curves, a confusion matrix, the weights as a file.
 import { drawCurves, tableOf } from "./draw.js";
 import { elementOf } from "./listen-view.js";
+import { troubleOf } from "./network.js";
 import { unpack } from "./pack.js";
 import { safetensorsOf } from "./safetensors.js";
 import { saveFile } from "./save.js";
@@ -72,8 +73,11 @@ export function startTraining(data, training, networks) {
     stopping = new AbortController();
     const { signal } = stopping;
     busy(true);
+    /** @type {GPUDevice | null} */
+    let used = null;
     try {
       const gpu = await networks.gpu();
+      used = gpu.device;
       if (!gpu.device) {
         say(`Training needs WebGPU: ${gpu.missing}. Chrome, Edge, Safari 26 and Firefox 141 have it; ` +
           "or train with the program: genre-gpu train.", true);
@@ -87,8 +91,9 @@ export function startTraining(data, training, networks) {
       bar.hidden = false;
       while (trainer.epoch() < total) {
         const epoch = trainer.epoch();
-        const lost = gpu.device.lost.then(({ message }) => {
-          throw new Error(`the GPU was lost${message ? ` (${message})` : ""}`);
+        // Work on a lost GPU may never end.
+        const lost = gpu.device.lost.then(() => {
+          throw new Error("the GPU was lost");
         });
         /** @type {import("./types").StepResult[]} */
         let all = [];
@@ -118,9 +123,9 @@ export function startTraining(data, training, networks) {
         `that were not trained on, ${Math.round(last.samples_per_second)} samples per second on ${gpu.name}.`);
     } catch (error) {
       own.trainer = null;
-      const { message } = /** @type {Error} */ (error);
-      const kept = own.state ? `, "Resume" goes on after epoch ${own.state.epoch}` : "";
-      say(`Training ended: ${message}${kept}.`, true);
+      const trouble = used ? await troubleOf(used, error) : /** @type {Error} */ (error).message;
+      const kept = own.state ? ` "Resume" goes on after epoch ${own.state.epoch}.` : "";
+      say(`Training ended: ${trouble}.${kept}`, true);
     } finally {
       busy(false);
     }
