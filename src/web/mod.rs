@@ -1,6 +1,7 @@
 //! A page that runs trained models on sound in a browser, and trains one there: `genre-gpu web`.
 //!
 //! ```text
+//! check.rs     the self-test of the kernels
 //! models.rs    what of a run goes into the page
 //! training.rs  the demo songs to train on, and how
 //! store.rs     what both share: shaders, recordings, floats
@@ -11,6 +12,7 @@
 //! The page is one file: it opens from a disk, asks no server for anything, and its policy of contents
 //! forbids it to. `web/player.html` is its text, `web/*.js` what it does.
 
+mod check;
 mod models;
 mod pack;
 mod script;
@@ -43,7 +45,7 @@ const COLOURS: usize = 256;
 /// What is shown beside the models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// Two clips and the songs to train on.
+    /// Two clips, the songs to train on, and the self-test.
     Whole,
     /// Nothing: a player for sound that the visitor has.
     Player,
@@ -58,6 +60,8 @@ struct Data<'a> {
     clips: &'a [ClipText],
     colours: Colours,
     training: Option<training::TrainingText>,
+    /// Whether the self-test is in the page.
+    checks: bool,
 }
 
 #[derive(Serialize)]
@@ -82,6 +86,7 @@ struct Page<'a> {
     titles: Vec<&'a str>,
     clips: &'a [ClipText],
     trains: bool,
+    checks: bool,
     packs: Vec<Pack>,
     style: &'static str,
     script: String,
@@ -119,6 +124,10 @@ pub fn page(
         packs.push(Pack::of_bytes("spectrograms", &large.spectrograms).map_err(failed)?);
         packs.push(Pack::of_bytes("orders", &large.orders).map_err(failed)?);
         training = Some(text);
+        // Behind all recordings, whose kernels it is to check.
+        let (check, floats) = check::check(&mut store)?;
+        packs.push(Pack::of_json("check-cases", &check).map_err(failed)?);
+        packs.push(Pack::of_bytes("check-floats", &floats.bytes()).map_err(failed)?);
     }
     let data = Data {
         version: env!("CARGO_PKG_VERSION"),
@@ -131,16 +140,17 @@ pub fn page(
             heat: colours(ColourMap::Viridis),
         },
         training,
+        checks: extent == Extent::Whole,
     };
     packs.push(Pack::of_json("data", &data).map_err(failed)?);
-    let floats: Vec<u8> = store.floats.iter().flat_map(|x| x.to_le_bytes()).collect();
-    packs.push(Pack::of_bytes("floats", &floats).map_err(failed)?);
+    packs.push(Pack::of_bytes("floats", &store.floats.bytes()).map_err(failed)?);
     let titles: Vec<&str> = models.iter().map(ModelText::title).collect();
     let page = Page {
         title: format!("Genres of music: {}", titles.join(", ")),
         titles,
         clips: &clips,
         trains: data.training.is_some(),
+        checks: data.checks,
         packs,
         style: include_str!("../../web/player.css"),
         script: script::script(),

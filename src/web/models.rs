@@ -126,7 +126,7 @@ impl ModelText {
             graph: GraphText::of(&graph),
             layers: layers.collect(),
             recording: store.add_recording(recording),
-            weights: store.add_floats(&parameters),
+            weights: store.floats.add(&parameters),
         })
     }
 

@@ -165,7 +165,7 @@ fn trained(
         facts: ModelFacts { name: name.into(), model: model.text.clone(), ..facts.clone() },
         graph: text,
         recording: store.add_recording(recording),
-        weights: store.add_floats(&weights),
+        weights: store.floats.add(&weights),
         epochs: config.epochs,
         learning_rate: config.learning_rate,
         schedule: match config.schedule {
