@@ -86,8 +86,8 @@ const MAY_NAME: [(&str, &[&str]); 40] = [
     (
         "web",
         &[
-            "audio", "backend", "data", "demo", "explain", "gpu", "graph", "models", "plan",
-            "plot", "predict", "progress", "random", "text", "train",
+            "audio", "backend", "check", "data", "demo", "explain", "gpu", "graph", "models",
+            "plan", "plot", "predict", "progress", "random", "text", "train",
         ],
     ),
     (

@@ -1,4 +1,5 @@
-// The page: opens its models where they run best, then listens and trains.
+// The page: opens its models where they run best, then listens, trains and checks.
+import { startChecking } from "./check-view.js";
 import { openOnCpu } from "./forward.js";
 import { elementOf, startListening } from "./listen-view.js";
 import { findGpu, openOnGpu, troubleOf } from "./network.js";
@@ -81,6 +82,7 @@ export async function main() {
     const networks = networksOf(data);
     startListening(data, networks);
     if (data.training) startTraining(data, data.training, networks);
+    if (data.checks) startChecking(data, networks);
     const gpu = await networks.gpu();
     await networks.use(0, async (network) => {
       device.textContent = gpu.device

@@ -106,8 +106,18 @@ export function closeRecording({ buffers, steps }) {
  * @param {number} buffer
  * @param {Float32Array | Uint32Array} values
  */
-export function writeBuffer({ device, buffers }, buffer, values) {
-  device.queue.writeBuffer(buffers[buffer], 0, /** @type {any} */ (values));
+export function writeBuffer(model, buffer, values) {
+  writePart(model, { buffer, offset: 0 }, values);
+}
+
+/**
+ * Writes a typed array into a part of a buffer.
+ * @param {import("./types").Opened} model
+ * @param {{ buffer: number, offset: number }} place
+ * @param {Float32Array | Uint32Array} values
+ */
+export function writePart({ device, buffers }, { buffer, offset }, values) {
+  device.queue.writeBuffer(buffers[buffer], offset, /** @type {any} */ (values));
 }
 
 /**
@@ -230,14 +240,32 @@ export function readFloats(model, buffer, length) {
  * @param {import("./types").Opened} model
  * @param {import("./types").Binding} place
  */
-export async function readPart({ device, buffers }, { buffer, offset, bytes }) {
+export async function readPart(model, place) {
+  const [values] = await readParts(model, [place]);
+  return values;
+}
+
+/**
+ * Reads several parts of buffers at once.
+ * @param {import("./types").Opened} model
+ * @param {import("./types").Binding[]} places
+ */
+export async function readParts({ device, buffers }, places) {
   const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
-  const staging = device.createBuffer({ size: bytes, usage });
+  const staging = device.createBuffer({ size: places.reduce((sum, { bytes }) => sum + bytes, 0), usage });
   const encoder = device.createCommandEncoder();
-  encoder.copyBufferToBuffer(buffers[buffer], offset, staging, 0, bytes);
+  let at = 0;
+  for (const { buffer, offset, bytes } of places) {
+    if (bytes > 0) encoder.copyBufferToBuffer(buffers[buffer], offset, staging, at, bytes);
+    at += bytes;
+  }
   device.queue.submit([encoder.finish()]);
   await staging.mapAsync(GPUMapMode.READ);
-  const values = new Float32Array(staging.getMappedRange().slice(0));
+  const all = new Float32Array(staging.getMappedRange().slice(0));
   staging.destroy();
-  return values;
+  at = 0;
+  return places.map(({ bytes }) => {
+    at += bytes / 4;
+    return all.subarray(at - bytes / 4, at);
+  });
 }

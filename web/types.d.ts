@@ -232,6 +232,7 @@ export interface Recording {
   roles: {
     parameters: number;
     velocity: number;
+    parameter_gradients?: number;
     first_not_finite?: number;
     order: number;
     labels: number;
@@ -279,11 +280,15 @@ export interface Training {
 
 export interface PageData {
   version: string;
+  /** The shaders of all recordings, the self-test's too. */
+  kernels: Recording["kernels"];
   recordings: Recording[];
   models: Model[];
   clips: { title: string; genre: string; id: string }[];
   colours: { spectrogram: string; heat: string };
   training: Training | null;
+  /** Whether the self-test is in the page. */
+  checks: boolean;
 }
 
 /** A recording that lies on a device. */
@@ -383,4 +388,76 @@ export interface TrainingRun {
   trainer: Trainer | null;
   /** After the last whole epoch. */
   state: TrainingState | null;
+}
+
+/** How far a tensor is from the reference. */
+export interface Deviation {
+  /** The largest difference. */
+  worst: number;
+  /** The largest share of the tolerance that an element uses. */
+  share: number;
+  /** What is wrong, in words. */
+  wrong: string | null;
+}
+
+/** Comparisons taken together. */
+export interface Tally {
+  comparisons: number;
+  failed: number;
+  error: number;
+  share: number;
+  /** The first few. */
+  wrong: string[];
+}
+
+/** A pass of a case of the self-test. */
+export interface CheckPass {
+  pass: "train" | "evaluate" | "explain";
+  order: number[];
+  settings: StepSettings;
+  /** Where it begins; zeros if there is none. */
+  velocity: Float32Array | null;
+  tensors: {
+    name: string;
+    extents: number[];
+    place: Binding;
+    want: Float32Array;
+    absolute: number;
+    relative: number;
+    /** Those that it comes from, in the order of a step. */
+    dispatches: number[];
+  }[];
+  metrics: {
+    name: string;
+    /** The mean. */
+    loss: number;
+    absolute: number;
+    relative: number;
+    correct: number;
+    dispatches: number[];
+  } | null;
+}
+
+/** A case of the self-test: a small graph, and what the reference makes of it. */
+export interface CheckCase {
+  /** The operation that it is about. */
+  op: string;
+  name: string;
+  recording: Recording;
+  samples: Float32Array;
+  labels: number[];
+  /** Where each pass begins. */
+  parameters: Float32Array;
+  passes: CheckPass[];
+}
+
+/** What the self-test found. */
+export interface Checked {
+  kernels: Record<string, Tally>;
+  /** By the operation that the cases are about. */
+  operations: Record<string, Tally>;
+  /** In how many cases a kernel was the first that is wrong. */
+  first: Record<string, number>;
+  passed: boolean;
+  seconds: number;
 }

@@ -7,7 +7,7 @@ use super::opened::{Opened, Tensors};
 use super::record::{Explanation, Prepared, Recorded, STILL, Step, batches, rows};
 use crate::backend::DatasetRef;
 use crate::error::Result;
-use crate::graph::{NodeId, Role, Shape};
+use crate::graph::{NodeId, Parameter, Role, Shape};
 use crate::naive::{self, Mode, Pass};
 use crate::plan::Plan;
 
@@ -39,6 +39,15 @@ pub enum Stage {
     PartialExplanation,
 }
 
+impl Stage {
+    fn explains(self) -> bool {
+        match self {
+            Self::Explanation | Self::PartialExplanation => true,
+            Self::Step | Self::PartialStep | Self::Evaluation => false,
+        }
+    }
+}
+
 /// A tensor, or a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
@@ -50,6 +59,8 @@ pub enum What {
     ParameterGradient(NodeId, Role),
     /// A parameter after a step that moves no weight: only moving statistics change.
     Parameter(NodeId, Role),
+    /// A parameter's velocity after a step that moves weights.
+    Velocity(NodeId, Role),
     /// Loss, and the number of correct predictions.
     Metrics,
     /// Probabilities of an evaluation.
@@ -67,6 +78,120 @@ pub struct Comparison {
     pub what: What,
     /// How far it is from the reference.
     pub deviation: Deviation,
+}
+
+/// What the reference makes of a tensor, or of a number.
+#[derive(Debug, Clone)]
+pub(crate) struct Expected {
+    /// What it is.
+    pub(crate) what: What,
+    /// For people.
+    pub(crate) name: String,
+    /// Outermost first.
+    pub(crate) extents: Vec<usize>,
+    pub(crate) values: Vec<f64>,
+    pub(crate) tolerance: Tolerance,
+}
+
+impl Expected {
+    /// Beside it what a device computed.
+    pub(super) fn beside(&self, got: &[f32], nans: Nans) -> Deviation {
+        Deviation::of(&self.name, &self.extents, got, &self.values, self.tolerance, nans)
+    }
+}
+
+/// What is expected of each tensor, and how far from it a device may be: for a stage of so many
+/// samples, of which the reference made `want`.
+impl Case {
+    /// A node's output.
+    pub(crate) fn value(&self, (stage, n): (Stage, usize), id: NodeId, want: &Pass) -> Expected {
+        let node = self.node_name(n, id);
+        Expected {
+            what: What::Value(id),
+            name: if stage.explains() { format!("{node}, logit gradients") } else { node },
+            extents: self.extents(n, id),
+            values: want.values[id.index()].clone(),
+            tolerance: VALUE,
+        }
+    }
+
+    /// The gradient at a node's output.
+    pub(crate) fn gradient(&self, (stage, n): (Stage, usize), id: NodeId, want: &Pass) -> Expected {
+        let (of, tolerance) =
+            if stage.explains() { ("logit gradient", SUM) } else { ("gradient", GRADIENT) };
+        Expected {
+            what: What::Gradient(id),
+            name: format!("{of} of {}", self.node_name(n, id)),
+            extents: self.extents(n, id),
+            values: want.gradients[id.index()].clone(),
+            tolerance,
+        }
+    }
+
+    /// The gradients of all parameters.
+    pub(crate) fn parameter_gradients(&self, want: &Pass) -> Vec<Expected> {
+        let all = self.graph.parameters().iter().zip(&want.parameter_gradients);
+        all.map(|(p, gradient)| Expected {
+            what: What::ParameterGradient(p.node, p.role),
+            name: format!("{}: gradient of {}", self.name, p.name),
+            extents: p.shape.clone(),
+            values: gradient.clone(),
+            tolerance: SUM,
+        })
+        .collect()
+    }
+
+    /// A moving statistic after a training step, from that before it; `None` for any other parameter.
+    pub(crate) fn moved(&self, p: &Parameter, before: &[f32], want: &Pass) -> Option<Expected> {
+        let wide: Vec<f64> = before.iter().map(|&v| f64::from(v)).collect();
+        Some(Expected {
+            what: What::Parameter(p.node, p.role),
+            name: format!("{}: {}", self.name, p.name),
+            extents: p.shape.clone(),
+            values: want.moved(&self.graph, p, &wide)?,
+            tolerance: MOVING,
+        })
+    }
+
+    /// The mean loss, as one number.
+    pub(crate) fn mean_loss(&self, stage: Stage, want: &Pass) -> Expected {
+        let (of, tolerance) = match stage {
+            Stage::Evaluation => (", evaluated", EVALUATED),
+            Stage::Step | Stage::PartialStep | Stage::Explanation | Stage::PartialExplanation => {
+                ("", LOSS)
+            }
+        };
+        Expected {
+            what: What::Metrics,
+            name: format!("{}{of}: loss", self.name),
+            extents: vec![1],
+            values: vec![want.loss],
+            tolerance,
+        }
+    }
+
+    /// The probabilities of an evaluation of `n` samples.
+    pub(crate) fn probabilities(&self, n: usize, want: &Pass) -> Expected {
+        Expected {
+            what: What::Probabilities,
+            name: format!("{}, evaluated", self.name),
+            extents: vec![n, self.graph.classes()],
+            values: want.values.last().cloned().unwrap_or_default(),
+            tolerance: VALUE,
+        }
+    }
+
+    fn node_name(&self, n: usize, id: NodeId) -> String {
+        format!("{}, {} (batch of {n})", self.name, self.graph.node(id).name)
+    }
+
+    /// `n` samples and a node's extents.
+    fn extents(&self, n: usize, id: NodeId) -> Vec<usize> {
+        match self.graph.node(id).shape {
+            Shape::Map { h, w, c } => vec![n, h, w, c],
+            Shape::Flat(len) => vec![n, len],
+        }
+    }
 }
 
 impl Prepared {
@@ -94,17 +219,10 @@ impl Prepared {
             naive::pass_of((Mode::Evaluate, &self.case.loss), graph, &parameters, &x, &self.y);
         found.stage = Stage::Evaluation;
         let metrics = got.evaluation.metrics;
-        let name = format!("{}, evaluated", self.case.name);
-        let loss = metrics.loss / n as f64;
-        let deviation = Deviation::of_number(&format!("{name}: loss"), loss, want.loss, EVALUATED);
-        found.add(What::Metrics, deviation);
+        found.number(&self.case.mean_loss(found.stage, &want), metrics.loss / n as f64);
         found.equal(What::Metrics, metrics.samples, n as u64, "samples");
         found.equal(What::Metrics, metrics.correct, want.correct as u64, "correct, evaluated");
-        let Some(values) = want.values.last() else { return };
-        let extents = [n, graph.classes()];
-        let rows = &got.evaluation.probabilities;
-        let deviation = Deviation::of(&name, &extents, rows, values, VALUE, Nans::Never);
-        found.add(What::Probabilities, deviation);
+        found.tensor(&self.case.probabilities(n, &want), &got.evaluation.probabilities);
     }
 }
 
@@ -187,26 +305,21 @@ impl Comparisons<'_> {
         self.add(what, Deviation::of_equality(got == want, otherwise));
     }
 
-    /// `n` samples and a node's extents.
-    fn extents(&self, n: usize, id: NodeId) -> Vec<usize> {
-        match self.case.graph.node(id).shape {
-            Shape::Map { h, w, c } => vec![n, h, w, c],
-            Shape::Flat(len) => vec![n, len],
+    fn tensor(&mut self, expected: &Expected, got: &[f32]) {
+        self.add(expected.what, expected.beside(got, Nans::Never));
+    }
+
+    fn number(&mut self, expected: &Expected, got: f64) {
+        let Expected { what, name, values, tolerance, .. } = expected;
+        for want in values {
+            self.add(*what, Deviation::of_number(name, got, *want, *tolerance));
         }
     }
 
-    /// The nodes with a tensor that the device keeps: its name, its extents, and the tensor.
-    fn kept<'t>(
-        &self,
-        n: usize,
-        tensors: &'t [Option<Vec<f32>>],
-    ) -> Vec<(NodeId, String, Vec<usize>, &'t [f32])> {
-        let graph = &self.case.graph;
-        let kept = graph.ids().zip(tensors).filter_map(|(id, tensor)| {
-            let name = format!("{}, {} (batch of {n})", self.case.name, graph.node(id).name);
-            Some((id, name, self.extents(n, id), tensor.as_deref()?))
-        });
-        kept.collect()
+    /// The nodes with a tensor that the device keeps, and it.
+    fn kept<'t>(&self, tensors: &'t [Option<Vec<f32>>]) -> Vec<(NodeId, &'t [f32])> {
+        let kept = self.case.graph.ids().zip(tensors);
+        kept.filter_map(|(id, tensor)| Some((id, tensor.as_deref()?))).collect()
     }
 
     fn step(&mut self, step: &Step, want: &Pass) {
@@ -216,26 +329,23 @@ impl Comparisons<'_> {
     }
 
     fn outputs(&mut self, step: &Step, want: &Pass) {
-        let n = step.samples;
+        let (case, n) = (self.case, step.samples);
         self.equal(What::Metrics, step.metrics.samples, n as u64, "samples");
         self.equal(What::Metrics, step.metrics.correct, want.correct as u64, "correct");
-        let name = format!("{}: loss", self.case.name);
-        let loss = step.metrics.loss / n as f64;
-        self.add(What::Metrics, Deviation::of_number(&name, loss, want.loss, LOSS));
-        for (id, name, extents, value) in self.kept(n, &step.tensors.values) {
-            let want = &want.values[id.index()];
-            let deviation = Deviation::of(&name, &extents, value, want, VALUE, Nans::Never);
-            self.add(What::Value(id), deviation);
+        self.number(&case.mean_loss(self.stage, want), step.metrics.loss / n as f64);
+        for (id, value) in self.kept(&step.tensors.values) {
+            self.tensor(&case.value((self.stage, n), id, want), value);
         }
     }
 
     fn gradients(&mut self, step: &Step, want: &Pass) {
-        let case = self.case;
-        for (id, name, extents, gradient) in self.kept(step.samples, &step.tensors.gradients) {
+        let (case, n) = (self.case, step.samples);
+        for (id, gradient) in self.kept(&step.tensors.gradients) {
             let planned = self.plan.has_gradient(self.plan.slot(id));
             let otherwise = || {
                 format!(
-                    "{name}: a gradient is {}",
+                    "{}: a gradient is {}",
+                    case.node_name(n, id),
                     if planned { "missing" } else { "computed, which nobody reads" }
                 )
             };
@@ -243,34 +353,23 @@ impl Comparisons<'_> {
             self.add(What::Gradient(id), equal);
             // A view shares its input's buffer, which is compared under the input's name.
             if planned && !case.graph.node(id).op.is_view() {
-                let name = format!("gradient of {name}");
-                let want = &want.gradients[id.index()];
-                let deviation =
-                    Deviation::of(&name, &extents, gradient, want, GRADIENT, Nans::Never);
-                self.add(What::Gradient(id), deviation);
+                self.tensor(&case.gradient((self.stage, n), id, want), gradient);
             }
         }
     }
 
     fn parameters(&mut self, step: &Step, want: &Pass) {
         let case = self.case;
-        for (p, gradient) in case.graph.parameters().iter().zip(&want.parameter_gradients) {
-            let name = format!("{}: gradient of {}", case.name, p.name);
-            let got = &step.parameter_gradients[p.range()];
-            let deviation = Deviation::of(&name, &p.shape, got, gradient, SUM, Nans::Never);
-            self.add(What::ParameterGradient(p.node, p.role), deviation);
-
+        let gradients = case.parameter_gradients(want);
+        for (p, expected) in case.graph.parameters().iter().zip(gradients) {
+            self.tensor(&expected, &step.parameter_gradients[p.range()]);
             let (old, new) = (&step.before[p.range()], &step.after[p.range()]);
-            let wide: Vec<f64> = old.iter().map(|&v| f64::from(v)).collect();
-            let deviation = match (p.role.is_trainable(), want.moved(&case.graph, p, &wide)) {
+            let deviation = match (p.role.is_trainable(), case.moved(p, old, want)) {
                 // A step with a rate of 0 leaves all weights as they are.
                 (true, _) => Deviation::of_equality(old == new, || {
                     format!("{}: a rate of 0 moves {}", case.name, p.name)
                 }),
-                (false, Some(want)) => {
-                    let name = format!("{}: {}", case.name, p.name);
-                    Deviation::of(&name, &p.shape, new, &want, MOVING, Nans::Never)
-                }
+                (false, Some(expected)) => expected.beside(new, Nans::Never),
                 (false, None) => Deviation::of_equality(false, || {
                     format!("{}: {} has no reference", case.name, p.name)
                 }),
@@ -285,18 +384,13 @@ impl Comparisons<'_> {
         let (x, y) = rows(samples, &got.batch);
         let parameters = naive::widen(&case.graph, &got.before.parameters);
         let want = naive::pass_of((Mode::Evaluate, &case.loss), &case.graph, &parameters, &x, &y);
-        for (id, name, extents, value) in self.kept(y.len(), &got.tensors.values) {
-            let name = format!("{name}, logit gradients");
-            let want = &want.values[id.index()];
-            let deviation = Deviation::of(&name, &extents, value, want, VALUE, Nans::Never);
-            self.add(What::Value(id), deviation);
+        let stage = (self.stage, y.len());
+        for (id, value) in self.kept(&got.tensors.values) {
+            self.tensor(&case.value(stage, id, &want), value);
         }
-        for (id, name, extents, gradient) in self.kept(y.len(), &got.tensors.gradients) {
+        for (id, gradient) in self.kept(&got.tensors.gradients) {
             if !gradient.is_empty() && !case.graph.node(id).op.is_view() {
-                let name = format!("logit gradient of {name}");
-                let want = &want.gradients[id.index()];
-                let deviation = Deviation::of(&name, &extents, gradient, want, SUM, Nans::Never);
-                self.add(What::Gradient(id), deviation);
+                self.tensor(&case.gradient(stage, id, &want), gradient);
             }
         }
         let otherwise = || format!("{}: logit gradients change the state", case.name);
@@ -309,32 +403,32 @@ impl Comparisons<'_> {
     fn with_nans(&mut self, stage: &str, got: &Tensors, want: &Pass, gradients: Compare) {
         let case = self.case;
         let before_head = |id: NodeId| matches!(case.graph.node(id).shape, Shape::Map { .. });
-        for (id, name, extents, value) in self.kept(case.batch, &got.values) {
+        let at = (Stage::Step, case.batch);
+        for (id, value) in self.kept(&got.values) {
             if before_head(id) {
-                let name = format!("{name}, {stage}");
-                let want = &want.values[id.index()];
-                let nans = Nans::AsTheReference;
-                self.add(What::Value(id), Deviation::of(&name, &extents, value, want, VALUE, nans));
+                let expected = case.value(at, id, want);
+                let expected = Expected { name: format!("{}, {stage}", expected.name), ..expected };
+                self.add(What::Value(id), expected.beside(value, Nans::AsTheReference));
             }
         }
         if gradients == Compare::None {
             return;
         }
-        for (id, name, extents, gradient) in self.kept(case.batch, &got.gradients) {
+        for (id, gradient) in self.kept(&got.gradients) {
             if before_head(id) && !gradient.is_empty() {
-                let name = format!("gradient of {name}, {stage}");
+                let expected = case.gradient(at, id, want);
+                let name = format!("{}, {stage}", expected.name);
+                let mut expected = Expected { name, tolerance: SUM, ..expected };
                 let values = &want.values[id.index()];
-                let mut want = want.gradients[id.index()].clone();
                 if gradients == Compare::LogitsAtNumbers {
-                    for ((want, value), got) in want.iter_mut().zip(values).zip(gradient) {
+                    for ((want, value), got) in expected.values.iter_mut().zip(values).zip(gradient)
+                    {
                         if value.is_nan() && got.is_nan() {
                             *want = f64::NAN;
                         }
                     }
                 }
-                let nans = Nans::AsTheReference;
-                let deviation = Deviation::of(&name, &extents, gradient, &want, SUM, nans);
-                self.add(What::Gradient(id), deviation);
+                self.add(What::Gradient(id), expected.beside(gradient, Nans::AsTheReference));
             }
         }
     }

@@ -2,7 +2,9 @@
 
 pub mod cases;
 mod compare;
+mod concerns;
 mod deviation;
+mod hosted;
 mod model;
 mod once;
 mod opened;
@@ -11,8 +13,10 @@ mod report;
 mod run;
 mod update;
 
+pub(crate) use compare::Expected;
 pub use compare::{Comparison, Stage, What, two_steps};
 pub use deviation::{Deviation, Nans, Tolerance};
+pub(crate) use hosted::{Hosted, HostedMetrics, HostedPass, HostedTensor};
 pub use model::{ModelTolerance, model_step};
 pub use once::once;
 pub use opened::{Opened, Tensors};

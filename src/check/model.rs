@@ -1,12 +1,13 @@
 //! Steps of a whole model beside the reference: each tensor by its norm, as roundings of one
 //! layer are inputs of the next.
 
+use super::compare::{Expected, What};
 use super::deviation::{Deviation, Nans, Tolerance};
 use super::record::{STILL, batches, evaluate, rows};
 use crate::backend::{Backend, DatasetRef, Optimizer, State, Tensor};
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::naive::{self, Mode};
+use crate::naive::{self, Mode, Pass};
 
 /// Of weights, velocity and moving statistics after a step with a rate of 0.5.
 const UPDATED: Tolerance = Tolerance { absolute: 5e-6, relative: 1e-5 };
@@ -77,8 +78,50 @@ pub fn model_step(
     Ok(all)
 }
 
-/// A step with momentum from a velocity that is not 0: weights, velocity and moving statistics beside
-/// the reference's gradients and formula.
+/// The step that moves weights: with momentum.
+pub(super) const MOVING_STEP: Optimizer = Optimizer::momentum(0.5, 0.9, true);
+
+/// Where it begins: a velocity that is not 0.
+pub(super) fn moving(graph: &Graph, parameters: &[f32]) -> State {
+    let mut before = State::new(parameters.to_vec());
+    for p in graph.parameters().iter().filter(|p| p.role.is_trainable()) {
+        let velocity = before.velocity[p.range()].iter_mut().zip(&parameters[p.range()]);
+        velocity.for_each(|(v, w)| *v = 0.25 * w);
+    }
+    before
+}
+
+/// Weights, velocity and moving statistics behind it: by the reference's gradients and formula.
+pub(super) fn after_moving(graph: &Graph, before: &State, want: &Pass) -> Vec<Expected> {
+    let reference = naive::sgd::Sgd {
+        rate: f64::from(MOVING_STEP.learning_rate),
+        momentum: f64::from(0.9_f32),
+        nesterov: true,
+    };
+    let widen = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
+    let mut all = Vec::new();
+    for (p, gradient) in graph.parameters().iter().zip(&want.parameter_gradients) {
+        let mut w = widen(&before.parameters[p.range()]);
+        let mut v = widen(&before.velocity[p.range()]);
+        let expected = |what, of: &str, values: Vec<f64>| Expected {
+            what,
+            name: format!("{}: {of} of {} after a step", graph.model(), p.name),
+            extents: vec![values.len()],
+            values,
+            tolerance: UPDATED,
+        };
+        if p.role.is_trainable() {
+            reference.step(&mut w, &mut v, gradient);
+            all.push(expected(What::Velocity(p.node, p.role), "velocity", v));
+        } else if let Some(moved) = want.moved(graph, p, &w) {
+            w = moved;
+        }
+        all.push(expected(What::Parameter(p.node, p.role), "value", w));
+    }
+    all
+}
+
+/// A step that moves weights, beside the reference.
 ///
 /// # Errors
 /// If the device fails.
@@ -89,39 +132,26 @@ pub(super) fn model_update(
     batch: &[u32],
     backend: &mut dyn Backend,
 ) -> Result<Vec<Deviation>> {
-    let sgd = Optimizer::momentum(0.5, 0.9, true);
-    let mut before = State::new(parameters.to_vec());
-    for p in graph.parameters().iter().filter(|p| p.role.is_trainable()) {
-        let velocity = before.velocity[p.range()].iter_mut().zip(&parameters[p.range()]);
-        velocity.for_each(|(v, w)| *v = 0.25 * w);
-    }
+    let before = moving(graph, parameters);
     backend.set_state(&before)?;
-    backend.train_step(samples, &batches(batch), sgd)?;
+    backend.train_step(samples, &batches(batch), MOVING_STEP)?;
     let after = backend.state()?;
     let (x, y) = rows(samples, batch);
     let want = naive::pass(graph, &naive::widen(graph, parameters), &x, &y);
-    let reference = naive::sgd::Sgd {
-        rate: f64::from(sgd.learning_rate),
-        momentum: f64::from(0.9_f32),
-        nesterov: true,
-    };
-    let widen = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
     let mut all = Vec::new();
-    for (p, gradient) in graph.parameters().iter().zip(&want.parameter_gradients) {
-        let at = p.range();
-        let mut compare = |what: &str, got: &[f32], want: &[f64]| {
-            let name = format!("{}: {what} of {} after a step", graph.model(), p.name);
-            all.push(Deviation::of(&name, &[want.len()], got, want, UPDATED, Nans::Never));
+    for expected in after_moving(graph, &before, &want) {
+        let (node, role, from) = match expected.what {
+            What::Velocity(node, role) => (node, role, &after.velocity),
+            What::Parameter(node, role) => (node, role, &after.parameters),
+            What::Value(_)
+            | What::Gradient(_)
+            | What::ParameterGradient(..)
+            | What::Metrics
+            | What::Probabilities
+            | What::State => continue,
         };
-        let mut w = widen(&before.parameters[at.clone()]);
-        let mut v = widen(&before.velocity[at.clone()]);
-        if p.role.is_trainable() {
-            reference.step(&mut w, &mut v, gradient);
-            compare("velocity", &after.velocity[at.clone()], &v);
-        } else if let Some(moved) = want.moved(graph, p, &w) {
-            w = moved;
-        }
-        compare("value", &after.parameters[at], &w);
+        let own = graph.parameters().iter().find(|p| (p.node, p.role) == (node, role));
+        all.extend(own.map(|p| expected.beside(&from[p.range()], Nans::Never)));
     }
     Ok(all)
 }

@@ -19,9 +19,9 @@ pub struct Prepared {
     pub plan: Plan,
     pub(super) x: Vec<f32>,
     pub(super) y: Vec<u32>,
-    parameters: Vec<f32>,
+    pub(super) parameters: Vec<f32>,
     /// Two whole batches, then a partial one over what they left in the buffers.
-    batches: [Vec<u32>; 3],
+    pub(super) batches: [Vec<u32>; 3],
     pub(super) expected: [Pass; 3],
 }
 
@@ -66,8 +66,7 @@ impl Prepared {
     /// If the graph cannot be planned.
     pub fn new(case: Case) -> Result<Self> {
         let plan = case.plan()?;
-        // With a partial batch at the end of an evaluation.
-        let (x, y, parameters) = fill(&case, 2 * case.batch + case.partial);
+        let (x, y, parameters) = fill(&case, case.samples());
         let all: Vec<u32> = (0..2 * case.batch as u32).rev().collect();
         let batches =
             [&all[..case.batch], &all[case.batch..], &all[1..=case.partial]].map(<[u32]>::to_vec);

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use super::cases::nan::Poisoned;
 use super::cases::{self, Case};
-use super::compare::{Comparison, What};
+use super::compare::Comparison;
+use super::concerns::concerns;
 use super::deviation::{Deviation, Nans, Tolerance};
 use super::model::{ModelTolerance, model_evaluation, model_step, model_update};
 use super::opened::Opened;
@@ -23,7 +24,7 @@ use crate::gpu::{
     self, Buffer, Caps, Describer, Gpu, GpuOptions, KERNELS, Kernel, KernelVariant, TileConfig,
     Tiles,
 };
-use crate::graph::{Graph, NodeId, Shape};
+use crate::graph::{Graph, Shape};
 use crate::models::Model;
 use crate::naive;
 use crate::ops::gpu::DispatchDesc;
@@ -842,39 +843,4 @@ impl Found {
 
 fn deviations(comparisons: Vec<Comparison>) -> Vec<Deviation> {
     comparisons.into_iter().map(|comparison| comparison.deviation).collect()
-}
-
-/// Whether what was compared is in the buffer, or comes from it alone.
-fn concerns(plan: &Plan, buffer: Buffer, what: What) -> bool {
-    let graph = plan.graph();
-    let same = |a, b| plan.slot(a) == plan.slot(b);
-    match (buffer, what) {
-        (Buffer::Value(a), What::Value(b)) | (Buffer::Gradient(a), What::Gradient(b)) => same(a, b),
-        // Where a maximum was shows in the gradients of the layer below.
-        (Buffer::Argmax(a), What::ParameterGradient(b, _)) => graph.node(a).inputs.contains(&b),
-        (Buffer::Argmax(a), What::Gradient(b)) => {
-            let below = &graph.node(a).inputs;
-            below.contains(&b) || below.iter().any(|below| graph.node(*below).inputs.contains(&b))
-        }
-        (
-            Buffer::BatchStats(a) | Buffer::Moments(a) | Buffer::NodeParameters(a),
-            What::Value(b) | What::Parameter(b, _),
-        )
-        | (Buffer::PartialSums(a), What::ParameterGradient(b, _) | What::Parameter(b, _))
-        | (Buffer::NodeParameterGradients(a), What::ParameterGradient(b, _)) => a == b,
-        (Buffer::Parameter(a, p), What::Parameter(b, q))
-        | (Buffer::ParameterGradient(a, p), What::ParameterGradient(b, q)) => a == b && p == q,
-        (
-            Buffer::AllParameterGradients | Buffer::AllParameters | Buffer::Velocity,
-            What::ParameterGradient(..) | What::Parameter(..),
-        ) => true,
-        (Buffer::LossTensors(a), What::Value(b) | What::Gradient(b)) => {
-            let below = &graph.node(a).inputs;
-            let input = |logits: &NodeId| graph.node(*logits).inputs.iter().any(|x| same(*x, b));
-            same(a, b) || below.contains(&b) || below.iter().any(input)
-        }
-        (Buffer::StepMetrics | Buffer::Penalties, What::Metrics)
-        | (Buffer::Probabilities, What::Probabilities) => true,
-        _ => false,
-    }
 }

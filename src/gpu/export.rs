@@ -64,6 +64,9 @@ pub struct Recording {
     pub metrics_per_step: usize,
     /// Floats of each step in `roles.penalties`, whose sum is added to the mean loss.
     pub penalties_per_step: usize,
+    /// What each dispatch writes, for this program.
+    #[serde(skip)]
+    pub(crate) writes: Vec<Vec<Buffer>>,
 }
 
 /// A shader.
@@ -169,6 +172,9 @@ pub struct Roles {
     pub parameters: usize,
     /// The optimiser's velocity, as the parameters.
     pub velocity: usize,
+    /// The gradients of all parameters after a training step, as the parameters. Only where it trains.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter_gradients: Option<usize>,
     /// Adam's first moments in place of the velocity, then as many second ones. Only where it trains.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moments: Option<usize>,
@@ -318,6 +324,7 @@ impl Recording {
             roles: Roles {
                 parameters: role(Buffer::AllParameters)?,
                 velocity: role(Buffer::Velocity)?,
+                parameter_gradients: of(Buffer::AllParameterGradients),
                 moments: of(Buffer::AdamMoments),
                 first_not_finite: of(Buffer::FirstNotFinite),
                 order: index(of_samples.order),
@@ -331,6 +338,7 @@ impl Recording {
             },
             metrics_per_step: METRICS,
             penalties_per_step: of_data.penalties_per_step,
+            writes: Vec::new(),
         };
         let before = gather.iter().chain(forward).chain(loss).map(|recorded| (recorded, true));
         let behind = backward.iter().map(|recorded| (recorded, false));
@@ -338,6 +346,7 @@ impl Recording {
         for (recorded, evaluates) in before.chain(behind).chain(update) {
             let at = recording.dispatches.len();
             recording.dispatches.push(DispatchText::of(recorded, &index));
+            recording.writes.push(recorded.writes().collect());
             recording.add_kernel(recorded)?;
             let Passes { train, evaluate, explain } = &mut recording.passes;
             if plan.trains() && recorded.when.includes(true) {

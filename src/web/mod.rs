@@ -1,6 +1,7 @@
 //! A page that runs trained models on sound in a browser, and trains one there: `genre-gpu web`.
 //!
 //! ```text
+//! check.rs     the self-test of the kernels
 //! models.rs    what of a run goes into the page
 //! training.rs  the demo songs to train on, and how
 //! store.rs     what both share: shaders, recordings, floats
@@ -11,6 +12,7 @@
 //! The page is one file: it opens from a disk, asks no server for anything, and its policy of contents
 //! forbids it to. `web/player.html` is its text, `web/*.js` what it does.
 
+mod check;
 mod models;
 mod pack;
 mod script;
@@ -36,7 +38,7 @@ pub(crate) use pack::packed;
 use store::Store;
 
 /// Seconds of each of the two built-in clips.
-const CLIP_SECONDS: usize = 6;
+const CLIP_SECONDS: usize = 5;
 /// Their genres.
 const CLIPS: [Genre; 2] = [Genre::Classical, Genre::Metal];
 /// Colours of a map.
@@ -45,7 +47,7 @@ const COLOURS: usize = 256;
 /// How much is in the page beside the models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// Two clips and the songs to train on.
+    /// Two clips, the songs to train on, and the self-test.
     Whole,
     /// Nothing: a player for sound that the visitor has.
     Player,
@@ -60,6 +62,8 @@ struct Data<'a> {
     clips: &'a [ClipText],
     colours: Colours,
     training: Option<training::TrainingText>,
+    /// Whether the self-test is in the page.
+    checks: bool,
 }
 
 #[derive(Serialize)]
@@ -84,6 +88,7 @@ struct Page<'a> {
     titles: Vec<&'a str>,
     clips: &'a [ClipText],
     trains: bool,
+    checks: bool,
     packs: Vec<Pack>,
     style: &'static str,
     script: &'a str,
@@ -134,6 +139,10 @@ pub fn page(
         packs.push(Pack::of_bytes("spectrograms", &large.spectrograms)?);
         packs.push(Pack::of_bytes("orders", &large.orders)?);
         training = Some(text);
+        // Behind all recordings, whose kernels it is to check.
+        let (check, floats) = check::check(&mut store)?;
+        packs.push(Pack::of_json("check-cases", &check)?);
+        packs.push(Pack::of_bytes("check-floats", floats.bytes())?);
     }
     let data = Data {
         version: env!("CARGO_PKG_VERSION"),
@@ -146,10 +155,10 @@ pub fn page(
             heat: colours(ColourMap::Viridis),
         },
         training,
+        checks: extent == Extent::Whole,
     };
     packs.push(Pack::of_json("data", &data)?);
-    let floats: Vec<u8> = store.floats.iter().flat_map(|x| x.to_le_bytes()).collect();
-    packs.push(Pack::of_bytes("floats", &floats)?);
+    packs.push(Pack::of_bytes("floats", store.floats.bytes())?);
     let titles: Vec<&str> = models.iter().map(ModelText::title).collect();
     let (script, style) = (script::script(), include_str!("../../web/player.css"));
     let (script_hash, style_hash) = (policy_hash(&script), policy_hash(style));
@@ -158,6 +167,7 @@ pub fn page(
         titles,
         clips: &clips,
         trains: data.training.is_some(),
+        checks: data.checks,
         packs,
         style,
         script: &script,

@@ -126,7 +126,7 @@ impl ModelText {
             graph: GraphText::of(&graph),
             layers: layers.collect(),
             recordings: store.add_by_kind(&record)?,
-            weights: store.add_floats(&parameters),
+            weights: store.floats.add(&parameters),
         })
     }
 

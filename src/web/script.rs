@@ -2,7 +2,7 @@
 //! page that is opened from a disk needs no request, and tests can load each module by itself.
 
 /// The modules, each behind those that it imports.
-const MODULES: [(&str, &str); 27] = [
+const MODULES: [(&str, &str); 30] = [
     ("save.js", include_str!("../../web/save.js")),
     ("pack.js", include_str!("../../web/pack.js")),
     ("pause.js", include_str!("../../web/pause.js")),
@@ -26,9 +26,12 @@ const MODULES: [(&str, &str); 27] = [
     ("replay.js", include_str!("../../web/replay.js")),
     ("network.js", include_str!("../../web/network.js")),
     ("training.js", include_str!("../../web/training.js")),
+    ("deviation.js", include_str!("../../web/deviation.js")),
+    ("check.js", include_str!("../../web/check.js")),
     ("draw.js", include_str!("../../web/draw.js")),
     ("listen-view.js", include_str!("../../web/listen-view.js")),
     ("train-view.js", include_str!("../../web/train-view.js")),
+    ("check-view.js", include_str!("../../web/check-view.js")),
     ("main.js", include_str!("../../web/main.js")),
 ];
 

@@ -13,8 +13,39 @@ use crate::gpu::{KernelText, Recording, TileConfig, Tiles};
 pub(super) struct Store {
     pub(super) kernels: BTreeMap<&'static str, KernelText>,
     pub(super) recordings: Vec<RecordingText>,
-    pub(super) floats: Vec<f32>,
+    pub(super) floats: FloatList,
 }
+
+/// Floats that parts of the page refer to by place.
+#[derive(Default)]
+pub(super) struct FloatList {
+    /// In little endian.
+    bytes: Vec<u8>,
+    /// What was added, so that equal floats lie there once.
+    known: BTreeMap<Vec<u8>, Floats>,
+}
+
+impl FloatList {
+    /// Where they are.
+    pub(super) fn add(&mut self, floats: &[f32]) -> Floats {
+        let bytes: Vec<u8> = floats.iter().flat_map(|x| x.to_le_bytes()).collect();
+        if let Some(known) = self.known.get(&bytes) {
+            return *known;
+        }
+        let place = Floats { offset: self.bytes.len() / size_of::<f32>(), length: floats.len() };
+        self.bytes.extend(&bytes);
+        self.known.insert(bytes, place);
+        place
+    }
+
+    /// In little endian.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// The tiles for graphics cards and those for GPUs in software.
+pub(super) const KINDS: [TileConfig; 2] = [TileConfig::Narrow, TileConfig::Wide];
 
 /// A recording that names its kernels.
 #[derive(Serialize)]
@@ -40,23 +71,25 @@ impl Store {
         &mut self,
         record: &dyn Fn(&Tiles) -> Result<Recording>,
     ) -> Result<ByKind> {
-        let mut add = |tiles: TileConfig| Ok(self.add_recording(record(&tiles.into())?));
-        Ok(ByKind { hardware: add(TileConfig::Narrow)?, software: add(TileConfig::Wide)? })
+        let [hardware, software] = KINDS.map(|tiles| record(&tiles.into()));
+        Ok(ByKind {
+            hardware: self.add_recording(hardware?),
+            software: self.add_recording(software?),
+        })
     }
 
     /// Its number among the recordings.
-    pub(super) fn add_recording(&mut self, mut recording: Recording) -> usize {
-        let kernels = std::mem::take(&mut recording.kernels);
-        let kernel_names = kernels.keys().copied().collect();
-        self.kernels.extend(kernels);
-        self.recordings.push(RecordingText { kernel_names, recording });
+    fn add_recording(&mut self, recording: Recording) -> usize {
+        let text = self.share_kernels(recording);
+        self.recordings.push(text);
         self.recordings.len() - 1
     }
 
-    /// Where they are.
-    pub(super) fn add_floats(&mut self, floats: &[f32]) -> Floats {
-        let offset = self.floats.len();
-        self.floats.extend(floats);
-        Floats { offset, length: floats.len() }
+    /// The recording with its shaders among those of all.
+    pub(super) fn share_kernels(&mut self, mut recording: Recording) -> RecordingText {
+        let kernels = std::mem::take(&mut recording.kernels);
+        let kernel_names = kernels.keys().copied().collect();
+        self.kernels.extend(kernels);
+        RecordingText { kernel_names, recording }
     }
 }

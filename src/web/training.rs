@@ -167,7 +167,7 @@ fn trained(
         facts: ModelFacts { name: name.into(), model: model.text.clone(), ..facts.clone() },
         graph: text,
         recordings: store.add_by_kind(&record)?,
-        weights: store.add_floats(&weights),
+        weights: store.floats.add(&weights),
         epochs: config.epochs,
         learning_rate: config.learning_rate,
         schedule: match config.schedule {

@@ -71,7 +71,8 @@ impl Suite {
             What::Value(id)
             | What::Gradient(id)
             | What::ParameterGradient(id, _)
-            | What::Parameter(id, _) => is_own(id),
+            | What::Parameter(id, _)
+            | What::Velocity(id, _) => is_own(id),
             What::Metrics | What::Probabilities | What::State => false,
         }
     }

@@ -1,11 +1,18 @@
-// The songs on which a page trains, as numpy arrays that the program reads.
+// What lies in a page, and the songs on which it trains as numpy arrays that the program reads.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 
-function element(page, id) {
-  const text = new RegExp(`<script type="text/plain" id="${id}">([^<]*)</script>`).exec(page)[1];
-  return gunzipSync(Buffer.from(text, "base64"));
+const pattern = (id) => new RegExp(`(<script type="text/plain" id="${id}">)([^<]*)`);
+
+/** The bytes of an element. */
+export function element(page, id) {
+  return gunzipSync(Buffer.from(pattern(id).exec(page)[2], "base64"));
+}
+
+/** The page with other bytes in an element. */
+export function withElement(page, id, bytes) {
+  return page.replace(pattern(id), (_, tag) => tag + gzipSync(bytes).toString("base64"));
 }
 
 /** Spectrograms in dB, labels and classes. */

@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
-import { trainingArrays, writeArrays } from "./arrays.mjs";
+import { element, trainingArrays, withElement, writeArrays } from "./arrays.mjs";
 import { scalars } from "./events.mjs";
 
 const [program, folder, shots] = process.argv.slice(2);
@@ -49,7 +49,7 @@ const browsers = {
 let failed = 0;
 
 /** Opens the page; what it complains of or asks for is kept. */
-async function open(kind = "webgpu", options = {}) {
+async function open(kind = "webgpu", options = {}, file = "page.html") {
   const context = await browsers[kind].newContext({ viewport: { width: 1200, height: 900 }, acceptDownloads: true, ...options });
   const tab = await context.newPage();
   // A hang fails the test; a software GPU compiles for minutes on a busy machine.
@@ -61,7 +61,7 @@ async function open(kind = "webgpu", options = {}) {
   });
   tab.on("pageerror", (error) => troubles.push(String(error)));
   tab.on("request", (request) => requests.push(request.url()));
-  const url = pathToFileURL(at("page.html")).href;
+  const url = pathToFileURL(at(file)).href;
   await tab.goto(url);
   await tab.waitForFunction(() => /The models run/.test(document.getElementById("device").textContent));
   const check = () => {
@@ -84,6 +84,20 @@ async function hear(tab, file) {
     const status = document.getElementById("status");
     return status.textContent === "" || status.classList.contains("warning");
   });
+}
+
+/** Opens the page again with its device in `globalThis.device`: the page keeps it to itself. */
+async function catchDevice(tab) {
+  await tab.addInitScript(() => {
+    const request = GPUAdapter.prototype.requestDevice;
+    GPUAdapter.prototype.requestDevice = async function caught(...words) {
+      globalThis.device = await request.apply(this, words);
+      return globalThis.device;
+    };
+  });
+  await tab.reload();
+  await tab.waitForFunction(() => /The models run/.test(document.getElementById("device").textContent), null,
+    { timeout: 120_000 });
 }
 
 async function saved(tab, button) {
@@ -221,16 +235,7 @@ await test("training has the losses of train --device gpu, and its weights are t
 
 await test("a GPU that is lost in training is reported, and training goes on", async () => {
   const { tab, close } = await open();
-  // The page keeps its device to itself: the next one that is asked for is caught.
-  await tab.addInitScript(() => {
-    const request = GPUAdapter.prototype.requestDevice;
-    GPUAdapter.prototype.requestDevice = async function caught(...words) {
-      globalThis.device = await request.apply(this, words);
-      return globalThis.device;
-    };
-  });
-  await tab.reload();
-  await tab.waitForFunction(() => /The models run/.test(document.getElementById("device").textContent));
+  await catchDevice(tab);
   await tab.fill("#train-epochs", "2");
   await tab.click("#train-start");
   await tab.waitForFunction(() => /Epoch 2 of 2/.test(document.getElementById("train-status").textContent));
@@ -249,6 +254,68 @@ await test("without WebGPU training says what is missing", async () => {
   await tab.click("#train-start");
   await tab.waitForFunction(() => /Training needs WebGPU/.test(document.getElementById("train-status").textContent));
   check();
+  await close();
+});
+
+/** Checks the GPU and returns the verdict, and the cells of each kernel. */
+async function checked(tab) {
+  await tab.click("#check-start");
+  await tab.waitForFunction(() => /^(Passed|FAILED|The check ended|There is no GPU)/.test(
+    document.getElementById("check-status").textContent), null, { timeout: 600_000 });
+  const rows = await tab.locator("#check-kernels tbody tr").evaluateAll((all) =>
+    all.map((row) => [...row.cells].map((cell) => cell.textContent)));
+  return { verdict: await said(tab, "check-status"), kernels: Object.fromEntries(rows.map(([name, ...rest]) => [name, rest])) };
+}
+
+await test("the self-test passes, and every kernel that the page uses is compared", async () => {
+  const { tab, check, close } = await open();
+  const { verdict, kernels } = await checked(tab);
+  assert.match(verdict, /^Passed in/);
+  const { recordings } = JSON.parse(element(page, "data"));
+  const used = new Set(recordings.flatMap((recording) => recording.kernel_names));
+  for (const name of used) assert.equal(kernels[name]?.[0], "ok", name);
+  const text = (await saved(tab, "#check-save")).toString();
+  for (const name of used) assert.match(text, new RegExp(`\\n${name} +ok `));
+  const worst = Object.entries(kernels).map(([name, [, , share]]) => [parseInt(share, 10), name]).sort(([a], [b]) => b - a);
+  console.log(`      ${verdict} ${worst.slice(0, 3).map(([share, name]) => `${name} ${share} %`).join(", ")}`);
+  check();
+  if (shots) await tab.locator("#check").screenshot({ path: join(shots, "check.png") });
+  await close();
+});
+
+// A part of a kernel's text, and what is wrong in its place.
+for (const [kernel, right, wrong] of [
+  ["sgd_step", "step.momentum * velocity - ", "step.momentum * velocity + "],
+]) {
+  await test(`a wrong kernel is named: ${kernel}`, async () => {
+    const data = JSON.parse(element(page, "data"));
+    const { code } = data.kernels[kernel];
+    assert.ok(code.includes(right), `${kernel} has ${right}`);
+    data.kernels[kernel].code = code.replaceAll(right, wrong);
+    writeFileSync(at("broken.html"), withElement(page, "data", JSON.stringify(data)));
+    const { tab, close } = await open("webgpu", {}, "broken.html");
+    const { verdict, kernels } = await checked(tab);
+    assert.match(verdict, new RegExp(`^FAILED in.*First wrong in a step: ${kernel} `));
+    assert.equal(kernels[kernel][0], "WRONG");
+    assert.match(await said(tab, "check-wrong"), /elements differ by more than/);
+    await close();
+  });
+}
+
+await test("without WebGPU the self-test says what is missing; a lost GPU is reported, and the next check works", async () => {
+  const without = await open("script");
+  assert.match((await checked(without.tab)).verdict, /There is no GPU to check: this browser has no WebGPU/);
+  without.check();
+  await without.close();
+  const { tab, close } = await open();
+  await catchDevice(tab);
+  await tab.click("#check-start");
+  await tab.waitForFunction(() => /^Checked [0-9]+ of/.test(document.getElementById("check-status").textContent), null,
+    { timeout: 120_000 });
+  await tab.evaluate(() => globalThis.device.destroy());
+  await tab.waitForFunction(() => /^The check ended: the GPU was lost/.test(
+    document.getElementById("check-status").textContent), null, { timeout: 60_000 });
+  assert.match((await checked(tab)).verdict, /^Passed in/);
   await close();
 });
 

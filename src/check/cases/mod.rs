@@ -87,6 +87,11 @@ impl Case {
     pub fn plan(&self) -> Result<Plan> {
         Plan::new(self.graph.clone(), self.batch)?.with_loss(&self.loss)
     }
+
+    /// Samples that it is run with: an evaluation of them ends with a partial batch.
+    pub(crate) fn samples(&self) -> usize {
+        2 * self.batch + self.partial
+    }
 }
 
 /// A convolution with a bias.
