@@ -38,7 +38,7 @@ pub(crate) use pack::packed;
 use store::Store;
 
 /// Seconds of each of the two built-in clips.
-const CLIP_SECONDS: usize = 5;
+const CLIP_SECONDS: usize = 4;
 /// Their genres.
 const CLIPS: [Genre; 2] = [Genre::Classical, Genre::Metal];
 /// Colours of a map.
