@@ -3,7 +3,7 @@
 // FOLDER keeps the runs and the page. Ends with 1 if anything is wrong. CHROMIUM names the browser.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -213,6 +213,7 @@ await test("training has the losses of train --device gpu, and its weights are t
 
   const arrays = trainingArrays(page);
   writeArrays(at("arrays"), arrays);
+  rmSync(at("events"), { recursive: true, force: true });
   genreGpu("train", "--data", "arrays", "--device", "gpu", ...same, "--epochs", "4", "--out", "native", "--overwrite",
     "--log-dir", "events", "--quiet", "--class-names", arrays.classes.join(","));
   const want = scalars(at("events", "train"), "batch_loss");
