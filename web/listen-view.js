@@ -312,7 +312,7 @@ export function startListening(data, networks) {
     const { model, song, maps } = heard;
     const { classes } = model.facts;
     const cut = song.cuts[chosen];
-    const shares = classes.map((name, label) => `${name} ${(100 * cut.probabilities[label]).toFixed(0)} %`);
+    const shares = classes.map((name, label) => `${name} ${(100 * cut.probabilities[label]).toFixed(0)}\u00a0%`);
     let text = `Framed: cut ${chosen + 1} of ${song.cuts.length}, ${clockOf(cut.start_s)} to ${clockOf(cut.end_s)}: ` +
       `${shares.join(", ")}.`;
     const map = mapOf(maps, chosen);

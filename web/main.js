@@ -87,7 +87,7 @@ export async function main() {
     await networks.use(0, async (network) => {
       device.textContent = gpu.device
         ? `The models run on ${network.device}.`
-        : `The models run in ${network.device}: ${gpu.missing}. They give the same answers there, more slowly.`;
+        : `The models run in ${network.device}: ${gpu.missing}. They give the same answers there.`;
     });
   } catch (error) {
     device.textContent = `The page cannot start: ${/** @type {Error} */ (error).message}.`;
