@@ -9,7 +9,11 @@ import { closeRecording, openRecording, padded, preparePass, readFloats, readPar
  */
 export async function findGpu() {
   const missing = (/** @type {string} */ missing) => /** @type {import("./types").NoGpu} */ ({ device: null, missing });
-  if (!("gpu" in navigator) || !navigator.gpu) return missing("this browser has no WebGPU");
+  if (!("gpu" in navigator) || !navigator.gpu) {
+    // As a page that a report opened.
+    return missing(globalThis.isSecureContext ? "this browser has no WebGPU"
+      : "a browser gives WebGPU only to pages from a disk or over https");
+  }
   let adapter = null;
   try {
     adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
