@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::models::Floats;
-use super::store::{FloatList, KINDS, RecordingText, Store};
+use super::store::{FloatList, Floats, KINDS, RecordingText, Store};
 use crate::backend::Rule;
 use crate::check::cases::{self, Case};
 use crate::check::{Expected, Hosted, HostedMetrics, HostedPass, HostedTensor, Stage, Tolerance};

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::store::{ByKind, Store};
+use super::store::{ByKind, Floats, Store};
 use crate::audio::{CutFrom, FrontEnd, FrontEndSpec, ZeroDb};
 use crate::error::Result;
 use crate::explain::{LayerFacts, Readable};
@@ -64,13 +64,6 @@ struct LayerText {
     facts: LayerFacts,
     /// Which of the recording's tensors are its own.
     probe: usize,
-}
-
-/// Floats among all that the page holds.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(super) struct Floats {
-    pub(super) offset: usize,
-    pub(super) length: usize,
 }
 
 impl GraphText {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::models::Floats;
 use crate::error::Result;
 use crate::gpu::{KernelText, Recording, TileConfig, Tiles};
 
@@ -14,6 +13,13 @@ pub(super) struct Store {
     pub(super) kernels: BTreeMap<&'static str, KernelText>,
     pub(super) recordings: Vec<RecordingText>,
     pub(super) floats: FloatList,
+}
+
+/// Floats among all that the page holds.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Floats {
+    pub(super) offset: usize,
+    pub(super) length: usize,
 }
 
 /// Floats that parts of the page refer to by place.

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::models::{Floats, GraphText};
-use super::store::{ByKind, Store};
+use super::models::GraphText;
+use super::store::{ByKind, Floats, Store};
 use crate::audio::FrontEnd;
 use crate::backend::{Loss, Rule};
 use crate::data::{Scale, ScaleKind};
