@@ -55,14 +55,14 @@ export function checkVerdict({ kernels, first, passed, seconds }) {
 /**
  * The text that `genre-gpu check` prints, as far as a page knows it.
  * @param {import("./types").Checked} checked
- * @param {{ gpu: string, version: string, browser: string }} on
+ * @param {{ gpu: string, kind: "hardware" | "software", version: string, browser: string }} on
  */
-export function checkText(checked, { gpu, version, browser }) {
+export function checkText(checked, { gpu, kind, version, browser }) {
   const tables = [["kernel", checked.kernels], ["check", checked.operations]].map(([name, tallies]) =>
     alignedRows([[/** @type {string} */ (name), "", "error", "limit"],
       .../** @type {string[][]} */ (rowsOf(/** @type {any} */ (tallies)))]).join("\n"));
   const wrong = wrongOf(checked);
-  const head = [`GPU: ${gpu}, WebGPU`, `genre-gpu ${version} in a page, fused kernels, narrow tiles`, `browser: ${browser}`];
+  const head = [`GPU: ${gpu}, WebGPU`, `genre-gpu ${version} in a page, fused kernels, ${kind === "software" ? "wide" : "narrow"} tiles`, `browser: ${browser}`];
   return [head.join("\n"), ...tables, ABOUT,
     ...(wrong.length > 0 ? [`Wrong:\n${wrong.join("\n")}`] : []), checkVerdict(checked)].join("\n\n") + "\n";
 }
@@ -96,9 +96,9 @@ export function startChecking(data, networks) {
     else start.focus();
   }
 
-  /** @param {import("./types").Checked} checked @param {string} gpu */
-  function show(checked, gpu) {
-    text = checkText(checked, { gpu, version: data.version, browser: navigator.userAgent });
+  /** @param {import("./types").Checked} checked @param {string} gpu @param {"hardware" | "software"} kind */
+  function show(checked, gpu, kind) {
+    text = checkText(checked, { gpu, kind, version: data.version, browser: navigator.userAgent });
     elementOf("check-kernels", HTMLElement).replaceChildren(tableOf(`Kernels on ${gpu}`,
       ["Kernel", "Verdict", "Error", "Limit"], rowsOf(checked.kernels)));
     elementOf("check-operations", HTMLElement).replaceChildren(tableOf("The same comparisons by operation",
@@ -137,7 +137,7 @@ export function startChecking(data, networks) {
         say("Stopped: nothing is known of this GPU.");
         return;
       }
-      show(checked, gpu.name);
+      show(checked, gpu.name, gpu.kind);
       say(checkVerdict(checked), !checked.passed);
     } catch (error) {
       say(`The check ended: ${/** @type {Error} */ (error).message}. That, too, is a reason not to trust this GPU; ` +

@@ -1,5 +1,6 @@
 // A song, its verdict, and what that rests on.
 import { heatOf } from "./cam.js";
+import { decimals } from "./decimals.js";
 import { colourOfClass, paletteOf, pictureOf, prepareCanvas, roundTicks } from "./draw.js";
 import { cutsOf, scaleCuts } from "./front-end.js";
 import { bandEdgesHz } from "./mel.js";
@@ -102,7 +103,7 @@ export function startListening(data, networks) {
       checked();
       const song = verdictOf(probabilities, cuts, x, model);
       const seconds = (performance.now() - begin) / 1000;
-      heard = { model, at, sound, cuts, x, song, maps: new Map() };
+      heard = { model, at, sound, cuts, x, song, maps: new Map(), pending: new Set() };
       chosen = 0;
       showVerdict(seconds);
       say("");
@@ -119,7 +120,6 @@ export function startListening(data, networks) {
     const { classes } = model.facts;
     elementOf("result", HTMLElement).hidden = false;
     elementOf("verdict", HTMLElement).textContent = `${sound.name}: ${sentenceOf(song, classes)}`;
-    elementOf("remark", HTMLElement).textContent = song.remark ? `Remark: ${song.remark}.` : "";
     const shares = classes.map((name, label) => {
       const row = document.createElement("div");
       row.className = "share";
@@ -127,7 +127,7 @@ export function startListening(data, networks) {
       word.textContent = name;
       bar.style.width = `${100 * song.probabilities[label]}%`;
       bar.style.background = colourOfClass(label);
-      number.textContent = `${(100 * song.probabilities[label]).toFixed(0)} %`;
+      number.textContent = `${decimals(100 * song.probabilities[label], 0)} %`;
       row.append(word, bar, number);
       return row;
     });
@@ -144,9 +144,9 @@ export function startListening(data, networks) {
       button.type = "button";
       button.textContent = letterOf(best);
       button.style.background = colourOfClass(best);
-      button.title = `${clockOf(cut.start_s)}: ${classes[best]} ${(100 * cut.probabilities[best]).toFixed(0)} %`;
+      button.title = `${clockOf(cut.start_s)}: ${classes[best]} ${decimals(100 * cut.probabilities[best], 0)} %`;
       button.setAttribute("aria-label", button.title);
-      button.addEventListener("click", () => choose(i));
+      button.addEventListener("click", () => seek(i));
       return button;
     });
     strip.replaceChildren(...buttons);
@@ -181,6 +181,12 @@ export function startListening(data, networks) {
     showWindow();
   }
 
+  /** Chooses a cut, and has the player go on from there. @param {number} cut */
+  function seek(cut) {
+    choose(cut);
+    if (heard) player.currentTime = heard.song.cuts[chosen].start_s;
+  }
+
   /** From which cut to which the picture is. */
   function shown() {
     const first = CUTS_SHOWN * Math.floor(chosen / CUTS_SHOWN);
@@ -203,9 +209,12 @@ export function startListening(data, networks) {
     const [first, end] = shown();
     const key = (/** @type {number} */ cut) => `${cut} ${targetOf(cut)}`;
     const missing = [];
-    for (let cut = first; cut < end; cut += 1) if (!of.maps.has(key(cut))) missing.push(cut);
+    for (let cut = first; cut < end; cut += 1) {
+      if (!of.maps.has(key(cut)) && !of.pending.has(key(cut))) missing.push(cut);
+    }
     if (missing.length === 0) return;
     const keys = missing.map(key);
+    for (const own of keys) of.pending.add(own);
     const size = of.x.length / of.song.cuts.length;
     const x = new Float32Array(missing.length * size);
     missing.forEach((cut, i) => x.set(of.x.subarray(cut * size, (cut + 1) * size), i * size));
@@ -216,6 +225,8 @@ export function startListening(data, networks) {
       if (of === heard) draw();
     } catch (error) {
       if (of === heard) say(`No heat: ${/** @type {Error} */ (error).message}`, true);
+    } finally {
+      for (const own of keys) of.pending.delete(own);
     }
   }
 
@@ -312,7 +323,7 @@ export function startListening(data, networks) {
     const { model, song, maps } = heard;
     const { classes } = model.facts;
     const cut = song.cuts[chosen];
-    const shares = classes.map((name, label) => `${name} ${(100 * cut.probabilities[label]).toFixed(0)}\u00a0%`);
+    const shares = classes.map((name, label) => `${name} ${decimals(100 * cut.probabilities[label], 0)}\u00a0%`);
     let text = `Framed: cut ${chosen + 1} of ${song.cuts.length}, ${clockOf(cut.start_s)} to ${clockOf(cut.end_s)}: ` +
       `${shares.join(", ")}.`;
     const map = mapOf(maps, chosen);
@@ -358,6 +369,7 @@ export function startListening(data, networks) {
   /** @param {File} chosenFile */
   function hearFile(chosenFile) {
     source = chosenFile;
+    choices += 1;
     return hear();
   }
 
@@ -387,21 +399,26 @@ export function startListening(data, networks) {
   }
   /** @type {AbortController | null} */
   let recording = null;
+  /** Counts choices, so that a recording replaces none that was made meanwhile. */
+  let choices = 0;
   record.addEventListener("click", async () => {
     if (recording) {
       recording.abort();
       return;
     }
     recording = new AbortController();
+    choices += 1;
+    const own = choices;
     const label = record.textContent;
     record.textContent = "Stop recording";
     const rate = data.models[modelAt()].front_end.sample_rate_hz;
     try {
       const sound = await soundOfMicrophone(rate, RECORDED_SECONDS, (peak, seconds) => {
-        say(`Recording, ${seconds.toFixed(0)} of ${RECORDED_SECONDS} s: ${"▮".repeat(Math.round(20 * Math.min(1, peak)))}`);
+        const level = "▮".repeat(Math.round(20 * Math.min(1, peak)));
+        if (own === choices) say(`Recording, ${seconds.toFixed(0)} of ${RECORDED_SECONDS} s: ${level}`);
       }, recording.signal);
       const wav = new File([/** @type {any} */ (wavBytes(sound.samples, rate))], sound.name, { type: "audio/wav" });
-      await hearFile(wav);
+      if (own === choices) await hearFile(wav);
     } catch (error) {
       say(/** @type {Error} */ (error).message, true);
     } finally {
@@ -423,8 +440,8 @@ export function startListening(data, networks) {
   });
   elementOf("models", HTMLElement).addEventListener("change", hear);
   for (const choice of [method, target, layer]) choice.addEventListener("change", showWindow);
-  elementOf("earlier", HTMLButtonElement).addEventListener("click", () => choose(shown()[0] - CUTS_SHOWN));
-  elementOf("later", HTMLButtonElement).addEventListener("click", () => choose(shown()[1]));
+  elementOf("earlier", HTMLButtonElement).addEventListener("click", () => seek(shown()[0] - CUTS_SHOWN));
+  elementOf("later", HTMLButtonElement).addEventListener("click", () => seek(shown()[1]));
   elementOf("save-verdict", HTMLButtonElement).addEventListener("click", () => {
     if (!heard) return;
     const { model, sound, song } = heard;
@@ -437,15 +454,14 @@ export function startListening(data, networks) {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (step === undefined) return;
     event.preventDefault();
-    choose(chosen + step);
+    seek(chosen + step);
     /** @type {HTMLElement} */ (strip.children[chosen]).focus();
   });
   canvas.addEventListener("click", (event) => {
     if (!heard) return;
     const [first, end] = shown();
     const share = (event.offsetX - 58) / (canvas.clientWidth - 70);
-    choose(first + Math.min(Math.max(Math.floor(share * (end - first)), 0), end - first - 1));
-    player.currentTime = heard.song.cuts[chosen].start_s;
+    seek(first + Math.min(Math.max(Math.floor(share * (end - first)), 0), end - first - 1));
   });
 
   /** Moves the cursor while the song plays. */
@@ -458,10 +474,16 @@ export function startListening(data, networks) {
     for (const [i, button] of [...strip.children].entries()) button.classList.toggle("playing", i === at);
     if (!player.paused && at !== chosen) choose(at);
     else draw();
-    if (!player.paused && !player.ended) requestAnimationFrame(follow);
+    if (!player.paused && !player.ended) followSoon();
   }
-  player.addEventListener("play", () => requestAnimationFrame(follow));
-  player.addEventListener("seeked", follow);
+  let frame = 0;
+  /** One loop, however often it is asked for. */
+  function followSoon() {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(follow);
+  }
+  player.addEventListener("play", followSoon);
+  player.addEventListener("seeked", followSoon);
   globalThis.addEventListener("resize", draw);
   for (const control of [file, record, ...clips]) control.disabled = false;
 }

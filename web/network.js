@@ -23,7 +23,8 @@ export async function findGpu() {
   if (!adapter) return missing("this browser has WebGPU, but found no GPU");
   try {
     const device = await adapter.requestDevice();
-    const { description, vendor, architecture, isFallbackAdapter } = adapter.info;
+    // Older browsers have no `info`.
+    const { description, vendor, architecture, isFallbackAdapter } = adapter.info ?? {};
     const name = description || [vendor, architecture].filter(Boolean).join(" ") || "unknown GPU";
     // A GPU in software has other tiles: ten times as fast there.
     const isSoftware = isFallbackAdapter || /swiftshader|llvmpipe|basic render/i.test(name);
@@ -78,16 +79,30 @@ export async function openOnGpu(device, name, model, recording) {
     }
   }
 
+  /** @type {Promise<any>} */
+  let last = Promise.resolve();
+  /**
+   * One piece of work after another: they share buffers.
+   * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  function inTurn(work) {
+    const own = last.then(work, work);
+    last = own;
+    return own;
+  }
+
   return {
     device: `${name}, WebGPU`,
-    async probabilities(x, n) {
+    probabilities: (x, n) => inTurn(async () => {
       const all = new Float32Array(n * classes);
       await batches("evaluate", x, new Array(n).fill(0), async (some, first) => {
         all.set(some, first * classes);
       });
       return all;
-    },
-    async maps(x, targets) {
+    }),
+    maps: (x, targets) => inTurn(async () => {
       /** @type {import("./types").Maps[][]} */
       const all = targets.map(() => []);
       await preparePass(opened, "explain");
@@ -106,7 +121,7 @@ export async function openOnGpu(device, name, model, recording) {
         }
       });
       return all;
-    },
+    }),
     close() {
       closeRecording(opened);
     },

@@ -123,7 +123,9 @@ function oggHeader(view) {
 function mpegHeader(view) {
   const sync = view.getUint16(0) >> 5;
   const version = (view.getUint8(1) >> 3) & 3;
+  const layer = (view.getUint8(1) >> 1) & 3;
   const index = (view.getUint8(2) >> 2) & 3;
-  if (sync !== 0x7ff || version === 1 || index === 3) return null;
+  // No layer: AAC in ADTS, whose rate stands elsewhere.
+  if (sync !== 0x7ff || layer === 0 || version === 1 || index === 3) return null;
   return { rate_hz: [44100, 48000, 32000][index] / [4, 1, 2, 1][version], seconds: null };
 }

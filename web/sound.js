@@ -163,8 +163,14 @@ function secondsOfFile(file) {
  */
 async function plainSamples(bytes, rate) {
   if (!startsWith(new Uint8Array(bytes), 8, "WAVE")) return null;
-  const format = wavFormat(new DataView(bytes), bytes.byteLength);
-  return format.rate_hz === rate ? wavChannels(bytes, format) : null;
+  try {
+    const format = wavFormat(new DataView(bytes), bytes.byteLength);
+    return format.rate_hz === rate ? await wavChannels(bytes, format) : null;
+  } catch (error) {
+    // It ends within its header: the browser's decoder says no, too, and that is told in words.
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
 }
 
 /**

@@ -68,7 +68,7 @@ export function startTraining(data, training, networks) {
     }
     const model = training.models[Number(choice.value)];
     if (run && (run.total !== total || run.epochs.length >= run.total)) reset();
-    run ??= { model, total, epochs: [], steps: [], matrix: null, trainer: null, state: null };
+    run ??= { model, total, epochs: [], steps: [], matrix: null, trainer: null, state: null, device: null };
     const own = run;
     stopping = new AbortController();
     const { signal } = stopping;
@@ -86,15 +86,17 @@ export function startTraining(data, training, networks) {
       say("Preparing the training …");
       arrays ??= loadArrays();
       const recording = data.recordings[model.recordings[gpu.kind]];
-      own.trainer ??= await openTrainer(gpu.device, training, model, recording, await arrays, own.state ?? undefined);
+      // Work on a lost GPU may never end.
+      const lost = gpu.device.lost.then(() => {
+        throw new Error("the GPU was lost");
+      });
+      if (own.device !== gpu.device) [own.trainer, own.device] = [null, gpu.device];
+      own.trainer ??= await Promise.race([
+        openTrainer(gpu.device, training, model, recording, await arrays, own.state ?? undefined), lost]);
       const { trainer } = own;
       bar.hidden = false;
       while (trainer.epoch() < total) {
         const epoch = trainer.epoch();
-        // Work on a lost GPU may never end.
-        const lost = gpu.device.lost.then(() => {
-          throw new Error("the GPU was lost");
-        });
         /** @type {import("./types").StepResult[]} */
         let all = [];
         const work = trainer.trainEpoch(total, (steps) => {
@@ -110,18 +112,19 @@ export function startTraining(data, training, networks) {
           say(`Stopped in epoch ${epoch + 1} of ${total}. "Resume" goes on from this very step.`);
           return;
         }
+        if (!Number.isFinite(result.loss)) throw new Error("the loss is not a number: the training diverged");
+        own.state = await Promise.race([trainer.state(), lost]);
         own.epochs.push(result);
         own.steps.push(...all.map(({ loss }) => loss));
-        own.state = await Promise.race([trainer.state(), lost]);
-        if (Number.isNaN(result.loss)) throw new Error("the loss is not a number: the training diverged");
         showEpochs(own);
       }
-      own.matrix = (await trainer.evaluate()).matrix;
+      own.matrix = (await Promise.race([trainer.evaluate(), lost])).matrix;
       showMatrix(own);
       const last = own.epochs[own.epochs.length - 1];
       say(`Done: test accuracy ${(100 * last.test_accuracy).toFixed(1)} % on ${training.test} spectrograms of songs ` +
         `that were not trained on, ${Math.round(last.samples_per_second)} samples per second on ${gpu.name}.`);
     } catch (error) {
+      own.trainer?.close();
       own.trainer = null;
       const trouble = used ? await troubleOf(used, error) : /** @type {Error} */ (error).message;
       const kept = own.state ? ` "Resume" goes on after epoch ${own.state.epoch}.` : "";
@@ -142,7 +145,8 @@ export function startTraining(data, training, networks) {
     start.hidden = trains;
     choice.disabled = epochs.disabled = trains;
     start.textContent = run && run.epochs.length < run.total ? "Resume" : "Train again";
-    if (!trains) start.focus();
+    // The button that was pressed is hidden.
+    if (document.activeElement === document.body) (trains ? stop : start).focus();
   }
 
   /** @param {import("./types").TrainingRun} own */
@@ -194,6 +198,12 @@ export function startTraining(data, training, networks) {
   elementOf("train-controls", HTMLFormElement).addEventListener("submit", (event) => {
     event.preventDefault();
     train();
+  });
+  epochs.addEventListener("input", () => {
+    if (!run) return;
+    const goesOn = run.total === epochs.valueAsNumber && run.epochs.length < run.total;
+    start.textContent = goesOn ? "Resume" : "Train again";
+    if (!goesOn) say("Other epochs are another training, which begins anew: save the weights first if you want them.");
   });
   stop.addEventListener("click", () => stopping?.abort());
   choice.addEventListener("change", chosen);

@@ -1,4 +1,5 @@
 // Trains a model in the page, on WebGPU: the recipe, the weights and the order of samples of the program.
+import { scaleCuts } from "./front-end.js";
 import { closeRecording, openRecording, padded, readFloats, runPass, unpadded, uploadSamples, writeBuffer }
   from "./replay.js";
 
@@ -12,15 +13,13 @@ const STEPS_AT_ONCE = 2;
  * @returns {Float32Array} `[samples, bands, frames, 1]`, scaled
  */
 export function scaledSamples(bytes, { lowest_db, step_db, shape, models }) {
-  const { offset, factor } = models[0].facts.scale;
-  const scaled = new Float32Array(bytes.length);
+  const decibels = new Float32Array(bytes.length);
   const frames = shape[1];
   for (let i = 0; i < bytes.length; i += 1) {
     if (i % frames !== 0) bytes[i] += bytes[i - 1];
-    // Rounded after each operation, as the program does.
-    scaled[i] = Math.fround(lowest_db + step_db * bytes[i] - offset) * factor;
+    decibels[i] = lowest_db + step_db * bytes[i];
   }
-  return scaled;
+  return scaleCuts(decibels, models[0].facts.scale);
 }
 
 /**

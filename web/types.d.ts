@@ -362,6 +362,8 @@ export interface Heard {
   song: Song;
   /** By cut and class: for each layer its maps. */
   maps: Map<string, Maps[]>;
+  /** Cuts and classes whose maps are being computed. */
+  pending: Set<string>;
 }
 
 /** The page's models on its devices. */
@@ -388,6 +390,8 @@ export interface TrainingRun {
   trainer: Trainer | null;
   /** After the last whole epoch. */
   state: TrainingState | null;
+  /** Where the trainer is. */
+  device: GPUDevice | null;
 }
 
 /** How far a tensor is from the reference. */

@@ -195,7 +195,7 @@ async function openPlayer() {
   const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   const page = new Blob([await new Response(stream).arrayBuffer()], { type: "text/html" });
-  window.open(URL.createObjectURL(page));
+  if (!window.open(URL.createObjectURL(page))) tryOut.textContent = "Allow this file to open a window, then press again";
 }
 
 const tryOut = document.getElementById("try");

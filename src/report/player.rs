@@ -17,6 +17,7 @@ impl Player {
     /// The player of the runs whose front end is known, if there are any.
     #[cfg(feature = "gpu")]
     pub(super) fn of(runs: &[RunRecord]) -> Result<Option<Self>> {
+        use crate::error::Error;
         use crate::progress::Silent;
         use crate::web::{Extent, WebPage, packed, page};
 
@@ -26,7 +27,12 @@ impl Player {
             return Ok(None);
         }
         let WebPage { html, script_hash, style_hash } =
-            page(&folders, None, Extent::Player, &Silent)?;
+            match page(&folders, None, Extent::Player, &Silent) {
+                Ok(page) => page,
+                // Beyond what every browser guarantees, or without a layer for maps: a report needs neither.
+                Err(Error::DeviceLimit { .. } | Error::Model { .. }) => return Ok(None),
+                Err(error) => return Err(error),
+            };
         Ok(Some(Self { packed: packed(html.as_bytes())?, script_hash, style_hash }))
     }
 

@@ -78,7 +78,7 @@ test("the kernel that is wrong first in a step is named, in the text too", () =>
   assert.deepEqual(Object.values(found.kernels).map(({ failed }) => failed), [1, 1, 1]);
   assert.match(found.kernels.loss.wrong[0], /got 3 correct predictions, want 2/);
   assert.match(checkVerdict(found), /^FAILED in 1\.0 s.*First wrong in a step: above \(in 1 case\)/);
-  const text = checkText(found, { gpu: "a GPU", version: "1", browser: "none" });
+  const text = checkText(found, { gpu: "a GPU", kind: "hardware", version: "1", browser: "none" });
   assert.match(text, /\nabove +WRONG +1\.0e0 +100000000 %\n/);
   assert.match(text, /\nWrong:\n[^]*tensor 1: 1 of 2 elements differ/);
 });
@@ -93,7 +93,7 @@ test("a loss that differs is wrong", () => {
 test("a table has a row for each kernel, as genre-gpu check prints it", () => {
   const found = compared(() => {});
   addDeviation(found.kernels.above, { worst: 4.6e-7, share: 0.126, wrong: null });
-  const text = checkText({ ...found, passed: true }, { gpu: "a GPU", version: "1", browser: "none" });
+  const text = checkText({ ...found, passed: true }, { gpu: "a GPU", kind: "hardware", version: "1", browser: "none" });
   assert.match(text, /\nkernel {7}error {2}limit\nabove {3}ok {2}4\.6e-7 {3}13 %\nbelow {3}ok {3}0\.0e0 {4}0 %\n/);
   assert.match(text, /Passed in 1\.0 s/);
 });
