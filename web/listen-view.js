@@ -61,6 +61,8 @@ export function startListening(data, networks) {
   let source = null;
   /** @type {File | null} */
   let played = null;
+  /** The last one with a verdict. @type {File | null} */
+  let good = null;
   /** Counts what was asked for, so that what is late is dropped. */
   let asked = 0;
   /** @type {import("./types").Heard | null} */
@@ -103,11 +105,14 @@ export function startListening(data, networks) {
       checked();
       const song = verdictOf(probabilities, cuts, x, model);
       const seconds = (performance.now() - begin) / 1000;
+      [good, painted, explained] = [own, "", ""];
       heard = { model, at, sound, cuts, x, song, maps: new Map(), pending: new Set() };
       chosen = 0;
       showVerdict(seconds);
       say("");
     } catch (error) {
+      // The song that is shown stays the one that another model is tried on.
+      if (turn === asked) source = good;
       if (turn !== asked || (error instanceof DOMException && error.name === "AbortError")) return;
       say(/** @type {Error} */ (error).message, true);
     }
@@ -178,6 +183,12 @@ export function startListening(data, networks) {
       // One stop for the Tab key; arrows move within.
       /** @type {HTMLButtonElement} */ (button).tabIndex = i === chosen ? 0 : -1;
     }
+    // Only the strip is moved, not the page.
+    const frame = strip.parentElement?.getBoundingClientRect();
+    const own = strip.children[chosen].getBoundingClientRect();
+    if (strip.parentElement && frame && (own.left < frame.left || own.right > frame.right)) {
+      strip.parentElement.scrollLeft += own.left - frame.left - frame.width / 2;
+    }
     showWindow();
   }
 
@@ -230,16 +241,62 @@ export function startListening(data, networks) {
     }
   }
 
+  /** Spectrograms, heat and axes as they were painted last, and what was painted. */
+  const sheet = document.createElement("canvas");
+  let painted = "";
+  let explained = "";
+
+  /** Shows the picture with the frame and the cursor; paints it only where something in it changed. */
   function draw() {
     if (!heard) return;
-    const { model, cuts, song, maps } = heard;
-    const { n_mels: bands, frames } = model.front_end;
+    const { song, maps } = heard;
     const [first, end] = shown();
     const { context, width, height, colour } = prepareCanvas(canvas, 300);
     const box = { left: 58, right: width - 12, top: 8, bottom: height - 40 };
     const [begin, last] = [song.cuts[first].start_s, song.cuts[end - 1].end_s];
     const span = Math.max(last - begin, 1e-6);
     const x = (/** @type {number} */ second) => box.left + ((second - begin) / span) * (box.right - box.left);
+    let key = [asked, first, end, canvas.width, canvas.height, colour("--faint"), method.value, target.value,
+      layer.value].join(" ");
+    for (let cut = first; cut < end; cut += 1) key += mapOf(maps, cut) ? "m" : "-";
+    if (key !== painted) {
+      paint(canvas, { box, begin, last, x, colour, first, end });
+      painted = key;
+    }
+    context.drawImage(sheet, 0, 0, width, height);
+    const { start_s: from, end_s: to } = song.cuts[chosen];
+    context.strokeStyle = "#fff";
+    context.lineWidth = 3;
+    context.strokeRect(x(from), box.top, x(to) - x(from), box.bottom - box.top);
+    context.strokeStyle = "#111";
+    context.lineWidth = 1;
+    context.strokeRect(x(from), box.top, x(to) - x(from), box.bottom - box.top);
+    if (cursor >= begin && cursor <= last) {
+      context.fillStyle = "#fff";
+      context.fillRect(x(cursor) - 2, box.top, 4, box.bottom - box.top);
+      context.fillStyle = "#111";
+      context.fillRect(x(cursor) - 1, box.top, 2, box.bottom - box.top);
+    }
+    if (`${key} ${chosen}` !== explained) {
+      explain(first, end);
+      explained = `${key} ${chosen}`;
+    }
+  }
+
+  /**
+   * Paints the cuts that are shown onto the sheet.
+   * @param {HTMLCanvasElement} like whose size the sheet has
+   * @param {{ box: { left: number, right: number, top: number, bottom: number }, begin: number, last: number,
+   *   x: (second: number) => number, colour: (name: string) => string, first: number, end: number }} place
+   */
+  function paint(like, { box, begin, last, x, colour, first, end }) {
+    const { model, cuts, song, maps } = /** @type {import("./types").Heard} */ (heard);
+    const { n_mels: bands, frames } = model.front_end;
+    [sheet.width, sheet.height] = [like.width, like.height];
+    const context = /** @type {CanvasRenderingContext2D} */ (sheet.getContext("2d"));
+    const dots = globalThis.devicePixelRatio || 1;
+    context.scale(dots, dots);
+    context.font = "12px system-ui, sans-serif";
     const size = bands * frames;
     const values = cuts.values.subarray(first * size, end * size);
     const loudest = values.reduce((a, b) => Math.max(a, b), -Infinity);
@@ -263,20 +320,6 @@ export function startListening(data, networks) {
       context.drawImage(pictureOf(frames, bands, warm, heatColours), ...place);
     }
     drawAxes(context, box, { begin, last, x, colour, bands });
-    const { start_s: from, end_s: to } = song.cuts[chosen];
-    context.strokeStyle = "#fff";
-    context.lineWidth = 3;
-    context.strokeRect(x(from), box.top, x(to) - x(from), box.bottom - box.top);
-    context.strokeStyle = "#111";
-    context.lineWidth = 1;
-    context.strokeRect(x(from), box.top, x(to) - x(from), box.bottom - box.top);
-    if (cursor >= begin && cursor <= last) {
-      context.fillStyle = "#fff";
-      context.fillRect(x(cursor) - 2, box.top, 4, box.bottom - box.top);
-      context.fillStyle = "#111";
-      context.fillRect(x(cursor) - 1, box.top, 2, box.bottom - box.top);
-    }
-    explain(first, end);
   }
 
   /** @param {import("./types").Heard["maps"]} maps @param {number} cut */
@@ -334,7 +377,7 @@ export function startListening(data, networks) {
       text += range
         ? ` ${name} for ${whose} at ${layer.selectedOptions[0].text}: half of the heat lies between ${range}.`
         : ` ${name} for ${whose} is empty here: nothing at this layer speaks for the class.`;
-      text += " Heat goes from dark (little) to yellow (most of the cut).";
+      if (range) text += " Heat goes from dark (little) to yellow (most of the cut).";
     } else if (method.value !== "none") {
       text += " Computing the heat …";
     }
@@ -451,7 +494,7 @@ export function startListening(data, networks) {
     saveFile("verdict.json", text);
   });
   strip.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const step = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[event.key];
     if (step === undefined) return;
     event.preventDefault();
     seek(chosen + step);
@@ -471,9 +514,13 @@ export function startListening(data, networks) {
     const { cuts } = heard.song;
     let at = cuts.findIndex(({ end_s: end }) => cursor < end);
     if (at < 0) at = cuts.length - 1;
-    for (const [i, button] of [...strip.children].entries()) button.classList.toggle("playing", i === at);
-    if (!player.paused && at !== chosen) choose(at);
-    else draw();
+    if (!player.paused && at !== chosen) {
+      strip.querySelector(".playing")?.classList.remove("playing");
+      strip.children[at].classList.add("playing");
+      choose(at);
+    } else {
+      draw();
+    }
     if (!player.paused && !player.ended) followSoon();
   }
   let frame = 0;
@@ -485,5 +532,6 @@ export function startListening(data, networks) {
   player.addEventListener("play", followSoon);
   player.addEventListener("seeked", followSoon);
   globalThis.addEventListener("resize", draw);
+  globalThis.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   for (const control of [file, record, ...clips]) control.disabled = false;
 }
