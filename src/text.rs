@@ -14,7 +14,7 @@ pub(crate) fn thousands(n: u64) -> String {
 }
 
 /// A script or style as a Content-Security-Policy names it.
-#[cfg(feature = "pictures")]
+#[cfg(all(feature = "audio", feature = "pictures"))]
 pub(crate) fn policy_hash(text: &str) -> String {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
