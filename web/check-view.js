@@ -114,6 +114,7 @@ export function startChecking(data, networks) {
     const { signal } = stopping;
     result.hidden = true;
     busy(true);
+    say("Looking for the GPU …");
     try {
       const gpu = await networks.gpu();
       if (!gpu.device) {

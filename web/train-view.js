@@ -73,6 +73,7 @@ export function startTraining(data, training, networks) {
     stopping = new AbortController();
     const { signal } = stopping;
     busy(true);
+    say("Looking for the GPU …");
     /** @type {GPUDevice | null} */
     let used = null;
     try {
