@@ -2,7 +2,8 @@
 import { checkKernels, unpackCases } from "./check.js";
 import { powerOf } from "./deviation.js";
 import { tableOf } from "./draw.js";
-import { elementOf } from "./listen-view.js";
+import { elementOf, statusLine } from "./elements.js";
+import { WITH_WEBGPU } from "./network.js";
 import { saveFile } from "./save.js";
 
 /** As in src/check/report.rs. */
@@ -19,6 +20,16 @@ function rowOf(name, { comparisons, failed, error, share }) {
   const verdict = failed > 0 ? "WRONG" : comparisons > 0 ? "ok" : "unused";
   return [name, verdict, comparisons === 0 ? "-" : Number.isFinite(error) ? powerOf(error, 1) : "inf",
     Number.isFinite(share) ? `${(100 * share).toFixed(0)} %` : "-"];
+}
+
+/**
+ * The kernels that the page uses on such a GPU.
+ * @param {import("./types").PageData} data
+ * @param {"hardware" | "software"} kind
+ */
+function kernelsOf({ models, training, recordings }, kind) {
+  const used = [...models, ...(training?.models ?? [])].map((model) => recordings[model.recordings[kind]]);
+  return used.flatMap((recording) => Object.keys(recording.kernels));
 }
 
 /** Rows in the order of names. @param {Record<string, import("./types").Tally>} tallies */
@@ -73,7 +84,7 @@ export function checkText(checked, { gpu, kind, version, browser }) {
  * @param {import("./types").Networks} networks
  */
 export function startChecking(data, networks) {
-  const status = elementOf("check-status", HTMLElement);
+  const { say, progress } = statusLine("check-status");
   const result = elementOf("check-result", HTMLElement);
   const bar = elementOf("check-progress", HTMLProgressElement);
   const [start, stop, copy, save] = ["check-start", "check-stop", "check-copy", "check-save"].map((id) =>
@@ -81,12 +92,6 @@ export function startChecking(data, networks) {
   /** @type {AbortController | null} */
   let stopping = null;
   let text = "";
-
-  /** @param {string} words @param {boolean} [failed] */
-  function say(words, failed = false) {
-    status.textContent = words;
-    status.classList.toggle("warning", failed);
-  }
 
   /** @param {boolean} checks */
   function busy(checks) {
@@ -118,7 +123,7 @@ export function startChecking(data, networks) {
     try {
       const gpu = await networks.gpu();
       if (!gpu.device) {
-        say(`There is no GPU to check: ${gpu.missing}. Chrome, Edge, Safari 26 and Firefox 141 have WebGPU; ` +
+        say(`There is no GPU to check: ${gpu.missing}. ${WITH_WEBGPU} have WebGPU; ` +
           "or check with the program: genre-gpu check.", true);
         return;
       }
@@ -129,9 +134,9 @@ export function startChecking(data, networks) {
       const lost = gpu.device.lost.then(() => {
         throw new Error("the GPU was lost");
       });
-      const work = checkKernels(gpu.device, cases, (done) => {
+      const work = checkKernels(gpu.device, cases, kernelsOf(data, gpu.kind), (done) => {
         bar.value = done;
-        say(`Checked ${done} of ${cases.length} cases on ${gpu.name}`);
+        progress(`Checked ${done} of ${cases.length} cases on ${gpu.name}`);
       }, signal);
       const checked = await Promise.race([work, lost]);
       if (!checked) {

@@ -3,6 +3,7 @@ import { addDeviation, deviationOf, emptyTally, wrongAt } from "./deviation.js";
 import { unpack } from "./pack.js";
 import { closeRecording, openRecording, padded, readParts, runPass, uploadSamples, writeBuffer, writePart }
   from "./replay.js";
+import { meanOf, readSteps } from "./steps.js";
 
 /** What tensors hold before a pass, so that an element that is not written differs. */
 const POISON = 1e9;
@@ -49,18 +50,18 @@ export function casesOf(cases, floats, kernels) {
  * Replays the cases and compares what comes of them.
  * @param {GPUDevice} device
  * @param {import("./types").CheckCase[]} cases
+ * @param {string[]} used kernels of which something must be compared
  * @param {(done: number) => void} onCase
  * @param {AbortSignal} signal
  * @returns {Promise<import("./types").Checked | null>} null if it was stopped
  */
-export async function checkKernels(device, cases, onCase, signal) {
+export async function checkKernels(device, cases, used, onCase, signal) {
   const begin = performance.now();
   /** @type {import("./types").Checked} */
   const found = { kernels: {}, operations: {}, first: {}, passed: false, seconds: 0 };
-  for (const { recording, op } of cases) {
-    for (const name of Object.keys(recording.kernels)) found.kernels[name] ??= emptyTally();
-    found.operations[op] ??= emptyTally();
-  }
+  const all = cases.flatMap(({ recording }) => Object.keys(recording.kernels));
+  for (const name of [...used, ...all]) found.kernels[name] ??= emptyTally();
+  for (const { op } of cases) found.operations[op] ??= emptyTally();
   for (const [done, one] of cases.entries()) {
     if (signal.aborted) return null;
     try {
@@ -87,11 +88,7 @@ export async function checkKernels(device, cases, onCase, signal) {
  */
 async function checkCase(device, one, found) {
   const { recording, samples, labels, parameters } = one;
-  device.pushErrorScope("validation");
-  const opened = await openRecording(device, recording, ["train", "evaluate", "explain"]).finally(async () => {
-    const error = await device.popErrorScope();
-    if (error) throw new Error(error.message);
-  });
+  const opened = await openRecording(device, recording, ["train", "evaluate", "explain"]);
   try {
     uploadSamples(opened, samples, new Uint32Array(labels));
     const zeros = new Float32Array(parameters.length);
@@ -105,7 +102,8 @@ async function checkCase(device, one, found) {
         }
       }
       runPass(opened, pass.pass, Uint32Array.from(pass.order), pass.settings);
-      const wrong = comparePass(one, pass, await readPass(opened, pass), found);
+      const read = await readParts(opened, pass.tensors.map(({ place }) => place));
+      const wrong = comparePass(one, pass, read, meanOf(await readSteps(opened, pass.order.length)), found);
       firstWrong ??= wrong;
     }
     // What is wrong in one pass is so in the next ones.
@@ -116,29 +114,16 @@ async function checkCase(device, one, found) {
 }
 
 /**
- * The tensors of a pass, then metrics and penalties of its steps.
- * @param {import("./types").Opened} opened
- * @param {import("./types").CheckPass} pass
- */
-function readPass(opened, { order, tensors }) {
-  const { recording: { roles, batch_size: batch, metrics_per_step: per, penalties_per_step: terms } } = opened;
-  const steps = Math.ceil(order.length / batch);
-  const first = (/** @type {number} */ buffer, /** @type {number} */ length) =>
-    ({ buffer, offset: 0, bytes: 4 * length });
-  return readParts(opened, [...tensors.map(({ place }) => place), first(roles.step_metrics, steps * per),
-    first(roles.penalties, steps * terms)]);
-}
-
-/**
  * Compares what a pass left, and adds it to the kernels that it comes from.
  * @param {import("./types").CheckCase} one
  * @param {import("./types").CheckPass} pass
  * @param {Float32Array[]} read
+ * @param {{ loss: number, correct: number }} mean of its steps
  * @param {import("./types").Checked} found
  * @returns {string | null} the kernel that is wrong first in the step
  */
-export function comparePass({ op, recording }, { pass, order, tensors, metrics }, read, found) {
-  const { dispatches, batch_size: batch, metrics_per_step: per, penalties_per_step: terms } = recording;
+export function comparePass({ op, recording }, { pass, tensors, metrics }, read, { loss, correct }, found) {
+  const { dispatches } = recording;
   let firstWrong = Infinity;
   const add = (/** @type {import("./types").Deviation} */ deviation, /** @type {number[]} */ sources) => {
     addDeviation(found.operations[op], deviation);
@@ -150,14 +135,6 @@ export function comparePass({ op, recording }, { pass, order, tensors, metrics }
   };
   for (const [i, tensor] of tensors.entries()) add(deviationOf(tensor, read[i], tensor.want), tensor.dispatches);
   if (metrics) {
-    const [sums, penalties] = read.slice(tensors.length);
-    let [loss, correct] = [0, 0];
-    for (let i = 0; i * batch < order.length; i += 1) {
-      const n = Math.min(batch, order.length - i * batch);
-      const penalty = penalties.subarray(i * terms, (i + 1) * terms).reduce((a, b) => a + b, 0);
-      loss += (sums[i * per] + n * penalty) / order.length;
-      correct += sums[i * per + 1];
-    }
     const one = { ...metrics, extents: [1] };
     add(deviationOf(one, Float32Array.of(loss), Float32Array.of(metrics.loss)), metrics.dispatches);
     const { name } = metrics;

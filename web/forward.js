@@ -24,6 +24,7 @@ export function openOnCpu(model, weights = model.weights) {
   const walk = new SampleWalk(model, weights);
   return {
     device: "this page's JavaScript, on one core",
+    gpu: null,
     async probabilities(x, n) {
       checkSamples(walk, x, n);
       const all = new Float32Array(n * walk.classes);

@@ -2,14 +2,14 @@
 import { heatOf } from "./cam.js";
 import { decimals } from "./decimals.js";
 import { colourOfClass, paletteOf, pictureOf, prepareCanvas, roundTicks } from "./draw.js";
+import { elementOf, statusLine } from "./elements.js";
 import { cutsOf, scaleCuts } from "./front-end.js";
 import { bandEdgesHz } from "./mel.js";
-import { soundOfMicrophone } from "./microphone.js";
+import { fileOfMicrophone } from "./microphone.js";
 import { unpack } from "./pack.js";
 import { saveFile } from "./save.js";
 import { soundOfFile } from "./sound.js";
 import { sentenceOf, verdictOf } from "./verdict.js";
-import { wavBytes } from "./wav.js";
 
 /** Cuts that are shown at once: some 15 s. */
 const CUTS_SHOWN = 16;
@@ -20,21 +20,8 @@ const SHOWN_DB = 80;
 /** How much of the picture below the heat hides at most. */
 const HEAT_OPACITY = 0.75;
 
-/**
- * An element of the page.
- * @template {HTMLElement} T
- * @param {string} id
- * @param {new () => T} kind
- * @returns {T}
- */
-export function elementOf(id, kind) {
-  const element = document.getElementById(id);
-  if (!(element instanceof kind)) throw new Error(`the page has no element "${id}"`);
-  return element;
-}
-
 /** `1:04.5`. @param {number} seconds */
-export function clockOf(seconds) {
+function clockOf(seconds) {
   const minutes = Math.floor(seconds / 60);
   return `${minutes}:${(seconds - 60 * minutes).toFixed(1).padStart(4, "0")}`;
 }
@@ -46,14 +33,14 @@ export function clockOf(seconds) {
  */
 export function startListening(data, networks) {
   const [spectrogramColours, heatColours] = [data.colours.spectrogram, data.colours.heat].map(paletteOf);
-  const status = elementOf("status", HTMLElement);
+  const { say, progress } = statusLine("status");
   const player = elementOf("player", HTMLAudioElement);
   const strip = elementOf("strip", HTMLElement);
   const canvas = elementOf("spectrogram", HTMLCanvasElement);
   const [method, target, layer] =
     ["method", "target", "layer"].map((id) => elementOf(id, HTMLSelectElement));
   const file = elementOf("file", HTMLInputElement);
-  const record = elementOf("record", HTMLButtonElement);
+  const [record, earlier, later] = ["record", "earlier", "later"].map((id) => elementOf(id, HTMLButtonElement));
   const clips = [...document.querySelectorAll("button.clip")].map((button) =>
     /** @type {HTMLButtonElement} */ (button));
 
@@ -72,14 +59,8 @@ export function startListening(data, networks) {
   /** The number of the current model. */
   const modelAt = () => Number(new FormData(elementOf("controls", HTMLFormElement)).get("model") ?? 0);
 
-  /** @param {string} text @param {boolean} [failed] */
-  function say(text, failed = false) {
-    status.textContent = text;
-    status.classList.toggle("warning", failed);
-  }
-
-  /** Hears the source with the current model. */
-  async function hear() {
+  /** Hears the source with the current model. @param {string} [remark] to say when it is heard */
+  async function hear(remark = "") {
     if (!source) return;
     asked += 1;
     const turn = asked;
@@ -97,19 +78,21 @@ export function startListening(data, networks) {
       const begin = performance.now();
       const cuts = await cutsOf(sound, model.front_end, model.cutting, (share) => {
         checked();
-        say(`Computing spectrograms: ${Math.round(100 * share)} %`);
+        progress(`Computing spectrograms: ${Math.round(100 * share)} %`);
       });
       const x = scaleCuts(cuts.values, model.facts.scale);
-      say("The network looks at them …");
+      progress("The network looks at them …");
       const probabilities = await networks.use(at, (network) => network.probabilities(x, cuts.spans_s.length));
       checked();
       const song = verdictOf(probabilities, cuts, x, model);
       const seconds = (performance.now() - begin) / 1000;
+      const before = own === good ? heard : null;
       [good, painted, explained] = [own, "", ""];
-      heard = { model, at, sound, cuts, x, song, maps: new Map(), pending: new Set() };
-      chosen = 0;
-      showVerdict(seconds);
-      say("");
+      const { name, note } = sound;
+      const length_s = sound.samples.length / sound.rate_hz;
+      heard = { model, at, name, note, length_s, cuts, x, song, maps: new Map(), pending: new Set() };
+      showVerdict(seconds, before);
+      say(remark);
     } catch (error) {
       // The song that is shown stays the one that another model is tried on.
       if (turn === asked) source = good;
@@ -118,13 +101,19 @@ export function startListening(data, networks) {
     }
   }
 
-  /** @param {number} seconds that it took */
-  function showVerdict(seconds) {
+  /**
+   * @param {number} seconds that it took
+   * @param {import("./types").Heard | null} before the same song with another model: the moment and the class that
+   *   the visitor looks at stay
+   */
+  function showVerdict(seconds, before) {
     if (!heard) return;
-    const { model, sound, cuts, song } = heard;
+    const { model, name, note, length_s, cuts, song } = heard;
     const { classes } = model.facts;
+    const { start_s: from, end_s: to } = before?.song.cuts[chosen] ?? song.cuts[0];
+    const wanted = before && target.value !== String(before.song.votes.mean) ? target.selectedOptions[0].text : null;
     elementOf("result", HTMLElement).hidden = false;
-    elementOf("verdict", HTMLElement).textContent = `${sound.name}: ${sentenceOf(song, classes)}`;
+    elementOf("verdict", HTMLElement).textContent = `${name}: ${sentenceOf(song, classes)}`;
     const shares = classes.map((name, label) => {
       const row = document.createElement("div");
       row.className = "share";
@@ -139,10 +128,11 @@ export function startListening(data, networks) {
     elementOf("shares", HTMLElement).replaceChildren(...shares);
     const { mean, majority, cuts: votes } = song.votes;
     elementOf("facts", HTMLElement).textContent =
-      `${clockOf(sound.samples.length / sound.rate_hz)}; ${votes[majority]} of ${cuts.spans_s.length} cuts are ` +
-      `${classes[majority]}. ${sound.note}. Computed in ${seconds.toFixed(2)} s on ${networks.device(heard.at)}.`;
-    elementOf("legend", HTMLElement).textContent = "Each letter is a cut: " +
-      classes.map((name, label) => `${letterOf(label)} ${name}`).join(", ") + ".";
+      `${clockOf(length_s)}; ${votes[majority]} of ${cuts.spans_s.length} cuts are ${classes[majority]}. ${note}. ` +
+      `Judged by ${model.title} in ${seconds.toFixed(2)} s, on ${networks.device(heard.at)}.`;
+    const cut_s = song.cuts[0].end_s - song.cuts[0].start_s;
+    elementOf("legend", HTMLElement).textContent = "Each letter is a cut, a piece of " +
+      `${decimals(cut_s, 2)} s that the network judges by itself: ` + classes.map((name, label) => `${letterOf(label)} ${name}`).join(", ") + ".";
     const buttons = song.cuts.map((cut, i) => {
       const best = cut.probabilities.indexOf(Math.max(...cut.probabilities));
       const button = document.createElement("button");
@@ -158,9 +148,17 @@ export function startListening(data, networks) {
     const option = (/** @type {string} */ value, /** @type {string} */ text) => new Option(text, value);
     target.replaceChildren(option("own", "each cut's own class"),
       ...classes.map((name, label) => option(String(label), name)));
-    target.value = String(mean);
+    const kept = [...target.options].find(({ text }) => text === wanted);
+    target.value = kept ? kept.value : String(mean);
     layer.replaceChildren(...model.layers.map(({ name }, i) => option(String(i), name)));
-    choose(0);
+    choose(cutAt((from + to) / 2));
+  }
+
+  /** The cut in which a second is; after the last one that one. @param {number} second */
+  function cutAt(second) {
+    const cuts = heard?.song.cuts ?? [];
+    const at = cuts.findIndex(({ end_s: end }) => second < end);
+    return at < 0 ? cuts.length - 1 : at;
   }
 
   /** The letter of a class: its first one that no earlier class has. @param {number} label */
@@ -385,8 +383,8 @@ export function startListening(data, networks) {
     canvas.setAttribute("aria-label", `Spectrogram of cuts ${first + 1} to ${end}. ${text}`);
     elementOf("window-title", HTMLElement).textContent =
       `Spectrogram, ${clockOf(song.cuts[first].start_s)} to ${clockOf(song.cuts[end - 1].end_s)}`;
-    elementOf("earlier", HTMLButtonElement).disabled = first === 0;
-    elementOf("later", HTMLButtonElement).disabled = end === song.cuts.length;
+    earlier.disabled = first === 0;
+    later.disabled = end === song.cuts.length;
   }
 
   /** Between which frequencies the middle half of the heat is. @param {Float32Array} map @param {import("./types").Model} model */
@@ -409,11 +407,11 @@ export function startListening(data, networks) {
     return `${low} and ${high} Hz`;
   }
 
-  /** @param {File} chosenFile */
-  function hearFile(chosenFile) {
-    source = chosenFile;
+  /** Hears the first of these files. @param {ArrayLike<File>} files */
+  function hearFiles(files) {
+    source = files[0];
     choices += 1;
-    return hear();
+    return hear(files.length > 1 ? `Of ${files.length} files the first is heard: drop one at a time.` : "");
   }
 
   /** Gives the player a file that was decoded; what it has goes on playing. @param {File} decoded */
@@ -425,8 +423,7 @@ export function startListening(data, networks) {
   }
 
   file.addEventListener("change", () => {
-    const [own] = file.files ?? [];
-    if (own) hearFile(own);
+    if (file.files?.length) hearFiles([...file.files]);
     // The same file again is a choice, too.
     file.value = "";
   });
@@ -434,7 +431,7 @@ export function startListening(data, networks) {
     clip.addEventListener("click", async () => {
       const { id, title, genre } = data.clips[Number(clip.dataset.clip)];
       try {
-        hearFile(new File([/** @type {any} */ (await unpack(id))], `${genre}, ${title}`, { type: "audio/wav" }));
+        hearFiles([new File([/** @type {any} */ (await unpack(id))], `${genre}, ${title}`, { type: "audio/wav" })]);
       } catch (error) {
         say(/** @type {Error} */ (error).message, true);
       }
@@ -454,14 +451,13 @@ export function startListening(data, networks) {
     const own = choices;
     const label = record.textContent;
     record.textContent = "Stop recording";
-    const rate = data.models[modelAt()].front_end.sample_rate_hz;
+    say("Recording …");
     try {
-      const sound = await soundOfMicrophone(rate, RECORDED_SECONDS, (peak, seconds) => {
+      const wav = await fileOfMicrophone(RECORDED_SECONDS, (peak, seconds) => {
         const level = "▮".repeat(Math.round(20 * Math.min(1, peak)));
-        if (own === choices) say(`Recording, ${seconds.toFixed(0)} of ${RECORDED_SECONDS} s: ${level}`);
+        if (own === choices) progress(`Recording, ${seconds.toFixed(0)} of ${RECORDED_SECONDS} s: ${level}`);
       }, recording.signal);
-      const wav = new File([/** @type {any} */ (wavBytes(sound.samples, rate))], sound.name, { type: "audio/wav" });
-      if (own === choices) await hearFile(wav);
+      if (own === choices) await hearFiles([wav]);
     } catch (error) {
       say(/** @type {Error} */ (error).message, true);
     } finally {
@@ -477,20 +473,27 @@ export function startListening(data, networks) {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     document.body.classList.remove("dropping");
-    const [own] = event.dataTransfer?.files ?? [];
-    if (own) hearFile(own);
+    const files = [...event.dataTransfer?.files ?? []];
+    if (files.length > 0) hearFiles(files);
     else say("That is no file: drop a sound file, such as song.mp3.", true);
   });
-  elementOf("models", HTMLElement).addEventListener("change", hear);
+  elementOf("models", HTMLElement).addEventListener("change", () => hear());
   for (const choice of [method, target, layer]) choice.addEventListener("change", showWindow);
-  elementOf("earlier", HTMLButtonElement).addEventListener("click", () => seek(shown()[0] - CUTS_SHOWN));
-  elementOf("later", HTMLButtonElement).addEventListener("click", () => seek(shown()[1]));
+  earlier.addEventListener("click", () => {
+    seek(shown()[0] - CUTS_SHOWN);
+    // A button that is disabled loses the focus.
+    if (earlier.disabled) later.focus();
+  });
+  later.addEventListener("click", () => {
+    seek(shown()[1]);
+    if (later.disabled) earlier.focus();
+  });
   elementOf("save-verdict", HTMLButtonElement).addEventListener("click", () => {
     if (!heard) return;
-    const { model, sound, song } = heard;
+    const { model, name, song } = heard;
     const { classes } = model.facts;
     const verdict = song.unsure ? null : classes[song.votes.mean];
-    const text = JSON.stringify({ model: model.title, song: sound.name, classes, verdict, ...song }, null, 1);
+    const text = JSON.stringify({ model: model.title, song: name, classes, verdict, ...song }, null, 1);
     saveFile("verdict.json", text);
   });
   strip.addEventListener("keydown", (event) => {
@@ -511,9 +514,7 @@ export function startListening(data, networks) {
   function follow() {
     if (!heard) return;
     cursor = player.currentTime;
-    const { cuts } = heard.song;
-    let at = cuts.findIndex(({ end_s: end }) => cursor < end);
-    if (at < 0) at = cuts.length - 1;
+    const at = cutAt(cursor);
     if (!player.paused && at !== chosen) {
       strip.querySelector(".playing")?.classList.remove("playing");
       strip.children[at].classList.add("playing");

@@ -1,7 +1,8 @@
 // The page: opens its models where they run best, then listens, trains and checks.
 import { startChecking } from "./check-view.js";
+import { statusLine } from "./elements.js";
 import { openOnCpu } from "./forward.js";
-import { elementOf, startListening } from "./listen-view.js";
+import { startListening } from "./listen-view.js";
 import { findGpu, openOnGpu, troubleOf } from "./network.js";
 import { unpackData } from "./pack.js";
 import { startTraining } from "./train-view.js";
@@ -9,9 +10,10 @@ import { startTraining } from "./train-view.js";
 /**
  * The models of the page, each opened once; without WebGPU, or where it fails, in JavaScript.
  * @param {import("./types").PageData} data
+ * @param {(words: string) => void} onTrouble is told which model does not run on the GPU any more, and why
  * @returns {import("./types").Networks}
  */
-export function networksOf(data) {
+export function networksOf(data, onTrouble) {
   /** @type {ReturnType<typeof findGpu> | null} */
   let found = null;
   /** @type {Map<number, Promise<import("./types").Network>>} */
@@ -40,9 +42,16 @@ export function networksOf(data) {
       const recording = data.recordings[model.recordings[found.kind]];
       return await openOnGpu(found.device, found.name, model, recording);
     } catch (error) {
-      console.warn(`JavaScript is used instead of WebGPU: ${await troubleOf(found.device, error)}`);
-      return openOnCpu(model);
+      return openInstead(model, found.device, error);
     }
+  }
+
+  /** Where WebGPU failed. @param {import("./types").Model} model @param {GPUDevice} device @param {unknown} error */
+  async function openInstead(model, device, error) {
+    const network = openOnCpu(model);
+    onTrouble(`${model.title} runs in ${network.device}, since WebGPU failed: ${await troubleOf(device, error)}. ` +
+      "Its answers are the same there. Load the page again to try WebGPU again.");
+    return network;
   }
 
   return {
@@ -53,18 +62,21 @@ export function networksOf(data) {
       opened.set(at, pending);
       const network = await pending;
       devices.set(at, network.device);
-      const { device } = await gpu();
-      if (!device || !network.device.includes("WebGPU")) return work(network);
+      const { gpu: device } = network;
+      if (!device) return work(network);
       try {
         // Work on a lost GPU may never end.
         const lost = device.lost.then(() => Promise.reject(new Error("the GPU was lost")));
         return /** @type {any} */ (await Promise.race([work(network), lost]));
       } catch (error) {
-        console.warn(`JavaScript is used instead of WebGPU: ${await troubleOf(device, error)}`);
-        const instead = openOnCpu(data.models[at]);
-        opened.set(at, Promise.resolve(instead));
-        devices.set(at, instead.device);
-        return work(instead);
+        network.close();
+        // The same one for all work that failed meanwhile.
+        let instead = opened.get(at);
+        if (!instead || instead === pending) instead = openInstead(data.models[at], device, error);
+        opened.set(at, instead);
+        const { device: name } = await instead;
+        devices.set(at, name);
+        return work(await instead);
       }
     },
   };
@@ -72,25 +84,23 @@ export function networksOf(data) {
 
 /** Starts the page. */
 export async function main() {
-  const device = elementOf("device", HTMLElement);
+  const { say } = statusLine("device");
   try {
     // The page is painted before its data are decoded.
     await new Promise((painted) => {
       requestAnimationFrame(() => setTimeout(painted, 0));
     });
     const data = await unpackData();
-    const networks = networksOf(data);
+    const networks = networksOf(data, (words) => say(words, true));
     startListening(data, networks);
     if (data.training) startTraining(data, data.training, networks);
     if (data.checks) startChecking(data, networks);
     const gpu = await networks.gpu();
     await networks.use(0, async (network) => {
-      device.textContent = gpu.device
-        ? `The models run on ${network.device}.`
-        : `The models run in ${network.device}: ${gpu.missing}. They give the same answers there.`;
+      if (network.gpu) say(`The models run on ${network.device}.`);
+      else if (!gpu.device) say(`The models run in ${network.device}: ${gpu.missing}. They give the same answers there.`);
     });
   } catch (error) {
-    device.textContent = `The page cannot start: ${/** @type {Error} */ (error).message}.`;
-    device.classList.add("warning");
+    say(`The page cannot start: ${/** @type {Error} */ (error).message}.`, true);
   }
 }

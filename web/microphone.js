@@ -1,6 +1,5 @@
-// The microphone to mono sound at a model's rate.
+// The microphone to a sound file.
 
-import { decodeSound, soundOfChannels } from "./sound.js";
 import { wavBytes } from "./wav.js";
 
 const SAMPLES_RECORDED_AT_ONCE = 4096;
@@ -8,14 +7,12 @@ const SAMPLES_RECORDED_AT_ONCE = 4096;
 /**
  * Records from the microphone, without the corrections that are made for speech. Aborting ends the recording
  * early: what was recorded until then is used.
- * @param {number} rate the model's, in Hz
  * @param {number} seconds
  * @param {(peak: number, seconds: number) => void} onLevel is told the peak of the last moment, and the time
  * @param {AbortSignal} signal
- * @returns {Promise<import("./types.js").Sound>}
+ * @returns {Promise<File>} a mono WAV file at the microphone's rate
  */
-export async function soundOfMicrophone(rate, seconds, onLevel, signal) {
-  const name = "microphone";
+export async function fileOfMicrophone(seconds, onLevel, signal) {
   if (!globalThis.isSecureContext || !navigator.mediaDevices?.getUserMedia) {
     const way = "Open it from disk, or over https, or drop a file";
     throw new Error(`The browser gives no microphone to this page. ${way}.`);
@@ -27,9 +24,7 @@ export async function soundOfMicrophone(rate, seconds, onLevel, signal) {
   const context = new AudioContext();
   try {
     const samples = await recordStream(context, stream, seconds, onLevel, signal);
-    // As a file, so that the browser resamples it as it resamples files.
-    const channels = await decodeSound(name, wavBytes(samples, context.sampleRate), rate);
-    return await soundOfChannels(name, channels, rate, context.sampleRate);
+    return new File([wavBytes(samples, context.sampleRate)], "microphone", { type: "audio/wav" });
   } finally {
     stream.getTracks().forEach((track) => track.stop());
     await context.close();

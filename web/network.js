@@ -1,7 +1,10 @@
 // A model on WebGPU: what `forward.js` does without.
 import { mapsOf } from "./cam.js";
-import { closeRecording, openRecording, padded, preparePass, readFloats, readPart, runPass, uploadSamples,
+import { closeRecording, openRecording, padded, preparePass, readFloats, readParts, runPass, uploadSamples,
   writeBuffer } from "./replay.js";
+
+/** Browsers that have it, for those whose browser has not. */
+export const WITH_WEBGPU = "Chrome, Edge, Safari 26 and Firefox 141";
 
 /**
  * The visitor's GPU, or why there is none.
@@ -95,6 +98,7 @@ export async function openOnGpu(device, name, model, recording) {
 
   return {
     device: `${name}, WebGPU`,
+    gpu: device,
     probabilities: (x, n) => inTurn(async () => {
       const all = new Float32Array(n * classes);
       await batches("evaluate", x, new Array(n).fill(0), async (some, first) => {
@@ -112,8 +116,8 @@ export async function openOnGpu(device, name, model, recording) {
           const { value, gradient } = recording.tensors[probe];
           if (!value || !gradient) throw new Error(`the recording keeps no gradient of layer ${probe}`);
           const length = shape[0] * shape[1] * shape[2];
-          const part = (/** @type {import("./types").Binding} */ of) => readPart(opened, { ...of, bytes: 4 * n * length });
-          const [a, g] = await Promise.all([part(value), part(gradient)]);
+          const bytes = 4 * n * length;
+          const [a, g] = await readParts(opened, [{ ...value, bytes }, { ...gradient, bytes }]);
           for (let i = 0; i < n; i += 1) {
             const here = [i * length, (i + 1) * length];
             all[first + i].push(mapsOf(a.subarray(...here), g.subarray(...here), shape));

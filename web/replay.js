@@ -12,21 +12,50 @@ const STEPS_PER_SUBMISSION = 4;
 export async function openRecording(device, recording, passes) {
   const use = GPUBufferUsage;
   const storage = use.STORAGE | use.UNIFORM | use.COPY_DST | use.COPY_SRC;
-  const buffers = recording.buffers.map(({ name, bytes, words }) => {
-    const buffer = device.createBuffer({ label: name, size: bytes, usage: storage });
-    if (words) device.queue.writeBuffer(buffer, 0, new Uint32Array(words));
-    return buffer;
-  });
-  const stepCount = Math.ceil(recording.samples / recording.batch_size);
-  const steps = device.createBuffer({
-    label: "steps",
-    size: recording.step.stride * stepCount,
-    usage: use.UNIFORM | use.COPY_DST,
-  });
-  const model = { device, recording, buffers, steps, kernels: new Map(), pipelines: new Map(), dispatches: [] };
-  if (recording.weights) writeBuffer(model, recording.roles.parameters, new Float32Array(recording.weights));
-  for (const pass of passes) await preparePass(model, pass);
-  return model;
+  /** @type {GPUBuffer[]} */
+  const buffers = [];
+  const create = (/** @type {string} */ label, /** @type {number} */ size, /** @type {number} */ usage) => {
+    buffers.push(device.createBuffer({ label, size, usage }));
+    return buffers[buffers.length - 1];
+  };
+  try {
+    const steps = await scoped(device, () => {
+      for (const { name, bytes, words } of recording.buffers) {
+        const buffer = create(name, bytes, storage);
+        if (words) device.queue.writeBuffer(buffer, 0, new Uint32Array(words));
+      }
+      const count = Math.ceil(recording.samples / recording.batch_size);
+      return create("steps", recording.step.stride * count, use.UNIFORM | use.COPY_DST);
+    });
+    const model = { device, recording, buffers, steps, kernels: new Map(), pipelines: new Map(), dispatches: [] };
+    if (recording.weights) writeBuffer(model, recording.roles.parameters, new Float32Array(recording.weights));
+    for (const pass of passes) await preparePass(model, pass);
+    return model;
+  } catch (error) {
+    closeRecording({ buffers });
+    throw error;
+  }
+}
+
+/**
+ * Does work at once whose errors WebGPU tells only to a scope: a lack of memory, a wrong call.
+ * @template T
+ * @param {GPUDevice} device
+ * @param {() => T} work
+ * @returns {Promise<T>}
+ */
+async function scoped(device, work) {
+  /** @type {GPUErrorFilter[]} */
+  const filters = ["out-of-memory", "validation"];
+  for (const filter of filters) device.pushErrorScope(filter);
+  let errors;
+  try {
+    return work();
+  } finally {
+    errors = await Promise.all(filters.map(() => device.popErrorScope()));
+    const error = errors.find((error) => error);
+    if (error) throw new Error(error.message || "the GPU has too little memory");
+  }
 }
 
 /**
@@ -60,7 +89,7 @@ async function openKernel({ device, recording, kernels }, name) {
  * @param {"train" | "evaluate" | "explain"} pass
  */
 export async function preparePass(model, pass) {
-  const { device, recording, buffers, steps, pipelines, dispatches } = model;
+  const { device, recording, buffers, steps, kernels, pipelines, dispatches } = model;
   const missing = recording.passes[pass].filter((at) => !dispatches[at]);
   const keyOf = (/** @type {number} */ at) =>
     recording.dispatches[at].kernel + JSON.stringify(recording.dispatches[at].constants);
@@ -78,26 +107,28 @@ export async function preparePass(model, pass) {
   }
   const compiled = new Map(await Promise.all([...pipelines].map(async ([key, pipeline]) =>
     /** @type {[string, GPUComputePipeline]} */ ([key, await pipeline]))));
-  for (const at of missing) {
-    const { kernel, bindings, groups } = recording.dispatches[at];
-    const bound = bindings.map(({ buffer, offset, bytes }, i) => ({
-      binding: i + 1,
-      resource: { buffer: buffers[buffer], offset, size: bytes },
-    }));
-    const step = { binding: 0, resource: { buffer: steps, size: recording.step.bytes } };
-    const { layout } = await openKernel(model, kernel);
-    const group = device.createBindGroup({ layout, entries: [step, ...bound] });
-    const pipeline = compiled.get(keyOf(at));
-    if (pipeline) dispatches[at] = { pipeline, group, groups };
-  }
+  await scoped(device, () => {
+    for (const at of missing) {
+      const { kernel, bindings, groups } = recording.dispatches[at];
+      const bound = bindings.map(({ buffer, offset, bytes }, i) => ({
+        binding: i + 1,
+        resource: { buffer: buffers[buffer], offset, size: bytes },
+      }));
+      const step = { binding: 0, resource: { buffer: steps, size: recording.step.bytes } };
+      const [pipeline, known] = [compiled.get(keyOf(at)), kernels.get(kernel)];
+      if (!pipeline || !known) throw new Error(`${kernel} was not compiled`);
+      const group = device.createBindGroup({ layout: known.layout, entries: [step, ...bound] });
+      dispatches[at] = { pipeline, group, groups };
+    }
+  });
 }
 
 /**
  * Frees the buffers of a recording.
- * @param {import("./types").Opened} model
+ * @param {Pick<import("./types").Opened, "buffers">} model
  */
-export function closeRecording({ buffers, steps }) {
-  for (const buffer of [...buffers, steps]) buffer.destroy();
+export function closeRecording({ buffers }) {
+  for (const buffer of buffers) buffer.destroy();
 }
 
 /**
@@ -232,17 +263,7 @@ export function runPass({ device, recording, buffers, steps, dispatches }, pass,
  * @param {number} length
  */
 export function readFloats(model, buffer, length) {
-  return readPart(model, { buffer, offset: 0, bytes: 4 * length });
-}
-
-/**
- * Reads a part of a buffer as floats.
- * @param {import("./types").Opened} model
- * @param {import("./types").Binding} place
- */
-export async function readPart(model, place) {
-  const [values] = await readParts(model, [place]);
-  return values;
+  return readParts(model, [{ buffer, offset: 0, bytes: 4 * length }]).then(([values]) => values);
 }
 
 /**

@@ -179,7 +179,7 @@ async function plainSamples(bytes, rate) {
  * @param {ArrayBuffer} bytes
  * @param {number} rate
  */
-export async function decodeSound(name, bytes, rate) {
+async function decodeSound(name, bytes, rate) {
   try {
     const buffer = await new OfflineAudioContext(1, 1, rate).decodeAudioData(bytes);
     return Array.from({ length: buffer.numberOfChannels }, (_, channel) => buffer.getChannelData(channel));

@@ -1,10 +1,11 @@
 // Training in the page: choices, curves, a confusion matrix, the weights as a file.
 import { drawCurves, tableOf } from "./draw.js";
-import { elementOf } from "./listen-view.js";
-import { troubleOf } from "./network.js";
+import { elementOf, statusLine } from "./elements.js";
+import { troubleOf, WITH_WEBGPU } from "./network.js";
 import { unpack } from "./pack.js";
 import { safetensorsOf } from "./safetensors.js";
 import { saveFile } from "./save.js";
+import { meanOf } from "./steps.js";
 import { openTrainer, scaledSamples } from "./training.js";
 
 /**
@@ -14,7 +15,7 @@ import { openTrainer, scaledSamples } from "./training.js";
  * @param {import("./types").Networks} networks
  */
 export function startTraining(data, training, networks) {
-  const status = elementOf("train-status", HTMLElement);
+  const { say, progress } = statusLine("train-status");
   const bar = elementOf("train-progress", HTMLProgressElement);
   const [start, stop, save, saveLog] = ["train-start", "train-stop", "train-download", "train-log"].map((id) =>
     elementOf(id, HTMLButtonElement));
@@ -32,16 +33,10 @@ export function startTraining(data, training, networks) {
   elementOf("train-about", HTMLElement).textContent =
     `The page holds ${training.train + training.test} spectrograms of the ${training.source}, ${bands} bands by ` +
     `${frames} frames, in steps of ${training.step_db} dB: ${training.train} to train on, and ${training.test} of ` +
-    "other songs to test with. Weights and order are those that Keras draws with seed " +
+    "other songs to test with. An epoch is one pass over those to train on. Weights and order are those that Keras draws with seed " +
     `${training.seed}, and the kernels are those of the program.`;
   choice.replaceChildren(...training.models.map(({ facts }, i) => new Option(facts.name.toUpperCase(), String(i))));
   epochs.max = String(training.most_epochs);
-
-  /** @param {string} text @param {boolean} [failed] */
-  function say(text, failed = false) {
-    status.textContent = text;
-    status.classList.toggle("warning", failed);
-  }
 
   function chosen() {
     const model = training.models[Number(choice.value)];
@@ -80,7 +75,7 @@ export function startTraining(data, training, networks) {
       const gpu = await networks.gpu();
       used = gpu.device;
       if (!gpu.device) {
-        say(`Training needs WebGPU: ${gpu.missing}. Chrome, Edge, Safari 26 and Firefox 141 have it; ` +
+        say(`Training needs WebGPU: ${gpu.missing}. ${WITH_WEBGPU} have it; ` +
           "or train with the program: genre-gpu train.", true);
         return;
       }
@@ -102,11 +97,10 @@ export function startTraining(data, training, networks) {
         let all = [];
         const work = trainer.trainEpoch(total, (steps) => {
           all = steps;
-          const seen = steps.reduce((sum, { n }) => sum + n, 0);
-          const loss = steps.reduce((sum, step) => sum + step.n * step.loss, 0) / seen;
+          const { n: seen, loss } = meanOf(steps);
           bar.max = total;
           bar.value = epoch + seen / training.train;
-          say(`Epoch ${epoch + 1} of ${total}: ${seen} of ${training.train} samples, loss ${loss.toFixed(4)}`);
+          progress(`Epoch ${epoch + 1} of ${total}: ${seen} of ${training.train} samples, loss ${loss.toFixed(4)}`);
         }, signal);
         const result = await Promise.race([work, lost]);
         if (!result) {

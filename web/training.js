@@ -2,6 +2,7 @@
 import { scaleCuts } from "./front-end.js";
 import { closeRecording, openRecording, padded, readFloats, runPass, unpadded, uploadSamples, writeBuffer }
   from "./replay.js";
+import { meanOf, readSteps } from "./steps.js";
 
 /** Training steps between two looks at the page: few, so that it answers. */
 const STEPS_AT_ONCE = 2;
@@ -53,45 +54,22 @@ export async function openTrainer(device, training, model, recording, { samples,
   const stepsPerEpoch = Math.ceil(train / batch);
   const testOrder = Uint32Array.from({ length: test }, (_, i) => train + i);
 
-  /** Loss and correct predictions of the steps of the last pass over so many samples. @param {number} n */
-  async function metrics(n) {
-    const steps = Math.ceil(n / batch);
-    const { metrics_per_step: per, penalties_per_step: terms } = recording;
-    const [sums, penalties] = await Promise.all([
-      readFloats(opened, roles.step_metrics, steps * per),
-      terms > 0 ? readFloats(opened, roles.penalties, steps * terms) : new Float32Array(0),
-    ]);
-    return Array.from({ length: steps }, (_, i) => {
-      const count = Math.min(batch, n - i * batch);
-      const penalty = penalties.subarray(i * terms, (i + 1) * terms).reduce((a, b) => a + b, 0);
-      return { n: count, loss: sums[i * per] / count + penalty, correct: sums[i * per + 1] };
-    });
-  }
-
-  /** Mean loss and accuracy. @param {{ n: number, loss: number, correct: number }[]} steps */
-  function mean(steps) {
-    const n = steps.reduce((sum, step) => sum + step.n, 0);
-    return {
-      loss: steps.reduce((sum, step) => sum + step.n * step.loss, 0) / n,
-      accuracy: steps.reduce((sum, step) => sum + step.correct, 0) / n,
-    };
-  }
-
   /** Evaluates the test samples. @returns {Promise<{ loss: number, accuracy: number, matrix: number[][] }>} */
   async function evaluate() {
     runPass(opened, "evaluate", testOrder);
-    const steps = await metrics(test);
+    const steps = await readSteps(opened, test);
     const probabilities = await readFloats(opened, roles.probabilities, test * classes.length);
     const matrix = classes.map(() => classes.map(() => 0));
     for (let i = 0; i < test; i += 1) {
       const row = probabilities.subarray(i * classes.length, (i + 1) * classes.length);
       matrix[labels[train + i]][row.indexOf(Math.max(...row))] += 1;
     }
-    return { ...mean(steps), matrix };
+    const { loss, accuracy } = meanOf(steps);
+    return { loss, accuracy, matrix };
   }
 
   let epoch = from.epoch;
-  /** @type {{ n: number, loss: number, correct: number }[]} */
+  /** @type {import("./types").StepResult[]} */
   let done = [];
   let seconds = 0;
   return {
@@ -111,11 +89,11 @@ export async function openTrainer(device, training, model, recording, { samples,
           seed: training.seed,
           first_step: epoch * stepsPerEpoch + done.length,
         });
-        done = done.concat(await metrics(some.length));
+        done = done.concat(await readSteps(opened, some.length));
         seconds += (performance.now() - begin) / 1000;
         onSteps(done);
       }
-      const { loss, accuracy } = mean(done);
+      const { loss, accuracy } = meanOf(done);
       const tested = await evaluate();
       const rate = train / seconds;
       [done, seconds, epoch] = [[], 0, epoch + 1];

@@ -159,6 +159,8 @@ export interface Maps {
 export interface Network {
   /** What it runs on, for people. */
   device: string;
+  /** The GPU, if it runs on one. */
+  gpu: GPUDevice | null;
   /** Probabilities `[n, classes]` of scaled spectrograms `[n, bands, frames, channels]`. */
   probabilities(x: Float32Array, n: number): Promise<Float32Array>;
   /** For each sample the maps of each of the model's layers, for the logit of its target. */
@@ -295,7 +297,9 @@ export interface PageData {
 export interface Opened {
   device: GPUDevice;
   recording: Recording;
+  /** The recording's; behind them `steps`. */
   buffers: GPUBuffer[];
+  /** The settings of each step. */
   steps: GPUBuffer;
   kernels: Map<string, { layout: GPUBindGroupLayout; module: GPUShaderModule }>;
   /** By kernel and constants. */
@@ -355,7 +359,10 @@ export interface Heard {
   model: Model;
   /** The model's number. */
   at: number;
-  sound: Sound;
+  /** Of the sound. */
+  name: string;
+  note: string;
+  length_s: number;
   cuts: Cuts;
   /** The cuts as the model is given them. */
   x: Float32Array;
@@ -368,7 +375,7 @@ export interface Heard {
 
 /** The page's models on its devices. */
 export interface Networks {
-  /** Opens a model where it is not open, and uses it; without its GPU where that is lost. */
+  /** Opens a model where it is not open, and uses it; in JavaScript from where its GPU fails. */
   use<T>(model: number, work: (network: Network) => Promise<T>): Promise<T>;
   /** What the model runs on, for people. */
   device(model: number): string;

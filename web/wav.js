@@ -1,11 +1,12 @@
-// WAV files: what they hold, 16-bit samples as the native program reads them, and a writer.
+// WAV files: what they hold, their samples as the native program reads them, and a writer.
 
 import { pauseEvery } from "./pause.js";
 
 /**
- * `coding` is that of the header: 1 for whole numbers, 3 for floats.
- * @typedef {{ coding: number, channels: number, rate_hz: number, bytesPerSecond: number, bits: number,
- *   start: number, length: number }} WavFormat
+ * `coding` is that of the header: 1 for whole numbers, 3 for floats; `frameBytes` are those of a sample of each
+ * channel.
+ * @typedef {{ coding: number, channels: number, rate_hz: number, bytesPerSecond: number, frameBytes: number,
+ *   bits: number, start: number, length: number }} WavFormat
  */
 
 const FRAMES_BETWEEN_PAUSES = 1 << 18;
@@ -18,7 +19,7 @@ const FRAMES_BETWEEN_PAUSES = 1 << 18;
  * @throws {RangeError} if the sound begins behind these bytes
  */
 export function wavFormat(view, size) {
-  const format = { coding: 0, channels: 0, rate_hz: 0, bytesPerSecond: 0, bits: 0 };
+  const format = { coding: 0, channels: 0, rate_hz: 0, bytesPerSecond: 0, frameBytes: 0, bits: 0 };
   for (let at = 12; ;) {
     const name = view.getUint32(at);
     const length = view.getUint32(at + 4, true);
@@ -27,33 +28,49 @@ export function wavFormat(view, size) {
       format.channels = view.getUint16(at + 10, true);
       format.rate_hz = view.getUint32(at + 12, true);
       format.bytesPerSecond = view.getUint32(at + 16, true);
+      format.frameBytes = view.getUint16(at + 20, true);
       format.bits = view.getUint16(at + 22, true);
       // An extended format has the coding behind the channels' places.
       if (format.coding === 0xfffe && length >= 26) format.coding = view.getUint16(at + 32, true);
-    } else if (name === 0x64617461) { // "data"; a length beyond the file means: to its end
-      return { ...format, start: at + 8, length: Math.min(length, size - at - 8) };
+    } else if (name === 0x64617461) { // "data"; a length of 0 or beyond the file means: to its end
+      return { ...format, start: at + 8, length: Math.min(length || Infinity, size - at - 8) };
     }
     at += 8 + length + (length % 2);
   }
 }
 
 /**
- * The channels of a file of 16-bit whole numbers, divided by 32,768; null for other codings. Browsers divide
- * those above 0 by 32,767.
+ * How samples are read, by coding and bits: whole numbers as shares of their range, of which 8 bits begin at 0.
+ * Browsers divide those of 16 bits above 0 by 32,767.
+ * @type {Record<string, (view: DataView, at: number) => number>}
+ */
+const sampleReaders = {
+  "1 8": (view, at) => (view.getUint8(at) - 128) / 128,
+  "1 16": (view, at) => view.getInt16(at, true) / 32768,
+  "1 24": (view, at) => (256 * view.getInt16(at + 1, true) + view.getUint8(at)) / 8388608,
+  "1 32": (view, at) => view.getInt32(at, true) / 2147483648,
+  "3 32": (view, at) => view.getFloat32(at, true),
+  "3 64": (view, at) => view.getFloat64(at, true),
+};
+
+/**
+ * The channels of a file without compression; null for other codings.
  * @param {ArrayBuffer} bytes
  * @param {WavFormat} format
  * @returns {Promise<Float32Array[] | null>}
  */
-export async function wavChannels(bytes, { coding, channels: count, bits, start, length }) {
-  if (coding !== 1 || bits !== 16 || count === 0) return null;
+export async function wavChannels(bytes, { coding, channels: count, frameBytes, bits, start, length }) {
+  const read = sampleReaders[`${coding} ${bits}`];
+  const width = bits / 8;
+  if (!read || count === 0 || frameBytes !== count * width) return null;
   const view = new DataView(bytes);
-  const frames = Math.floor(length / (2 * count));
+  const frames = Math.floor(length / frameBytes);
   const channels = Array.from({ length: count }, () => new Float32Array(frames));
   const breathe = pauseEvery(30);
   for (let begin = 0; begin < frames; begin += FRAMES_BETWEEN_PAUSES) {
     const end = Math.min(begin + FRAMES_BETWEEN_PAUSES, frames);
     for (const [c, channel] of channels.entries()) {
-      copySamples(view, start + 2 * c, 2 * count, begin, end, channel);
+      for (let i = begin; i < end; i += 1) channel[i] = read(view, start + frameBytes * i + width * c);
     }
     await breathe();
   }
@@ -61,14 +78,11 @@ export async function wavChannels(bytes, { coding, channels: count, bits, start,
 }
 
 /**
- * @param {DataView} view @param {number} start @param {number} stride in bytes
- * @param {number} begin @param {number} end @param {Float32Array} to
+ * A mono WAV file of 32-bit floats.
+ * @param {Float32Array} samples
+ * @param {number} rate
+ * @returns {ArrayBuffer}
  */
-function copySamples(view, start, stride, begin, end, to) {
-  for (let i = begin; i < end; i += 1) to[i] = view.getInt16(start + stride * i, true) / 32768;
-}
-
-/** A mono WAV file of 32-bit floats. @param {Float32Array} samples @param {number} rate */
 export function wavBytes(samples, rate) {
   const view = new DataView(new ArrayBuffer(44 + 4 * samples.length));
   const words = [0x52494646, 0x57415645, 0x666d7420, 0x64617461]; // RIFF, WAVE, fmt, data

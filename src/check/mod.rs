@@ -4,6 +4,7 @@ pub mod cases;
 mod compare;
 mod concerns;
 mod deviation;
+#[cfg(all(feature = "audio", feature = "pictures"))]
 mod hosted;
 mod model;
 mod once;
@@ -13,9 +14,11 @@ mod report;
 mod run;
 mod update;
 
+#[cfg(all(feature = "audio", feature = "pictures"))]
 pub(crate) use compare::Expected;
 pub use compare::{Comparison, Stage, What, two_steps};
 pub use deviation::{Deviation, Nans, Tolerance};
+#[cfg(all(feature = "audio", feature = "pictures"))]
 pub(crate) use hosted::{Hosted, HostedMetrics, HostedPass, HostedTensor};
 pub use model::{ModelTolerance, model_step};
 pub use once::once;

@@ -35,7 +35,7 @@ pub(super) struct Args {
     #[arg(long, short, value_name = "FILE", default_value = "page.html")]
     out: PathBuf,
 
-    /// Front end of the training arrays, if unknown: see genre-gpu train --help
+    /// Front end of runs that do not know theirs: see genre-gpu train --help
     #[arg(long, value_name = "NAME,...")]
     front_end: Option<FrontEndSpec>,
 }

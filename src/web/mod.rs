@@ -28,10 +28,13 @@ use serde::Serialize;
 use crate::audio::{FrontEndSpec, wav};
 use crate::demo::{self, Genre, Recipe};
 use crate::error::{Error, Result};
+use crate::models::Model;
 use crate::plot::ColourMap;
+use crate::predict::SoundRule;
 use crate::progress::Progress;
 use crate::text::policy_hash;
 use crate::train::run_folder::RunFolder;
+use crate::train::{ModelFacts, SavedModel, titled};
 use models::ModelText;
 use pack::Pack;
 pub(crate) use pack::packed;
@@ -108,7 +111,7 @@ pub struct WebPage {
     pub style_hash: String,
 }
 
-/// The page of these runs.
+/// The page of these runs; `front_end` is that of those that do not know theirs.
 ///
 /// # Errors
 /// If a run is not finished or damaged, or it is unknown how its samples were made of sound.
@@ -118,14 +121,25 @@ pub fn page(
     extent: Extent,
     progress: &dyn Progress,
 ) -> Result<WebPage> {
+    let open = |run: &_| {
+        let folder = RunFolder::open(AsRef::as_ref(run))?;
+        folder.check_finished()?;
+        let (saved, graph) = folder.read_model()?;
+        Ok((folder, saved, graph))
+    };
+    let opened: Vec<_> = runs.iter().map(open).collect::<Result<_>>()?;
+    let is_unknown = |saved: &SavedModel| saved.facts.front_end.is_none();
+    let some_are_unknown = opened.iter().any(|(_, saved, _)| is_unknown(saved));
     let mut store = Store::default();
     let mut models: Vec<ModelText> = Vec::new();
-    for (number, run) in (1..).zip(runs) {
-        let folder = RunFolder::open(run.as_ref())?;
-        let name = title(&folder)?;
+    for (number, (folder, saved, graph)) in (1..).zip(opened) {
+        let name = title(&saved.facts);
         let known = models.iter().any(|model| model.title() == name);
         let title = if known { format!("{name}, run {number}") } else { name };
-        models.push(ModelText::read(&folder, title, front_end, &mut store, progress)?);
+        // For those that do not know theirs; where all do, it is refused.
+        let given = front_end.filter(|_| is_unknown(&saved) || !some_are_unknown);
+        let rule = SoundRule::of(&folder, &saved.facts, given, progress)?;
+        models.push(ModelText::new(saved, &graph, title, rule, &mut store)?);
     }
     let failed = |e| Error::io(Path::new("the page"), "make")(e);
     let (mut clips, mut packs, mut training) = (Vec::new(), Vec::new(), None);
@@ -180,13 +194,10 @@ pub fn page(
 }
 
 /// `P1 on the demo corpus (synthesised)`.
-fn title(folder: &RunFolder) -> Result<String> {
-    folder.check_finished()?;
-    let (saved, _) = folder.read_model()?;
-    let facts = saved.facts;
-    let model = crate::models::Model::is_built_in(&facts.name);
-    let name = if model { facts.name.to_uppercase() } else { facts.name };
-    Ok(crate::train::titled(&name, &facts.data_source))
+fn title(facts: &ModelFacts) -> String {
+    let model = Model::is_built_in(&facts.name);
+    let name = if model { facts.name.to_uppercase() } else { facts.name.clone() };
+    titled(&name, &facts.data_source)
 }
 
 /// The beginning of a song that no model was trained on, as a WAV file.

@@ -3,15 +3,13 @@
 use serde::Serialize;
 
 use super::store::{ByKind, Floats, Store};
-use crate::audio::{CutFrom, FrontEnd, FrontEndSpec, ZeroDb};
+use crate::audio::{CutFrom, FrontEnd, ZeroDb};
 use crate::error::Result;
 use crate::explain::{LayerFacts, Readable};
 use crate::gpu::{Recording, Tiles};
 use crate::graph::{Graph, Op};
 use crate::plan::Plan;
 use crate::predict::SoundRule;
-use crate::progress::Progress;
-use crate::train::run_folder::RunFolder;
 use crate::train::{ModelFacts, SavedModel};
 
 /// Most samples in a step of evaluation: 15 s of sound with the demo's front end.
@@ -90,22 +88,18 @@ impl GraphText {
 }
 
 impl ModelText {
-    /// Reads a run and puts what is large into `store`.
+    /// Puts what is large into `store`.
     ///
     /// # Errors
-    /// If the run is not finished or damaged, or its front end is unknown.
-    pub(super) fn read(
-        folder: &RunFolder,
+    /// If the model has no maps, or it cannot be recorded.
+    pub(super) fn new(
+        SavedModel { parameters, facts }: SavedModel,
+        graph: &Graph,
         title: String,
-        front_end: Option<&FrontEndSpec>,
+        SoundRule { front_end, from, zero_db }: SoundRule,
         store: &mut Store,
-        progress: &dyn Progress,
     ) -> Result<Self> {
-        folder.check_finished()?;
-        let (SavedModel { parameters, facts }, graph) = folder.read_model()?;
-        let SoundRule { front_end, from, zero_db } =
-            SoundRule::of(folder, &facts, front_end, progress)?;
-        let readable = Readable::new(&graph, &[])?;
+        let readable = Readable::new(graph, &[])?;
         let layers = readable.layers.into_iter().zip(&readable.probes);
         let layers = layers.map(|(facts, probe)| LayerText { facts, probe: probe.index() });
         let plan = Plan::new(readable.graph, BATCH)?;
@@ -116,7 +110,7 @@ impl ModelText {
             facts: ModelFacts { spectra: None, ..facts },
             front_end,
             cutting: CuttingText { from, zero_db },
-            graph: GraphText::of(&graph),
+            graph: GraphText::of(graph),
             layers: layers.collect(),
             recordings: store.add_by_kind(&record)?,
             weights: store.floats.add(&parameters),

@@ -2,7 +2,8 @@
 //! page that is opened from a disk needs no request, and tests can load each module by itself.
 
 /// The modules, each behind those that it imports.
-const MODULES: [(&str, &str); 30] = [
+const MODULES: [(&str, &str); 32] = [
+    ("elements.js", include_str!("../../web/elements.js")),
     ("save.js", include_str!("../../web/save.js")),
     ("pack.js", include_str!("../../web/pack.js")),
     ("pause.js", include_str!("../../web/pause.js")),
@@ -25,6 +26,7 @@ const MODULES: [(&str, &str); 30] = [
     ("safetensors.js", include_str!("../../web/safetensors.js")),
     ("replay.js", include_str!("../../web/replay.js")),
     ("network.js", include_str!("../../web/network.js")),
+    ("steps.js", include_str!("../../web/steps.js")),
     ("training.js", include_str!("../../web/training.js")),
     ("deviation.js", include_str!("../../web/deviation.js")),
     ("check.js", include_str!("../../web/check.js")),

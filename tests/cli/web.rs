@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
+use super::predict::trained;
 use super::program::Work;
 
 /// The data of a page, by element.
@@ -65,6 +66,18 @@ fn the_page_holds_runs_and_asks_for_nothing() {
     let samples = training["train"].as_u64().unwrap() + training["test"].as_u64().unwrap();
     assert_eq!(samples, 600);
     assert_eq!(packs["spectrograms"].len() as u64, samples * 80 * 80);
+}
+
+#[test]
+fn a_front_end_is_for_the_runs_that_do_not_know_theirs() {
+    let work = trained("sound");
+    work.fails("web run --front-end bristol-80", &["the model's front end is known", "leave out"]);
+    let other = Work::trained();
+    let unknown = other.path("run");
+    work.ok(&format!("web run {} --front-end librosa-2s,mels=16", unknown.display()));
+    let data: Value = serde_json::from_slice(&packs(&work.text("page.html"))["data"]).unwrap();
+    let n_fft = |model: usize| data["models"][model]["front_end"]["n_fft"].as_u64().unwrap();
+    assert_eq!([n_fft(0), n_fft(1)], [512, 2048]);
 }
 
 #[test]

@@ -99,6 +99,16 @@ async function catchDevice(tab) {
   await tab.waitForFunction(() => /The models run/.test(document.getElementById("device").textContent));
 }
 
+/** axe-core has nothing to say, and nothing is wider than the window. */
+async function accessible(tab) {
+  const [inside, outside] = await tab.evaluate(() =>
+    [document.documentElement.clientWidth, document.documentElement.scrollWidth]);
+  assert.ok(outside <= inside, `${outside} dots in a window of ${inside}`);
+  await tab.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
+  const { violations } = await tab.evaluate(() => globalThis.axe.run());
+  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`), []);
+}
+
 async function saved(tab, button) {
   const [download] = await Promise.all([tab.waitForEvent("download"), tab.click(button)]);
   return readFileSync(await download.path());
@@ -193,6 +203,56 @@ await test("unusable files get clear words, and the page goes on", async () => {
   await close();
 });
 
+await test("another model keeps the moment and the class that are looked at; of several files the first is heard", async () => {
+  const { tab, check, close } = await open("script");
+  await tab.evaluate((contents) => {
+    const dataTransfer = new DataTransfer();
+    for (const [i, content] of contents.entries()) {
+      const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+      dataTransfer.items.add(new File([bytes], `song ${i}.wav`));
+    }
+    document.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+  }, songs.slice(0, 2).map((song) => readFileSync(song, "base64")));
+  await tab.waitForFunction(() => /Of 2 files the first is heard/.test(document.getElementById("status").textContent));
+  assert.match(await said(tab, "verdict"), /^song 0\.wav: /);
+  await tab.locator("#strip button").nth(9).click();
+  await tab.selectOption("#target", { label: "rock" });
+  const framed = async () => /Framed: cut (\d+)/.exec(await said(tab, "explanation"))[1];
+  const before = await framed();
+  await tab.check('input[name=model][value="1"]');
+  await tab.waitForFunction(() => /Judged by P2 on/.test(document.getElementById("facts").textContent));
+  assert.equal(await framed(), before);
+  assert.equal(await tab.locator("#target option:checked").textContent(), "rock");
+  check();
+  await close();
+});
+
+for (const [what, fail] of [
+  ["memory is short", () => {
+    const create = GPUDevice.prototype.createBuffer;
+    GPUDevice.prototype.createBuffer = function tooLarge(descriptor) {
+      return create.call(this, { ...descriptor, size: 2 ** 48 });
+    };
+  }],
+  ["reading back fails", () => {
+    GPUBuffer.prototype.mapAsync = () => Promise.reject(new Error("nothing can be read"));
+  }],
+]) {
+  await test(`where WebGPU fails, since ${what}, JavaScript takes over, and the page says so`, async () => {
+    const { tab, close } = await open();
+    await tab.addInitScript(fail);
+    await tab.reload();
+    await tab.waitForFunction(() => /The models run|P1 on .* runs/.test(document.getElementById("device").textContent));
+    await hear(tab, songs[0]);
+    assert.equal(await said(tab, "status"), "");
+    assert.match(await said(tab, "device"), /P1 on .* runs in this page's JavaScript.*since WebGPU failed: /);
+    assert.match(await said(tab, "facts"), /on this page's JavaScript/);
+    await tab.waitForFunction(() => /half of the heat|is empty here/.test(
+      document.getElementById("explanation").textContent));
+    await close();
+  });
+}
+
 await test("training has the losses of train --device gpu, and its weights are taken", async () => {
   const { tab, check, close } = await open();
   await tab.fill("#train-epochs", "4");
@@ -204,6 +264,7 @@ await test("training has the losses of train --device gpu, and its weights are t
   await tab.click("#train-start");
   await tab.waitForFunction(() => /Done: test accuracy/.test(document.getElementById("train-status").textContent));
   if (shots) await tab.locator("#train").screenshot({ path: join(shots, "train.png") });
+  await accessible(tab);
   const log = JSON.parse(await saved(tab, "#train-log"));
   writeFileSync(at("training.json"), JSON.stringify(log));
   writeFileSync(at("model.safetensors"), await saved(tab, "#train-download"));
@@ -281,6 +342,7 @@ await test("the self-test passes, and every kernel that the page uses is compare
   console.log(`      ${verdict} ${worst.slice(0, 3).map(([share, name]) => `${name} ${share} %`).join(", ")}`);
   check();
   if (shots) await tab.locator("#check").screenshot({ path: join(shots, "check.png") });
+  await accessible(tab);
   await close();
 });
 
@@ -328,12 +390,7 @@ for (const [name, options] of Object.entries({
     await tab.waitForFunction(() => /half of the heat|is empty here/.test(
       document.getElementById("explanation").textContent));
     if (shots) await tab.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
-    const [inside, outside] = await tab.evaluate(() =>
-      [document.documentElement.clientWidth, document.documentElement.scrollWidth]);
-    assert.ok(outside <= inside, `${outside} dots in a window of ${inside}`);
-    await tab.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
-    const { violations } = await tab.evaluate(() => globalThis.axe.run());
-    assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`), []);
+    await accessible(tab);
     check();
     await close();
   });

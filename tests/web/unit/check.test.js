@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { checkText, checkVerdict } from "../../../web/check-view.js";
 import { casesOf, comparePass } from "../../../web/check.js";
 import { addDeviation, deviationOf, emptyTally } from "../../../web/deviation.js";
+import { meanOf } from "../../../web/steps.js";
 
 const of = { name: "y", extents: [2, 3], absolute: 0.1, relative: 0 };
 const floats = (...values) => Float32Array.from(values);
@@ -32,7 +33,6 @@ test("a NaN, an infinite number and another length are wrong, and what is near i
 const recording = {
   kernel_names: ["below", "above", "loss"],
   dispatches: [{ kernel: "below" }, { kernel: "above" }, { kernel: "below" }, { kernel: "loss" }],
-  batch_size: 2, metrics_per_step: 2, penalties_per_step: 1,
 };
 const cases = [{
   op: "pool", name: "small", recording, labels: [0],
@@ -47,15 +47,17 @@ const cases = [{
   }],
 }];
 const [one] = casesOf(cases, Float32Array.from({ length: 9 }, (_, i) => i), { below: {}, above: {}, loss: {} });
-/** Mean loss: (4 + 2 · 0.5 + 2 + 0.5) / 3. */
-const read = () => [floats(3, 4), floats(5, 6), floats(7, 8), floats(4, 1, 2, 1), floats(0.5, 0.5)];
+const right = () => ({
+  read: [floats(3, 4), floats(5, 6), floats(7, 8)],
+  steps: [{ n: 2, loss: 2.5, correct: 1 }, { n: 1, loss: 2.5, correct: 1 }],
+});
 
 function compared(change) {
   const tallies = () => Object.fromEntries(recording.kernel_names.map((name) => [name, emptyTally()]));
   const found = { kernels: tallies(), operations: { pool: emptyTally() }, first: {}, passed: false, seconds: 1 };
-  const values = read();
-  change(values);
-  const first = comparePass(one, one.passes[0], values, found);
+  const made = right();
+  change(made);
+  const first = comparePass(one, one.passes[0], made.read, meanOf(made.steps), found);
   if (first) found.first[first] = 1;
   return found;
 }
@@ -69,10 +71,10 @@ test("what is compared is added to the kernels that it comes from", () => {
 });
 
 test("the kernel that is wrong first in a step is named, in the text too", () => {
-  const found = compared((values) => {
-    values[1][0] += 1;
-    values[2][1] = NaN;
-    values[3][1] = 2;
+  const found = compared(({ read, steps }) => {
+    read[1][0] += 1;
+    read[2][1] = NaN;
+    steps[0].correct = 2;
   });
   assert.deepEqual(found.first, { above: 1 });
   assert.deepEqual(Object.values(found.kernels).map(({ failed }) => failed), [1, 1, 1]);
@@ -84,10 +86,15 @@ test("the kernel that is wrong first in a step is named, in the text too", () =>
 });
 
 test("a loss that differs is wrong", () => {
-  const { kernels } = compared((values) => {
-    values[4][1] = 0;
+  const { kernels } = compared(({ steps }) => {
+    steps[1].loss = 2.4;
   });
   assert.equal(kernels.loss.failed, 1);
+});
+
+test("a mean is over samples, not over steps", () => {
+  const steps = [{ n: 3, loss: 1, correct: 3 }, { n: 1, loss: 2, correct: 0 }];
+  assert.deepEqual(meanOf(steps), { n: 4, loss: 1.25, correct: 3, accuracy: 0.75 });
 });
 
 test("a table has a row for each kernel, as genre-gpu check prints it", () => {

@@ -83,7 +83,7 @@ function wavOf(format, data) {
   return new Uint8Array(Buffer.concat(parts.map((part) => Buffer.from(part)))).buffer;
 }
 
-test("16-bit samples of a WAV file are divided by 32,768, others are left to the browser", async () => {
+test("16-bit samples of a WAV file are divided by 32,768", async () => {
   const plain = [1, 0, 2, 0, 0x44, 0xac, 0, 0, 0x10, 0xb1, 2, 0, 4, 0, 16, 0];
   // Its coding is in the first bytes of a longer name; the length of that is 22.
   const extended = [0xfe, 0xff, ...plain.slice(2), 22, 0, 16, 0, 3, 0, 0, 0, 1, 0, ...Array(14).fill(0)];
@@ -98,8 +98,29 @@ test("16-bit samples of a WAV file are divided by 32,768, others are left to the
     assert.deepEqual([[...left], [...right]], [[-1, 1 / 32768], [32767 / 32768, 0.5]]);
     const header = soundHeader(new Uint8Array(bytes), bytes.byteLength);
     assert.deepEqual(header, { rate_hz: 44100, seconds: 10 / 176400 });
-    assert.equal(await wavChannels(bytes, { ...found, bits: 24 }), null);
-    assert.equal(await wavChannels(bytes, { ...found, coding: 3 }), null);
+    // A compressed coding, and frames that do not hold what the bits say.
+    assert.equal(await wavChannels(bytes, { ...found, coding: 17 }), null);
+    assert.equal(await wavChannels(bytes, { ...found, frameBytes: 6 }), null);
+  }
+});
+
+test("other samples of a WAV file are shares of their range; a length of 0 means to the end", async () => {
+  const float = (values, Kind) => [...new Uint8Array(Kind.from(values).buffer)];
+  for (const [coding, bits, data, want] of [
+    [1, 8, [0, 128, 255], [-1, 0, 127 / 128]],
+    [1, 24, [0, 0, 0x80, 0xff, 0xff, 0xff, 1, 0, 0x40], [-1, -1 / 8388608, 0.5 + 1 / 8388608]],
+    [1, 32, [0, 0, 0, 0x80, 0, 0, 0, 0x40, 0, 0, 0, 0xe0], [-1, 0.5, -0.25]],
+    [3, 32, float([0.1, -2, 1e-9], Float32Array), [0.1, -2, 1e-9].map(Math.fround)],
+    [3, 64, float([0.1, -2, 1e-9], Float64Array), [0.1, -2, 1e-9].map(Math.fround)],
+  ]) {
+    const width = bits / 8;
+    const format = [coding, 0, 1, 0, 0x44, 0xac, 0, 0, 0, 0, 0, 0, width, 0, bits, 0];
+    for (const length of [data.length, 0]) {
+      const bytes = wavOf(format, data);
+      new DataView(bytes).setUint32(bytes.byteLength - data.length - 4, length, true);
+      const [channel] = await wavChannels(bytes, wavFormat(new DataView(bytes), bytes.byteLength));
+      assert.deepEqual([...channel], want, `coding ${coding}, ${bits} bits, length ${length}`);
+    }
   }
 });
 

@@ -1,0 +1,33 @@
+// Elements of the page, and the lines in which its parts say what they do.
+
+/**
+ * An element of the page.
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @param {new () => T} kind
+ * @returns {T}
+ */
+export function elementOf(id, kind) {
+  const element = document.getElementById(id);
+  if (!(element instanceof kind)) throw new Error(`the page has no element "${id}"`);
+  return element;
+}
+
+/**
+ * The line of an element with the role `status`: a screen reader announces what is said in it, and leaves out
+ * progress, which changes many times a second.
+ * @param {string} id
+ * @returns {{ say(words: string, failed?: boolean): void, progress(words: string): void }}
+ */
+export function statusLine(id) {
+  const line = elementOf(id, HTMLElement);
+  function write(/** @type {string} */ words, /** @type {"polite" | "off"} */ live, failed = false) {
+    line.setAttribute("aria-live", live);
+    line.classList.toggle("warning", failed);
+    line.textContent = words;
+  }
+  return {
+    say: (words, failed) => write(words, "polite", failed),
+    progress: (words) => write(words, "off"),
+  };
+}
