@@ -1,13 +1,12 @@
 // A song, its verdict, and what that rests on.
-import { heatOf } from "./cam.js";
 import { decimals } from "./decimals.js";
-import { colourOfClass, paletteOf, pictureOf, prepareCanvas, roundTicks } from "./draw.js";
+import { colourOfClass, paletteOf, prepareCanvas } from "./draw.js";
 import { elementOf, statusLine } from "./elements.js";
 import { cutsOf, scaleCuts } from "./front-end.js";
-import { bandEdgesHz } from "./mel.js";
 import { fileOfMicrophone } from "./microphone.js";
 import { unpack } from "./pack.js";
 import { saveFile } from "./save.js";
+import { boxOf, heatRange, paintSong } from "./song-picture.js";
 import { soundOfFile } from "./sound.js";
 import { sentenceOf, verdictOf } from "./verdict.js";
 
@@ -15,10 +14,6 @@ import { sentenceOf, verdictOf } from "./verdict.js";
 const CUTS_SHOWN = 16;
 /** Seconds that are recorded. */
 const RECORDED_SECONDS = 10;
-/** The range of spectrograms in dB below the loudest of the cuts that are shown. */
-const SHOWN_DB = 80;
-/** How much of the picture below the heat hides at most. */
-const HEAT_OPACITY = 0.75;
 
 /** `1:04.5`. @param {number} seconds */
 function clockOf(seconds) {
@@ -32,7 +27,7 @@ function clockOf(seconds) {
  * @param {import("./types").Networks} networks
  */
 export function startListening(data, networks) {
-  const [spectrogramColours, heatColours] = [data.colours.spectrogram, data.colours.heat].map(paletteOf);
+  const palettes = { spectrogram: paletteOf(data.colours.spectrogram), heat: paletteOf(data.colours.heat) };
   const { say, progress } = statusLine("status");
   const player = elementOf("player", HTMLAudioElement);
   const strip = elementOf("strip", HTMLElement);
@@ -250,15 +245,18 @@ export function startListening(data, networks) {
     const { song, maps } = heard;
     const [first, end] = shown();
     const { context, width, height, colour } = prepareCanvas(canvas, 300);
-    const box = { left: 58, right: width - 12, top: 8, bottom: height - 40 };
+    const box = boxOf(width, height);
     const [begin, last] = [song.cuts[first].start_s, song.cuts[end - 1].end_s];
     const span = Math.max(last - begin, 1e-6);
     const x = (/** @type {number} */ second) => box.left + ((second - begin) / span) * (box.right - box.left);
     let key = [asked, first, end, canvas.width, canvas.height, colour("--faint"), method.value, target.value,
       layer.value].join(" ");
-    for (let cut = first; cut < end; cut += 1) key += mapOf(maps, cut) ? "m" : "-";
+    const shownMaps = Array.from({ length: end - first }, (_, i) => mapOf(maps, first + i));
+    key += shownMaps.map((map) => (map ? "m" : "-")).join("");
     if (key !== painted) {
-      paint(canvas, { box, begin, last, x, colour, first, end });
+      [sheet.width, sheet.height] = [canvas.width, canvas.height];
+      paintSong(sheet, { heard, first, end, box, begin, last, x, colour, palettes, maps: shownMaps,
+        layer: heard.model.layers[Number(layer.value)] });
       painted = key;
     }
     context.drawImage(sheet, 0, 0, width, height);
@@ -281,81 +279,11 @@ export function startListening(data, networks) {
     }
   }
 
-  /**
-   * Paints the cuts that are shown onto the sheet.
-   * @param {HTMLCanvasElement} like whose size the sheet has
-   * @param {{ box: { left: number, right: number, top: number, bottom: number }, begin: number, last: number,
-   *   x: (second: number) => number, colour: (name: string) => string, first: number, end: number }} place
-   */
-  function paint(like, { box, begin, last, x, colour, first, end }) {
-    const { model, cuts, song, maps } = /** @type {import("./types").Heard} */ (heard);
-    const { n_mels: bands, frames } = model.front_end;
-    [sheet.width, sheet.height] = [like.width, like.height];
-    const context = /** @type {CanvasRenderingContext2D} */ (sheet.getContext("2d"));
-    const dots = globalThis.devicePixelRatio || 1;
-    context.scale(dots, dots);
-    context.font = "12px system-ui, sans-serif";
-    const size = bands * frames;
-    const values = cuts.values.subarray(first * size, end * size);
-    const loudest = values.reduce((a, b) => Math.max(a, b), -Infinity);
-    context.imageSmoothingEnabled = false;
-    for (let cut = first; cut < end; cut += 1) {
-      const own = cuts.values.subarray(cut * size, (cut + 1) * size);
-      // Whole dots, so that no line is left between two cuts.
-      const [left, right] = [Math.floor(x(song.cuts[cut].start_s)), Math.ceil(x(song.cuts[cut].end_s))];
-      const place = /** @type {[number, number, number, number]} */ (
-        [left, box.top, right - left, box.bottom - box.top]);
-      const look = (/** @type {number} */ band, /** @type {number} */ frame) =>
-        /** @type {[number, number]} */ ([1 + (own[band * frames + frame] - loudest) / SHOWN_DB, 1]);
-      context.drawImage(pictureOf(frames, bands, look, spectrogramColours), ...place);
-      const map = mapOf(maps, cut);
-      if (!map) continue;
-      const heat = heatOf(map, model.layers[Number(layer.value)]);
-      const warm = (/** @type {number} */ band, /** @type {number} */ frame) => {
-        const share = heat(band, frame);
-        return /** @type {[number, number]} */ ([share, HEAT_OPACITY * share]);
-      };
-      context.drawImage(pictureOf(frames, bands, warm, heatColours), ...place);
-    }
-    drawAxes(context, box, { begin, last, x, colour, bands });
-  }
-
   /** @param {import("./types").Heard["maps"]} maps @param {number} cut */
   function mapOf(maps, cut) {
     if (method.value === "none") return null;
     const own = maps.get(`${cut} ${targetOf(cut)}`)?.[Number(layer.value)];
     return own ? own[/** @type {"grad_cam" | "hires_cam"} */ (method.value)] : null;
-  }
-
-  /**
-   * @param {CanvasRenderingContext2D} context
-   * @param {{ left: number, right: number, top: number, bottom: number }} box
-   * @param {{ begin: number, last: number, x: (second: number) => number, colour: (name: string) => string,
-   *   bands: number }} axes
-   */
-  function drawAxes(context, box, { begin, last, x, colour, bands }) {
-    const edges = bandEdgesHz(/** @type {import("./types").Heard} */ (heard).model.front_end);
-    context.fillStyle = colour("--faint");
-    context.textAlign = "right";
-    context.textBaseline = "middle";
-    let free = Infinity;
-    for (const hz of [50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000]) {
-      // Between the centres of two bands.
-      const above = edges.findIndex((edge) => edge > hz);
-      if (above < 1 || hz > edges[bands + 1]) continue;
-      const band = above - 1 + (hz - edges[above - 1]) / (edges[above] - edges[above - 1]) - 0.5;
-      const y = box.bottom - (band / bands) * (box.bottom - box.top);
-      if (free - y < 15 || y > box.bottom) continue;
-      free = y;
-      context.fillText(hz < 1000 ? `${hz} Hz` : `${hz / 1000} kHz`, box.left - 6, y);
-      context.fillRect(box.left - 4, y, 4, 1);
-    }
-    context.textAlign = "center";
-    context.textBaseline = "top";
-    for (const tick of roundTicks(begin, last, Math.max(2, (box.right - box.left) / 90))) {
-      context.fillText(`${Number(tick.toFixed(2))} s`, x(tick), box.bottom + 6);
-      context.fillRect(x(tick), box.bottom, 1, 4);
-    }
   }
 
   /** Says in words what the picture shows. @param {number} first @param {number} end */
@@ -369,7 +297,7 @@ export function startListening(data, networks) {
       `${shares.join(", ")}.`;
     const map = mapOf(maps, chosen);
     if (map) {
-      const range = heatRange(map, model);
+      const range = heatRange(map, model.layers[Number(layer.value)], model.front_end);
       const name = method.selectedOptions[0].text;
       const whose = classes[targetOf(chosen)];
       text += range
@@ -382,29 +310,9 @@ export function startListening(data, networks) {
     elementOf("explanation", HTMLElement).textContent = text;
     canvas.setAttribute("aria-label", `Spectrogram of cuts ${first + 1} to ${end}. ${text}`);
     elementOf("window-title", HTMLElement).textContent =
-      `Spectrogram, ${clockOf(song.cuts[first].start_s)} to ${clockOf(song.cuts[end - 1].end_s)}`;
+      `Spectrogram, ${clockOf(song.cuts[first].start_s)} to ${clockOf(song.cuts[end - 1].end_s)}, in dB below its loudest`;
     earlier.disabled = first === 0;
     later.disabled = end === song.cuts.length;
-  }
-
-  /** Between which frequencies the middle half of the heat is. @param {Float32Array} map @param {import("./types").Model} model */
-  function heatRange(map, model) {
-    const { n_mels: bands, frames } = model.front_end;
-    const heat = heatOf(map, model.layers[Number(layer.value)]);
-    const sums = Array.from({ length: bands }, (_, band) => {
-      let sum = 0;
-      for (let frame = 0; frame < frames; frame += 1) sum += heat(band, frame);
-      return sum;
-    });
-    const all = sums.reduce((a, b) => a + b, 0);
-    if (all <= 0) return null;
-    const quarter = (/** @type {number} */ share) => {
-      let sum = 0;
-      return sums.findIndex((own) => (sum += own) >= share * all);
-    };
-    const edges = bandEdgesHz(model.front_end);
-    const [low, high] = [edges[quarter(0.25) + 1], edges[quarter(0.75) + 1]].map((hz) => Math.round(hz / 10) * 10);
-    return `${low} and ${high} Hz`;
   }
 
   /** Hears the first of these files. @param {ArrayLike<File>} files */
@@ -506,7 +414,8 @@ export function startListening(data, networks) {
   canvas.addEventListener("click", (event) => {
     if (!heard) return;
     const [first, end] = shown();
-    const share = (event.offsetX - 58) / (canvas.clientWidth - 70);
+    const { left, right } = boxOf(canvas.clientWidth, canvas.clientHeight);
+    const share = (event.offsetX - left) / (right - left);
     seek(first + Math.min(Math.max(Math.floor(share * (end - first)), 0), end - first - 1));
   });
 

@@ -174,7 +174,7 @@ export function startTraining(data, training, networks) {
     const { classes } = training;
     const rows = (own.matrix ?? []).map((row, i) => [classes[i], ...row.map(String)]);
     elementOf("train-matrix", HTMLElement).replaceChildren(tableOf(
-      "Test spectrograms: true classes in rows, predicted ones in columns", ["", ...classes], rows));
+      "Test spectrograms: true classes in rows, predicted ones in columns", ["True class", ...classes], rows));
   }
 
   save.addEventListener("click", () => {

@@ -2,7 +2,7 @@
 //! page that is opened from a disk needs no request, and tests can load each module by itself.
 
 /// The modules, each behind those that it imports.
-const MODULES: [(&str, &str); 32] = [
+const MODULES: [(&str, &str); 33] = [
     ("elements.js", include_str!("../../web/elements.js")),
     ("save.js", include_str!("../../web/save.js")),
     ("pack.js", include_str!("../../web/pack.js")),
@@ -31,6 +31,7 @@ const MODULES: [(&str, &str); 32] = [
     ("deviation.js", include_str!("../../web/deviation.js")),
     ("check.js", include_str!("../../web/check.js")),
     ("draw.js", include_str!("../../web/draw.js")),
+    ("song-picture.js", include_str!("../../web/song-picture.js")),
     ("listen-view.js", include_str!("../../web/listen-view.js")),
     ("train-view.js", include_str!("../../web/train-view.js")),
     ("check-view.js", include_str!("../../web/check-view.js")),

@@ -283,10 +283,8 @@ await test("training has the losses of train --device gpu, and its weights are t
     console.log(`      steps ${from + 1} to ${to}: at most ${Math.max(...some).toExponential(1)} relative`);
     return Math.max(...some);
   };
-  // Two compilers of WGSL round differently, and once that decides a maximum or the sign of a sum, two runs
-  // part: on SwiftShader behind step 30, on another adapter than the browser's before.
-  if (same.length > 0) assert.ok(furthestOf(0, 30) <= 1e-6);
-  assert.ok(furthestOf(0, 50) <= 1e-4);
+  // On another adapter than the browser's a rounding may decide a maximum or the sign of a sum, and the two part.
+  assert.ok(furthestOf(0, 50) <= (same.length > 0 ? 1e-5 : 1e-4));
 
   genreGpu("import", "model.safetensors", "--out", "imported", "--overwrite", "--quiet");
   const metrics = JSON.parse(genreGpu("evaluate", "imported", "--data", "arrays", "--part", "test", "--json", "--quiet"));
