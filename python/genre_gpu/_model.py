@@ -337,8 +337,8 @@ class Model:
             (``on_train_begin``, ``on_epoch_begin``, ``on_train_batch_end``, ``on_epoch_end``,
             ``on_train_end``). ``model.stop_training = True`` ends training after the epoch. The
             weights cannot be had before training has ended.
-        verbose : {"auto", 0, 1}
-            1 prints a line for each epoch; "auto" does where a person looks.
+        verbose : {"auto", 0, 1, 2}
+            1 and 2 print a line for each epoch; "auto" does where a person looks.
         run : path-like, optional
             The run's folder, which then has what ``genre-gpu train --out`` writes, and can be resumed
             from, reported and explained. Without it, a temporary one.
@@ -438,7 +438,13 @@ class Model:
     # Use
 
     def predict(
-        self, x: Any, *, device: str = "cpu", adapter: Optional[str] = None, threads: int = 0
+        self,
+        x: Any,
+        *,
+        verbose: Union[int, str] = "auto",
+        device: str = "cpu",
+        adapter: Optional[str] = None,
+        threads: int = 0,
     ) -> Any:
         """Probabilities of samples.
 
@@ -446,6 +452,8 @@ class Model:
         ----------
         x : array_like
             ``[n, mels, frames]`` or one sample, as in the arrays; not scaled.
+        verbose : {"auto", 0, 1, 2}
+            Without effect, for code that was written for Keras: nothing is printed.
         device : {"cpu", "gpu"}
         adapter : str, optional
             Part of the GPU's name.
@@ -457,6 +465,7 @@ class Model:
         numpy.ndarray
             Float32 ``[n, classes]``.
         """
+        _speaks(verbose)
         network = self._built()
         return network.predict(samples(x, self.shape), device, adapter, threads)
 
@@ -465,6 +474,7 @@ class Model:
         x: Any,
         y: Any = None,
         *,
+        verbose: Union[int, str] = "auto",
         device: str = "cpu",
         adapter: Optional[str] = None,
         threads: int = 0,
@@ -478,9 +488,12 @@ class Model:
             Samples; of a ``Data`` its test part.
         y : array_like, optional
             Their labels.
+        verbose : {"auto", 0, 1, 2}
+            Without effect, for code that was written for Keras: nothing is printed.
         return_dict : bool
             Return a dictionary instead of ``[loss, accuracy]``.
         """
+        _speaks(verbose)
         if isinstance(x, Data):
             x, y = x.x_test, x.y_test
         if y is None:
@@ -825,13 +838,18 @@ class _Folder:
             self._temporary.cleanup()
 
 
+def _speaks(verbose: Union[int, str]) -> bool:
+    """Whether Keras's ``verbose`` means that something is printed."""
+    if verbose not in ("auto", 0, 1, 2):
+        raise ValueError(f'verbose: expected "auto", 0, 1 or 2, found {verbose!r}')
+    return is_interactive() if verbose == "auto" else bool(verbose)
+
+
 class _Training(Listener):
     """Listens to ``fit``: the history, the printed lines, the callbacks."""
 
     def __init__(self, model: Model, callbacks: Sequence[Any], verbose: Union[int, str]) -> None:
-        if verbose not in ("auto", 0, 1, 2):
-            raise ValueError(f'verbose: expected "auto", 0 or 1, found {verbose!r}')
-        speaks = is_interactive() if verbose == "auto" else bool(verbose)
+        speaks = _speaks(verbose)
         super().__init__(progress=speaks)
         self._model = model
         self._speaks = speaks

@@ -95,6 +95,10 @@ def test_predictions_and_figures_are_those_of_the_run(fitted, arrays):
     assert fitted.predict(x[:0]).shape == (0, 2)
     one_hot = np.eye(2, dtype=np.float32)[y]
     assert fitted.evaluate(x, one_hot, return_dict=True) == {"loss": loss, "accuracy": accuracy}
+    # As code for Keras says it.
+    assert fitted.evaluate(x, y, verbose=0) == [loss, told]
+    with pytest.raises(ValueError, match='verbose: expected "auto", 0, 1 or 2, found 3'):
+        fitted.predict(x, verbose=3)
 
 
 def test_evaluate_takes_samples_as_predict_does_however_the_files_were(arrays, tmp_path):
