@@ -3,7 +3,7 @@ import { checkKernels, unpackCases } from "./check.js";
 import { powerOf } from "./deviation.js";
 import { tableOf } from "./draw.js";
 import { elementOf, statusLine } from "./elements.js";
-import { WITH_WEBGPU } from "./network.js";
+import { orLost, WITH_WEBGPU } from "./network.js";
 import { saveFile } from "./save.js";
 
 /** As in src/check/report.rs. */
@@ -95,10 +95,11 @@ export function startChecking(data, networks) {
 
   /** @param {boolean} checks */
   function busy(checks) {
+    // The button that has the focus is hidden.
+    const isFocused = [start, stop].some((button) => button === document.activeElement);
     start.hidden = checks;
     stop.hidden = bar.hidden = !checks;
-    if (checks) stop.focus();
-    else start.focus();
+    if (isFocused) (checks ? stop : start).focus();
   }
 
   /** @param {import("./types").Checked} checked @param {string} gpu @param {"hardware" | "software"} kind */
@@ -131,14 +132,11 @@ export function startChecking(data, networks) {
       const cases = await unpackCases(data, gpu.kind);
       bar.max = cases.length;
       bar.value = 0;
-      const lost = gpu.device.lost.then(() => {
-        throw new Error("the GPU was lost");
-      });
       const work = checkKernels(gpu.device, cases, kernelsOf(data, gpu.kind), (done) => {
         bar.value = done;
         progress(`Checked ${done} of ${cases.length} cases on ${gpu.name}`);
       }, signal);
-      const checked = await Promise.race([work, lost]);
+      const checked = await orLost(gpu.device, work);
       if (!checked) {
         say("Stopped: nothing is known of this GPU.");
         return;

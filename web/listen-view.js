@@ -12,6 +12,8 @@ import { sentenceOf, verdictOf } from "./verdict.js";
 
 /** Cuts that are shown at once: some 15 s. */
 const CUTS_SHOWN = 16;
+/** A player that is set to the beginning of a cut may say that it is so much before it. */
+const PLAYER_ROUNDING_S = 0.01;
 /** Seconds that are recorded. */
 const RECORDED_SECONDS = 10;
 
@@ -45,6 +47,10 @@ export function startListening(data, networks) {
   let played = null;
   /** The last one with a verdict. @type {File | null} */
   let good = null;
+  /** @type {AbortController | null} */
+  let recording = null;
+  /** Counts choices, so that a recording replaces none that was made meanwhile. */
+  let choices = 0;
   /** Counts what was asked for, so that what is late is dropped. */
   let asked = 0;
   /** @type {import("./types").Heard | null} */
@@ -69,7 +75,9 @@ export function startListening(data, networks) {
       const own = source;
       const sound = await soundOfFile(own, model.front_end.sample_rate_hz);
       checked();
-      play(own);
+      say("Opening the model …");
+      await networks.use(at, async () => {});
+      checked();
       const begin = performance.now();
       const cuts = await cutsOf(sound, model.front_end, model.cutting, (share) => {
         checked();
@@ -86,6 +94,7 @@ export function startListening(data, networks) {
       const { name, note } = sound;
       const length_s = sound.samples.length / sound.rate_hz;
       heard = { model, at, name, note, length_s, cuts, x, song, maps: new Map(), pending: new Set() };
+      play(own);
       showVerdict(seconds, before);
       say(remark);
     } catch (error) {
@@ -108,7 +117,10 @@ export function startListening(data, networks) {
     const { start_s: from, end_s: to } = before?.song.cuts[chosen] ?? song.cuts[0];
     const wanted = before && target.value !== String(before.song.votes.mean) ? target.selectedOptions[0].text : null;
     elementOf("result", HTMLElement).hidden = false;
-    elementOf("verdict", HTMLElement).textContent = `${name}: ${sentenceOf(song, classes)}`;
+    const sentence = `${name}: ${sentenceOf(song, classes)}`;
+    elementOf("verdict", HTMLElement).textContent = sentence;
+    // A heading is not announced.
+    elementOf("announcement", HTMLElement).textContent = sentence;
     const shares = classes.map((name, label) => {
       const row = document.createElement("div");
       row.className = "share";
@@ -319,6 +331,7 @@ export function startListening(data, networks) {
   function hearFiles(files) {
     source = files[0];
     choices += 1;
+    recording?.abort();
     return hear(files.length > 1 ? `Of ${files.length} files the first is heard: drop one at a time.` : "");
   }
 
@@ -345,10 +358,6 @@ export function startListening(data, networks) {
       }
     });
   }
-  /** @type {AbortController | null} */
-  let recording = null;
-  /** Counts choices, so that a recording replaces none that was made meanwhile. */
-  let choices = 0;
   record.addEventListener("click", async () => {
     if (recording) {
       recording.abort();
@@ -359,7 +368,7 @@ export function startListening(data, networks) {
     const own = choices;
     const label = record.textContent;
     record.textContent = "Stop recording";
-    say("Recording …");
+    say("Waiting for the microphone …");
     try {
       const wav = await fileOfMicrophone(RECORDED_SECONDS, (peak, seconds) => {
         const level = "▮".repeat(Math.round(20 * Math.min(1, peak)));
@@ -367,7 +376,7 @@ export function startListening(data, networks) {
       }, recording.signal);
       if (own === choices) await hearFiles([wav]);
     } catch (error) {
-      say(/** @type {Error} */ (error).message, true);
+      if (own === choices) say(/** @type {Error} */ (error).message, true);
     } finally {
       record.textContent = label;
       recording = null;
@@ -423,8 +432,9 @@ export function startListening(data, networks) {
   function follow() {
     if (!heard) return;
     cursor = player.currentTime;
-    const at = cutAt(cursor);
-    if (!player.paused && at !== chosen) {
+    const at = cutAt(cursor + PLAYER_ROUNDING_S);
+    const [first, end] = shown();
+    if (at !== chosen && (!player.paused || at < first || at >= end)) {
       strip.querySelector(".playing")?.classList.remove("playing");
       strip.children[at].classList.add("playing");
       choose(at);

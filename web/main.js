@@ -3,7 +3,7 @@ import { startChecking } from "./check-view.js";
 import { statusLine } from "./elements.js";
 import { openOnCpu } from "./forward.js";
 import { startListening } from "./listen-view.js";
-import { findGpu, openOnGpu, troubleOf } from "./network.js";
+import { findGpu, openOnGpu, orLost, troubleOf } from "./network.js";
 import { unpackData } from "./pack.js";
 import { startTraining } from "./train-view.js";
 
@@ -24,9 +24,11 @@ export function networksOf(data, onTrouble) {
   async function gpu() {
     found ??= findGpu().then((gpu) => {
       // Looked for again where the browser lost it; its networks are gone with it.
-      gpu.device?.lost.then(() => {
+      gpu.device?.lost.then(async () => {
         found = null;
-        opened.clear();
+        for (const [at, pending] of opened) {
+          if ((await pending).gpu === gpu.device && opened.get(at) === pending) opened.delete(at);
+        }
       });
       return gpu;
     });
@@ -65,9 +67,7 @@ export function networksOf(data, onTrouble) {
       const { gpu: device } = network;
       if (!device) return work(network);
       try {
-        // Work on a lost GPU may never end.
-        const lost = device.lost.then(() => Promise.reject(new Error("the GPU was lost")));
-        return /** @type {any} */ (await Promise.race([work(network), lost]));
+        return await orLost(device, work(network));
       } catch (error) {
         network.close();
         // The same one for all work that failed meanwhile.

@@ -37,6 +37,34 @@ export async function findGpu() {
   }
 }
 
+/** What waits for work on a GPU, by that; null of one that was lost. @type {WeakMap<GPUDevice, Set<() => void> | null>} */
+const waiting = new WeakMap();
+
+/**
+ * What comes of work on a GPU; an error as soon as the GPU is lost, since such work may never end.
+ * @template T
+ * @param {GPUDevice} device
+ * @param {Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export function orLost(device, work) {
+  if (!waiting.has(device)) {
+    waiting.set(device, new Set());
+    // Once for each GPU: what waits for its loss is kept until then.
+    device.lost.then(() => {
+      waiting.get(device)?.forEach((fail) => fail());
+      waiting.set(device, null);
+    });
+  }
+  return new Promise((resolve, reject) => {
+    const all = waiting.get(device);
+    const fail = () => reject(new Error("the GPU was lost"));
+    if (!all) fail();
+    all?.add(fail);
+    work.then(resolve, reject).finally(() => all?.delete(fail));
+  });
+}
+
 /** How long a browser may take to say that a GPU is lost, after work on it failed, in milliseconds. */
 const LOSS_MS = 300;
 
@@ -66,6 +94,11 @@ export async function openOnGpu(device, name, model, recording) {
   writeBuffer(opened, roles.parameters, padded(recording, model.weights));
   const size = recording.input[0] * recording.input[1] * recording.input[2];
 
+  let isClosed = false;
+  function checkOpen() {
+    if (isClosed) throw new Error("the model was closed");
+  }
+
   /**
    * Runs a pass over samples, as many at once as there is room for, and hands their probabilities to `each`.
    * @param {"evaluate" | "explain"} pass
@@ -75,11 +108,14 @@ export async function openOnGpu(device, name, model, recording) {
    */
   async function batches(pass, x, labels, each) {
     for (let first = 0; first < labels.length; first += room) {
+      checkOpen();
       const some = labels.slice(first, first + room);
       uploadSamples(opened, x.subarray(first * size, (first + some.length) * size), new Uint32Array(some));
       runPass(opened, pass, Uint32Array.from(some.keys()));
       await each(await readFloats(opened, roles.probabilities, some.length * classes), first);
     }
+    // What is read of buffers that were freed meanwhile is zeros.
+    checkOpen();
   }
 
   /** @type {Promise<any>} */
@@ -109,6 +145,7 @@ export async function openOnGpu(device, name, model, recording) {
     maps: (x, targets) => inTurn(async () => {
       /** @type {import("./types").Maps[][]} */
       const all = targets.map(() => []);
+      checkOpen();
       await preparePass(opened, "explain");
       await batches("explain", x, targets, async (some, first) => {
         const n = some.length / classes;
@@ -127,6 +164,7 @@ export async function openOnGpu(device, name, model, recording) {
       return all;
     }),
     close() {
+      isClosed = true;
       closeRecording(opened);
     },
   };

@@ -111,8 +111,10 @@ function nothingToHear(length, peak, left, least, most) {
 function noteOf(channels, rate, ownRate) {
   const mean = channels > 1 ? `the mean of ${channels} channels is used` : "one channel";
   if (ownRate === rate) return `${rate} Hz, as the model was trained on; ${mean}`;
-  const own = ownRate === null ? "a rate that its header does not say" : `${ownRate} Hz`;
-  return `the browser resampled it from ${own} to the model's ${rate} Hz; ${mean}`;
+  if (ownRate === null) {
+    return `the browser decoded it at the model's ${rate} Hz; the file's own rate is not known to this page; ${mean}`;
+  }
+  return `the browser resampled it from ${ownRate} Hz to the model's ${rate} Hz; ${mean}`;
 }
 
 /** @param {string} name @param {number | null} seconds @param {number} most in minutes */

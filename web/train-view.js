@@ -1,7 +1,7 @@
 // Training in the page: choices, curves, a confusion matrix, the weights as a file.
 import { drawCurves, tableOf } from "./draw.js";
 import { elementOf, statusLine } from "./elements.js";
-import { troubleOf, WITH_WEBGPU } from "./network.js";
+import { orLost, troubleOf, WITH_WEBGPU } from "./network.js";
 import { unpack } from "./pack.js";
 import { safetensorsOf } from "./safetensors.js";
 import { saveFile } from "./save.js";
@@ -82,13 +82,10 @@ export function startTraining(data, training, networks) {
       say("Preparing the training …");
       arrays ??= loadArrays();
       const recording = data.recordings[model.recordings[gpu.kind]];
-      // Work on a lost GPU may never end.
-      const lost = gpu.device.lost.then(() => {
-        throw new Error("the GPU was lost");
-      });
-      if (own.device !== gpu.device) [own.trainer, own.device] = [null, gpu.device];
-      own.trainer ??= await Promise.race([
-        openTrainer(gpu.device, training, model, recording, await arrays, own.state ?? undefined), lost]);
+      const { device } = gpu;
+      if (own.device !== device) [own.trainer, own.device] = [null, device];
+      own.trainer ??= await orLost(device,
+        openTrainer(device, training, model, recording, await arrays, own.state ?? undefined));
       const { trainer } = own;
       bar.hidden = false;
       while (trainer.epoch() < total) {
@@ -102,18 +99,18 @@ export function startTraining(data, training, networks) {
           bar.value = epoch + seen / training.train;
           progress(`Epoch ${epoch + 1} of ${total}: ${seen} of ${training.train} samples, loss ${loss.toFixed(4)}`);
         }, signal);
-        const result = await Promise.race([work, lost]);
+        const result = await orLost(device, work);
         if (!result) {
           say(`Stopped in epoch ${epoch + 1} of ${total}. "Resume" goes on from this very step.`);
           return;
         }
         if (!Number.isFinite(result.loss)) throw new Error("the loss is not a number: the training diverged");
-        own.state = await Promise.race([trainer.state(), lost]);
+        own.state = await orLost(device, trainer.state());
         own.epochs.push(result);
         own.steps.push(...all.map(({ loss }) => loss));
         showEpochs(own);
       }
-      own.matrix = (await Promise.race([trainer.evaluate(), lost])).matrix;
+      own.matrix = (await orLost(device, trainer.evaluate())).matrix;
       showMatrix(own);
       const last = own.epochs[own.epochs.length - 1];
       say(`Done: test accuracy ${(100 * last.test_accuracy).toFixed(1)} % on ${training.test} spectrograms of songs ` +
@@ -134,14 +131,21 @@ export function startTraining(data, training, networks) {
     return { samples: scaledSamples(spectrograms, training), orders: new Uint16Array(orders.buffer) };
   }
 
+  /** What the button does next. @param {import("./types").TrainingRun | null} own */
+  function wordOf(own) {
+    if (!own || !(own.trainer || own.state)) return "Train";
+    return own.epochs.length < own.total ? "Resume" : "Train again";
+  }
+
   /** @param {boolean} trains */
   function busy(trains) {
+    // What has the focus is hidden, or disabled.
+    const isFocused = [start, stop, choice, epochs].some((control) => control === document.activeElement);
     stop.hidden = !trains;
     start.hidden = trains;
     choice.disabled = epochs.disabled = trains;
-    start.textContent = run && run.epochs.length < run.total ? "Resume" : "Train again";
-    // The button that was pressed is hidden.
-    if (document.activeElement === document.body) (trains ? stop : start).focus();
+    start.textContent = wordOf(run);
+    if (isFocused) (trains ? stop : start).focus();
   }
 
   /** @param {import("./types").TrainingRun} own */
