@@ -84,15 +84,15 @@ export function roundTicks(low, high, most) {
  * Draws curves over epochs, from 1.
  * @param {HTMLCanvasElement} canvas
  * @param {{ name: string, values: number[], colour: string, dash: number[] }[]} curves colours by name of the style
- * @param {{ epochs: number, low?: number, high?: number, digits: number }} axes
+ * @param {{ epochs: number, low?: number, high?: number }} axes
  */
-export function drawCurves(canvas, curves, { epochs, low, high, digits }) {
+export function drawCurves(canvas, curves, { epochs, low, high }) {
   const { context, width, height, colour } = prepareCanvas(canvas, 240);
   const values = curves.flatMap((curve) => curve.values).filter(Number.isFinite);
   const least = low ?? Math.min(...values, Infinity);
   const most = high ?? Math.max(...values, -Infinity);
   const [bottom, top] = least < most ? [least, most] : [least - 0.5, least + 0.5];
-  const box = { left: 48, right: width - 8, top: 24, bottom: height - 24 };
+  const box = { left: 54, right: width - 8, top: 24, bottom: height - 24 };
   const x = (/** @type {number} */ epoch) =>
     box.left + ((epoch - 1) / Math.max(epochs - 1, 1)) * (box.right - box.left - 16) + 8;
   const y = (/** @type {number} */ value) =>
@@ -102,7 +102,10 @@ export function drawCurves(canvas, curves, { epochs, low, high, digits }) {
   context.lineWidth = 1;
   context.textBaseline = "middle";
   context.textAlign = "right";
-  for (const tick of roundTicks(bottom, top, 5)) {
+  const ticks = roundTicks(bottom, top, 5);
+  // As many as tell two ticks apart.
+  const digits = ticks.length > 1 ? Math.max(0, -Math.floor(Math.log10(ticks[1] - ticks[0]) + 1e-9)) : 2;
+  for (const tick of ticks) {
     context.beginPath();
     context.moveTo(box.left, y(tick));
     context.lineTo(box.right, y(tick));

@@ -1,5 +1,8 @@
 // Elements of the page, and the lines in which its parts say what they do.
 
+/** So soon after the first a second click is that of a double click, not meant for what the first one showed. */
+export const DOUBLE_CLICK_MS = 500;
+
 /**
  * An element of the page.
  * @template {HTMLElement} T
@@ -11,6 +14,17 @@ export function elementOf(id, kind) {
   const element = document.getElementById(id);
   if (!(element instanceof kind)) throw new Error(`the page has no element "${id}"`);
   return element;
+}
+
+/**
+ * Calls `draw` where pictures have to be drawn anew: of another size, or in the colours of dark, light or paper.
+ * @param {() => void} draw
+ */
+export function drawAnew(draw) {
+  globalThis.addEventListener("resize", draw);
+  for (const media of ["(prefers-color-scheme: dark)", "print"]) {
+    globalThis.matchMedia(media).addEventListener("change", draw);
+  }
 }
 
 /**

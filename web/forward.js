@@ -25,10 +25,11 @@ export function openOnCpu(model, weights = model.weights) {
   return {
     device: "this page's JavaScript, on one core",
     gpu: null,
-    async probabilities(x, n) {
+    async probabilities(x, n, onDone = () => {}) {
       checkSamples(walk, x, n);
       const all = new Float32Array(n * walk.classes);
       await eachSample(n, (i) => {
+        onDone(i);
         walk.forward(x.subarray(i * walk.sampleLength, (i + 1) * walk.sampleLength));
         all.set(walk.probabilities, i * walk.classes);
       });

@@ -1,9 +1,10 @@
 // A song, its verdict, and what that rests on.
 import { decimals } from "./decimals.js";
 import { colourOfClass, paletteOf, prepareCanvas } from "./draw.js";
-import { elementOf, statusLine } from "./elements.js";
+import { DOUBLE_CLICK_MS, drawAnew, elementOf, statusLine } from "./elements.js";
 import { cutsOf, scaleCuts } from "./front-end.js";
 import { fileOfMicrophone } from "./microphone.js";
+import { Superseded } from "./network.js";
 import { unpack } from "./pack.js";
 import { saveFile } from "./save.js";
 import { boxOf, heatRange, paintSong } from "./song-picture.js";
@@ -49,6 +50,7 @@ export function startListening(data, networks) {
   let good = null;
   /** @type {AbortController | null} */
   let recording = null;
+  let recordedFrom = 0;
   /** Counts choices, so that a recording replaces none that was made meanwhile. */
   let choices = 0;
   /** Counts what was asked for, so that what is late is dropped. */
@@ -68,7 +70,7 @@ export function startListening(data, networks) {
     const at = modelAt();
     const model = data.models[at];
     const checked = () => {
-      if (turn !== asked) throw new DOMException("something else was asked for", "AbortError");
+      if (turn !== asked) throw new Superseded();
     };
     try {
       say("Reading the sound …");
@@ -84,8 +86,11 @@ export function startListening(data, networks) {
         progress(`Computing spectrograms: ${Math.round(100 * share)} %`);
       });
       const x = scaleCuts(cuts.values, model.facts.scale);
-      progress("The network looks at them …");
-      const probabilities = await networks.use(at, (network) => network.probabilities(x, cuts.spans_s.length));
+      const n = cuts.spans_s.length;
+      const probabilities = await networks.use(at, (network) => network.probabilities(x, n, (done) => {
+        checked();
+        progress(`The network judges the cuts: ${done} of ${n}`);
+      }));
       checked();
       const song = verdictOf(probabilities, cuts, x, model);
       const seconds = (performance.now() - begin) / 1000;
@@ -100,7 +105,7 @@ export function startListening(data, networks) {
     } catch (error) {
       // The song that is shown stays the one that another model is tried on.
       if (turn === asked) source = good;
-      if (turn !== asked || (error instanceof DOMException && error.name === "AbortError")) return;
+      if (turn !== asked) return;
       say(/** @type {Error} */ (error).message, true);
     }
   }
@@ -327,12 +332,21 @@ export function startListening(data, networks) {
     later.disabled = end === song.cuts.length;
   }
 
-  /** Hears the first of these files. @param {ArrayLike<File>} files */
-  function hearFiles(files) {
-    source = files[0];
+  /** Hears the first of these files. @param {ArrayLike<File> | Promise<ArrayLike<File>>} pending */
+  async function hearFiles(pending) {
     choices += 1;
+    // What is heard or recorded now ends.
+    asked += 1;
     recording?.abort();
-    return hear(files.length > 1 ? `Of ${files.length} files the first is heard: drop one at a time.` : "");
+    const own = choices;
+    try {
+      const files = await pending;
+      if (own !== choices) return;
+      source = files[0];
+      await hear(files.length > 1 ? `Of ${files.length} files the first is heard: drop one at a time.` : "");
+    } catch (error) {
+      if (own === choices) say(/** @type {Error} */ (error).message, true);
+    }
   }
 
   /** Gives the player a file that was decoded; what it has goes on playing. @param {File} decoded */
@@ -349,20 +363,18 @@ export function startListening(data, networks) {
     file.value = "";
   });
   for (const clip of clips) {
-    clip.addEventListener("click", async () => {
+    clip.addEventListener("click", () => {
       const { id, title, genre } = data.clips[Number(clip.dataset.clip)];
-      try {
-        hearFiles([new File([/** @type {any} */ (await unpack(id))], `${genre}, ${title}`, { type: "audio/wav" })]);
-      } catch (error) {
-        say(/** @type {Error} */ (error).message, true);
-      }
+      const fileOf = (/** @type {any} */ bytes) => new File([bytes], `${genre}, ${title}`, { type: "audio/wav" });
+      hearFiles(unpack(id).then((bytes) => [fileOf(bytes)]));
     });
   }
   record.addEventListener("click", async () => {
     if (recording) {
-      recording.abort();
+      if (performance.now() - recordedFrom > DOUBLE_CLICK_MS) recording.abort();
       return;
     }
+    recordedFrom = performance.now();
     recording = new AbortController();
     choices += 1;
     const own = choices;
@@ -433,14 +445,8 @@ export function startListening(data, networks) {
     if (!heard) return;
     cursor = player.currentTime;
     const at = cutAt(cursor + PLAYER_ROUNDING_S);
-    const [first, end] = shown();
-    if (at !== chosen && (!player.paused || at < first || at >= end)) {
-      strip.querySelector(".playing")?.classList.remove("playing");
-      strip.children[at].classList.add("playing");
-      choose(at);
-    } else {
-      draw();
-    }
+    if (at !== chosen) choose(at);
+    else draw();
     if (!player.paused && !player.ended) followSoon();
   }
   let frame = 0;
@@ -451,7 +457,9 @@ export function startListening(data, networks) {
   }
   player.addEventListener("play", followSoon);
   player.addEventListener("seeked", followSoon);
-  globalThis.addEventListener("resize", draw);
-  globalThis.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  player.addEventListener("error", () => {
+    if (played) say("The browser cannot play this file. The page has read it: choose cuts in the strip.", true);
+  });
+  drawAnew(draw);
   for (const control of [file, record, ...clips]) control.disabled = false;
 }

@@ -3,7 +3,7 @@ import { startChecking } from "./check-view.js";
 import { statusLine } from "./elements.js";
 import { openOnCpu } from "./forward.js";
 import { startListening } from "./listen-view.js";
-import { findGpu, openOnGpu, orLost, troubleOf } from "./network.js";
+import { findGpu, openOnGpu, orLost, Superseded, troubleOf } from "./network.js";
 import { unpackData } from "./pack.js";
 import { startTraining } from "./train-view.js";
 
@@ -69,6 +69,7 @@ export function networksOf(data, onTrouble) {
       try {
         return await orLost(device, work(network));
       } catch (error) {
+        if (error instanceof Superseded) throw error;
         network.close();
         // The same one for all work that failed meanwhile.
         let instead = opened.get(at);

@@ -3,6 +3,7 @@
 import { wavBytes } from "./wav.js";
 
 const SAMPLES_RECORDED_AT_ONCE = 4096;
+const NOTHING = "Nothing was recorded.";
 
 /**
  * Records from the microphone, without the corrections that are made for speech. Aborting ends the recording
@@ -17,18 +18,37 @@ export async function fileOfMicrophone(seconds, onLevel, signal) {
     const way = "Open it from disk, or over https, or drop a file";
     throw new Error(`The browser gives no microphone to this page. ${way}.`);
   }
-  const corrections = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: corrections }).catch((error) => {
-    throw new Error(microphoneTrouble(error));
-  });
+  const stream = await openMicrophone(signal);
   const context = new AudioContext();
   try {
     const samples = await recordStream(context, stream, seconds, onLevel, signal);
+    if (samples.length === 0) throw new Error(NOTHING);
     return new File([wavBytes(samples, context.sampleRate)], "microphone", { type: "audio/wav" });
   } finally {
-    stream.getTracks().forEach((track) => track.stop());
+    stopStream(stream);
     await context.close();
   }
+}
+
+/**
+ * The microphone, when the visitor allows it; an error as soon as the signal aborts, since a question may stand for long.
+ * @param {AbortSignal} signal
+ * @returns {Promise<MediaStream>}
+ */
+function openMicrophone(signal) {
+  const corrections = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  return new Promise((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(new Error(NOTHING)));
+    navigator.mediaDevices.getUserMedia({ audio: corrections }).then((stream) => {
+      if (signal.aborted) stopStream(stream);
+      else resolve(stream);
+    }, (error) => reject(new Error(microphoneTrouble(error))));
+  });
+}
+
+/** @param {MediaStream} stream */
+function stopStream(stream) {
+  stream.getTracks().forEach((track) => track.stop());
 }
 
 /** @param {unknown} error of getUserMedia */

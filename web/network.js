@@ -3,6 +3,9 @@ import { mapsOf } from "./cam.js";
 import { closeRecording, openRecording, padded, preparePass, readFloats, readParts, runPass, uploadSamples,
   writeBuffer } from "./replay.js";
 
+/** Ends work for which nobody waits any more. */
+export class Superseded extends Error {}
+
 /** Browsers that have it, for those whose browser has not. */
 export const WITH_WEBGPU = "Chrome, Edge, Safari 26 and Firefox 141";
 
@@ -135,10 +138,12 @@ export async function openOnGpu(device, name, model, recording) {
   return {
     device: `${name}, WebGPU`,
     gpu: device,
-    probabilities: (x, n) => inTurn(async () => {
+    probabilities: (x, n, onDone = () => {}) => inTurn(async () => {
       const all = new Float32Array(n * classes);
+      onDone(0);
       await batches("evaluate", x, new Array(n).fill(0), async (some, first) => {
         all.set(some, first * classes);
+        onDone(first + some.length / classes);
       });
       return all;
     }),

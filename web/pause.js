@@ -1,13 +1,11 @@
 // Lets the page breathe: between two pieces of work, input is handled and the page is painted.
 
 /**
- * Resolves in a later task. Not setTimeout, which browsers delay by 4 ms when it repeats, and by a second
- * where the page is in the background.
+ * Resolves in a later task, behind those that wait. Not setTimeout, which browsers delay by 4 ms when it repeats, and
+ * by a second where the page is in the background; not scheduler.yield, which goes before other tasks.
  * @returns {Promise<void>}
  */
 export function pause() {
-  const { scheduler } = /** @type {{ scheduler?: { yield?: () => Promise<void> } }} */ (globalThis);
-  if (scheduler?.yield) return scheduler.yield();
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {

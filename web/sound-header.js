@@ -4,8 +4,8 @@
 import { wavFormat } from "./wav.js";
 
 /**
- * What a header says; null is what it does not say.
- * @typedef {{ rate_hz: number | null, seconds: number | null }} SoundHeader
+ * What a header says, and how long the sound can be in this file; null is what is not known.
+ * @typedef {{ rate_hz: number | null, seconds: number | null, promised_s: number | null }} SoundHeader
  */
 
 /** Bytes to read of a file's beginning. */
@@ -79,8 +79,9 @@ export function startsWith(bytes, at, letters) {
 
 /** @type {HeaderReader} */
 function wavHeader(view, size) {
-  const { rate_hz, bytesPerSecond, length } = wavFormat(view, size);
-  return { rate_hz: rate_hz || null, seconds: bytesPerSecond > 0 ? length / bytesPerSecond : null };
+  const { rate_hz, bytesPerSecond, promised, length } = wavFormat(view, size);
+  const secondsOf = (/** @type {number} */ bytes) => (bytesPerSecond > 0 ? bytes / bytesPerSecond : null);
+  return { rate_hz: rate_hz || null, seconds: secondsOf(length), promised_s: promised > 0 ? secondsOf(promised) : null };
 }
 
 /** @type {HeaderReader} */
@@ -90,7 +91,8 @@ function aiffHeader(view) {
     if (view.getUint32(at) === 0x434f4d4d) { // "COMM"
       // A float of 80 bits: exponent, then 64 bits of which the first is 1.
       const rate = view.getUint32(at + 18) * 2 ** ((view.getUint16(at + 16) & 0x7fff) - 16383 - 31);
-      return { rate_hz: rate, seconds: view.getUint32(at + 10) / rate };
+      const seconds = view.getUint32(at + 10) / rate;
+      return { rate_hz: rate, seconds, promised_s: seconds };
     }
     at += 8 + length + (length % 2);
   }
@@ -98,7 +100,7 @@ function aiffHeader(view) {
 
 /** @type {HeaderReader} */
 function auHeader(view) {
-  return { rate_hz: view.getUint32(16), seconds: null };
+  return { rate_hz: view.getUint32(16), seconds: null, promised_s: null };
 }
 
 /** @type {HeaderReader} */
@@ -106,7 +108,8 @@ function flacHeader(view) {
   const rate = view.getUint32(18) >>> 12;
   const samples = (view.getUint8(21) & 15) * 2 ** 32 + view.getUint32(22);
   // 0 samples: not known.
-  return rate > 0 ? { rate_hz: rate, seconds: samples > 0 ? samples / rate : null } : null;
+  const seconds = samples > 0 ? samples / rate : null;
+  return rate > 0 ? { rate_hz: rate, seconds, promised_s: seconds } : null;
 }
 
 /** @type {HeaderReader} */
@@ -116,7 +119,7 @@ function oggHeader(view) {
   const isOpus = view.getUint32(packet) === 0x4f707573;
   if (!isVorbis && !isOpus) return null;
   // Vorbis: after version and channels. Opus sounds at 48,000 Hz, whatever it was made from.
-  return { rate_hz: isVorbis ? view.getUint32(packet + 12, true) : 48000, seconds: null };
+  return { rate_hz: isVorbis ? view.getUint32(packet + 12, true) : 48000, seconds: null, promised_s: null };
 }
 
 /** @type {HeaderReader} */
@@ -127,5 +130,5 @@ function mpegHeader(view) {
   const index = (view.getUint8(2) >> 2) & 3;
   // No layer: AAC in ADTS, whose rate stands elsewhere.
   if (sync !== 0x7ff || layer === 0 || version === 1 || index === 3) return null;
-  return { rate_hz: [44100, 48000, 32000][index] / [4, 1, 2, 1][version], seconds: null };
+  return { rate_hz: [44100, 48000, 32000][index] / [4, 1, 2, 1][version], seconds: null, promised_s: null };
 }

@@ -20,6 +20,8 @@ const CANCELLED = 0.01;
 /** Samples between two looks at the clock, and the longest work between two pauses, in milliseconds. */
 const SAMPLES_AT_ONCE = 1 << 18;
 const SOUND_WORK_MS = 30;
+/** So much less than a header promises is no damage. */
+const SLACK_SECONDS = 0.05;
 /** So long a browser may look for the length of a file, in milliseconds. */
 const LENGTH_MS = 10_000;
 
@@ -45,11 +47,20 @@ export async function soundOfFile(file, rate, { most_minutes = MOST_MINUTES } = 
     const size = `${decimals(file.size / 1e6, 0)} MB`;
     throw new Error(`${name} has ${size} of unknown length, too much for a page. Convert it to WAV.`);
   }
-  if (seconds === 0) return soundOfChannels(name, [new Float32Array(0)], rate, header?.rate_hz ?? null);
+  const empty = new Error(`${name} has no sound: it ends after its header. ${way}`);
+  if (seconds === 0) throw empty;
   const bytes = await file.arrayBuffer();
   const channels = (await plainSamples(bytes, rate)) ?? (await decodeSound(name, bytes, rate));
-  refuseLong(name, channels[0].length / rate, most_minutes);
-  return soundOfChannels(name, channels, rate, header?.rate_hz ?? null);
+  const there = channels[0].length / rate;
+  if (there === 0) throw empty;
+  refuseLong(name, there, most_minutes);
+  const sound = await soundOfChannels(name, channels, rate, header?.rate_hz ?? null);
+  const promised = header?.promised_s ?? 0;
+  if (promised - there > SLACK_SECONDS) {
+    sound.note += `; the file is damaged: its header promises ${decimals(promised, 2)} s of sound, there are ` +
+      `${decimals(there, 2)} s`;
+  }
+  return sound;
 }
 
 /**
@@ -84,18 +95,17 @@ export async function soundOfChannels(name, channels, rate, ownRate) {
     }
     await breathe();
   }
-  const nothing = nothingToHear(length, peak, energy > 0 ? monoEnergy / energy : 1, least, most);
+  const nothing = nothingToHear(peak, energy > 0 ? monoEnergy / energy : 1, least, most);
   return { name, samples, rate_hz: rate, note: noteOf(count, rate, ownRate), nothing };
 }
 
 /**
  * Why there is nothing to hear in the mean of channels, if so.
- * @param {number} length @param {number} peak of any channel
+ * @param {number} peak of any channel
  * @param {number} left the share of the channels' energy that is left in their mean
  * @param {number} least @param {number} most samples of the mean
  */
-function nothingToHear(length, peak, left, least, most) {
-  if (length === 0) return "it has no samples";
+function nothingToHear(peak, left, least, most) {
   if (peak === 0) return "it is silent: all samples are 0";
   if (peak <= SILENT) return `it is silent: its peak is ${decimals(20 * Math.log10(peak), 0)} dBFS`;
   if (Math.max(-least, most) <= SILENT || left < CANCELLED) {

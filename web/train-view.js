@@ -1,6 +1,6 @@
 // Training in the page: choices, curves, a confusion matrix, the weights as a file.
 import { drawCurves, tableOf } from "./draw.js";
-import { elementOf, statusLine } from "./elements.js";
+import { DOUBLE_CLICK_MS, drawAnew, elementOf, statusLine } from "./elements.js";
 import { orLost, troubleOf, WITH_WEBGPU } from "./network.js";
 import { unpack } from "./pack.js";
 import { safetensorsOf } from "./safetensors.js";
@@ -27,6 +27,7 @@ export function startTraining(data, training, networks) {
   let run = null;
   /** @type {AbortController | null} */
   let stopping = null;
+  let trainedFrom = 0;
   /** @type {Promise<{ samples: Float32Array, orders: Uint16Array }> | null} */
   let arrays = null;
 
@@ -40,32 +41,54 @@ export function startTraining(data, training, networks) {
 
   function chosen() {
     const model = training.models[Number(choice.value)];
-    epochs.value = String(Math.min(model.epochs, training.most_epochs));
-    say(model.left_out ? `Trained here without ${model.left_out}, which the program's recipe has.` : "");
-    reset();
+    epochs.value = String(run && run.model === model ? run.total : Math.min(model.epochs, training.most_epochs));
+    tellOfChoice();
+  }
+
+  /** Whether the run goes on with what is chosen. */
+  function goesOn() {
+    return run !== null && run.model === training.models[Number(choice.value)] && run.total === epochs.valueAsNumber &&
+      run.epochs.length < run.total && Boolean(run.trainer || run.state);
+  }
+
+  /** What the button does next. */
+  function wordOf() {
+    if (goesOn()) return "Resume";
+    return run?.epochs.length && run.model === training.models[Number(choice.value)] ? "Train again" : "Train";
+  }
+
+  /** Says what the button does next, and what that means for what is there. */
+  function tellOfChoice() {
+    const model = training.models[Number(choice.value)];
+    start.textContent = wordOf();
+    const left = model.left_out ? `Trained here without ${model.left_out}, which the program's recipe has.` : "";
+    const lost = run?.epochs.length && !goesOn()
+      ? " A new training takes the place of the results below: save them first if you want them." : "";
+    say(`${left}${lost}`.trim());
   }
 
   /** Forgets the run. */
   function reset() {
     run?.trainer?.close();
     run = null;
-    start.textContent = "Train";
     elementOf("train-result", HTMLElement).hidden = true;
     bar.hidden = true;
   }
 
   /** Trains until all epochs are done, the visitor stops it, or the GPU is lost. */
   async function train() {
+    if (stopping) return;
     const total = epochs.valueAsNumber;
     if (!Number.isInteger(total) || total < 1 || total > training.most_epochs) {
       say(`Epochs: expected a number from 1 to ${training.most_epochs}.`, true);
       return;
     }
     const model = training.models[Number(choice.value)];
-    if (run && (run.total !== total || run.epochs.length >= run.total)) reset();
+    if (!goesOn()) reset();
     run ??= { model, total, epochs: [], steps: [], matrix: null, trainer: null, state: null, device: null };
     const own = run;
     stopping = new AbortController();
+    trainedFrom = performance.now();
     const { signal } = stopping;
     busy(true);
     say("Looking for the GPU …");
@@ -122,6 +145,7 @@ export function startTraining(data, training, networks) {
       const kept = own.state ? ` "Resume" goes on after epoch ${own.state.epoch}.` : "";
       say(`Training ended: ${trouble}.${kept}`, true);
     } finally {
+      stopping = null;
       busy(false);
     }
   }
@@ -131,12 +155,6 @@ export function startTraining(data, training, networks) {
     return { samples: scaledSamples(spectrograms, training), orders: new Uint16Array(orders.buffer) };
   }
 
-  /** What the button does next. @param {import("./types").TrainingRun | null} own */
-  function wordOf(own) {
-    if (!own || !(own.trainer || own.state)) return "Train";
-    return own.epochs.length < own.total ? "Resume" : "Train again";
-  }
-
   /** @param {boolean} trains */
   function busy(trains) {
     // What has the focus is hidden, or disabled.
@@ -144,7 +162,7 @@ export function startTraining(data, training, networks) {
     stop.hidden = !trains;
     start.hidden = trains;
     choice.disabled = epochs.disabled = trains;
-    start.textContent = wordOf(run);
+    start.textContent = wordOf();
     if (isFocused) (trains ? stop : start).focus();
   }
 
@@ -156,18 +174,18 @@ export function startTraining(data, training, networks) {
       { name: "test", values: own.epochs.map((epoch) => epoch[other]), colour: "--validation", dash: [6, 3] },
     ];
     drawCurves(elementOf("train-loss", HTMLCanvasElement), curves("loss", "test_loss"),
-      { epochs: own.total, digits: 2 });
+      { epochs: own.total });
     drawCurves(elementOf("train-accuracy", HTMLCanvasElement), curves("accuracy", "test_accuracy"),
-      { epochs: own.total, low: 0, high: 1, digits: 1 });
+      { epochs: own.total, low: 0, high: 1 });
     const last = own.epochs[own.epochs.length - 1];
     const about = (/** @type {string} */ what, /** @type {number} */ one, /** @type {number} */ other) =>
-      `${what} by epoch: after ${own.epochs.length} epochs ${one.toFixed(3)} in training, ${other.toFixed(3)} in test`;
+      `${what} by epoch: after epoch ${own.epochs.length} ${one.toFixed(3)} in training, ${other.toFixed(3)} in test`;
     elementOf("train-loss", HTMLCanvasElement).setAttribute("aria-label", about("Loss", last.loss, last.test_loss));
     elementOf("train-accuracy", HTMLCanvasElement)
       .setAttribute("aria-label", about("Accuracy", last.accuracy, last.test_accuracy));
     const rows = own.epochs.map((epoch, i) => [String(i + 1), epoch.loss.toFixed(4), epoch.accuracy.toFixed(4),
       epoch.test_loss.toFixed(4), epoch.test_accuracy.toFixed(4), epoch.samples_per_second.toFixed(0)]);
-    const table = tableOf("Training: running mean over the epoch, while weights change; test: after the epoch",
+    const table = tableOf(`${own.model.facts.name.toUpperCase()}. Training: running mean over the epoch, while weights change; test: after the epoch`,
       ["Epoch", "Loss", "Accuracy", "Test loss", "Test accuracy", "Samples per second"], rows);
     table.id = "train-table";
     elementOf("train-table", HTMLElement).replaceWith(table);
@@ -178,7 +196,7 @@ export function startTraining(data, training, networks) {
     const { classes } = training;
     const rows = (own.matrix ?? []).map((row, i) => [classes[i], ...row.map(String)]);
     elementOf("train-matrix", HTMLElement).replaceChildren(tableOf(
-      "Test spectrograms: true classes in rows, predicted ones in columns", ["True class", ...classes], rows));
+      `${own.model.facts.name.toUpperCase()}, test spectrograms: true classes in rows, predicted ones in columns`, ["True class", ...classes], rows));
   }
 
   save.addEventListener("click", () => {
@@ -198,15 +216,12 @@ export function startTraining(data, training, networks) {
     event.preventDefault();
     train();
   });
-  epochs.addEventListener("input", () => {
-    if (!run) return;
-    const goesOn = run.total === epochs.valueAsNumber && run.epochs.length < run.total;
-    start.textContent = goesOn ? "Resume" : "Train again";
-    if (!goesOn) say("Other epochs are another training, which begins anew: save the weights first if you want them.");
+  epochs.addEventListener("input", tellOfChoice);
+  stop.addEventListener("click", () => {
+    if (performance.now() - trainedFrom > DOUBLE_CLICK_MS) stopping?.abort();
   });
-  stop.addEventListener("click", () => stopping?.abort());
   choice.addEventListener("change", chosen);
-  globalThis.addEventListener("resize", () => {
+  drawAnew(() => {
     if (run && run.epochs.length > 0) showEpochs(run);
   });
   chosen();

@@ -161,8 +161,11 @@ export interface Network {
   device: string;
   /** The GPU, if it runs on one. */
   gpu: GPUDevice | null;
-  /** Probabilities `[n, classes]` of scaled spectrograms `[n, bands, frames, channels]`. */
-  probabilities(x: Float32Array, n: number): Promise<Float32Array>;
+  /**
+   * Probabilities `[n, classes]` of scaled spectrograms `[n, bands, frames, channels]`; `onDone` is told how many are
+   * done, and ends the work by an error.
+   */
+  probabilities(x: Float32Array, n: number, onDone?: (done: number) => void): Promise<Float32Array>;
   /** For each sample the maps of each of the model's layers, for the logit of its target. */
   maps(x: Float32Array, targets: number[]): Promise<Maps[][]>;
   /** Frees what the device holds. */

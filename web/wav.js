@@ -4,12 +4,14 @@ import { pauseEvery } from "./pause.js";
 
 /**
  * `coding` is that of the header: 1 for whole numbers, 3 for floats; `frameBytes` are those of a sample of each
- * channel.
+ * channel; `promised` bytes may be more than the `length` that is there, 0 if the header does not know.
  * @typedef {{ coding: number, channels: number, rate_hz: number, bytesPerSecond: number, frameBytes: number,
- *   bits: number, start: number, length: number }} WavFormat
+ *   bits: number, start: number, promised: number, length: number }} WavFormat
  */
 
 const FRAMES_BETWEEN_PAUSES = 1 << 18;
+/** Lengths from here on that a file does not have: as in src/audio/stream.rs. */
+const PLACEHOLDER = 0x7fff0000;
 
 /**
  * What a WAV file holds, from its first bytes.
@@ -33,7 +35,10 @@ export function wavFormat(view, size) {
       // An extended format has the coding behind the channels' places.
       if (format.coding === 0xfffe && length >= 26) format.coding = view.getUint16(at + 32, true);
     } else if (name === 0x64617461) { // "data"; a length of 0 or beyond the file means: to its end
-      return { ...format, start: at + 8, length: Math.min(length || Infinity, size - at - 8) };
+      const room = size - at - 8;
+      // As programs write it that do not know the length yet.
+      const promised = length >= PLACEHOLDER && length > room ? 0 : length;
+      return { ...format, start: at + 8, promised, length: Math.min(promised || room, room) };
     }
     at += 8 + length + (length % 2);
   }

@@ -184,6 +184,7 @@ await test("unusable files get clear words, and the page goes on", async () => {
     "empty.wav": [Buffer.alloc(0), /empty/],
     "text.mp3": [Buffer.from("this is no sound at all, only text\n".repeat(50)), /text\.mp3/],
     "long.wav": [wav(2 * 3600, () => 0), /2 hours|120|minutes/],
+    "header.wav": [wav(0, () => 0), /header\.wav has no sound/],
   };
   const { tab, check, close } = await open();
   for (const [name, [bytes, words]] of Object.entries(files)) {
@@ -191,6 +192,10 @@ await test("unusable files get clear words, and the page goes on", async () => {
     await hear(tab, at(name));
     assert.match(await said(tab, "status"), words, name);
   }
+  const whole = readFileSync(songs[0]);
+  writeFileSync(at("cut.wav"), whole.subarray(0, whole.length / 2));
+  await hear(tab, at("cut.wav"));
+  assert.match(await said(tab, "facts"), /its header promises [\d.]+ s of sound, there are/);
   writeFileSync(at("silence.wav"), wav(5, () => 0));
   await hear(tab, at("silence.wav"));
   assert.match(await said(tab, "verdict"), /unsure.*silent/);
@@ -223,6 +228,29 @@ await test("another model keeps the moment and the class that are looked at; of 
   await tab.waitForFunction(() => /Judged by P2 on/.test(document.getElementById("facts").textContent));
   assert.equal(await framed(), before);
   assert.equal(await tab.locator("#target option:checked").textContent(), "rock");
+  check();
+  await close();
+});
+
+await test("a new choice ends the work on the one before", async () => {
+  const { tab, check, close } = await open("script");
+  await tab.evaluate(() => {
+    globalThis.announced = [];
+    const announcement = document.getElementById("announcement");
+    new MutationObserver(() => globalThis.announced.push(announcement.textContent))
+      .observe(announcement, { childList: true });
+    const status = document.getElementById("status");
+    const clips = document.querySelectorAll("button.clip");
+    const seen = new MutationObserver(() => {
+      if (!/^Computing/.test(status.textContent)) return;
+      seen.disconnect();
+      clips[0].click();
+    });
+    seen.observe(status, { childList: true });
+  });
+  await tab.setInputFiles("#file", songs[0]);
+  await tab.waitForFunction(() => globalThis.announced.length > 0);
+  assert.match((await tab.evaluate(() => globalThis.announced))[0], /^classical, /);
   check();
   await close();
 });
@@ -284,11 +312,21 @@ for (const [what, fail] of [
 await test("training has the losses of train --device gpu, and its weights are taken", async () => {
   const { tab, check, close } = await open();
   await tab.fill("#train-epochs", "4");
-  await tab.click("#train-start");
+  // The second click of a double click meets the other button, and does not stop.
+  await tab.evaluate(() => {
+    for (const id of ["train-start", "train-stop"]) document.getElementById(id).click();
+  });
   // It stops between two steps, and goes on from there.
   await tab.waitForFunction(() => /Epoch 2 of 4/.test(document.getElementById("train-status").textContent));
   await tab.click("#train-stop");
   await tab.waitForFunction(() => /Stopped in epoch 2/.test(document.getElementById("train-status").textContent));
+  // Looking at another choice takes nothing away.
+  await tab.selectOption("#train-model", "1");
+  assert.equal(await said(tab, "train-start"), "Train");
+  assert.match(await said(tab, "train-status"), /takes the place of the results below/);
+  await tab.selectOption("#train-model", "0");
+  assert.equal(await said(tab, "train-start"), "Resume");
+  assert.ok(await tab.locator("#train-result").isVisible());
   await tab.click("#train-start");
   await tab.waitForFunction(() => /Done: test accuracy/.test(document.getElementById("train-status").textContent));
   if (shots) await tab.locator("#train").screenshot({ path: join(shots, "train.png") });
