@@ -2,7 +2,7 @@
 import { checkKernels, unpackCases } from "./check.js";
 import { powerOf } from "./deviation.js";
 import { tableOf } from "./draw.js";
-import { elementOf, statusLine } from "./elements.js";
+import { DOUBLE_CLICK_MS, elementOf, statusLine } from "./elements.js";
 import { orLost, WITH_WEBGPU } from "./network.js";
 import { saveFile } from "./save.js";
 
@@ -91,6 +91,7 @@ export function startChecking(data, networks) {
     elementOf(id, HTMLButtonElement));
   /** @type {AbortController | null} */
   let stopping = null;
+  let checkedFrom = 0;
   let text = "";
 
   /** @param {boolean} checks */
@@ -117,6 +118,7 @@ export function startChecking(data, networks) {
 
   async function check() {
     stopping = new AbortController();
+    checkedFrom = performance.now();
     const { signal } = stopping;
     result.hidden = true;
     busy(true);
@@ -152,7 +154,9 @@ export function startChecking(data, networks) {
   }
 
   start.addEventListener("click", check);
-  stop.addEventListener("click", () => stopping?.abort());
+  stop.addEventListener("click", () => {
+    if (performance.now() - checkedFrom > DOUBLE_CLICK_MS) stopping?.abort();
+  });
   copy.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(text);
