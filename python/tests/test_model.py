@@ -341,8 +341,11 @@ def test_ctrl_c_ends_training_between_two_steps(folder):
 
     if os.name == "nt":
         pytest.skip("SIGINT cannot be sent to one process here")
+    # A shell that starts the tests in the background has SIGINT ignored.
     code = f"""
+import signal
 import genre_gpu, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 data = genre_gpu.load_data({str(folder)!r})
 try:
     genre_gpu.Model("p1").fit(data, epochs=10**9, callbacks=[lambda e, l: print("epoch", flush=True) if e == 0 else None])
