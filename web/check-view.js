@@ -2,7 +2,7 @@
 import { checkKernels, unpackCases } from "./check.js";
 import { powerOf } from "./deviation.js";
 import { tableOf } from "./draw.js";
-import { DOUBLE_CLICK_MS, elementOf, statusLine } from "./elements.js";
+import { elementOf, statusLine, stoppable } from "./elements.js";
 import { orLost, WITH_WEBGPU } from "./network.js";
 import { saveFile } from "./save.js";
 
@@ -89,9 +89,8 @@ export function startChecking(data, networks) {
   const bar = elementOf("check-progress", HTMLProgressElement);
   const [start, stop, copy, save] = ["check-start", "check-stop", "check-copy", "check-save"].map((id) =>
     elementOf(id, HTMLButtonElement));
-  /** @type {AbortController | null} */
+  /** @type {ReturnType<typeof stoppable> | null} */
   let stopping = null;
-  let checkedFrom = 0;
   let text = "";
 
   /** @param {boolean} checks */
@@ -117,8 +116,7 @@ export function startChecking(data, networks) {
   }
 
   async function check() {
-    stopping = new AbortController();
-    checkedFrom = performance.now();
+    stopping = stoppable();
     const { signal } = stopping;
     result.hidden = true;
     busy(true);
@@ -154,9 +152,7 @@ export function startChecking(data, networks) {
   }
 
   start.addEventListener("click", check);
-  stop.addEventListener("click", () => {
-    if (performance.now() - checkedFrom > DOUBLE_CLICK_MS) stopping?.abort();
-  });
+  stop.addEventListener("click", () => stopping?.stop());
   copy.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(text);

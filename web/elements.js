@@ -1,7 +1,22 @@
 // Elements of the page, and the lines in which its parts say what they do.
 
 /** So soon after the first a second click is that of a double click, not meant for what the first one showed. */
-export const DOUBLE_CLICK_MS = 500;
+const DOUBLE_CLICK_MS = 500;
+
+/**
+ * For work that a click begins and another one on its button ends: `stop` is for that click, `abort` ends it anyhow.
+ */
+export function stoppable() {
+  const controller = new AbortController();
+  const begin = performance.now();
+  return {
+    signal: controller.signal,
+    abort: () => controller.abort(),
+    stop() {
+      if (performance.now() - begin > DOUBLE_CLICK_MS) controller.abort();
+    },
+  };
+}
 
 /**
  * An element of the page.

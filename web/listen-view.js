@@ -1,7 +1,7 @@
 // A song, its verdict, and what that rests on.
 import { decimals } from "./decimals.js";
 import { colourOfClass, paletteOf, prepareCanvas } from "./draw.js";
-import { DOUBLE_CLICK_MS, drawAnew, elementOf, statusLine } from "./elements.js";
+import { drawAnew, elementOf, statusLine, stoppable } from "./elements.js";
 import { cutsOf, scaleCuts } from "./front-end.js";
 import { fileOfMicrophone } from "./microphone.js";
 import { Superseded } from "./network.js";
@@ -48,9 +48,8 @@ export function startListening(data, networks) {
   let played = null;
   /** The last one with a verdict. @type {File | null} */
   let good = null;
-  /** @type {AbortController | null} */
+  /** @type {ReturnType<typeof stoppable> | null} */
   let recording = null;
-  let recordedFrom = 0;
   /** Counts choices, so that a recording replaces none that was made meanwhile. */
   let choices = 0;
   /** Counts what was asked for, so that what is late is dropped. */
@@ -144,7 +143,8 @@ export function startListening(data, networks) {
       `Judged by ${model.title} in ${seconds.toFixed(2)} s, on ${networks.device(heard.at)}.`;
     const cut_s = song.cuts[0].end_s - song.cuts[0].start_s;
     elementOf("legend", HTMLElement).textContent = "Each letter is a cut, a piece of " +
-      `${decimals(cut_s, 2)} s that the network judges by itself: ` + classes.map((name, label) => `${letterOf(label)} ${name}`).join(", ") + ".";
+      `${decimals(cut_s, 2)} s that the network judges by itself: ` +
+      classes.map((name, label) => `${letterOf(label)} ${name}`).join(", ") + ".";
     const buttons = song.cuts.map((cut, i) => {
       const best = cut.probabilities.indexOf(Math.max(...cut.probabilities));
       const button = document.createElement("button");
@@ -327,7 +327,8 @@ export function startListening(data, networks) {
     elementOf("explanation", HTMLElement).textContent = text;
     canvas.setAttribute("aria-label", `Spectrogram of cuts ${first + 1} to ${end}. ${text}`);
     elementOf("window-title", HTMLElement).textContent =
-      `Spectrogram, ${clockOf(song.cuts[first].start_s)} to ${clockOf(song.cuts[end - 1].end_s)}, in dB below its loudest`;
+      `Spectrogram, ${clockOf(song.cuts[first].start_s)} to ${clockOf(song.cuts[end - 1].end_s)}, ` +
+      "in dB below its loudest";
     earlier.disabled = first === 0;
     later.disabled = end === song.cuts.length;
   }
@@ -371,11 +372,10 @@ export function startListening(data, networks) {
   }
   record.addEventListener("click", async () => {
     if (recording) {
-      if (performance.now() - recordedFrom > DOUBLE_CLICK_MS) recording.abort();
+      recording.stop();
       return;
     }
-    recordedFrom = performance.now();
-    recording = new AbortController();
+    recording = stoppable();
     choices += 1;
     const own = choices;
     const label = record.textContent;

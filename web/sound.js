@@ -47,12 +47,12 @@ export async function soundOfFile(file, rate, { most_minutes = MOST_MINUTES } = 
     const size = `${decimals(file.size / 1e6, 0)} MB`;
     throw new Error(`${name} has ${size} of unknown length, too much for a page. Convert it to WAV.`);
   }
-  const empty = new Error(`${name} has no sound: it ends after its header. ${way}`);
-  if (seconds === 0) throw empty;
+  const empty = () => new Error(`${name} has no sound: it ends after its header. ${way}`);
+  if (seconds === 0) throw empty();
   const bytes = await file.arrayBuffer();
   const channels = (await plainSamples(bytes, rate)) ?? (await decodeSound(name, bytes, rate));
   const there = channels[0].length / rate;
-  if (there === 0) throw empty;
+  if (there === 0) throw empty();
   refuseLong(name, there, most_minutes);
   const sound = await soundOfChannels(name, channels, rate, header?.rate_hz ?? null);
   const promised = header?.promised_s ?? 0;

@@ -1,12 +1,17 @@
 // Training in the page: choices, curves, a confusion matrix, the weights as a file.
 import { drawCurves, tableOf } from "./draw.js";
-import { DOUBLE_CLICK_MS, drawAnew, elementOf, statusLine } from "./elements.js";
+import { drawAnew, elementOf, statusLine, stoppable } from "./elements.js";
 import { orLost, troubleOf, WITH_WEBGPU } from "./network.js";
 import { unpack } from "./pack.js";
 import { safetensorsOf } from "./safetensors.js";
 import { saveFile } from "./save.js";
 import { meanOf } from "./steps.js";
 import { openTrainer, scaledSamples } from "./training.js";
+
+/** `P1`. @param {{ name: string }} facts of a model */
+function nameOf({ name }) {
+  return name.toUpperCase();
+}
 
 /**
  * Makes the lower half of the page work.
@@ -25,43 +30,45 @@ export function startTraining(data, training, networks) {
 
   /** What is being trained. @type {import("./types").TrainingRun | null} */
   let run = null;
-  /** @type {AbortController | null} */
+  /** @type {ReturnType<typeof stoppable> | null} */
   let stopping = null;
-  let trainedFrom = 0;
   /** @type {Promise<{ samples: Float32Array, orders: Uint16Array }> | null} */
   let arrays = null;
 
   elementOf("train-about", HTMLElement).textContent =
     `The page holds ${training.train + training.test} spectrograms of the ${training.source}, ${bands} bands by ` +
     `${frames} frames, in steps of ${training.step_db} dB: ${training.train} to train on, and ${training.test} of ` +
-    "other songs to test with. An epoch is one pass over those to train on. Weights and order are those that Keras draws with seed " +
-    `${training.seed}, and the kernels are those of the program.`;
-  choice.replaceChildren(...training.models.map(({ facts }, i) => new Option(facts.name.toUpperCase(), String(i))));
+    "other songs to test with. An epoch is one pass over those to train on. Weights and order are those " +
+    `that Keras draws with seed ${training.seed}, and the kernels are those of the program.`;
+  choice.replaceChildren(...training.models.map(({ facts }, i) => new Option(nameOf(facts), String(i))));
   epochs.max = String(training.most_epochs);
 
+  /** The model that is chosen. */
+  const modelNow = () => training.models[Number(choice.value)];
+
   function chosen() {
-    const model = training.models[Number(choice.value)];
+    const model = modelNow();
     epochs.value = String(run && run.model === model ? run.total : Math.min(model.epochs, training.most_epochs));
     tellOfChoice();
   }
 
   /** Whether the run goes on with what is chosen. */
   function goesOn() {
-    return run !== null && run.model === training.models[Number(choice.value)] && run.total === epochs.valueAsNumber &&
+    return run !== null && run.model === modelNow() && run.total === epochs.valueAsNumber &&
       run.epochs.length < run.total && Boolean(run.trainer || run.state);
   }
 
   /** What the button does next. */
   function wordOf() {
     if (goesOn()) return "Resume";
-    return run?.epochs.length && run.model === training.models[Number(choice.value)] ? "Train again" : "Train";
+    return run?.epochs.length && run.model === modelNow() ? "Train again" : "Train";
   }
 
   /** Says what the button does next, and what that means for what is there. */
   function tellOfChoice() {
-    const model = training.models[Number(choice.value)];
+    const { left_out: without } = modelNow();
     start.textContent = wordOf();
-    const left = model.left_out ? `Trained here without ${model.left_out}, which the program's recipe has.` : "";
+    const left = without ? `Trained here without ${without}, which the program's recipe has.` : "";
     const lost = run?.epochs.length && !goesOn()
       ? " A new training takes the place of the results below: save them first if you want them." : "";
     say(`${left}${lost}`.trim());
@@ -83,12 +90,11 @@ export function startTraining(data, training, networks) {
       say(`Epochs: expected a number from 1 to ${training.most_epochs}.`, true);
       return;
     }
-    const model = training.models[Number(choice.value)];
+    const model = modelNow();
     if (!goesOn()) reset();
     run ??= { model, total, epochs: [], steps: [], matrix: null, trainer: null, state: null, device: null };
     const own = run;
-    stopping = new AbortController();
-    trainedFrom = performance.now();
+    stopping = stoppable();
     const { signal } = stopping;
     busy(true);
     say("Looking for the GPU …");
@@ -185,7 +191,8 @@ export function startTraining(data, training, networks) {
       .setAttribute("aria-label", about("Accuracy", last.accuracy, last.test_accuracy));
     const rows = own.epochs.map((epoch, i) => [String(i + 1), epoch.loss.toFixed(4), epoch.accuracy.toFixed(4),
       epoch.test_loss.toFixed(4), epoch.test_accuracy.toFixed(4), epoch.samples_per_second.toFixed(0)]);
-    const table = tableOf(`${own.model.facts.name.toUpperCase()}. Training: running mean over the epoch, while weights change; test: after the epoch`,
+    const table = tableOf(
+      `${nameOf(own.model.facts)}. Training: running mean over the epoch, while weights change; test: after the epoch`,
       ["Epoch", "Loss", "Accuracy", "Test loss", "Test accuracy", "Samples per second"], rows);
     table.id = "train-table";
     elementOf("train-table", HTMLElement).replaceWith(table);
@@ -196,7 +203,8 @@ export function startTraining(data, training, networks) {
     const { classes } = training;
     const rows = (own.matrix ?? []).map((row, i) => [classes[i], ...row.map(String)]);
     elementOf("train-matrix", HTMLElement).replaceChildren(tableOf(
-      `${own.model.facts.name.toUpperCase()}, test spectrograms: true classes in rows, predicted ones in columns`, ["True class", ...classes], rows));
+      `${nameOf(own.model.facts)}, test spectrograms: true classes in rows, predicted ones in columns`,
+      ["True class", ...classes], rows));
   }
 
   save.addEventListener("click", () => {
@@ -217,9 +225,7 @@ export function startTraining(data, training, networks) {
     train();
   });
   epochs.addEventListener("input", tellOfChoice);
-  stop.addEventListener("click", () => {
-    if (performance.now() - trainedFrom > DOUBLE_CLICK_MS) stopping?.abort();
-  });
+  stop.addEventListener("click", () => stopping?.stop());
   choice.addEventListener("change", chosen);
   drawAnew(() => {
     if (run && run.epochs.length > 0) showEpochs(run);

@@ -86,15 +86,18 @@ async function hear(tab, file) {
   });
 }
 
-/** Opens the page again with its device in `globalThis.device`: the page keeps it to itself. */
+/** In a page that is loaded: has its device in `globalThis.device`, which the page keeps to itself. */
+function keepDevice() {
+  const request = GPUAdapter.prototype.requestDevice;
+  GPUAdapter.prototype.requestDevice = async function caught(...words) {
+    globalThis.device = await request.apply(this, words);
+    return globalThis.device;
+  };
+}
+
+/** Opens the page again with its device in `globalThis.device`. */
 async function catchDevice(tab) {
-  await tab.addInitScript(() => {
-    const request = GPUAdapter.prototype.requestDevice;
-    GPUAdapter.prototype.requestDevice = async function caught(...words) {
-      globalThis.device = await request.apply(this, words);
-      return globalThis.device;
-    };
-  });
+  await tab.addInitScript(keepDevice);
   await tab.reload();
   await tab.waitForFunction(() => /The models run/.test(document.getElementById("device").textContent));
 }
@@ -279,21 +282,16 @@ for (const [what, fail] of [
     GPUBuffer.prototype.mapAsync = () => Promise.reject(new Error("nothing can be read"));
   }],
   ["the GPU is lost", () => {
-    let device = null;
-    const { requestDevice } = GPUAdapter.prototype;
-    GPUAdapter.prototype.requestDevice = async function caught(...words) {
-      device = await requestDevice.apply(this, words);
-      return device;
-    };
     const { mapAsync } = GPUBuffer.prototype;
     GPUBuffer.prototype.mapAsync = function lost(...words) {
-      device.destroy();
+      globalThis.device.destroy();
       return mapAsync.apply(this, words);
     };
   }],
 ]) {
   await test(`where WebGPU fails, since ${what}, JavaScript takes over, and the page says so`, async () => {
     const { tab, close } = await open();
+    await tab.addInitScript(keepDevice);
     await tab.addInitScript(fail);
     await tab.reload();
     await tab.waitForFunction(() => /The models run|P1 on .* runs/.test(document.getElementById("device").textContent));
